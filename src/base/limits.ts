@@ -1,0 +1,20 @@
+// Every limit of avfs, with its reason.
+
+/** Content is cut at multiples of this: large enough for compression and throughput, small enough to reread for 4 KiB. */
+export const CHUNK_BYTES = 128 * 1024
+/** Pieces up to this stay inside their extent row: below it, a block of its own costs more than it shares. */
+export const INLINE_BYTES_MAX = 8 * 1024
+/** NAME_MAX of Linux. */
+export const NAME_BYTES_MAX = 255
+/** PATH_MAX - 1: the longest symlink target that Linux takes. */
+export const SYMLINK_BYTES_MAX = 4095
+/** XATTR_NAME_MAX, XATTR_SIZE_MAX and XATTR_LIST_MAX of xattr(7). */
+export const XATTR_NAME_BYTES_MAX = 255
+export const XATTR_VALUE_BYTES_MAX = 65536
+export const XATTR_LIST_BYTES_MAX = 65536
+/** Offsets are doubles: whole numbers are exact up to here (8 PiB - 1). */
+export const FILE_BYTES_MAX = Number.MAX_SAFE_INTEGER
+/** Link counts beyond this are EMLINK; ext4's is 65,000. */
+export const LINK_COUNT_MAX = 65000
+/** The largest WRITE and READ that is asked of the kernel: 256 pages. */
+export const REQUEST_BYTES_MAX = 1024 * 1024

@@ -1,0 +1,249 @@
+// THE schema: every kind of row that a vault holds, declared once. Engines map a collection to a table, a column
+// family or a key prefix; migration, verification and statistics are loops over `collections`.
+// A row is a plain object; `key` names the columns that identify it, in order. Knows nothing of what rows mean.
+//
+//   type    in memory                          in SQLite   order
+//   uint    number, 0 .. 2^53 - 1              INTEGER     numeric
+//   int     number, -2^53 + 1 .. 2^53 - 1      INTEGER     numeric
+//   name    byte string (a char a byte), no NUL TEXT       bytewise
+//   digest  byte string, any bytes, '' if none BLOB        bytewise
+//   text    string                             TEXT        bytewise over its UTF-8
+//   bytes   Uint8Array or null                 BLOB        never in a key
+//
+// A temporal collection holds the present, with `since`; `<name>_past` holds what was, with `since` and `until`.
+
+import type { FileType } from '../base/mode.ts'
+
+export type ColumnType = 'uint' | 'int' | 'name' | 'digest' | 'text' | 'bytes'
+
+/** One component of a key as it stands in memory. */
+export type KeyPart = number | string
+
+/** A key, or the first components of one. */
+export type Key = readonly KeyPart[]
+
+/** `name` is unique and fit for SQL; `fields` are the columns in stored order, the first `keyLength` of them the key. */
+export interface Collection<R extends object> {
+  readonly name: string
+  readonly fields: readonly (keyof R & string)[]
+  readonly types: readonly ColumnType[]
+  readonly keyLength: number
+}
+
+function collection<R extends object>(
+  name: string,
+  keyLength: number,
+  columns: { readonly [F in keyof R & string]: ColumnType },
+): Collection<R> {
+  const fields = Object.keys(columns) as (keyof R & string)[]
+  return { name, fields, types: fields.map((field) => columns[field]), keyLength }
+}
+
+/** `since` of a row whose change is not sealed yet, and `until` of the past row that it hides: after every moment. */
+export const PROVISIONAL = Number.MAX_SAFE_INTEGER
+
+/** stat(2)'s fields; `parent` is a directory's parent (else 0), `versions` the number of the newest version. */
+export interface InodeRow {
+  ino: number
+  mode: number
+  nlink: number
+  uid: number
+  gid: number
+  rdev: number
+  size: number
+  parent: number
+  versions: number
+  atime: number
+  atimeNs: number
+  mtime: number
+  mtimeNs: number
+  ctime: number
+  ctimeNs: number
+  btime: number
+  btimeNs: number
+  since: number
+}
+export interface InodePastRow extends InodeRow {
+  until: number
+}
+
+const attributes = {
+  mode: 'uint',
+  nlink: 'uint',
+  uid: 'uint',
+  gid: 'uint',
+  rdev: 'uint',
+  size: 'uint',
+  parent: 'uint',
+  versions: 'uint',
+  atime: 'int',
+  atimeNs: 'uint',
+  mtime: 'int',
+  mtimeNs: 'uint',
+  ctime: 'int',
+  ctimeNs: 'uint',
+  btime: 'int',
+  btimeNs: 'uint',
+} as const
+
+export const inode = collection<InodeRow>('inode', 1, { ino: 'uint', ...attributes, since: 'uint' })
+export const inodePast = collection<InodePastRow>('inode_past', 2, {
+  ino: 'uint',
+  since: 'uint',
+  until: 'uint',
+  ...attributes,
+})
+
+/** A name in a directory; `type` is the inode's mode >> 12, kept here so that listings need no inode. */
+export interface EntryRow {
+  parent: number
+  name: string
+  ino: number
+  type: FileType
+  since: number
+}
+export interface EntryPastRow extends EntryRow {
+  until: number
+}
+export const entry = collection<EntryRow>('entry', 2, {
+  parent: 'uint',
+  name: 'name',
+  ino: 'uint',
+  type: 'uint',
+  since: 'uint',
+})
+export const entryPast = collection<EntryPastRow>('entry_past', 3, {
+  parent: 'uint',
+  name: 'name',
+  since: 'uint',
+  until: 'uint',
+  ino: 'uint',
+  type: 'uint',
+})
+
+/**
+ * `length` bytes of a file at `offset`, never across a multiple of CHUNK_BYTES: either inline (`data`, with `crc` its
+ * CRC-32 and hash '') or `length` bytes at `blockOffset` of block `hash`. What no extent covers is a hole.
+ */
+export interface ExtentRow {
+  ino: number
+  offset: number
+  length: number
+  hash: string
+  blockOffset: number
+  crc: number
+  data: Uint8Array | null
+  since: number
+}
+export interface ExtentPastRow extends ExtentRow {
+  until: number
+}
+export const extent = collection<ExtentRow>('extent', 2, {
+  ino: 'uint',
+  offset: 'uint',
+  length: 'uint',
+  hash: 'digest',
+  blockOffset: 'uint',
+  crc: 'uint',
+  data: 'bytes',
+  since: 'uint',
+})
+export const extentPast = collection<ExtentPastRow>('extent_past', 3, {
+  ino: 'uint',
+  offset: 'uint',
+  since: 'uint',
+  until: 'uint',
+  length: 'uint',
+  hash: 'digest',
+  blockOffset: 'uint',
+  crc: 'uint',
+  data: 'bytes',
+})
+
+/** Up to CHUNK_BYTES of content under the SHA-256 of its `size` plain bytes; `codec` 0 plain, 1 zstd. Never changes. */
+export interface BlockRow {
+  hash: string
+  size: number
+  codec: number
+  data: Uint8Array | null
+}
+export const block = collection<BlockRow>('block', 1, {
+  hash: 'digest',
+  size: 'uint',
+  codec: 'uint',
+  data: 'bytes',
+})
+
+export interface XattrRow {
+  ino: number
+  name: string
+  value: Uint8Array | null
+  since: number
+}
+export interface XattrPastRow extends XattrRow {
+  until: number
+}
+export const xattr = collection<XattrRow>('xattr', 2, {
+  ino: 'uint',
+  name: 'name',
+  value: 'bytes',
+  since: 'uint',
+})
+export const xattrPast = collection<XattrPastRow>('xattr_past', 3, {
+  ino: 'uint',
+  name: 'name',
+  since: 'uint',
+  until: 'uint',
+  value: 'bytes',
+})
+
+/** The complete state number `number` (1, 2, 3 ...) of a file, sealed at `moment`. */
+export interface VersionRow {
+  ino: number
+  number: number
+  moment: number
+  size: number
+  mtime: number
+  mtimeNs: number
+}
+export const version = collection<VersionRow>('version', 2, {
+  ino: 'uint',
+  number: 'uint',
+  moment: 'uint',
+  size: 'uint',
+  mtime: 'int',
+  mtimeNs: 'uint',
+})
+
+/** An inode that is open but has no name: swept when the vault is opened after a crash. */
+export interface OrphanRow {
+  ino: number
+}
+export const orphan = collection<OrphanRow>('orphan', 1, { ino: 'uint' })
+
+/** An inode with provisional rows: sealed when the vault is opened after a crash. */
+export const unsealed = collection<OrphanRow>('unsealed', 1, { ino: 'uint' })
+
+/** Facts about the vault itself: format, identity, counters, the user's settings. */
+export interface SettingRow {
+  name: string
+  value: string
+}
+export const setting = collection<SettingRow>('setting', 1, { name: 'text', value: 'text' })
+
+/** Every collection, in the order in which migration copies them. */
+export const collections: readonly Collection<object>[] = [
+  setting,
+  inode,
+  inodePast,
+  entry,
+  entryPast,
+  extent,
+  extentPast,
+  block,
+  xattr,
+  xattrPast,
+  version,
+  orphan,
+  unsealed,
+] as unknown as readonly Collection<object>[]

@@ -1,0 +1,92 @@
+// What a vault asks of an engine: get, scan, commit and a little housekeeping over collections. Nothing here or below
+// knows what a row means. Every adapter passes test/store/suite.ts.
+
+import type { Collection, Key } from './collections.ts'
+
+export type StoreErrorKind = 'busy' | 'full' | 'corrupt' | 'locked' | 'closed' | 'io' | 'format'
+
+/** An engine that cannot do what was asked; `message` says what to do, `cause` is the engine's own error. */
+export class StoreError extends Error {
+  readonly kind: StoreErrorKind
+  constructor(kind: StoreErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StoreError'
+    this.kind = kind
+  }
+}
+
+/**
+ * Thrown by a get or scan that an engine cannot answer synchronously. Whoever runs the operation awaits `load`
+ * and runs it again from its start; the same read then answers from memory.
+ */
+export class Fault extends Error {
+  readonly load: () => Promise<void>
+  constructor(load: () => Promise<void>) {
+    super('a read that must wait')
+    this.name = 'Fault'
+    this.load = load
+  }
+}
+
+/**
+ * Rows with gte <= key < lt in key order (reverse: downwards), at most `limit`. Bounds may be shorter than a key: they are
+ * compared component by component, and a bound that is a prefix of a key sorts before it. So all rows below
+ * directory 5 are {gte: [5], lt: [6]}.
+ */
+export interface Range {
+  readonly gte?: Key
+  readonly lt?: Key
+  readonly reverse?: boolean
+  readonly limit: number
+}
+
+/** Changes to one collection: rows to put (insert or replace) and keys to delete (missing ones are no error). A key occurs once. */
+export interface Changes<R extends object = object> {
+  readonly collection: Collection<R>
+  readonly puts: readonly R[]
+  readonly deletes: readonly Key[]
+}
+
+export type Batch = readonly Changes[]
+
+export interface StoreTraits {
+  /** The engine's name as users type it. */
+  readonly backend: string
+  /** get and scan never throw Fault. */
+  readonly synchronous: boolean
+  /** Survives the process; false for memory. */
+  readonly persistent: boolean
+  /** The engine compresses by itself. */
+  readonly compresses: boolean
+  /** compact() lets other calls go on meanwhile. */
+  readonly compactsOnline: boolean
+  /** Longest encoded key in bytes. */
+  readonly keyBytesMax: number
+  /** What makes a commit durable, for people: 'WAL, fsync a commit'. */
+  readonly durability: string
+}
+
+/** `bytes` on disk (all files), and the engine's own figures by name. */
+export interface StoreStats {
+  readonly bytes: number
+  readonly engine: Readonly<Record<string, number | string>>
+}
+
+export interface Store {
+  readonly traits: StoreTraits
+  /** The row with this whole key, or undefined. Sees every commit that has resolved, and none in part. */
+  get<R extends object>(collection: Collection<R>, key: Key): R | undefined
+  scan<R extends object>(collection: Collection<R>, range: Range): R[]
+  /**
+   * Applies all changes as one atomic batch and resolves when it is durable. Rows and their bytes are copied before the call
+   * returns. Commits apply in the order of the calls. Rejects with StoreError and has changed nothing then.
+   */
+  commit(batch: Batch): Promise<void>
+  stats(): StoreStats
+  /** Gives unused space back to the host. May be killed anywhere. */
+  compact(): Promise<void>
+  /** The engine's own consistency check: findings, [] when sound. */
+  verify(): Promise<string[]>
+  /** Waits for running commits, leaves the vault as one file where the engine can. Later calls throw StoreError 'closed'. */
+  close(): Promise<void>
+}
