@@ -1,0 +1,159 @@
+// What the benchmarks share: a vault, libfuse's passthrough_ll or a plain folder as a place to work
+// in, all on one disk, and two busy loops for the loaded half. Every place must be closed; closing
+// unmounts. Knows no benchmark and no report.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+const root = resolve(import.meta.dirname, '..')
+const avfs = join(root, 'scripts', 'avfs')
+
+/** A directory to measure in. close() unmounts it and deletes all it held. */
+export interface Place {
+  readonly name: string
+  readonly dir: string
+  close(): void
+}
+
+/** A vault of its own, which can be unmounted and mounted again. */
+export interface VaultPlace extends Place {
+  /** Mounts anew and returns the milliseconds from calling the command to its return. */
+  remount(): number
+  /** Memory of the daemon in MiB: resident now, and its highest so far. */
+  memoryMib(): { readonly now: number; readonly highest: number }
+  /** Size of the vault's file in MiB. */
+  sizeMib(): number
+}
+
+/** A new folder below TMPDIR, which decides the disk that all places of a run share. */
+export function workFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'avfs-bench-'))
+}
+
+/** A plain folder on the disk of `work`. */
+export function plainFolder(work: string): Place {
+  const dir = join(work, 'plain')
+  mkdirSync(dir)
+  return { name: 'plain folder', dir, close: () => rmSync(dir, { recursive: true, force: true }) }
+}
+
+/** Creates a vault in `work` and mounts it; `options` go to `avfs mount`. */
+export function mountVault(work: string, name = 'vault', options: string[] = []): VaultPlace {
+  const home = join(work, `${name}-home`)
+  const dir = join(work, name)
+  mkdirSync(home)
+  mkdirSync(dir)
+  const env = { ...process.env, AVFS_HOME: home }
+  const run = (...args: string[]): void => {
+    execFileSync(avfs, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+  const mount = (): void => run('mount', name, dir, ...options)
+  const file = join(home, `${name}.avfs`)
+  run('vault', 'create', name)
+  mount()
+  return {
+    name,
+    dir,
+    remount() {
+      run('unmount', dir)
+      dropCaches()
+      const from = performance.now()
+      mount()
+      return performance.now() - from
+    },
+    memoryMib() {
+      const holder: { pid: number } = JSON.parse(readFileSync(`${file}.lock`, 'utf8'))
+      const status = readFileSync(`/proc/${holder.pid}/status`, 'utf8')
+      const mib = (field: string): number =>
+        Math.round(Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(status)?.[1]) / 1024)
+      return { now: mib('VmRSS'), highest: mib('VmHWM') }
+    },
+    sizeMib: () => Math.round(statSync(file).size / 2 ** 20),
+    close: () => unmount(dir, () => run('unmount', dir)),
+  }
+}
+
+/** Mounts passthrough_ll, built by the user at `program`, over a folder in `work`. */
+export function mountPassthrough(work: string, program: string): Place {
+  const dir = join(work, 'passthrough')
+  const source = join(work, 'passthrough-source')
+  mkdirSync(dir)
+  mkdirSync(source)
+  execFileSync(program, ['-o', `source=${source}`, dir], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return {
+    name: 'passthrough_ll',
+    dir,
+    close: () => unmount(dir, () => execFileSync('fusermount3', ['-u', dir])),
+  }
+}
+
+/** Runs `body` with places that are closed in any case, and the work folder deleted, also on SIGINT. */
+export async function withPlaces<T>(
+  open: (work: string, keep: <P extends Place>(place: P) => P) => Promise<T> | T,
+): Promise<T> {
+  const work = workFolder()
+  const places: Place[] = []
+  const close = (): void => {
+    for (const place of places.splice(0).reverse()) place.close()
+    rmSync(work, { recursive: true, force: true })
+  }
+  const interrupted = (): void => {
+    close()
+    process.exit(130)
+  }
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  try {
+    return await open(work, (place) => {
+      places.push(place)
+      return place
+    })
+  } finally {
+    close()
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
+  }
+}
+
+/** Two niced busy loops, one a core on a small machine; returns what stops them. */
+export function keepBusy(): () => void {
+  const loops: ChildProcess[] = [0, 1].map(() =>
+    spawn('nice', ['-n', '19', process.execPath, '-e', 'for (;;);'], { stdio: 'ignore' }),
+  )
+  const stop = (): void => {
+    for (const loop of loops) loop.kill('SIGKILL')
+  }
+  process.once('exit', stop)
+  return stop
+}
+
+/** Forgets what the kernel cached of files and names; without root it cannot, and returns false. */
+export function dropCaches(): boolean {
+  execFileSync('sync')
+  try {
+    writeFileSync('/proc/sys/vm/drop_caches', '3\n')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Builds a C source of this folder into build/ and returns the program's path. */
+export function buildC(source: string): string {
+  const build = join(root, 'build')
+  const program = join(build, source.replace(/\.c$/, ''))
+  mkdirSync(build, { recursive: true })
+  execFileSync('cc', ['-O2', '-o', program, join(root, 'scripts', source)], { stdio: 'inherit' })
+  return program
+}
+
+/** A mount point left behind would make the next run, and rm, go wrong: the lazy way always works. */
+function unmount(dir: string, orderly: () => void): void {
+  try {
+    orderly()
+  } catch {
+    if (readFileSync('/proc/mounts', 'utf8').includes(` ${dir} `)) {
+      execFileSync('fusermount3', ['-u', '-z', dir])
+    }
+  }
+}
