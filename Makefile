@@ -1,0 +1,178 @@
+# The one front door of avfs: `make mount` and `make test` work alone on a fresh machine with gcc, make, npm and any
+# Node. What they need are files, so a second run does nothing. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+VAULT ?= myproject
+AT ?= ./mnt/$(VAULT)
+PREFIX ?= /usr/local
+export SEED SECONDS_MAX PJDFSTEST XFSTESTS PTLL
+
+# The system's node if it runs TypeScript (22.18 or newer) and has its C headers beside it; else one from npm, which comes
+# with both: no other host is asked.
+NODE_VERSION := 24.21.0
+ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
+TOOLCHAIN := .toolchain/node_modules/node-linux-$(ARCH)
+NODE_PREFIX := $(or $(shell scripts/system-node),$(CURDIR)/$(TOOLCHAIN))
+NODE := $(NODE_PREFIX)/bin/node
+RUN := PATH="$(NODE_PREFIX)/bin:$$PATH"
+FUSERMOUNT := $(or $(shell command -v fusermount3),/usr/bin/fusermount3)
+ADDON := native/fuse/build/fuse.node
+MODULES := node_modules/.package-lock.json
+BUILT := $(MODULES) $(ADDON)
+
+## List the targets
+.PHONY: help
+help:
+	@awk '/^## / { text = substr($$0, 4) } \
+	  /^[a-z-]+:/ && text { split($$0, name, ":"); printf "  make %-14s %s\n", name[1], text; text = "" }' Makefile
+
+# Nothing is compiled from TypeScript: Node runs the sources.
+## Install what avfs needs and build the native addon
+.PHONY: build
+build: $(BUILT)
+
+$(CURDIR)/$(TOOLCHAIN)/bin/node:
+	@command -v npm >/dev/null || { echo 'make: npm is missing: install the package npm' >&2; exit 1; }
+	mkdir -p .toolchain
+	npm install --prefix .toolchain --no-save --no-audit --no-fund node-linux-$(ARCH)@$(NODE_VERSION)
+
+$(MODULES): package.json package-lock.json | $(NODE)
+	$(RUN) npm ci --no-audit --no-fund
+	touch $@
+
+$(ADDON): $(wildcard native/fuse/*.c native/fuse/*.h) | $(NODE)
+	mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -fPIC -shared -I$(NODE_PREFIX)/include/node -o $@ $(filter %.c,$^)
+
+$(FUSERMOUNT):
+	@if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo 'make: fusermount3 is missing: install the package fuse3 (as root: apt-get install fuse3)' >&2; exit 1; fi
+	DEBIAN_FRONTEND=noninteractive apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends fuse3
+
+# From nothing to a directory in one command: VAULT=name AT=directory.
+## Create the vault VAULT if it is new and mount it AT a directory
+.PHONY: mount
+mount: $(BUILT) $(FUSERMOUNT)
+	@scripts/avfs vault info "$(VAULT)" >/dev/null 2>&1 || scripts/avfs vault create "$(VAULT)" >/dev/null
+	@mkdir -p "$(AT)"
+	@scripts/avfs mount "$(VAULT)" "$(AT)"
+	@echo
+	@echo 'Try next:'
+	@echo '  cd $(AT) && git clone $(CURDIR) avfs && ls -l avfs'
+	@echo '  df -h $(AT)'
+	@echo '  scripts/avfs vault stats $(VAULT)'
+	@echo '  make unmount AT=$(AT)'
+
+# Waits until the vault is closed, so that it can be mounted or copied at once.
+## Unmount AT
+.PHONY: unmount
+unmount: $(BUILT)
+	@scripts/avfs unmount "$(AT)"
+
+# All groups in one run, so that the last line counts them all.
+## Run every test
+.PHONY: test
+test: $(BUILT) $(FUSERMOUNT)
+	@$(RUN) node scripts/run-tests.ts unit store vault session cli mount crash
+
+# One layer each, from the fastest to the slowest.
+## Test single modules
+.PHONY: test-unit
+test-unit: $(BUILT)
+	@$(RUN) node scripts/run-tests.ts unit
+
+## Test the store engines
+.PHONY: test-store
+test-store: $(BUILT)
+	@$(RUN) node scripts/run-tests.ts store
+
+## Test the vault against a model
+.PHONY: test-vault
+test-vault: $(BUILT)
+	@$(RUN) node scripts/run-tests.ts vault
+
+## Test the protocol, bytes in and bytes out
+.PHONY: test-session
+test-session: $(BUILT)
+	@$(RUN) node scripts/run-tests.ts session
+
+## Test the command line
+.PHONY: test-cli
+test-cli: $(BUILT) $(FUSERMOUNT)
+	@$(RUN) node scripts/run-tests.ts cli
+
+## Test real mounts
+.PHONY: test-mount
+test-mount: $(BUILT) $(FUSERMOUNT)
+	@$(RUN) node scripts/run-tests.ts mount
+
+# `make test` runs a few rounds of these; this is the long run.
+## Kill the daemon under load, 50 rounds (minutes)
+.PHONY: test-crash
+test-crash: $(BUILT) $(FUSERMOUNT)
+	@AVFS_CRASH_ROUNDS=$${AVFS_CRASH_ROUNDS:-50} $(RUN) node scripts/run-tests.ts crash
+
+# Types, format and the layout that docs/architecture.md describes.
+## Check types, style and the direction of imports
+.PHONY: lint
+lint: $(MODULES)
+	@$(RUN) node_modules/.bin/tsc
+	@$(RUN) node_modules/.bin/biome check --error-on-warnings
+	@$(RUN) node scripts/tidy.ts
+
+# Needs an otherwise idle machine; PTLL=path of passthrough_ll to compare with.
+## Measure the vault against a plain folder and its peers
+.PHONY: bench
+bench: $(BUILT) $(FUSERMOUNT)
+	@$(RUN) node scripts/bench.ts
+
+# SEED repeats a run, SECONDS_MAX bounds it.
+## Feed random input to the decoder, the protocol and the vault
+.PHONY: fuzz
+fuzz: $(BUILT)
+	@$(RUN) node scripts/fuzz.ts
+
+# github.com/pjd/pjdfstest, as root.
+## Run pjdfstest from the checkout PJDFSTEST=
+.PHONY: pjdfstest
+pjdfstest: $(BUILT) $(FUSERMOUNT)
+	@scripts/pjdfstest
+
+# kdave/xfstests, as root.
+## Run xfstests generic/quick from the checkout XFSTESTS=
+.PHONY: xfstests
+xfstests: $(BUILT) $(FUSERMOUNT)
+	@scripts/xfstests
+
+# JavaScript for the npm package, where Node would not strip types.
+## Compile dist/ for the npm package
+.PHONY: dist
+dist: $(BUILT)
+	rm -rf dist
+	$(RUN) node_modules/.bin/tsc -p tsconfig.dist.json
+	chmod +x dist/cli/main.js
+
+# A copy that needs neither this checkout nor the system's node.
+## Install avfs below PREFIX
+.PHONY: install
+install: dist
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build" "$(DESTDIR)$(PREFIX)/lib/avfs/bin"
+	cp -r dist package.json package-lock.json .npmrc LICENSE "$(DESTDIR)$(PREFIX)/lib/avfs"
+	cp $(ADDON) "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build"
+	cp --remove-destination "$(NODE)" "$(DESTDIR)$(PREFIX)/lib/avfs/bin/node"
+	cd "$(DESTDIR)$(PREFIX)/lib/avfs" && $(RUN) npm ci --omit=dev --prefer-offline --no-audit --no-fund
+	printf '#!/bin/sh\nexec "%s/bin/node" "%s/dist/cli/main.js" "$$@"\n' \
+	  "$(PREFIX)/lib/avfs" "$(PREFIX)/lib/avfs" >"$(DESTDIR)$(PREFIX)/bin/avfs"
+	chmod 755 "$(DESTDIR)$(PREFIX)/bin/avfs"
+
+# Vaults are not touched.
+## Remove all that make made
+.PHONY: clean
+clean:
+	rm -rf node_modules .toolchain .tap native/fuse/build dist

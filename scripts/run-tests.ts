@@ -1,0 +1,122 @@
+// Runs test files, each in a process of its own, and counts their tests: `node scripts/run-tests.ts unit store ...`. The
+// last line is 'N passed, N failed'; the exit code is 1 when anything failed. A test that is skipped, a file without tests, a
+// file that dies or hangs, and a group without files count as failed: nothing is left out silently.
+
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+
+interface Group {
+  /** Files at a time. Those that mount or measure time run alone. */
+  readonly jobs: number
+  /** A file that takes longer hangs. */
+  readonly timeoutMs: number
+}
+
+const groups: Readonly<Record<string, Group>> = {
+  unit: { jobs: 2, timeoutMs: 60_000 },
+  store: { jobs: 2, timeoutMs: 300_000 },
+  vault: { jobs: 2, timeoutMs: 300_000 },
+  session: { jobs: 2, timeoutMs: 120_000 },
+  cli: { jobs: 1, timeoutMs: 300_000 },
+  mount: { jobs: 1, timeoutMs: 900_000 },
+  crash: { jobs: 1, timeoutMs: 3_600_000 },
+}
+
+interface Outcome {
+  readonly passed: number
+  readonly failures: readonly string[]
+}
+
+/** Enough of a failing file's output to see why. */
+const OUTPUT_LINES_MAX = 400
+
+async function main(names: readonly string[]): Promise<boolean> {
+  let passed = 0
+  let failed = 0
+  const add = (outcome: Outcome): void => {
+    passed += outcome.passed
+    failed += outcome.failures.length
+  }
+  for (const name of names) {
+    const group = groups[name]
+    if (group === undefined) throw new Error(`no such group: ${name}`)
+    const files = globSync(`test/${name}/**/*.test.ts`).sort()
+    if (files.length === 0) add(report(`test/${name}`, 0, 'no tests', '', ['no test files']))
+    const lanes = Array.from({ length: group.jobs }, async () => {
+      for (let file = files.shift(); file !== undefined; file = files.shift()) {
+        add(await runFile(file, group.timeoutMs))
+      }
+    })
+    await Promise.all(lanes)
+  }
+  console.log(`${passed} passed, ${failed} failed`)
+  return failed === 0
+}
+
+function runFile(file: string, timeoutMs: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const start = performance.now()
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let tap = ''
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      tap += text
+      output += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
+      child.kill('SIGKILL')
+    }, timeoutMs)
+    // 'exit', not 'close': a daemon that a test left behind keeps the pipes open for ever.
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer)
+      setTimeout(() => {
+        child.stdout.destroy()
+        child.stderr.destroy()
+        const end = timedOut ? `hung for ${timeoutMs / 1000} s` : (signal ?? `exit code ${code}`)
+        const { passed, failures } = count(tap, code === 0, end)
+        const seconds = ((performance.now() - start) / 1000).toFixed(1)
+        resolve(report(file, passed, `${seconds} s`, output, failures))
+      }, 20)
+    })
+  })
+}
+
+/** Counts the test points of the outermost level: those are the tests with names that are sentences. */
+function count(tap: string, isClean: boolean, end: string): Outcome {
+  let passed = 0
+  const failures: string[] = []
+  for (const line of tap.split('\n')) {
+    const point = /^(not )?ok \d+(?: - )?(.*)/.exec(line)
+    if (point === null) continue
+    const name = (point[2] ?? '').replace(/ # time=.*| \{$/, '')
+    if (point[1] !== undefined || / # (SKIP|TO[D]O)/i.test(name)) failures.push(name)
+    else passed++
+  }
+  if (!isClean && failures.length === 0) failures.push(end)
+  if (isClean && passed + failures.length === 0) failures.push('no tests in this file')
+  return { passed, failures }
+}
+
+function report(
+  file: string,
+  passed: number,
+  time: string,
+  output: string,
+  failures: readonly string[],
+): Outcome {
+  console.log(`${failures.length === 0 ? 'ok    ' : 'FAILED'} ${file} (${passed} passed, ${time})`)
+  if (failures.length > 0) {
+    console.log(output.split('\n').slice(0, OUTPUT_LINES_MAX).join('\n'))
+    for (const failure of failures) console.log(`  failed: ${failure}`)
+  }
+  return { passed, failures }
+}
+
+process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1
