@@ -1,0 +1,70 @@
+// The one way to do something with a vault from outside: through its daemon when one holds it, else by opening it here
+// for as long as it takes. Both run the same row of methods.ts.
+
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openVault } from '../vault/vault.ts'
+import { callDaemon, NoDaemonError } from './client.ts'
+import { acquireLock, LockedError, type LockHolder, lockHolder } from './lock.ts'
+import { type MethodName, methods, type Parameters } from './methods.ts'
+import type { Report } from './protocol.ts'
+
+/** How long to wait for a holder that is only starting, ending or running a short command of its own. */
+const WAIT_MS = 5_000
+const RETRY_MS = 50
+
+/** Runs `method` on the vault at `vaultPath`, which must exist. Throws LockedError when its holder cannot be asked. */
+export async function callVault(
+  vaultPath: string,
+  method: MethodName,
+  parameters: Parameters,
+  report: Report,
+): Promise<object> {
+  const deadline = performance.now() + WAIT_MS
+  for (;;) {
+    const holder = lockHolder(vaultPath)
+    try {
+      if (holder === undefined) return await callHere(vaultPath, method, parameters, report)
+      return await callHolder(vaultPath, holder, method, parameters, report)
+    } catch (error) {
+      const isPassing = error instanceof LockedError || error instanceof NoDaemonError
+      if (!isPassing) throw error
+      if (performance.now() >= deadline) {
+        throw holder === undefined ? error : new LockedError(vaultPath, holder)
+      }
+    }
+    await sleep(RETRY_MS)
+  }
+}
+
+async function callHere(
+  vaultPath: string,
+  name: MethodName,
+  parameters: Parameters,
+  report: Report,
+): Promise<object> {
+  const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
+  try {
+    const vault = await openVault(vaultPath, { readOnly: methods[name].readOnly })
+    try {
+      return await methods[name].run(vault, parameters, report)
+    } finally {
+      await vault.close()
+    }
+  } finally {
+    lock.release()
+  }
+}
+
+async function callHolder(
+  vaultPath: string,
+  holder: LockHolder,
+  method: MethodName,
+  parameters: Parameters,
+  report: Report,
+): Promise<object> {
+  if (holder.socket === null || holder.host !== hostname()) {
+    throw new LockedError(vaultPath, holder)
+  }
+  return await callDaemon(holder.socket, method, parameters, report)
+}

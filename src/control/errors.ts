@@ -1,0 +1,23 @@
+// What can go wrong between a command and a vault, in kinds that the command line turns into exit codes and the
+// control protocol carries over the socket. Knows neither.
+
+/** missing: no such vault. exists: a vault is there already. locked: someone holds it. name: not a vault name. busy: in use. */
+export type ControlErrorKind = 'missing' | 'exists' | 'locked' | 'name' | 'busy' | 'failed'
+
+/** A refusal for people: `message` is one whole line, `path` the file or directory that it is about. */
+export class ControlError extends Error {
+  readonly kind: ControlErrorKind
+  readonly path: string | undefined
+  constructor(kind: ControlErrorKind, message: string, path?: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'ControlError'
+    this.kind = kind
+    this.path = path
+  }
+}
+
+/** The code of a failed system call ('ENOENT'), or undefined for any other error. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,0 +1,118 @@
+// The daemon's end of the control socket; see protocol.ts for what is said. Knows the methods only as a table.
+
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { log } from '../base/log.ts'
+import type { Vault } from '../vault/vault.ts'
+import { isMethodName, methods, type Parameters } from './methods.ts'
+import { type Answer, type DaemonInfo, toWire } from './protocol.ts'
+import { throttled } from './throttle.ts'
+
+/** What the server needs of its daemon; `metrics` is Prometheus text. */
+export interface Served {
+  readonly vault: Vault
+  readonly info: DaemonInfo
+  metrics(): string
+}
+
+export interface ControlServer {
+  /** Takes no more requests, cuts those that run, removes the socket. */
+  close(): Promise<void>
+}
+
+const BODY_BYTES_MAX = 1024 * 1024
+
+/** Listens on `socket` (mode 0600); a socket file that is there is a leftover, because the caller holds the vault's lock. */
+export async function startControlServer(socket: string, served: Served): Promise<ControlServer> {
+  rmSync(socket, { force: true })
+  const server = createServer((request, response) => {
+    answer(served, request, response).catch((error: unknown) => {
+      log('warn', `control request ${request.method} ${request.url} failed`, error)
+      response.destroy()
+    })
+  })
+  await listen(server, socket)
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function listen(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    // The mode of the file is set by the umask at bind(2): chmod alone would leave an instant for others.
+    const umask = process.umask(0o177)
+    server.listen(socket, () => {
+      chmodSync(socket, 0o600)
+      resolve()
+    })
+    process.umask(umask)
+  })
+}
+
+async function answer(
+  served: Served,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = new URL(request.url ?? '/', 'http://daemon').pathname
+  if (request.method === 'GET' && path === '/') return sendJson(response, 200, served.info)
+  if (request.method === 'GET' && path === '/metrics') {
+    response.setHeader('content-type', 'text/plain; version=0.0.4')
+    response.end(served.metrics())
+    return
+  }
+  const name = path.slice(1)
+  if (!isMethodName(name)) return refuse(response, 404, `no such method: ${name}`)
+  if (request.method !== 'POST') return refuse(response, 405, `${name} wants POST`)
+  const parameters = await readParameters(request)
+  if (parameters === undefined) return refuse(response, 400, 'the body must be a JSON object')
+  await runMethod(served.vault, name, parameters, response)
+}
+
+async function runMethod(
+  vault: Vault,
+  name: keyof typeof methods,
+  parameters: Parameters,
+  response: ServerResponse,
+): Promise<void> {
+  response.setHeader('content-type', 'application/x-ndjson')
+  const send = (line: Answer): void => void response.write(`${JSON.stringify(line)}\n`)
+  try {
+    const progress = throttled((done, total) => send({ progress: { done, total } }))
+    send({ result: await methods[name].run(vault, parameters, progress) })
+  } catch (error) {
+    log('warn', `control method ${name} failed`, error)
+    send({ error: toWire(error) })
+  }
+  response.end()
+}
+
+async function readParameters(request: IncomingMessage): Promise<Parameters | undefined> {
+  let body = ''
+  request.setEncoding('utf8')
+  for await (const chunk of request) {
+    body += chunk
+    if (body.length > BODY_BYTES_MAX) return undefined
+  }
+  try {
+    const parsed: unknown = JSON.parse(body === '' ? '{}' : body)
+    const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+    return isObject ? (parsed as Parameters) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function refuse(response: ServerResponse, status: number, message: string): void {
+  sendJson(response, status, { error: { kind: 'failed', message } })
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(`${JSON.stringify(body)}\n`)
+}
