@@ -1,0 +1,103 @@
+// `avfs unmount`: takes a mounted vault away and waits until its daemon has closed it, so that it can be mounted again.
+
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CommandModule } from 'yargs'
+import { daemonInfo } from '../../control/client.ts'
+import { ControlError } from '../../control/errors.ts'
+import { lockHolder } from '../../control/lock.ts'
+import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/mount-table.ts'
+import { mountPointPath, socketCandidates } from '../../control/paths.ts'
+import type { DaemonInfo } from '../../control/protocol.ts'
+import { unmount } from '../../control/unmount.ts'
+import { notice, printResult } from '../output.ts'
+import type { CommonArguments } from './common.ts'
+
+interface UnmountArguments extends CommonArguments {
+  dir: string
+  lazy: boolean
+}
+
+const CLOSE_POLL_MS = 20
+const CLOSE_NOTICE_MS = 2_000
+const CLOSE_TIMEOUT_MS = 10 * 60_000
+
+export const unmountCommand: CommandModule<object, UnmountArguments> = {
+  command: 'unmount <dir>',
+  aliases: ['umount'],
+  describe: 'unmount a vault and wait until it is closed',
+  builder: (yargs) =>
+    yargs
+      .positional('dir', {
+        type: 'string',
+        demandOption: true,
+        describe: 'where the vault is mounted',
+      })
+      .option('lazy', {
+        type: 'boolean',
+        default: false,
+        describe: 'take it away at once; it is closed when nobody uses it any more',
+      })
+      .example('$0 unmount ~/myproject', ''),
+  handler: async ({ dir, lazy, json }) => {
+    const mountPoint = mountPointPath(dir)
+    const mounted = mountAt(mountPoint)
+    if (mounted?.type !== MOUNT_TYPE) {
+      throw new ControlError('failed', `no vault is mounted at ${dir}`, mountPoint)
+    }
+    const daemon = await findDaemon(mounted)
+    await takeAway(mountPoint, lazy)
+    if (daemon !== undefined && !lazy) await closed(daemon)
+    printResult(
+      json === true,
+      { name: mounted.source, mountPoint, pid: daemon?.pid ?? null },
+      `${mounted.source} is unmounted`,
+    )
+  },
+}
+
+/** Undefined when nobody answers: a dead mount can be taken away all the same. */
+async function findDaemon(mounted: MountEntry): Promise<DaemonInfo | undefined> {
+  const sockets = socketCandidates(mounted.mountPoint, mounted.userId)
+  for (const socket of sockets.filter(existsSync)) {
+    try {
+      return await daemonInfo(socket)
+    } catch {
+      // A leftover of a daemon that died.
+    }
+  }
+  return undefined
+}
+
+async function takeAway(mountPoint: string, lazy: boolean): Promise<void> {
+  try {
+    await unmount(mountPoint, lazy)
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.kind !== 'busy') throw error
+    const users = mountUsers(mountPoint).map(
+      ({ pid, command, path }) => `${command} (process ${pid}: ${path})`,
+    )
+    const who = users.length === 0 ? 'a process of another user' : users.join(', ')
+    throw new ControlError(
+      'busy',
+      `${mountPoint} is in use by ${who}; end that, or use --lazy`,
+      mountPoint,
+    )
+  }
+}
+
+async function closed(daemon: DaemonInfo): Promise<void> {
+  const start = performance.now()
+  let told = false
+  while (lockHolder(daemon.path)?.pid === daemon.pid) {
+    const waited = performance.now() - start
+    if (waited > CLOSE_TIMEOUT_MS) {
+      throw new ControlError('failed', `process ${daemon.pid} does not close ${daemon.path}`)
+    }
+    if (!told && waited > CLOSE_NOTICE_MS) {
+      notice(`unmounted; waiting for process ${daemon.pid} to close ${daemon.path}`)
+      told = true
+    }
+    await sleep(CLOSE_POLL_MS)
+  }
+}

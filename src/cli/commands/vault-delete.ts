@@ -1,0 +1,52 @@
+// `avfs vault delete`: removes a vault for good. Asks first on a terminal; elsewhere it wants --yes.
+
+import { rmSync } from 'node:fs'
+import { createInterface } from 'node:readline/promises'
+import type { CommandModule } from 'yargs'
+import { acquireLock } from '../../control/lock.ts'
+import { existingVault } from '../../control/paths.ts'
+import { UsageError } from '../errors.ts'
+import { printResult } from '../output.ts'
+import { type VaultArguments, withVaultName } from './common.ts'
+
+interface DeleteArguments extends VaultArguments {
+  yes: boolean
+}
+
+/** What an engine may have left beside the file of the vault after a crash. */
+const COMPANIONS = ['-wal', '-shm', '-journal']
+
+export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
+  command: 'delete <name>',
+  describe: 'remove a vault and all it holds, for good',
+  builder: (yargs) =>
+    withVaultName(yargs)
+      .option('yes', { type: 'boolean', alias: 'y', default: false, describe: 'do not ask' })
+      .example('$0 vault delete scratch --yes', 'removes the vault scratch'),
+  handler: async ({ name, yes, json }) => {
+    const { path } = existingVault(name)
+    const lock = await acquireLock(path, { mountPoint: null, socket: null })
+    try {
+      const deleted = yes || (await confirm(name, path))
+      if (deleted) {
+        for (const file of [path, ...COMPANIONS.map((suffix) => path + suffix)]) {
+          rmSync(file, { recursive: true, force: true })
+        }
+      }
+      printResult(json === true, { name, path, deleted }, deleted ? `deleted ${path}` : 'kept it')
+    } finally {
+      lock.release()
+    }
+  },
+}
+
+async function confirm(name: string, path: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new UsageError(`to delete ${path} without being asked, add --yes`)
+  const dialog = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const typed = await dialog.question(`This deletes ${path} and its history. Type '${name}': `)
+    return typed.trim() === name
+  } finally {
+    dialog.close()
+  }
+}

@@ -1,0 +1,28 @@
+// `avfs vault ...`: the commands on a vault as a whole.
+
+import type { CommandModule } from 'yargs'
+import { vaultCheckCommand } from './vault-check.ts'
+import { vaultCompactCommand } from './vault-compact.ts'
+import { vaultCreateCommand } from './vault-create.ts'
+import { vaultDeleteCommand } from './vault-delete.ts'
+import { vaultInfoCommand } from './vault-info.ts'
+import { vaultListCommand } from './vault-list.ts'
+import { vaultStatsCommand } from './vault-stats.ts'
+
+export const vaultCommand: CommandModule = {
+  command: 'vault <command>',
+  describe: 'create, list, inspect, check, compact and delete vaults',
+  builder: (yargs) =>
+    yargs
+      .command(vaultCreateCommand)
+      .command(vaultListCommand)
+      .command(vaultInfoCommand)
+      .command(vaultStatsCommand)
+      .command(vaultCheckCommand)
+      .command(vaultCompactCommand)
+      .command(vaultDeleteCommand)
+      .demandCommand(1, 'say what to do with a vault; avfs vault --help lists it')
+      .example('$0 vault create myproject', 'makes an empty vault')
+      .example('$0 vault list', 'shows all vaults and where they are mounted'),
+  handler: () => undefined,
+}

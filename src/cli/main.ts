@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// The command line: parses arguments with yargs, runs one command of commands/, ends with its exit code. No vault logic.
+
+import { readFileSync } from 'node:fs'
+import yargs from 'yargs'
+import { hideBin } from 'yargs/helpers'
+import { mountCommand } from './commands/mount.ts'
+import { unmountCommand } from './commands/unmount.ts'
+import { vaultCommand } from './commands/vault.ts'
+import { EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
+import { ignoreClosedPipes, printFailure } from './output.ts'
+
+const EXIT_CODES = `Exit codes:
+  0 done   1 error   2 wrong usage   10 no such vault   11 the vault is in use
+  vault check: 4 problems were found   8 the check itself failed`
+
+async function main(args: readonly string[]): Promise<number> {
+  // Known before parsing, because wrong usage is also told in JSON.
+  const json = args.includes('--json')
+  try {
+    await yargs([...args])
+      .scriptName('avfs')
+      .locale('en')
+      .usage('$0 COMMAND\n\nA vault is one file on disk; mounted, it is a directory.')
+      .command(vaultCommand)
+      .command(mountCommand)
+      .command(unmountCommand)
+      .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
+      .version(packageVersion())
+      .demandCommand(1, 'say which command; avfs --help lists them')
+      .strict()
+      .recommendCommands()
+      .epilogue(EXIT_CODES)
+      .wrap(Math.min(100, process.stdout.columns ?? 80))
+      .fail((message: string | null, error: Error | undefined) => {
+        throw error ?? new UsageError(message ?? 'wrong usage')
+      })
+      .parseAsync()
+    return process.exitCode === undefined ? EXIT_OK : Number(process.exitCode)
+  } catch (error) {
+    const code = printFailure(json, error)
+    if (code === EXIT_USAGE && !json) process.stderr.write('avfs: see avfs --help\n')
+    return code
+  }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+ignoreClosedPipes()
+process.exitCode = await main(hideBin(process.argv))

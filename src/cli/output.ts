@@ -1,0 +1,101 @@
+// All that commands write: results on standard output, as text for people or one JSON object a command with --json;
+// notices, progress and errors on standard error. Knows no command.
+
+import { styleText } from 'node:util'
+import type { Report } from '../control/protocol.ts'
+import { throttled } from '../control/throttle.ts'
+import { type Failure, failureOf } from './errors.ts'
+
+/** Writes a result: `text` for people, or `value` as one line of JSON. */
+export function printResult(json: boolean, value: unknown, text: string): void {
+  process.stdout.write(json ? `${JSON.stringify(value)}\n` : text === '' ? '' : `${text}\n`)
+}
+
+/** Tells people something beside the result; never part of the output that programs read. */
+export function notice(text: string): void {
+  process.stderr.write(`avfs: ${text}\n`)
+}
+
+/** Writes why a command failed and returns its exit code. */
+export function printFailure(json: boolean, error: unknown): number {
+  const failure: Failure = failureOf(error)
+  if (json) {
+    process.stderr.write(`${JSON.stringify(failure)}\n`)
+  } else {
+    const prefix = styleText('red', 'avfs:', { stream: process.stderr })
+    process.stderr.write(`${prefix} ${failure.message}\n`)
+  }
+  return failure.code
+}
+
+/** Rows of cells as columns; the first row is the heading. Cells that look like numbers go to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => {
+          const width = widths[column] ?? 0
+          return /^[\d.,]+( [KMGT]?i?B)?$/.test(cell) ? cell.padStart(width) : cell.padEnd(width)
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** An object as lines of 'name  value'; nested objects by dotted names. */
+export function properties(value: object): string {
+  const lines = flatten(value, '')
+  const width = Math.max(0, ...lines.map(([name]) => name.length))
+  return lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`).join('\n')
+}
+
+function flatten(value: object, prefix: string): [string, string][] {
+  return Object.entries(value).flatMap(([name, part]): [string, string][] =>
+    typeof part === 'object' && part !== null
+      ? flatten(part, `${prefix}${name}.`)
+      : [[prefix + name, String(part ?? '-')]],
+  )
+}
+
+/** 1536 -> '1.5 KiB' */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
+}
+
+const BAR_WIDTH = 30
+
+/**
+ * A bar on standard error while long work runs: only on a terminal. `finish` wipes it.
+ */
+export function progressBar(label: string): { report: Report; finish(): void } {
+  if (!process.stderr.isTTY) return { report: () => undefined, finish: () => undefined }
+  const draw = (done: number, total: number): void => {
+    const share = total > 0 ? Math.min(1, done / total) : 0
+    const filled = Math.round(share * BAR_WIDTH)
+    const bar = total > 0 ? ` [${'#'.repeat(filled).padEnd(BAR_WIDTH, '.')}]` : ''
+    const count = total > 0 ? `${Math.floor(share * 100)}% ${done}/${total}` : `${done}`
+    process.stderr.write(`\r\x1b[K${label}${bar} ${count}`)
+  }
+  return { report: throttled(draw), finish: () => void process.stderr.write('\r\x1b[K') }
+}
+
+/** Lets `avfs ... | head` end quietly: a reader that has gone is no error. */
+export function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit()
+      throw error
+    })
+  }
+}

@@ -1,0 +1,41 @@
+// Starts a daemon in the background and waits until its mount answers. Knows only the messages of protocol.ts.
+
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { ControlError } from '../control/errors.ts'
+import { type DaemonConfig, type DaemonMessage, fromWire } from '../control/protocol.ts'
+import { notice } from './output.ts'
+
+/** Beside this file's parent, with the same extension: .ts in a checkout, .js in the package. */
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+const daemonFile = fileURLToPath(new URL(`../daemon.${extension}`, import.meta.url))
+
+/** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
+export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
+  const log = openSync(logFile, 'a', 0o600)
+  const child = spawn(process.execPath, [daemonFile, JSON.stringify(config)], {
+    // A session of its own: it outlives this terminal.
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', log, log, 'ipc'],
+  })
+  closeSync(log)
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      child.on('message', (message: DaemonMessage) => {
+        if ('notice' in message) notice(message.notice)
+        else if ('ready' in message) resolve(message.ready.pid)
+        else reject(fromWire(message.failed))
+      })
+      child.on('error', reject)
+      child.on('exit', (code, signal) => {
+        const how = signal === null ? `with exit code ${code}` : `by ${signal}`
+        reject(new ControlError('failed', `the daemon ended ${how}; see ${logFile}`, logFile))
+      })
+    })
+  } finally {
+    if (child.connected) child.disconnect()
+    child.unref()
+  }
+}
