@@ -1,0 +1,86 @@
+// getattr, setattr, statfs.
+
+import { wallTime } from '../base/clock.ts'
+import { EINVAL, EISDIR, fail } from '../base/errno.ts'
+import { NAME_BYTES_MAX } from '../base/limits.ts'
+import { isDirectory, isRegular, S_IFMT } from '../base/mode.ts'
+import { ACL_ACCESS, aclAfterChmod } from '../vault/acl.ts'
+import { resizeContent } from '../vault/content.ts'
+import type { Inode } from '../vault/inode.ts'
+import { alter, getInode } from '../vault/inodes.ts'
+import { getXattr, setXattr } from '../vault/xattrs.ts'
+import { assertChangeable, type FsContext } from './context.ts'
+import { toNode } from './node.ts'
+import type { AttributeChange, Caller, FileSystemStatus, Node } from './operations.ts'
+import { dropPrivileges } from './privileges.ts'
+
+const PERMISSIONS = 0o7777
+/** The unit of statfs. */
+const BLOCK_BYTES = 4096
+/** A guess at what an inode takes, to say how many more fit: honest enough for df -i. */
+const INODE_BYTES = 1024
+
+export function getattr(fs: FsContext, ino: number): Node {
+  return toNode(getInode(fs.core, ino))
+}
+
+export function setattr(fs: FsContext, caller: Caller, ino: number, change: AttributeChange): Node {
+  assertChangeable(fs)
+  const { core } = fs
+  const inode = getInode(core, ino)
+  const { size, mode, uid, gid } = change
+  const resized = size !== undefined && resize(fs, inode, size)
+  alter(core, inode)
+  if (change.killPrivileges || ((uid !== undefined || gid !== undefined) && mode === undefined))
+    dropPrivileges(core, inode, caller)
+  if (mode !== undefined) setMode(fs, inode, mode)
+  if (uid !== undefined) inode.uid = uid
+  if (gid !== undefined) inode.gid = gid
+  setTimes(inode, change, resized)
+  return toNode(inode)
+}
+
+/** Returns true when the file was truncated or extended. */
+function resize(fs: FsContext, inode: Inode, size: number): boolean {
+  if (!isRegular(inode.mode)) fail(isDirectory(inode.mode) ? EISDIR : EINVAL)
+  if (size !== inode.size) resizeContent(fs.core, inode, size)
+  return true
+}
+
+function setMode(fs: FsContext, inode: Inode, mode: number): void {
+  inode.mode = (inode.mode & S_IFMT) | (mode & PERMISSIONS)
+  const acl = getXattr(fs.core, inode, ACL_ACCESS)
+  if (acl !== undefined) setXattr(fs.core, inode, ACL_ACCESS, aclAfterChmod(acl, mode), 0)
+}
+
+function setTimes(inode: Inode, change: AttributeChange, resized: boolean): void {
+  const now = wallTime()
+  if (change.atime !== undefined) {
+    inode.atime = change.atime
+    inode.atimeNs = change.atimeNs
+  }
+  if (change.mtime !== undefined) {
+    inode.mtime = change.mtime
+    inode.mtimeNs = change.mtimeNs
+  } else if (resized) {
+    inode.mtime = now.sec
+    inode.mtimeNs = now.ns
+  }
+  inode.ctime = change.ctime ?? now.sec
+  inode.ctimeNs = change.ctime === undefined ? now.ns : change.ctimeNs
+}
+
+export function statfs(fs: FsContext): FileSystemStatus {
+  const space = fs.vault.space()
+  const available = Math.floor(space.available / BLOCK_BYTES)
+  const filesFree = Math.floor(space.available / INODE_BYTES)
+  return {
+    blockSize: BLOCK_BYTES,
+    blocks: Math.floor(space.total / BLOCK_BYTES),
+    blocksFree: Math.floor(space.free / BLOCK_BYTES),
+    blocksAvailable: available,
+    files: fs.core.inodeCount + filesFree,
+    filesFree,
+    nameMax: NAME_BYTES_MAX,
+  }
+}

@@ -1,0 +1,48 @@
+// What all families of operations share: the vault, who is known to the kernel, and how to tell it of changes.
+
+import { EROFS, fail } from '../base/errno.ts'
+import type { EntryRow } from '../store/collections.ts'
+import type { Core } from '../vault/core.ts'
+import type { Inode } from '../vault/inode.ts'
+import { reap } from '../vault/inodes.ts'
+import type { Vault } from '../vault/vault.ts'
+import { toNode } from './node.ts'
+import type { Node } from './operations.ts'
+
+/** An open directory: its names as of the first read, so that renames meanwhile show no name twice and lose none. */
+export interface ListingHandle {
+  rows: EntryRow[] | undefined
+}
+
+export interface FsContext {
+  readonly vault: Vault
+  readonly core: Core
+  readonly readOnly: boolean
+  /** How often the kernel holds each inode: LOOKUPs less FORGETs. */
+  readonly lookups: Map<number, number>
+  readonly listings: Map<number, ListingHandle>
+  nextHandle: number
+}
+
+/** The node of an inode, counted as one lookup. */
+export function giveNode(fs: FsContext, inode: Inode): Node {
+  fs.lookups.set(inode.ino, (fs.lookups.get(inode.ino) ?? 0) + 1)
+  return toNode(inode)
+}
+
+/** Takes lookups back; an inode without a name goes with the last one. */
+export function forgetNode(fs: FsContext, ino: number, count: number): void {
+  const left = (fs.lookups.get(ino) ?? 0) - count
+  if (left > 0) {
+    fs.lookups.set(ino, left)
+    return
+  }
+  fs.lookups.delete(ino)
+  const orphan = fs.core.orphans.get(ino)
+  if (orphan !== undefined) reap(fs.core, orphan, fs.core.moments.next())
+}
+
+/** Throws EROFS on a read-only mount. */
+export function assertChangeable(fs: FsContext): void {
+  if (fs.readOnly) fail(EROFS)
+}

@@ -1,0 +1,166 @@
+// Making inodes: mknod, mkdir, symlink, create, tmpfile, link. Owner, group, mode and access lists of what is made are here.
+
+import { EEXIST, EINVAL, ENAMETOOLONG, ENOENT, EPERM, fail } from '../base/errno.ts'
+import { SYMLINK_BYTES_MAX } from '../base/limits.ts'
+import {
+  fileType,
+  isDirectory,
+  isRegular,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+} from '../base/mode.ts'
+import { ACL_ACCESS, ACL_DEFAULT, inheritAcl } from '../vault/acl.ts'
+import { writeContent } from '../vault/content.ts'
+import { findEntry, putEntry, startDirectory } from '../vault/directory.ts'
+import type { Inode } from '../vault/inode.ts'
+import { addLink, createInode, detach, getInode } from '../vault/inodes.ts'
+import { seal } from '../vault/versions.ts'
+import { getXattr, setXattr } from '../vault/xattrs.ts'
+import { assertChangeable, type FsContext, giveNode } from './context.ts'
+import { assertName, getDirectory } from './node.ts'
+import type { Caller, Node } from './operations.ts'
+
+const O_EXCL = 0o200
+
+/** Makes an inode with the owner, group, mode and access lists that its parent directory gives it; it has no name yet. */
+function makeInode(
+  fs: FsContext,
+  caller: Caller,
+  parent: Inode,
+  wanted: number,
+  umask: number,
+  rdev: number,
+): Inode {
+  const { core } = fs
+  const defaults = getXattr(core, parent, ACL_DEFAULT)
+  const symlink = (wanted & S_IFMT) === S_IFLNK
+  const inherited = defaults === undefined || symlink ? undefined : inheritAcl(wanted, defaults)
+  let mode = inherited?.mode ?? (symlink ? wanted : wanted & ~umask)
+  let { gid } = caller
+  if ((parent.mode & S_ISGID) !== 0) {
+    gid = parent.gid
+    if (isDirectory(mode)) mode |= S_ISGID
+  }
+  const inode = createInode(
+    core,
+    { mode, uid: caller.uid, gid, rdev, parent: isDirectory(mode) ? parent.ino : 0 },
+    core.moments.next(),
+    isRegular(mode) || symlink,
+  )
+  if (inherited?.access !== undefined) setXattr(core, inode, ACL_ACCESS, inherited.access, 0)
+  if (isDirectory(mode)) {
+    if (defaults !== undefined) setXattr(core, inode, ACL_DEFAULT, defaults, 0)
+    inode.nlink = 2
+    startDirectory(core, inode.ino)
+  }
+  return inode
+}
+
+function nameInode(fs: FsContext, parent: Inode, name: string, inode: Inode): void {
+  const to = { ino: inode.ino, type: fileType(inode.mode) }
+  putEntry(fs.core, parent, name, to, fs.core.moments.next())
+}
+
+/** The directory, ready to take a new name. Throws EEXIST, ENAMETOOLONG, ENOENT, ENOTDIR. */
+function directoryFor(fs: FsContext, parent: number, name: string): Inode {
+  assertChangeable(fs)
+  assertName(name)
+  const directory = getDirectory(fs.core, parent)
+  if (findEntry(fs.core, parent, name) !== undefined) fail(EEXIST)
+  return directory
+}
+
+export function mknod(
+  fs: FsContext,
+  caller: Caller,
+  parent: number,
+  name: string,
+  mode: number,
+  rdev: number,
+  umask: number,
+): Node {
+  const directory = directoryFor(fs, parent, name)
+  if (isDirectory(mode)) fail(EPERM)
+  const wanted = (mode & S_IFMT) === 0 ? mode | S_IFREG : mode
+  const inode = makeInode(fs, caller, directory, wanted, umask, rdev)
+  nameInode(fs, directory, name, inode)
+  return giveNode(fs, inode)
+}
+
+export function mkdir(
+  fs: FsContext,
+  caller: Caller,
+  parent: number,
+  name: string,
+  mode: number,
+  umask: number,
+): Node {
+  const directory = directoryFor(fs, parent, name)
+  const inode = makeInode(fs, caller, directory, (mode & ~S_IFMT) | S_IFDIR, umask, 0)
+  nameInode(fs, directory, name, inode)
+  directory.nlink++
+  return giveNode(fs, inode)
+}
+
+export function symlink(
+  fs: FsContext,
+  caller: Caller,
+  parent: number,
+  name: string,
+  target: string,
+): Node {
+  if (target.length === 0) fail(ENOENT)
+  if (target.length > SYMLINK_BYTES_MAX) fail(ENAMETOOLONG)
+  const directory = directoryFor(fs, parent, name)
+  const inode = makeInode(fs, caller, directory, S_IFLNK | 0o777, 0, 0)
+  writeContent(fs.core, inode, 0, Buffer.from(target, 'latin1'))
+  seal(fs.core, inode)
+  nameInode(fs, directory, name, inode)
+  return giveNode(fs, inode)
+}
+
+export function create(
+  fs: FsContext,
+  caller: Caller,
+  parent: number,
+  name: string,
+  mode: number,
+  umask: number,
+  flags: number,
+): Node {
+  const before = findEntry(fs.core, parent, name)
+  // The kernel held the name to be missing and was overtaken: open(2) without O_EXCL opens what is there.
+  if (before !== undefined && (flags & O_EXCL) === 0)
+    return giveNode(fs, getInode(fs.core, before.ino))
+  const directory = directoryFor(fs, parent, name)
+  const inode = makeInode(fs, caller, directory, (mode & ~S_IFMT) | S_IFREG, umask, 0)
+  nameInode(fs, directory, name, inode)
+  return giveNode(fs, inode)
+}
+
+export function tmpfile(
+  fs: FsContext,
+  caller: Caller,
+  parent: number,
+  mode: number,
+  umask: number,
+): Node {
+  assertChangeable(fs)
+  const directory = getDirectory(fs.core, parent)
+  const inode = makeInode(fs, caller, directory, (mode & ~S_IFMT) | S_IFREG, umask, 0)
+  detach(fs.core, inode)
+  return giveNode(fs, inode)
+}
+
+export function link(fs: FsContext, ino: number, parent: number, name: string): Node {
+  const directory = directoryFor(fs, parent, name)
+  const inode = getInode(fs.core, ino)
+  if (isDirectory(inode.mode)) fail(EPERM)
+  if (inode.nlink === 0 && !fs.core.orphans.has(ino)) fail(EINVAL)
+  addLink(fs.core, inode)
+  nameInode(fs, directory, name, inode)
+  return giveNode(fs, inode)
+}

@@ -1,0 +1,72 @@
+// The POSIX meaning of a vault as one object: each call goes to the family of operations that knows it.
+
+import { getInode } from '../vault/inodes.ts'
+import type { Vault } from '../vault/vault.ts'
+import { getattr, setattr, statfs } from './attr.ts'
+import { type FsContext, forgetNode } from './context.ts'
+import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
+import { lookup, opendir, readdir, releasedir } from './dir.ts'
+import { copyFileRange, fallocate, flush, lseek, read, readlink, write } from './file.ts'
+import type { KernelNotices, Operations } from './operations.ts'
+import { rename, rmdir, unlink } from './remove.ts'
+import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
+
+/** The operations of a mounted vault. `notices` is set once the kernel listens. */
+export interface FileSystem extends Operations {
+  notices?: KernelNotices
+}
+
+/** Gives a vault its POSIX meaning. One file system a vault at a time. */
+export function createFileSystem(vault: Vault, options: { readOnly: boolean }): FileSystem {
+  const fs: FsContext = {
+    vault,
+    core: vault.core,
+    readOnly: options.readOnly || vault.readOnly,
+    lookups: new Map(),
+    listings: new Map(),
+    nextHandle: 1,
+  }
+  return {
+    lookup: (_caller, parent, name) => lookup(fs, parent, name),
+    forget: (ino, count) => forgetNode(fs, ino, count),
+    getattr: (_caller, ino) => getattr(fs, ino),
+    setattr: (caller, ino, change) => setattr(fs, caller, ino, change),
+    readlink: (_caller, ino) => readlink(fs, ino),
+    mknod: (caller, parent, name, mode, rdev, umask) =>
+      mknod(fs, caller, parent, name, mode, rdev, umask),
+    mkdir: (caller, parent, name, mode, umask) => mkdir(fs, caller, parent, name, mode, umask),
+    symlink: (caller, parent, name, target) => symlink(fs, caller, parent, name, target),
+    create: (caller, parent, name, mode, umask, flags) =>
+      create(fs, caller, parent, name, mode, umask, flags),
+    tmpfile: (caller, parent, mode, umask) => tmpfile(fs, caller, parent, mode, umask),
+    link: (_caller, ino, parent, name) => link(fs, ino, parent, name),
+    unlink: (_caller, parent, name) => unlink(fs, parent, name),
+    rmdir: (_caller, parent, name) => rmdir(fs, parent, name),
+    rename: (_caller, parent, name, newParent, newName, flags) =>
+      rename(fs, parent, name, newParent, newName, flags),
+    read: (_caller, ino, offset, size) => read(fs, ino, offset, size),
+    write: (caller, ino, offset, data, killPrivileges) =>
+      write(fs, caller, ino, offset, data, killPrivileges),
+    flush: (_caller, ino) => flush(fs, ino),
+    fsync: async (_caller, ino) => {
+      getInode(fs.core, ino)
+      await vault.sync()
+    },
+    syncfs: () => vault.sync(),
+    fallocate: (caller, ino, offset, length, mode) =>
+      fallocate(fs, caller, ino, offset, length, mode),
+    lseek: (_caller, ino, offset, whence) => lseek(fs, ino, offset, whence),
+    copyFileRange: (caller, from, fromOffset, to, toOffset, length) =>
+      copyFileRange(fs, caller, from, fromOffset, to, toOffset, length),
+    opendir: (_caller, ino) => opendir(fs, ino),
+    readdir: (_caller, ino, handle, cookie, plus, take) =>
+      readdir(fs, ino, handle, cookie, plus, take),
+    releasedir: (handle) => releasedir(fs, handle),
+    getxattr: (_caller, ino, name) => getxattr(fs, ino, name),
+    listxattr: (caller, ino) => listxattr(fs, caller, ino),
+    setxattr: (_caller, ino, name, value, flags, killSetgid) =>
+      setxattr(fs, ino, name, value, flags, killSetgid),
+    removexattr: (_caller, ino, name) => removexattr(fs, ino, name),
+    statfs: () => statfs(fs),
+  }
+}

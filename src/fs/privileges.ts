@@ -1,0 +1,39 @@
+// setuid, setgid and file capabilities: who writes to a file or changes its owner must not keep them (inode(7), chown(2),
+// capabilities(7)). The kernel leaves this to the file system (FUSE_HANDLE_KILLPRIV_V2).
+
+import { readFileSync } from 'node:fs'
+import { isRegular, S_ISGID, S_ISUID, S_IXGRP } from '../base/mode.ts'
+import type { Core } from '../vault/core.ts'
+import type { Inode } from '../vault/inode.ts'
+import { alter } from '../vault/inodes.ts'
+import { getXattr, removeXattr } from '../vault/xattrs.ts'
+import type { Caller } from './operations.ts'
+
+const CAPABILITY = 'security.capability'
+
+/** Clears setuid, setgid and capabilities of a regular file. */
+export function dropPrivileges(core: Core, inode: Inode, caller: Caller): void {
+  if (!isRegular(inode.mode)) return
+  let mode = inode.mode & ~S_ISUID
+  // Without group execution, setgid once meant mandatory locking: who is in the group may keep it.
+  if ((mode & S_ISGID) !== 0 && ((mode & S_IXGRP) !== 0 || !inGroup(caller, inode.gid)))
+    mode &= ~S_ISGID
+  if (mode !== inode.mode) {
+    alter(core, inode)
+    inode.mode = mode
+  }
+  if (inode.xattrs > 0 && getXattr(core, inode, CAPABILITY) !== undefined)
+    removeXattr(core, inode, CAPABILITY)
+}
+
+function inGroup(caller: Caller, gid: number): boolean {
+  if (caller.uid === 0 || caller.gid === gid) return true
+  try {
+    const status = readFileSync(`/proc/${caller.pid}/status`, 'latin1')
+    const groups = /^Groups:\s*(.*)$/m.exec(status)?.[1] ?? ''
+    return groups.split(/\s+/).includes(String(gid))
+  } catch {
+    // The caller is gone, or in another PID namespace: no claim to the group.
+    return false
+  }
+}

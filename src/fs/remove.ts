@@ -1,0 +1,121 @@
+// unlink, rmdir, rename: names that go or move.
+
+import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, fail } from '../base/errno.ts'
+import { isDirectory } from '../base/mode.ts'
+import type { EntryRow } from '../store/collections.ts'
+import { findEntry, putEntry, removeEntry } from '../vault/directory.ts'
+import type { Inode } from '../vault/inode.ts'
+import { alter, dropLink, getInode, stampChange } from '../vault/inodes.ts'
+import { ROOT_INO } from '../vault/vault.ts'
+import { assertChangeable, type FsContext } from './context.ts'
+import { assertName, getDirectory } from './node.ts'
+
+const RENAME_NOREPLACE = 1
+const RENAME_EXCHANGE = 2
+
+function getEntry(fs: FsContext, parent: number, name: string): EntryRow {
+  return findEntry(fs.core, parent, name) ?? fail(ENOENT)
+}
+
+export function unlink(fs: FsContext, parent: number, name: string): void {
+  assertChangeable(fs)
+  const directory = getDirectory(fs.core, parent)
+  const row = getEntry(fs, parent, name)
+  const inode = getInode(fs.core, row.ino)
+  if (isDirectory(inode.mode)) fail(EISDIR)
+  const moment = fs.core.moments.next()
+  const traceless = removeEntry(fs.core, directory, row, moment)
+  dropLink(fs.core, inode, moment, fs.lookups.has(row.ino), traceless)
+}
+
+export function rmdir(fs: FsContext, parent: number, name: string): void {
+  assertChangeable(fs)
+  const directory = getDirectory(fs.core, parent)
+  const row = getEntry(fs, parent, name)
+  const inode = getInode(fs.core, row.ino)
+  if (!isDirectory(inode.mode)) fail(ENOTDIR)
+  if (inode.size > 0) fail(ENOTEMPTY)
+  const moment = fs.core.moments.next()
+  const traceless = removeEntry(fs.core, directory, row, moment)
+  directory.nlink--
+  dropLink(fs.core, inode, moment, fs.lookups.has(row.ino), traceless)
+}
+
+/**
+ * rename(2), renameat2(2). A reader sees the old target or the new one, never neither, and the moved inode keeps its
+ * number and its versions.
+ */
+export function rename(
+  fs: FsContext,
+  parent: number,
+  name: string,
+  newParent: number,
+  newName: string,
+  flags: number,
+): void {
+  assertChangeable(fs)
+  assertName(newName)
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) fail(EINVAL)
+  const { core } = fs
+  const from = getDirectory(core, parent)
+  const to = getDirectory(core, newParent)
+  const row = getEntry(fs, parent, name)
+  const inode = getInode(core, row.ino)
+  const other = findEntry(core, newParent, newName)
+  if (isDirectory(inode.mode)) assertNotBelow(fs, to, inode.ino)
+  if ((flags & RENAME_EXCHANGE) !== 0) {
+    exchange(fs, from, row, to, other ?? fail(ENOENT))
+    return
+  }
+  if (other !== undefined && (flags & RENAME_NOREPLACE) !== 0) fail(EEXIST)
+  // Two names of one inode: rename(2) asks for success and no change.
+  if (other?.ino === inode.ino) return
+  const target = other === undefined ? undefined : getInode(core, other.ino)
+  if (target !== undefined) assertReplaceable(inode, target)
+  const moment = core.moments.next()
+  removeEntry(core, from, row, moment)
+  putEntry(core, to, newName, row, moment)
+  if (isDirectory(inode.mode)) {
+    from.nlink--
+    if (target === undefined) to.nlink++
+  }
+  settle(fs, inode, to)
+  if (target !== undefined) dropLink(core, target, moment, fs.lookups.has(target.ino), false)
+}
+
+function assertReplaceable(inode: Inode, target: Inode): void {
+  if (!isDirectory(inode.mode)) {
+    if (isDirectory(target.mode)) fail(EISDIR)
+    return
+  }
+  if (!isDirectory(target.mode)) fail(ENOTDIR)
+  if (target.size > 0) fail(ENOTEMPTY)
+}
+
+function assertNotBelow(fs: FsContext, directory: Inode, ino: number): void {
+  for (let at = directory; at.ino !== ROOT_INO; at = getInode(fs.core, at.parent))
+    if (at.ino === ino) fail(EINVAL)
+}
+
+function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: EntryRow): void {
+  const { core } = fs
+  if (row.ino === other.ino) return
+  const inode = getInode(core, row.ino)
+  const peer = getInode(core, other.ino)
+  if (isDirectory(peer.mode)) assertNotBelow(fs, from, peer.ino)
+  const moment = core.moments.next()
+  putEntry(core, from, row.name, other, moment)
+  putEntry(core, to, other.name, row, moment)
+  const moved = Number(isDirectory(inode.mode)) - Number(isDirectory(peer.mode))
+  from.nlink -= moved
+  to.nlink += moved
+  settle(fs, inode, to)
+  settle(fs, peer, from)
+}
+
+/** The moved inode knows its new place, and that it changed. */
+function settle(fs: FsContext, inode: Inode, parent: Inode): void {
+  alter(fs.core, inode)
+  if (isDirectory(inode.mode)) inode.parent = parent.ino
+  stampChange(inode, false)
+}

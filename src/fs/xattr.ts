@@ -1,0 +1,71 @@
+// getxattr, listxattr, setxattr, removexattr: the namespaces of xattr(7), and the access lists that live in them.
+
+import { EOPNOTSUPP, fail } from '../base/errno.ts'
+import { S_ISGID } from '../base/mode.ts'
+import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/acl.ts'
+import type { Inode } from '../vault/inode.ts'
+import { alter, getInode, stampChange } from '../vault/inodes.ts'
+import { getXattr, listXattrs, removeXattr, setXattr } from '../vault/xattrs.ts'
+import { assertChangeable, type FsContext } from './context.ts'
+import type { Caller } from './operations.ts'
+
+const TRUSTED = 'trusted.'
+
+function isSupported(name: string): boolean {
+  return (
+    name.startsWith('user.') ||
+    name.startsWith(TRUSTED) ||
+    name.startsWith('security.') ||
+    name === ACL_ACCESS ||
+    name === ACL_DEFAULT
+  )
+}
+
+export function getxattr(fs: FsContext, ino: number, name: string): Uint8Array | undefined {
+  if (!isSupported(name)) fail(EOPNOTSUPP)
+  return getXattr(fs.core, getInode(fs.core, ino), name)
+}
+
+/** trusted.* is shown to root alone. */
+export function listxattr(fs: FsContext, caller: Caller, ino: number): readonly string[] {
+  const names = listXattrs(fs.core, getInode(fs.core, ino))
+  return caller.uid === 0 ? names : names.filter((name) => !name.startsWith(TRUSTED))
+}
+
+export function setxattr(
+  fs: FsContext,
+  ino: number,
+  name: string,
+  value: Uint8Array,
+  flags: number,
+  killSetgid: boolean,
+): void {
+  assertChangeable(fs)
+  if (!isSupported(name)) fail(EOPNOTSUPP)
+  const inode = getInode(fs.core, ino)
+  if (name === ACL_ACCESS) setAccessAcl(fs, inode, value, killSetgid)
+  else {
+    if (name === ACL_DEFAULT) parseAcl(value)
+    setXattr(fs.core, inode, name, value, flags)
+  }
+}
+
+function setAccessAcl(fs: FsContext, inode: Inode, value: Uint8Array, killSetgid: boolean): void {
+  const { mode, keep } = modeOfAcl(inode.mode, value)
+  alter(fs.core, inode)
+  inode.mode = killSetgid ? mode & ~S_ISGID : mode
+  if (keep) setXattr(fs.core, inode, ACL_ACCESS, value, 0)
+  else if (getXattr(fs.core, inode, ACL_ACCESS) !== undefined)
+    removeXattr(fs.core, inode, ACL_ACCESS)
+  stampChange(inode, false)
+}
+
+export function removexattr(fs: FsContext, ino: number, name: string): void {
+  assertChangeable(fs)
+  if (!isSupported(name)) fail(EOPNOTSUPP)
+  const inode = getInode(fs.core, ino)
+  // Removing a list that is not there leaves what was asked for.
+  const isAcl = name === ACL_ACCESS || name === ACL_DEFAULT
+  if (isAcl && getXattr(fs.core, inode, name) === undefined) return
+  removeXattr(fs.core, inode, name)
+}

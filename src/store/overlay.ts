@@ -1,0 +1,200 @@
+// Rows that changed since the last commit, over the layers that are being committed, over the engine. All reads and writes
+// of a vault go through here, so that an operation sees every one before it. Synchronous; group-commit.ts empties it.
+//
+// A layer keeps, per collection: first key part -> rest of the key -> change. Nearly all scans stay below one first part
+// (the names of a directory, the extents of a file), so that part is the index.
+
+import type { Collection, Key, KeyPart } from './collections.ts'
+import { compareKeys } from './keys.ts'
+import type { Batch, Changes, Range, Store } from './store.ts'
+
+/** A row that is to be put, or a key that is to be deleted. */
+type Change = { key: Key; row: object | undefined }
+type Group = Map<KeyPart, Change>
+
+/** Changes of one commit. */
+export class Layer {
+  readonly groups = new Map<Collection<object>, Map<KeyPart, Group>>()
+  #size = 0
+
+  /** Number of changed keys. */
+  get size(): number {
+    return this.#size
+  }
+
+  find(collection: Collection<object>, key: Key): Change | undefined {
+    return this.groups
+      .get(collection)
+      ?.get(key[0] as KeyPart)
+      ?.get(rest(key))
+  }
+
+  set(collection: Collection<object>, key: Key, row: object | undefined): void {
+    let groups = this.groups.get(collection)
+    if (groups === undefined) {
+      groups = new Map()
+      this.groups.set(collection, groups)
+    }
+    const first = key[0] as KeyPart
+    let group = groups.get(first)
+    if (group === undefined) {
+      group = new Map()
+      groups.set(first, group)
+    }
+    const inner = rest(key)
+    const change = group.get(inner)
+    if (change === undefined) {
+      group.set(inner, { key, row })
+      this.#size++
+    } else change.row = row
+  }
+
+  /** Forgets the changes below one first key part, as if they had never been made. */
+  discard(collection: Collection<object>, first: KeyPart): void {
+    const groups = this.groups.get(collection)
+    const group = groups?.get(first)
+    if (group === undefined) return
+    this.#size -= group.size
+    groups?.delete(first)
+  }
+
+  *rows<R extends object>(collection: Collection<R>): Generator<R> {
+    const groups = this.groups.get(collection as unknown as Collection<object>)
+    if (groups === undefined) return
+    for (const group of groups.values())
+      for (const change of group.values()) if (change.row !== undefined) yield change.row as R
+  }
+
+  batch(): Batch {
+    const batch: Changes[] = []
+    for (const [collection, groups] of this.groups) {
+      const puts: object[] = []
+      const deletes: Key[] = []
+      for (const group of groups.values())
+        for (const change of group.values())
+          if (change.row === undefined) deletes.push(change.key)
+          else puts.push(change.row)
+      if (puts.length + deletes.length > 0) batch.push({ collection, puts, deletes })
+    }
+    return batch
+  }
+}
+
+function rest(key: Key): KeyPart {
+  if (key.length === 2) return key[1] as KeyPart
+  return key.length === 1 ? 0 : `${key[1]}\0${key[2]}`
+}
+
+/** The newest state of every row. Rows that it returns belong to it: change them only by `put`. */
+export class Overlay {
+  readonly store: Store
+  #fresh = new Layer()
+  /** Handed over and not yet durable, oldest first. */
+  #waiting: Layer[] = []
+
+  constructor(store: Store) {
+    this.store = store
+  }
+
+  /** Number of keys changed since the last `handOver`. */
+  get size(): number {
+    return this.#fresh.size
+  }
+
+  get<R extends object>(collection: Collection<R>, key: Key): R | undefined {
+    const any = collection as unknown as Collection<object>
+    const change = this.#fresh.find(any, key) ?? this.#findWaiting(any, key)
+    return change === undefined ? this.store.get(collection, key) : (change.row as R | undefined)
+  }
+
+  #findWaiting(collection: Collection<object>, key: Key): Change | undefined {
+    for (let at = this.#waiting.length - 1; at >= 0; at--) {
+      const change = this.#waiting[at]?.find(collection, key)
+      if (change !== undefined) return change
+    }
+    return undefined
+  }
+
+  put<R extends object>(collection: Collection<R>, row: R): void {
+    const { fields, keyLength } = collection
+    const values = row as Record<string, KeyPart>
+    const key: KeyPart[] = []
+    for (let at = 0; at < keyLength; at++) key.push(values[fields[at] as string] as KeyPart)
+    this.#fresh.set(collection as unknown as Collection<object>, key, row)
+  }
+
+  delete<R extends object>(collection: Collection<R>, key: Key): void {
+    this.#fresh.set(collection as unknown as Collection<object>, key, undefined)
+  }
+
+  /** Forgets changes that were never handed over, below one first key part. */
+  discard<R extends object>(collection: Collection<R>, first: KeyPart): void {
+    this.#fresh.discard(collection as unknown as Collection<object>, first)
+  }
+
+  /** Rows of a range as `Store.scan` gives them, with all changes applied. */
+  scan<R extends object>(collection: Collection<R>, range: Range): R[] {
+    const any = collection as unknown as Collection<object>
+    const changes = this.#changesWithin(any, range)
+    if (changes.size === 0) return this.store.scan(collection, range)
+    // Each change hides at most one row of the engine, so this page holds `limit` rows that stand.
+    const stored = this.store.scan(any, { ...range, limit: range.limit + changes.size })
+    const key = (row: object): Key =>
+      any.fields
+        .slice(0, any.keyLength)
+        .map((field) => (row as Record<string, KeyPart>)[field] as KeyPart)
+    const found: { key: Key; row: object }[] = []
+    for (const row of stored) {
+      const its = key(row)
+      if (!changes.has(its.join('\0'))) found.push({ key: its, row })
+    }
+    for (const change of changes.values())
+      if (change.row !== undefined) found.push({ key: change.key, row: change.row })
+    const sign = range.reverse === true ? -1 : 1
+    found.sort((a, b) => sign * compareKeys(a.key, b.key))
+    if (found.length > range.limit) found.length = range.limit
+    return found.map(({ row }) => row) as R[]
+  }
+
+  #changesWithin(collection: Collection<object>, range: Range): Map<string, Change> {
+    const found = new Map<string, Change>()
+    const { gte, lt } = range
+    const first = gte?.[0]
+    const single =
+      first !== undefined &&
+      (lt?.[0] === first || (lt?.length === 1 && typeof first === 'number' && lt[0] === first + 1))
+    for (const layer of [...this.#waiting, this.#fresh]) {
+      const groups = layer.groups.get(collection)
+      if (groups === undefined) continue
+      const chosen = single ? [groups.get(first as KeyPart)] : groups.values()
+      for (const group of chosen) {
+        if (group === undefined) continue
+        for (const change of group.values()) {
+          if (gte !== undefined && compareKeys(change.key, gte) < 0) continue
+          if (lt !== undefined && compareKeys(change.key, lt) >= 0) continue
+          found.set(change.key.join('\0'), change)
+        }
+      }
+    }
+    return found
+  }
+
+  /** Takes all changes out as the next layer to commit; reads see them until `settle`. */
+  handOver(): Layer {
+    const layer = this.#fresh
+    this.#fresh = new Layer()
+    this.#waiting.push(layer)
+    return layer
+  }
+
+  /** The oldest layer is durable in the engine now. */
+  settle(): void {
+    this.#waiting.shift()
+  }
+
+  /** True while nothing of `collection` below `first` waits to be durable. */
+  settled<R extends object>(collection: Collection<R>, first: KeyPart): boolean {
+    const any = collection as unknown as Collection<object>
+    return ![...this.#waiting, this.#fresh].some((layer) => layer.groups.get(any)?.has(first))
+  }
+}

@@ -1,0 +1,111 @@
+// The part of check.ts that looks at content: extents, past extents and the blocks they lead to.
+
+import { crc32 } from 'node:zlib'
+import { CHUNK_BYTES } from '../base/limits.ts'
+import {
+  block,
+  type Collection,
+  type ExtentPastRow,
+  type ExtentRow,
+  extent,
+  extentPast,
+} from '../store/collections.ts'
+import { type Store, StoreError } from '../store/store.ts'
+import { hexOf, unpackBlock } from './blocks.ts'
+import { everyRow, type Known, type Report } from './check.ts'
+
+/** Rows with content are large: few are read at a time. */
+const PAGE_ROWS = 64
+
+/** Where a block is used: the size that is needed of it, and one inode that needs it. */
+type Uses = Map<string, { bytes: number; ino: number }>
+
+export async function checkContent(
+  store: Store,
+  known: ReadonlyMap<number, Known>,
+  deep: boolean,
+  report: Report,
+  tick: () => void,
+): Promise<{ blocks: number; bytes: number }> {
+  const uses: Uses = new Map()
+  const allocated = new Map<number, number>()
+  let before: ExtentRow | undefined
+  for await (const row of everyRow(store, extent, PAGE_ROWS)) {
+    checkExtent(row, uses, report)
+    const its = known.get(row.ino)
+    allocated.set(row.ino, (allocated.get(row.ino) ?? 0) + row.length)
+    if (before?.ino === row.ino && before.offset + before.length > row.offset)
+      report('extent', `inode ${row.ino}: extents overlap at ${row.offset}`, row.ino)
+    if (its !== undefined && row.offset + row.length > its.size)
+      report('extent', `inode ${row.ino}: an extent at ${row.offset} is beyond the end`, row.ino)
+    before = row
+    tick()
+  }
+  for (const [ino, its] of known)
+    if (its.mode >>> 12 !== 4 && its.allocated !== (allocated.get(ino) ?? 0))
+      report(
+        'extent',
+        `inode ${ino}: extents cover ${allocated.get(ino) ?? 0} bytes, not ${its.allocated}`,
+        ino,
+      )
+  const past = extentPast as unknown as Collection<ExtentPastRow>
+  for await (const row of everyRow(store, past, PAGE_ROWS)) {
+    checkExtent(row, uses, report)
+    if (row.since >= row.until)
+      report('history', `inode ${row.ino}: a past extent ends before it begins`)
+    tick()
+  }
+  return checkBlocks(store, uses, deep, report, tick)
+}
+
+function checkExtent(row: ExtentRow, uses: Uses, report: Report): void {
+  const where = `inode ${row.ino}: the extent at ${row.offset}`
+  const chunk = Math.floor(row.offset / CHUNK_BYTES)
+  if (row.length < 1 || row.offset + row.length > (chunk + 1) * CHUNK_BYTES)
+    report('extent', `${where} crosses a chunk`, row.ino)
+  if (row.hash === '') {
+    if (row.data === null || row.data.length !== row.length || crc32(row.data) !== row.crc)
+      report('extent', `${where} does not match its checksum`, row.ino)
+    return
+  }
+  const bytes = row.blockOffset + row.length
+  const use = uses.get(row.hash)
+  if (use === undefined) uses.set(row.hash, { bytes, ino: row.ino })
+  else if (use.bytes < bytes) use.bytes = bytes
+}
+
+async function checkBlocks(
+  store: Store,
+  uses: Uses,
+  deep: boolean,
+  report: Report,
+  tick: () => void,
+): Promise<{ blocks: number; bytes: number }> {
+  const total = { blocks: 0, bytes: 0 }
+  for await (const row of everyRow(store, block, PAGE_ROWS)) {
+    const use = uses.get(row.hash)
+    uses.delete(row.hash)
+    total.blocks++
+    total.bytes += row.size
+    if (use !== undefined && use.bytes > row.size)
+      report('block', `block ${hexOf(row.hash)} is shorter than what uses it`, use.ino)
+    if (deep) checkHash(row, use?.ino, report)
+    tick()
+  }
+  for (const [hash, use] of uses)
+    report('block', `block ${hexOf(hash)} is missing (used by inode ${use.ino})`, use.ino)
+  return total
+}
+
+function checkHash(
+  row: Parameters<typeof unpackBlock>[0],
+  ino: number | undefined,
+  report: Report,
+): void {
+  try {
+    unpackBlock(row)
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    report('block', error.message, ino)
+  }
+}

@@ -1,0 +1,248 @@
+// Reading and writing the bytes of a file. New bytes are kept as pieces by chunk until they are spilled: turned into extents,
+// when a chunk is full, a change is sealed or a batch is handed over.
+
+import { EFBIG, EIO, ENXIO, fail } from '../base/errno.ts'
+import { CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX } from '../base/limits.ts'
+import type { ExtentRow } from '../store/collections.ts'
+import type { Core } from './core.ts'
+import { chunkExtents, cutChunk, isDamaged, place, scanExtents, sliceContent } from './extents.ts'
+import { type Inode, TRUNCATED, WRITTEN } from './inode.ts'
+import { begin } from './inodes.ts'
+import { cutPieces, type Piece, putPiece, runsOf } from './pieces.ts'
+import { copyBytes } from './slab.ts'
+
+const zeros = new Uint8Array(CHUNK_BYTES)
+
+/**
+ * The bytes of [offset, offset + size) up to the end of the file, as pieces in order. They are views: valid until the next
+ * change. Throws EIO where content is damaged or missing.
+ */
+export function readContent(
+  core: Core,
+  inode: Inode,
+  offset: number,
+  size: number,
+): readonly Uint8Array[] {
+  const end = Math.min(offset + size, inode.size)
+  const parts: Uint8Array[] = []
+  for (let at = offset; at < end; ) {
+    const chunk = Math.floor(at / CHUNK_BYTES)
+    const to = Math.min(end, (chunk + 1) * CHUNK_BYTES)
+    const pieces = inode.pages?.get(chunk)
+    const extents = chunkExtents(core, inode, chunk)
+    if (pieces === undefined) readExtents(core, extents, at, to, parts)
+    else readMixed(core, extents, pieces, at, to, parts)
+    at = to
+  }
+  return parts
+}
+
+function readExtents(
+  core: Core,
+  extents: readonly ExtentRow[],
+  from: number,
+  to: number,
+  parts: Uint8Array[],
+): void {
+  let at = from
+  for (const row of extents) {
+    const end = row.offset + row.length
+    if (end <= at) continue
+    if (row.offset >= to) break
+    if (row.offset > at) {
+      parts.push(zeros.subarray(0, row.offset - at))
+      at = row.offset
+    }
+    const stop = Math.min(end, to)
+    parts.push(bytesOf(core, row, at, stop))
+    at = stop
+  }
+  if (at < to) parts.push(zeros.subarray(0, to - at))
+}
+
+/** The bytes of an extent within [from, to). */
+function bytesOf(core: Core, row: ExtentRow, from: number, to: number): Uint8Array {
+  const skipped = from - row.offset
+  if (row.hash === '') {
+    if (row.data === null || isDamaged(row)) fail(EIO)
+    return row.data.subarray(skipped, skipped + to - from)
+  }
+  const start = row.blockOffset + skipped
+  return core.blocks.load(row.hash).subarray(start, start + to - from)
+}
+
+function readMixed(
+  core: Core,
+  extents: readonly ExtentRow[],
+  pieces: readonly Piece[],
+  from: number,
+  to: number,
+  parts: Uint8Array[],
+): void {
+  let at = from
+  for (const { start, bytes } of pieces) {
+    const end = start + bytes.length
+    if (end <= at) continue
+    if (start >= to) break
+    if (start > at) {
+      readExtents(core, extents, at, start, parts)
+      at = start
+    }
+    const stop = Math.min(end, to)
+    parts.push(bytes.subarray(at - start, stop - start))
+    at = stop
+  }
+  if (at < to) readExtents(core, extents, at, to, parts)
+}
+
+/** Writes bytes, which are copied. Throws EFBIG past FILE_BYTES_MAX. */
+export function writeContent(core: Core, inode: Inode, offset: number, data: Uint8Array): void {
+  const end = offset + data.length
+  if (end > FILE_BYTES_MAX) fail(EFBIG)
+  begin(core, inode)
+  inode.change = WRITTEN
+  inode.pages ??= new Map()
+  core.dirty.add(inode)
+  core.dirtyBytes += data.length
+  for (let at = offset; at < end; ) {
+    const chunk = Math.floor(at / CHUNK_BYTES)
+    const to = Math.min(end, (chunk + 1) * CHUNK_BYTES)
+    const bytes = copyBytes(data.subarray(at - offset, to - offset))
+    let pieces = inode.pages.get(chunk)
+    if (pieces === undefined) {
+      pieces = []
+      inode.pages.set(chunk, pieces)
+    }
+    putPiece(pieces, { start: at, bytes })
+    at = to
+  }
+  if (end > inode.size) inode.size = end
+  // Whole chunks can be hashed while the writer goes on.
+  for (let at = offset; at < end; ) {
+    const chunk = Math.floor(at / CHUNK_BYTES)
+    const pieces = inode.pages.get(chunk)
+    if (pieces !== undefined && coversChunk(pieces)) spillChunk(core, inode, chunk, pieces)
+    at = (chunk + 1) * CHUNK_BYTES
+  }
+}
+
+function coversChunk(pieces: readonly Piece[]): boolean {
+  let length = 0
+  for (const piece of pieces) length += piece.bytes.length
+  return length === CHUNK_BYTES
+}
+
+function spillChunk(core: Core, inode: Inode, chunk: number, pieces: readonly Piece[]): void {
+  inode.pages?.delete(chunk)
+  for (const { start, bytes } of runsOf(pieces)) {
+    place(core, inode, start, { length: bytes.length, hash: '', blockOffset: 0, data: bytes })
+    if (bytes.length > INLINE_BYTES_MAX) core.blocks.pack(bytes).catch(() => {})
+  }
+}
+
+/** Turns all pieces of an inode into extents. */
+export function spill(core: Core, inode: Inode): void {
+  if (inode.pages === undefined) return
+  for (const [chunk, pieces] of inode.pages) spillChunk(core, inode, chunk, pieces)
+  inode.pages = undefined
+  core.dirty.delete(inode)
+}
+
+/** Sets the size; what grows reads as zeros. Throws EFBIG past FILE_BYTES_MAX. */
+export function resizeContent(core: Core, inode: Inode, size: number): void {
+  if (size > FILE_BYTES_MAX) fail(EFBIG)
+  begin(core, inode)
+  if (size < inode.size) unmap(core, inode, size, Number.POSITIVE_INFINITY)
+  // More often follows than not when a file is emptied: versions.ts waits with sealing that alone.
+  if (size > 0 || inode.change === WRITTEN) inode.change = size > 0 ? WRITTEN : TRUNCATED
+  else inode.change = TRUNCATED
+  inode.size = size
+}
+
+/** Makes [offset, end) a hole, without changing the size. */
+export function punchContent(core: Core, inode: Inode, offset: number, end: number): void {
+  begin(core, inode)
+  inode.change = WRITTEN
+  unmap(core, inode, offset, Math.min(end, inode.size))
+}
+
+function unmap(core: Core, inode: Inode, from: number, to: number): void {
+  if (inode.pages !== undefined)
+    for (const [chunk, pieces] of inode.pages) {
+      cutPieces(pieces, from, to)
+      if (pieces.length === 0) inode.pages.delete(chunk)
+    }
+  const stop = Math.min(to, inode.size)
+  if (inode.windows === undefined || inode.size <= CHUNK_BYTES) {
+    for (const chunk of mappedChunks(inode, from, stop)) cutChunk(core, inode, chunk, from, to)
+    return
+  }
+  const first = Math.floor(from / CHUNK_BYTES)
+  cutChunk(core, inode, first, from, to)
+  let last = first
+  for (const row of [...scanExtents(core, inode.ino, (first + 1) * CHUNK_BYTES, stop)]) {
+    const chunk = Math.floor(row.offset / CHUNK_BYTES)
+    if (chunk !== last) cutChunk(core, inode, chunk, from, to)
+    last = chunk
+  }
+}
+
+function mappedChunks(inode: Inode, from: number, to: number): number[] {
+  const first = Math.floor(from / CHUNK_BYTES)
+  const last = Math.ceil(to / CHUNK_BYTES)
+  if (last - first === 1) return [first]
+  return [...inode.chunks.keys()].filter((chunk) => chunk >= first && chunk < last)
+}
+
+/** The next offset >= `offset` that holds data (or is in a hole, which the end of the file is). Throws ENXIO past the end. */
+export function seekContent(core: Core, inode: Inode, offset: number, data: boolean): number {
+  if (offset >= inode.size || offset < 0) fail(ENXIO)
+  spill(core, inode)
+  const first = Math.floor(offset / CHUNK_BYTES) * CHUNK_BYTES
+  let at = offset
+  for (const row of scanExtents(core, inode.ino, first, inode.size)) {
+    const end = row.offset + row.length
+    if (end <= at) continue
+    if (data) return Math.max(row.offset, at)
+    if (row.offset > at) return at
+    at = end
+  }
+  if (data) fail(ENXIO)
+  return Math.min(at, inode.size)
+}
+
+/** Copies a range by sharing its content; ranges of one file must not overlap. Returns the bytes copied. */
+export function copyContent(
+  core: Core,
+  from: Inode,
+  fromOffset: number,
+  to: Inode,
+  toOffset: number,
+  length: number,
+): number {
+  const count = Math.min(length, Math.max(0, from.size - fromOffset))
+  if (toOffset + count > FILE_BYTES_MAX) fail(EFBIG)
+  if (count === 0) return 0
+  spill(core, from)
+  spill(core, to)
+  begin(core, to)
+  to.change = WRITTEN
+  const first = Math.floor(fromOffset / CHUNK_BYTES) * CHUNK_BYTES
+  const stop = fromOffset + count
+  const shift = toOffset - fromOffset
+  const rows = [...scanExtents(core, from.ino, first, stop)]
+  if (toOffset < to.size) unmap(core, to, toOffset, toOffset + count)
+  for (const row of rows) {
+    let at = Math.max(row.offset, fromOffset)
+    const end = Math.min(row.offset + row.length, stop)
+    while (at < end) {
+      const target = at + shift
+      const room = (Math.floor(target / CHUNK_BYTES) + 1) * CHUNK_BYTES - target
+      const upTo = Math.min(end, at + room)
+      place(core, to, target, sliceContent(row, at, upTo))
+      at = upTo
+    }
+  }
+  if (toOffset + count > to.size) to.size = toOffset + count
+  return count
+}

@@ -1,0 +1,46 @@
+// What the nouns of a vault share: rows, clock, blocks and caches, in one object that is passed to their functions.
+// Created by vault.ts alone.
+
+import { GenerationCache } from '../base/generation-cache.ts'
+import type { GroupCommit } from '../store/group-commit.ts'
+import type { Overlay } from '../store/overlay.ts'
+import type { Blocks } from './blocks.ts'
+import type { Directory } from './directory.ts'
+import { costOf, type Inode } from './inode.ts'
+import type { Moments } from './moments.ts'
+
+export interface Core {
+  readonly overlay: Overlay
+  readonly commits: GroupCommit
+  readonly moments: Moments
+  readonly blocks: Blocks
+  /** Inodes by number, as far as they were used of late. What has unsaved changes is in the overlay or `open` too. */
+  readonly inodes: GenerationCache<number, Inode>
+  readonly directories: GenerationCache<number, Directory>
+  /** Inodes with provisional rows. They stay in memory until they are sealed. */
+  readonly open: Map<number, Inode>
+  /** Inodes without a name that somebody still uses. */
+  readonly orphans: Map<number, Inode>
+  /** Inodes with `pages`. */
+  readonly dirty: Set<Inode>
+  /** Inodes of which some chunk has too many extents. */
+  readonly fragmented: Set<number>
+  /** Bytes written since the last hand-over. */
+  dirtyBytes: number
+  nextIno: number
+  inodeCount: number
+}
+
+/** The caches of a core, sized for a budget of memory. */
+export function makeCaches(
+  cacheBytes: number,
+): Pick<Core, 'inodes' | 'directories' | 'open' | 'orphans' | 'dirty' | 'fragmented'> {
+  return {
+    inodes: new GenerationCache(cacheBytes / 4, costOf),
+    directories: new GenerationCache(cacheBytes / 4, () => 200),
+    open: new Map(),
+    orphans: new Map(),
+    dirty: new Set(),
+    fragmented: new Set(),
+  }
+}

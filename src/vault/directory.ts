@@ -1,0 +1,116 @@
+// Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
+// A name that is removed or replaced after it could be seen stays readable as a past row.
+
+import { type EntryRow, entry, entryPast } from '../store/collections.ts'
+import type { Core } from './core.ts'
+import type { Inode } from './inode.ts'
+import { alter, stampChange } from './inodes.ts'
+import type { Moment } from './moments.ts'
+
+/** Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all names are here. */
+export interface Directory {
+  readonly names: Map<string, EntryRow | undefined>
+  complete: boolean
+}
+
+/** Rough bytes of memory an entry takes. */
+const ENTRY_COST = 200
+/** Entries read from the store at a time. */
+const PAGE_ROWS = 4096
+/** Directories with more names are listed from the store each time. */
+const CACHED_NAMES_MAX = 20000
+
+function directoryOf(core: Core, ino: number): Directory {
+  let directory = core.directories.get(ino)
+  if (directory === undefined) {
+    directory = { names: new Map(), complete: false }
+    core.directories.set(ino, directory)
+  }
+  return directory
+}
+
+/** Remembers that a directory is new, so that misses in it need no store. */
+export function startDirectory(core: Core, ino: number): void {
+  core.directories.set(ino, { names: new Map(), complete: true })
+}
+
+/** The entry of that name, or undefined. */
+export function findEntry(core: Core, parent: number, name: string): EntryRow | undefined {
+  const directory = directoryOf(core, parent)
+  const cached = directory.names.get(name)
+  if (cached !== undefined || directory.complete || directory.names.has(name)) return cached
+  const row = core.overlay.get(entry, [parent, name])
+  remember(core, directory, name, row)
+  return row
+}
+
+function remember(core: Core, directory: Directory, name: string, row: EntryRow | undefined): void {
+  const { names } = directory
+  if (names.size >= CACHED_NAMES_MAX) {
+    names.clear()
+    directory.complete = false
+  }
+  names.set(name, row)
+  core.directories.grow(ENTRY_COST)
+}
+
+/** All entries of a directory as they are now. The array belongs to the caller. */
+export function listEntries(core: Core, parent: number): EntryRow[] {
+  const directory = directoryOf(core, parent)
+  if (directory.complete) {
+    const rows: EntryRow[] = []
+    for (const row of directory.names.values()) if (row !== undefined) rows.push(row)
+    return rows
+  }
+  const rows: EntryRow[] = []
+  for (let from = ''; ; ) {
+    const page = core.overlay.scan(entry, {
+      gte: [parent, from],
+      lt: [parent + 1],
+      limit: PAGE_ROWS,
+    })
+    rows.push(...page)
+    const last = page[page.length - 1]
+    if (last === undefined || page.length < PAGE_ROWS) break
+    from = `${last.name}\0`
+  }
+  if (rows.length < CACHED_NAMES_MAX) {
+    directory.names.clear()
+    for (const row of rows) directory.names.set(row.name, row)
+    directory.complete = true
+    core.directories.grow(rows.length * ENTRY_COST)
+  }
+  return rows
+}
+
+/** Puts a name into a directory; a name that was there is replaced and stays in history. */
+export function putEntry(
+  core: Core,
+  parent: Inode,
+  name: string,
+  to: { ino: number; type: number },
+  moment: Moment,
+): void {
+  const before = findEntry(core, parent.ino, name)
+  if (before !== undefined) core.overlay.put(entryPast, { ...before, until: moment })
+  const row: EntryRow = { parent: parent.ino, name, ino: to.ino, type: to.type, since: moment }
+  core.overlay.put(entry, row)
+  remember(core, directoryOf(core, parent.ino), name, row)
+  changeDirectory(core, parent, before === undefined ? 1 : 0)
+}
+
+/** Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace. */
+export function removeEntry(core: Core, parent: Inode, row: EntryRow, moment: Moment): boolean {
+  const traceless = row.since > core.moments.barrier
+  if (!traceless) core.overlay.put(entryPast, { ...row, until: moment })
+  core.overlay.delete(entry, [row.parent, row.name])
+  remember(core, directoryOf(core, row.parent), row.name, undefined)
+  changeDirectory(core, parent, -1)
+  return traceless
+}
+
+function changeDirectory(core: Core, parent: Inode, added: number): void {
+  alter(core, parent)
+  parent.size += added
+  stampChange(parent, true)
+}

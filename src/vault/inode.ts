@@ -1,0 +1,121 @@
+// An inode as it lives in memory: its row, and what is kept beside it while it is in use.
+
+import {
+  type ExtentRow,
+  type InodePastRow,
+  type InodeRow,
+  PROVISIONAL,
+  type XattrRow,
+} from '../store/collections.ts'
+import type { Piece } from './pieces.ts'
+
+/** What happened to the content since it was last sealed. A bare truncation is sealed late: more follows as a rule. */
+export const UNCHANGED = 0
+export const TRUNCATED = 1
+export const WRITTEN = 2
+
+/** Keys of the provisional rows of one inode, so that sealing and dropping need no scan. */
+export interface Journal {
+  /** The row that history shows meanwhile (until PROVISIONAL); undefined: none, the inode is new. */
+  readonly before: InodePastRow | undefined
+  /** Offsets of current extents with since PROVISIONAL. */
+  readonly current: Set<number>
+  /** [offset, since] of past extents with until PROVISIONAL. */
+  readonly past: [number, number][]
+}
+
+export interface Inode extends InodeRow {
+  /** Bytes written and not yet turned into extents, by chunk. */
+  pages: Map<number, Piece[]> | undefined
+  /** Current extents by chunk, as far as loaded; sorted by offset. */
+  chunks: Map<number, ExtentRow[]>
+  /** Windows of chunks that `chunks` is complete for; undefined: complete for all. */
+  windows: Set<number> | undefined
+  journal: Journal | undefined
+  change: number
+  /** When the content was last changed, and when it became provisional; ms since 1970. */
+  changedAtMs: number
+  openedAtMs: number
+  /** The moment of creation, 0 when loaded from the store. */
+  born: number
+  xattrMap: Map<string, XattrRow> | undefined
+}
+
+/** Makes the live object of a row; `fresh`: it has nothing in the store yet. */
+export function toInode(row: InodeRow, fresh: boolean): Inode {
+  return {
+    ino: row.ino,
+    mode: row.mode,
+    nlink: row.nlink,
+    uid: row.uid,
+    gid: row.gid,
+    rdev: row.rdev,
+    size: row.size,
+    allocated: row.allocated,
+    parent: row.parent,
+    xattrs: row.xattrs,
+    versions: row.versions,
+    atime: row.atime,
+    atimeNs: row.atimeNs,
+    mtime: row.mtime,
+    mtimeNs: row.mtimeNs,
+    ctime: row.ctime,
+    ctimeNs: row.ctimeNs,
+    btime: row.btime,
+    btimeNs: row.btimeNs,
+    since: row.since,
+    pages: undefined,
+    chunks: new Map(),
+    windows: fresh ? undefined : new Set(),
+    journal: undefined,
+    change: UNCHANGED,
+    changedAtMs: 0,
+    openedAtMs: 0,
+    born: fresh ? row.since : 0,
+    xattrMap: fresh || row.xattrs === 0 ? new Map() : undefined,
+  }
+}
+
+/** A copy of the row alone, as it is now. */
+export function toRow(inode: Inode): InodeRow {
+  return {
+    ino: inode.ino,
+    mode: inode.mode,
+    nlink: inode.nlink,
+    uid: inode.uid,
+    gid: inode.gid,
+    rdev: inode.rdev,
+    size: inode.size,
+    allocated: inode.allocated,
+    parent: inode.parent,
+    xattrs: inode.xattrs,
+    versions: inode.versions,
+    atime: inode.atime,
+    atimeNs: inode.atimeNs,
+    mtime: inode.mtime,
+    mtimeNs: inode.mtimeNs,
+    ctime: inode.ctime,
+    ctimeNs: inode.ctimeNs,
+    btime: inode.btime,
+    btimeNs: inode.btimeNs,
+    since: inode.since,
+  }
+}
+
+/** True while the inode has changes that are not sealed. */
+export function isProvisional(inode: Inode): boolean {
+  return inode.since === PROVISIONAL
+}
+
+/** Rough bytes of memory that an inode takes, for the cache's budget. */
+export function costOf(inode: Inode): number {
+  let bytes = 600
+  for (const extents of inode.chunks.values())
+    for (const extent of extents) bytes += 160 + (extent.data?.length ?? 0)
+  return bytes
+}
+
+/** A journal with nothing in it. */
+export function newJournal(before: InodePastRow | undefined): Journal {
+  return { before, current: new Set(), past: [] }
+}

@@ -1,0 +1,31 @@
+// The vault's only clock: a strictly increasing count of microseconds since 1970, exact in a double until the year 2255.
+
+import { nowMicros } from '../base/clock.ts'
+
+/** A point in the vault's history; later changes have greater moments, even when the host's clock goes back. */
+export type Moment = number
+
+export class Moments {
+  /** The newest moment given out. */
+  last: Moment
+  /**
+   * Rows with a later `since` were seen by nobody yet: neither committed nor read as of a moment. Changing such a row's
+   * attributes needs no trace of the row before.
+   */
+  barrier: Moment
+
+  constructor(last: Moment) {
+    this.last = last
+    this.barrier = last
+  }
+
+  next(): Moment {
+    this.last = Math.max(this.last + 1, nowMicros())
+    return this.last
+  }
+
+  /** From here on the present state is part of history. */
+  observe(): void {
+    this.barrier = this.last
+  }
+}

@@ -1,0 +1,309 @@
+// A vault: opening and closing it, its pulse (commits, late seals), and what it says of itself. The nouns beside this file
+// do the work on `core`; src/fs gives them their POSIX meaning.
+
+import { randomUUID } from 'node:crypto'
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { INLINE_BYTES_MAX } from '../base/limits.ts'
+import { log } from '../base/log.ts'
+import { S_IFDIR } from '../base/mode.ts'
+import {
+  type BlockRow,
+  block,
+  type Collection,
+  type ExtentRow,
+  extent,
+  extentPast,
+  type InodeRow,
+  inode as inodes,
+  type SettingRow,
+  setting,
+} from '../store/collections.ts'
+import { GroupCommit } from '../store/group-commit.ts'
+import { openStore } from '../store/open.ts'
+import { type Layer, Overlay } from '../store/overlay.ts'
+import type { Batch, Changes, Store } from '../store/store.ts'
+import { Blocks } from './blocks.ts'
+import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
+import { spill } from './content.ts'
+import { type Core, makeCaches } from './core.ts'
+import { type Inode, toRow } from './inode.ts'
+import { Moments } from './moments.ts'
+import { recover } from './recover.ts'
+import { rewriteNext } from './rewrite.ts'
+import { birthRows, counterRows, readCounters, readSetting } from './settings.ts'
+import { sealAll, sealQuiet } from './versions.ts'
+
+export const ROOT_INO = 1
+
+export interface VaultOptions {
+  /** Memory for caches, in bytes. */
+  readonly cacheBytes?: number
+  /** A change is durable after so long at the latest, plus one commit. */
+  readonly commitMs?: number
+  /** A file that is held open and changed is sealed as a version this often. */
+  readonly sealMs?: number
+  readonly readOnly?: boolean
+}
+
+const CACHE_BYTES = 256 * 1024 * 1024
+const COMMIT_MS = 1000
+const SEAL_MS = 60_000
+/** Dirty bytes that start a commit before its time. */
+const DIRTY_BYTES_MAX = 32 * 1024 * 1024
+/** How often late seals are looked for. */
+const PULSE_MS = 250
+/** How long tidying may hold up other work, of each pulse. */
+const TIDY_MS = 5
+
+export interface VaultInfo {
+  readonly id: string
+  readonly backend: string
+  readonly format: number
+  readonly createdAt: string
+  readonly path: string
+}
+
+export type VaultStats = Readonly<Record<string, number | string>>
+
+/** Makes a new vault with an empty root directory that belongs to the caller. Throws StoreError when it exists. */
+export async function createVault(path: string, backend: string): Promise<void> {
+  const store = await openStore(path, { create: true, backend })
+  try {
+    await store.commit(birthBatch())
+  } finally {
+    await store.close()
+  }
+}
+
+/** The first commit of a vault: its facts and its root directory. */
+export function birthBatch(): Batch {
+  const now = Date.now()
+  const moment = now * 1000
+  const sec = Math.floor(now / 1000)
+  const root: InodeRow = {
+    ino: ROOT_INO,
+    mode: S_IFDIR | 0o755,
+    nlink: 2,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    rdev: 0,
+    size: 0,
+    allocated: 0,
+    parent: ROOT_INO,
+    xattrs: 0,
+    versions: 0,
+    atime: sec,
+    atimeNs: 0,
+    mtime: sec,
+    mtimeNs: 0,
+    ctime: sec,
+    ctimeNs: 0,
+    btime: sec,
+    btimeNs: 0,
+    since: moment,
+  }
+  const settings: SettingRow[] = [
+    ...birthRows(randomUUID(), new Date(now).toISOString()),
+    ...counterRows({ moment, nextIno: ROOT_INO + 1, inodes: 1 }),
+  ]
+  return [changes(setting, settings), changes(inodes, [root])]
+}
+
+function changes<R extends object>(collection: Collection<R>, puts: readonly R[]): Changes {
+  return { collection: collection as unknown as Collection<object>, puts, deletes: [] }
+}
+
+/** Opens a vault and finishes what a crash left undone. Throws StoreError. */
+export async function openVault(path: string, options: VaultOptions = {}): Promise<Vault> {
+  const store = await openStore(path, {
+    readOnly: options.readOnly === true,
+    cacheBytes: Math.floor((options.cacheBytes ?? CACHE_BYTES) / 4),
+  })
+  try {
+    return new Vault(store, path, options)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+export class Vault {
+  readonly core: Core
+  readonly path: string
+  readonly readOnly: boolean
+  readonly #store: Store
+  readonly #pulse: NodeJS.Timeout | undefined
+  /** Extents of a layer whose bytes became blocks, until the layer is durable. */
+  readonly #packed = new Map<Layer, { row: ExtentRow; hash: string; bytes: Uint8Array }[]>()
+
+  constructor(store: Store, path: string, options: VaultOptions) {
+    this.#store = store
+    this.path = path
+    this.readOnly = options.readOnly === true
+    const counters = readCounters(store)
+    const overlay = new Overlay(store)
+    const cacheBytes = options.cacheBytes ?? CACHE_BYTES
+    const commits = new GroupCommit(overlay, {
+      intervalMs: options.commitMs ?? COMMIT_MS,
+      collect: () => this.#collect(),
+      prepare: (layer) => this.#prepare(layer),
+      settled: (layer) => this.#settled(layer),
+    })
+    this.core = {
+      overlay,
+      commits,
+      moments: new Moments(counters.moment),
+      blocks: new Blocks(store, cacheBytes / 4),
+      ...makeCaches(cacheBytes),
+      dirtyBytes: 0,
+      nextIno: counters.nextIno,
+      inodeCount: counters.inodes,
+    }
+    const { swept, sealed } = recover(this.core)
+    if (swept + sealed > 0)
+      log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
+    if (this.readOnly) return
+    const heldMs = options.sealMs ?? SEAL_MS
+    this.#pulse = setInterval(() => {
+      sealQuiet(this.core, heldMs)
+      this.#tidy()
+    }, PULSE_MS)
+    this.#pulse.unref()
+    commits.start()
+  }
+
+  #collect(): void {
+    const { core } = this
+    for (const inode of [...core.dirty]) spill(core, inode)
+    core.dirtyBytes = 0
+    core.moments.observe()
+    if (core.overlay.size === 0) return
+    const counters = {
+      moment: core.moments.last,
+      nextIno: core.nextIno,
+      inodes: core.inodeCount,
+    }
+    for (const row of counterRows(counters)) core.overlay.put(setting, row)
+  }
+
+  /** Rewrites fragmented chunks while nobody writes, a few milliseconds at a time. */
+  #tidy(): void {
+    const { core } = this
+    if (core.dirty.size > 0 || core.commits.behind) return
+    const until = performance.now() + TIDY_MS
+    while (performance.now() < until && rewriteNext(core));
+  }
+
+  /** Copies what may change, then replaces bytes that are to be blocks by their hashes. */
+  async #prepare(layer: Layer): Promise<Batch> {
+    const batch = layer.batch().map((change): Changes => {
+      if ((change.collection as unknown) !== inodes) return change
+      return { ...change, puts: (change.puts as Inode[]).map(toRow) }
+    })
+    const pending: { row: ExtentRow; packed: Promise<BlockRow> }[] = []
+    for (const collection of [extent, extentPast as unknown as typeof extent])
+      for (const row of layer.rows(collection))
+        if (row.hash === '' && row.data !== null && row.data.length > INLINE_BYTES_MAX)
+          pending.push({ row, packed: this.core.blocks.pack(row.data) })
+    if (pending.length === 0) return batch
+    const stored = new Map<string, BlockRow>()
+    const replaced = new Map<object, ExtentRow>()
+    const packed = []
+    for (const { row, packed: packing } of pending) {
+      const its = await packing
+      stored.set(its.hash, its)
+      replaced.set(row, { ...row, hash: its.hash, blockOffset: 0, data: null })
+      packed.push({ row, hash: its.hash, bytes: row.data ?? new Uint8Array() })
+    }
+    this.#packed.set(layer, packed)
+    return [
+      changes(block, [...stored.values()]),
+      ...batch.map((change) => ({
+        ...change,
+        puts: change.puts.map((row) => replaced.get(row) ?? row),
+      })),
+    ]
+  }
+
+  #settled(layer: Layer): void {
+    for (const { row, hash, bytes } of this.#packed.get(layer) ?? []) {
+      row.hash = hash
+      row.data = null
+      this.core.blocks.keep(hash, bytes)
+    }
+    this.#packed.delete(layer)
+  }
+
+  /** Starts a commit when much was written; a promise while the engine cannot keep up, for the writer to wait on. */
+  relieve(): Promise<void> | undefined {
+    const { core } = this
+    if (core.dirtyBytes < DIRTY_BYTES_MAX) return undefined
+    core.commits.nudge()
+    return core.dirtyBytes < DIRTY_BYTES_MAX ? undefined : core.commits.pressure
+  }
+
+  /** Resolves when everything done so far is durable. Rejects with StoreError when the engine refuses. */
+  sync(): Promise<void> {
+    return this.readOnly ? Promise.resolve() : this.core.commits.commit()
+  }
+
+  /** Seals what is open, makes everything durable and closes the engine. */
+  async close(): Promise<void> {
+    clearInterval(this.#pulse)
+    if (!this.readOnly) {
+      sealAll(this.core)
+      await this.core.commits.stop()
+    }
+    await this.#store.close()
+  }
+
+  info(): VaultInfo {
+    return {
+      id: readSetting(this.#store, 'id') ?? '',
+      backend: this.#store.traits.backend,
+      format: Number(readSetting(this.#store, 'format')),
+      createdAt: readSetting(this.#store, 'created_at') ?? '',
+      path: this.path,
+    }
+  }
+
+  stats(): VaultStats {
+    const { bytes, engine } = this.#store.stats()
+    const { core } = this
+    return {
+      inodes: core.inodeCount,
+      bytes,
+      commits: core.commits.commits,
+      open: core.open.size,
+      orphans: core.orphans.size,
+      dirtyBytes: core.dirtyBytes,
+      blockHits: core.blocks.hits,
+      blockLoads: core.blocks.loads,
+      ...engine,
+    }
+  }
+
+  /** Free and total space of the host's file system, in bytes. */
+  space(): { total: number; free: number; available: number } {
+    const { bsize, blocks, bfree, bavail } = statfsSync(dirname(this.path))
+    return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
+  }
+
+  async compact(): Promise<void> {
+    await this.sync()
+    await this.#store.compact()
+  }
+
+  /** Checks everything that is durable now; reads only, and lets other work go on. */
+  async check(options: CheckOptions): Promise<CheckReport> {
+    await this.sync()
+    if (!this.#store.traits.persistent) return checkStore(this.#store, options)
+    const view = await openStore(this.path, { readOnly: true })
+    try {
+      return await checkStore(view, options)
+    } finally {
+      await view.close()
+    }
+  }
+}
