@@ -1,0 +1,49 @@
+// A store that fails at its n-th call, for tests: run the same work with n = 1, 2, 3 ... until a run has no fault, and what
+// is left must be right each time. Nothing reaches the inner store by a call that fails.
+
+import type { Collection, Key } from './collections.ts'
+import { type Batch, type Range, type Store, StoreError, type StoreStats } from './store.ts'
+
+/** A store around another; `failed` says whether the fault came up yet. */
+export interface FailingStore extends Store {
+  readonly failed: boolean
+}
+
+/** Fails once, with kind 'io', at the call number `at` (1, 2, 3 ...) of get, scan, commit, stats, compact and verify. */
+export function failing(inner: Store, at: number): FailingStore {
+  let calls = 0
+  const count = () => {
+    if (++calls === at) throw new StoreError('io', `call ${at} failed on purpose`)
+  }
+  return {
+    traits: inner.traits,
+    get failed() {
+      return calls >= at
+    },
+    get<R extends object>(collection: Collection<R>, key: Key): R | undefined {
+      count()
+      return inner.get(collection, key)
+    },
+    scan<R extends object>(collection: Collection<R>, range: Range): R[] {
+      count()
+      return inner.scan(collection, range)
+    },
+    async commit(batch: Batch): Promise<void> {
+      count()
+      return inner.commit(batch)
+    },
+    stats(): StoreStats {
+      count()
+      return inner.stats()
+    },
+    async compact(): Promise<void> {
+      count()
+      return inner.compact()
+    },
+    async verify(): Promise<string[]> {
+      count()
+      return inner.verify()
+    },
+    close: () => inner.close(),
+  }
+}

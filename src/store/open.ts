@@ -1,0 +1,63 @@
+// The one file that names the engines. Each is loaded when it is first used.
+
+import { statSync } from 'node:fs'
+import { extname } from 'node:path'
+import { type Store, StoreError } from './store.ts'
+
+export interface OpenOptions {
+  /** Makes the vault when it is missing. */
+  readonly create?: boolean
+  /** An engine's name; by default that of the existing vault, or of the path's suffix. */
+  readonly backend?: string
+  readonly readOnly?: boolean
+  /** What the engine may keep in memory for reads. */
+  readonly cacheBytes?: number
+}
+
+interface Backend {
+  readonly name: string
+  /** What the names of its vaults end in; '' if it has no files. */
+  readonly suffix: string
+  /** Whether what exists at a path can be its vault. Must not open the file: closing it would drop SQLite's locks. */
+  detect(path: string): boolean
+  open(path: string, options: OpenOptions): Promise<Store>
+}
+
+/** Every engine: a new one is a row here. The first is the default. */
+export const backends: readonly Backend[] = [
+  {
+    name: 'sqlite',
+    suffix: '.avfs',
+    detect: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
+    open: async (path, options) => (await import('./sqlite/sqlite.ts')).openSqlite(path, options),
+  },
+  {
+    name: 'memory',
+    suffix: '',
+    detect: () => false,
+    open: async () => (await import('./memory.ts')).openMemory(),
+  },
+]
+
+/**
+ * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that is no vault or a vault
+ * of a newer avfs, 'io' where there is none.
+ */
+export async function openStore(path: string, options: OpenOptions = {}): Promise<Store> {
+  return backendOf(path, options.backend).open(path, options)
+}
+
+/** The engine of that name, or else of what exists at the path, or else of its suffix, or else the default. */
+export function backendOf(path: string, name?: string): Backend {
+  if (name === undefined) {
+    const suffix = extname(path)
+    const found =
+      backends.find((backend) => backend.detect(path)) ??
+      backends.find((backend) => backend.suffix !== '' && backend.suffix === suffix)
+    return found ?? (backends[0] as Backend)
+  }
+  const backend = backends.find((candidate) => candidate.name === name)
+  if (backend !== undefined) return backend
+  const known = backends.map((candidate) => candidate.name).join(', ')
+  throw new StoreError('format', `there is no backend named ${name}; there are ${known}`)
+}

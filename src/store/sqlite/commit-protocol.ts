@@ -1,0 +1,32 @@
+// What the main thread and the commit thread say to each other: a request has an id, its answer the same one.
+
+import type { SqliteFailure } from './errors.ts'
+import type { PackedBatch } from './pack.ts'
+
+/** workerData of both worker files. */
+export interface WorkerOptions {
+  readonly path: string
+}
+
+/**
+ * A batch to commit. `attempt` grows by one with each failure that the main thread has seen; so the thread knows which
+ * commits were posted while a failure before them was not known yet, and refuses them.
+ */
+export interface CommitRequest {
+  readonly id: number
+  readonly kind: 'commit'
+  readonly attempt: number
+  readonly batch: PackedBatch
+}
+
+export type Request = CommitRequest | { readonly id: number; readonly kind: 'compact' | 'close' }
+
+export interface Answer {
+  readonly id: number
+  readonly failure?: SqliteFailure
+}
+
+/** The id of the answer that no request asked for: the thread has opened the file. */
+export const READY_ID = 0
+/** The id under which a checkpoint that failed is reported. */
+export const CHECKPOINT_ID = -1

@@ -1,0 +1,104 @@
+// The main thread's side of the commit thread: posts requests, settles promises as answers come, and rejects all when the
+// thread dies. Knows messages, not SQL.
+//
+// Commits that were posted behind one that fails fail too: whatever happens, the file holds a prefix of the commits.
+
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { log } from '../../base/log.ts'
+import { StoreError } from '../store.ts'
+import { type Answer, CHECKPOINT_ID, READY_ID, type Request } from './commit-protocol.ts'
+import { storeErrorOf } from './errors.ts'
+import type { PackedBatch } from './pack.ts'
+
+interface Waiting {
+  readonly kind: Request['kind'] | 'start'
+  resolve(): void
+  reject(error: StoreError): void
+}
+
+/** A worker file beside this one, with the extension this one runs under: .ts from the sources, .js when compiled. */
+export function workerUrl(name: string): URL {
+  return new URL(`./${name}${extname(import.meta.url)}`, import.meta.url)
+}
+
+export class CommitThread {
+  readonly #worker: Worker
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #onCommit: () => void
+  #lastId = READY_ID
+  #attempt = 0
+  #death: StoreError | undefined
+
+  private constructor(path: string, onCommit: () => void) {
+    this.#onCommit = onCommit
+    this.#worker = new Worker(workerUrl('commit-worker'), { workerData: { path } })
+    this.#worker.on('message', (answer: Answer) => this.#settle(answer))
+    this.#worker.on('error', (error) => this.#die(error))
+    this.#worker.on('exit', () => this.#die())
+  }
+
+  /** Starts a thread on an existing vault; `onCommit` runs before each commit is reported. Rejects with StoreError. */
+  static async start(path: string, onCommit: () => void): Promise<CommitThread> {
+    const thread = new CommitThread(path, onCommit)
+    await thread.#wait(READY_ID, 'start')
+    return thread
+  }
+
+  /** Resolves when the batch is durable. Its buffer is given away. */
+  commit(batch: PackedBatch): Promise<void> {
+    const id = ++this.#lastId
+    return this.#post({ id, kind: 'commit', attempt: this.#attempt, batch }, [batch.buffer])
+  }
+
+  /** Gives unused pages back to the host; commits go on in between. */
+  compact(): Promise<void> {
+    return this.#post({ id: ++this.#lastId, kind: 'compact' }, [])
+  }
+
+  /** Ends the thread when all that was posted is done. No other connection of this process may be open then. */
+  close(): Promise<void> {
+    return this.#post({ id: ++this.#lastId, kind: 'close' }, [])
+  }
+
+  /** Ends the thread at once, as a crash of it would. */
+  async kill(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #post(request: Request, transfer: ArrayBuffer[]): Promise<void> {
+    if (this.#death !== undefined) return Promise.reject(this.#death)
+    this.#worker.postMessage(request, transfer)
+    return this.#wait(request.id, request.kind)
+  }
+
+  #wait(id: number, kind: Waiting['kind']): Promise<void> {
+    // An idle thread does not keep the process alive, one that owes an answer does.
+    if (this.#waiting.size === 0) this.#worker.ref()
+    return new Promise((resolve, reject) => this.#waiting.set(id, { kind, resolve, reject }))
+  }
+
+  #settle({ id, failure }: Answer): void {
+    if (id === CHECKPOINT_ID) {
+      log('warn', `the vault's log cannot be brought into its file: ${failure?.message}`)
+      return
+    }
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return
+    this.#waiting.delete(id)
+    if (this.#waiting.size === 0) this.#worker.unref()
+    if (waiting.kind === 'commit') {
+      this.#onCommit()
+      if (failure !== undefined) this.#attempt++
+    }
+    if (failure === undefined) waiting.resolve()
+    else waiting.reject(storeErrorOf(failure))
+  }
+
+  #die(cause?: unknown): void {
+    if (this.#death !== undefined) return
+    this.#death = new StoreError('io', 'the thread that writes the vault has ended', { cause })
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#death)
+    this.#waiting.clear()
+  }
+}

@@ -1,0 +1,70 @@
+// Opens a vault file with SQLite: makes a new one, refuses what is not a vault or is newer than this program, and turns
+// the write-ahead log on. The only place that decides what a file must be to be opened.
+
+import { existsSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { StoreError } from '../store.ts'
+import { storeError } from './errors.ts'
+import { APPLICATION_ID, createSchema, FORMAT, PAGE_BYTES } from './schema.ts'
+
+/** How long a statement waits for another process that holds the file, for example a shell that recovers its log. */
+const BUSY_TIMEOUT_MS = 2000
+
+export interface ConnectionOptions {
+  readonly create: boolean
+  readonly readOnly: boolean
+  readonly cacheBytes: number
+}
+
+/**
+ * Opens the vault for reading. Unless `readOnly`, it is made when missing (with `create`), a log that a crash left is
+ * brought in durably, and the log is on when this returns. Throws StoreError: 'format' for what is no vault or a newer
+ * one, 'io' when there is none.
+ */
+export function openConnection(path: string, options: ConnectionOptions): Database.Database {
+  if (!options.create && !existsSync(path))
+    throw new StoreError('io', `there is no vault at ${path}`)
+  let db: Database.Database | undefined
+  try {
+    db = new Database(path, { readonly: options.readOnly, timeout: BUSY_TIMEOUT_MS })
+    checkFormat(db, path, options.create)
+    if (!options.readOnly) prepare(db)
+    db.pragma(`cache_size = ${-Math.ceil(options.cacheBytes / 1024)}`)
+    db.pragma('query_only = on')
+    return db
+  } catch (error) {
+    db?.close()
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_NOTADB')) {
+      throw new StoreError('format', `${path} is not an avfs vault`, { cause: error })
+    }
+    throw storeError(error)
+  }
+}
+
+function checkFormat(db: Database.Database, path: string, create: boolean): void {
+  const application = db.pragma('application_id', { simple: true })
+  const format = db.pragma('user_version', { simple: true }) as number
+  if (application === APPLICATION_ID) {
+    if (format <= FORMAT) return
+    throw new StoreError(
+      'format',
+      `${path} was written by a newer avfs: it has format ${format}, this one reads up to ${FORMAT}`,
+    )
+  }
+  // An empty file is what a creation leaves that was killed before its one transaction.
+  const empty = db.prepare('select count(*) from sqlite_master').pluck().get() === 0
+  if (application === 0 && empty && create) return
+  throw new StoreError('format', `${path} is not an avfs vault`)
+}
+
+function prepare(db: Database.Database): void {
+  // Both only work before the first table is made; later they do nothing.
+  db.pragma(`page_size = ${PAGE_BYTES}`)
+  db.pragma('auto_vacuum = incremental')
+  db.pragma('synchronous = full')
+  createSchema(db)
+  db.pragma('journal_mode = wal')
+  // A crash of the process alone leaves frames in the log that no fsync has covered. What is read from now on is taken
+  // for durable, so they are synced here.
+  db.pragma('wal_checkpoint(truncate)')
+}

@@ -1,0 +1,40 @@
+// SQLite's result codes as StoreError kinds, on either side of the thread boundary: an error crosses it as code and message.
+
+import { StoreError, type StoreErrorKind } from '../store.ts'
+
+/** An error of SQLite as it crosses a thread; `code` as in SQLITE_IOERR_FSYNC, '' for what is not SQLite's. */
+export interface SqliteFailure {
+  readonly code: string
+  readonly message: string
+}
+
+const kinds: readonly (readonly [prefix: string, kind: StoreErrorKind, advice: string])[] = [
+  ['SQLITE_FULL', 'full', 'the disk that holds the vault is full'],
+  ['SQLITE_CORRUPT', 'corrupt', 'the vault is damaged: run avfs vault check'],
+  ['SQLITE_NOTADB', 'corrupt', 'the vault is damaged: run avfs vault check'],
+  ['SQLITE_BUSY', 'busy', 'another program holds the vault'],
+  ['SQLITE_LOCKED', 'busy', 'another program holds the vault'],
+  ['SQLITE_READONLY', 'locked', 'the vault may not be written'],
+]
+
+/** What of an error can cross a thread. */
+export function failureOf(error: unknown): SqliteFailure {
+  if (!(error instanceof Error)) return { code: '', message: String(error) }
+  const code = 'code' in error ? String(error.code) : ''
+  return { code, message: code === '' ? (error.stack ?? error.message) : error.message }
+}
+
+/** The StoreError that stands for an error of SQLite; one that is a StoreError already is returned as it is. */
+export function storeError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  return storeErrorOf(failureOf(error), error)
+}
+
+/** The StoreError that stands for a failure, `cause` being the error it came from where that is at hand. */
+export function storeErrorOf(failure: SqliteFailure, cause?: unknown): StoreError {
+  const found = kinds.find(([prefix]) => failure.code.startsWith(prefix))
+  const kind = found?.[1] ?? 'io'
+  const advice = found?.[2] ?? 'the vault cannot be read or written'
+  const message = `${advice} (${failure.code === '' ? '' : `${failure.code}: `}${failure.message})`
+  return new StoreError(kind, message, cause === undefined ? undefined : { cause })
+}

@@ -1,0 +1,191 @@
+// get and scan on the main thread: SQL by the shape of the call, rows with names and digests as byte strings.
+// Knows nothing of commits but that refresh() must be called before one is reported.
+//
+// Reads of one turn of the event loop share a read transaction: begun by each statement by itself, they cost three times
+// as much. It ends with the turn, so that it never holds up a checkpoint for longer.
+
+import type { Database, Statement } from 'better-sqlite3'
+import type { Collection, ColumnType, Key, KeyPart } from '../collections.ts'
+import type { Range } from '../store.ts'
+import { storeError } from './errors.ts'
+import { type Table, tableOf } from './schema.ts'
+
+type Row = Record<string, unknown>
+type Query = Statement<unknown[], Row>
+
+/** A query, and the same that yields names as blobs. */
+interface Shape {
+  readonly plain: Query
+  exact: Query | undefined
+}
+
+/** What the decoder has to know of a collection. */
+interface Decoding {
+  readonly table: Table
+  readonly names: readonly string[]
+  readonly digests: readonly string[]
+  readonly shapes: Map<number, Shape>
+}
+
+/** What SQLite's strings have where the bytes were not UTF-8 (or where they were this very character). */
+const REPLACEMENT = '\ufffd'
+const notAscii = /[^\0-\x7f]/
+/** Stands in the number of a shape for a bound of up to 7 components, 0 for none. */
+const BOUND_BITS = 3
+
+/** Reads rows over a connection of its own; see Store for the meaning of get and scan. */
+export class Reader {
+  readonly #db: Database
+  readonly #decodings = new Map<string, Decoding>()
+  readonly #begin: Statement
+  readonly #end: Statement
+  readonly #release = () => this.refresh()
+  #reading = false
+
+  constructor(db: Database) {
+    this.#db = db
+    this.#begin = db.prepare('begin')
+    this.#end = db.prepare('commit')
+  }
+
+  get<R extends object>(collection: Collection<R>, key: Key): R | undefined {
+    const decoding = this.#decodingOf(collection)
+    // A scan's shape is positive: its limit is a bound of its own.
+    const shape = decoding.shapes.get(-1) ?? this.#makeShape(decoding, -1, getQuery(decoding.table))
+    return this.#run(decoding, shape, bind(collection.types, key))[0] as R | undefined
+  }
+
+  scan<R extends object>(collection: Collection<R>, range: Range): R[] {
+    const { gte = [], lt = [], reverse = false } = range
+    const decoding = this.#decodingOf(collection)
+    const number = (((gte.length << BOUND_BITS) | lt.length) << 1) | (reverse ? 1 : 0)
+    const shape =
+      decoding.shapes.get(number) ??
+      this.#makeShape(decoding, number, scanQuery(decoding.table, gte.length, lt.length, reverse))
+    const values = bind(collection.types, gte)
+    values.push(...bind(collection.types, lt), Math.min(range.limit, Number.MAX_SAFE_INTEGER))
+    return this.#run(decoding, shape, values) as R[]
+  }
+
+  /** Ends the running read transaction: the next read sees all that is committed. */
+  refresh(): void {
+    if (!this.#reading) return
+    this.#reading = false
+    // An error can have ended it already.
+    if (this.#db.inTransaction) this.#end.run()
+  }
+
+  /** A fact of SQLite about the file, such as page_count. */
+  fact(pragma: string): number {
+    return this.#db.pragma(pragma, { simple: true }) as number
+  }
+
+  close(): void {
+    this.refresh()
+    this.#db.close()
+  }
+
+  #run(decoding: Decoding, shape: Shape, values: unknown[]): Row[] {
+    try {
+      if (!this.#reading) {
+        this.#begin.run()
+        this.#reading = true
+        setImmediate(this.#release)
+      }
+      const rows = shape.plain.all(values)
+      if (decodeAll(decoding, rows)) return rows
+      shape.exact ??= this.#db.prepare<unknown[], Row>(exactly(decoding, shape.plain.source))
+      const exact = shape.exact.all(values)
+      for (const row of exact) decodeBlobs(decoding.names, decodeBlobs(decoding.digests, row))
+      return exact
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+
+  #decodingOf(collection: Collection<never> | Collection<object>): Decoding {
+    const known = this.#decodings.get(collection.name)
+    if (known !== undefined) return known
+    const fields = collection.fields as readonly string[]
+    const decoding = {
+      table: tableOf(collection),
+      names: fields.filter((_, i) => collection.types[i] === 'name'),
+      digests: fields.filter((_, i) => collection.types[i] === 'digest'),
+      shapes: new Map<number, Shape>(),
+    }
+    this.#decodings.set(collection.name, decoding)
+    return decoding
+  }
+
+  #makeShape(decoding: Decoding, number: number, sql: string): Shape {
+    const shape = { plain: this.#db.prepare<unknown[], Row>(sql), exact: undefined }
+    decoding.shapes.set(number, shape)
+    return shape
+  }
+}
+
+function select({ collection, columns }: Table): string {
+  const list = columns.map((column, i) => `${column} as "${collection.fields[i]}"`)
+  return `select ${list.join(', ')} from "${collection.name}"`
+}
+
+/** The same query with its names as blobs. */
+function exactly({ table, names }: Decoding, sql: string): string {
+  let exact = sql
+  for (const name of names) {
+    const column = table.columns[(table.collection.fields as readonly string[]).indexOf(name)]
+    exact = exact.replace(`${column} as "${name}"`, `cast(${column} as blob) as "${name}"`)
+  }
+  return exact
+}
+
+function getQuery(table: Table): string {
+  const match = table.columns
+    .slice(0, table.collection.keyLength)
+    .map((column, i) => `${column} = ${table.parameters[i]}`)
+  return `${select(table)} where ${match.join(' and ')}`
+}
+
+/** The query of a range whose bounds have so many components. Exported for the test of its plans. */
+export function scanQuery(table: Table, gte: number, lt: number, reverse: boolean): string {
+  const bound = (length: number, sign: string) =>
+    `(${table.columns.slice(0, length).join(', ')}) ${sign} (${table.parameters.slice(0, length).join(', ')})`
+  const conditions = [gte > 0 ? bound(gte, '>=') : '', lt > 0 ? bound(lt, '<') : ''].filter(Boolean)
+  const order = table.columns
+    .slice(0, table.collection.keyLength)
+    .map((column) => (reverse ? `${column} desc` : column))
+  const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
+  return `${select(table)}${where} order by ${order.join(', ')} limit ?`
+}
+
+function bind(types: readonly ColumnType[], key: Key): unknown[] {
+  const values: unknown[] = []
+  for (let i = 0; i < key.length; i++) values.push(bound(types[i] as ColumnType, key[i] as KeyPart))
+  return values
+}
+
+function bound(type: ColumnType, part: KeyPart): KeyPart | Buffer {
+  if (typeof part === 'number' || type === 'text') return part
+  return type === 'digest' || notAscii.test(part) ? Buffer.from(part, 'latin1') : part
+}
+
+/** Turns names and digests into byte strings in place; false if a name's bytes cannot be told from its string. */
+function decodeAll({ names, digests }: Decoding, rows: Row[]): boolean {
+  if (names.length > 0) {
+    for (const row of rows) {
+      for (const field of names) {
+        const name = row[field] as string
+        if (!notAscii.test(name)) continue
+        if (name.includes(REPLACEMENT)) return false
+        row[field] = Buffer.from(name, 'utf8').toString('latin1')
+      }
+    }
+  }
+  if (digests.length > 0) for (const row of rows) decodeBlobs(digests, row)
+  return true
+}
+
+function decodeBlobs(fields: readonly string[], row: Row): Row {
+  for (const field of fields) row[field] = (row[field] as Buffer).toString('latin1')
+  return row
+}

@@ -1,0 +1,153 @@
+// The SQLite engine: a vault is one SQLite file. Reads are statements on the calling thread, commits run in a thread of
+// their own, checks in another. Puts the pieces of this folder together as a Store.
+
+import { statSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import type { Collection, Key } from '../collections.ts'
+import { type Batch, type Range, type Store, StoreError, type StoreStats } from '../store.ts'
+import { CommitThread, workerUrl } from './commit-thread.ts'
+import { openConnection } from './connection.ts'
+import { storeErrorOf } from './errors.ts'
+import { pack } from './pack.ts'
+import { Reader } from './reader.ts'
+import { FORMAT, PAGE_BYTES } from './schema.ts'
+import type { Verdict } from './verify-worker.ts'
+
+export interface SqliteOptions {
+  /** Makes the vault when it is missing. */
+  readonly create?: boolean
+  /** Refuses commits and compact, and changes no byte of the file. */
+  readonly readOnly?: boolean
+  /** Page cache of the reading side; the commit thread has 32 MiB of its own at most. */
+  readonly cacheBytes?: number
+}
+
+const CACHE_BYTES = 32 * 1024 * 1024
+
+/**
+ * Opens a vault file. Rejects with StoreError: 'io' where there is none, 'format' where the file is no vault or that of
+ * a newer avfs.
+ */
+export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<Store> {
+  const { create = false, readOnly = false, cacheBytes = CACHE_BYTES } = options
+  const reader = new Reader(openConnection(path, { create, readOnly, cacheBytes }))
+  if (readOnly) return new SqliteStore(path, reader, undefined)
+  try {
+    const thread = await CommitThread.start(path, () => reader.refresh())
+    return new SqliteStore(path, reader, thread)
+  } catch (error) {
+    reader.close()
+    throw error
+  }
+}
+
+class SqliteStore implements Store {
+  readonly traits = {
+    backend: 'sqlite',
+    synchronous: true,
+    persistent: true,
+    compresses: false,
+    compactsOnline: true,
+    // SQLITE_MAX_LENGTH: no limit that a key could meet.
+    keyBytesMax: 1_000_000_000,
+    durability: 'write-ahead log, one fsync a commit',
+  }
+  readonly #path: string
+  readonly #reader: Reader
+  readonly #thread: CommitThread | undefined
+  #lastCommit: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | undefined
+
+  constructor(path: string, reader: Reader, thread: CommitThread | undefined) {
+    this.#path = path
+    this.#reader = reader
+    this.#thread = thread
+  }
+
+  get<R extends object>(collection: Collection<R>, key: Key): R | undefined {
+    this.#assertOpen()
+    return this.#reader.get(collection, key)
+  }
+
+  scan<R extends object>(collection: Collection<R>, range: Range): R[] {
+    this.#assertOpen()
+    return this.#reader.scan(collection, range)
+  }
+
+  async commit(batch: Batch): Promise<void> {
+    this.#assertOpen()
+    const thread = this.#writable()
+    // An empty batch syncs nothing, but it promises that all before it is durable.
+    if (batch.every(({ puts, deletes }) => puts.length + deletes.length === 0))
+      return this.#lastCommit
+    const commit = thread.commit(pack(batch))
+    this.#lastCommit = commit
+    return commit
+  }
+
+  stats(): StoreStats {
+    this.#assertOpen()
+    const file = sizeOf(this.#path)
+    const wal = sizeOf(`${this.#path}-wal`)
+    return {
+      bytes: file + wal + sizeOf(`${this.#path}-shm`),
+      engine: {
+        format: FORMAT,
+        fileBytes: file,
+        walBytes: wal,
+        pageBytes: PAGE_BYTES,
+        pages: this.#reader.fact('page_count'),
+        freePages: this.#reader.fact('freelist_count'),
+      },
+    }
+  }
+
+  async compact(): Promise<void> {
+    this.#assertOpen()
+    return this.#writable().compact()
+  }
+
+  async verify(): Promise<string[]> {
+    this.#assertOpen()
+    return verify(this.#path)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#reader.close()
+    await this.#thread?.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new StoreError('closed', 'the vault is closed')
+  }
+
+  #writable(): CommitThread {
+    if (this.#thread === undefined)
+      throw new StoreError('locked', 'the vault is open for reading only')
+    return this.#thread
+  }
+}
+
+/** integrity_check in a thread of its own: findings, [] when sound. */
+function verify(path: string): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(workerUrl('verify-worker'), { workerData: { path } })
+    worker.once('message', ({ findings, failure }: Verdict) => {
+      if (failure === undefined) resolve([...findings])
+      else reject(storeErrorOf(failure))
+    })
+    worker.once('error', reject)
+    worker.once('exit', () =>
+      reject(new StoreError('io', 'the thread that checks the vault has ended')),
+    )
+  })
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}

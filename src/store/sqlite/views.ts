@@ -1,0 +1,100 @@
+// Views for people who open a vault with the sqlite3 shell: files, versions and history, by full path. Nothing in the
+// program reads them. They use what the shell of Debian 12 (3.40) knows, and no functions of ours.
+//
+// A path starts at the root ('/'), whose inode is 1. What was deleted is shown under its last name. A past row's `until`
+// and a present row's `since` of 9007199254740991 mean a change that is not sealed yet.
+
+/** ISO 8601 of seconds and nanoseconds since 1970. */
+function isoOfSeconds(seconds: string, ns: string): string {
+  return `strftime('%Y-%m-%dT%H:%M:%S', ${seconds}, 'unixepoch') || printf('.%09dZ', ${ns})`
+}
+
+/** ISO 8601 of a moment (microseconds since 1970), null while it is provisional. */
+function isoOfMoment(moment: string): string {
+  return `case when ${moment} < 9007199254740991 then strftime('%Y-%m-%dT%H:%M:%S', ${moment} / 1000000, 'unixepoch') || printf('.%06dZ', ${moment} % 1000000) end`
+}
+
+// Every link there was, and for each inode its last: the one still there, else the one that ended last. Following the last
+// links of deleted directories upwards ends at the root, since a directory outlives what was last seen in it.
+const LINKS = `link(parent, name, ino, type, since, until) as materialized (
+  select parent, name, ino, type, since, 9007199254740992 from entry
+  union all
+  select parent, name, ino, type, since, until from entry_past
+),
+last(ino, parent, name, type, until) as materialized (
+  select ino, parent, name, type, max(until) from link group by ino
+),
+directory(ino, path) as (
+  select 1, ''
+  union all
+  select last.ino, directory.path || '/' || last.name
+  from directory join last on last.parent = directory.ino and last.type = 4
+),
+place(ino, path) as materialized (
+  select 1, '/'
+  union all
+  select last.ino, directory.path || '/' || last.name from last join directory on directory.ino = last.parent
+)`
+
+/** The select of each view, by name. */
+export const views: Readonly<Record<string, string>> = {
+  files: `with recursive tree(path, ino) as (
+  select '', 1
+  union all
+  select tree.path || '/' || entry.name, entry.ino from tree join entry on entry.parent = tree.ino
+)
+select
+  case path when '' then '/' else path end as path,
+  case mode >> 12
+    when 1 then 'fifo' when 2 then 'character device' when 4 then 'directory' when 6 then 'block device'
+    when 8 then 'file' when 10 then 'symlink' when 12 then 'socket'
+  end as type,
+  printf('%04o', mode & 4095) as mode,
+  size,
+  ${isoOfSeconds('mtime', 'mtime_ns')} as mtime,
+  uid, gid, nlink, versions, ino
+from tree join inode using (ino)`,
+
+  versions: `with recursive ${LINKS}
+select
+  place.path as path,
+  version.number as number,
+  ${isoOfMoment('version.moment')} as saved,
+  version.size as size,
+  ${isoOfSeconds('version.mtime', 'version.mtime_ns')} as mtime,
+  version.ino as ino
+from version left join place using (ino)`,
+
+  history: `with recursive ${LINKS},
+event(moment, what, ino, parent, name) as (
+  select link.since,
+    case
+      when exists (select 1 from link old where old.ino = link.ino and old.until = link.since) then 'renamed'
+      when exists (select 1 from link old where old.ino = link.ino and old.since < link.since) then 'linked'
+      else 'created'
+    end, ino, parent, name
+  from link
+  union all
+  select link.until, 'deleted', ino, parent, name
+  from link
+  where link.until < 9007199254740992
+    and not exists (select 1 from link new where new.ino = link.ino and new.since = link.until)
+)
+select
+  ${isoOfMoment('moment')} as at,
+  directory.path || '/' || event.name as path,
+  what,
+  (
+    select size from version
+    where version.ino = event.ino and (version.moment <= event.moment or version.number = 1)
+    order by number desc limit 1
+  ) as size,
+  ino,
+  moment
+from event join directory on directory.ino = event.parent
+union all
+select ${isoOfMoment('moment')}, place.path, 'changed', version.size, version.ino, moment
+from version left join place using (ino)
+where number > 1
+order by moment`,
+}
