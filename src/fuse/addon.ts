@@ -1,0 +1,36 @@
+// The native addon (native/fuse) and its types. Results are numbers: a count or descriptor, or minus an errno.
+// Arguments of a wrong type or out of range throw TypeError.
+
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+/** A running uv_poll. */
+export type PollHandle = object & { readonly pollHandle: never }
+
+export interface Addon {
+  mount(source: string, type: string, directory: string, flags: number, options: string): number
+  unmount(directory: string, lazy: number): number
+  socketpair(): [ours: number, theirs: number] | number
+  receiveDescriptor(socket: number): number
+  flock(fd: number, exclusive: number): number
+  receive(fd: number, into: ArrayBuffer, pollUs: number): number
+  reply(fd: number, head: ArrayBuffer, length: number, pieces: readonly Uint8Array[]): number
+  notify(fd: number, bytes: Uint8Array): Promise<number>
+  pollStart(fd: number, callback: (status: number) => void): PollHandle | number
+  pollStop(handle: PollHandle): number
+}
+
+let loaded: Addon | undefined
+
+/** Loads the addon at its first use; throws with what to do when it is not built. */
+export function addon(): Addon {
+  if (loaded === undefined) {
+    const path = fileURLToPath(new URL('../../native/fuse/build/fuse.node', import.meta.url))
+    try {
+      loaded = createRequire(import.meta.url)(path) as Addon
+    } catch (cause) {
+      throw new Error(`the FUSE addon is not built: run "make build" (${path})`, { cause })
+    }
+  }
+  return loaded
+}

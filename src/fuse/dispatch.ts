@@ -1,0 +1,210 @@
+// One request from its bytes to its reply: finds the row, runs it, and turns what it throws into an errno.
+// Between session.ts, which reads requests, and ops.ts, which knows what each one says. The only place where errors end.
+
+import { EIO, ENODEV, ENOENT, ENOSYS, errnoName, FsError } from '../base/errno.ts'
+import { log } from '../base/log.ts'
+import type { Operations } from '../fs/operations.ts'
+import { FUSE_INIT } from './abi.ts'
+import type { Channel } from './channel.ts'
+import { createListing } from './dirent.ts'
+import { type Negotiated, REPLY_BYTES_MAX } from './init.ts'
+import { countLatency, type SessionMetrics } from './metrics.ts'
+import { type Context, operationTable, type Row } from './ops.ts'
+import { clear, replyOf, seal } from './reply.ts'
+import { ARGUMENTS, copyRequest, decodeHeader, MalformedError, type Request } from './request.ts'
+import { describeReply, describeRequest } from './trace.ts'
+
+/** An operation that faults more often than this would never end. */
+const FAULTS_MAX = 10000
+const noPieces: readonly Uint8Array[] = []
+
+export interface Dispatcher {
+  /** Runs the request in the first `received` bytes of the buffer, and replies now or later. Never throws. */
+  dispatch(request: Request, received: number): void
+  /** Resolves when no reply is waited for. */
+  idle(): Promise<void>
+}
+
+export interface DispatcherOptions {
+  readonly channel: Channel
+  readonly operations: Operations
+  readonly metrics: SessionMetrics
+  /** Takes a line for each reply. */
+  readonly trace: ((line: string) => void) | undefined
+  readonly onInit: (negotiated: Negotiated) => void
+}
+
+/** A request under way: its row, and what is told of it later. Made only where that is not at once. */
+interface Run {
+  readonly request: Request
+  readonly row: Row
+  readonly began: number
+  readonly label: string
+  faults: number
+}
+
+/** Thrown by a read that must wait (class Fault of the store): await load, then run the operation from its start. */
+interface FaultLike {
+  load(): Promise<void>
+}
+
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { channel, operations, metrics, trace, onInit } = options
+  const context: Context = { listing: createListing(), negotiated: undefined }
+  const reply = replyOf(REPLY_BYTES_MAX)
+  let idleCallbacks: (() => void)[] = []
+
+  function dispatch(request: Request, received: number): void {
+    const began = performance.now()
+    metrics.bytesReceived += received
+    try {
+      decodeHeader(request, received)
+    } catch (error) {
+      refuseUndecoded(request, error)
+      return
+    }
+    const row = operationTable[request.opcode]
+    if (row === undefined) {
+      log('debug', `opcode ${request.opcode} is not known`)
+      sendErrno(request, ENOSYS)
+      return
+    }
+    metrics.requests[row.opcode] = (metrics.requests[row.opcode] ?? 0) + 1
+    const label = trace === undefined ? '' : describeRequest(row, request)
+    run(request, row, began, label, 0)
+  }
+
+  function run(request: Request, row: Row, began: number, label: string, faults: number): void {
+    clear(reply)
+    request.cursor = ARGUMENTS + (row.request?.size ?? 0)
+    try {
+      if (request.length - ARGUMENTS < row.requestBytesMin) throw new MalformedError('too short')
+      if (context.negotiated === undefined && row.opcode !== FUSE_INIT) {
+        throw new MalformedError('it came before INIT')
+      }
+      const wait = row.handler(operations, request, reply, context)
+      if (wait !== undefined) {
+        defer({ request, row, began, label, faults }, wait)
+        return
+      }
+    } catch (error) {
+      if (isFault(error)) rerun({ request, row, began, label, faults }, error)
+      else refuse(request, row, began, label, error)
+      return
+    }
+    if (!row.silent) send(request, row, label)
+    else trace?.(label)
+    countLatency(metrics, row.opcode, performance.now() - began)
+  }
+
+  function send(request: Request, row: Row, label: string): void {
+    const length = seal(reply, request.uniqueLow, request.uniqueHigh, 0)
+    trace?.(`${label} -> ${describeReply(row, reply)}`)
+    metrics.bytesSent += length
+    const sent = channel.reply(reply.buffer, reply.length, reply.pieces)
+    if (sent < 0) {
+      row.undo?.(operations, reply)
+      undelivered(row.name, sent)
+    }
+    if (row.opcode === FUSE_INIT && context.negotiated !== undefined) onInit(context.negotiated)
+  }
+
+  // The reply is encoded by now; a copy of it waits, because the buffer goes on to other requests.
+  function defer(run: Run, wait: Promise<void>): void {
+    const { request, row, began, label } = run
+    const { uniqueLow, uniqueHigh } = request
+    seal(reply, uniqueLow, uniqueHigh, 0)
+    const head = reply.buffer.slice(0, reply.length)
+    const answer = trace === undefined ? '' : describeReply(row, reply)
+    const unique = { uniqueLow, uniqueHigh, nodeid: request.nodeid }
+    later(
+      wait.then(
+        () => {
+          trace?.(`${label} -> ${answer}`)
+          metrics.bytesSent += head.byteLength
+          const sent = channel.reply(head, head.byteLength, noPieces)
+          if (sent < 0) undelivered(row.name, sent)
+          countLatency(metrics, row.opcode, performance.now() - began)
+        },
+        (error: unknown) => refuse(unique, row, began, label, error),
+      ),
+    )
+  }
+
+  // The bytes are copied before anything else is read into their buffer.
+  function rerun({ request, row, began, label, faults }: Run, fault: FaultLike): void {
+    if (faults >= FAULTS_MAX) {
+      refuse(request, row, began, label, new Error(`${faults} reads had to wait, and no end`))
+      return
+    }
+    const copy = faults === 0 ? copyRequest(request) : request
+    later(
+      fault.load().then(
+        () => run(copy, row, began, label, faults + 1),
+        (error: unknown) => refuse(copy, row, began, label, error),
+      ),
+    )
+  }
+
+  function later(work: Promise<void>): void {
+    metrics.waiting++
+    void work
+      .catch((error: unknown) => log('error', 'a delayed reply failed', error))
+      .then(() => {
+        metrics.waiting--
+        if (metrics.waiting > 0) return
+        for (const callback of idleCallbacks) callback()
+        idleCallbacks = []
+      })
+  }
+
+  function refuse(
+    request: Pick<Request, 'uniqueLow' | 'uniqueHigh' | 'nodeid'>,
+    row: Row,
+    began: number,
+    label: string,
+    error: unknown,
+  ): void {
+    const errno = error instanceof FsError ? error.errno : EIO
+    if (error instanceof MalformedError) {
+      log('warn', `malformed ${row.name}: ${error.message}`)
+    } else if (!(error instanceof FsError)) {
+      log('error', `${row.name} of inode ${request.nodeid} failed`, error)
+    }
+    if (row.silent) return
+    trace?.(`${label} -> ${errnoName(errno)}`)
+    metrics.refusals[row.opcode] = (metrics.refusals[row.opcode] ?? 0) + 1
+    sendErrno(request, errno)
+    countLatency(metrics, row.opcode, performance.now() - began)
+  }
+
+  function refuseUndecoded(request: Request, error: unknown): void {
+    log('warn', 'malformed request', error instanceof Error ? error.message : error)
+    const row = operationTable[request.opcode]
+    if (request.opcode !== 0 && row?.silent !== true) sendErrno(request, EIO)
+  }
+
+  function sendErrno(request: Pick<Request, 'uniqueLow' | 'uniqueHigh'>, errno: number): void {
+    clear(reply)
+    metrics.bytesSent += seal(reply, request.uniqueLow, request.uniqueHigh, errno)
+    const sent = channel.reply(reply.buffer, reply.length, reply.pieces)
+    if (sent < 0) undelivered(errnoName(errno), sent)
+  }
+
+  // ENOENT: whoever asked was killed meanwhile. ENODEV: the mount is gone.
+  function undelivered(what: string, result: number): void {
+    if (result === -ENOENT || result === -ENODEV) return
+    log('error', `the kernel refused a reply (${what}): ${errnoName(-result)}`)
+  }
+
+  function idle(): Promise<void> {
+    if (metrics.waiting === 0) return Promise.resolve()
+    return new Promise((resolve) => idleCallbacks.push(resolve))
+  }
+
+  return { dispatch, idle }
+}
+
+function isFault(error: unknown): error is FaultLike {
+  return error instanceof Error && 'load' in error && typeof error.load === 'function'
+}

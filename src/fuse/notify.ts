@@ -1,0 +1,89 @@
+// Tells the kernel of changes that did not come through it, so that it drops what it has cached. Notices are sent one after
+// another from the thread pool: written from the main thread they could wait for a directory's lock that a process holds
+// which waits for our reply.
+
+import { ENODEV, ENOENT, ENOTCONN, errnoName } from '../base/errno.ts'
+import { log } from '../base/log.ts'
+import type { KernelNotices } from '../fs/operations.ts'
+import { FUSE_NOTIFY_INVAL_ENTRY, FUSE_NOTIFY_INVAL_INODE } from './abi.ts'
+import type { Channel } from './channel.ts'
+import {
+  fuse_notify_inval_entry_out,
+  fuse_notify_inval_inode_out,
+  fuse_out_header,
+} from './layout.ts'
+import { clear, grow, PAYLOAD, putI64, putString, putU64, type Reply, replyOf } from './reply.ts'
+
+const INODE = fuse_notify_inval_inode_out
+const ENTRY = fuse_notify_inval_entry_out
+
+/**
+ * Notices over a channel. They are kept in order; one that already waits is not added again, since what is sent later
+ * covers both changes.
+ */
+export function createNotices(channel: Channel): KernelNotices {
+  const waiting = new Map<string, () => Uint8Array>()
+  let sending = false
+
+  function add(key: string, encode: () => Uint8Array): void {
+    if (waiting.has(key)) return
+    waiting.set(key, encode)
+    if (!sending) void sendAll()
+  }
+
+  async function sendAll(): Promise<void> {
+    sending = true
+    // So that a change made of several calls is sent when it is complete.
+    await Promise.resolve()
+    for (const [key, encode] of waiting) {
+      waiting.delete(key)
+      try {
+        report(await channel.notify(encode()))
+      } catch (error) {
+        log('error', 'a notice to the kernel failed', error)
+      }
+    }
+    sending = false
+  }
+
+  return {
+    entryChanged: (parent, name) => add(`${parent}/${name}`, () => encodeEntry(parent, name)),
+    inodeChanged: (ino) => add(`${ino}`, () => encodeInode(ino)),
+  }
+}
+
+// ENOENT: the kernel had nothing cached. ENOTCONN, ENODEV: there is no mount that could.
+function report(result: number): void {
+  if (result >= 0 || result === -ENOENT || result === -ENOTCONN || result === -ENODEV) return
+  log('warn', `the kernel refused a notice: ${errnoName(-result)}`)
+}
+
+const message: Reply = replyOf(1024)
+
+function encodeEntry(parent: number, name: string): Uint8Array {
+  clear(message)
+  const at = grow(message, ENTRY.size)
+  putU64(message.view, at + ENTRY.at.parent, parent)
+  message.view.setUint32(at + ENTRY.at.namelen, name.length, true)
+  putString(message, name, true)
+  return finish(FUSE_NOTIFY_INVAL_ENTRY)
+}
+
+function encodeInode(ino: number): Uint8Array {
+  clear(message)
+  const at = grow(message, INODE.size)
+  putU64(message.view, at + INODE.at.ino, ino)
+  // From offset 0, and a length of 0 is all: attributes and data.
+  putI64(message.view, at + INODE.at.off, 0)
+  putI64(message.view, at + INODE.at.len, 0)
+  return finish(FUSE_NOTIFY_INVAL_INODE)
+}
+
+/** A notification is a reply to nothing: unique 0, and its code in place of the errno. */
+function finish(code: number): Uint8Array {
+  const { view, bytes, length } = message
+  view.setUint32(fuse_out_header.at.len, length, true)
+  view.setInt32(fuse_out_header.at.error, code, true)
+  bytes.fill(0, fuse_out_header.at.unique, PAYLOAD)
+  return bytes.subarray(0, length)
+}
