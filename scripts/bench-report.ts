@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 
-const document = resolve(import.meta.dirname, '..', 'docs', 'benchmarks.md')
+const benchmarks = resolve(import.meta.dirname, '..', 'docs', 'benchmarks.md')
 
 /** The middle value, the mean of the two middle ones of an even number. Throws on none. */
 export function median(values: readonly number[]): number {
@@ -44,7 +44,7 @@ export function machine(): string {
  * Replaces what stands between the markers of `section` in docs/benchmarks.md, or adds the section
  * at its end; the rest of the document is left alone.
  */
-export function writeSection(section: string, text: string): void {
+export function writeSection(section: string, text: string, document = benchmarks): void {
   const begin = `<!-- ${section}: written by scripts/bench, do not edit -->`
   const end = `<!-- ${section}: end -->`
   const before = existsSync(document) ? readFileSync(document, 'utf8') : '# Benchmarks\n'
