@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The command line: parses arguments with yargs, runs one command of commands/, ends with its exit code. No vault logic.
 
-import { readFileSync } from 'node:fs'
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
+import { version } from '../base/version.ts'
 import { mountCommand } from './commands/mount.ts'
 import { unmountCommand } from './commands/unmount.ts'
 import { vaultCommand } from './commands/vault.ts'
@@ -26,7 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
       .command(mountCommand)
       .command(unmountCommand)
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
-      .version(packageVersion())
+      .version(version)
       .demandCommand(1, 'say which command; avfs --help lists them')
       .strict()
       .recommendCommands()
@@ -42,11 +42,6 @@ async function main(args: readonly string[]): Promise<number> {
     if (code === EXIT_USAGE && !json) process.stderr.write('avfs: see avfs --help\n')
     return code
   }
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 ignoreClosedPipes()

@@ -52,6 +52,8 @@ const generic: Readonly<Record<string, Apply>> = {
   sync: setFlag,
   async: (_, flags) => void flags.delete('sync'),
   dirsync: setFlag,
+  relatime: setFlag,
+  strictatime: setFlag,
   // By themselves these also forbid programs, setuid and devices.
   user: (_, flags) => addAll(flags, ['noexec', 'nosuid', 'nodev']),
   users: (_, flags) => addAll(flags, ['noexec', 'nosuid', 'nodev']),
@@ -61,7 +63,7 @@ const generic: Readonly<Record<string, Apply>> = {
 
 const accepted: readonly string[] = [
   ...['defaults', 'auto', 'noauto', 'nofail', '_netdev', 'nouser', 'noowner', 'nogroup'],
-  ...['relatime', 'norelatime', 'strictatime', 'nostrictatime', 'lazytime', 'nolazytime'],
+  ...['norelatime', 'nostrictatime', 'lazytime', 'nolazytime'],
   ...['iversion', 'noiversion', 'mand', 'nomand', 'silent', 'loud', 'symfollow'],
   // avfs always lets the kernel check permissions.
   'default_permissions',

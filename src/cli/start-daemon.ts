@@ -14,7 +14,7 @@ const daemonFile = fileURLToPath(new URL(`../daemon.${extension}`, import.meta.u
 /** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
   const log = openSync(logFile, 'a', 0o600)
-  const child = spawn(process.execPath, [daemonFile, JSON.stringify(config)], {
+  const child = spawn(process.execPath, [...process.execArgv, daemonFile, JSON.stringify(config)], {
     // A session of its own: it outlives this terminal.
     detached: true,
     cwd: '/',

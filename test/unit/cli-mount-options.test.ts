@@ -17,7 +17,7 @@ t.test('without options nothing is special', async (t) => {
 t.test('generic options of mount(8) are accepted', async (t) => {
   const list =
     'defaults,rw,nofail,_netdev,noauto,relatime,user,x-systemd.automount,x-gvfs-show,comment=a,lazytime,default_permissions,'
-  t.same(mountSettings({ option: [list] }, false).flags, ['nodev', 'noexec', 'nosuid'])
+  t.same(mountSettings({ option: [list] }, false).flags, ['nodev', 'noexec', 'nosuid', 'relatime'])
 })
 
 t.test('suid and dev count only when root says so', async (t) => {

@@ -5,9 +5,13 @@ import { dirname } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { ControlError } from '../../control/errors.ts'
 import { vaultPlace } from '../../control/paths.ts'
+import { backends } from '../../store/open.ts'
 import { createVault } from '../../vault/vault.ts'
 import { printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
+
+/** The engines whose vaults outlive a process. */
+const persistent = backends.filter(({ suffix }) => suffix !== '').map(({ name }) => name)
 
 interface CreateArguments extends VaultArguments {
   backend: string
@@ -20,7 +24,7 @@ export const vaultCreateCommand: CommandModule<object, CreateArguments> = {
     withVaultName(yargs)
       .option('backend', {
         type: 'string',
-        choices: ['sqlite'],
+        choices: persistent,
         default: 'sqlite',
         describe: 'the engine that stores it',
       })
@@ -37,6 +41,8 @@ export const vaultCreateCommand: CommandModule<object, CreateArguments> = {
     }
     // Only the directory of vaults is made: a missing directory in a path that was typed is more likely a mistake.
     if (!name.includes('/')) mkdirSync(dirname(place.path), { recursive: true, mode: 0o700 })
+    // What is in a vault may have any mode; the vault itself is its owner's alone.
+    process.umask(0o077)
     await createVault(place.path, backend)
     printResult(
       json === true,

@@ -1,0 +1,53 @@
+// What /metrics says of a daemon: the session's counters by operation, and the vault's figures.
+
+import { type MetricFamily, prometheusText, type Sample } from './control/prometheus.ts'
+import type { SessionMetrics } from './fuse/metrics.ts'
+import { operationTable } from './fuse/ops.ts'
+import type { Vault } from './vault/vault.ts'
+
+/** Prometheus text. `session` is undefined until the kernel is served. */
+export function daemonMetrics(vault: Vault, session: SessionMetrics | undefined): string {
+  return prometheusText([...(session === undefined ? [] : ofSession(session)), ...ofVault(vault)])
+}
+
+function ofSession(metrics: SessionMetrics): MetricFamily[] {
+  return [
+    counter('avfs_requests_total', 'Requests of the kernel.', byOperation(metrics.requests)),
+    counter(
+      'avfs_refusals_total',
+      'Requests answered with an error.',
+      byOperation(metrics.refusals),
+    ),
+    counter('avfs_received_bytes_total', 'Bytes read from the kernel.', [
+      { value: metrics.bytesReceived },
+    ]),
+    counter('avfs_sent_bytes_total', 'Bytes sent to the kernel.', [{ value: metrics.bytesSent }]),
+    gauge('avfs_waiting_replies', 'Replies that wait for the store.', metrics.waiting),
+    gauge('avfs_resident_bytes', 'Memory of the daemon.', process.memoryUsage.rss()),
+  ]
+}
+
+function byOperation(counts: Float64Array): Sample[] {
+  return [...counts].flatMap((value, opcode) => {
+    const name = operationTable[opcode]?.name
+    return value === 0 || name === undefined ? [] : [{ labels: { operation: name }, value }]
+  })
+}
+
+function ofVault(vault: Vault): MetricFamily[] {
+  return Object.entries(vault.stats()).flatMap(([name, value]) => {
+    if (typeof value !== 'number') return []
+    const words = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    return [
+      gauge(`avfs_vault_${words.replace(/\W/g, '_')}`, `As avfs vault stats says: ${name}.`, value),
+    ]
+  })
+}
+
+function counter(name: string, help: string, samples: readonly Sample[]): MetricFamily {
+  return { name, help, type: 'counter', samples }
+}
+
+function gauge(name: string, help: string, value: number): MetricFamily {
+  return { name, help, type: 'gauge', samples: [{ value }] }
+}

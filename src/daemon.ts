@@ -1,0 +1,178 @@
+// The daemon: takes the lock, opens the vault, mounts it, answers until the mount is gone, and leaves everything closed.
+// The only file that knows all layers. Runs as a process of its own, started by src/cli/start-daemon.ts, or inside
+// `avfs mount --foreground`.
+
+import { fileURLToPath } from 'node:url'
+import { log } from './base/log.ts'
+import { version } from './base/version.ts'
+import { acquireLock, describeHolder, type Lock } from './control/lock.ts'
+import { methods } from './control/methods.ts'
+import { isDeadMount, mountAt } from './control/mount-table.ts'
+import {
+  type DaemonConfig,
+  type DaemonInfo,
+  type DaemonMessage,
+  type MountSettings,
+  toWire,
+} from './control/protocol.ts'
+import { startControlServer } from './control/server.ts'
+import { unmount } from './control/unmount.ts'
+import { daemonMetrics } from './daemon-metrics.ts'
+import { stopper } from './daemon-stop.ts'
+import { createFileSystem } from './fs/file-system.ts'
+import { openDevice } from './fuse/device.ts'
+import { mount } from './fuse/mount.ts'
+import { type Session, startSession } from './fuse/session.ts'
+import { openVault, type Vault } from './vault/vault.ts'
+
+const MIB = 1024 * 1024
+
+/**
+ * Serves the vault until it is unmounted, and resolves to the exit code: 0 when everything is durable. `tell` hears of
+ * notices and, once INIT is answered, of readiness. Rejects when it could not mount; nothing is left behind then.
+ */
+export async function runDaemon(
+  config: DaemonConfig,
+  tell: (message: DaemonMessage) => void,
+): Promise<number> {
+  // Whatever directory this was started in must not be kept busy, and may be the mount point itself.
+  process.chdir('/')
+  const notice = (text: string): void => {
+    log('info', text)
+    tell({ notice: text })
+  }
+  const lock = await acquireLock(config.vaultPath, config)
+  try {
+    await clearRemains(config, lock, notice)
+    const { cacheMb, commitMs, readOnly } = config.settings
+    const options = { cacheBytes: cacheMb * MIB, commitMs, readOnly }
+    const vault = await openVault(config.vaultPath, options)
+    try {
+      await serve(config, vault, tell)
+    } finally {
+      // The lock outlives the vault: who finds it free finds everything on disk.
+      await vault.close()
+    }
+  } finally {
+    lock.release()
+  }
+  log('info', `${config.vaultPath} is closed`)
+  return 0
+}
+
+/** A daemon that was killed leaves a lock file and a mount point on which every call fails. */
+async function clearRemains(
+  config: DaemonConfig,
+  lock: Lock,
+  notice: (text: string) => void,
+): Promise<void> {
+  const { leftover } = lock
+  if (leftover !== undefined) {
+    notice(`took over the lock of a daemon that died (${describeHolder(leftover)})`)
+  }
+  const directories = new Set([config.mountPoint, leftover?.mountPoint ?? config.mountPoint])
+  for (const directory of directories) {
+    if (mountAt(directory)?.type.startsWith('fuse') !== true) continue
+    if (!(await isDeadMount(directory))) continue
+    await unmount(directory, true)
+    notice(`cleared the dead mount at ${directory}`)
+  }
+}
+
+async function serve(
+  config: DaemonConfig,
+  vault: Vault,
+  tell: (message: DaemonMessage) => void,
+): Promise<void> {
+  let session: Session | undefined
+  const server = await startControlServer(config.socket, {
+    vault,
+    info: infoOf(config),
+    metrics: () => daemonMetrics(vault, session?.metrics),
+  })
+  try {
+    const { readOnly, trace, pollUs } = config.settings
+    const operations = createFileSystem(vault, { readOnly })
+    const channel = openDevice(mountDevice(config))
+    await new Promise<void>((resolve) => {
+      session = startSession({
+        channel,
+        operations,
+        ...(pollUs === undefined ? {} : { pollUs }),
+        ...(trace ? { trace: (line: string) => log('info', line) } : {}),
+        onInit: () => {
+          log('info', `${config.name} is mounted at ${config.mountPoint}`)
+          tell({ ready: { pid: process.pid } })
+        },
+        onDestroy: resolve,
+      })
+      operations.notices = session.notices
+      const stop = stopper({ config, vault, session, over: resolve })
+      process.on('SIGTERM', stop).on('SIGINT', stop)
+    })
+    log('info', `${config.mountPoint} is unmounted`)
+  } finally {
+    await server.close()
+  }
+}
+
+function mountDevice({ name, mountPoint, settings }: DaemonConfig): number {
+  const { readOnly, allowOther } = settings
+  return mount({
+    source: name,
+    directory: mountPoint,
+    readOnly,
+    allowOther,
+    options: [kernelOptions(settings)],
+  })
+}
+
+/** nosuid and nodev are what a mount gets unless it says otherwise. */
+function kernelOptions({ flags }: MountSettings): string {
+  const lifted = ['suid', 'dev'].filter((flag) => !flags.includes(`no${flag}`))
+  return [...lifted, ...flags].join(',')
+}
+
+function infoOf({ name, vaultPath, mountPoint }: DaemonConfig): DaemonInfo {
+  return {
+    name,
+    path: vaultPath,
+    mountPoint,
+    pid: process.pid,
+    version,
+    since: new Date().toISOString(),
+    methods: Object.keys(methods),
+  }
+}
+
+/** The process that start-daemon.ts starts: its one argument is a DaemonConfig, its parent listens until it is ready. */
+async function main(argument: string): Promise<void> {
+  const config = JSON.parse(argument) as DaemonConfig
+  process.title = `avfs mount ${config.name} ${config.mountPoint}`
+  // The terminal that it was started from may go.
+  process.on('SIGHUP', () => undefined)
+  let started = false
+  // Whoever waits has given up (Ctrl-C): then nobody knows of this mount.
+  process.once('disconnect', () => {
+    if (!started) process.kill(process.pid, 'SIGTERM')
+  })
+  const tell = (message: DaemonMessage): void => {
+    if (!process.connected) return
+    process.send?.(message)
+    if ('notice' in message) return
+    started = true
+    process.disconnect()
+  }
+  try {
+    process.exitCode = await runDaemon(config, tell)
+  } catch (error) {
+    log('error', `the daemon of ${config.name} failed`, error)
+    tell({ failed: toWire(error) })
+    process.exitCode = 1
+  }
+  // Nothing may keep a daemon alive that holds no vault any more.
+  process.exit()
+}
+
+const [, script, argument] = process.argv
+if (script === fileURLToPath(import.meta.url) && argument !== undefined) await main(argument)

@@ -1,0 +1,23 @@
+// The library: what a program that embeds avfs may use. The command line and the daemon are built on the same names.
+
+export { createFileSystem, type FileSystem } from './fs/file-system.ts'
+export type {
+  AttributeChange,
+  Attributes,
+  Caller,
+  FileSystemStatus,
+  KernelNotices,
+  Node,
+  Operations,
+  TakeEntry,
+} from './fs/operations.ts'
+export { StoreError, type StoreErrorKind } from './store/store.ts'
+export type { CheckOptions, CheckReport, Problem } from './vault/check.ts'
+export {
+  createVault,
+  openVault,
+  type Vault,
+  type VaultInfo,
+  type VaultOptions,
+  type VaultStats,
+} from './vault/vault.ts'
