@@ -32,6 +32,8 @@ export interface DispatcherOptions {
   /** Takes a line for each reply. */
   readonly trace: ((line: string) => void) | undefined
   readonly onInit: (negotiated: Negotiated) => void
+  /** A reply left that had been waited for. */
+  readonly onDelayedReply: () => void
 }
 
 /** A request under way: its row, and what is told of it later. Made only where that is not at once. */
@@ -49,7 +51,7 @@ interface FaultLike {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { channel, operations, metrics, trace, onInit } = options
+  const { channel, operations, metrics, trace, onInit, onDelayedReply } = options
   const context: Context = { listing: createListing(), negotiated: undefined }
   const reply = replyOf(REPLY_BYTES_MAX)
   let idleCallbacks: (() => void)[] = []
@@ -152,6 +154,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       .catch((error: unknown) => log('error', 'a delayed reply failed', error))
       .then(() => {
         metrics.waiting--
+        onDelayedReply()
         if (metrics.waiting > 0) return
         for (const callback of idleCallbacks) callback()
         idleCallbacks = []

@@ -10,16 +10,13 @@ import { createDispatcher } from './dispatch.ts'
 import { type Negotiated, REQUEST_BUFFER_BYTES } from './init.ts'
 import { createMetrics, type SessionMetrics } from './metrics.ts'
 import { createNotices } from './notify.ts'
+import { createPatience } from './patience.ts'
 import { requestOver } from './request.ts'
 
 /** How long requests may keep timers, commits and the control socket waiting. */
 const SLICE_MS = 1.5
 /** Waiting for the next request this long beats being woken for it (about 50 us on an idle virtual machine). */
 const POLL_US = 50
-/** After so many waits in vain, no more are made until requests come close together again. */
-const POLL_MISSES_MAX = 4
-/** A request that comes so soon after the last answer would have been caught by a wait; waking up is in it. */
-const POLL_WORTH_US = 150
 const ECONNABORTED = 103
 
 export interface SessionOptions {
@@ -51,30 +48,44 @@ export function startSession(options: SessionOptions): Session {
   const metrics = createMetrics()
   const request = requestOver(new ArrayBuffer(REQUEST_BUFFER_BYTES))
   const onInit = options.onInit ?? (() => {})
-  const { dispatch, idle } = createDispatcher({ channel, operations, metrics, trace, onInit })
+  const patience = createPatience(pollUs)
+  // Whoever got a delayed reply is likely to ask again at once, as after any other.
+  const onDelayedReply = () => void setImmediate(pump, true)
+  const { dispatch, idle } = createDispatcher({
+    channel,
+    operations,
+    metrics,
+    trace,
+    onInit,
+    onDelayedReply,
+  })
   let running = true
-  let misses = 0
-  let sleptAt = 0
 
-  function pump(): void {
+  function nextWaitUs(): number {
+    // Delayed replies come by way of the event loop, which waiting here would hold up.
+    return metrics.waiting === 0 ? patience.waitUs() : 0
+  }
+
+  /** Answers requests until there are none. `expectant`: there has just been one, so that the next is worth a wait. */
+  function pump(expectant: boolean): void {
     const began = performance.now()
-    if ((began - sleptAt) * 1000 < POLL_WORTH_US) misses = 0
+    let waitUs = expectant ? nextWaitUs() : 0
     while (running) {
-      const received = channel.receive(request.buffer, misses < POLL_MISSES_MAX ? pollUs : 0)
+      const received = channel.receive(request.buffer, waitUs)
       if (received === -EAGAIN) break
       if (received < 0) {
         if (!survives(received)) end()
         continue
       }
+      if (waitUs > 0) patience.rewarded()
       dispatch(request, received)
-      misses = 0
       if (performance.now() - began > SLICE_MS) {
-        setImmediate(pump)
+        setImmediate(pump, true)
         return
       }
+      waitUs = nextWaitUs()
     }
-    misses++
-    sleptAt = performance.now()
+    if (waitUs > 0) patience.disappointed()
   }
 
   function end(): void {
@@ -83,7 +94,7 @@ export function startSession(options: SessionOptions): Session {
     options.onDestroy?.()
   }
 
-  channel.start(pump)
+  channel.start(() => pump(false))
   return {
     notices: createNotices(channel),
     metrics,
