@@ -5,10 +5,11 @@ import { extname } from 'node:path'
 import { type Store, StoreError } from './store.ts'
 
 export interface OpenOptions {
-  /** Makes the vault when it is missing. */
+  /** Makes a new vault, and refuses one that is there already and has rows. */
   readonly create?: boolean
   /** An engine's name; by default that of the existing vault, or of the path's suffix. */
   readonly backend?: string
+  /** Refuses commits, and shows what was committed when it was opened, whatever others commit meanwhile. */
   readonly readOnly?: boolean
   /** What the engine may keep in memory for reads. */
   readonly cacheBytes?: number
@@ -41,7 +42,7 @@ export const backends: readonly Backend[] = [
 
 /**
  * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that is no vault or a vault
- * of a newer avfs, 'io' where there is none.
+ * of a newer avfs, 'io' where there is none (or, with `create`, one).
  */
 export async function openStore(path: string, options: OpenOptions = {}): Promise<Store> {
   return backendOf(path, options.backend).open(path, options)

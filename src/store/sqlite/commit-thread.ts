@@ -6,10 +6,10 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { log } from '../../base/log.ts'
-import { StoreError } from '../store.ts'
+import { type Batch, StoreError } from '../store.ts'
 import { type Answer, CHECKPOINT_ID, READY_ID, type Request } from './commit-protocol.ts'
 import { storeErrorOf } from './errors.ts'
-import type { PackedBatch } from './pack.ts'
+import { BufferPool, pack } from './pack.ts'
 
 interface Waiting {
   readonly kind: Request['kind'] | 'start'
@@ -26,6 +26,7 @@ export class CommitThread {
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
   readonly #onCommit: () => void
+  readonly #buffers = new BufferPool()
   #lastId = READY_ID
   #attempt = 0
   #death: StoreError | undefined
@@ -45,8 +46,9 @@ export class CommitThread {
     return thread
   }
 
-  /** Resolves when the batch is durable. Its buffer is given away. */
-  commit(batch: PackedBatch): Promise<void> {
+  /** Copies the batch, and resolves when it is durable. */
+  async commit(rows: Batch): Promise<void> {
+    const batch = pack(rows, this.#buffers)
     const id = ++this.#lastId
     return this.#post({ id, kind: 'commit', attempt: this.#attempt, batch }, [batch.buffer])
   }
@@ -78,7 +80,7 @@ export class CommitThread {
     return new Promise((resolve, reject) => this.#waiting.set(id, { kind, resolve, reject }))
   }
 
-  #settle({ id, failure }: Answer): void {
+  #settle({ id, failure, buffer }: Answer): void {
     if (id === CHECKPOINT_ID) {
       log('warn', `the vault's log cannot be brought into its file: ${failure?.message}`)
       return
@@ -87,6 +89,7 @@ export class CommitThread {
     if (waiting === undefined) return
     this.#waiting.delete(id)
     if (this.#waiting.size === 0) this.#worker.unref()
+    if (buffer !== undefined) this.#buffers.give(buffer)
     if (waiting.kind === 'commit') {
       this.#onCommit()
       if (failure !== undefined) this.#attempt++

@@ -79,17 +79,18 @@ const apply = db.transaction((packed: PackedBatch) => {
 
 function commit(request: CommitRequest): Answer {
   const { id } = request
+  const { buffer } = request.batch
   if (request.attempt < attempt) {
     const message = `not tried, because a commit before it failed: ${lastFailure.message}`
-    return { id, failure: { code: lastFailure.code, message } }
+    return { id, buffer, failure: { code: lastFailure.code, message } }
   }
   try {
     apply(request.batch)
-    return { id }
+    return { id, buffer }
   } catch (error) {
     attempt = request.attempt + 1
     lastFailure = failureOf(error)
-    return { id, failure: lastFailure }
+    return { id, buffer, failure: lastFailure }
   }
 }
 
@@ -97,7 +98,10 @@ function commit(request: CommitRequest): Answer {
 function checkpoint(): void {
   const [state] = db.pragma('wal_checkpoint(noop)') as { log: number }[]
   const bytes = (state?.log ?? 0) * PAGE_BYTES
-  if (bytes < LOG_BYTES) return
+  if (bytes < LOG_BYTES) {
+    cutAt = LOG_BYTES_MAX
+    return
+  }
   db.pragma('wal_checkpoint(passive)')
   if (bytes < cutAt) return
   cutAt = cut() ? LOG_BYTES_MAX : bytes + LOG_BYTES_MAX / 4
@@ -146,7 +150,7 @@ function checkpointAfterCommit(): void {
 }
 
 function answer(reply: Answer): void {
-  port?.postMessage(reply)
+  port?.postMessage(reply, reply.buffer === undefined ? [] : [reply.buffer])
 }
 
 async function run(request: Request): Promise<Answer> {

@@ -2,10 +2,11 @@
 // the write-ahead log on. The only place that decides what a file must be to be opened.
 
 import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { StoreError } from '../store.ts'
 import { storeError } from './errors.ts'
-import { APPLICATION_ID, createSchema, FORMAT, PAGE_BYTES } from './schema.ts'
+import { APPLICATION_ID, createSchema, FORMAT, PAGE_BYTES, tables } from './schema.ts'
 
 /** How long a statement waits for another process that holds the file, for example a shell that recovers its log. */
 const BUSY_TIMEOUT_MS = 2000
@@ -17,9 +18,9 @@ export interface ConnectionOptions {
 }
 
 /**
- * Opens the vault for reading. Unless `readOnly`, it is made when missing (with `create`), a log that a crash left is
+ * Opens the vault for reading. Unless `readOnly`, it is made (with `create`), a log that a crash left is
  * brought in durably, and the log is on when this returns. Throws StoreError: 'format' for what is no vault or a newer
- * one, 'io' when there is none.
+ * one, 'io' when there is none, or with `create` when there is one that has rows.
  */
 export function openConnection(path: string, options: ConnectionOptions): Database.Database {
   if (!options.create && !existsSync(path))
@@ -45,16 +46,30 @@ function checkFormat(db: Database.Database, path: string, create: boolean): void
   const application = db.pragma('application_id', { simple: true })
   const format = db.pragma('user_version', { simple: true }) as number
   if (application === APPLICATION_ID) {
-    if (format <= FORMAT) return
-    throw new StoreError(
-      'format',
-      `${path} was written by a newer avfs: it has format ${format}, this one reads up to ${FORMAT}`,
-    )
+    if (format > FORMAT) {
+      throw new StoreError(
+        'format',
+        `${path} was written by a newer avfs: it has format ${format}, this one reads up to ${FORMAT}`,
+      )
+    }
+    if (create && hasRows(db)) throw new StoreError('io', `there is a vault at ${path} already`)
+    return
   }
   // An empty file is what a creation leaves that was killed before its one transaction.
   const empty = db.prepare('select count(*) from sqlite_master').pluck().get() === 0
   if (application === 0 && empty && create) return
   throw new StoreError('format', `${path} is not an avfs vault`)
+}
+
+function hasRows(db: Database.Database): boolean {
+  return [...tables.keys()].some((table) => {
+    try {
+      return db.prepare(`select 1 from "${table}" limit 1`).get() !== undefined
+    } catch {
+      // A table that this format has got since the file was made.
+      return false
+    }
+  })
 }
 
 function prepare(db: Database.Database): void {

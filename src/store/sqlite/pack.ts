@@ -27,10 +27,39 @@ export type Value = number | Buffer | null
 type Cell = number | string | Uint8Array | null
 
 const CELL_BYTES = 8
+/** Small batches share what is kept for a small one. */
+const BUFFER_BYTES_MIN = 64 * 1024
+const FREE_MAX = 2
+/** A commit of 32 MiB and its rows fit; what is larger is rare and goes back to the system. */
+const FREE_BYTES_MAX = 48 * 1024 * 1024
 
-/** Copies a batch. Throws TypeError for a value that does not fit its column: a bug of the caller, nothing is posted then. */
-export function pack(batch: Batch): PackedBatch {
-  const packer = new Packer(batch)
+/**
+ * Buffers that came back, to be filled again: a fresh one costs the main thread more in page faults than the copying does.
+ * Keeps as many as can be on their way, a batch that is written and one behind it.
+ */
+export class BufferPool {
+  readonly #free: ArrayBuffer[] = []
+
+  /** A buffer of at least that length, its content undefined. */
+  take(bytes: number): ArrayBuffer {
+    const at = this.#free.findIndex((buffer) => buffer.byteLength >= bytes)
+    if (at >= 0) return this.#free.splice(at, 1)[0] as ArrayBuffer
+    // One that is too small would stay so: batches are mostly of a size.
+    this.#free.pop()
+    return Buffer.allocUnsafeSlow(Math.max(bytes, BUFFER_BYTES_MIN)).buffer as ArrayBuffer
+  }
+
+  give(buffer: ArrayBuffer): void {
+    if (this.#free.length < FREE_MAX && buffer.byteLength <= FREE_BYTES_MAX) this.#free.push(buffer)
+  }
+}
+
+/**
+ * Copies a batch into a buffer of the pool. Throws TypeError for a value that does not fit its column: a bug of the
+ * caller, nothing is posted then.
+ */
+export function pack(batch: Batch, pool: BufferPool): PackedBatch {
+  const packer = new Packer(batch, pool)
   const parts: Part[] = []
   for (const { collection, puts, deletes } of batch) {
     for (const key of deletes) packer.key(collection, key)
@@ -75,7 +104,7 @@ class Packer {
   #cell = 0
   #offset = 0
 
-  constructor(batch: Batch) {
+  constructor(batch: Batch, pool: BufferPool) {
     let cells = 0
     let bytes = 0
     for (const { collection, puts, deletes } of batch) {
@@ -91,7 +120,7 @@ class Packer {
       }
     }
     this.bytesOffset = cells * CELL_BYTES
-    this.buffer = Buffer.allocUnsafeSlow(this.bytesOffset + bytes).buffer as ArrayBuffer
+    this.buffer = pool.take(this.bytesOffset + bytes)
     this.#cells = new Float64Array(this.buffer, 0, cells)
     this.#bytes = Buffer.from(this.buffer, this.bytesOffset)
   }

@@ -2,7 +2,8 @@
 // Knows nothing of commits but that refresh() must be called before one is reported.
 //
 // Reads of one turn of the event loop share a read transaction: begun by each statement by itself, they cost three times
-// as much. It ends with the turn, so that it never holds up a checkpoint for longer.
+// as much. It ends with the turn, so that it never holds up a checkpoint for longer. A reader of a still picture keeps
+// its first one to the end.
 
 import type { Database, Statement } from 'better-sqlite3'
 import type { Collection, ColumnType, Key, KeyPart } from '../collections.ts'
@@ -40,12 +41,17 @@ export class Reader {
   readonly #begin: Statement
   readonly #end: Statement
   readonly #release = () => this.refresh()
+  readonly #still: boolean
   #reading = false
 
-  constructor(db: Database) {
+  /** Takes the connection over. With `still`, all reads see what was committed now, as long as it is open. */
+  constructor(db: Database, still: boolean) {
     this.#db = db
+    this.#still = still
     this.#begin = db.prepare('begin')
     this.#end = db.prepare('commit')
+    // A transaction sees what is there at its first read, not at its begin.
+    if (still) this.#read(() => db.prepare('select count(*) from sqlite_master').get())
   }
 
   get<R extends object>(collection: Collection<R>, key: Key): R | undefined {
@@ -69,7 +75,7 @@ export class Reader {
 
   /** Ends the running read transaction: the next read sees all that is committed. */
   refresh(): void {
-    if (!this.#reading) return
+    if (!this.#reading || this.#still) return
     this.#reading = false
     // An error can have ended it already.
     if (this.#db.inTransaction) this.#end.run()
@@ -81,23 +87,30 @@ export class Reader {
   }
 
   close(): void {
-    this.refresh()
+    if (this.#db.inTransaction) this.#end.run()
+    this.#reading = false
     this.#db.close()
   }
 
   #run(decoding: Decoding, shape: Shape, values: unknown[]): Row[] {
-    try {
-      if (!this.#reading) {
-        this.#begin.run()
-        this.#reading = true
-        setImmediate(this.#release)
-      }
+    return this.#read(() => {
       const rows = shape.plain.all(values)
       if (decodeAll(decoding, rows)) return rows
       shape.exact ??= this.#db.prepare<unknown[], Row>(exactly(decoding, shape.plain.source))
       const exact = shape.exact.all(values)
       for (const row of exact) decodeBlobs(decoding.names, decodeBlobs(decoding.digests, row))
       return exact
+    })
+  }
+
+  #read<T>(statement: () => T): T {
+    try {
+      if (!this.#reading) {
+        this.#begin.run()
+        this.#reading = true
+        if (!this.#still) setImmediate(this.#release)
+      }
+      return statement()
     } catch (error) {
       throw storeError(error)
     }

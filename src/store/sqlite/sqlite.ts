@@ -8,15 +8,14 @@ import { type Batch, type Range, type Store, StoreError, type StoreStats } from 
 import { CommitThread, workerUrl } from './commit-thread.ts'
 import { openConnection } from './connection.ts'
 import { storeErrorOf } from './errors.ts'
-import { pack } from './pack.ts'
 import { Reader } from './reader.ts'
 import { FORMAT, PAGE_BYTES } from './schema.ts'
 import type { Verdict } from './verify-worker.ts'
 
 export interface SqliteOptions {
-  /** Makes the vault when it is missing. */
+  /** Makes a new vault, and refuses one that is there already and has rows. */
   readonly create?: boolean
-  /** Refuses commits and compact, and changes no byte of the file. */
+  /** Refuses commits and compact, changes no byte of the file, and shows what was committed when it was opened. */
   readonly readOnly?: boolean
   /** Page cache of the reading side; the commit thread has 32 MiB of its own at most. */
   readonly cacheBytes?: number
@@ -30,7 +29,7 @@ const CACHE_BYTES = 32 * 1024 * 1024
  */
 export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<Store> {
   const { create = false, readOnly = false, cacheBytes = CACHE_BYTES } = options
-  const reader = new Reader(openConnection(path, { create, readOnly, cacheBytes }))
+  const reader = new Reader(openConnection(path, { create, readOnly, cacheBytes }), readOnly)
   if (readOnly) return new SqliteStore(path, reader, undefined)
   try {
     const thread = await CommitThread.start(path, () => reader.refresh())
@@ -80,7 +79,7 @@ class SqliteStore implements Store {
     // An empty batch syncs nothing, but it promises that all before it is durable.
     if (batch.every(({ puts, deletes }) => puts.length + deletes.length === 0))
       return this.#lastCommit
-    const commit = thread.commit(pack(batch))
+    const commit = thread.commit(batch)
     this.#lastCommit = commit
     return commit
   }
