@@ -2,10 +2,11 @@
 // The only file that knows all layers. Runs as a process of its own, started by src/cli/start-daemon.ts, or inside
 // `avfs mount --foreground`.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { log } from './base/log.ts'
 import { version } from './base/version.ts'
-import { acquireLock, describeHolder, type Lock } from './control/lock.ts'
+import { acquireLock, isServing, type Lock, LockedError } from './control/lock.ts'
 import { methods } from './control/methods.ts'
 import { isDeadMount, mountAt } from './control/mount-table.ts'
 import {
@@ -26,6 +27,8 @@ import { type Session, startSession } from './fuse/session.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
 const MIB = 1024 * 1024
+const CLOSING_WAIT_MS = 15_000
+const CLOSING_POLL_MS = 50
 
 /**
  * Serves the vault until it is unmounted, and resolves to the exit code: 0 when everything is durable. `tell` hears of
@@ -41,7 +44,7 @@ export async function runDaemon(
     log('info', text)
     tell({ notice: text })
   }
-  const lock = await acquireLock(config.vaultPath, config)
+  const lock = await lockWhenClosed(config)
   try {
     await clearRemains(config, lock, notice)
     const { cacheMb, commitMs, readOnly } = config.settings
@@ -60,6 +63,20 @@ export async function runDaemon(
   return 0
 }
 
+/** Takes the lock; a holder that is not mounted is about to close, or only a command, and is waited for. */
+async function lockWhenClosed(config: DaemonConfig): Promise<Lock> {
+  const deadline = performance.now() + CLOSING_WAIT_MS
+  for (;;) {
+    try {
+      return await acquireLock(config.vaultPath, config)
+    } catch (error) {
+      const isClosing = error instanceof LockedError && !isServing(error.holder)
+      if (!isClosing || performance.now() > deadline) throw error
+    }
+    await sleep(CLOSING_POLL_MS)
+  }
+}
+
 /** A daemon that was killed leaves a lock file and a mount point on which every call fails. */
 async function clearRemains(
   config: DaemonConfig,
@@ -68,7 +85,9 @@ async function clearRemains(
 ): Promise<void> {
   const { leftover } = lock
   if (leftover !== undefined) {
-    notice(`took over the lock of a daemon that died (${describeHolder(leftover)})`)
+    const { pid, mountPoint } = leftover
+    const where = mountPoint === null ? '' : ` with it mounted at ${mountPoint}`
+    notice(`took over the lock of process ${pid}, which died${where}`)
   }
   const directories = new Set([config.mountPoint, leftover?.mountPoint ?? config.mountPoint])
   for (const directory of directories) {

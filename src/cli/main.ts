@@ -33,15 +33,30 @@ async function main(args: readonly string[]): Promise<number> {
       .epilogue(EXIT_CODES)
       .wrap(Math.min(100, process.stdout.columns ?? 80))
       .fail((message: string | null, error: Error | undefined) => {
-        throw error ?? new UsageError(message ?? 'wrong usage')
+        throw error ?? new UsageError(clearer(message ?? 'wrong usage'))
       })
       .parseAsync()
     return process.exitCode === undefined ? EXIT_OK : Number(process.exitCode)
   } catch (error) {
     const code = printFailure(json, error)
-    if (code === EXIT_USAGE && !json) process.stderr.write('avfs: see avfs --help\n')
+    if (code === EXIT_USAGE && !json) process.stderr.write(`avfs: see ${helpCommand(args)}\n`)
     return code
   }
+}
+
+/** yargs speaks of 'non-option arguments'. */
+function clearer(message: string): string {
+  return message
+    .replace(/^Not enough non-option arguments: got \d+, need at least (\d+)$/, 'missing arguments')
+    .replace(/^Unknown arguments?: /, 'unknown: ')
+}
+
+/** The --help that is nearest to what was typed. */
+function helpCommand(args: readonly string[]): string {
+  const words = args.filter((word) => /^[a-z]+$/.test(word))
+  const known = words[0] === 'vault' ? words.slice(0, 2) : words.slice(0, 1)
+  const isCommand = ['vault', 'mount', 'unmount', 'umount'].includes(known[0] ?? '')
+  return ['avfs', ...(isCommand ? known : []), '--help'].join(' ')
 }
 
 ignoreClosedPipes()

@@ -17,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EAGAIN, errnoName } from '../base/errno.ts'
 import { loadNative } from '../base/native.ts'
 import { ControlError, systemCode } from './errors.ts'
+import { MOUNT_TYPE, mountAt } from './mount-table.ts'
 
 /** Who holds a vault; `mountPoint` and `socket` are null for a command that opened it for a moment. `since` is ISO 8601. */
 export interface LockHolder {
@@ -49,10 +50,16 @@ const PROBE_RETRIES = 5
 const PROBE_WAIT_MS = 20
 
 /** 'process 12, which has it mounted at /mnt/x' */
-export function describeHolder(holder: LockHolder): string {
+function describeHolder(holder: LockHolder): string {
   const where = holder.host === hostname() ? '' : ` on ${holder.host}`
   const what = holder.mountPoint === null ? 'has it open' : `has it mounted at ${holder.mountPoint}`
   return `process ${holder.pid}${where} ${what}`
+}
+
+/** True when the holder has the vault mounted here; else it is starting, closing, or a command that is soon done. */
+export function isServing({ host, mountPoint }: LockHolder): boolean {
+  if (host !== hostname()) return true
+  return mountPoint !== null && mountAt(mountPoint)?.type === MOUNT_TYPE
 }
 
 /** Path of the lock file of a vault. */

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { ControlError, systemCode } from '../../control/errors.ts'
-import { LockedError, lockHolder } from '../../control/lock.ts'
+import { isServing, LockedError, lockHolder } from '../../control/lock.ts'
 import { isBelow, isDeadMount, mountAt } from '../../control/mount-table.ts'
 import { existingVault, logPath, mountPointPath, socketPath } from '../../control/paths.ts'
 import type { DaemonConfig } from '../../control/protocol.ts'
@@ -99,7 +99,7 @@ async function mount(args: ArgumentsCamelCase<MountCommandArguments>): Promise<v
 /** The daemon takes the lock itself; this only says no before it is started. */
 function refuseHeldVault(vaultPath: string): void {
   const holder = lockHolder(vaultPath)
-  if (holder?.mountPoint != null) throw new LockedError(vaultPath, holder)
+  if (holder !== undefined && isServing(holder)) throw new LockedError(vaultPath, holder)
 }
 
 /** A daemon that needs itself to read its own files would wait for itself for ever. */
