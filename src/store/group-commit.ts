@@ -62,7 +62,9 @@ export class GroupCommit {
    * when it refuses; the changes are kept and tried again.
    */
   commit(): Promise<void> {
-    this.#next ??= this.#run()
+    if (this.#next !== undefined) return this.#next
+    if (!this.behind) return this.#handOver()
+    this.#next = this.#later()
     return this.#next
   }
 
@@ -85,13 +87,15 @@ export class GroupCommit {
     await this.#tail
   }
 
-  async #run(): Promise<void> {
-    while (this.behind) {
-      if (this.#failure !== undefined) break
+  async #later(): Promise<void> {
+    while (this.behind && this.#failure === undefined)
       await new Promise<void>((go) => this.#wake.push(go))
-    }
     // Whoever asks from here on wants changes that are not in this layer.
     this.#next = undefined
+    return this.#handOver()
+  }
+
+  async #handOver(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
     this.#options.collect()
     if (this.#overlay.size === 0) return this.#told

@@ -22,7 +22,7 @@ import {
 } from './plain-model.ts'
 
 setLog('error')
-const steps = Number(process.env.AVFS_STEPS ?? 3000)
+const steps = Number(process.env.AVFS_STEPS ?? 1500)
 const baseSeed = Number(process.env.AVFS_SEED ?? Date.now() % 1_000_000)
 const caller: Caller = { uid: 0, gid: 0, pid: 1 }
 const SIZES = [1, 100, 4096, 5000, 9000, 70_000, 131_072, 140_000, 300_000]
@@ -206,7 +206,10 @@ class Run {
     const file = from.names.get(name)
     const other = to.names.get(newName)
     const flags = this.random(6)
-    if (flags === 2) return this.exchange(from, name, to, newName)
+    if (flags === 2) {
+      this.exchange(from, name, to, newName)
+      return
+    }
     this.same(this.renameErrno(file, other, to, flags === 1), () => {
       const flag = flags === 1 ? 1 : 0
       this.fs.rename(caller, this.ino(from), name, this.ino(to), newName, flag)
