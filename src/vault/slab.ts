@@ -7,7 +7,8 @@ let used = 0
 
 /** A copy that the caller owns. */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
-  if (bytes.length > SLAB_BYTES / 4) return bytes.slice()
+  // Not slice(): that of a Buffer is a view, not a copy.
+  if (bytes.length > SLAB_BYTES / 4) return new Uint8Array(bytes)
   if (used + bytes.length > SLAB_BYTES) {
     slab = new Uint8Array(SLAB_BYTES)
     used = 0

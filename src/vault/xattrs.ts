@@ -58,7 +58,7 @@ export function setXattr(
   const moment = core.moments.next()
   if (before !== undefined) retire(core, before, moment)
   else inode.xattrs++
-  const row: XattrRow = { ino: inode.ino, name, value: value.slice(), since: moment }
+  const row: XattrRow = { ino: inode.ino, name, value: new Uint8Array(value), since: moment }
   attributes.set(name, row)
   core.overlay.put(xattr, row)
   stampChange(inode, false)

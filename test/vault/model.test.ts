@@ -134,12 +134,12 @@ class Run {
     const file = this.file()
     if (file === undefined) return
     const offset = this.random(3) === 0 ? 0 : this.random(file.bytes.length + 200_000)
-    const data = this.bytes(this.pick(SIZES) ?? 1)
+    const wanted = this.bytes(this.pick(SIZES) ?? 1)
+    // A Buffer that is reused afterwards, as the session's is: slice() of a Buffer is no copy.
+    const data = Buffer.from(wanted)
     this.fs.write(caller, this.ino(file), offset, data, false)
     data.fill(0xaa)
-    data.set(this.fs.read(caller, this.ino(file), offset, 1)[0] ?? [])
-    const written = Buffer.concat(this.fs.read(caller, this.ino(file), offset, data.length))
-    writePlain(file, offset, written)
+    writePlain(file, offset, wanted)
     if (this.random(2) === 0) this.fs.flush(caller, this.ino(file))
   }
 
@@ -310,7 +310,7 @@ class Run {
       })
       return
     }
-    const value = this.bytes(this.random(300))
+    const value = Buffer.from(this.bytes(this.random(300)))
     this.fs.setxattr(caller, this.ino(file), name, value, 0, false)
     file.xattrs.set(name, value)
   }
