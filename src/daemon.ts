@@ -125,7 +125,7 @@ async function serve(
         },
         onDestroy: resolve,
       })
-      operations.notices = session.notices
+      operations.setNotices(session.notices)
       const stop = stopper({ config, vault, session, over: resolve })
       process.on('SIGTERM', stop).on('SIGINT', stop)
     })

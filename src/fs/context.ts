@@ -7,7 +7,7 @@ import type { Inode } from '../vault/inode.ts'
 import { reap } from '../vault/inodes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toNode } from './node.ts'
-import type { Node } from './operations.ts'
+import type { KernelNotices, Node } from './operations.ts'
 
 /** An open directory: its names as of the first read, so that renames meanwhile show no name twice and lose none. */
 export interface ListingHandle {
@@ -22,6 +22,9 @@ export interface FsContext {
   readonly lookups: Map<number, number>
   readonly listings: Map<number, ListingHandle>
   nextHandle: number
+  /** Inodes of which the kernel has just written back all it had. */
+  readonly writtenBack: Set<number>
+  notices: KernelNotices | undefined
 }
 
 /** The node of an inode, counted as one lookup. */

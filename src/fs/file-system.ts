@@ -11,9 +11,10 @@ import type { KernelNotices, Operations } from './operations.ts'
 import { rename, rmdir, unlink } from './remove.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 
-/** The operations of a mounted vault. `notices` is set once the kernel listens. */
+/** The operations of a mounted vault. */
 export interface FileSystem extends Operations {
-  notices?: KernelNotices
+  /** Tells the file system how to reach the kernel, once it listens. */
+  setNotices(notices: KernelNotices): void
 }
 
 /** Gives a vault its POSIX meaning. One file system a vault at a time. */
@@ -25,8 +26,13 @@ export function createFileSystem(vault: Vault, options: { readOnly: boolean }): 
     lookups: new Map(),
     listings: new Map(),
     nextHandle: 1,
+    writtenBack: new Set(),
+    notices: undefined,
   }
   return {
+    setNotices: (notices) => {
+      fs.notices = notices
+    },
     lookup: (_caller, parent, name) => lookup(fs, parent, name),
     forget: (ino, count) => forgetNode(fs, ino, count),
     getattr: (_caller, ino) => getattr(fs, ino),

@@ -5,6 +5,7 @@ import { EFBIG, EINVAL, EISDIR, ENODEV, ENOSPC, ENXIO, EOPNOTSUPP, fail } from '
 import { FILE_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { inode as inodes } from '../store/collections.ts'
+import { Fault } from '../store/store.ts'
 import {
   copyContent,
   punchContent,
@@ -117,8 +118,19 @@ export function lseek(fs: FsContext, ino: number, offset: number, whence: number
   const inode = getInode(fs.core, ino)
   if (!isRegular(inode.mode)) fail(EINVAL)
   if (whence !== SEEK_DATA && whence !== SEEK_HOLE) fail(EINVAL)
+  assertWrittenBack(fs, ino)
   if (offset < 0 || offset >= inode.size) fail(ENXIO)
   return seekContent(fs.core, inode, offset, whence === SEEK_DATA)
+}
+
+/** The kernel does not write its dirty pages back before it asks for data and holes: it is told to, then asked again. */
+function assertWrittenBack(fs: FsContext, ino: number): void {
+  const { notices } = fs
+  if (notices === undefined || fs.readOnly || fs.writtenBack.delete(ino)) return
+  throw new Fault(async () => {
+    await notices.inodeChanged(ino)
+    fs.writtenBack.add(ino)
+  })
 }
 
 export function copyFileRange(

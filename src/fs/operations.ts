@@ -146,7 +146,7 @@ export interface Operations {
   syncfs(caller: Caller): Promise<void>
   /** fallocate(2) mode bits: KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 16. */
   fallocate(caller: Caller, ino: number, offset: number, length: number, mode: number): void
-  /** lseek(2) with SEEK_DATA (3) or SEEK_HOLE (4); ENXIO beyond the end. */
+  /** lseek(2) with SEEK_DATA (3) or SEEK_HOLE (4); ENXIO beyond the end. May throw a Fault, as reads may. */
   lseek(caller: Caller, ino: number, offset: number, whence: number): number
   /** Returns the number of bytes copied; blocks are shared, not copied. */
   copyFileRange(
@@ -192,6 +192,6 @@ export interface Operations {
 export interface KernelNotices {
   /** Drops the cached entry `name` of directory `parent`. */
   entryChanged(parent: number, name: string): void
-  /** Drops cached attributes and data of an inode. */
-  inodeChanged(ino: number): void
+  /** Drops cached attributes and data of an inode; what the kernel had not written back of it arrives before this resolves. */
+  inodeChanged(ino: number): Promise<void>
 }

@@ -1,6 +1,6 @@
 // getxattr, listxattr, setxattr, removexattr: the namespaces of xattr(7), and the access lists that live in them.
 
-import { EOPNOTSUPP, fail } from '../base/errno.ts'
+import { EINVAL, EOPNOTSUPP, fail } from '../base/errno.ts'
 import { S_ISGID } from '../base/mode.ts'
 import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/acl.ts'
 import type { Inode } from '../vault/inode.ts'
@@ -42,6 +42,7 @@ export function setxattr(
 ): void {
   assertChangeable(fs)
   if (!isSupported(name)) fail(EOPNOTSUPP)
+  if (name.endsWith('.') && name.indexOf('.') === name.length - 1) fail(EINVAL)
   const inode = getInode(fs.core, ino)
   if (name === ACL_ACCESS) setAccessAcl(fs, inode, value, killSetgid)
   else {

@@ -17,37 +17,49 @@ import { clear, grow, PAYLOAD, putI64, putString, putU64, type Reply, replyOf } 
 const INODE = fuse_notify_inval_inode_out
 const ENTRY = fuse_notify_inval_entry_out
 
+interface Notice {
+  readonly encode: () => Uint8Array
+  readonly sent: Promise<void>
+  readonly resolve: () => void
+}
+
 /**
  * Notices over a channel. They are kept in order; one that already waits is not added again, since what is sent later
  * covers both changes.
  */
 export function createNotices(channel: Channel): KernelNotices {
-  const waiting = new Map<string, () => Uint8Array>()
+  const waiting = new Map<string, Notice>()
   let sending = false
 
-  function add(key: string, encode: () => Uint8Array): void {
-    if (waiting.has(key)) return
-    waiting.set(key, encode)
+  function add(key: string, encode: () => Uint8Array): Promise<void> {
+    const before = waiting.get(key)
+    if (before !== undefined) return before.sent
+    const { promise, resolve } = Promise.withResolvers<void>()
+    waiting.set(key, { encode, sent: promise, resolve })
     if (!sending) void sendAll()
+    return promise
   }
 
   async function sendAll(): Promise<void> {
     sending = true
     // So that a change made of several calls is sent when it is complete.
     await Promise.resolve()
-    for (const [key, encode] of waiting) {
+    for (const [key, { encode, resolve }] of waiting) {
       waiting.delete(key)
       try {
         report(await channel.notify(encode()))
       } catch (error) {
         log('error', 'a notice to the kernel failed', error)
       }
+      resolve()
     }
     sending = false
   }
 
   return {
-    entryChanged: (parent, name) => add(`${parent}/${name}`, () => encodeEntry(parent, name)),
+    entryChanged: (parent, name) => {
+      void add(`${parent}/${name}`, () => encodeEntry(parent, name))
+    },
     inodeChanged: (ino) => add(`${ino}`, () => encodeInode(ino)),
   }
 }

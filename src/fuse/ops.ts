@@ -203,7 +203,7 @@ const rows: readonly Row[] = [
   row(k.FUSE_RELEASE, 'RELEASE', l.fuse_release_in, 0, none, answered),
   row(k.FUSE_READ, 'READ', l.fuse_read_in, 0, none, (fs, request, reply) => {
     const offset = u64(request, READ.offset)
-    if (offset >= 2 ** 63) fail(EINVAL)
+    if (offset > 2 ** 63) fail(EINVAL)
     // No file reaches beyond what a double counts: an empty reply is end of file.
     if (offset > Number.MAX_SAFE_INTEGER) return
     reply.pieces = fs.read(request.caller, request.nodeid, offset, u32(request, READ.size))

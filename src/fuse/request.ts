@@ -94,7 +94,8 @@ export function u64(request: Request, at: number): number {
 export function position(request: Request, at: number): number {
   const value = u64(request, at)
   if (value <= Number.MAX_SAFE_INTEGER) return value
-  return fail(value >= 2 ** 63 ? EINVAL : EFBIG)
+  const negative = request.view.getInt32(ARGUMENTS + at + 4, true) < 0
+  return fail(negative ? EINVAL : EFBIG)
 }
 
 /** Signed seconds; those that a double cannot hold become the nearest that it can, as kernels clamp to a file system's range. */
