@@ -55,6 +55,18 @@ $(FUSERMOUNT):
 	DEBIAN_FRONTEND=noninteractive apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends fuse3
 
+# The programs that the mounted tests run: git, rsync, sqlite3 ... A test that misses one fails and names it.
+TEST_PROGRAMS := .toolchain/test-programs
+$(TEST_PROGRAMS): test/support/packages.txt
+	@mkdir -p $(@D)
+	@missing=$$(for package in $$(cat $<); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && apt-get install -qq --no-install-recommends $$missing; \
+	elif [ -n "$$missing" ]; then \
+	  echo 'make: for all tests install these packages:' $$missing >&2; exit 0; fi; touch $@
+
 # From nothing to a directory in one command: VAULT=name AT=directory.
 ## Create the vault VAULT if it is new and mount it AT a directory
 .PHONY: mount
@@ -78,7 +90,7 @@ unmount: $(BUILT)
 # All groups in one run, so that the last line counts them all.
 ## Run every test
 .PHONY: test
-test: $(BUILT) $(FUSERMOUNT)
+test: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
 	@$(RUN) node scripts/run-tests.ts unit store vault session cli mount crash
 
 # One layer each, from the fastest to the slowest.
@@ -104,12 +116,12 @@ test-session: $(BUILT)
 
 ## Test the command line
 .PHONY: test-cli
-test-cli: $(BUILT) $(FUSERMOUNT)
+test-cli: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
 	@$(RUN) node scripts/run-tests.ts cli
 
 ## Test real mounts
 .PHONY: test-mount
-test-mount: $(BUILT) $(FUSERMOUNT)
+test-mount: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
 	@$(RUN) node scripts/run-tests.ts mount
 
 # `make test` runs a few rounds of these; this is the long run.
@@ -141,7 +153,7 @@ fuzz: $(BUILT)
 # github.com/pjd/pjdfstest, as root.
 ## Run pjdfstest from the checkout PJDFSTEST=
 .PHONY: pjdfstest
-pjdfstest: $(BUILT) $(FUSERMOUNT)
+pjdfstest: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
 	@scripts/pjdfstest
 
 # kdave/xfstests, as root.

@@ -1,0 +1,57 @@
+// What holds for every command: help, version, output into pipes.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { avfsProgram } from '../support/mount.ts'
+import { emptyCli } from './cli.ts'
+
+const commands = [
+  ['vault'],
+  ['vault', 'create'],
+  ['vault', 'list'],
+  ['vault', 'info'],
+  ['vault', 'stats'],
+  ['vault', 'check'],
+  ['vault', 'compact'],
+  ['vault', 'delete'],
+  ['mount'],
+  ['unmount'],
+]
+
+t.test('every command explains itself with an example', async (t) => {
+  const cli = emptyCli(t)
+  for (const command of commands) {
+    const { status, stdout } = cli.avfs(...command, '--help')
+    t.equal(status, 0)
+    t.match(stdout, new RegExp(`Examples:\\n +avfs ${command.join(' ')} `), command.join(' '))
+    t.match(stdout, '--json')
+  }
+  t.match(cli.avfs('--help').stdout, 'Exit codes:')
+})
+
+t.test('--version is that of the package', async (t) => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  t.equal(emptyCli(t).avfs('--version').stdout, `${version}\n`)
+})
+
+t.test('a reader that goes away ends a command quietly', async (t) => {
+  const child = spawn(avfsProgram, ['--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  let stderr = ''
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  await once(child, 'close')
+  t.equal(stderr, '')
+})
+
+t.test('no colours and no progress go into a pipe', async (t) => {
+  const cli = emptyCli(t)
+  cli.json('vault', 'create', 'one')
+  const { stdout, stderr } = cli.avfs('vault', 'check', 'one', '--deep')
+  t.equal(stderr, '')
+  t.notMatch(stdout, '\x1b')
+  t.notMatch(cli.avfs('vault', 'info', 'two').stderr, '\x1b')
+})
