@@ -7,7 +7,13 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { log } from '../../base/log.ts'
 import { type Batch, StoreError } from '../store.ts'
-import { type Answer, CHECKPOINT_ID, READY_ID, type Request } from './commit-protocol.ts'
+import {
+  type Answer,
+  CHECKPOINT_ID,
+  READY_ID,
+  type Request,
+  type WorkerOptions,
+} from './commit-protocol.ts'
 import { storeErrorOf } from './errors.ts'
 import { BufferPool, pack } from './pack.ts'
 
@@ -17,9 +23,13 @@ interface Waiting {
   reject(error: StoreError): void
 }
 
-/** A worker file beside this one, with the extension this one runs under: .ts from the sources, .js when compiled. */
-export function workerUrl(name: string): URL {
-  return new URL(`./${name}${extname(import.meta.url)}`, import.meta.url)
+/**
+ * Starts a worker file that lies beside this one and has its extension: .ts from the sources, .js when compiled. What the
+ * command line of the process preloads (a test runner's hooks, say) is not for it.
+ */
+export function startWorker(name: string, options: WorkerOptions): Worker {
+  const url = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url)
+  return new Worker(url, { workerData: options, execArgv: [] })
 }
 
 export class CommitThread {
@@ -33,7 +43,7 @@ export class CommitThread {
 
   private constructor(path: string, onCommit: () => void) {
     this.#onCommit = onCommit
-    this.#worker = new Worker(workerUrl('commit-worker'), { workerData: { path } })
+    this.#worker = startWorker('commit-worker', { path })
     this.#worker.on('message', (answer: Answer) => this.#settle(answer))
     this.#worker.on('error', (error) => this.#die(error))
     this.#worker.on('exit', () => this.#die())

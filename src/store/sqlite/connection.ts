@@ -23,6 +23,8 @@ export interface ConnectionOptions {
  * one, 'io' when there is none, or with `create` when there is one that has rows.
  */
 export function openConnection(path: string, options: ConnectionOptions): Database.Database {
+  const folder = dirname(path)
+  if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
   if (!options.create && !existsSync(path))
     throw new StoreError('io', `there is no vault at ${path}`)
   let db: Database.Database | undefined

@@ -14,6 +14,7 @@ const kinds: readonly (readonly [prefix: string, kind: StoreErrorKind, advice: s
   ['SQLITE_NOTADB', 'corrupt', 'the vault is damaged: run avfs vault check'],
   ['SQLITE_BUSY', 'busy', 'another program holds the vault'],
   ['SQLITE_LOCKED', 'busy', 'another program holds the vault'],
+  ['SQLITE_READONLY_DBMOVED', 'io', 'the vault was moved or deleted while it was open'],
   ['SQLITE_READONLY', 'locked', 'the vault may not be written'],
 ]
 

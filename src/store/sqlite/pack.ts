@@ -6,6 +6,7 @@
 
 import type { Collection, ColumnType, Key } from '../collections.ts'
 import type { Batch } from '../store.ts'
+import { tableOf } from './schema.ts'
 
 /** The rows of one collection within a batch: `deletes` keys come first, then `puts` rows. */
 export interface Part {
@@ -108,7 +109,7 @@ class Packer {
     let cells = 0
     let bytes = 0
     for (const { collection, puts, deletes } of batch) {
-      const { types, keyLength } = collection
+      const { types, keyLength } = tableOf(collection).collection
       const fields: readonly string[] = collection.fields
       cells += puts.length * fields.length + deletes.length * keyLength
       for (let i = 0; i < types.length; i++) {

@@ -2,10 +2,9 @@
 // their own, checks in another. Puts the pieces of this folder together as a Store.
 
 import { statSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
 import type { Collection, Key } from '../collections.ts'
 import { type Batch, type Range, type Store, StoreError, type StoreStats } from '../store.ts'
-import { CommitThread, workerUrl } from './commit-thread.ts'
+import { CommitThread, startWorker } from './commit-thread.ts'
 import { openConnection } from './connection.ts'
 import { storeErrorOf } from './errors.ts'
 import { Reader } from './reader.ts'
@@ -135,7 +134,7 @@ class SqliteStore implements Store {
 /** integrity_check in a thread of its own: findings, [] when sound. */
 function verify(path: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(workerUrl('verify-worker'), { workerData: { path } })
+    const worker = startWorker('verify-worker', { path })
     worker.once('message', ({ findings, failure }: Verdict) => {
       if (failure === undefined) resolve([...findings])
       else reject(storeErrorOf(failure))
