@@ -50,7 +50,7 @@ const report = await withPlaces((work, keep) => {
   const memory = large.memoryMib()
   const ratio = median(ofLarge) / median(ofSmall)
 
-  const held = (holds: boolean): string => (holds ? 'holds' : 'below')
+  const held = (holds: boolean): string => (holds ? 'holds' : 'fails')
   const rows = [
     [
       `create4k in a vault of ${amount(SMALL_VAULT_FILES)} files, files/s`,

@@ -93,7 +93,7 @@ const report = await withPlaces((work, keep) => {
       ...places.map((place) => amount(middle(place.name))),
       ratio.toFixed(2),
       `<= ${TIME_RATIO_MAX}`,
-      ratio <= TIME_RATIO_MAX ? 'holds' : 'above',
+      ratio <= TIME_RATIO_MAX ? 'holds' : 'fails',
     ]
   })
   const names = places.map((place) => place.name)

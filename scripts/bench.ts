@@ -117,7 +117,7 @@ function compare(figures: Figures, places: readonly Place[]): string {
       ...places.map((place) => amount(middle(place.name) ?? Number.NaN)),
       ratio === undefined ? '-' : ratio.toFixed(2),
       line === undefined ? '-' : `>= ${line}`,
-      ratio === undefined || line === undefined ? '-' : ratio >= line ? 'holds' : 'below',
+      ratio === undefined || line === undefined ? '-' : ratio >= line ? 'holds' : 'fails',
     ]
   })
   const names = places.map((place) => place.name)
