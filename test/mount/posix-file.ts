@@ -120,7 +120,13 @@ export const files: Table = {
     { t, sys, script },
   ) => {
     const at = 2 ** 60
-    const outcome = sys('open f O_CREAT,O_RDWR', `pwrite 0 ${at} x`, 'fsync 0', 'ftruncate 0 0')
+    const outcome = sys(
+      'open f O_CREAT,O_RDWR',
+      `pwrite 0 ${at} x`,
+      'fsync 0',
+      'ftruncate 0 0',
+      'syncfs 0',
+    )
     t.match(outcome.slice(1, 3).join(' '), /^(1 0|.*EFBIG.*|1 EIO)$/)
     script(`
       open g O_CREAT,O_RDWR

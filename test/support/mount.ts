@@ -3,7 +3,7 @@
 // unmounts lazily and removes the folder. The test process itself never touches a vault's insides.
 
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -75,7 +75,7 @@ export function mountedVault(t: Test, ...options: readonly string[]): TestVault 
 
 function vaultAt(name: string, root: string, home: string, dir: string): TestVault {
   const file = join(home, `${name}.avfs`)
-  const env = { AVFS_HOME: home, XDG_RUNTIME_DIR: root }
+  const env = { AVFS_HOME: home, XDG_RUNTIME_DIR: root, XDG_STATE_HOME: root }
   const avfs = (args: readonly string[], options: RunOptions = {}): Outcome =>
     attempt(avfsProgram, args, {
       timeoutMs: 60_000,
@@ -136,7 +136,9 @@ export async function killProcess(pid: number): Promise<void> {
 /** Whether a process runs; one that ended and was not waited for does not. */
 export function isAlive(pid: number): boolean {
   try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    if (!/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return true
+    // The first thread has ended; the files stay open as long as another one runs.
+    return readdirSync(`/proc/${pid}/task`).length > 1
   } catch {
     return false
   }

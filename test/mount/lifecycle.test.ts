@@ -1,0 +1,197 @@
+// Mounting and unmounting by the command line: what is left behind, what is refused, how a daemon ends.
+
+import { spawn } from 'node:child_process'
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import {
+  avfsProgram,
+  createVault,
+  isAlive,
+  mountedVault,
+  type TestVault,
+  until,
+} from '../support/mount.ts'
+import { attempt, needProgram, run } from '../support/program.ts'
+
+t.setTimeout(120_000)
+
+function onlyTheVault(t: Test, vault: TestVault): void {
+  t.same(readdirSync(vault.home), [`${vault.name}.avfs`], 'one file is left')
+}
+
+t.test('mount answers when the directory is ready, and unmount leaves exactly one file', (t) => {
+  const vault = createVault(t)
+  onlyTheVault(t, vault)
+  vault.mount()
+  t.same(readdirSync(vault.dir), [])
+  writeFileSync(join(vault.dir, 'f'), 'kept')
+  t.equal(vault.isMounted(), true)
+  const pid = vault.daemonPid()
+  vault.unmount()
+  t.equal(vault.isMounted(), false)
+  t.equal(isAlive(pid), false, 'the daemon has ended')
+  t.same(readdirSync(vault.dir), [], 'the mount point is as it was')
+  onlyTheVault(t, vault)
+  t.end()
+})
+
+t.test('the same vault mounts again right after it was unmounted', (t) => {
+  const vault = createVault(t)
+  for (let turn = 0; turn < 3; turn++) {
+    vault.mount()
+    t.equal(readdirSync(vault.dir).length, turn)
+    writeFileSync(join(vault.dir, `f${turn}`), String(turn))
+    vault.unmount()
+  }
+  vault.mount()
+  t.equal(readFileSync(join(vault.dir, 'f1'), 'utf8'), '1')
+  vault.unmount()
+  t.end()
+})
+
+t.test('umount(8) ends the daemon as well as avfs unmount does', async (t) => {
+  const vault = mountedVault(t)
+  const pid = vault.daemonPid()
+  writeFileSync(join(vault.dir, 'f'), 'kept')
+  run('umount', [vault.dir])
+  await until(() => !isAlive(pid), 'the daemon has ended')
+  onlyTheVault(t, vault)
+  vault.mount()
+  t.equal(readFileSync(join(vault.dir, 'f'), 'utf8'), 'kept')
+})
+
+t.test('a second mount is refused and names the pid and the mount point', (t) => {
+  const vault = mountedVault(t)
+  const other = join(vault.root, 'other')
+  run('mkdir', [other])
+  const { status, stderr } = vault.avfs(['mount', vault.name, other])
+  t.equal(status, 11)
+  t.match(stderr, String(vault.daemonPid()))
+  t.match(stderr, vault.dir)
+  t.equal(vault.isMounted(), true)
+  t.end()
+})
+
+t.test('a mount of what does not exist says so', (t) => {
+  const vault = createVault(t)
+  t.equal(vault.avfs(['mount', 'nosuchvault', vault.dir]).status, 10)
+  t.equal(vault.avfs(['mount', vault.name, join(vault.root, 'missing')]).status, 1)
+  t.equal(vault.avfs(['mount', vault.name, vault.dir, '-o', 'bogus']).status, 2)
+  t.equal(vault.avfs(['mount', vault.name]).status, 2)
+  t.equal(vault.avfs(['unmount', vault.dir]).status, 1)
+  t.equal(vault.isMounted(), false)
+  onlyTheVault(t, vault)
+  t.end()
+})
+
+t.test('a busy mount is not unmounted, unless lazily', async (t) => {
+  const vault = mountedVault(t)
+  const pid = vault.daemonPid()
+  const fd = openSync(join(vault.dir, 'f'), 'w+')
+  writeFileSync(fd, 'before')
+  const { status, stderr } = vault.avfs(['unmount', vault.dir])
+  t.equal(status, 1)
+  t.match(stderr, String(process.pid), 'it names who is in the way')
+  t.equal(vault.isMounted(), true)
+  t.equal(vault.avfs(['unmount', '--lazy', vault.dir]).status, 0)
+  t.equal(vault.isMounted(), false)
+  writeFileSync(fd, ' and after')
+  closeSync(fd)
+  await until(() => !isAlive(pid), 'the daemon has ended')
+  vault.mount()
+  t.equal(readFileSync(join(vault.dir, 'f'), 'utf8'), 'before and after')
+})
+
+t.test(
+  'after kill -9 of the daemon the next mount clears the dead mount and says so',
+  async (t) => {
+    const vault = mountedVault(t)
+    const pid = vault.daemonPid()
+    writeFileSync(join(vault.dir, 'f'), 'synced', { flush: true })
+    await vault.kill()
+    t.equal(vault.isMounted(), true, 'the dead mount is still there')
+    t.throws(() => readdirSync(vault.dir), /ENOTCONN|ECONNABORTED/)
+    const { stdout, stderr } = vault.mount()
+    t.match(stdout + stderr, /dead|died|clear|left/i)
+    t.match(stdout + stderr, String(pid))
+    t.equal(readFileSync(join(vault.dir, 'f'), 'utf8'), 'synced')
+    t.not(vault.daemonPid(), pid)
+    vault.check()
+    vault.unmount()
+    onlyTheVault(t, vault)
+  },
+)
+
+t.test('the vault of a killed daemon can be mounted elsewhere', async (t) => {
+  const vault = mountedVault(t)
+  writeFileSync(join(vault.dir, 'f'), 'synced', { flush: true })
+  await vault.kill()
+  const other = join(vault.root, 'other')
+  run('mkdir', [other])
+  t.equal(vault.avfs(['mount', vault.name, other]).status, 0)
+  t.equal(readFileSync(join(other, 'f'), 'utf8'), 'synced')
+  t.equal(vault.avfs(['unmount', other]).status, 0)
+})
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} flushes, unmounts and exits with 0`, async (t) => {
+    const vault = createVault(t)
+    const daemon = spawn(avfsProgram, ['mount', vault.name, vault.dir, '--foreground'], {
+      env: { ...process.env, ...vault.env },
+      stdio: 'ignore',
+    })
+    const exit = new Promise((resolve) => daemon.on('exit', (code) => resolve(code)))
+    await until(() => vault.isMounted(), 'the vault is mounted')
+    writeFileSync(join(vault.dir, 'f'), 'not synced')
+    process.kill(vault.daemonPid(), signal)
+    t.equal(await exit, 0)
+    t.equal(vault.isMounted(), false)
+    onlyTheVault(t, vault)
+    vault.mount()
+    t.equal(readFileSync(join(vault.dir, 'f'), 'utf8'), 'not synced')
+    vault.unmount()
+  })
+}
+
+// A mount namespace of its own: /dev/fuse for everyone, as udev makes it, and the checkout where everyone may go.
+const ORDINARY_USER = `
+cd "$root"
+mkdir dev checkout runtime
+mount -t tmpfs -o mode=755 none dev
+mknod -m 666 dev/fuse c 10 229
+mount --bind dev/fuse /dev/fuse
+mount --bind "$source" checkout
+chown 65534:65534 home mnt runtime
+nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$@"; }
+nobody checkout/scripts/avfs vault create his
+nobody checkout/scripts/avfs mount his mnt
+nobody sh -c 'echo mine > mnt/f; cat mnt/f; stat -c %u:%g mnt/f'
+nobody findmnt -n -o SOURCE,FSTYPE mnt
+ls mnt 2>&1 | grep -o 'Permission denied'
+nobody checkout/scripts/avfs unmount mnt
+ls mnt | wc -l
+`
+
+t.test('an ordinary user mounts and unmounts through fusermount3', (t) => {
+  needProgram('fusermount3', 'unshare', 'setpriv')
+  const vault = createVault(t)
+  const runtime = join(vault.root, 'runtime')
+  const { status, stdout, stderr } = attempt('unshare', ['--mount', 'sh', '-c', ORDINARY_USER], {
+    env: {
+      ...vault.env,
+      HOME: runtime,
+      XDG_RUNTIME_DIR: runtime,
+      XDG_STATE_HOME: runtime,
+      root: vault.root,
+      source: join(import.meta.dirname, '../..'),
+    },
+  })
+  t.equal(status, 0, stderr)
+  t.match(stdout, 'mine\n65534:65534\n')
+  t.match(stdout, /his +fuse.avfs/)
+  t.match(stdout, 'Permission denied', 'nobody else gets in, not even root')
+  t.match(stdout, /^0\n$/m, 'and then it is unmounted')
+  t.same(readdirSync(vault.home).sort(), ['his.avfs', `${vault.name}.avfs`])
+  t.end()
+})
