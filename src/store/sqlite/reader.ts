@@ -49,7 +49,7 @@ export class Reader {
     this.#db = db
     this.#still = still
     this.#begin = db.prepare('begin')
-    this.#end = db.prepare('commit')
+    this.#end = db.prepare('rollback')
     // A transaction sees what is there at its first read, not at its begin.
     if (still) this.#read(() => db.prepare('select count(*) from sqlite_master').get())
   }
