@@ -2,7 +2,7 @@
 // capabilities(7)). The kernel leaves this to the file system (FUSE_HANDLE_KILLPRIV_V2).
 
 import { readFileSync } from 'node:fs'
-import { isRegular, S_ISGID, S_ISUID, S_IXGRP } from '../base/mode.ts'
+import { isDirectory, S_ISGID, S_ISUID, S_IXGRP } from '../base/mode.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { alter } from '../vault/inodes.ts'
@@ -11,9 +11,9 @@ import type { Caller } from './operations.ts'
 
 const CAPABILITY = 'security.capability'
 
-/** Clears setuid, setgid and capabilities of a regular file. */
+/** Clears setuid, setgid and capabilities of anything but a directory. */
 export function dropPrivileges(core: Core, inode: Inode, caller: Caller): void {
-  if (!isRegular(inode.mode)) return
+  if (isDirectory(inode.mode)) return
   let mode = inode.mode & ~S_ISUID
   // Without group execution, setgid once meant mandatory locking: who is in the group may keep it.
   if ((mode & S_ISGID) !== 0 && ((mode & S_IXGRP) !== 0 || !inGroup(caller, inode.gid)))
