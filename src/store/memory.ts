@@ -132,6 +132,7 @@ class MemoryStore implements Store {
   }
 
   async commit(batch: Batch): Promise<void> {
+    this.#assertOpen()
     // All is copied, and so checked, before anything is changed.
     const changes = batch.map(({ collection, puts, deletes }) => ({
       items: this.#itemsOf(collection),

@@ -89,7 +89,7 @@ select
     where version.ino = event.ino and (version.moment <= event.moment or version.number = 1)
     order by number desc limit 1
   ) as size,
-  ino,
+  event.ino as ino,
   moment
 from event join directory on directory.ino = event.parent
 union all
