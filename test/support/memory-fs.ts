@@ -123,7 +123,8 @@ export function createMemoryFs(): MemoryFs {
     node.blocks = Math.ceil(size / 512)
   }
 
-  const root = make({ uid: 0, gid: 0, pid: 0 }, S_IFDIR | 0o755, 0)
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, pid: 0 }
+  const root = make(owner, S_IFDIR | 0o755, 0)
 
   const fs: MemoryFs = {
     lookupsOf: (ino) => nodes.get(ino)?.lookups ?? 0,

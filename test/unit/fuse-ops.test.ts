@@ -41,7 +41,7 @@ for (const [operation, exchange] of Object.entries(golden)) {
     t.strictSame(channel.replies, exchange.reply === undefined ? [] : [exchange.reply])
     const withCaller = call !== undefined && !['forget', 'releasedir'].includes(String(call[0]))
     const expected = withCaller ? [call[0], caller, ...call.slice(1)] : call
-    t.match(calls[0], plain(expected))
+    t.strictSame(calls[0], plain(expected))
     t.equal(calls.length, call === undefined ? 0 : 1)
   })
 
