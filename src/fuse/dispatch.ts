@@ -19,8 +19,11 @@ const FAULTS_MAX = 10000
 const noPieces: readonly Uint8Array[] = []
 
 export interface Dispatcher {
-  /** Runs the request in the first `received` bytes of the buffer, and replies now or later. Never throws. */
-  dispatch(request: Request, received: number): void
+  /**
+   * Runs the request in the first `received` bytes of the buffer, and replies now or later. `began` is when it was
+   * received, in milliseconds of performance.now(). Never throws.
+   */
+  dispatch(request: Request, received: number, began: number): void
   /** Resolves when no reply is waited for. */
   idle(): Promise<void>
 }
@@ -56,8 +59,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const reply = replyOf(REPLY_BYTES_MAX)
   let idleCallbacks: (() => void)[] = []
 
-  function dispatch(request: Request, received: number): void {
-    const began = performance.now()
+  function dispatch(request: Request, received: number, began: number): void {
     metrics.bytesReceived += received
     try {
       decodeHeader(request, received)

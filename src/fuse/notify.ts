@@ -24,7 +24,9 @@ interface Notice {
 }
 
 /**
- * Notices over a channel. They are kept in order; one that already waits is not added again, since what is sent later
+ * Notices over a channel. Under WRITEBACK_CACHE the kernel holds its own size, mtime and ctime of a regular file for true as long
+ * as it knows the inode: inodeChanged drops the data, but a changed size is seen only once entryChanged of the file's names has
+ * made the kernel forget it, and not by those who have it open. Notices are kept in order; one that already waits is not added again, since what is sent later
  * covers both changes.
  */
 export function createNotices(channel: Channel): KernelNotices {

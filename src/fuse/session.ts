@@ -78,8 +78,9 @@ export function startSession(options: SessionOptions): Session {
         continue
       }
       if (waitUs > 0) patience.rewarded()
-      dispatch(request, received)
-      if (performance.now() - began > SLICE_MS) {
+      const now = performance.now()
+      dispatch(request, received, now)
+      if (now - began > SLICE_MS) {
         setImmediate(pump, true)
         return
       }
