@@ -1,7 +1,7 @@
 // Content-addressed blocks: hashing and compressing what is on its way to the store, loading and verifying what is there.
 // Knows bytes and hashes, nothing of files.
 
-import { hash as digest, webcrypto } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib'
 import { EIO, FsError } from '../base/errno.ts'
@@ -9,6 +9,7 @@ import { GenerationCache } from '../base/generation-cache.ts'
 import { log } from '../base/log.ts'
 import { type BlockRow, block } from '../store/collections.ts'
 import { type Store, StoreError } from '../store/store.ts'
+import { giveBytes } from './slots.ts'
 
 const PLAIN = 0
 const ZSTD = 1
@@ -46,8 +47,8 @@ export function hexOf(hash: string): string {
 export class Blocks {
   readonly #store: Store
   readonly #cache: GenerationCache<string, Uint8Array>
-  /** What is hashed and compressed, or being so, by the very bytes. */
-  readonly #packed = new WeakMap<Uint8Array, Promise<BlockRow>>()
+  /** Plain bytes of blocks that are not durable yet. */
+  readonly #pending = new Map<string, Uint8Array>()
   #misses = 0
   hits = 0
   loads = 0
@@ -57,40 +58,48 @@ export class Blocks {
     this.#cache = new GenerationCache(cacheBytes, (bytes) => bytes.length + 100)
   }
 
-  /** The row to store for these bytes, hashed and compressed in the thread pool; the same bytes are packed once. */
-  pack(bytes: Uint8Array): Promise<BlockRow> {
-    let packed = this.#packed.get(bytes)
-    if (packed === undefined) {
-      packed = this.#pack(bytes)
-      this.#packed.set(bytes, packed)
+  /**
+   * Takes bytes as a block, which belong to it from here on. Returns the row to put, or undefined with the same hash known: it
+   * is stored or about to be.
+   */
+  add(bytes: Uint8Array): { hash: string; row: BlockRow | undefined } {
+    const hash = hashOf(bytes)
+    if (this.#pending.has(hash) || this.#cache.get(hash) !== undefined) {
+      giveBytes(bytes)
+      return { hash, row: undefined }
     }
-    return packed
+    this.#pending.set(hash, bytes)
+    return { hash, row: { hash, size: bytes.length, codec: PLAIN, data: bytes } }
   }
 
-  async #pack(bytes: Uint8Array): Promise<BlockRow> {
-    const view = bytes as Uint8Array<ArrayBuffer>
-    const hashing = webcrypto.subtle.digest('SHA-256', view)
-    const attempt = this.#misses < MISSES_MAX || this.#misses % MISSES_MAX === 0
-    const small = attempt ? await compress(view, LEVEL) : undefined
-    const worthwhile = small !== undefined && small.length < bytes.length * WORTHWHILE
-    this.#misses = worthwhile ? 0 : this.#misses + 1
-    const hash = Buffer.from(await hashing).toString('latin1')
-    return worthwhile
-      ? { hash, size: bytes.length, codec: ZSTD, data: small }
-      : { hash, size: bytes.length, codec: PLAIN, data: bytes }
+  /** The row as it is to be stored: compressed in the thread pool where that helps. */
+  async pack(row: BlockRow): Promise<BlockRow> {
+    const { data } = row
+    if (data === null || (this.#misses >= MISSES_MAX && this.#misses++ % MISSES_MAX !== 0))
+      return row
+    const small = await compress(data, LEVEL)
+    if (small.length >= data.length * WORTHWHILE) {
+      this.#misses++
+      return row
+    }
+    this.#misses = 0
+    return { ...row, codec: ZSTD, data: small }
   }
 
-  /** Keeps the bytes of a block at hand. */
-  keep(hash: string, bytes: Uint8Array): void {
-    this.#cache.set(hash, bytes)
+  /** A block is durable, or was never needed: its bytes are free. */
+  settle(hash: string): void {
+    const bytes = this.#pending.get(hash)
+    if (bytes === undefined) return
+    this.#pending.delete(hash)
+    giveBytes(bytes)
   }
 
   /** The plain bytes of a block, verified. Throws EIO, and logs, when the block is missing or damaged. */
   load(hash: string): Uint8Array {
-    const cached = this.#cache.get(hash)
-    if (cached !== undefined) {
+    const known = this.#cache.get(hash) ?? this.#pending.get(hash)
+    if (known !== undefined) {
       this.hits++
-      return cached
+      return known
     }
     this.loads++
     const row = this.#store.get(block, [hash])
@@ -104,7 +113,7 @@ export class Blocks {
       return bytes
     } catch (error) {
       log('error', 'a block is damaged; the bytes it holds are answered with EIO', error)
-      throw new FsError(EIO, undefined)
+      throw new FsError(EIO)
     }
   }
 }

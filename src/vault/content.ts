@@ -3,9 +3,17 @@
 
 import { EFBIG, EIO, ENXIO, fail } from '../base/errno.ts'
 import { CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX } from '../base/limits.ts'
-import type { ExtentRow } from '../store/collections.ts'
+import { block, type ExtentRow } from '../store/collections.ts'
 import type { Core } from './core.ts'
-import { chunkExtents, cutChunk, isDamaged, place, scanExtents, sliceContent } from './extents.ts'
+import {
+  type Content,
+  chunkExtents,
+  cutChunk,
+  isDamaged,
+  place,
+  scanExtents,
+  sliceContent,
+} from './extents.ts'
 import { type Inode, TRUNCATED, WRITTEN } from './inode.ts'
 import { begin } from './inodes.ts'
 import { cutPieces, type Piece, putPiece, runsOf } from './pieces.ts'
@@ -135,9 +143,17 @@ function coversChunk(pieces: readonly Piece[]): boolean {
 function spillChunk(core: Core, inode: Inode, chunk: number, pieces: readonly Piece[]): void {
   inode.pages?.delete(chunk)
   for (const { start, bytes } of runsOf(pieces)) {
-    place(core, inode, start, { length: bytes.length, hash: '', blockOffset: 0, data: bytes })
-    if (bytes.length > INLINE_BYTES_MAX) core.blocks.pack(bytes).catch(() => {})
+    place(core, inode, start, toContent(core, bytes))
   }
+}
+
+/** Bytes as the content of an extent: inline, or as a block. They belong to the vault from here on. */
+export function toContent(core: Core, bytes: Uint8Array): Content {
+  const { length } = bytes
+  if (length <= INLINE_BYTES_MAX) return { length, hash: '', blockOffset: 0, data: bytes }
+  const { hash, row } = core.blocks.add(bytes)
+  if (row !== undefined) core.overlay.put(block, row)
+  return { length, hash, blockOffset: 0, data: null }
 }
 
 /** Turns all pieces of an inode into extents. */

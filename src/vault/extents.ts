@@ -2,7 +2,7 @@
 // keeping what was sealed as past rows. See ExtentRow for what one extent is.
 
 import { crc32 } from 'node:zlib'
-import { CHUNK_BYTES, INLINE_BYTES_MAX } from '../base/limits.ts'
+import { CHUNK_BYTES } from '../base/limits.ts'
 import { log } from '../base/log.ts'
 import { type ExtentRow, extent, extentPast, PROVISIONAL } from '../store/collections.ts'
 import type { Core } from './core.ts'
@@ -81,7 +81,7 @@ function noteFragments(core: Core, inode: Inode): void {
 }
 
 function verifyInline(row: ExtentRow): void {
-  if (row.hash !== '' || row.data === null || row.data.length > INLINE_BYTES_MAX) return
+  if (row.hash !== '' || row.data === null) return
   if (row.data.length === row.length && crc32(row.data) === row.crc) return
   log(
     'error',
@@ -123,8 +123,7 @@ export function place(core: Core, inode: Inode, offset: number, content: Content
 
 function makeRow(ino: number, offset: number, content: Content): ExtentRow {
   const { length, hash, blockOffset, data } = content
-  const inline = hash === '' && data !== null && length <= INLINE_BYTES_MAX
-  const crc = inline ? crc32(data) : 0
+  const crc = data === null ? 0 : crc32(data)
   return { ino, offset, length, hash, blockOffset, crc, data, since: PROVISIONAL }
 }
 

@@ -1,6 +1,8 @@
 // Bytes that were written to one chunk of a file and are not extents yet: pieces that do not overlap, sorted by start.
 // Pure functions over an array; offsets are those of the file.
 
+import { takeBytes } from './slots.ts'
+
 export interface Piece {
   readonly start: number
   readonly bytes: Uint8Array
@@ -44,7 +46,7 @@ export function runsOf(pieces: readonly Piece[]): Piece[] {
       end += (pieces[next++] as Piece).bytes.length
     if (next === at + 1) runs.push(pieces[at] as Piece)
     else {
-      const bytes = new Uint8Array(end - start)
+      const bytes = takeBytes(end - start)
       for (; at < next; at++) {
         const piece = pieces[at] as Piece
         bytes.set(piece.bytes, piece.start - start)

@@ -4,11 +4,12 @@
 import { FsError } from '../base/errno.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
 import type { ExtentRow } from '../store/collections.ts'
-import { readContent } from './content.ts'
+import { readContent, toContent } from './content.ts'
 import type { Core } from './core.ts'
 import { chunkExtents, FRAGMENTS_MAX, place, sealExtents } from './extents.ts'
 import { type Inode, isProvisional, newJournal } from './inode.ts'
 import { findInode } from './inodes.ts'
+import { takeBytes } from './slots.ts'
 
 /** Rewrites one chunk of one fragmented file. Returns false when there is nothing to do. */
 export function rewriteNext(core: Core): boolean {
@@ -43,8 +44,7 @@ function rewriteChunk(core: Core, inode: Inode, chunk: number): void {
   }))
   const journal = newJournal(undefined)
   inode.journal = journal
-  for (const { from, bytes } of contents)
-    place(core, inode, from, { length: bytes.length, hash: '', blockOffset: 0, data: bytes })
+  for (const { from, bytes } of contents) place(core, inode, from, toContent(core, bytes))
   sealExtents(core, inode, core.moments.next())
   inode.journal = undefined
   // As many holes as pieces: joining cannot help this chunk.
@@ -63,7 +63,7 @@ function runsOf(extents: readonly ExtentRow[]): { from: number; to: number }[] {
 }
 
 function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
+  const bytes = takeBytes(length)
   let at = 0
   for (const part of parts) {
     bytes.set(part, at)

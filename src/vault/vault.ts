@@ -4,14 +4,12 @@
 import { randomUUID } from 'node:crypto'
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { INLINE_BYTES_MAX } from '../base/limits.ts'
 import { log } from '../base/log.ts'
 import { S_IFDIR } from '../base/mode.ts'
 import {
   type BlockRow,
   block,
   type Collection,
-  type ExtentRow,
   extent,
   extentPast,
   type InodeRow,
@@ -50,7 +48,7 @@ const CACHE_BYTES = 256 * 1024 * 1024
 const COMMIT_MS = 1000
 const SEAL_MS = 60_000
 /** Dirty bytes that start a commit before its time. */
-const DIRTY_BYTES_MAX = 32 * 1024 * 1024
+const DIRTY_BYTES_MAX = 8 * 1024 * 1024
 /** How often late seals are looked for. */
 const PULSE_MS = 250
 /** How long tidying may hold up other work, of each pulse. */
@@ -134,8 +132,6 @@ export class Vault {
   readonly readOnly: boolean
   readonly #store: Store
   readonly #pulse: NodeJS.Timeout | undefined
-  /** Extents of a layer whose bytes became blocks, until the layer is durable. */
-  readonly #packed = new Map<Layer, { row: ExtentRow; hash: string; bytes: Uint8Array }[]>()
 
   constructor(store: Store, path: string, options: VaultOptions) {
     this.#store = store
@@ -195,44 +191,29 @@ export class Vault {
     while (performance.now() < until && rewriteNext(core));
   }
 
-  /** Copies what may change, then replaces bytes that are to be blocks by their hashes. */
+  /** Copies what may change, leaves out blocks that nobody uses any more, and compresses the others. */
   async #prepare(layer: Layer): Promise<Batch> {
-    const batch = layer.batch().map((change): Changes => {
-      if ((change.collection as unknown) !== inodes) return change
-      return { ...change, puts: (change.puts as Inode[]).map(toRow) }
-    })
-    const pending: { row: ExtentRow; packed: Promise<BlockRow> }[] = []
+    const used = new Set<string>()
     for (const collection of [extent, extentPast as unknown as typeof extent])
-      for (const row of layer.rows(collection))
-        if (row.hash === '' && row.data !== null && row.data.length > INLINE_BYTES_MAX)
-          pending.push({ row, packed: this.core.blocks.pack(row.data) })
-    if (pending.length === 0) return batch
-    const stored = new Map<string, BlockRow>()
-    const replaced = new Map<object, ExtentRow>()
-    const packed = []
-    for (const { row, packed: packing } of pending) {
-      const its = await packing
-      stored.set(its.hash, its)
-      replaced.set(row, { ...row, hash: its.hash, blockOffset: 0, data: null })
-      packed.push({ row, hash: its.hash, bytes: row.data ?? new Uint8Array() })
+      for (const row of layer.rows(collection)) if (row.hash !== '') used.add(row.hash)
+    const packing: Promise<BlockRow>[] = []
+    const { blocks } = this.core
+    for (const row of layer.rows(block)) {
+      if (used.has(row.hash)) packing.push(blocks.pack(row))
+      else blocks.settle(row.hash)
     }
-    this.#packed.set(layer, packed)
-    return [
-      changes(block, [...stored.values()]),
-      ...batch.map((change) => ({
-        ...change,
-        puts: change.puts.map((row) => replaced.get(row) ?? row),
-      })),
-    ]
+    const batch = layer
+      .batch()
+      .filter((change) => (change.collection as unknown) !== block)
+      .map((change): Changes => {
+        if ((change.collection as unknown) !== inodes) return change
+        return { ...change, puts: (change.puts as Inode[]).map(toRow) }
+      })
+    return packing.length === 0 ? batch : [changes(block, await Promise.all(packing)), ...batch]
   }
 
   #settled(layer: Layer): void {
-    for (const { row, hash, bytes } of this.#packed.get(layer) ?? []) {
-      row.hash = hash
-      row.data = null
-      this.core.blocks.keep(hash, bytes)
-    }
-    this.#packed.delete(layer)
+    for (const row of layer.rows(block)) this.core.blocks.settle(row.hash)
   }
 
   /** Starts a commit when much was written; a promise while the engine cannot keep up, for the writer to wait on. */
