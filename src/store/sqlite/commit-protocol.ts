@@ -24,8 +24,8 @@ export type Request = CommitRequest | { readonly id: number; readonly kind: 'com
 export interface Answer {
   readonly id: number
   readonly failure?: SqliteFailure
-  /** The batch's buffer, handed back. */
-  readonly buffer?: ArrayBuffer
+  /** The batch's slot, handed back. */
+  readonly slot?: number
 }
 
 /** The id of the answer that no request asked for: the thread has opened the file. */

@@ -60,17 +60,17 @@ export class CommitThread {
   async commit(rows: Batch): Promise<void> {
     const batch = pack(rows, this.#buffers)
     const id = ++this.#lastId
-    return this.#post({ id, kind: 'commit', attempt: this.#attempt, batch }, [batch.buffer])
+    return this.#post({ id, kind: 'commit', attempt: this.#attempt, batch })
   }
 
   /** Gives unused pages back to the host; commits go on in between. */
   compact(): Promise<void> {
-    return this.#post({ id: ++this.#lastId, kind: 'compact' }, [])
+    return this.#post({ id: ++this.#lastId, kind: 'compact' })
   }
 
   /** Ends the thread when all that was posted is done. No other connection of this process may be open then. */
   close(): Promise<void> {
-    return this.#post({ id: ++this.#lastId, kind: 'close' }, [])
+    return this.#post({ id: ++this.#lastId, kind: 'close' })
   }
 
   /** Ends the thread at once, as a crash of it would. */
@@ -78,9 +78,9 @@ export class CommitThread {
     await this.#worker.terminate()
   }
 
-  #post(request: Request, transfer: ArrayBuffer[]): Promise<void> {
+  #post(request: Request): Promise<void> {
     if (this.#death !== undefined) return Promise.reject(this.#death)
-    this.#worker.postMessage(request, transfer)
+    this.#worker.postMessage(request)
     return this.#wait(request.id, request.kind)
   }
 
@@ -90,7 +90,7 @@ export class CommitThread {
     return new Promise((resolve, reject) => this.#waiting.set(id, { kind, resolve, reject }))
   }
 
-  #settle({ id, failure, buffer }: Answer): void {
+  #settle({ id, failure, slot }: Answer): void {
     if (id === CHECKPOINT_ID) {
       log('warn', `the vault's log cannot be brought into its file: ${failure?.message}`)
       return
@@ -99,7 +99,7 @@ export class CommitThread {
     if (waiting === undefined) return
     this.#waiting.delete(id)
     if (this.#waiting.size === 0) this.#worker.unref()
-    if (buffer !== undefined) this.#buffers.give(buffer)
+    if (slot !== undefined) this.#buffers.give(slot)
     if (waiting.kind === 'commit') {
       this.#onCommit()
       if (failure !== undefined) this.#attempt++

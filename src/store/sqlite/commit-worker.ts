@@ -61,8 +61,11 @@ let closing = false
 /** The log's length at which a cut is tried; moves up while a shell's reader makes cuts fail. */
 let cutAt = LOG_BYTES_MAX
 
+/** The buffers of the main thread's pool, by slot. */
+const buffers: SharedArrayBuffer[] = []
+
 const apply = db.transaction((packed: PackedBatch) => {
-  const values = new Unpacker(packed)
+  const values = new Unpacker(packed, buffers[packed.slot] as SharedArrayBuffer)
   for (const part of packed.parts) {
     const write = writes.get(part.collection)
     if (write === undefined) throw new Error(`no collection is named ${part.collection}`)
@@ -79,18 +82,19 @@ const apply = db.transaction((packed: PackedBatch) => {
 
 function commit(request: CommitRequest): Answer {
   const { id } = request
-  const { buffer } = request.batch
+  const { slot, buffer } = request.batch
+  if (buffer !== undefined) buffers[slot] = buffer
   if (request.attempt < attempt) {
     const message = `not tried, because a commit before it failed: ${lastFailure.message}`
-    return { id, buffer, failure: { code: lastFailure.code, message } }
+    return { id, slot, failure: { code: lastFailure.code, message } }
   }
   try {
     apply(request.batch)
-    return { id, buffer }
+    return { id, slot }
   } catch (error) {
     attempt = request.attempt + 1
     lastFailure = failureOf(error)
-    return { id, buffer, failure: lastFailure }
+    return { id, slot, failure: lastFailure }
   }
 }
 
@@ -150,7 +154,7 @@ function checkpointAfterCommit(): void {
 }
 
 function answer(reply: Answer): void {
-  port?.postMessage(reply, reply.buffer === undefined ? [] : [reply.buffer])
+  port?.postMessage(reply)
 }
 
 async function run(request: Request): Promise<Answer> {

@@ -1,5 +1,6 @@
-// A batch as one ArrayBuffer that moves between threads without being cloned: written by the main thread, which must
-// spend little, read row by row by the commit thread.
+// A batch in memory that both threads share: written by the main thread, which must spend little, read row by row by the
+// commit thread. Nothing is cloned or moved: ArrayBuffers that change owners count as new memory each time, and a writer
+// of large files would keep the collector of garbage busy with them.
 //
 //   cells   a double a value, in the order of rows and fields: the number itself, or how many bytes a string or blob has (-1: null)
 //   bytes   the strings and blobs behind each other, in the same order: names and digests a byte a char, text in UTF-8
@@ -17,7 +18,10 @@ export interface Part {
 
 export interface PackedBatch {
   readonly parts: readonly Part[]
-  readonly buffer: ArrayBuffer
+  /** Which buffer of the pool; the thread keeps each under its number. */
+  readonly slot: number
+  /** Given when the slot has a new buffer since the last batch in it. */
+  readonly buffer: SharedArrayBuffer | undefined
   /** Where the bytes begin, after the cells. */
   readonly bytesOffset: number
 }
@@ -28,30 +32,45 @@ export type Value = number | Buffer | null
 type Cell = number | string | Uint8Array | null
 
 const CELL_BYTES = 8
-/** Small batches share what is kept for a small one. */
-const BUFFER_BYTES_MIN = 64 * 1024
-const FREE_MAX = 2
-/** A commit of 32 MiB and its rows fit; what is larger is rare and goes back to the system. */
-const FREE_BYTES_MAX = 48 * 1024 * 1024
+/** Buffers come in sizes of this, so that batches of about one size find theirs. */
+const BUFFER_BYTES_STEP = 1024 * 1024
+/** A larger buffer is not kept for the next batch. */
+const KEPT_BYTES_MAX = 48 * 1024 * 1024
 
-/**
- * Buffers that came back, to be filled again: a fresh one costs the main thread more in page faults than the copying does.
- * Keeps as many as can be on their way, a batch that is written and one behind it.
- */
+interface Slot {
+  buffer: SharedArrayBuffer
+  busy: boolean
+}
+
+/** Shared buffers that are filled again and again: as many as batches were under way at a time. */
 export class BufferPool {
-  readonly #free: ArrayBuffer[] = []
+  readonly #slots: Slot[] = []
 
-  /** A buffer of at least that length, its content undefined. */
-  take(bytes: number): ArrayBuffer {
-    const at = this.#free.findIndex((buffer) => buffer.byteLength >= bytes)
-    if (at >= 0) return this.#free.splice(at, 1)[0] as ArrayBuffer
-    // One that is too small would stay so: batches are mostly of a size.
-    this.#free.pop()
-    return Buffer.allocUnsafeSlow(Math.max(bytes, BUFFER_BYTES_MIN)).buffer as ArrayBuffer
+  /** A slot with at least that much room, its content undefined; `isNew` when the thread has not seen its buffer. */
+  take(bytes: number): { slot: number; buffer: SharedArrayBuffer; isNew: boolean } {
+    const fits = this.#slots.findIndex(({ busy, buffer }) => !busy && buffer.byteLength >= bytes)
+    let slot = fits < 0 ? this.#slots.findIndex(({ busy }) => !busy) : fits
+    if (fits < 0) {
+      const size = Math.max(1, Math.ceil(bytes / BUFFER_BYTES_STEP)) * BUFFER_BYTES_STEP
+      const made = { buffer: new SharedArrayBuffer(size), busy: false }
+      if (slot < 0) slot = this.#slots.push(made) - 1
+      else this.#slots[slot] = made
+    }
+    const taken = this.#slots[slot] as Slot
+    taken.busy = true
+    return { slot, buffer: taken.buffer, isNew: fits < 0 }
   }
 
-  give(buffer: ArrayBuffer): void {
-    if (this.#free.length < FREE_MAX && buffer.byteLength <= FREE_BYTES_MAX) this.#free.push(buffer)
+  /** Gives a slot back whose buffer the thread never heard of. */
+  drop(slot: number): void {
+    this.#slots[slot] = { buffer: new SharedArrayBuffer(0), busy: false }
+  }
+
+  give(slot: number): void {
+    const given = this.#slots[slot]
+    if (given === undefined) return
+    given.busy = false
+    if (given.buffer.byteLength > KEPT_BYTES_MAX) given.buffer = new SharedArrayBuffer(0)
   }
 }
 
@@ -62,12 +81,18 @@ export class BufferPool {
 export function pack(batch: Batch, pool: BufferPool): PackedBatch {
   const packer = new Packer(batch, pool)
   const parts: Part[] = []
-  for (const { collection, puts, deletes } of batch) {
-    for (const key of deletes) packer.key(collection, key)
-    for (const row of puts) packer.row(collection, row as Record<string, Cell>)
-    parts.push({ collection: collection.name, deletes: deletes.length, puts: puts.length })
+  try {
+    for (const { collection, puts, deletes } of batch) {
+      for (const key of deletes) packer.key(collection, key)
+      for (const row of puts) packer.row(collection, row as Record<string, Cell>)
+      parts.push({ collection: collection.name, deletes: deletes.length, puts: puts.length })
+    }
+  } catch (error) {
+    pool.drop(packer.taken.slot)
+    throw error
   }
-  return { parts, buffer: packer.buffer, bytesOffset: packer.bytesOffset }
+  const { slot, isNew, buffer } = packer.taken
+  return { parts, slot, buffer: isNew ? buffer : undefined, bytesOffset: packer.bytesOffset }
 }
 
 /** Reads the values of a packed batch in order. They are views of its buffer. */
@@ -77,9 +102,9 @@ export class Unpacker {
   #cell = 0
   #offset = 0
 
-  constructor(packed: PackedBatch) {
-    this.#cells = new Float64Array(packed.buffer, 0, packed.bytesOffset / CELL_BYTES)
-    this.#bytes = Buffer.from(packed.buffer, packed.bytesOffset)
+  constructor(packed: PackedBatch, buffer: SharedArrayBuffer) {
+    this.#cells = new Float64Array(buffer, 0, packed.bytesOffset / CELL_BYTES)
+    this.#bytes = Buffer.from(buffer, packed.bytesOffset)
   }
 
   /** Fills `values` with one row or key, a value for each of `types`. */
@@ -98,7 +123,7 @@ export class Unpacker {
 }
 
 class Packer {
-  readonly buffer: ArrayBuffer
+  readonly taken: ReturnType<BufferPool['take']>
   readonly bytesOffset: number
   readonly #cells: Float64Array
   readonly #bytes: Buffer
@@ -121,9 +146,10 @@ class Packer {
       }
     }
     this.bytesOffset = cells * CELL_BYTES
-    this.buffer = pool.take(this.bytesOffset + bytes)
-    this.#cells = new Float64Array(this.buffer, 0, cells)
-    this.#bytes = Buffer.from(this.buffer, this.bytesOffset)
+    this.taken = pool.take(this.bytesOffset + bytes)
+    const { buffer } = this.taken
+    this.#cells = new Float64Array(buffer, 0, cells)
+    this.#bytes = Buffer.from(buffer, this.bytesOffset)
   }
 
   key({ name, types, keyLength }: Collection<object>, key: Key): void {
