@@ -50,8 +50,9 @@ const WANTED =
   abi.FUSE_SETXATTR_EXT |
   abi.FUSE_INIT_EXT
 
+/** Requests of readahead and writeback on their way: 16 MiB of them keep a writer busy, and bound what waits here. */
 const MAX_BACKGROUND = 16
-const CONGESTION_THRESHOLD = 48
+const CONGESTION_THRESHOLD = 12
 const PAGE_BYTES = 4096
 
 /** Room for the largest request: a WRITE of REQUEST_BYTES_MAX, and a page for what stands before it. */

@@ -42,7 +42,11 @@ function collection<R extends object>(
 /** `since` of a row whose change is not sealed yet, and `until` of the past row that it hides: after every moment. */
 export const PROVISIONAL = Number.MAX_SAFE_INTEGER
 
-/** stat(2)'s fields; `parent` is a directory's parent (else 0), `versions` the number of the newest version. */
+/**
+ * stat(2)'s fields; a directory's `size` is the number of its entries. `allocated` counts the bytes that extents cover,
+ * `parent` is a directory's parent (else 0), `xattrs` the number of its extended attributes, `versions` the number of
+ * its newest version.
+ */
 export interface InodeRow {
   ino: number
   mode: number
@@ -51,7 +55,9 @@ export interface InodeRow {
   gid: number
   rdev: number
   size: number
+  allocated: number
   parent: number
+  xattrs: number
   versions: number
   atime: number
   atimeNs: number
@@ -74,7 +80,9 @@ const attributes = {
   gid: 'uint',
   rdev: 'uint',
   size: 'uint',
+  allocated: 'uint',
   parent: 'uint',
+  xattrs: 'uint',
   versions: 'uint',
   atime: 'int',
   atimeNs: 'uint',

@@ -84,7 +84,7 @@ t.test('INIT takes from a current kernel what is wanted, and no flag that is not
     // NO_OPEN_SUPPORT PARALLEL_DIROPS POSIX_ACL MAX_PAGES CACHE_SYMLINKS | EXPLICIT_INVAL_DATA KILLPRIV_V2
     // SETXATTR_EXT INIT_EXT
     '71e0d772',
-    '40003000', // max_background 64, congestion_threshold 48
+    '10000c00', // max_background 16, congestion_threshold 12
     ...[u32(1 << 20), u32(1), '00010000', u32(0), '00'.repeat(28)], // max_write, time_gran, max_pages, flags2
   )
   t.strictSame(channel.replies, [expected])
