@@ -39,10 +39,13 @@ build: $(BUILT)
 $(CURDIR)/$(TOOLCHAIN)/bin/node:
 	@command -v npm >/dev/null || { echo 'make: npm is missing: install the package npm' >&2; exit 1; }
 	mkdir -p .toolchain
-	npm install --prefix .toolchain --no-save --no-audit --no-fund node-linux-$(ARCH)@$(NODE_VERSION)
+	echo '{ "private": true }' >.toolchain/package.json
+# Not --prefix: it would hide the machine's own npmrc.
+	cd .toolchain && npm install --no-save --no-audit --no-fund --ignore-scripts node-linux-$(ARCH)@$(NODE_VERSION)
 
+# With npm's own node, whose npmrc it knows: nothing is run here, so its version does not matter.
 $(MODULES): package.json package-lock.json | $(NODE)
-	$(RUN) npm ci --no-audit --no-fund
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 $(ADDON): $(wildcard native/fuse/*.c native/fuse/*.h) | $(NODE)
@@ -178,7 +181,8 @@ install: dist
 	cp -r dist package.json package-lock.json .npmrc LICENSE "$(DESTDIR)$(PREFIX)/lib/avfs"
 	cp $(ADDON) "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build"
 	cp --remove-destination "$(NODE)" "$(DESTDIR)$(PREFIX)/lib/avfs/bin/node"
-	cd "$(DESTDIR)$(PREFIX)/lib/avfs" && $(RUN) npm ci --omit=dev --prefer-offline --no-audit --no-fund
+	cd "$(DESTDIR)$(PREFIX)/lib/avfs" && \
+	  npm ci --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
 	printf '#!/bin/sh\nexec "%s/bin/node" "%s/dist/cli/main.js" "$$@"\n' \
 	  "$(PREFIX)/lib/avfs" "$(PREFIX)/lib/avfs" >"$(DESTDIR)$(PREFIX)/bin/avfs"
 	chmod 755 "$(DESTDIR)$(PREFIX)/bin/avfs"
