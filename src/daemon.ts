@@ -4,7 +4,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { setWallClock } from './base/clock.ts'
 import { log } from './base/log.ts'
+import { addon } from './base/native.ts'
 import { version } from './base/version.ts'
 import { acquireLock, isServing, type Lock, LockedError } from './control/lock.ts'
 import { methods } from './control/methods.ts'
@@ -38,6 +40,7 @@ export async function runDaemon(
   config: DaemonConfig,
   tell: (message: DaemonMessage) => void,
 ): Promise<number> {
+  followKernelClock()
   // Whatever directory this was started in must not be kept busy, and may be the mount point itself.
   process.chdir('/')
   const notice = (text: string): void => {
@@ -61,6 +64,16 @@ export async function runDaemon(
   }
   log('info', `${config.vaultPath} is closed`)
   return 0
+}
+
+/** Times that avfs sets and those that the kernel sets on cached writes come from one clock, so that they never contradict. */
+function followKernelClock(): void {
+  const ns = new Uint32Array(1)
+  const { coarseTime } = addon()
+  setWallClock((into) => {
+    into.sec = coarseTime(ns.buffer)
+    into.ns = ns[0] as number
+  })
 }
 
 /** Takes the lock; a holder that is not mounted is about to close, or only a command, and is waited for. */

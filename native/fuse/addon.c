@@ -82,6 +82,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("notify", avfs_notify),
       FUNCTION("pollStart", avfs_poll_start),
       FUNCTION("pollStop", avfs_poll_stop),
+      FUNCTION("coarseTime", avfs_coarse_time),
 #undef FUNCTION
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);

@@ -36,4 +36,6 @@ napi_value avfs_notify(napi_env env, napi_callback_info info);
 napi_value avfs_poll_start(napi_env env, napi_callback_info info);
 napi_value avfs_poll_stop(napi_env env, napi_callback_info info);
 
+napi_value avfs_coarse_time(napi_env env, napi_callback_info info);
+
 #endif

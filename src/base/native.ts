@@ -1,22 +1,41 @@
-// Loads the one native addon of avfs. It stands two directories below the package, in a checkout (src/base) as in
-// the npm package (dist/base); what its functions mean is up to the callers.
+// The one native addon of avfs (native/fuse) and its types. It stands two directories below the package, in a checkout
+// (src/base) as in the npm package (dist/base). Results are numbers: a count or descriptor, or minus an errno.
+// Arguments of a wrong type or out of range throw TypeError. What the calls are for is up to the callers.
 
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 
-const PATH = '../../native/fuse/build/fuse.node'
+/** A running uv_poll. */
+export type PollHandle = object & { readonly pollHandle: never }
 
-const require = createRequire(import.meta.url)
-let loaded: unknown
+export interface Addon {
+  mount(source: string, type: string, directory: string, flags: number, options: string): number
+  unmount(directory: string, lazy: number): number
+  socketpair(): [ours: number, theirs: number] | number
+  receiveDescriptor(socket: number): number
+  flock(fd: number, exclusive: number): number
+  receive(fd: number, into: ArrayBuffer, pollUs: number): number
+  reply(fd: number, head: ArrayBuffer, length: number, pieces: readonly Uint8Array[]): number
+  notify(fd: number, bytes: Uint8Array): Promise<number>
+  pollStart(fd: number, callback: (status: number) => void): PollHandle | number
+  pollStop(handle: PollHandle): number
+  /** Nanoseconds of the kernel's coarse clock, the one that it stamps cached writes with; returns whole seconds since 1970. */
+  coarseTime(ns: ArrayBuffer): number
+}
 
-/** The addon's exports. Throws one line that says how to build it when it is missing. */
-export function loadNative(): unknown {
-  try {
-    loaded ??= require(PATH)
-  } catch (error) {
-    throw new Error(
-      'the native addon native/fuse/build/fuse.node cannot be loaded: run `make build` in a checkout',
-      { cause: error },
-    )
+let loaded: Addon | undefined
+
+/** Loads the addon at its first use; throws with what to do when it is not built. */
+export function addon(): Addon {
+  if (loaded === undefined) {
+    const path = fileURLToPath(new URL('../../native/fuse/build/fuse.node', import.meta.url))
+    try {
+      loaded = createRequire(import.meta.url)(path) as Addon
+    } catch (cause) {
+      throw new Error(`the native addon is not built: run "make build" in a checkout (${path})`, {
+        cause,
+      })
+    }
   }
   return loaded
 }

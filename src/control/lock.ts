@@ -15,7 +15,7 @@ import {
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EAGAIN, errnoName } from '../base/errno.ts'
-import { loadNative } from '../base/native.ts'
+import { addon } from '../base/native.ts'
 import { ControlError, systemCode } from './errors.ts'
 import { MOUNT_TYPE, mountAt } from './mount-table.ts'
 
@@ -173,7 +173,7 @@ function isStillNamed(fd: number, path: string): boolean {
 
 /** flock(2) without waiting: true when the lock is ours, false when someone's is in the way. */
 function flock(fd: number, kind: 'exclusive' | 'shared'): boolean {
-  const { flock: call } = loadNative() as { flock(fd: number, exclusive: number): number }
+  const { flock: call } = addon()
   const result = call(fd, kind === 'exclusive' ? 1 : 0)
   if (result === 0) return true
   if (result === -EAGAIN) return false

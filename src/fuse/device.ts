@@ -2,7 +2,7 @@
 
 import { closeSync } from 'node:fs'
 import { ENODEV } from '../base/errno.ts'
-import { addon, type PollHandle } from './addon.ts'
+import { addon, type PollHandle } from '../base/native.ts'
 import type { Channel } from './channel.ts'
 
 /** What the addon takes in one write; writev(2) itself takes 1,024. */

@@ -6,7 +6,7 @@ import { closeSync, readFileSync, statSync } from 'node:fs'
 import { errnoName } from '../base/errno.ts'
 import { REQUEST_BYTES_MAX } from '../base/limits.ts'
 import { log } from '../base/log.ts'
-import { addon } from './addon.ts'
+import { addon } from '../base/native.ts'
 import { readMountOptions } from './mount-options.ts'
 
 const TYPE = 'avfs'

@@ -31,13 +31,13 @@ export interface Core {
   inodeCount: number
 }
 
-/** The caches of a core, sized for a budget of memory. */
+/** The caches of a core, sized for a budget of memory: an eighth each; blocks get half of it, the engine the rest. */
 export function makeCaches(
   cacheBytes: number,
 ): Pick<Core, 'inodes' | 'directories' | 'open' | 'orphans' | 'dirty' | 'fragmented'> {
   return {
-    inodes: new GenerationCache(cacheBytes / 4, costOf),
-    directories: new GenerationCache(cacheBytes / 4, () => 200),
+    inodes: new GenerationCache(cacheBytes / 8, costOf),
+    directories: new GenerationCache(cacheBytes / 8, () => 200),
     open: new Map(),
     orphans: new Map(),
     dirty: new Set(),

@@ -116,7 +116,7 @@ function changes<R extends object>(collection: Collection<R>, puts: readonly R[]
 export async function openVault(path: string, options: VaultOptions = {}): Promise<Vault> {
   const store = await openStore(path, {
     readOnly: options.readOnly === true,
-    cacheBytes: Math.floor((options.cacheBytes ?? CACHE_BYTES) / 4),
+    cacheBytes: Math.floor((options.cacheBytes ?? CACHE_BYTES) / 8),
   })
   try {
     return new Vault(store, path, options)
@@ -150,7 +150,7 @@ export class Vault {
       overlay,
       commits,
       moments: new Moments(counters.moment),
-      blocks: new Blocks(store, cacheBytes / 4),
+      blocks: new Blocks(store, cacheBytes / 2),
       ...makeCaches(cacheBytes),
       dirtyBytes: 0,
       nextIno: counters.nextIno,

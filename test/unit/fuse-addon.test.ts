@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { EAGAIN, EBADF, ENOENT } from '../../src/base/errno.ts'
-import { addon } from '../../src/fuse/addon.ts'
+import { addon } from '../../src/base/native.ts'
 
 const native = addon()
 /** The addon as JavaScript could call it: with anything. */
@@ -113,7 +113,7 @@ t.test('receive waits as long as it is told, and no longer', async (t) => {
 
 t.test("an exception in a callback is the process's, as any other", async (t) => {
   const script = `
-    import { addon } from '${new URL('../../src/fuse/addon.ts', import.meta.url)}'
+    import { addon } from '${new URL('../../src/base/native.ts', import.meta.url)}'
     const [near, far] = addon().socketpair()
     addon().pollStart(far, () => { throw new Error('on purpose') })
     process.on('uncaughtException', (error) => { console.log(error.message); process.exit(3) })
@@ -126,7 +126,7 @@ t.test("an exception in a callback is the process's, as any other", async (t) =>
 t.test('a process ends although it polls', async (t) => {
   const script = `
     import { Worker } from 'node:worker_threads'
-    const code = "const { addon } = await import('${new URL('../../src/fuse/addon.ts', import.meta.url)}');" +
+    const code = "const { addon } = await import('${new URL('../../src/base/native.ts', import.meta.url)}');" +
       "addon().pollStart(addon().socketpair()[0], () => {}); postMessage(1)"
     const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(
       "import { parentPort } from 'node:worker_threads'; globalThis.postMessage = (x) => parentPort.postMessage(x);" + code)))
