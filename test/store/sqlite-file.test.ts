@@ -34,6 +34,7 @@ function change(path: string, sql: string): void {
 t.test('a closed vault is one file, which says what it is', async (t) => {
   const path = await made(t)
   t.same(readdirSync(dirname(path)), ['vault.avfs'])
+  t.equal(statSync(path).mode & 0o777, 0o600, 'nobody else may read what its files may hide')
   const db = new Database(path, { readonly: true })
   t.equal(db.pragma('application_id', { simple: true }), APPLICATION_ID)
   t.equal(db.pragma('user_version', { simple: true }), FORMAT)

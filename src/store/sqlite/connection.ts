@@ -1,7 +1,7 @@
 // Opens a vault file with SQLite: makes a new one, refuses what is not a vault or is newer than this program, and turns
 // the write-ahead log on. The only place that decides what a file must be to be opened.
 
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { StoreError } from '../store.ts'
@@ -29,6 +29,8 @@ export function openConnection(path: string, options: ConnectionOptions): Databa
     throw new StoreError('io', `there is no vault at ${path}`)
   let db: Database.Database | undefined
   try {
+    // Whoever may read this file reads every file in it, whatever its mode there.
+    if (options.create && !existsSync(path)) closeSync(openSync(path, 'wx', 0o600))
     db = new Database(path, { readonly: options.readOnly, timeout: BUSY_TIMEOUT_MS })
     checkFormat(db, path, options.create)
     if (!options.readOnly) prepare(db)

@@ -16,8 +16,9 @@ function isoOfMoment(moment: string): string {
 
 // Every link there was, and for each inode its last: the one still there, else the one that ended last. Following the last
 // links of deleted directories upwards ends at the root, since a directory outlives what was last seen in it.
+// The casts give constants the type of the columns that they meet: without it SQLite makes no index for a join.
 const LINKS = `link(parent, name, ino, type, since, until) as materialized (
-  select parent, name, ino, type, since, 9007199254740992 from entry
+  select parent, name, ino, type, since, cast(9007199254740992 as integer) from entry
   union all
   select parent, name, ino, type, since, until from entry_past
 ),
@@ -25,13 +26,13 @@ last(ino, parent, name, type, until) as materialized (
   select ino, parent, name, type, max(until) from link group by ino
 ),
 directory(ino, path) as (
-  select 1, ''
+  select cast(1 as integer), ''
   union all
   select last.ino, directory.path || '/' || last.name
   from directory join last on last.parent = directory.ino and last.type = 4
 ),
 place(ino, path) as materialized (
-  select 1, '/'
+  select cast(1 as integer), '/'
   union all
   select last.ino, directory.path || '/' || last.name from last join directory on directory.ino = last.parent
 )`
@@ -65,20 +66,23 @@ select
   version.ino as ino
 from version left join place using (ino)`,
 
+  // Joins with what SQLite can index, not `exists`: those would read all links for each of them.
   history: `with recursive ${LINKS},
+first(ino, since) as materialized (select ino, min(since) from link group by ino),
+begun(ino, moment) as materialized (select distinct ino, since from link),
+ended(ino, moment) as materialized (select distinct ino, until from link),
 event(moment, what, ino, parent, name) as (
-  select link.since,
-    case
-      when exists (select 1 from link old where old.ino = link.ino and old.until = link.since) then 'renamed'
-      when exists (select 1 from link old where old.ino = link.ino and old.since < link.since) then 'linked'
-      else 'created'
-    end, ino, parent, name
+  select
+    link.since,
+    case when ended.ino is not null then 'renamed' when first.since < link.since then 'linked' else 'created' end,
+    link.ino, link.parent, link.name
   from link
+    join first on first.ino = link.ino
+    left join ended on ended.ino = link.ino and ended.moment = link.since
   union all
-  select link.until, 'deleted', ino, parent, name
-  from link
-  where link.until < 9007199254740992
-    and not exists (select 1 from link new where new.ino = link.ino and new.since = link.until)
+  select link.until, 'deleted', link.ino, link.parent, link.name
+  from link left join begun on begun.ino = link.ino and begun.moment = link.until
+  where link.until < 9007199254740992 and begun.ino is null
 )
 select
   ${isoOfMoment('moment')} as at,
