@@ -20,21 +20,23 @@ function onlyTheVault(t: Test, vault: TestVault): void {
   t.same(readdirSync(vault.home), [`${vault.name}.avfs`], 'one file is left')
 }
 
-t.test('mount answers when the directory is ready, and unmount leaves exactly one file', (t) => {
-  const vault = createVault(t)
-  onlyTheVault(t, vault)
-  vault.mount()
-  t.same(readdirSync(vault.dir), [])
-  writeFileSync(join(vault.dir, 'f'), 'kept')
-  t.equal(vault.isMounted(), true)
-  const pid = vault.daemonPid()
-  vault.unmount()
-  t.equal(vault.isMounted(), false)
-  t.equal(isAlive(pid), false, 'the daemon has ended')
-  t.same(readdirSync(vault.dir), [], 'the mount point is as it was')
-  onlyTheVault(t, vault)
-  t.end()
-})
+t.test(
+  'mount answers when the directory is ready, and unmount leaves exactly one file',
+  async (t) => {
+    const vault = createVault(t)
+    onlyTheVault(t, vault)
+    vault.mount()
+    t.same(readdirSync(vault.dir), [])
+    writeFileSync(join(vault.dir, 'f'), 'kept')
+    t.equal(vault.isMounted(), true)
+    const pid = vault.daemonPid()
+    vault.unmount()
+    t.equal(vault.isMounted(), false)
+    await until(() => !isAlive(pid), 'the daemon has ended')
+    t.same(readdirSync(vault.dir), [], 'the mount point is as it was')
+    onlyTheVault(t, vault)
+  },
+)
 
 t.test('the same vault mounts again right after it was unmounted', (t) => {
   const vault = createVault(t)

@@ -108,8 +108,30 @@ t.test('mount(8) finds avfs by its type, as fstab does', (t) => {
     [`${join(bin, 'avfs')}#${vault.file}`, vault.dir, '-o', 'rw,nofail'],
     { env: { ...vault.env, HOME: vault.root } },
   )
-  t.equal(status, 0, stderr)
+  t.equal(status, 0, stderr + vault.log())
   t.equal(vault.isMounted(), true)
   t.ok(existsSync(vault.dir))
+  t.end()
+})
+
+t.test("--trace logs each request and its reply as a line, with the kernel's names", (t) => {
+  const vault = createVault(t)
+  vault.mount('--trace')
+  writeFileSync(join(vault.dir, 'traced-name'), 'x')
+  syscalls(vault.dir, 'getxattr traced-name user.none')
+  vault.unmount()
+  const lines = vault.log().split('\n')
+  const create = lines.filter((line) => /\bCREATE\b/.test(line) && line.includes('traced-name'))
+  t.equal(create.length, 1, create.join('\n'))
+  for (const operation of ['INIT', 'LOOKUP', 'WRITE', 'FLUSH']) {
+    t.ok(
+      lines.some((line) => new RegExp(`\\b${operation}\\b`).test(line)),
+      operation,
+    )
+  }
+  t.ok(
+    lines.some((line) => /\bGETXATTR\b.*ENODATA/.test(line)),
+    'a refusal has its errno',
+  )
   t.end()
 })

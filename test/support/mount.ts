@@ -3,7 +3,15 @@
 // unmounts lazily and removes the folder. The test process itself never touches a vault's insides.
 
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -33,6 +41,8 @@ export interface TestVault {
   isMounted(): boolean
   /** The process that serves the mount; throws when the lock names none. */
   daemonPid(): number
+  /** What the daemon has logged so far. */
+  log(): string
   /** SIGKILL to the daemon; returns when the process is gone. The dead mount stays. */
   kill(): Promise<void>
   /** `vault check --deep`; throws what it said unless the vault is clean. */
@@ -83,11 +93,15 @@ function vaultAt(name: string, root: string, home: string, dir: string): TestVau
       ...options,
       env: { ...env, ...options.env },
     })
+  const log = (): string => {
+    const path = join(root, 'avfs', `${name}.log`)
+    return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  }
   const must = (args: readonly string[]): Outcome => {
     const outcome = avfs(args)
     if (outcome.status === 0) return outcome
     throw new Error(
-      `avfs ${args.join(' ')} ended with ${outcome.status}\n${outcome.stdout}${outcome.stderr}`,
+      `avfs ${args.join(' ')} ended with ${outcome.status}\n${outcome.stdout}${outcome.stderr}${log().slice(-4000)}`,
     )
   }
   const daemonPid = (): number => {
@@ -107,6 +121,7 @@ function vaultAt(name: string, root: string, home: string, dir: string): TestVau
     unmount: () => must(['unmount', dir]),
     isMounted: () => isMountPoint(dir),
     daemonPid,
+    log,
     kill: () => killProcess(daemonPid()),
     check: () => void must(['vault', 'check', name, '--deep']),
   }
