@@ -55,6 +55,7 @@ t.test('every function throws at arguments of a wrong number, type or range', as
     pollStart: [[], [0], [0, {}], [-1, () => {}]],
     pollStop: [[], [{}], [0], [null]],
     socketpair: [],
+    coarseTime: [[], [1], [new ArrayBuffer(2)], [new Uint8Array(4)]],
   }
   t.strictSame(Object.keys(wrong).sort(), Object.keys(native).sort())
   for (const [name, calls] of Object.entries(wrong)) {
