@@ -6,7 +6,7 @@ import { getattr, setattr, statfs } from './attr.ts'
 import { type FsContext, forgetNode } from './context.ts'
 import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
 import { lookup, opendir, readdir, releasedir } from './dir.ts'
-import { copyFileRange, fallocate, flush, lseek, read, readlink, write } from './file.ts'
+import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { rename, rmdir, unlink } from './remove.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
@@ -56,9 +56,9 @@ export function createFileSystem(vault: Vault, options: { readOnly: boolean }): 
     flush: (_caller, ino) => flush(fs, ino),
     fsync: async (_caller, ino) => {
       getInode(fs.core, ino)
-      await vault.sync()
+      await sync(fs)
     },
-    syncfs: () => vault.sync(),
+    syncfs: () => sync(fs),
     fallocate: (caller, ino, offset, length, mode) =>
       fallocate(fs, caller, ino, offset, length, mode),
     lseek: (_caller, ino, offset, whence) => lseek(fs, ino, offset, whence),

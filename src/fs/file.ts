@@ -1,11 +1,21 @@
 // The content of files: read, write, flush, fallocate, lseek, copy_file_range; and readlink.
 
 import { wallTime } from '../base/clock.ts'
-import { EFBIG, EINVAL, EISDIR, ENODEV, ENOSPC, ENXIO, EOPNOTSUPP, fail } from '../base/errno.ts'
+import {
+  EFBIG,
+  EINVAL,
+  EIO,
+  EISDIR,
+  ENODEV,
+  ENOSPC,
+  ENXIO,
+  EOPNOTSUPP,
+  fail,
+} from '../base/errno.ts'
 import { FILE_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { inode as inodes } from '../store/collections.ts'
-import { Fault } from '../store/store.ts'
+import { Fault, StoreError } from '../store/store.ts'
 import {
   copyContent,
   punchContent,
@@ -84,6 +94,16 @@ export function write(
 export function flush(fs: FsContext, ino: number): void {
   const inode = findInode(fs.core, ino)
   if (inode !== undefined && !fs.readOnly) closeContent(fs.core, inode)
+}
+
+/** fsync(2), syncfs(2): resolves when all that was done is durable. Rejects with ENOSPC or EIO when the engine refuses it. */
+export async function sync(fs: FsContext): Promise<void> {
+  try {
+    await fs.vault.sync()
+  } catch (error) {
+    if (error instanceof StoreError) fail(error.kind === 'full' ? ENOSPC : EIO)
+    throw error
+  }
 }
 
 export function fallocate(

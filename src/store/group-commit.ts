@@ -62,6 +62,7 @@ export class GroupCommit {
    * when it refuses; the changes are kept and tried again.
    */
   commit(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#next !== undefined) return this.#next
     if (!this.behind) return this.#handOver()
     this.#next = this.#later()
@@ -79,10 +80,11 @@ export class GroupCommit {
     return new Promise((resolve) => this.#wake.push(resolve))
   }
 
-  /** Stops the clock after a last commit. */
+  /** Stops the clock after a last commit. Rejects with StoreError when the engine refuses it once more. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#stopped = true
+    await this.#tail
     await this.commit()
     await this.#tail
   }
@@ -133,6 +135,7 @@ export class GroupCommit {
     }
     if (this.#failure !== undefined) log('info', 'the refused commit is written now')
     this.#failure = undefined
+    this.#told = Promise.resolve()
     this.commits++
     this.#overlay.settle()
     this.#waiting--

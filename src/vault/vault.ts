@@ -229,14 +229,17 @@ export class Vault {
     return this.readOnly ? Promise.resolve() : this.core.commits.commit()
   }
 
-  /** Seals what is open, makes everything durable and closes the engine. */
+  /** Seals what is open, makes everything durable and closes the engine. Rejects with StoreError when something was refused. */
   async close(): Promise<void> {
     clearInterval(this.#pulse)
-    if (!this.readOnly) {
-      sealAll(this.core)
-      await this.core.commits.stop()
+    try {
+      if (!this.readOnly) {
+        if (this.core.commits.failure === undefined) sealAll(this.core)
+        await this.core.commits.stop()
+      }
+    } finally {
+      await this.#store.close()
     }
-    await this.#store.close()
   }
 
   info(): VaultInfo {
