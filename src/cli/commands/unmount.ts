@@ -3,15 +3,17 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
-import { daemonInfo } from '../../control/client.ts'
+import { callDaemon, daemonInfo, NoDaemonError } from '../../control/client.ts'
 import { ControlError } from '../../control/errors.ts'
 import { lockHolder } from '../../control/lock.ts'
 import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/mount-table.ts'
 import { mountPointPath, socketCandidates } from '../../control/paths.ts'
 import type { DaemonInfo } from '../../control/protocol.ts'
-import { unmount } from '../../control/unmount.ts'
+import { unmount, writeBack } from '../../control/unmount.ts'
 import { notice, printResult } from '../output.ts'
 import type { CommonArguments } from './common.ts'
+
+type FoundDaemon = DaemonInfo & { readonly socket: string }
 
 interface UnmountArguments extends CommonArguments {
   dir: string
@@ -46,6 +48,7 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
       throw new ControlError('failed', `no vault is mounted at ${dir}`, mountPoint)
     }
     const daemon = await findDaemon(mounted)
+    if (daemon !== undefined && !lazy) await assertDurable(mountPoint, daemon)
     await takeAway(mountPoint, lazy)
     if (daemon !== undefined && !lazy) await closed(daemon)
     printResult(
@@ -57,16 +60,32 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
 }
 
 /** Undefined when nobody answers: a dead mount can be taken away all the same. */
-async function findDaemon(mounted: MountEntry): Promise<DaemonInfo | undefined> {
+async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | undefined> {
   const sockets = socketCandidates(mounted.mountPoint, mounted.userId)
   for (const socket of sockets.filter(existsSync)) {
     try {
-      return await daemonInfo(socket)
+      return { ...(await daemonInfo(socket)), socket }
     } catch {
       // A leftover of a daemon that died.
     }
   }
   return undefined
+}
+
+/** A vault that cannot be written now (a full disk) stays mounted: what it holds in memory would be lost. */
+async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<void> {
+  await writeBack(mountPoint)
+  try {
+    await callDaemon(daemon.socket, 'sync', {}, () => {})
+  } catch (error) {
+    if (error instanceof NoDaemonError) return
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ControlError(
+      'failed',
+      `${daemon.path} cannot be written (${reason}): mend that and unmount again, or use --lazy and lose the last changes`,
+      mountPoint,
+    )
+  }
 }
 
 async function takeAway(mountPoint: string, lazy: boolean): Promise<void> {
