@@ -10,7 +10,7 @@ SHELL := /bin/bash
 VAULT ?= myproject
 AT ?= ./mnt/$(VAULT)
 PREFIX ?= /usr/local
-export SEED SECONDS_MAX PJDFSTEST XFSTESTS PTLL
+export PJDFSTEST XFSTESTS PTLL
 
 # The system's node if it runs TypeScript (22.18 or newer) and has its C headers beside it; else one from npm, which comes
 # with both: no other host is asked.
@@ -147,11 +147,11 @@ lint: $(MODULES)
 bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench.ts
 
-# SEED repeats a run, SECONDS_MAX bounds it.
+# SEED repeats a run, SECONDS bounds it.
 ## Feed random input to the decoder, the protocol and the vault
 .PHONY: fuzz
 fuzz: $(BUILT)
-	@$(RUN) node scripts/fuzz.ts
+	@$(RUN) node scripts/fuzz.ts $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 # github.com/pjd/pjdfstest, as root.
 ## Run pjdfstest from the checkout PJDFSTEST=
