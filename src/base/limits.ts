@@ -2,8 +2,11 @@
 
 /** Content is cut at multiples of this: large enough for compression and throughput, small enough to reread for 4 KiB. */
 export const CHUNK_BYTES = 128 * 1024
-/** Pieces up to this stay inside their extent row: below it, a block of its own costs more than it shares. */
-export const INLINE_BYTES_MAX = 8 * 1024
+/**
+ * Pieces up to this stay inside their extent row: below it, a block of its own costs more than it shares. Three rows of
+ * this size fit a page of SQLite.
+ */
+export const INLINE_BYTES_MAX = 5 * 1024
 /** NAME_MAX of Linux. */
 export const NAME_BYTES_MAX = 255
 /** PATH_MAX - 1: the longest symlink target that Linux takes. */

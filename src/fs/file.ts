@@ -24,7 +24,7 @@ import {
   seekContent,
   writeContent,
 } from '../vault/content.ts'
-import type { Inode } from '../vault/inode.ts'
+import { type Inode, UNCHANGED } from '../vault/inode.ts'
 import { alter, findInode, getInode, stampChange } from '../vault/inodes.ts'
 import { closeContent } from '../vault/versions.ts'
 import { assertChangeable, type FsContext } from './context.ts'
@@ -56,18 +56,22 @@ export function read(
   return parts
 }
 
-/** relatime (mount(8)): a read moves atime only when it is not newer than a change, or a day old. History keeps no trace of it. */
-function touchAtime(fs: FsContext, inode: Inode): void {
+/**
+ * relatime (mount(8)): a read moves atime only when it is not newer than a change, or a day old. History keeps no trace of
+ * it. Returns true when it moved.
+ */
+function touchAtime(fs: FsContext, inode: Inode): boolean {
   const { sec, ns } = wallTime()
   const { atime, atimeNs } = inode
   const behind =
     isNotAfter(atime, atimeNs, inode.mtime, inode.mtimeNs) ||
     isNotAfter(atime, atimeNs, inode.ctime, inode.ctimeNs) ||
     sec - atime >= DAY_SECONDS
-  if (!behind || fs.core.commits.failure !== undefined) return
+  if (!behind || fs.core.commits.failure !== undefined) return false
   inode.atime = sec
   inode.atimeNs = ns
   if (inode.nlink > 0) fs.core.overlay.put(inodes, inode)
+  return true
 }
 
 function isNotAfter(sec: number, ns: number, otherSec: number, otherNs: number): boolean {
@@ -86,14 +90,25 @@ export function write(
   const inode = getRegular(fs, ino)
   if (data.length === 0) return undefined
   writeContent(fs.core, inode, offset, data)
-  if (killPrivileges) dropPrivileges(fs.core, inode, caller)
+  if (killPrivileges) losePrivileges(fs, inode, caller)
   stampChange(inode, true)
   return fs.vault.relieve()
 }
 
+/** The kernel does not ask for the mode again after a change of content. */
+function losePrivileges(fs: FsContext, inode: Inode, caller: Caller): void {
+  if (dropPrivileges(fs.core, inode, caller)) fs.notices?.attributesChanged(inode.ino)
+}
+
+/**
+ * close(2) of a descriptor: what was written is complete. A close without a write is taken for the end of a read, of which
+ * the kernel's cache may have kept everything from us.
+ */
 export function flush(fs: FsContext, ino: number): void {
   const inode = findInode(fs.core, ino)
-  if (inode !== undefined && !fs.readOnly) closeContent(fs.core, inode)
+  if (inode === undefined || fs.readOnly) return
+  if (inode.change !== UNCHANGED) closeContent(fs.core, inode)
+  else if (touchAtime(fs, inode)) fs.notices?.attributesChanged(ino)
 }
 
 /** fsync(2), syncfs(2): resolves when all that was done is durable. Rejects with ENOSPC or EIO when the engine refuses it. */
@@ -130,7 +145,7 @@ export function fallocate(
   if (punch || zero) punchContent(fs.core, inode, offset, end)
   if (!keep && end > inode.size) resizeContent(fs.core, inode, end)
   alter(fs.core, inode)
-  if (caller.uid !== 0) dropPrivileges(fs.core, inode, caller)
+  if (caller.uid !== 0) losePrivileges(fs, inode, caller)
   stampChange(inode, true)
 }
 
@@ -169,7 +184,7 @@ export function copyFileRange(
     fail(EINVAL)
   const copied = copyContent(fs.core, source, fromOffset, target, toOffset, length)
   if (copied > 0) {
-    if (caller.uid !== 0) dropPrivileges(fs.core, target, caller)
+    if (caller.uid !== 0) losePrivileges(fs, target, caller)
     stampChange(target, true)
   }
   return copied

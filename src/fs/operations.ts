@@ -194,4 +194,6 @@ export interface KernelNotices {
   entryChanged(parent: number, name: string): void
   /** Drops cached attributes and data of an inode; what the kernel had not written back of it arrives before this resolves. */
   inodeChanged(ino: number): Promise<void>
+  /** Drops cached attributes alone, before this returns: fit for use within an operation on the inode. */
+  attributesChanged(ino: number): void
 }

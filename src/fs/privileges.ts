@@ -11,19 +11,21 @@ import type { Caller } from './operations.ts'
 
 const CAPABILITY = 'security.capability'
 
-/** Clears setuid, setgid and capabilities of anything but a directory. */
-export function dropPrivileges(core: Core, inode: Inode, caller: Caller): void {
-  if (isDirectory(inode.mode)) return
+/** Clears setuid, setgid and capabilities of anything but a directory. Returns true when the mode changed. */
+export function dropPrivileges(core: Core, inode: Inode, caller: Caller): boolean {
+  if (isDirectory(inode.mode)) return false
   let mode = inode.mode & ~S_ISUID
   // Without group execution, setgid once meant mandatory locking: who is in the group may keep it.
   if ((mode & S_ISGID) !== 0 && ((mode & S_IXGRP) !== 0 || !inGroup(caller, inode.gid)))
     mode &= ~S_ISGID
-  if (mode !== inode.mode) {
+  const changed = mode !== inode.mode
+  if (changed) {
     alter(core, inode)
     inode.mode = mode
   }
   if (inode.xattrs > 0 && getXattr(core, inode, CAPABILITY) !== undefined)
     removeXattr(core, inode, CAPABILITY)
+  return changed
 }
 
 function inGroup(caller: Caller, gid: number): boolean {

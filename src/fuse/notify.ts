@@ -62,7 +62,12 @@ export function createNotices(channel: Channel): KernelNotices {
     entryChanged: (parent, name) => {
       void add(`${parent}/${name}`, () => encodeEntry(parent, name))
     },
-    inodeChanged: (ino) => add(`${ino}`, () => encodeInode(ino)),
+    inodeChanged: (ino) => add(`${ino}`, () => encodeInode(ino, 0)),
+    // Without data to drop the kernel takes no lock that a process could hold which waits for us.
+    attributesChanged: (ino) => {
+      encodeInode(ino, -1)
+      report(channel.reply(message.buffer, message.length, noPieces))
+    },
   }
 }
 
@@ -73,6 +78,7 @@ function report(result: number): void {
 }
 
 const message: Reply = replyOf(1024)
+const noPieces: readonly Uint8Array[] = []
 
 function encodeEntry(parent: number, name: string): Uint8Array {
   clear(message)
@@ -83,12 +89,13 @@ function encodeEntry(parent: number, name: string): Uint8Array {
   return finish(FUSE_NOTIFY_INVAL_ENTRY)
 }
 
-function encodeInode(ino: number): Uint8Array {
+/** From `offset` to the end; a negative one stands for attributes alone. */
+function encodeInode(ino: number, offset: number): Uint8Array {
   clear(message)
   const at = grow(message, INODE.size)
   putU64(message.view, at + INODE.at.ino, ino)
-  // From offset 0, and a length of 0 is all: attributes and data.
-  putI64(message.view, at + INODE.at.off, 0)
+  putI64(message.view, at + INODE.at.off, offset)
+  // 0: to the end.
   putI64(message.view, at + INODE.at.len, 0)
   return finish(FUSE_NOTIFY_INVAL_INODE)
 }
