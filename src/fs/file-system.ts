@@ -51,8 +51,8 @@ export function createFileSystem(vault: Vault, options: { readOnly: boolean }): 
     rename: (_caller, parent, name, newParent, newName, flags) =>
       rename(fs, parent, name, newParent, newName, flags),
     read: (_caller, ino, offset, size) => read(fs, ino, offset, size),
-    write: (caller, ino, offset, data, killPrivileges) =>
-      write(fs, caller, ino, offset, data, killPrivileges),
+    write: (caller, ino, offset, data, killPrivileges, cached) =>
+      write(fs, caller, ino, offset, data, killPrivileges, cached),
     flush: (_caller, ino) => flush(fs, ino),
     fsync: async (_caller, ino) => {
       getInode(fs.core, ino)

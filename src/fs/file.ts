@@ -85,13 +85,16 @@ export function write(
   offset: number,
   data: Uint8Array,
   killPrivileges: boolean,
+  cached: boolean,
 ): Promise<void> | undefined {
   assertChangeable(fs)
   const inode = getRegular(fs, ino)
   if (data.length === 0) return undefined
   writeContent(fs.core, inode, offset, data)
   if (killPrivileges) losePrivileges(fs, inode, caller)
-  stampChange(inode, true)
+  // SETATTR brings the kernel's times when they differ from those it knows: it is silent about a write within the tick of
+  // the file's creation.
+  if (!cached) stampChange(inode, true)
   return fs.vault.relieve()
 }
 

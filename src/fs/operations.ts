@@ -128,7 +128,8 @@ export interface Operations {
   /** Bytes of [offset, offset + size) up to end of file, as pieces in order (valid until the next call; [] at end of file). */
   read(caller: Caller, ino: number, offset: number, size: number): readonly Uint8Array[]
   /**
-   * `data` is valid during the call only. `killPrivileges`: FUSE_WRITE_KILL_SUIDGID.
+   * `data` is valid during the call only. `killPrivileges`: FUSE_WRITE_KILL_SUIDGID. `cached`: the kernel writes back what
+   * a process wrote before, and keeps the times of that itself.
    * Returns a promise when the writer must wait for the store to keep up; the write itself is done by then.
    */
   write(
@@ -137,6 +138,7 @@ export interface Operations {
     offset: number,
     data: Uint8Array,
     killPrivileges: boolean,
+    cached: boolean,
   ): Promise<void> | undefined
   /** Called at each close(2) of a descriptor: what was changed is complete, and becomes a version. */
   flush(caller: Caller, ino: number): void

@@ -107,6 +107,8 @@ export const FATTR_KILL_SUIDGID = 1 << 11
 export const FOPEN_KEEP_CACHE = 1 << 1
 export const FOPEN_CACHE_DIR = 1 << 3
 
+/** fuse_write_in.write_flags */
+export const FUSE_WRITE_CACHE = 1 << 0
 export const FUSE_WRITE_KILL_SUIDGID = 1 << 2
 export const FUSE_SETXATTR_ACL_KILL_SGID = 1 << 0
 

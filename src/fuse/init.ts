@@ -21,7 +21,7 @@ export interface Negotiated {
 
 /**
  * Flags asked for, and why:
- * - WRITEBACK_CACHE, BIG_WRITES, MAX_PAGES, ASYNC_READ, ASYNC_DIO: the kernel gathers small writes, requests are up to 1 MiB.
+ * - WRITEBACK_CACHE, BIG_WRITES, MAX_PAGES, ASYNC_READ: the kernel gathers small writes, requests are up to 1 MiB.
  * - NO_OPEN_SUPPORT: OPEN is answered ENOSYS, once, and never sent again.
  * - DO_READDIRPLUS, READDIRPLUS_AUTO, PARALLEL_DIROPS, CACHE_SYMLINKS, EXPLICIT_INVAL_DATA: the kernel keeps what it has seen.
  * - POSIX_ACL: it checks and caches ACLs itself; DONT_MASK goes with it, as a default ACL takes the place of the umask.
@@ -38,7 +38,6 @@ const WANTED =
   abi.FUSE_DONT_MASK |
   abi.FUSE_DO_READDIRPLUS |
   abi.FUSE_READDIRPLUS_AUTO |
-  abi.FUSE_ASYNC_DIO |
   abi.FUSE_WRITEBACK_CACHE |
   abi.FUSE_NO_OPEN_SUPPORT |
   abi.FUSE_PARALLEL_DIROPS |

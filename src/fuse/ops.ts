@@ -212,9 +212,11 @@ const rows: readonly Row[] = [
     const { caller, nodeid } = request
     const offset = position(request, WRITE.offset)
     const size = u32(request, WRITE.size)
-    const killPrivileges = (u32(request, WRITE.write_flags) & k.FUSE_WRITE_KILL_SUIDGID) !== 0
+    const flags = u32(request, WRITE.write_flags)
+    const killPrivileges = (flags & k.FUSE_WRITE_KILL_SUIDGID) !== 0
+    const cached = (flags & k.FUSE_WRITE_CACHE) !== 0
     putSize(reply, size)
-    return fs.write(caller, nodeid, offset, takeBytes(request, size), killPrivileges)
+    return fs.write(caller, nodeid, offset, takeBytes(request, size), killPrivileges, cached)
   }),
   row(k.FUSE_FLUSH, 'FLUSH', l.fuse_flush_in, 0, none, (fs, request) => {
     fs.flush(request.caller, request.nodeid)

@@ -182,7 +182,7 @@ export const golden: Record<string, Golden> = {
       ...[u64(0), u64(0x1_0000_1000), u32(3), u32(4), u64(0), u32(0), u32(0)],
       text('abc'),
     ),
-    call: ['write', 5, 0x1_0000_1000, Buffer.from('abc'), true],
+    call: ['write', 5, 0x1_0000_1000, Buffer.from('abc'), true, false],
     reply: reply(0, u32(3), u32(0)),
   },
   STATFS: {

@@ -246,7 +246,7 @@ export function createMemoryFs(): MemoryFs {
     copyFileRange(caller, from, fromOffset, to, toOffset, length) {
       const [piece] = fs.read(caller, from, fromOffset, length)
       if (piece === undefined) return 0
-      fs.write(caller, to, toOffset, Buffer.from(piece), false)
+      fs.write(caller, to, toOffset, Buffer.from(piece), false, false)
       return piece.length
     },
 

@@ -137,7 +137,7 @@ class Run {
     const wanted = this.bytes(this.pick(SIZES) ?? 1)
     // A Buffer that is reused afterwards, as the session's is: slice() of a Buffer is no copy.
     const data = Buffer.from(wanted)
-    this.fs.write(caller, this.ino(file), offset, data, false)
+    this.fs.write(caller, this.ino(file), offset, data, false, false)
     data.fill(0xaa)
     writePlain(file, offset, wanted)
     if (this.random(2) === 0) this.fs.flush(caller, this.ino(file))
