@@ -54,6 +54,10 @@ const times = `
   getxattr d/f user.a -> value%00
   getxattr d user.b -> -
   getxattr l trusted.c -> x
+`
+
+// Read last: reading moves the atime.
+const contents = `
   open hard O_RDONLY
   same 0 3000000 10 -> 10 z
   open odd%FF%01%0A O_RDONLY
@@ -90,8 +94,10 @@ t.test('a huge sparse file is still there after a remount', (t) => {
   t.same(made.found, made.wanted)
   vault.unmount()
   vault.mount('--allow-other', '-o', 'suid,dev')
-  const found = runScript(vault.dir, times)
-  t.same(found.found, found.wanted)
+  for (const script of [times, contents]) {
+    const { found, wanted } = runScript(vault.dir, script)
+    t.same(found, wanted)
+  }
   t.end()
 })
 
