@@ -223,6 +223,46 @@ export const version = collection<VersionRow>('version', 2, {
   mtimeNs: 'uint',
 })
 
+/** A name for a moment, given at `createdAt` (microseconds since 1970). */
+export interface SnapshotRow {
+  name: string
+  moment: number
+  createdAt: number
+}
+export const snapshot = collection<SnapshotRow>('snapshot', 1, {
+  name: 'text',
+  moment: 'uint',
+  createdAt: 'uint',
+})
+
+/** A label that exists, whether or not a file carries it. */
+export interface TagRow {
+  name: string
+  since: number
+}
+export const tag = collection<TagRow>('tag', 1, { name: 'text', since: 'uint' })
+
+/** A label on an inode. */
+export interface TaggingRow {
+  ino: number
+  tag: string
+  since: number
+}
+export interface TaggingPastRow extends TaggingRow {
+  until: number
+}
+export const tagging = collection<TaggingRow>('tagging', 2, {
+  ino: 'uint',
+  tag: 'text',
+  since: 'uint',
+})
+export const taggingPast = collection<TaggingPastRow>('tagging_past', 3, {
+  ino: 'uint',
+  tag: 'text',
+  since: 'uint',
+  until: 'uint',
+})
+
 /** An inode that is open but has no name: swept when the vault is opened after a crash. */
 export interface OrphanRow {
   ino: number
@@ -252,6 +292,10 @@ export const collections: readonly Collection<object>[] = [
   xattr,
   xattrPast,
   version,
+  snapshot,
+  tag,
+  tagging,
+  taggingPast,
   orphan,
   unsealed,
 ] as unknown as readonly Collection<object>[]
