@@ -4,6 +4,7 @@
 // session.ts.
 
 import { EINVAL, ENODATA, ENOSYS, ENOTTY, ENXIO, ERANGE, fail } from '../base/errno.ts'
+import { REQUEST_BYTES_MAX } from '../base/limits.ts'
 import type { Operations } from '../fs/operations.ts'
 import * as k from './abi.ts'
 import { readAttributeChange } from './attribute-change.ts'
@@ -206,7 +207,9 @@ const rows: readonly Row[] = [
     if (offset > 2 ** 63) fail(EINVAL)
     // No file reaches beyond what a double counts: an empty reply is end of file.
     if (offset > Number.MAX_SAFE_INTEGER) return
-    reply.pieces = fs.read(request.caller, request.nodeid, offset, u32(request, READ.size))
+    // The kernel asks for no more, whatever a damaged request says.
+    const size = Math.min(u32(request, READ.size), REQUEST_BYTES_MAX)
+    reply.pieces = fs.read(request.caller, request.nodeid, offset, size)
   }),
   row(k.FUSE_WRITE, 'WRITE', l.fuse_write_in, 0, l.fuse_write_out, (fs, request, reply) => {
     const { caller, nodeid } = request
