@@ -24,6 +24,8 @@ import { assertName, getDirectory } from './node.ts'
 import type { Caller, Node } from './operations.ts'
 
 const O_EXCL = 0o200
+/** Type and permissions: all that a mode has. */
+const MODE_BITS = 0o177777
 
 /** Makes an inode with the owner, group, mode and access lists that its parent directory gives it; it has no name yet. */
 function makeInode(
@@ -38,7 +40,7 @@ function makeInode(
   const defaults = getXattr(core, parent, ACL_DEFAULT)
   const symlink = (wanted & S_IFMT) === S_IFLNK
   const inherited = defaults === undefined || symlink ? undefined : inheritAcl(wanted, defaults)
-  let mode = inherited?.mode ?? (symlink ? wanted : wanted & ~umask)
+  let mode = (inherited?.mode ?? (symlink ? wanted : wanted & ~umask)) & MODE_BITS
   let { gid } = caller
   if ((parent.mode & S_ISGID) !== 0) {
     gid = parent.gid
