@@ -132,6 +132,8 @@ export class Vault {
   readonly readOnly: boolean
   readonly #store: Store
   readonly #pulse: NodeJS.Timeout | undefined
+  /** Hashes of the blocks that a layer on its way brings; those it left out are no longer its own. */
+  readonly #brought = new WeakMap<Layer, string[]>()
 
   constructor(store: Store, path: string, options: VaultOptions) {
     this.#store = store
@@ -197,11 +199,15 @@ export class Vault {
     for (const collection of [extent, extentPast as unknown as typeof extent])
       for (const row of layer.rows(collection)) if (row.hash !== '') used.add(row.hash)
     const packing: Promise<BlockRow>[] = []
+    const brought: string[] = []
     const { blocks } = this.core
     for (const row of layer.rows(block)) {
-      if (used.has(row.hash)) packing.push(blocks.pack(row))
-      else blocks.settle(row.hash)
+      if (used.has(row.hash)) {
+        packing.push(blocks.pack(row))
+        brought.push(row.hash)
+      } else blocks.settle(row.hash)
     }
+    this.#brought.set(layer, brought)
     const batch = layer
       .batch()
       .filter((change) => (change.collection as unknown) !== block)
@@ -213,7 +219,7 @@ export class Vault {
   }
 
   #settled(layer: Layer): void {
-    for (const row of layer.rows(block)) this.core.blocks.settle(row.hash)
+    for (const hash of this.#brought.get(layer) ?? []) this.core.blocks.settle(hash)
   }
 
   /** Starts a commit when much was written; a promise while the engine cannot keep up, for the writer to wait on. */
