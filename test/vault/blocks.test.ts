@@ -3,6 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { createFileSystem } from '../../src/fs/file-system.ts'
+import { failing } from '../../src/store/failing.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import type { Batch, Store } from '../../src/store/store.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
@@ -15,13 +16,13 @@ async function gatedVault() {
   const memory = openMemory()
   await memory.commit(birthBatch())
   const state = { gate: Promise.resolve() }
-  const store: Store = Object.assign(Object.create(memory), {
+  const store: Store = {
+    ...failing(memory, Number.POSITIVE_INFINITY),
     commit: async (batch: Batch) => {
-      const written = memory.commit(batch)
       await state.gate
-      return written
+      return memory.commit(batch)
     },
-  })
+  }
   const vault = new Vault(store, '/', { commitMs: 1_000_000 })
   return { vault, state, fs: createFileSystem(vault, { readOnly: false }) }
 }
