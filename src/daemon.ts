@@ -22,6 +22,7 @@ import { startControlServer } from './control/server.ts'
 import { unmount } from './control/unmount.ts'
 import { daemonMetrics } from './daemon-metrics.ts'
 import { stopper } from './daemon-stop.ts'
+import type { AtimeRule } from './fs/context.ts'
 import { createFileSystem } from './fs/file-system.ts'
 import { openDevice } from './fuse/device.ts'
 import { mount } from './fuse/mount.ts'
@@ -124,7 +125,7 @@ async function serve(
   })
   try {
     const { readOnly, trace, pollUs } = config.settings
-    const operations = createFileSystem(vault, { readOnly })
+    const operations = createFileSystem(vault, { readOnly, atime: atimeRule(config.settings) })
     const channel = openDevice(mountDevice(config))
     await new Promise<void>((resolve) => {
       session = startSession({
@@ -157,6 +158,11 @@ function mountDevice({ name, mountPoint, settings }: DaemonConfig): number {
     allowOther,
     options: [kernelOptions(settings)],
   })
+}
+
+function atimeRule({ flags }: MountSettings): AtimeRule {
+  if (flags.includes('noatime')) return 'noatime'
+  return flags.includes('strictatime') ? 'strictatime' : 'relatime'
 }
 
 /** nosuid and nodev are what a mount gets unless it says otherwise. */

@@ -14,10 +14,14 @@ export interface ListingHandle {
   rows: EntryRow[] | undefined
 }
 
+/** When a read moves atime: mount(8), relatime (the rule unless another is asked for), noatime, strictatime. */
+export type AtimeRule = 'relatime' | 'noatime' | 'strictatime'
+
 export interface FsContext {
   readonly vault: Vault
   readonly core: Core
   readonly readOnly: boolean
+  readonly atime: AtimeRule
   /** How often the kernel holds each inode: LOOKUPs less FORGETs. */
   readonly lookups: Map<number, number>
   readonly listings: Map<number, ListingHandle>

@@ -3,7 +3,7 @@
 import { getInode } from '../vault/inodes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { getattr, setattr, statfs } from './attr.ts'
-import { type FsContext, forgetNode } from './context.ts'
+import { type AtimeRule, type FsContext, forgetNode } from './context.ts'
 import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
 import { lookup, opendir, readdir, releasedir } from './dir.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
@@ -17,12 +17,18 @@ export interface FileSystem extends Operations {
   setNotices(notices: KernelNotices): void
 }
 
+export interface FileSystemOptions {
+  readonly readOnly: boolean
+  readonly atime?: AtimeRule
+}
+
 /** Gives a vault its POSIX meaning. One file system a vault at a time. */
-export function createFileSystem(vault: Vault, options: { readOnly: boolean }): FileSystem {
+export function createFileSystem(vault: Vault, options: FileSystemOptions): FileSystem {
   const fs: FsContext = {
     vault,
     core: vault.core,
     readOnly: options.readOnly || vault.readOnly,
+    atime: options.atime ?? 'relatime',
     lookups: new Map(),
     listings: new Map(),
     nextHandle: 1,

@@ -61,9 +61,11 @@ export function read(
  * it. Returns true when it moved.
  */
 function touchAtime(fs: FsContext, inode: Inode): boolean {
+  if (fs.atime === 'noatime') return false
   const { sec, ns } = wallTime()
   const { atime, atimeNs } = inode
   const behind =
+    fs.atime === 'strictatime' ||
     isNotAfter(atime, atimeNs, inode.mtime, inode.mtimeNs) ||
     isNotAfter(atime, atimeNs, inode.ctime, inode.ctimeNs) ||
     sec - atime >= DAY_SECONDS
