@@ -1,6 +1,7 @@
 // The options of `avfs mount`: those of mount(8), which come from fstab and are all accepted, and those of avfs. Turns
 // them into MountSettings and refuses what neither knows. Touches nothing.
 
+import { totalmem } from 'node:os'
 import type { MountSettings } from '../control/protocol.ts'
 import { UsageError } from './errors.ts'
 
@@ -17,7 +18,9 @@ export interface MountArguments {
 type Draft = { -readonly [K in keyof MountSettings]: MountSettings[K] }
 type Apply = (draft: Draft, flags: Set<string>, value: string | undefined, name: string) => void
 
-export const CACHE_MB_DEFAULT = 256
+const MIB = 1024 * 1024
+/** A sixteenth of the host's memory: enough to matter, little enough not to be noticed. */
+export const CACHE_MB_DEFAULT = Math.max(64, Math.min(512, Math.floor(totalmem() / MIB / 16)))
 export const COMMIT_MS_DEFAULT = 1000
 const CACHE_MB_MIN = 16
 const CACHE_MB_MAX = 1024 * 1024
