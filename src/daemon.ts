@@ -117,14 +117,19 @@ async function serve(
   tell: (message: DaemonMessage) => void,
 ): Promise<void> {
   let session: Session | undefined
+  const { readOnly, trace, pollUs } = config.settings
+  const operations = createFileSystem(vault, { readOnly })
   const server = await startControlServer(config.socket, {
     vault,
     info: infoOf(config),
+    kernel: {
+      entryChanged: (parent, name) => session?.notices.entryChanged(parent, name),
+      inodeChanged: async (ino) => session?.notices.inodeChanged(ino),
+      holds: operations.holds,
+    },
     metrics: () => daemonMetrics(vault, session?.metrics),
   })
   try {
-    const { readOnly, trace, pollUs } = config.settings
-    const operations = createFileSystem(vault, { readOnly })
     const channel = openDevice(mountDevice(config))
     await new Promise<void>((resolve) => {
       session = startSession({

@@ -12,6 +12,7 @@ import { ignoreClosedPipes, printFailure } from './output.ts'
 
 const EXIT_CODES = `Exit codes:
   0 done   1 error   2 wrong usage   10 no such vault   11 the vault is in use
+  13 no such path, version, snapshot or tag
   vault check: 4 problems were found   8 the check itself failed`
 
 async function main(args: readonly string[]): Promise<number> {

@@ -15,6 +15,8 @@ import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 export interface FileSystem extends Operations {
   /** Tells the file system how to reach the kernel, once it listens. */
   setNotices(notices: KernelNotices): void
+  /** True while the kernel knows the inode. */
+  holds(ino: number): boolean
 }
 
 /** Gives a vault its POSIX meaning. One file system a vault at a time. */
@@ -33,6 +35,7 @@ export function createFileSystem(vault: Vault, options: { readOnly: boolean }): 
     setNotices: (notices) => {
       fs.notices = notices
     },
+    holds: (ino) => fs.lookups.has(ino),
     lookup: (_caller, parent, name) => lookup(fs, parent, name),
     forget: (ino, count) => forgetNode(fs, ino, count),
     getattr: (_caller, ino) => getattr(fs, ino),
