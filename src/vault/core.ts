@@ -25,6 +25,8 @@ export interface Core {
   readonly dirty: Set<Inode>
   /** Inodes of which some chunk has too many extents. */
   readonly fragmented: Set<number>
+  /** Labels of files that left a name a moment ago; see tags.ts. */
+  readonly leftTags: Map<string, { readonly tags: readonly string[]; readonly untilMs: number }>
   /** Bytes written since the last hand-over. */
   dirtyBytes: number
   nextIno: number
@@ -34,7 +36,7 @@ export interface Core {
 /** The caches of a core, sized for a budget of memory: an eighth each; blocks get half of it, the engine the rest. */
 export function makeCaches(
   cacheBytes: number,
-): Pick<Core, 'inodes' | 'directories' | 'open' | 'orphans' | 'dirty' | 'fragmented'> {
+): Pick<Core, 'inodes' | 'directories' | 'open' | 'orphans' | 'dirty' | 'fragmented' | 'leftTags'> {
   return {
     inodes: new GenerationCache(cacheBytes / 8, costOf),
     directories: new GenerationCache(cacheBytes / 8, () => 200),
@@ -42,5 +44,6 @@ export function makeCaches(
     orphans: new Map(),
     dirty: new Set(),
     fragmented: new Set(),
+    leftTags: new Map(),
   }
 }

@@ -1,11 +1,11 @@
 // Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
 // A name that is removed or replaced after it could be seen stays readable as a past row.
 
-import { type EntryRow, entry, entryPast } from '../store/collections.ts'
+import { type EntryRow, entry, entryPast, type Fate, REPLACED } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
-import type { Moment } from './moments.ts'
+import { BRIEF_MICROS, type Moment } from './moments.ts'
 
 /** Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all names are here. */
 export interface Directory {
@@ -92,25 +92,33 @@ export function putEntry(
   moment: Moment,
 ): void {
   const before = findEntry(core, parent.ino, name)
-  if (before !== undefined) core.overlay.put(entryPast, { ...before, until: moment })
+  if (before !== undefined)
+    core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED })
   const row: EntryRow = { parent: parent.ino, name, ino: to.ino, type: to.type, since: moment }
   core.overlay.put(entry, row)
   remember(core, directoryOf(core, parent.ino), name, row)
-  changeDirectory(core, parent, before === undefined ? 1 : 0)
+  changeDirectory(core, parent, before === undefined ? 1 : 0, moment)
 }
 
 /** Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace. */
-export function removeEntry(core: Core, parent: Inode, row: EntryRow, moment: Moment): boolean {
-  const traceless = row.since > core.moments.barrier
-  if (!traceless) core.overlay.put(entryPast, { ...row, until: moment })
+export function removeEntry(
+  core: Core,
+  parent: Inode,
+  row: EntryRow,
+  moment: Moment,
+  fate: Fate,
+): boolean {
+  // While the engine is behind, a name can grow old before it is handed over.
+  const traceless = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
+  if (!traceless) core.overlay.put(entryPast, { ...row, until: moment, fate })
   core.overlay.delete(entry, [row.parent, row.name])
   remember(core, directoryOf(core, row.parent), row.name, undefined)
-  changeDirectory(core, parent, -1)
+  changeDirectory(core, parent, -1, moment)
   return traceless
 }
 
-function changeDirectory(core: Core, parent: Inode, added: number): void {
-  alter(core, parent)
+function changeDirectory(core: Core, parent: Inode, added: number, moment: Moment): void {
+  alter(core, parent, moment)
   parent.size += added
   stampChange(parent, true)
 }

@@ -80,7 +80,8 @@ function noteFragments(core: Core, inode: Inode): void {
     }
 }
 
-function verifyInline(row: ExtentRow): void {
+/** Marks an inline extent whose bytes do not match their checksum, and logs it. */
+export function verifyInline(row: ExtentRow): void {
   if (row.hash !== '' || row.data === null) return
   if (row.data.length === row.length && crc32(row.data) === row.crc) return
   log(

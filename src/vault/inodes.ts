@@ -12,6 +12,8 @@ import {
   inode as inodes,
   orphan,
   PROVISIONAL,
+  tagging,
+  taggingPast,
   unsealed,
   version,
   xattr,
@@ -74,7 +76,9 @@ export function createInode(
     size: 0,
     allocated: 0,
     parent: from.parent,
+    name: '',
     xattrs: 0,
+    tags: 0,
     versions: 0,
     atime: sec,
     atimeNs: ns,
@@ -100,12 +104,15 @@ export function createInode(
   return made
 }
 
-/** Keeps the row as it was, if anybody can have seen it, and lets the caller change it: the new state counts from now. */
-export function alter(core: Core, inode: Inode): void {
+/**
+ * Keeps the row as it was, if anybody can have seen it, and lets the caller change it: the new state counts from now, or from the
+ * moment of the change that this one is part of.
+ */
+export function alter(core: Core, inode: Inode, at?: Moment): void {
   assertWritable(core)
   if (inode.nlink === 0 && core.orphans.has(inode.ino)) return
   if (!isProvisional(inode) && inode.since <= core.moments.barrier) {
-    const moment = core.moments.next()
+    const moment = at ?? core.moments.next()
     core.overlay.put(inodePast, { ...toRow(inode), until: moment })
     inode.since = moment
   }
@@ -184,7 +191,7 @@ export function dropLink(
 ): void {
   const last = inode.nlink === 1 || (inode.mode & 0o170000) === 0o040000
   if (!last) {
-    alter(core, inode)
+    alter(core, inode, moment)
     inode.nlink--
     stampChange(inode, false)
     return
@@ -206,7 +213,7 @@ function endInode(core: Core, inode: Inode, moment: Moment, erase: boolean): voi
   const { ino } = inode
   if (erase) {
     inode.versions = 0
-    for (const collection of [inodePast, version, xattrPast, extentPast])
+    for (const collection of [inodePast, version, xattrPast, extentPast, tagging, taggingPast])
       core.overlay.discard(collection as typeof inodePast, ino)
     // Sealed or not, these extents are nobody's history: they go when the last user goes.
     inode.journal ??= newJournal(undefined)

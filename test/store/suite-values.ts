@@ -108,7 +108,7 @@ export function testValues(test: StoreTest): void {
     const edges = [0, 1, 2 ** 31, 2 ** 32, 2 ** 52 + 1, 2 ** 53 - 2, 2 ** 53 - 1]
     const rows = edges.map((number) => ({
       ...{ ino: number, number, moment: number, size: number },
-      ...{ mtime: -number + 0, mtimeNs: 999_999_999 },
+      ...{ mtime: -number + 0, mtimeNs: 999_999_999, mode: 0, uid: 0, gid: 0 },
     }))
     await store.commit([changes(version, rows)])
     t.strictSame(store.scan(version, { limit: ALL }), rows)
