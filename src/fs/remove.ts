@@ -85,7 +85,7 @@ export function rename(
   const moment = core.moments.next()
   leaveTags(core, inode, parent, name)
   removeEntry(core, from, row, moment, MOVED)
-  putEntry(core, to, newName, row, moment)
+  putEntry(core, to, newName, row, moment, row)
   if (isDirectory(inode.mode)) {
     from.nlink--
     if (target === undefined) to.nlink++

@@ -106,12 +106,17 @@ export const inodePast = collection<InodePastRow>('inode_past', 2, {
   ...attributes,
 })
 
-/** A name in a directory; `type` is the inode's mode >> 12, kept here so that listings need no inode. */
+/**
+ * A name in a directory; `type` is the inode's mode >> 12, kept here so that listings need no inode. `fromParent` and
+ * `fromName` say which name became this one by rename(2) at `since`; 0 and '' if none did, or if this one was there already.
+ */
 export interface EntryRow {
   parent: number
   name: string
   ino: number
   type: FileType
+  fromParent: number
+  fromName: string
   since: number
 }
 /** What ended a name; `fate` of an EntryPastRow. UNSEEN: it is gone, and its file was never complete. */
@@ -130,6 +135,8 @@ export const entry = collection<EntryRow>('entry', 2, {
   name: 'name',
   ino: 'uint',
   type: 'uint',
+  fromParent: 'uint',
+  fromName: 'name',
   since: 'uint',
 })
 export const entryPast = collection<EntryPastRow>('entry_past', 3, {
@@ -139,6 +146,8 @@ export const entryPast = collection<EntryPastRow>('entry_past', 3, {
   until: 'uint',
   ino: 'uint',
   type: 'uint',
+  fromParent: 'uint',
+  fromName: 'name',
   fate: 'uint',
 })
 

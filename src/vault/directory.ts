@@ -83,18 +83,35 @@ export function listEntries(core: Core, parent: number): EntryRow[] {
   return rows
 }
 
-/** Puts a name into a directory; a name that was there is replaced and stays in history. */
+/** Rows that replaced others: with the name's past they belong to, they are part of history from the beginning. */
+const replacing = new WeakSet<EntryRow>()
+
+/**
+ * Puts a name into a directory; a name that was there is replaced and stays in history. `from`: the entry that rename(2) takes
+ * away at the same moment.
+ */
 export function putEntry(
   core: Core,
   parent: Inode,
   name: string,
   to: { ino: number; type: number },
   moment: Moment,
+  from?: EntryRow,
 ): void {
   const before = findEntry(core, parent.ino, name)
   if (before !== undefined)
     core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED })
-  const row: EntryRow = { parent: parent.ino, name, ino: to.ino, type: to.type, since: moment }
+  const source = before === undefined ? from : undefined
+  const row: EntryRow = {
+    parent: parent.ino,
+    name,
+    ino: to.ino,
+    type: to.type,
+    fromParent: source?.parent ?? 0,
+    fromName: source?.name ?? '',
+    since: moment,
+  }
+  if (before !== undefined) replacing.add(row)
   core.overlay.put(entry, row)
   remember(core, directoryOf(core, parent.ino), name, row)
   changeDirectory(core, parent, before === undefined ? 1 : 0, moment)
@@ -109,7 +126,8 @@ export function removeEntry(
   fate: Fate,
 ): boolean {
   // While the engine is behind, a name can grow old before it is handed over.
-  const traceless = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
+  const young = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
+  const traceless = young && row.fromParent === 0 && !replacing.has(row)
   if (!traceless) core.overlay.put(entryPast, { ...row, until: moment, fate })
   core.overlay.delete(entry, [row.parent, row.name])
   remember(core, directoryOf(core, row.parent), row.name, undefined)

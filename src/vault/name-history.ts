@@ -10,7 +10,6 @@ import {
   type EntryRow,
   entryPast,
   type InodeRow,
-  inodePast,
   MOVED,
   PROVISIONAL,
   version,
@@ -25,8 +24,6 @@ import { inodeAt } from './timeline.ts'
 const ALL = Number.MAX_SAFE_INTEGER
 /** An editor that moves a file aside to save deletes what it moved within this. */
 const BACKUP_MICROS = 10 * BRIEF_MICROS
-/** Earlier states of an inode in which its name before a move is looked for. */
-const STATES_MAX = 16
 
 export interface NameVersion {
   /** 1 is the oldest. Numbers stay; what is pruned leaves gaps. */
@@ -88,19 +85,9 @@ function precedent(core: Core, span: Span): Span | undefined {
 
 /** The span that ended when this one began, of the same inode: what rename(2) moved here. */
 function sourceOf(core: Core, span: Span): Span | undefined {
-  const { ino, since } = span
-  const states = core.overlay.scan(inodePast, {
-    gte: [ino],
-    lt: [ino, since],
-    reverse: true,
-    limit: STATES_MAX,
-  })
-  for (const { parent, name } of states) {
-    if (parent === span.parent && name === span.name) continue
-    const row = pastBefore(core, parent, name, since)
-    if (row?.until === since && row.ino === ino) return row
-  }
-  return undefined
+  if (span.fromParent === 0) return undefined
+  const row = pastBefore(core, span.fromParent, span.fromName, span.since)
+  return row?.until === span.since && row.ino === span.ino ? row : undefined
 }
 
 /** True when a file was moved aside or deleted to be written anew: vim, git checkout. */

@@ -51,7 +51,7 @@ function entryRow(
   type: number,
   since: number,
 ): EntryRow {
-  return { parent, name, ino, type, since }
+  return { parent, name, ino, type, fromParent: 0, fromName: '', since }
 }
 
 /** /docs and /docs/a.txt with two versions, /b.txt that was /docs/old.txt, and /gone/deleted.txt of a deleted directory. */
