@@ -117,8 +117,8 @@ async function serve(
   tell: (message: DaemonMessage) => void,
 ): Promise<void> {
   let session: Session | undefined
-  const { readOnly, trace, pollUs } = config.settings
-  const operations = createFileSystem(vault, { readOnly })
+  const { readOnly, trace, pollUs, avfsdir } = config.settings
+  const operations = createFileSystem(vault, { readOnly, avfsdir })
   const server = await startControlServer(config.socket, {
     vault,
     info: infoOf(config),

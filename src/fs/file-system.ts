@@ -9,6 +9,7 @@ import { lookup, opendir, readdir, releasedir } from './dir.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { rename, rmdir, unlink } from './remove.ts'
+import { withViews } from './virtual/router.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 
 /** The operations of a mounted vault. */
@@ -19,8 +20,14 @@ export interface FileSystem extends Operations {
   holds(ino: number): boolean
 }
 
+export interface FileSystemOptions {
+  readonly readOnly: boolean
+  /** Whether directories have a .avfs: found when it is named (as by default), listed in the root too, or not at all. */
+  readonly avfsdir?: 'hidden' | 'visible' | 'off'
+}
+
 /** Gives a vault its POSIX meaning. One file system a vault at a time. */
-export function createFileSystem(vault: Vault, options: { readOnly: boolean }): FileSystem {
+export function createFileSystem(vault: Vault, options: FileSystemOptions): FileSystem {
   const fs: FsContext = {
     vault,
     core: vault.core,
@@ -31,11 +38,20 @@ export function createFileSystem(vault: Vault, options: { readOnly: boolean }): 
     writtenBack: new Set(),
     notices: undefined,
   }
+  const real = realOperations(fs)
+  const { avfsdir } = options
   return {
+    ...(avfsdir === 'off' ? real : withViews(fs, real, avfsdir === 'visible')),
     setNotices: (notices) => {
       fs.notices = notices
     },
     holds: (ino) => fs.lookups.has(ino),
+  }
+}
+
+/** The operations on the vault as it is now. */
+function realOperations(fs: FsContext): Operations {
+  return {
     lookup: (_caller, parent, name) => lookup(fs, parent, name),
     forget: (ino, count) => forgetNode(fs, ino, count),
     getattr: (_caller, ino) => getattr(fs, ino),
