@@ -3,6 +3,7 @@
 
 import { type EntryRow, entry, entryPast, type Fate, REPLACED } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { isRecordedName } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
@@ -13,6 +14,7 @@ export interface Directory {
   complete: boolean
 }
 
+const DIRECTORY = 4
 /** Rough bytes of memory an entry takes. */
 const ENTRY_COST = 200
 /** Entries read from the store at a time. */
@@ -99,7 +101,8 @@ export function putEntry(
   from?: EntryRow,
 ): void {
   const before = findEntry(core, parent.ino, name)
-  if (before !== undefined)
+  if (to.type === DIRECTORY) core.history.directories.clear()
+  if (before !== undefined && isRecordedName(core, parent.ino, name))
     core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED })
   const source = before === undefined ? from : undefined
   const row: EntryRow = {
@@ -128,7 +131,8 @@ export function removeEntry(
   // While the engine is behind, a name can grow old before it is handed over.
   const young = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
   const traceless = young && row.fromParent === 0 && !replacing.has(row)
-  if (!traceless) core.overlay.put(entryPast, { ...row, until: moment, fate })
+  if (!traceless && isRecordedName(core, row.parent, row.name))
+    core.overlay.put(entryPast, { ...row, until: moment, fate })
   core.overlay.delete(entry, [row.parent, row.name])
   remember(core, directoryOf(core, row.parent), row.name, undefined)
   changeDirectory(core, parent, -1, moment)

@@ -20,6 +20,7 @@ import {
   xattrPast,
 } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { isRecorded, leaveNoTrace, releaseTraceless } from './history.ts'
 import { type Inode, isProvisional, newJournal, toInode, toRow } from './inode.ts'
 import type { Moment } from './moments.ts'
 
@@ -111,7 +112,8 @@ export function createInode(
 export function alter(core: Core, inode: Inode, at?: Moment): void {
   assertWritable(core)
   if (inode.nlink === 0 && core.orphans.has(inode.ino)) return
-  if (!isProvisional(inode) && inode.since <= core.moments.barrier) {
+  const isSeen = !isProvisional(inode) && inode.since <= core.moments.barrier
+  if (isSeen && isRecorded(core, inode)) {
     const moment = at ?? core.moments.next()
     core.overlay.put(inodePast, { ...toRow(inode), until: moment })
     inode.since = moment
@@ -125,8 +127,8 @@ export function begin(core: Core, inode: Inode): void {
   inode.changedAtMs = Date.now()
   if (inode.nlink === 0 && core.orphans.has(inode.ino)) return
   if (!isProvisional(inode)) {
-    const before = { ...toRow(inode), until: PROVISIONAL }
-    core.overlay.put(inodePast, before)
+    const before = isRecorded(core, inode) ? { ...toRow(inode), until: PROVISIONAL } : undefined
+    if (before !== undefined) core.overlay.put(inodePast, before)
     inode.since = PROVISIONAL
     inode.journal = newJournal(before)
     inode.openedAtMs = inode.changedAtMs
@@ -219,8 +221,9 @@ function endInode(core: Core, inode: Inode, moment: Moment, erase: boolean): voi
     inode.journal ??= newJournal(undefined)
     for (const rows of inode.chunks.values())
       for (const row of rows) inode.journal.current.add(row.offset)
-  } else if (!isProvisional(inode)) core.overlay.put(inodePast, { ...toRow(inode), until: moment })
-  else endBefore(core, inode, moment)
+  } else if (isProvisional(inode)) endBefore(core, inode, moment)
+  else if (isRecorded(core, inode)) core.overlay.put(inodePast, { ...toRow(inode), until: moment })
+  if (!isRecorded(core, inode)) leaveNoTrace(core, ino)
   core.overlay.delete(inodes, [ino])
   core.overlay.delete(unsealed, [ino])
   core.open.delete(ino)
@@ -246,8 +249,10 @@ export function reap(core: Core, inode: Inode, moment: Moment): void {
   if (inode.versions === 0 && inode.born > core.moments.barrier) {
     core.overlay.discard(extent, ino)
     core.overlay.discard(xattr, ino)
+    core.history.traceless.delete(ino)
     return
   }
+  releaseTraceless(core, ino)
   if (journal !== undefined) {
     for (const offset of journal.current) core.overlay.delete(extent, [ino, offset])
     for (const [offset, since] of journal.past) {

@@ -25,11 +25,14 @@ import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
 import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
+import { refreshHistory } from './history.ts'
 import { type Inode, toRow } from './inode.ts'
 import { Moments } from './moments.ts'
+import type { PruneOptions, PruneReport } from './prune.ts'
 import { recover } from './recover.ts'
 import { rewriteNext } from './rewrite.ts'
 import { birthRows, counterRows, readCounters, readSetting } from './settings.ts'
+import { Sweeper } from './sweep.ts'
 import { sealAll, sealQuiet } from './versions.ts'
 
 export const ROOT_INO = 1
@@ -133,6 +136,7 @@ export class Vault {
   readonly path: string
   readonly readOnly: boolean
   readonly #store: Store
+  readonly #sweeper: Sweeper
   readonly #pulse: NodeJS.Timeout | undefined
 
   constructor(store: Store, path: string, options: VaultOptions) {
@@ -161,11 +165,14 @@ export class Vault {
     const { swept, sealed } = recover(this.core)
     if (swept + sealed > 0)
       log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
+    refreshHistory(this.core)
+    this.#sweeper = new Sweeper(this.core, swept > 0)
     if (this.readOnly) return
     const heldMs = options.sealMs ?? SEAL_MS
     this.#pulse = setInterval(() => {
       sealQuiet(this.core, heldMs)
       this.#tidy()
+      this.#sweeper.pulse()
     }, PULSE_MS)
     this.#pulse.unref()
     commits.start()
@@ -204,14 +211,12 @@ export class Vault {
       if (used.has(row.hash)) packing.push(blocks.pack(row))
       else blocks.settle(row.hash)
     }
-    const batch = layer
-      .batch()
-      .filter((change) => (change.collection as unknown) !== block)
-      .map((change): Changes => {
-        if ((change.collection as unknown) !== inodes) return change
-        return { ...change, puts: (change.puts as Inode[]).map(toRow) }
-      })
-    return packing.length === 0 ? batch : [changes(block, await Promise.all(packing)), ...batch]
+    const batch = layer.batch().map((change): Changes => {
+      if ((change.collection as unknown) === block) return { ...change, puts: [] }
+      if ((change.collection as unknown) !== inodes) return change
+      return { ...change, puts: (change.puts as Inode[]).map(toRow) }
+    })
+    return packing.length === 0 ? batch : [...batch, changes(block, await Promise.all(packing))]
   }
 
   #settled(layer: Layer): void {
@@ -234,6 +239,7 @@ export class Vault {
   /** Seals what is open, makes everything durable and closes the engine. Rejects with StoreError when something was refused. */
   async close(): Promise<void> {
     clearInterval(this.#pulse)
+    await this.#sweeper.close()
     try {
       if (!this.readOnly) {
         if (this.core.commits.failure === undefined) sealAll(this.core)
@@ -274,6 +280,11 @@ export class Vault {
   space(): { total: number; free: number; available: number } {
     const { bsize, blocks, bfree, bavail } = statfsSync(dirname(this.path))
     return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
+  }
+
+  /** Lets go of past states as prune.ts says, one run at a time. Rejects with StoreError when a commit is refused. */
+  prune(options: PruneOptions): Promise<PruneReport> {
+    return this.#sweeper.prune(options)
   }
 
   async compact(): Promise<void> {

@@ -4,6 +4,7 @@ import { inodePast, inode as inodes, unsealed, version } from '../store/collecti
 import { spill } from './content.ts'
 import type { Core } from './core.ts'
 import { sealExtents } from './extents.ts'
+import { isRecorded, recordedUntil } from './history.ts'
 import { type Inode, isProvisional, TRUNCATED, UNCHANGED, WRITTEN } from './inode.ts'
 import { endBefore } from './inodes.ts'
 import { isSameContent, takeBack } from './same-content.ts'
@@ -34,6 +35,7 @@ function sealChanged(core: Core, inode: Inode): void {
   sealExtents(core, inode, moment)
   endBefore(core, inode, moment)
   inode.since = moment
+  if (!isRecorded(core, inode)) dropVersion(core, inode)
   inode.versions++
   core.overlay.put(version, {
     ino: inode.ino,
@@ -46,6 +48,13 @@ function sealChanged(core: Core, inode: Inode): void {
     mtime: inode.mtime,
     mtimeNs: inode.mtimeNs,
   })
+}
+
+/** Without history the newest version is the only one, but for those that were recorded before. */
+function dropVersion(core: Core, inode: Inode): void {
+  const before = core.overlay.get(version, [inode.ino, inode.versions])
+  if (before !== undefined && before.moment >= recordedUntil(core, inode.ino))
+    core.overlay.delete(version, [inode.ino, inode.versions])
 }
 
 /** The content is as it was; times and what else was changed meanwhile is a change of attributes. */
