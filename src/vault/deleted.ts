@@ -10,6 +10,7 @@ import {
   type Key,
 } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { findEntry } from './directory.ts'
 import { isBrief } from './lifetimes.ts'
 import type { Moment } from './moments.ts'
 
@@ -44,8 +45,12 @@ export function deletedIn(core: Core, parent: number, after?: string, limit = AL
 
 /** The deleted entry that is listed under a name, or undefined. */
 export function findDeleted(core: Core, parent: number, name: string): DeletedEntry | undefined {
-  const rows = deletedNames(core, parent, trueName(core, parent, name)).next().value
-  return rows === undefined ? undefined : listed(rows).find((its) => its.name === name)
+  const own = trueName(core, parent, name)
+  if (findEntry(core, parent, own) !== undefined) return undefined
+  const rows = core.overlay
+    .scan(entryPast, { gte: [parent, own], lt: [parent, `${own}\0`], limit: ALL })
+    .filter((row) => row.fate === DELETED && !isBrief(core, row))
+  return listed(rows).find((its) => its.name === name)
 }
 
 /** NAME~2 is the second deletion of NAME, unless something was called so itself. */
