@@ -51,7 +51,8 @@ export async function runDaemon(
   try {
     await clearRemains(config, lock, notice)
     const { cacheMb, commitMs, readOnly } = config.settings
-    const options = { cacheBytes: cacheMb * MIB, commitMs, readOnly }
+    const interval = commitMs === undefined ? {} : { commitMs }
+    const options = { cacheBytes: cacheMb * MIB, readOnly, ...interval }
     const vault = await openVault(config.vaultPath, options)
     try {
       await serve(config, vault, tell)

@@ -18,7 +18,6 @@ type Draft = { -readonly [K in keyof MountSettings]: MountSettings[K] }
 type Apply = (draft: Draft, flags: Set<string>, value: string | undefined, name: string) => void
 
 export const CACHE_MB_DEFAULT = 256
-export const COMMIT_MS_DEFAULT = 1000
 const CACHE_MB_MIN = 16
 const CACHE_MB_MAX = 1024 * 1024
 const COMMIT_MS_MIN = 10
@@ -102,7 +101,7 @@ export function mountSettings(given: MountArguments, isRoot: boolean): MountSett
     readOnly: false,
     allowOther: false,
     cacheMb: CACHE_MB_DEFAULT,
-    commitMs: COMMIT_MS_DEFAULT,
+    commitMs: undefined,
     avfsdir: 'hidden',
     pollUs: undefined,
     trace: false,

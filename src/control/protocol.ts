@@ -50,7 +50,8 @@ export interface MountSettings {
   readonly readOnly: boolean
   readonly allowOther: boolean
   readonly cacheMb: number
-  readonly commitMs: number
+  /** Undefined: what the vault is set to. */
+  readonly commitMs: number | undefined
   readonly avfsdir: 'hidden' | 'visible' | 'off'
   /** Microseconds that the session polls for the next request before it sleeps; undefined: as the session sees fit. */
   readonly pollUs: number | undefined

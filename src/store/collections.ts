@@ -305,7 +305,7 @@ export const taggingPast = collection<TaggingPastRow>('tagging_past', 3, {
 
 /**
  * What prune must leave alone: `name` is a path ('/a.txt', all of its history and what is below it; moment 0), or a
- * snapshot's name with its moment.
+ * snapshot's name (its UTF-8) with its moment.
  */
 export interface HoldRow {
   name: string
@@ -313,7 +313,7 @@ export interface HoldRow {
   createdAt: number
 }
 export const hold = collection<HoldRow>('hold', 1, {
-  name: 'text',
+  name: 'name',
   moment: 'uint',
   createdAt: 'uint',
 })

@@ -87,9 +87,21 @@ export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(settings, name)
 }
 
+/** Every key with the value that holds. */
+export function configuration(core: Pick<Core, 'overlay'>): Record<string, string> {
+  return Object.fromEntries(
+    (Object.keys(settings) as SettingName[]).map((key) => [key, configured(core, key)]),
+  )
+}
+
 /** The value that holds, as typed; '' for a rule that is not set. */
 export function configured(core: Pick<Core, 'overlay'>, key: SettingName): string {
   return core.overlay.get(setting, [key])?.value ?? settings[key].fallback
+}
+
+/** An interval that is set, in milliseconds. */
+export function configuredMs(core: Pick<Core, 'overlay'>, key: 'seal' | 'commit'): number {
+  return durationMs(configured(core, key)) ?? (durationMs(settings[key].fallback) as number)
 }
 
 /**

@@ -7,18 +7,22 @@ import type { Core } from './core.ts'
 const ALL = 1_000_000
 
 /**
- * Holds a path from the root ('/a.txt'; it need not exist any more) or a snapshot, whose moment stays readable even when the
+ * Holds a path from the root ('/a.txt', a byte string; it need not exist any more) or the snapshot of that name, whose moment stays readable even when the
  * snapshot is deleted. Holding again changes nothing. Returns undefined when there is no such snapshot.
  */
 export function addHold(core: Core, name: string): HoldRow | undefined {
   const known = core.overlay.get(hold, [name])
   if (known !== undefined) return known
   const isPath = name.startsWith('/')
-  const moment = isPath ? 0 : core.overlay.get(snapshot, [name])?.moment
+  const moment = isPath ? 0 : snapshotMoment(core, name)
   if (moment === undefined) return undefined
   const row: HoldRow = { name, moment, createdAt: nowMicros() }
   core.overlay.put(hold, row)
   return row
+}
+
+function snapshotMoment(core: Core, name: string): number | undefined {
+  return core.overlay.get(snapshot, [Buffer.from(name, 'latin1').toString('utf8')])?.moment
 }
 
 /** Lets prune have it again. Returns false when it was not held. */

@@ -35,7 +35,7 @@ export const NO_MARKS: Marks = {
 export async function markNames(core: Core, rules: Rules, slices: Slices): Promise<Marks> {
   const holds = listHolds(core)
     .filter(({ moment }) => moment === 0)
-    .map(({ name }) => Buffer.from(name, 'utf8').toString('latin1'))
+    .map(({ name }) => name)
   const marks: Marks = { oldest: new Map(), gone: new Set(), held: new Set(), holds }
   if (rules.versions === undefined && holds.length === 0) return marks
   const forgotten = rules.deletedMs === undefined ? 0 : core.moments.last - rules.deletedMs * 1000

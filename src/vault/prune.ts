@@ -4,7 +4,6 @@
 
 import { entryPast } from '../store/collections.ts'
 import { collectBlocks } from './collect.ts'
-import { isMeant } from './configuration.ts'
 import type { Core } from './core.ts'
 import { walkInodes } from './inode-walk.ts'
 import { BRIEF_MICROS } from './moments.ts'
@@ -17,8 +16,8 @@ import type { Slices } from './slices.ts'
 
 export interface PruneOptions {
   readonly rules: Rules
-  /** Only what is or was found at paths like this; see isMeant. */
-  readonly glob?: string | undefined
+  /** Only what is or was found at a path (a byte string from the root) that this is true for. */
+  readonly isMeant?: ((path: string) => boolean) | undefined
   /** Counts what would go, and changes nothing. */
   readonly dryRun?: boolean
   /** Told of every version that was looked at. */
@@ -36,13 +35,15 @@ export interface PruneReport {
   readonly blocks: number
 }
 
+const ALL_PATHS = (): boolean => true
+
 /** One run; sweep.ts sees to it that there is one at a time. Rejects with StoreError when a commit is refused. */
 export async function prune(
   core: Core,
   options: PruneOptions,
   slices: Slices,
 ): Promise<PruneReport> {
-  const { rules, glob, dryRun = false } = options
+  const { rules, isMeant = ALL_PATHS, dryRun = false } = options
   // What is changed from here on is younger than all that goes.
   core.moments.observe()
   const now = core.moments.last
@@ -58,28 +59,28 @@ export async function prune(
   let done = 0
   for await (const ino of walkInodes(core, slices)) {
     options.onProgress?.(++done, Math.max(done, core.inodeCount))
-    if (glob === undefined || isMeantInode(core, ino, glob)) await pruneInode(job, ino)
+    if (isMeant === ALL_PATHS || isMeantInode(core, ino, isMeant)) await pruneInode(job, ino)
     await slices.turn()
   }
-  if (!everything) await pruneNames(job, glob)
+  if (!everything) await pruneNames(job, isMeant)
   await slices.settle()
   const blocks = await collectBlocks(core, slices, 'all', dryRun)
   return { ...dropped, blocks }
 }
 
 /** A file with several names must be meant by all of them. */
-function isMeantInode(core: Core, ino: number, glob: string): boolean {
+function isMeantInode(core: Core, ino: number, isMeant: (path: string) => boolean): boolean {
   const paths = lastPaths(core, ino)
-  return paths.length > 0 && paths.every((path) => isMeant(path, glob))
+  return paths.length > 0 && paths.every(isMeant)
 }
 
-async function pruneNames(job: PruneJob, glob: string | undefined): Promise<void> {
+async function pruneNames(job: PruneJob, isMeant: (path: string) => boolean): Promise<void> {
   const { core, slices, marks } = job
   for await (const group of walkPastNames(core, slices)) {
     const { parent, name } = group
-    if (glob !== undefined) {
+    if (isMeant !== ALL_PATHS) {
       const path = below(lastPath(core, parent), name)
-      if (path === undefined || !isMeant(path, glob)) continue
+      if (path === undefined || !isMeant(path)) continue
     }
     if (isHeld(core, marks, parent, name)) continue
     for (const row of unneeded(job.kept, marks, group)) {

@@ -41,7 +41,7 @@ export class Sweeper {
     this.#running = work
     try {
       const report = await work
-      if (options.dryRun !== true && options.glob === undefined) this.#everything = false
+      if (options.dryRun !== true && options.isMeant === undefined) this.#everything = false
       return report
     } finally {
       this.#running = undefined

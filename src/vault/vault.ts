@@ -23,6 +23,7 @@ import { type Layer, Overlay } from '../store/overlay.ts'
 import type { Batch, Changes, Store } from '../store/store.ts'
 import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
+import { configuredMs } from './configuration.ts'
 import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
 import { refreshHistory } from './history.ts'
@@ -40,16 +41,14 @@ export const ROOT_INO = 1
 export interface VaultOptions {
   /** Memory for caches, in bytes. */
   readonly cacheBytes?: number
-  /** A change is durable after so long at the latest, plus one commit. */
+  /** A change is durable after so long at the latest, plus one commit; else as the vault is set. */
   readonly commitMs?: number
-  /** A file that is held open and changed is sealed as a version this often. */
+  /** A file that is held open and changed is sealed as a version this often; else as the vault is set. */
   readonly sealMs?: number
   readonly readOnly?: boolean
 }
 
 const CACHE_BYTES = 256 * 1024 * 1024
-const COMMIT_MS = 1000
-const SEAL_MS = 60_000
 /** Dirty bytes that start a commit before its time. */
 const DIRTY_BYTES_MAX = 8 * 1024 * 1024
 /** How often late seals are looked for. */
@@ -147,7 +146,7 @@ export class Vault {
     const overlay = new Overlay(store)
     const cacheBytes = options.cacheBytes ?? CACHE_BYTES
     const commits = new GroupCommit(overlay, {
-      intervalMs: options.commitMs ?? COMMIT_MS,
+      intervalMs: options.commitMs ?? configuredMs({ overlay }, 'commit'),
       collect: () => this.#collect(),
       prepare: (layer) => this.#prepare(layer),
       settled: (layer) => this.#settled(layer),
@@ -168,7 +167,7 @@ export class Vault {
     refreshHistory(this.core)
     this.#sweeper = new Sweeper(this.core, swept > 0)
     if (this.readOnly) return
-    const heldMs = options.sealMs ?? SEAL_MS
+    const heldMs = options.sealMs ?? configuredMs(this.core, 'seal')
     this.#pulse = setInterval(() => {
       sealQuiet(this.core, heldMs)
       this.#tidy()
