@@ -52,6 +52,8 @@ async function callHere(
   receive: Receive,
 ): Promise<object> {
   const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
+  // Whoever reads our output may go away: then the process ends without coming back here.
+  process.once('exit', lock.release)
   try {
     const vault = await openVault(vaultPath, { readOnly: methods[name].readOnly })
     try {
@@ -64,6 +66,7 @@ async function callHere(
       await vault.close()
     }
   } finally {
+    process.off('exit', lock.release)
     lock.release()
   }
 }

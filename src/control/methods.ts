@@ -3,6 +3,9 @@
 
 import { statSync } from 'node:fs'
 import type { Vault } from '../vault/vault.ts'
+import { compareMethods } from './methods-compare.ts'
+import { historyMethods } from './methods-history.ts'
+import { labelMethods } from './methods-labels.ts'
 import type { Receive, Report } from './protocol.ts'
 
 /** Parameters as they come off the wire: names to values that each method checks itself. */
@@ -33,9 +36,7 @@ export interface Method {
   run(vault: Vault, parameters: Parameters, call: Call): Promise<object>
 }
 
-export type MethodName = 'info' | 'stats' | 'check' | 'compact' | 'sync'
-
-export const methods: Readonly<Record<MethodName, Method>> = {
+const vaultMethods = {
   info: {
     readOnly: true,
     run: async (vault) => vault.info(),
@@ -64,7 +65,18 @@ export const methods: Readonly<Record<MethodName, Method>> = {
       return {}
     },
   },
+} satisfies Record<string, Method>
+
+const table = {
+  ...vaultMethods,
+  ...historyMethods,
+  ...compareMethods,
+  ...labelMethods,
 }
+
+export type MethodName = keyof typeof table
+
+export const methods: Readonly<Record<MethodName, Method>> = table
 
 /** True for the name of a row of `methods`. */
 export function isMethodName(name: string): name is MethodName {

@@ -5,6 +5,7 @@
 
 import { existsSync, realpathSync } from 'node:fs'
 import { join, posix } from 'node:path'
+import { toBytes, toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import { findDaemon } from './find-daemon.ts'
 import { lockHolder } from './lock.ts'
@@ -23,16 +24,6 @@ export interface Place {
 }
 
 const VIEWS = '.avfs'
-
-/** Text as a byte string of its UTF-8. */
-export function toBytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1')
-}
-
-/** A byte string as text for people; what is not UTF-8 becomes U+FFFD. */
-export function toText(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8')
-}
 
 /**
  * Finds what `given`, a byte string, means. Throws ControlError: 'missing' when there is no such vault or no vault is mounted

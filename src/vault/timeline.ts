@@ -207,7 +207,7 @@ export function readAt(
 }
 
 /** The extents of one chunk as of a moment, by offset. */
-function extentsAt(core: Core, ino: number, chunk: number, moment: Moment): ExtentRow[] {
+export function extentsAt(core: Core, ino: number, chunk: number, moment: Moment): ExtentRow[] {
   const from = chunk * CHUNK_BYTES
   const to = from + CHUNK_BYTES
   const found: ExtentRow[] = []
