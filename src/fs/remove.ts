@@ -84,13 +84,14 @@ export function rename(
   if (target !== undefined) assertReplaceable(inode, target)
   const moment = core.moments.next()
   leaveTags(core, inode, parent, name)
-  removeEntry(core, from, row, moment, MOVED)
+  const traceless = removeEntry(core, from, row, moment, MOVED)
   putEntry(core, to, newName, row, moment, row)
   if (isDirectory(inode.mode)) {
     from.nlink--
     if (target === undefined) to.nlink++
   }
   settle(fs, inode, row, to, newName, moment)
+  if (!traceless) inode.born = 0
   if (target === undefined) claimTags(core, inode, newParent, newName)
   else {
     for (const tag of tagsOf(core, target.ino)) tagFile(core, inode, tag)

@@ -194,6 +194,8 @@ export function dropLink(
   const last = inode.nlink === 1 || (inode.mode & 0o170000) === 0o040000
   if (!last) {
     alter(core, inode, moment)
+    // A name of it is part of history.
+    if (!traceless) inode.born = 0
     inode.nlink--
     stampChange(inode, false)
     return

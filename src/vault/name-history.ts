@@ -109,9 +109,9 @@ function count(
   found: NameVersion[],
 ): number {
   const { ino, since, until } = span
-  const first = firstNumber(core, span)
+  const arrival = arrivalNumber(core, span)
   const last = lastNumber(core, ino, until)
-  const start = Math.max(first, (counted.get(ino) ?? 0) + 1)
+  const start = Math.max(1, arrival, (counted.get(ino) ?? 0) + 1)
   if (start > last) return numbers
   counted.set(ino, last)
   for (const row of core.overlay.scan(version, {
@@ -122,7 +122,7 @@ function count(
     const number = numbers + row.number - start + 1
     // A file that took another's place is shown as it arrived: editors set the mode after they wrote.
     const arrived =
-      row.moment < since && row.number === first ? inodeAt(core, ino, since) : undefined
+      row.moment < since && row.number === arrival ? inodeAt(core, ino, since) : undefined
     const { mtime, mtimeNs, mode, uid, gid } = arrived ?? row
     const moment = arrived === undefined ? row.moment : since
     found.push({ number, ino, moment, size: row.size, mtime, mtimeNs, mode, uid, gid })
@@ -130,10 +130,10 @@ function count(
   return numbers + last - start + 1
 }
 
-/** Of a file that took another's place, what it was before it did is not the name's. */
-function firstNumber(core: Core, span: Span): number {
+/** Of a file that took another's place, what it was before it did is not the name's: the version it came with; else 0. */
+function arrivalNumber(core: Core, span: Span): number {
   const replaced = pastBefore(core, span.parent, span.name, span.since)?.until === span.since
-  return replaced ? Math.max(1, stateBefore(core, span.ino, span.since + 1)?.versions ?? 1) : 1
+  return replaced ? (stateBefore(core, span.ino, span.since + 1)?.versions ?? 0) : 0
 }
 
 function lastNumber(core: Core, ino: number, until: Moment): number {

@@ -9,6 +9,8 @@ import { assertLabel } from './labels.ts'
 import type { Moment } from './moments.ts'
 import { sealForSnapshot } from './versions.ts'
 
+export type { SnapshotRow }
+
 const ALL = Number.MAX_SAFE_INTEGER
 
 /**
