@@ -52,7 +52,8 @@ export async function runDaemon(
   try {
     await clearRemains(config, lock, notice)
     const { cacheMb, commitMs, readOnly } = config.settings
-    const options = { cacheBytes: cacheMb * MIB, commitMs, readOnly }
+    const interval = commitMs === undefined ? {} : { commitMs }
+    const options = { cacheBytes: cacheMb * MIB, readOnly, ...interval }
     const vault = await openVault(config.vaultPath, options)
     try {
       await serve(config, vault, tell)
@@ -118,14 +119,23 @@ async function serve(
   tell: (message: DaemonMessage) => void,
 ): Promise<void> {
   let session: Session | undefined
+  const { readOnly, trace, pollUs, avfsdir } = config.settings
+  const operations = createFileSystem(vault, {
+    readOnly,
+    avfsdir,
+    atime: atimeRule(config.settings),
+  })
   const server = await startControlServer(config.socket, {
     vault,
     info: infoOf(config),
+    kernel: {
+      entryChanged: (parent, name) => session?.notices.entryChanged(parent, name),
+      inodeChanged: async (ino) => session?.notices.inodeChanged(ino),
+      holds: operations.holds,
+    },
     metrics: () => daemonMetrics(vault, session?.metrics),
   })
   try {
-    const { readOnly, trace, pollUs } = config.settings
-    const operations = createFileSystem(vault, { readOnly, atime: atimeRule(config.settings) })
     const channel = openDevice(mountDevice(config))
     await new Promise<void>((resolve) => {
       session = startSession({

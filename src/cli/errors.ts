@@ -8,6 +8,7 @@ export const EXIT_ERROR = 1
 export const EXIT_USAGE = 2
 export const EXIT_NO_VAULT = 10
 export const EXIT_LOCKED = 11
+export const EXIT_ABSENT = 13
 /** fsck(8): errors are left uncorrected; the check itself failed. */
 export const EXIT_PROBLEMS = 4
 export const EXIT_CHECK_FAILED = 8
@@ -33,6 +34,7 @@ const codes: Readonly<Record<ControlErrorKind, { code: number; errno: string | n
   exists: { code: EXIT_ERROR, errno: 'EEXIST' },
   locked: { code: EXIT_LOCKED, errno: 'EBUSY' },
   name: { code: EXIT_USAGE, errno: 'EINVAL' },
+  absent: { code: EXIT_ABSENT, errno: 'ENOENT' },
   busy: { code: EXIT_ERROR, errno: 'EBUSY' },
   failed: { code: EXIT_ERROR, errno: null },
 }

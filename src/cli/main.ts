@@ -4,7 +4,14 @@
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
+import { catCommand } from './commands/cat.ts'
+import { diffCommand } from './commands/diff.ts'
+import { logCommand } from './commands/log.ts'
+import { metaCommand } from './commands/meta.ts'
 import { mountCommand } from './commands/mount.ts'
+import { restoreCommand, undeleteCommand } from './commands/restore.ts'
+import { snapshotCommand } from './commands/snapshot.ts'
+import { tagCommand } from './commands/tag.ts'
 import { unmountCommand } from './commands/unmount.ts'
 import { vaultCommand } from './commands/vault.ts'
 import { EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
@@ -12,6 +19,7 @@ import { ignoreClosedPipes, printFailure } from './output.ts'
 
 const EXIT_CODES = `Exit codes:
   0 done   1 error   2 wrong usage   10 no such vault   11 the vault is in use
+  13 no such path, version, snapshot or tag
   vault check: 4 problems were found   8 the check itself failed`
 
 async function main(args: readonly string[]): Promise<number> {
@@ -25,6 +33,14 @@ async function main(args: readonly string[]): Promise<number> {
       .command(vaultCommand)
       .command(mountCommand)
       .command(unmountCommand)
+      .command(logCommand)
+      .command(catCommand)
+      .command(diffCommand)
+      .command(restoreCommand)
+      .command(undeleteCommand)
+      .command(snapshotCommand)
+      .command(tagCommand)
+      .command(metaCommand)
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
       .version(version)
       .demandCommand(1, 'say which command; avfs --help lists them')
@@ -51,11 +67,14 @@ function clearer(message: string): string {
     .replace(/^Unknown arguments?: /, 'unknown: ')
 }
 
+const families = ['vault', 'snapshot', 'tag', 'meta']
+const singles = ['mount', 'unmount', 'umount', 'log', 'cat', 'diff', 'restore', 'undelete']
+
 /** The --help that is nearest to what was typed. */
 function helpCommand(args: readonly string[]): string {
   const words = args.filter((word) => /^[a-z]+$/.test(word))
-  const known = words[0] === 'vault' ? words.slice(0, 2) : words.slice(0, 1)
-  const isCommand = ['vault', 'mount', 'unmount', 'umount'].includes(known[0] ?? '')
+  const known = families.includes(words[0] ?? '') ? words.slice(0, 2) : words.slice(0, 1)
+  const isCommand = [...families, ...singles].includes(known[0] ?? '')
   return ['avfs', ...(isCommand ? known : []), '--help'].join(' ')
 }
 

@@ -21,7 +21,6 @@ type Apply = (draft: Draft, flags: Set<string>, value: string | undefined, name:
 const MIB = 1024 * 1024
 /** A sixteenth of the host's memory: enough to matter, little enough not to be noticed. */
 export const CACHE_MB_DEFAULT = Math.max(64, Math.min(512, Math.floor(totalmem() / MIB / 16)))
-export const COMMIT_MS_DEFAULT = 1000
 const CACHE_MB_MIN = 16
 const CACHE_MB_MAX = 1024 * 1024
 const COMMIT_MS_MIN = 10
@@ -105,7 +104,7 @@ export function mountSettings(given: MountArguments, isRoot: boolean): MountSett
     readOnly: false,
     allowOther: false,
     cacheMb: CACHE_MB_DEFAULT,
-    commitMs: COMMIT_MS_DEFAULT,
+    commitMs: undefined,
     avfsdir: 'hidden',
     pollUs: undefined,
     trace: false,

@@ -11,6 +11,12 @@ export function printResult(json: boolean, value: unknown, text: string): void {
   process.stdout.write(json ? `${JSON.stringify(value)}\n` : text === '' ? '' : `${text}\n`)
 }
 
+/** Writes bytes as they are; resolves when more are welcome. */
+export function writeBytes(bytes: Uint8Array): Promise<void> | undefined {
+  if (process.stdout.write(bytes)) return undefined
+  return new Promise((resolve) => process.stdout.once('drain', resolve))
+}
+
 /** Tells people something beside the result; never part of the output that programs read. */
 export function notice(text: string): void {
   process.stderr.write(`avfs: ${text}\n`)

@@ -7,25 +7,30 @@ import { openVault } from '../vault/vault.ts'
 import { callDaemon, NoDaemonError } from './client.ts'
 import { acquireLock, LockedError, type LockHolder, lockHolder } from './lock.ts'
 import { type MethodName, methods, type Parameters } from './methods.ts'
-import type { Report } from './protocol.ts'
+import type { Receive, Report } from './protocol.ts'
 
 /** How long to wait for a holder that is only starting, ending or running a short command of its own. */
 const WAIT_MS = 5_000
 const RETRY_MS = 50
 
-/** Runs `method` on the vault at `vaultPath`, which must exist. Throws LockedError when its holder cannot be asked. */
+/**
+ * Runs `method` on the vault at `vaultPath`, which must exist; `receive` gets what it hands over before its result.
+ * Throws LockedError when its holder cannot be asked.
+ */
 export async function callVault(
   vaultPath: string,
   method: MethodName,
   parameters: Parameters,
   report: Report,
+  receive: Receive = ignore,
 ): Promise<object> {
   const deadline = performance.now() + WAIT_MS
   for (;;) {
     const holder = lockHolder(vaultPath)
     try {
-      if (holder === undefined) return await callHere(vaultPath, method, parameters, report)
-      return await callHolder(vaultPath, holder, method, parameters, report)
+      if (holder === undefined)
+        return await callHere(vaultPath, method, parameters, report, receive)
+      return await callHolder(vaultPath, holder, method, parameters, report, receive)
     } catch (error) {
       const isPassing = error instanceof LockedError || error instanceof NoDaemonError
       if (!isPassing) throw error
@@ -37,21 +42,31 @@ export async function callVault(
   }
 }
 
+function ignore(): void {}
+
 async function callHere(
   vaultPath: string,
   name: MethodName,
   parameters: Parameters,
   report: Report,
+  receive: Receive,
 ): Promise<object> {
   const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
+  // Whoever reads our output may go away: then the process ends without coming back here.
+  process.once('exit', lock.release)
   try {
     const vault = await openVault(vaultPath, { readOnly: methods[name].readOnly })
     try {
-      return await methods[name].run(vault, parameters, report)
+      return await methods[name].run(vault, parameters, {
+        report,
+        send: receive,
+        kernel: undefined,
+      })
     } finally {
       await vault.close()
     }
   } finally {
+    process.off('exit', lock.release)
     lock.release()
   }
 }
@@ -62,9 +77,10 @@ async function callHolder(
   method: MethodName,
   parameters: Parameters,
   report: Report,
+  receive: Receive,
 ): Promise<object> {
   if (holder.socket === null || holder.host !== hostname()) {
     throw new LockedError(vaultPath, holder)
   }
-  return await callDaemon(holder.socket, method, parameters, report)
+  return await callDaemon(holder.socket, method, parameters, report, receive)
 }

@@ -1,9 +1,8 @@
 // The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults or of the methods.
 
 import { type IncomingMessage, request } from 'node:http'
-import { createInterface } from 'node:readline'
 import { ControlError, systemCode } from './errors.ts'
-import { type Answer, type DaemonInfo, fromWire, type Report } from './protocol.ts'
+import { type Answer, type DaemonInfo, fromWire, type Receive, type Report } from './protocol.ts'
 
 /** A daemon that does not answer within this is taken for dead. */
 const INFO_TIMEOUT_MS = 5_000
@@ -25,23 +24,37 @@ export async function daemonInfo(socket: string): Promise<DaemonInfo> {
 }
 
 /**
- * Runs a method in the daemon and returns its result. Throws NoDaemonError when it did not begin, and what the method
- * threw, as ControlError.
+ * Runs a method in the daemon and returns its result; `receive` gets what it hands over before that. Throws NoDaemonError when
+ * it did not begin, and what the method threw, as ControlError.
  */
 export async function callDaemon(
   socket: string,
   method: string,
   parameters: object,
   report: Report,
+  receive: Receive = () => undefined,
 ): Promise<object> {
   const response = await send(socket, 'POST', `/${method}`, JSON.stringify(parameters))
-  for await (const line of createInterface({ input: response })) {
+  for await (const line of linesOf(response)) {
     const answer = JSON.parse(line) as Answer
-    if ('progress' in answer) report(answer.progress.done, answer.progress.total)
+    if ('bytes' in answer) await receive(Buffer.from(answer.bytes, 'base64'))
+    else if ('item' in answer) await receive(answer)
+    else if ('progress' in answer) report(answer.progress.done, answer.progress.total)
     else if ('error' in answer) throw fromWire(answer.error)
     else return answer.result
   }
   throw new ControlError('failed', `the daemon ended before ${method} was done`, socket)
+}
+
+/** Lines as they come; unlike node:readline it reads no further than it is asked. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of response.setEncoding('utf8')) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }
 
 function send(

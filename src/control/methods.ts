@@ -3,20 +3,40 @@
 
 import { statSync } from 'node:fs'
 import type { Vault } from '../vault/vault.ts'
-import type { Report } from './protocol.ts'
+import { compareMethods } from './methods-compare.ts'
+import { historyMethods } from './methods-history.ts'
+import { labelMethods } from './methods-labels.ts'
+import type { Receive, Report } from './protocol.ts'
 
 /** Parameters as they come off the wire: names to values that each method checks itself. */
 export type Parameters = Readonly<Record<string, unknown>>
 
+/** The kernel that has the vault mounted: what it must be told of changes that do not come through it, and what it holds. */
+export interface Kernel {
+  /** Drops the cached entry `name` of directory `parent`. */
+  entryChanged(parent: number, name: string): void
+  /** Drops cached data of an inode; what was not written back of it arrives before this resolves. */
+  inodeChanged(ino: number): Promise<void>
+  /** True while the kernel knows the inode: one that loses its last name stays usable. */
+  holds(ino: number): boolean
+}
+
+/** One call of a method. */
+export interface Call {
+  readonly report: Report
+  /** Hands a piece over; resolves when the next one is welcome. */
+  readonly send: Receive
+  /** Undefined when the vault is not mounted. */
+  readonly kernel: Kernel | undefined
+}
+
 export interface Method {
   /** Needs no write access: a vault is opened read-only for it. */
   readonly readOnly: boolean
-  run(vault: Vault, parameters: Parameters, report: Report): Promise<object>
+  run(vault: Vault, parameters: Parameters, call: Call): Promise<object>
 }
 
-export type MethodName = 'info' | 'stats' | 'check' | 'compact' | 'sync'
-
-export const methods: Readonly<Record<MethodName, Method>> = {
+const vaultMethods = {
   info: {
     readOnly: true,
     run: async (vault) => vault.info(),
@@ -27,7 +47,7 @@ export const methods: Readonly<Record<MethodName, Method>> = {
   },
   check: {
     readOnly: true,
-    run: (vault, parameters, report) =>
+    run: (vault, parameters, { report }) =>
       vault.check({ deep: parameters.deep === true, onProgress: report }),
   },
   compact: {
@@ -45,7 +65,18 @@ export const methods: Readonly<Record<MethodName, Method>> = {
       return {}
     },
   },
+} satisfies Record<string, Method>
+
+const table = {
+  ...vaultMethods,
+  ...historyMethods,
+  ...compareMethods,
+  ...labelMethods,
 }
+
+export type MethodName = keyof typeof table
+
+export const methods: Readonly<Record<MethodName, Method>> = table
 
 /** True for the name of a row of `methods`. */
 export function isMethodName(name: string): name is MethodName {

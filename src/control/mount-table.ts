@@ -8,8 +8,13 @@ import { systemCode } from './errors.ts'
 /** The type that `findmnt` and /proc/mounts show for a mounted vault. */
 export const MOUNT_TYPE = 'fuse.avfs'
 
-/** One line of mountinfo, see proc(5). `userId` is who mounted it (a FUSE option), undefined for other file systems. */
+/**
+ * One line of mountinfo, see proc(5). `device` is the same for all mounts of one file system, of which `root` is the directory
+ * that is mounted here (bind mounts). `userId` is who mounted it (a FUSE option), undefined for other file systems.
+ */
 export interface MountEntry {
+  readonly device: string
+  readonly root: string
   readonly mountPoint: string
   readonly type: string
   readonly source: string
@@ -40,11 +45,14 @@ export function parseMountInfo(text: string): MountEntry[] {
     // Optional fields of any number stand between the sixth field and the dash.
     const dash = fields.indexOf('-', 6)
     const [type, source, options] = dash < 0 ? [] : fields.slice(dash + 1)
-    const mountPoint = fields[4]
-    if (mountPoint === undefined || type === undefined || source === undefined) return []
+    const [, , device, root, mountPoint] = fields
+    if (device === undefined || root === undefined || mountPoint === undefined) return []
+    if (type === undefined || source === undefined) return []
     const userId = /(?:^|,)user_id=(\d+)/.exec(options ?? '')?.[1]
     return [
       {
+        device,
+        root: unescapeOctal(root),
         mountPoint: unescapeOctal(mountPoint),
         type,
         source: unescapeOctal(source),

@@ -2,8 +2,8 @@
 //
 //   GET  /          a DaemonInfo
 //   GET  /metrics   Prometheus text
-//   POST /METHOD    JSON parameters in; NDJSON out: any number of {"progress":{"done":1,"total":9}}, then one
-//                   {"result":{...}} or {"error":{"kind":"busy","message":"..."}}
+//   POST /METHOD    JSON parameters in; NDJSON out: any number of {"progress":{"done":1,"total":9}}, {"item":{...}} and
+//                   {"bytes":"base64"}, then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}
 //
 // Between the process that runs `avfs mount` and the daemon that it starts: DaemonMessage over Node's own IPC.
 
@@ -24,9 +24,17 @@ export interface DaemonInfo {
 /** Called now and then by long work; total is 0 when it is not known. */
 export type Report = (done: number, total: number) => void
 
+/** What a method hands over before its result: content, or one of many things. */
+export type Piece = Uint8Array | { readonly item: object }
+
+/** Takes pieces in order; the sender waits for it. */
+export type Receive = (piece: Piece) => Promise<void> | void
+
 /** One line of an answer. */
 export type Answer =
   | { readonly progress: { readonly done: number; readonly total: number } }
+  | { readonly item: object }
+  | { readonly bytes: string }
   | { readonly result: object }
   | { readonly error: WireError }
 
@@ -42,7 +50,8 @@ export interface MountSettings {
   readonly readOnly: boolean
   readonly allowOther: boolean
   readonly cacheMb: number
-  readonly commitMs: number
+  /** Undefined: what the vault is set to. */
+  readonly commitMs: number | undefined
   readonly avfsdir: 'hidden' | 'visible' | 'off'
   /** Microseconds that the session polls for the next request before it sleeps; undefined: as the session sees fit. */
   readonly pollUs: number | undefined

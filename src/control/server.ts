@@ -4,14 +4,16 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { log } from '../base/log.ts'
 import type { Vault } from '../vault/vault.ts'
-import { isMethodName, methods, type Parameters } from './methods.ts'
-import { type Answer, type DaemonInfo, toWire } from './protocol.ts'
+import { ControlError } from './errors.ts'
+import { isMethodName, type Kernel, methods, type Parameters } from './methods.ts'
+import { type Answer, type DaemonInfo, type Piece, toWire } from './protocol.ts'
 import { throttled } from './throttle.ts'
 
 /** What the server needs of its daemon; `metrics` is Prometheus text. */
 export interface Served {
   readonly vault: Vault
   readonly info: DaemonInfo
+  readonly kernel?: Kernel
   metrics(): string
 }
 
@@ -71,25 +73,47 @@ async function answer(
   if (request.method !== 'POST') return refuse(response, 405, `${name} wants POST`)
   const parameters = await readParameters(request)
   if (parameters === undefined) return refuse(response, 400, 'the body must be a JSON object')
-  await runMethod(served.vault, name, parameters, response)
+  await runMethod(served, name, parameters, response)
 }
 
 async function runMethod(
-  vault: Vault,
+  { vault, kernel }: Served,
   name: keyof typeof methods,
   parameters: Parameters,
   response: ServerResponse,
 ): Promise<void> {
   response.setHeader('content-type', 'application/x-ndjson')
-  const send = (line: Answer): void => void response.write(`${JSON.stringify(line)}\n`)
+  const line = (answer: Answer): boolean => response.write(`${JSON.stringify(answer)}\n`)
+  const send = async (piece: Piece): Promise<void> => {
+    const taken = line(piece instanceof Uint8Array ? { bytes: toBase64(piece) } : piece)
+    if (!taken) await drained(response)
+  }
+  const report = throttled((done, total) => line({ progress: { done, total } }))
   try {
-    const progress = throttled((done, total) => send({ progress: { done, total } }))
-    send({ result: await methods[name].run(vault, parameters, progress) })
+    line({ result: await methods[name].run(vault, parameters, { report, send, kernel }) })
   } catch (error) {
-    log('warn', `control method ${name} failed`, error)
-    send({ error: toWire(error) })
+    // A refusal is an answer; all else is worth a line.
+    if (!(error instanceof ControlError)) log('warn', `control method ${name} failed`, error)
+    line({ error: toWire(error) })
   }
   response.end()
+}
+
+function toBase64({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('base64')
+}
+
+/** Resolves when the caller has read what waits for it. Rejects when it is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(new ControlError('failed', 'the caller is gone'))
+    if (response.destroyed) return gone()
+    response.once('close', gone)
+    response.once('drain', () => {
+      response.off('close', gone)
+      resolve()
+    })
+  })
 }
 
 async function readParameters(request: IncomingMessage): Promise<Parameters | undefined> {

@@ -17,6 +17,8 @@ import { writeContent } from '../vault/content.ts'
 import { findEntry, putEntry, startDirectory } from '../vault/directory.ts'
 import type { Inode } from '../vault/inode.ts'
 import { addLink, createInode, detach, getInode } from '../vault/inodes.ts'
+import { giveName } from '../vault/names.ts'
+import { claimTags } from '../vault/tags.ts'
 import { seal } from '../vault/versions.ts'
 import { getXattr, setXattr } from '../vault/xattrs.ts'
 import { assertChangeable, type FsContext, giveNode } from './context.ts'
@@ -64,6 +66,7 @@ function makeInode(
 function nameInode(fs: FsContext, parent: Inode, name: string, inode: Inode): void {
   const to = { ino: inode.ino, type: fileType(inode.mode) }
   putEntry(fs.core, parent, name, to, fs.core.moments.next())
+  giveName(fs.core, inode, parent.ino, name)
 }
 
 /** The directory, ready to take a new name. Throws EEXIST, ENAMETOOLONG, ENOENT, ENOTDIR. */
@@ -133,13 +136,15 @@ export function create(
   umask: number,
   flags: number,
 ): Node {
-  const before = findEntry(fs.core, parent, name)
+  const { core } = fs
+  const before = findEntry(core, parent, name)
   // The kernel held the name to be missing and was overtaken: open(2) without O_EXCL opens what is there.
   if (before !== undefined && (flags & O_EXCL) === 0)
-    return giveNode(fs, getInode(fs.core, before.ino))
+    return giveNode(fs, getInode(core, before.ino))
   const directory = directoryFor(fs, parent, name)
   const inode = makeInode(fs, caller, directory, (mode & ~S_IFMT) | S_IFREG, umask, 0)
   nameInode(fs, directory, name, inode)
+  claimTags(core, inode, parent, name)
   return giveNode(fs, inode)
 }
 

@@ -9,12 +9,21 @@ import { lookup, opendir, readdir, releasedir } from './dir.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { rename, rmdir, unlink } from './remove.ts'
+import { withViews } from './virtual/router.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 
 /** The operations of a mounted vault. */
 export interface FileSystem extends Operations {
   /** Tells the file system how to reach the kernel, once it listens. */
   setNotices(notices: KernelNotices): void
+  /** True while the kernel knows the inode. */
+  holds(ino: number): boolean
+}
+
+export interface FileSystemOptions {
+  readonly readOnly: boolean
+  /** Whether directories have a .avfs: found when it is named (as by default), listed in the root too, or not at all. */
+  readonly avfsdir?: 'hidden' | 'visible' | 'off'
 }
 
 export interface FileSystemOptions {
@@ -35,10 +44,20 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     writtenBack: new Set(),
     notices: undefined,
   }
+  const real = realOperations(fs)
+  const { avfsdir } = options
   return {
+    ...(avfsdir === 'off' ? real : withViews(fs, real, avfsdir === 'visible')),
     setNotices: (notices) => {
       fs.notices = notices
     },
+    holds: (ino) => fs.lookups.has(ino),
+  }
+}
+
+/** The operations on the vault as it is now. */
+function realOperations(fs: FsContext): Operations {
+  return {
     lookup: (_caller, parent, name) => lookup(fs, parent, name),
     forget: (ino, count) => forgetNode(fs, ino, count),
     getattr: (_caller, ino) => getattr(fs, ino),

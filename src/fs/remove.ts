@@ -2,10 +2,13 @@
 
 import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
-import type { EntryRow } from '../store/collections.ts'
+import { DELETED, type EntryRow, type Fate, MOVED, UNSEEN } from '../store/collections.ts'
 import { findEntry, putEntry, removeEntry } from '../vault/directory.ts'
-import type { Inode } from '../vault/inode.ts'
+import { type Inode, isProvisional } from '../vault/inode.ts'
 import { alter, dropLink, getInode, stampChange } from '../vault/inodes.ts'
+import type { Moment } from '../vault/moments.ts'
+import { moveName, takeName } from '../vault/names.ts'
+import { claimTags, leaveTags, tagFile, tagsOf } from '../vault/tags.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { assertName, getDirectory } from './node.ts'
@@ -24,8 +27,15 @@ export function unlink(fs: FsContext, parent: number, name: string): void {
   const inode = getInode(fs.core, row.ino)
   if (isDirectory(inode.mode)) fail(EISDIR)
   const moment = fs.core.moments.next()
-  const traceless = removeEntry(fs.core, directory, row, moment)
+  leaveTags(fs.core, inode, parent, name)
+  const traceless = removeEntry(fs.core, directory, row, moment, fateOf(inode))
   dropLink(fs.core, inode, moment, fs.lookups.has(row.ino), traceless)
+  if (inode.nlink > 0) takeName(fs.core, inode, parent, name)
+}
+
+/** History has something to show of a file only when it was complete once. */
+function fateOf(inode: Inode): Fate {
+  return isProvisional(inode) && inode.journal?.before === undefined ? UNSEEN : DELETED
 }
 
 export function rmdir(fs: FsContext, parent: number, name: string): void {
@@ -36,7 +46,7 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
   if (!isDirectory(inode.mode)) fail(ENOTDIR)
   if (inode.size > 0) fail(ENOTEMPTY)
   const moment = fs.core.moments.next()
-  const traceless = removeEntry(fs.core, directory, row, moment)
+  const traceless = removeEntry(fs.core, directory, row, moment, DELETED)
   directory.nlink--
   dropLink(fs.core, inode, moment, fs.lookups.has(row.ino), traceless)
 }
@@ -73,14 +83,21 @@ export function rename(
   const target = other === undefined ? undefined : getInode(core, other.ino)
   if (target !== undefined) assertReplaceable(inode, target)
   const moment = core.moments.next()
-  removeEntry(core, from, row, moment)
-  putEntry(core, to, newName, row, moment)
+  leaveTags(core, inode, parent, name)
+  const traceless = removeEntry(core, from, row, moment, MOVED)
+  putEntry(core, to, newName, row, moment, row)
   if (isDirectory(inode.mode)) {
     from.nlink--
     if (target === undefined) to.nlink++
   }
-  settle(fs, inode, to)
-  if (target !== undefined) dropLink(core, target, moment, fs.lookups.has(target.ino), false)
+  settle(fs, inode, row, to, newName, moment)
+  if (!traceless) inode.born = 0
+  if (target === undefined) claimTags(core, inode, newParent, newName)
+  else {
+    for (const tag of tagsOf(core, target.ino)) tagFile(core, inode, tag)
+    dropLink(core, target, moment, fs.lookups.has(target.ino), false)
+    if (target.nlink > 0) takeName(core, target, newParent, newName)
+  }
 }
 
 function assertReplaceable(inode: Inode, target: Inode): void {
@@ -109,13 +126,20 @@ function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: E
   const moved = Number(isDirectory(inode.mode)) - Number(isDirectory(peer.mode))
   from.nlink -= moved
   to.nlink += moved
-  settle(fs, inode, to)
-  settle(fs, peer, from)
+  settle(fs, inode, row, to, other.name, moment)
+  settle(fs, peer, other, from, row.name, moment)
 }
 
 /** The moved inode knows its new place, and that it changed. */
-function settle(fs: FsContext, inode: Inode, parent: Inode): void {
-  alter(fs.core, inode)
-  if (isDirectory(inode.mode)) inode.parent = parent.ino
+function settle(
+  fs: FsContext,
+  inode: Inode,
+  from: EntryRow,
+  parent: Inode,
+  name: string,
+  moment: Moment,
+): void {
+  alter(fs.core, inode, moment)
+  moveName(fs.core, inode, from, { parent: parent.ino, name })
   stampChange(inode, false)
 }

@@ -1,11 +1,20 @@
-// getxattr, listxattr, setxattr, removexattr: the namespaces of xattr(7), and the access lists that live in them.
+// getxattr, listxattr, setxattr, removexattr: the namespaces of xattr(7), the access lists that live in them, and the labels
+// that desktops keep there.
 
-import { EINVAL, EOPNOTSUPP, fail } from '../base/errno.ts'
+import { EEXIST, EINVAL, ENODATA, EOPNOTSUPP, fail } from '../base/errno.ts'
 import { S_ISGID } from '../base/mode.ts'
 import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/acl.ts'
 import type { Inode } from '../vault/inode.ts'
 import { alter, getInode, stampChange } from '../vault/inodes.ts'
-import { getXattr, listXattrs, removeXattr, setXattr } from '../vault/xattrs.ts'
+import { fromXdgTags, setTags, tagsOf, toXdgTags, XDG_TAGS } from '../vault/tags.ts'
+import {
+  getXattr,
+  listXattrs,
+  removeXattr,
+  setXattr,
+  XATTR_CREATE,
+  XATTR_REPLACE,
+} from '../vault/xattrs.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import type { Caller } from './operations.ts'
 
@@ -23,12 +32,16 @@ function isSupported(name: string): boolean {
 
 export function getxattr(fs: FsContext, ino: number, name: string): Uint8Array | undefined {
   if (!isSupported(name)) fail(EOPNOTSUPP)
-  return getXattr(fs.core, getInode(fs.core, ino), name)
+  const inode = getInode(fs.core, ino)
+  if (name !== XDG_TAGS) return getXattr(fs.core, inode, name)
+  return inode.tags === 0 ? undefined : toXdgTags(tagsOf(fs.core, ino))
 }
 
 /** trusted.* is shown to root alone. */
 export function listxattr(fs: FsContext, caller: Caller, ino: number): readonly string[] {
-  const names = listXattrs(fs.core, getInode(fs.core, ino))
+  const inode = getInode(fs.core, ino)
+  const names = listXattrs(fs.core, inode)
+  if (inode.tags > 0) names.push(XDG_TAGS)
   return caller.uid === 0 ? names : names.filter((name) => !name.startsWith(TRUSTED))
 }
 
@@ -45,6 +58,7 @@ export function setxattr(
   if (name.endsWith('.') && name.indexOf('.') === name.length - 1) fail(EINVAL)
   const inode = getInode(fs.core, ino)
   if (name === ACL_ACCESS) setAccessAcl(fs, inode, value, killSetgid)
+  else if (name === XDG_TAGS) setXdgTags(fs, inode, value, flags)
   else {
     if (name === ACL_DEFAULT) parseAcl(value)
     setXattr(fs.core, inode, name, value, flags)
@@ -61,10 +75,21 @@ function setAccessAcl(fs: FsContext, inode: Inode, value: Uint8Array, killSetgid
   stampChange(inode, false)
 }
 
+function setXdgTags(fs: FsContext, inode: Inode, value: Uint8Array, flags: number): void {
+  if (inode.tags > 0 && (flags & XATTR_CREATE) !== 0) fail(EEXIST)
+  if (inode.tags === 0 && (flags & XATTR_REPLACE) !== 0) fail(ENODATA)
+  setTags(fs.core, inode, fromXdgTags(value))
+}
+
 export function removexattr(fs: FsContext, ino: number, name: string): void {
   assertChangeable(fs)
   if (!isSupported(name)) fail(EOPNOTSUPP)
   const inode = getInode(fs.core, ino)
+  if (name === XDG_TAGS) {
+    if (inode.tags === 0) fail(ENODATA)
+    setTags(fs.core, inode, [])
+    return
+  }
   // Removing a list that is not there leaves what was asked for.
   const isAcl = name === ACL_ACCESS || name === ACL_DEFAULT
   if (isAcl && getXattr(fs.core, inode, name) === undefined) return

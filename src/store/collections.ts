@@ -44,8 +44,8 @@ export const PROVISIONAL = Number.MAX_SAFE_INTEGER
 
 /**
  * stat(2)'s fields; a directory's `size` is the number of its entries. `allocated` counts the bytes that extents cover,
- * `parent` is a directory's parent (else 0), `xattrs` the number of its extended attributes, `versions` the number of
- * its newest version.
+ * `parent` and `name` are where it is found (of hard links the first; the others are rows of `hardlink`), `xattrs` and `tags`
+ * count its extended attributes and labels, `versions` is the number of its newest version.
  */
 export interface InodeRow {
   ino: number
@@ -57,7 +57,9 @@ export interface InodeRow {
   size: number
   allocated: number
   parent: number
+  name: string
   xattrs: number
+  tags: number
   versions: number
   atime: number
   atimeNs: number
@@ -82,7 +84,9 @@ const attributes = {
   size: 'uint',
   allocated: 'uint',
   parent: 'uint',
+  name: 'name',
   xattrs: 'uint',
+  tags: 'uint',
   versions: 'uint',
   atime: 'int',
   atimeNs: 'uint',
@@ -102,22 +106,37 @@ export const inodePast = collection<InodePastRow>('inode_past', 2, {
   ...attributes,
 })
 
-/** A name in a directory; `type` is the inode's mode >> 12, kept here so that listings need no inode. */
+/**
+ * A name in a directory; `type` is the inode's mode >> 12, kept here so that listings need no inode. `fromParent` and
+ * `fromName` say which name became this one by rename(2) at `since`; 0 and '' if none did, or if this one was there already.
+ */
 export interface EntryRow {
   parent: number
   name: string
   ino: number
   type: FileType
+  fromParent: number
+  fromName: string
   since: number
 }
+/** What ended a name; `fate` of an EntryPastRow. UNSEEN: it is gone, and its file was never complete. */
+export const DELETED = 0
+export const REPLACED = 1
+export const MOVED = 2
+export const UNSEEN = 3
+export type Fate = typeof DELETED | typeof REPLACED | typeof MOVED | typeof UNSEEN
+
 export interface EntryPastRow extends EntryRow {
   until: number
+  fate: Fate
 }
 export const entry = collection<EntryRow>('entry', 2, {
   parent: 'uint',
   name: 'name',
   ino: 'uint',
   type: 'uint',
+  fromParent: 'uint',
+  fromName: 'name',
   since: 'uint',
 })
 export const entryPast = collection<EntryPastRow>('entry_past', 3, {
@@ -127,6 +146,21 @@ export const entryPast = collection<EntryPastRow>('entry_past', 3, {
   until: 'uint',
   ino: 'uint',
   type: 'uint',
+  fromParent: 'uint',
+  fromName: 'name',
+  fate: 'uint',
+})
+
+/** A name that an inode has beside the one in its row. */
+export interface HardlinkRow {
+  ino: number
+  parent: number
+  name: string
+}
+export const hardlink = collection<HardlinkRow>('hardlink', 3, {
+  ino: 'uint',
+  parent: 'uint',
+  name: 'name',
 })
 
 /**
@@ -205,12 +239,15 @@ export const xattrPast = collection<XattrPastRow>('xattr_past', 3, {
   value: 'bytes',
 })
 
-/** The complete state number `number` (1, 2, 3 ...) of a file, sealed at `moment`. */
+/** The complete state number `number` (1, 2, 3 ...) of a file, sealed at `moment`, with its attributes of then. */
 export interface VersionRow {
   ino: number
   number: number
   moment: number
   size: number
+  mode: number
+  uid: number
+  gid: number
   mtime: number
   mtimeNs: number
 }
@@ -219,6 +256,9 @@ export const version = collection<VersionRow>('version', 2, {
   number: 'uint',
   moment: 'uint',
   size: 'uint',
+  mode: 'uint',
+  uid: 'uint',
+  gid: 'uint',
   mtime: 'int',
   mtimeNs: 'uint',
 })
@@ -263,6 +303,21 @@ export const taggingPast = collection<TaggingPastRow>('tagging_past', 3, {
   until: 'uint',
 })
 
+/**
+ * What prune must leave alone: `name` is a path ('/a.txt', all of its history and what is below it; moment 0), or a
+ * snapshot's name (its UTF-8) with its moment.
+ */
+export interface HoldRow {
+  name: string
+  moment: number
+  createdAt: number
+}
+export const hold = collection<HoldRow>('hold', 1, {
+  name: 'name',
+  moment: 'uint',
+  createdAt: 'uint',
+})
+
 /** An inode that is open but has no name: swept when the vault is opened after a crash. */
 export interface OrphanRow {
   ino: number
@@ -286,6 +341,7 @@ export const collections: readonly Collection<object>[] = [
   inodePast,
   entry,
   entryPast,
+  hardlink,
   extent,
   extentPast,
   block,
@@ -296,6 +352,7 @@ export const collections: readonly Collection<object>[] = [
   tag,
   tagging,
   taggingPast,
+  hold,
   orphan,
   unsealed,
 ] as unknown as readonly Collection<object>[]

@@ -9,7 +9,7 @@ export interface FailingStore extends Store {
   readonly failed: boolean
 }
 
-/** Fails once, with kind 'io', at the call number `at` (1, 2, 3 ...) of get, scan, commit, stats, compact and verify. */
+/** Fails once, with kind 'io', at the call number `at` (1, 2, 3 ...) of get, scan, project, commit, stats, compact and verify. */
 export function failing(inner: Store, at: number): FailingStore {
   let calls = 0
   const count = () => {
@@ -27,6 +27,14 @@ export function failing(inner: Store, at: number): FailingStore {
     scan<R extends object>(collection: Collection<R>, range: Range): R[] {
       count()
       return inner.scan(collection, range)
+    },
+    project<R extends object, F extends keyof R & string>(
+      collection: Collection<R>,
+      fields: readonly F[],
+      range: Range,
+    ): Pick<R, F>[] {
+      count()
+      return inner.project(collection, fields, range)
     },
     async commit(batch: Batch): Promise<void> {
       count()

@@ -117,16 +117,31 @@ class MemoryStore implements Store {
   }
 
   scan<R extends object>(collection: Collection<R>, range: Range): R[] {
+    return this.#within(collection, range).map((row) => copyRow(collection, row) as R)
+  }
+
+  project<R extends object, F extends keyof R & string>(
+    collection: Collection<R>,
+    fields: readonly F[],
+    range: Range,
+  ): Pick<R, F>[] {
+    return this.#within(collection, range).map((row) => {
+      const copy = copyRow(collection, row) as R
+      return Object.fromEntries(fields.map((field) => [field, copy[field]])) as Pick<R, F>
+    })
+  }
+
+  #within<R extends object>(collection: Collection<R>, range: Range): object[] {
     const { gte = [], lt, reverse = false, limit } = range
     const items = this.#itemsOf(collection)
-    const rows: R[] = []
+    const rows: object[] = []
     for (const { key, row } of reverse ? items.before(lt) : items.from(gte)) {
       if (rows.length >= limit) break
       const outside = reverse
         ? compareKeys(key, gte) < 0
         : lt !== undefined && compareKeys(key, lt) >= 0
       if (outside) break
-      rows.push(copyRow(collection, row) as R)
+      rows.push(row)
     }
     return rows
   }

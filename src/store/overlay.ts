@@ -91,6 +91,8 @@ export class Overlay {
   #fresh = new Layer()
   /** Handed over and not yet durable, oldest first. */
   #waiting: Layer[] = []
+  /** Told of every row that is put, while somebody must know what comes to be used. */
+  witness: ((collection: Collection<object>, row: object) => void) | undefined
 
   constructor(store: Store) {
     this.store = store
@@ -116,6 +118,7 @@ export class Overlay {
   }
 
   put<R extends object>(collection: Collection<R>, row: R): void {
+    if (this.witness !== undefined) this.witness(collection as unknown as Collection<object>, row)
     const { fields, keyLength } = collection
     const values = row as Record<string, KeyPart>
     const key: KeyPart[] = []
@@ -190,6 +193,11 @@ export class Overlay {
   /** The oldest layer is durable in the engine now. */
   settle(): void {
     this.#waiting.shift()
+  }
+
+  /** The rows of a collection that were put and are not durable yet; a key may come up more than once. */
+  *unsettled<R extends object>(collection: Collection<R>): Generator<R> {
+    for (const layer of [...this.#waiting, this.#fresh]) yield* layer.rows(collection)
   }
 
   /** True while nothing of `collection` below `first` waits to be durable. */

@@ -77,6 +77,12 @@ export interface Store {
   /** The row with this whole key, or undefined. Sees every commit that has resolved, and none in part. */
   get<R extends object>(collection: Collection<R>, key: Key): R | undefined
   scan<R extends object>(collection: Collection<R>, range: Range): R[]
+  /** `scan` of some columns alone, which leaves the others (above all bytes) unread: for walks over all rows. */
+  project<R extends object, F extends keyof R & string>(
+    collection: Collection<R>,
+    fields: readonly F[],
+    range: Range,
+  ): Pick<R, F>[]
   /**
    * Applies all changes as one atomic batch and resolves when it is durable. Rows and their bytes are copied before the call
    * returns. Commits apply in the order of the calls. Rejects with StoreError and has changed nothing then.

@@ -109,3 +109,24 @@ export function inheritAcl(
   }
   return { mode: bits, access: isMinimal(entries) ? undefined : encodeAcl(entries) }
 }
+
+/**
+ * Whether a list gives all of `wanted` (r 4, w 2, x 1) to somebody who is not the owner, as acl(5), "Access check
+ * algorithm", has it. `gid` is the owning group.
+ */
+export function allowedByAcl(
+  value: Uint8Array,
+  who: { readonly uid: number; readonly groups: ReadonlySet<number> },
+  gid: number,
+  wanted: number,
+): boolean {
+  const entries = parseAcl(value)
+  const mask = entries.find(({ tag }) => tag === MASK)?.perm ?? 7
+  const user = entries.find(({ tag, id }) => tag === USER && id === who.uid)
+  if (user !== undefined) return (user.perm & mask & wanted) === wanted
+  const groups = entries.filter(({ tag, id }) =>
+    tag === GROUP_OBJ ? who.groups.has(gid) : tag === GROUP && who.groups.has(id),
+  )
+  if (groups.length > 0) return groups.some(({ perm }) => (perm & mask & wanted) === wanted)
+  return entries.some(({ tag, perm }) => tag === OTHER && (perm & wanted) === wanted)
+}

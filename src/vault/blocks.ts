@@ -94,6 +94,16 @@ export class Blocks {
     giveBytes(bytes)
   }
 
+  /**
+   * Forgets a block whose row is about to go, so that the next `add` of the same bytes puts a new one. Returns false when
+   * it is on its way to the store, and must stay.
+   */
+  drop(hash: string): boolean {
+    if (this.#pending.has(hash)) return false
+    this.#cache.delete(hash)
+    return true
+  }
+
   /** The plain bytes of a block, verified. Throws EIO, and logs, when the block is missing or damaged. */
   load(hash: string): Uint8Array {
     const known = this.#cache.get(hash) ?? this.#pending.get(hash)

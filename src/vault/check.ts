@@ -5,15 +5,15 @@ import { isDirectory } from '../base/mode.ts'
 import {
   type Collection,
   entry,
-  inodePast,
+  hardlink,
   inode as inodes,
   type Key,
   type KeyPart,
   PROVISIONAL,
-  version,
 } from '../store/collections.ts'
 import type { Store } from '../store/store.ts'
 import { checkContent } from './check-content.ts'
+import { checkHistory } from './check-history.ts'
 import { readCounters } from './settings.ts'
 
 const PAGE_ROWS = 500
@@ -47,10 +47,14 @@ export interface Known {
   readonly size: number
   readonly parent: number
   readonly allocated: number
+  /** The name that its row says it has. */
+  readonly home: string
   /** Names that lead to it, names in it, and how many of these are directories. */
   names: number
   entries: number
   directories: number
+  isHome: boolean
+  hardlinks: number
   name: string
   under: number
 }
@@ -96,6 +100,9 @@ export async function checkStore(store: Store, options: CheckOptions): Promise<C
       size: row.size,
       parent: row.parent,
       allocated: row.allocated,
+      home: row.name,
+      isHome: false,
+      hardlinks: 0,
       names: 0,
       entries: 0,
       directories: 0,
@@ -116,6 +123,7 @@ export async function checkStore(store: Store, options: CheckOptions): Promise<C
     if (child === undefined) report('entry', `${name} leads to inode ${row.ino}, which is missing`)
     else {
       child.names++
+      if (child.parent === row.parent && child.home === row.name) child.isHome = true
       child.name = row.name
       child.under = row.parent
       if (child.mode >>> 12 !== row.type) report('entry', `${name} says the wrong type`, row.ino)
@@ -126,6 +134,16 @@ export async function checkStore(store: Store, options: CheckOptions): Promise<C
       parent.directories += child !== undefined && isDirectory(child.mode) ? 1 : 0
       parent.entries++
     }
+    tick()
+  }
+  for await (const row of everyRow(store, hardlink)) {
+    const its = known.get(row.ino)
+    if (its !== undefined) its.hardlinks++
+    if (store.get(entry, [row.parent, row.name])?.ino !== row.ino)
+      report(
+        'links',
+        `inode ${row.ino} is not ${JSON.stringify(row.name)} in directory ${row.parent}`,
+      )
     tick()
   }
   for (const [ino, its] of known) checkLinks(known, ino, its, report)
@@ -151,6 +169,8 @@ function checkLinks(known: Map<number, Known>, ino: number, its: Known, report: 
     if (ino !== ROOT && names !== 1) report('tree', `directory ${ino} has ${names} names`, ino)
   } else if (its.nlink !== names)
     report('links', `inode ${ino} has ${names} names, its link count is ${its.nlink}`, ino)
+  if (ino !== ROOT && names > 0 && (!its.isHome || its.hardlinks !== names - 1))
+    report('links', `inode ${ino} does not know all of its ${names} names`, ino)
   if (ino !== ROOT && names > 0 && pathOf(known, ino) === undefined)
     report('tree', `inode ${ino} cannot be reached from the root`)
 }
@@ -165,26 +185,4 @@ function pathOf(known: Map<number, Known>, ino: number): string | undefined {
     at = its.under
   }
   return `/${names.join('/')}`
-}
-
-async function checkHistory(store: Store, report: Report, tick: () => void): Promise<void> {
-  let before = { ino: 0, until: 0 }
-  for await (const row of everyRow(store, inodePast)) {
-    if (row.since >= row.until)
-      report('history', `inode ${row.ino}: a past state ends before it begins`)
-    if (before.ino === row.ino && before.until > row.since)
-      report('history', `inode ${row.ino}: two past states overlap at ${row.since}`)
-    before = row
-    tick()
-  }
-  let last = { ino: 0, number: 0, moment: 0 }
-  for await (const row of everyRow(store, version)) {
-    if (last.ino === row.ino && last.moment >= row.moment)
-      report(
-        'history',
-        `inode ${row.ino}: version ${row.number} is not younger than ${last.number}`,
-      )
-    last = row
-    tick()
-  }
 }

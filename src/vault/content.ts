@@ -45,7 +45,8 @@ export function readContent(
   return parts
 }
 
-function readExtents(
+/** Appends the bytes of [from, to) that extents hold, zeros between them. Throws EIO where they are damaged. */
+export function readExtents(
   core: Core,
   extents: readonly ExtentRow[],
   from: number,

@@ -6,6 +6,7 @@ import type { GroupCommit } from '../store/group-commit.ts'
 import type { Overlay } from '../store/overlay.ts'
 import type { Blocks } from './blocks.ts'
 import type { Directory } from './directory.ts'
+import { type History, newHistory } from './history.ts'
 import { costOf, type Inode } from './inode.ts'
 import type { Moments } from './moments.ts'
 
@@ -25,6 +26,9 @@ export interface Core {
   readonly dirty: Set<Inode>
   /** Inodes of which some chunk has too many extents. */
   readonly fragmented: Set<number>
+  readonly history: History
+  /** Labels of files that left a name a moment ago; see tags.ts. */
+  readonly leftTags: Map<string, { readonly tags: readonly string[]; readonly untilMs: number }>
   /** Bytes written since the last hand-over. */
   dirtyBytes: number
   nextIno: number
@@ -34,7 +38,10 @@ export interface Core {
 /** The caches of a core, sized for a budget of memory: an eighth each; blocks get half of it, the engine the rest. */
 export function makeCaches(
   cacheBytes: number,
-): Pick<Core, 'inodes' | 'directories' | 'open' | 'orphans' | 'dirty' | 'fragmented'> {
+): Pick<
+  Core,
+  'inodes' | 'directories' | 'open' | 'orphans' | 'dirty' | 'fragmented' | 'history' | 'leftTags'
+> {
   return {
     inodes: new GenerationCache(cacheBytes / 8, costOf),
     directories: new GenerationCache(cacheBytes / 8, () => 200),
@@ -42,5 +49,7 @@ export function makeCaches(
     orphans: new Map(),
     dirty: new Set(),
     fragmented: new Set(),
+    history: newHistory(),
+    leftTags: new Map(),
   }
 }

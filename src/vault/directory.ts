@@ -1,11 +1,12 @@
 // Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
 // A name that is removed or replaced after it could be seen stays readable as a past row.
 
-import { type EntryRow, entry, entryPast } from '../store/collections.ts'
+import { type EntryRow, entry, entryPast, type Fate, REPLACED } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { isRecordedName } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
-import type { Moment } from './moments.ts'
+import { BRIEF_MICROS, type Moment } from './moments.ts'
 
 /** Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all names are here. */
 export interface Directory {
@@ -13,6 +14,7 @@ export interface Directory {
   complete: boolean
 }
 
+const DIRECTORY = 4
 /** Rough bytes of memory an entry takes. */
 const ENTRY_COST = 200
 /** Entries read from the store at a time. */
@@ -83,34 +85,62 @@ export function listEntries(core: Core, parent: number): EntryRow[] {
   return rows
 }
 
-/** Puts a name into a directory; a name that was there is replaced and stays in history. */
+/** Rows that replaced others: with the name's past they belong to, they are part of history from the beginning. */
+const replacing = new WeakSet<EntryRow>()
+
+/**
+ * Puts a name into a directory; a name that was there is replaced and stays in history. `from`: the entry that rename(2) takes
+ * away at the same moment.
+ */
 export function putEntry(
   core: Core,
   parent: Inode,
   name: string,
   to: { ino: number; type: number },
   moment: Moment,
+  from?: EntryRow,
 ): void {
   const before = findEntry(core, parent.ino, name)
-  if (before !== undefined) core.overlay.put(entryPast, { ...before, until: moment })
-  const row: EntryRow = { parent: parent.ino, name, ino: to.ino, type: to.type, since: moment }
+  if (to.type === DIRECTORY) core.history.directories.clear()
+  if (before !== undefined && isRecordedName(core, parent.ino, name))
+    core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED })
+  const source = before === undefined ? from : undefined
+  const row: EntryRow = {
+    parent: parent.ino,
+    name,
+    ino: to.ino,
+    type: to.type,
+    fromParent: source?.parent ?? 0,
+    fromName: source?.name ?? '',
+    since: moment,
+  }
+  if (before !== undefined) replacing.add(row)
   core.overlay.put(entry, row)
   remember(core, directoryOf(core, parent.ino), name, row)
-  changeDirectory(core, parent, before === undefined ? 1 : 0)
+  changeDirectory(core, parent, before === undefined ? 1 : 0, moment)
 }
 
 /** Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace. */
-export function removeEntry(core: Core, parent: Inode, row: EntryRow, moment: Moment): boolean {
-  const traceless = row.since > core.moments.barrier
-  if (!traceless) core.overlay.put(entryPast, { ...row, until: moment })
+export function removeEntry(
+  core: Core,
+  parent: Inode,
+  row: EntryRow,
+  moment: Moment,
+  fate: Fate,
+): boolean {
+  // While the engine is behind, a name can grow old before it is handed over.
+  const young = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
+  const traceless = young && row.fromParent === 0 && !replacing.has(row)
+  if (!traceless && isRecordedName(core, row.parent, row.name))
+    core.overlay.put(entryPast, { ...row, until: moment, fate })
   core.overlay.delete(entry, [row.parent, row.name])
   remember(core, directoryOf(core, row.parent), row.name, undefined)
-  changeDirectory(core, parent, -1)
+  changeDirectory(core, parent, -1, moment)
   return traceless
 }
 
-function changeDirectory(core: Core, parent: Inode, added: number): void {
-  alter(core, parent)
+function changeDirectory(core: Core, parent: Inode, added: number, moment: Moment): void {
+  alter(core, parent, moment)
   parent.size += added
   stampChange(parent, true)
 }

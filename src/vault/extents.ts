@@ -6,6 +6,7 @@ import { CHUNK_BYTES } from '../base/limits.ts'
 import { log } from '../base/log.ts'
 import { type ExtentRow, extent, extentPast, PROVISIONAL } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { isRecorded, recordedUntil, suspectBlock } from './history.ts'
 import type { Inode } from './inode.ts'
 
 /** Chunks whose extents are loaded together: 8 MiB of a file. */
@@ -80,7 +81,8 @@ function noteFragments(core: Core, inode: Inode): void {
     }
 }
 
-function verifyInline(row: ExtentRow): void {
+/** Marks an inline extent whose bytes do not match their checksum, and logs it. */
+export function verifyInline(row: ExtentRow): void {
   if (row.hash !== '' || row.data === null) return
   if (row.data.length === row.length && crc32(row.data) === row.crc) return
   log(
@@ -167,8 +169,14 @@ function cutRow(ino: number, row: ExtentRow, from: number, to: number): ExtentRo
 
 function retire(core: Core, inode: Inode, row: ExtentRow): void {
   const { ino, offset } = row
-  if (row.since === PROVISIONAL) inode.journal?.current.delete(offset)
-  else {
+  if (row.since === PROVISIONAL) {
+    inode.journal?.current.delete(offset)
+    if (row.hash !== '') suspectBlock(core, row.hash)
+  } else if (inode.journal?.before === undefined && !isRecorded(core, inode)) {
+    const until = recordedUntil(core, ino)
+    if (row.since < until) core.overlay.put(extentPast, { ...row, until })
+    else if (row.hash !== '') suspectBlock(core, row.hash)
+  } else {
     core.overlay.put(extentPast, { ...row, until: PROVISIONAL })
     inode.journal?.past.push([offset, row.since])
   }

@@ -12,12 +12,15 @@ import {
   inode as inodes,
   orphan,
   PROVISIONAL,
+  tagging,
+  taggingPast,
   unsealed,
   version,
   xattr,
   xattrPast,
 } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { isRecorded, leaveNoTrace, releaseTraceless } from './history.ts'
 import { type Inode, isProvisional, newJournal, toInode, toRow } from './inode.ts'
 import type { Moment } from './moments.ts'
 
@@ -74,7 +77,9 @@ export function createInode(
     size: 0,
     allocated: 0,
     parent: from.parent,
+    name: '',
     xattrs: 0,
+    tags: 0,
     versions: 0,
     atime: sec,
     atimeNs: ns,
@@ -100,12 +105,16 @@ export function createInode(
   return made
 }
 
-/** Keeps the row as it was, if anybody can have seen it, and lets the caller change it: the new state counts from now. */
-export function alter(core: Core, inode: Inode): void {
+/**
+ * Keeps the row as it was, if anybody can have seen it, and lets the caller change it: the new state counts from now, or from the
+ * moment of the change that this one is part of.
+ */
+export function alter(core: Core, inode: Inode, at?: Moment): void {
   assertWritable(core)
   if (inode.nlink === 0 && core.orphans.has(inode.ino)) return
-  if (!isProvisional(inode) && inode.since <= core.moments.barrier) {
-    const moment = core.moments.next()
+  const isSeen = !isProvisional(inode) && inode.since <= core.moments.barrier
+  if (isSeen && isRecorded(core, inode)) {
+    const moment = at ?? core.moments.next()
     core.overlay.put(inodePast, { ...toRow(inode), until: moment })
     inode.since = moment
   }
@@ -118,8 +127,8 @@ export function begin(core: Core, inode: Inode): void {
   inode.changedAtMs = Date.now()
   if (inode.nlink === 0 && core.orphans.has(inode.ino)) return
   if (!isProvisional(inode)) {
-    const before = { ...toRow(inode), until: PROVISIONAL }
-    core.overlay.put(inodePast, before)
+    const before = isRecorded(core, inode) ? { ...toRow(inode), until: PROVISIONAL } : undefined
+    if (before !== undefined) core.overlay.put(inodePast, before)
     inode.since = PROVISIONAL
     inode.journal = newJournal(before)
     inode.openedAtMs = inode.changedAtMs
@@ -184,7 +193,9 @@ export function dropLink(
 ): void {
   const last = inode.nlink === 1 || (inode.mode & 0o170000) === 0o040000
   if (!last) {
-    alter(core, inode)
+    alter(core, inode, moment)
+    // A name of it is part of history.
+    if (!traceless) inode.born = 0
     inode.nlink--
     stampChange(inode, false)
     return
@@ -206,14 +217,15 @@ function endInode(core: Core, inode: Inode, moment: Moment, erase: boolean): voi
   const { ino } = inode
   if (erase) {
     inode.versions = 0
-    for (const collection of [inodePast, version, xattrPast, extentPast])
+    for (const collection of [inodePast, version, xattrPast, extentPast, tagging, taggingPast])
       core.overlay.discard(collection as typeof inodePast, ino)
     // Sealed or not, these extents are nobody's history: they go when the last user goes.
     inode.journal ??= newJournal(undefined)
     for (const rows of inode.chunks.values())
       for (const row of rows) inode.journal.current.add(row.offset)
-  } else if (!isProvisional(inode)) core.overlay.put(inodePast, { ...toRow(inode), until: moment })
-  else endBefore(core, inode, moment)
+  } else if (isProvisional(inode)) endBefore(core, inode, moment)
+  else if (isRecorded(core, inode)) core.overlay.put(inodePast, { ...toRow(inode), until: moment })
+  if (!isRecorded(core, inode)) leaveNoTrace(core, ino)
   core.overlay.delete(inodes, [ino])
   core.overlay.delete(unsealed, [ino])
   core.open.delete(ino)
@@ -239,8 +251,10 @@ export function reap(core: Core, inode: Inode, moment: Moment): void {
   if (inode.versions === 0 && inode.born > core.moments.barrier) {
     core.overlay.discard(extent, ino)
     core.overlay.discard(xattr, ino)
+    core.history.traceless.delete(ino)
     return
   }
+  releaseTraceless(core, ino)
   if (journal !== undefined) {
     for (const offset of journal.current) core.overlay.delete(extent, [ino, offset])
     for (const [offset, since] of journal.past) {

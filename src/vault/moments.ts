@@ -5,6 +5,9 @@ import { nowMicros } from '../base/clock.ts'
 /** A point in the vault's history; later changes have greater moments, even when the host's clock goes back. */
 export type Moment = number
 
+/** A name that lived shorter is a temporary one: of an editor's save, a lock. It leaves no trace in listings of the past. */
+export const BRIEF_MICROS = 1_000_000
+
 export class Moments {
   /** The newest moment given out. */
   last: Moment

@@ -23,13 +23,17 @@ import { type Layer, Overlay } from '../store/overlay.ts'
 import type { Batch, Changes, Store } from '../store/store.ts'
 import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
+import { configuredMs } from './configuration.ts'
 import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
+import { refreshHistory } from './history.ts'
 import { type Inode, toRow } from './inode.ts'
 import { Moments } from './moments.ts'
+import type { PruneOptions, PruneReport } from './prune.ts'
 import { recover } from './recover.ts'
 import { rewriteNext } from './rewrite.ts'
 import { birthRows, counterRows, readCounters, readSetting } from './settings.ts'
+import { Sweeper } from './sweep.ts'
 import { sealAll, sealQuiet } from './versions.ts'
 
 export const ROOT_INO = 1
@@ -37,16 +41,14 @@ export const ROOT_INO = 1
 export interface VaultOptions {
   /** Memory for caches, in bytes. */
   readonly cacheBytes?: number
-  /** A change is durable after so long at the latest, plus one commit. */
+  /** A change is durable after so long at the latest, plus one commit; else as the vault is set. */
   readonly commitMs?: number
-  /** A file that is held open and changed is sealed as a version this often. */
+  /** A file that is held open and changed is sealed as a version this often; else as the vault is set. */
   readonly sealMs?: number
   readonly readOnly?: boolean
 }
 
 const CACHE_BYTES = 256 * 1024 * 1024
-const COMMIT_MS = 1000
-const SEAL_MS = 60_000
 /** Dirty bytes that start a commit before its time. */
 const DIRTY_BYTES_MAX = 8 * 1024 * 1024
 /** How often late seals are looked for. */
@@ -89,7 +91,9 @@ export function birthBatch(): Batch {
     size: 0,
     allocated: 0,
     parent: ROOT_INO,
+    name: '',
     xattrs: 0,
+    tags: 0,
     versions: 0,
     atime: sec,
     atimeNs: 0,
@@ -131,6 +135,7 @@ export class Vault {
   readonly path: string
   readonly readOnly: boolean
   readonly #store: Store
+  readonly #sweeper: Sweeper
   readonly #pulse: NodeJS.Timeout | undefined
   /** Hashes of the blocks that a layer on its way brings; those it left out are no longer its own. */
   readonly #brought = new WeakMap<Layer, string[]>()
@@ -143,7 +148,7 @@ export class Vault {
     const overlay = new Overlay(store)
     const cacheBytes = options.cacheBytes ?? CACHE_BYTES
     const commits = new GroupCommit(overlay, {
-      intervalMs: options.commitMs ?? COMMIT_MS,
+      intervalMs: options.commitMs ?? configuredMs({ overlay }, 'commit'),
       collect: () => this.#collect(),
       prepare: (layer) => this.#prepare(layer),
       settled: (layer) => this.#settled(layer),
@@ -161,11 +166,14 @@ export class Vault {
     const { swept, sealed } = recover(this.core)
     if (swept + sealed > 0)
       log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
+    refreshHistory(this.core)
+    this.#sweeper = new Sweeper(this.core, swept > 0)
     if (this.readOnly) return
-    const heldMs = options.sealMs ?? SEAL_MS
+    const heldMs = options.sealMs ?? configuredMs(this.core, 'seal')
     this.#pulse = setInterval(() => {
       sealQuiet(this.core, heldMs)
       this.#tidy()
+      this.#sweeper.pulse()
     }, PULSE_MS)
     this.#pulse.unref()
     commits.start()
@@ -208,14 +216,12 @@ export class Vault {
       } else blocks.settle(row.hash)
     }
     this.#brought.set(layer, brought)
-    const batch = layer
-      .batch()
-      .filter((change) => (change.collection as unknown) !== block)
-      .map((change): Changes => {
-        if ((change.collection as unknown) !== inodes) return change
-        return { ...change, puts: (change.puts as Inode[]).map(toRow) }
-      })
-    return packing.length === 0 ? batch : [changes(block, await Promise.all(packing)), ...batch]
+    const batch = layer.batch().map((change): Changes => {
+      if ((change.collection as unknown) === block) return { ...change, puts: [] }
+      if ((change.collection as unknown) !== inodes) return change
+      return { ...change, puts: (change.puts as Inode[]).map(toRow) }
+    })
+    return packing.length === 0 ? batch : [...batch, changes(block, await Promise.all(packing))]
   }
 
   #settled(layer: Layer): void {
@@ -238,6 +244,7 @@ export class Vault {
   /** Seals what is open, makes everything durable and closes the engine. Rejects with StoreError when something was refused. */
   async close(): Promise<void> {
     clearInterval(this.#pulse)
+    await this.#sweeper.close()
     try {
       if (!this.readOnly) {
         if (this.core.commits.failure === undefined) sealAll(this.core)
@@ -278,6 +285,11 @@ export class Vault {
   space(): { total: number; free: number; available: number } {
     const { bsize, blocks, bfree, bavail } = statfsSync(dirname(this.path))
     return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
+  }
+
+  /** Lets go of past states as prune.ts says, one run at a time. Rejects with StoreError when a commit is refused. */
+  prune(options: PruneOptions): Promise<PruneReport> {
+    return this.#sweeper.prune(options)
   }
 
   async compact(): Promise<void> {

@@ -8,8 +8,10 @@ import {
 } from '../base/limits.ts'
 import { type XattrRow, xattr, xattrPast } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
+import type { Moment } from './moments.ts'
 
 export const XATTR_CREATE = 1
 export const XATTR_REPLACE = 2
@@ -56,7 +58,7 @@ export function setXattr(
   }
   alter(core, inode)
   const moment = core.moments.next()
-  if (before !== undefined) retire(core, before, moment)
+  if (before !== undefined) retire(core, inode, before, moment)
   else inode.xattrs++
   const row: XattrRow = { ino: inode.ino, name, value: new Uint8Array(value), since: moment }
   attributes.set(name, row)
@@ -69,13 +71,15 @@ export function removeXattr(core: Core, inode: Inode, name: string): void {
   const before = inode.xattrs === 0 ? undefined : attributesOf(core, inode).get(name)
   if (before === undefined) fail(ENODATA)
   alter(core, inode)
-  retire(core, before, core.moments.next())
+  retire(core, inode, before, core.moments.next())
   attributesOf(core, inode).delete(name)
   core.overlay.delete(xattr, [inode.ino, name])
   inode.xattrs--
   stampChange(inode, false)
 }
 
-function retire(core: Core, row: XattrRow, moment: number): void {
-  if (row.since <= core.moments.barrier) core.overlay.put(xattrPast, { ...row, until: moment })
+function retire(core: Core, inode: Inode, row: XattrRow, moment: Moment): void {
+  const until = isRecorded(core, inode) ? moment : recordedUntil(core, row.ino)
+  if (row.since <= core.moments.barrier && row.since < until)
+    core.overlay.put(xattrPast, { ...row, until })
 }

@@ -121,7 +121,17 @@ t.test('values lie in columns of their types', async (t) => {
   const path = join(t.testdir(), 'vault.avfs')
   const store = await openStore(path, { create: true })
   await store.commit([
-    changes(entry, [{ parent: 1, name: 'gr\xc3\xbcn', ino: 2 ** 53 - 1, type: 8, since: 0 }]),
+    changes(entry, [
+      {
+        parent: 1,
+        name: 'gr\xc3\xbcn',
+        ino: 2 ** 53 - 1,
+        type: 8,
+        fromParent: 0,
+        fromName: '',
+        since: 0,
+      },
+    ]),
     changes(block, [{ hash: 'h'.repeat(32), size: 3, codec: 0, data: Buffer.from('abc') }]),
   ])
   await store.close()
@@ -213,7 +223,15 @@ t.test('damage is found, and read as corrupt', async (t) => {
   const path = join(t.testdir(), 'vault.avfs')
   const store = await openStore(path, { create: true })
   const rows = Array.from({ length: 5000 }, (_, i) => ({
-    ...{ parent: 1, name: `a rather long name of a file ${i}`, ino: i, type: 8, since: 1 },
+    ...{
+      parent: 1,
+      name: `a rather long name of a file ${i}`,
+      ino: i,
+      type: 8,
+      fromParent: 0,
+      fromName: '',
+      since: 1,
+    },
   }))
   await store.commit([changes(entry, rows)])
   await store.close()

@@ -37,7 +37,7 @@ function query(t: Test, path: string, sql: string): string[] {
 function inodeRow(ino: number, mode: number, size: number, more: Partial<InodeRow> = {}): InodeRow {
   return {
     ...{ ino, mode, nlink: 1, uid: 1000, gid: 100, rdev: 0, size, allocated: size },
-    ...{ parent: 0, xattrs: 0, versions: 0 },
+    ...{ parent: 0, name: '', xattrs: 0, tags: 0, versions: 0 },
     ...{ atime: 0, atimeNs: 0, mtime: 1_700_000_000, mtimeNs: 42, ctime: 0, ctimeNs: 0 },
     ...{ btime: 0, btimeNs: 0, since: at(0) },
     ...more,
@@ -51,13 +51,14 @@ function entryRow(
   type: number,
   since: number,
 ): EntryRow {
-  return { parent, name, ino, type, since }
+  return { parent, name, ino, type, fromParent: 0, fromName: '', since }
 }
 
 /** /docs and /docs/a.txt with two versions, /b.txt that was /docs/old.txt, and /gone/deleted.txt of a deleted directory. */
 async function fill(store: Store): Promise<void> {
   const v = (ino: number, number: number, seconds: number, size: number) => ({
     ...{ ino, number, moment: at(seconds), size, mtime: -1, mtimeNs: 5 },
+    ...{ mode: 0o100644, uid: 0, gid: 0 },
   })
   await store.commit([
     changes(inode, [
@@ -74,9 +75,9 @@ async function fill(store: Store): Promise<void> {
       entryRow(2, 'gr\xc3\xbc\xff', 5, 10, PROVISIONAL),
     ]),
     changes(entryPast, [
-      { ...entryRow(2, 'old.txt', 4, 8, at(3)), until: at(6) },
-      { ...entryRow(1, 'gone', 7, 4, at(4)), until: at(9) },
-      { ...entryRow(7, 'deleted.txt', 8, 8, at(5)), until: at(8) },
+      { ...entryRow(2, 'old.txt', 4, 8, at(3)), until: at(6), fate: 2 },
+      { ...entryRow(1, 'gone', 7, 4, at(4)), until: at(9), fate: 0 },
+      { ...entryRow(7, 'deleted.txt', 8, 8, at(5)), until: at(8), fate: 0 },
     ]),
     changes(version, [
       v(3, 1, 2, 10),
@@ -165,7 +166,17 @@ t.test('the views of 30,000 files answer in seconds', async (t) => {
     ),
     changes(
       version,
-      inos.map((ino) => ({ ino, number: 1, moment: at(ino), size: 1, mtime: 0, mtimeNs: 0 })),
+      inos.map((ino) => ({
+        ino,
+        number: 1,
+        moment: at(ino),
+        size: 1,
+        mode: 0o100644,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        mtimeNs: 0,
+      })),
     ),
   ])
   await store.close()

@@ -16,6 +16,8 @@ export function testValues(test: StoreTest): void {
       name: child,
       ino: 9,
       type: 8,
+      fromParent: 0,
+      fromName: '',
       since: 1,
     })
     const rows = [
@@ -68,7 +70,15 @@ export function testValues(test: StoreTest): void {
       '\xef\xbb\xbfa',
       '\xf0\x9f\x98\x80',
     )
-    const rows = names.map((name, i) => ({ parent: 2, name, ino: i + 10, type: 8, since: 1 }))
+    const rows = names.map((name, i) => ({
+      parent: 2,
+      name,
+      ino: i + 10,
+      type: 8,
+      fromParent: 0,
+      fromName: '',
+      since: 1,
+    }))
     await store.commit([changes(entry, rows)])
     for (const row of rows) t.strictSame(store.get(entry, [2, row.name]), row)
     const sorted = rows.toSorted((a, b) =>
@@ -108,7 +118,7 @@ export function testValues(test: StoreTest): void {
     const edges = [0, 1, 2 ** 31, 2 ** 32, 2 ** 52 + 1, 2 ** 53 - 2, 2 ** 53 - 1]
     const rows = edges.map((number) => ({
       ...{ ino: number, number, moment: number, size: number },
-      ...{ mtime: -number + 0, mtimeNs: 999_999_999 },
+      ...{ mtime: -number + 0, mtimeNs: 999_999_999, mode: 0, uid: 0, gid: 0 },
     }))
     await store.commit([changes(version, rows)])
     t.strictSame(store.scan(version, { limit: ALL }), rows)

@@ -155,7 +155,7 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     const writer = (async () => {
       for (let i = 1; i <= 100; i++) {
         const rows = Array.from({ length: 20 }, (_, ino) => ({
-          ...{ ino, number: 1, moment: i, size: i, mtime: i, mtimeNs: 0 },
+          ...{ ino, number: 1, moment: i, size: i, mtime: i, mtimeNs: 0, mode: 0, uid: 0, gid: 0 },
         }))
         await store.commit([
           changes(setting, [{ name: 'i', value: `${i}` }]),

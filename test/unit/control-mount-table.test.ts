@@ -17,13 +17,27 @@ import {
 t.test('mountinfo lines are parsed with optional fields and escapes', async (t) => {
   const text = [
     '22 1 0:21 / /proc rw,nosuid shared:5 master:1 - proc proc rw',
-    '90 22 0:60 / /mnt/a\\040b rw,nosuid,nodev - fuse.avfs my\\134project rw,user_id=1000,group_id=0',
+    '90 22 0:60 /sub\\040dir /mnt/a\\040b rw,nosuid,nodev - fuse.avfs my\\134project rw,user_id=1000,group_id=0',
     'nonsense',
     '',
   ].join('\n')
   t.same(parseMountInfo(text), [
-    { mountPoint: '/proc', type: 'proc', source: 'proc', userId: undefined },
-    { mountPoint: '/mnt/a b', type: 'fuse.avfs', source: 'my\\project', userId: 1000 },
+    {
+      device: '0:21',
+      root: '/',
+      mountPoint: '/proc',
+      type: 'proc',
+      source: 'proc',
+      userId: undefined,
+    },
+    {
+      device: '0:60',
+      root: '/sub dir',
+      mountPoint: '/mnt/a b',
+      type: 'fuse.avfs',
+      source: 'my\\project',
+      userId: 1000,
+    },
   ])
 })
 

@@ -8,7 +8,7 @@ import { isServing, LockedError, lockHolder } from '../../control/lock.ts'
 import { isBelow, isDeadMount, mountAt } from '../../control/mount-table.ts'
 import { existingVault, logPath, mountPointPath, socketPath } from '../../control/paths.ts'
 import type { DaemonConfig } from '../../control/protocol.ts'
-import { CACHE_MB_DEFAULT, COMMIT_MS_DEFAULT, mountSettings } from '../mount-options.ts'
+import { CACHE_MB_DEFAULT, mountSettings } from '../mount-options.ts'
 import { notice, printResult } from '../output.ts'
 import { startDaemon } from '../start-daemon.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -48,7 +48,8 @@ export const mountCommand: CommandModule<object, MountCommandArguments> = {
       })
       .option('commit-ms', {
         type: 'number',
-        describe: `a change without fsync is durable after at most this [default: ${COMMIT_MS_DEFAULT}]`,
+        describe:
+          "a change without fsync is durable after at most this [default: the vault's setting]",
       })
       .option('trace', { type: 'boolean', describe: 'log each request of the kernel' })
       .option('option', {

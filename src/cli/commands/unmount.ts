@@ -1,19 +1,17 @@
 // `avfs unmount`: takes a mounted vault away and waits until its daemon has closed it, so that it can be mounted again.
 
-import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
-import { callDaemon, daemonInfo, NoDaemonError } from '../../control/client.ts'
+import { callDaemon, NoDaemonError } from '../../control/client.ts'
 import { ControlError } from '../../control/errors.ts'
+import { type FoundDaemon, findDaemon } from '../../control/find-daemon.ts'
 import { lockHolder } from '../../control/lock.ts'
-import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/mount-table.ts'
-import { mountPointPath, socketCandidates } from '../../control/paths.ts'
+import { MOUNT_TYPE, mountAt, mountUsers } from '../../control/mount-table.ts'
+import { mountPointPath } from '../../control/paths.ts'
 import type { DaemonInfo } from '../../control/protocol.ts'
 import { unmount, writeBack } from '../../control/unmount.ts'
 import { notice, printResult } from '../output.ts'
 import type { CommonArguments } from './common.ts'
-
-type FoundDaemon = DaemonInfo & { readonly socket: string }
 
 interface UnmountArguments extends CommonArguments {
   dir: string
@@ -57,19 +55,6 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
       `${mounted.source} is unmounted`,
     )
   },
-}
-
-/** Undefined when nobody answers: a dead mount can be taken away all the same. */
-async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | undefined> {
-  const sockets = socketCandidates(mounted.mountPoint, mounted.userId)
-  for (const socket of sockets.filter(existsSync)) {
-    try {
-      return { ...(await daemonInfo(socket)), socket }
-    } catch {
-      // A leftover of a daemon that died.
-    }
-  }
-  return undefined
 }
 
 /** A vault that cannot be written now (a full disk) stays mounted: what it holds in memory would be lost. */

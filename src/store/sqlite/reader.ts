@@ -23,6 +23,7 @@ interface Shape {
 /** What the decoder has to know of a collection. */
 interface Decoding {
   readonly table: Table
+  readonly fields: readonly string[]
   readonly names: readonly string[]
   readonly digests: readonly string[]
   readonly shapes: Map<number, Shape>
@@ -62,15 +63,31 @@ export class Reader {
   }
 
   scan<R extends object>(collection: Collection<R>, range: Range): R[] {
+    return this.#scan(this.#decodingOf(collection), range) as R[]
+  }
+
+  project<R extends object, F extends keyof R & string>(
+    collection: Collection<R>,
+    fields: readonly F[],
+    range: Range,
+  ): Pick<R, F>[] {
+    return this.#scan(this.#decodingOf(collection, fields), range) as Pick<R, F>[]
+  }
+
+  #scan(decoding: Decoding, range: Range): Row[] {
     const { gte = [], lt = [], reverse = false } = range
-    const decoding = this.#decodingOf(collection)
+    const { types } = decoding.table.collection
     const number = (((gte.length << BOUND_BITS) | lt.length) << 1) | (reverse ? 1 : 0)
     const shape =
       decoding.shapes.get(number) ??
-      this.#makeShape(decoding, number, scanQuery(decoding.table, gte.length, lt.length, reverse))
-    const values = bind(collection.types, gte)
-    values.push(...bind(collection.types, lt), Math.min(range.limit, Number.MAX_SAFE_INTEGER))
-    return this.#run(decoding, shape, values) as R[]
+      this.#makeShape(
+        decoding,
+        number,
+        scanQuery(decoding.table, gte.length, lt.length, reverse, decoding.fields),
+      )
+    const values = bind(types, gte)
+    values.push(...bind(types, lt), Math.min(range.limit, Number.MAX_SAFE_INTEGER))
+    return this.#run(decoding, shape, values)
   }
 
   /** Ends the running read transaction: the next read sees all that is committed. */
@@ -116,17 +133,25 @@ export class Reader {
     }
   }
 
-  #decodingOf(collection: Collection<never> | Collection<object>): Decoding {
-    const known = this.#decodings.get(collection.name)
+  #decodingOf(
+    collection: Collection<never> | Collection<object>,
+    projected?: readonly string[],
+  ): Decoding {
+    const id = projected === undefined ? collection.name : `${collection.name} ${projected}`
+    const known = this.#decodings.get(id)
     if (known !== undefined) return known
-    const fields = collection.fields as readonly string[]
+    const all = collection.fields as readonly string[]
+    const fields = projected ?? all
+    const typed = (type: ColumnType) =>
+      fields.filter((field) => collection.types[all.indexOf(field)] === type)
     const decoding = {
       table: tableOf(collection),
-      names: fields.filter((_, i) => collection.types[i] === 'name'),
-      digests: fields.filter((_, i) => collection.types[i] === 'digest'),
+      fields,
+      names: typed('name'),
+      digests: typed('digest'),
       shapes: new Map<number, Shape>(),
     }
-    this.#decodings.set(collection.name, decoding)
+    this.#decodings.set(id, decoding)
     return decoding
   }
 
@@ -137,8 +162,9 @@ export class Reader {
   }
 }
 
-function select({ collection, columns }: Table): string {
-  const list = columns.map((column, i) => `${column} as "${collection.fields[i]}"`)
+function select({ collection, columns }: Table, fields: readonly string[]): string {
+  const all = collection.fields as readonly string[]
+  const list = fields.map((field) => `${columns[all.indexOf(field)]} as "${field}"`)
   return `select ${list.join(', ')} from "${collection.name}"`
 }
 
@@ -156,11 +182,17 @@ function getQuery(table: Table): string {
   const match = table.columns
     .slice(0, table.collection.keyLength)
     .map((column, i) => `${column} = ${table.parameters[i]}`)
-  return `${select(table)} where ${match.join(' and ')}`
+  return `${select(table, table.collection.fields)} where ${match.join(' and ')}`
 }
 
 /** The query of a range whose bounds have so many components. Exported for the test of its plans. */
-export function scanQuery(table: Table, gte: number, lt: number, reverse: boolean): string {
+export function scanQuery(
+  table: Table,
+  gte: number,
+  lt: number,
+  reverse: boolean,
+  fields: readonly string[] = table.collection.fields,
+): string {
   const bound = (length: number, sign: string) =>
     `(${table.columns.slice(0, length).join(', ')}) ${sign} (${table.parameters.slice(0, length).join(', ')})`
   const conditions = [gte > 0 ? bound(gte, '>=') : '', lt > 0 ? bound(lt, '<') : ''].filter(Boolean)
@@ -169,7 +201,7 @@ export function scanQuery(table: Table, gte: number, lt: number, reverse: boolea
     .map((column) => (reverse ? `${column} desc` : column))
   // The plus hides the limit from the planner, which would else plan anew for each limit that is bound: 3 us became 17.
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
-  return `${select(table)}${where} order by ${order.join(', ')} limit +?`
+  return `${select(table, fields)}${where} order by ${order.join(', ')} limit +?`
 }
 
 function bind(types: readonly ColumnType[], key: Key): unknown[] {

@@ -72,6 +72,15 @@ class SqliteStore implements Store {
     return this.#reader.scan(collection, range)
   }
 
+  project<R extends object, F extends keyof R & string>(
+    collection: Collection<R>,
+    fields: readonly F[],
+    range: Range,
+  ): Pick<R, F>[] {
+    this.#assertOpen()
+    return this.#reader.project(collection, fields, range)
+  }
+
   async commit(batch: Batch): Promise<void> {
     this.#assertOpen()
     const thread = this.#writable()

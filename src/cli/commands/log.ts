@@ -1,0 +1,74 @@
+// `avfs log`: the versions of a file, or what happened in a directory, newest first.
+
+import type { CommandModule } from 'yargs'
+import { toText } from '../../control/byte-strings.ts'
+import { timeText } from '../../control/state.ts'
+import type { HistoryEvent, NameVersion } from '../../vault/name-history.ts'
+import { UsageError } from '../errors.ts'
+import { formatBytes, printResult, table } from '../output.ts'
+import { ask, type PathArguments, placeOf, withPath } from './path-call.ts'
+
+interface LogArguments extends PathArguments {
+  limit: number
+}
+
+export const logCommand: CommandModule<object, LogArguments> = {
+  command: 'log <path>',
+  describe: 'list the versions of a file, or what happened in a directory',
+  builder: (yargs) =>
+    withPath(yargs)
+      .option('limit', {
+        type: 'number',
+        alias: 'n',
+        default: 0,
+        requiresArg: true,
+        describe: 'no more than N, the newest [default: all]',
+        defaultDescription: 'all',
+      })
+      .example('$0 log ~/myproject/notes.txt -n 5', 'the last five versions')
+      .example('$0 log myproject:/notes.txt', 'of a vault that need not be mounted'),
+  handler: async ({ path, limit, json }) => {
+    if (!Number.isSafeInteger(limit) || limit < 0) throw new UsageError('-n is a whole number')
+    const place = await placeOf(path)
+    const items: object[] = []
+    const result = await ask(place, 'log', { path: place.path, limit }, (piece) => {
+      if ('item' in piece) items.push(piece.item)
+    })
+    const { kind } = result as { kind: string }
+    if (kind === 'file') printVersions(json === true, items as NameVersion[])
+    else printEvents(json === true, items as HistoryEvent[])
+  },
+}
+
+function printVersions(json: boolean, versions: readonly NameVersion[]): void {
+  const rows = versions.map(({ number, moment, size, mode, uid, gid }) => [
+    `${number}`,
+    timeText(moment),
+    formatBytes(size),
+    (mode & 0o7777).toString(8),
+    `${uid}:${gid}`,
+  ])
+  printResult(
+    json,
+    versions.map((its) => ({ ...its, savedAt: iso(its.moment) })),
+    table([['version', 'saved', 'size', 'mode', 'owner'], ...rows]),
+  )
+}
+
+function printEvents(json: boolean, events: readonly HistoryEvent[]): void {
+  const rows = events.map(({ moment, path, what, size }) => [
+    timeText(moment),
+    what,
+    formatBytes(size),
+    toText(path),
+  ])
+  printResult(
+    json,
+    events.map((its) => ({ ...its, path: toText(its.path), at: iso(its.moment) })),
+    table([['time', 'what', 'size', 'name'], ...rows]),
+  )
+}
+
+function iso(moment: number): string {
+  return new Date(moment / 1000).toISOString()
+}

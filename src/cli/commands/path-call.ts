@@ -1,0 +1,54 @@
+// What commands on a PATH share: the argument, and asking the vault that it leads to.
+
+import type { Argv } from 'yargs'
+import { callVault } from '../../control/call.ts'
+import type { MethodName, Parameters } from '../../control/methods.ts'
+import { findPlace, findVault, isMounted, type Place } from '../../control/place.ts'
+import type { Receive } from '../../control/protocol.ts'
+import { writeBack } from '../../control/unmount.ts'
+import { bytesOfArgument } from '../arguments.ts'
+import { progressBar } from '../output.ts'
+import type { CommonArguments } from './common.ts'
+
+export interface PathArguments extends CommonArguments {
+  path: string
+}
+
+/** Adds the positional `path`. */
+export function withPath<T>(yargs: Argv<T>): Argv<T & { path: string }> {
+  return yargs.positional('path', {
+    type: 'string',
+    demandOption: true,
+    describe: 'a path in a mounted vault, or NAME:/path',
+  })
+}
+
+/** The place that the argument names. Throws ControlError. */
+export function placeOf(argument: string): Promise<Place> {
+  return findPlace(bytesOfArgument(argument))
+}
+
+/** The vault that the argument names: NAME, NAME:/, or a path in its mount. Throws ControlError. */
+export function vaultOf(argument: string): Promise<Place> {
+  return findVault(bytesOfArgument(argument))
+}
+
+/** Makes the kernel hand over what programs have written and not closed, if the vault is mounted. */
+export async function writtenBack(place: Place): Promise<void> {
+  if (isMounted(place) && place.mountPoint !== undefined) await writeBack(place.mountPoint)
+}
+
+/** Runs a method on the vault of a place, with a bar on a terminal. */
+export async function ask(
+  place: Place,
+  method: MethodName,
+  parameters: Parameters,
+  receive: Receive = () => undefined,
+): Promise<object> {
+  const bar = progressBar(method)
+  try {
+    return await callVault(place.vaultPath, method, parameters, bar.report, receive)
+  } finally {
+    bar.finish()
+  }
+}

@@ -1,0 +1,60 @@
+// -v, --at and --snapshot: which state of a path a command is about.
+
+import type { Argv } from 'yargs'
+import { nowMicros } from '../../base/clock.ts'
+import { parseMoment } from '../../vault/when.ts'
+import { UsageError } from '../errors.ts'
+
+export interface StateArguments {
+  number: string | undefined
+  at: string | undefined
+  snapshot: string | undefined
+}
+
+/** A state, in the form of the methods' parameters. */
+export type WantedState = { version: number } | { moment: number } | { snapshot: string }
+
+/** Adds the options, of which one may be given; `range`: -v takes N..M too. */
+export function withState<T>(yargs: Argv<T>, range = false): Argv<T & StateArguments> {
+  return yargs
+    .option('number', {
+      type: 'string',
+      alias: 'v',
+      requiresArg: true,
+      describe: range ? 'version N, or versions N..M' : 'version N, as avfs log counts them',
+    })
+    .option('at', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'as of WHEN: 2026-11-22, "2026-11-22 10:00", 10m, 2h, 3d, yesterday, @1795000000',
+    })
+    .option('snapshot', {
+      type: 'string',
+      alias: 's',
+      requiresArg: true,
+      describe: 'as of a snapshot',
+    })
+    .conflicts({ number: ['at', 'snapshot'], at: 'snapshot' })
+}
+
+/** What was asked for, undefined when nothing was. Throws UsageError. */
+export function wantedState({ number, at, snapshot }: StateArguments): WantedState | undefined {
+  if (number !== undefined) return { version: versionNumber(number) }
+  if (at !== undefined) return { moment: moment(at) }
+  return snapshot === undefined ? undefined : { snapshot }
+}
+
+/** '3' -> 3. Throws UsageError. */
+export function versionNumber(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  throw new UsageError(`a version is a number from 1 on, not '${text}'`)
+}
+
+function moment(text: string): number {
+  const found = parseMoment(text, nowMicros())
+  // Beyond what counts exactly lies the far future, whichever.
+  if (found !== undefined && found >= 0) return Math.min(found, Number.MAX_SAFE_INTEGER)
+  throw new UsageError(
+    `'${text}' is no time: write 2026-11-22, "2026-11-22 10:00", 10m, 2h, 3d, yesterday or @SECONDS`,
+  )
+}

@@ -1,0 +1,92 @@
+// `avfs tag ...`: labels on files and directories, and finding by them.
+
+import type { Argv, CommandModule } from 'yargs'
+import { printResult, table } from '../output.ts'
+import { ask, type PathArguments, placeOf, vaultOf, withPath } from './path-call.ts'
+
+interface TagArguments extends PathArguments {
+  tags: string[]
+}
+
+function withTags<T>(yargs: Argv<T>): Argv<T & { tags: string[] }> {
+  return yargs.positional('tags', {
+    type: 'string',
+    array: true,
+    demandOption: true,
+    describe: 'one or more tags',
+  }) as Argv<T & { tags: string[] }>
+}
+
+interface Tag {
+  readonly name: string
+  readonly files?: number
+}
+
+const add: CommandModule<object, TagArguments> = {
+  command: 'add <path> <tags..>',
+  describe: 'tag a file or directory',
+  builder: (yargs) =>
+    withTags(withPath(yargs)).example('$0 tag add ~/myproject/plan.md urgent work', ''),
+  handler: (args) => change('tagAdd', args),
+}
+
+const remove: CommandModule<object, TagArguments> = {
+  command: 'rm <path> <tags..>',
+  describe: 'take tags from a file or directory, which stays',
+  builder: (yargs) => withTags(withPath(yargs)).example('$0 tag rm ~/myproject/plan.md urgent', ''),
+  handler: (args) => change('tagRemove', args),
+}
+
+const list: CommandModule<object, PathArguments> = {
+  command: 'list <path>',
+  describe: 'list the tags of a file or directory; of a vault: all tags',
+  builder: (yargs) =>
+    withPath(yargs)
+      .example('$0 tag list myproject', 'all tags, and how many files carry each')
+      .example('$0 tag list ~/myproject/plan.md', ''),
+  handler: async ({ path, json }) => {
+    const place = await vaultOf(path)
+    const { tags } = (await ask(place, 'tagList', { path: place.path })) as { tags: Tag[] }
+    const rows = tags.map(({ name, files }) => (files === undefined ? [name] : [name, `${files}`]))
+    printResult(
+      json === true,
+      tags,
+      place.path === '/' ? table([['tag', 'files'], ...rows]) : rows.join('\n'),
+    )
+  },
+}
+
+const find: CommandModule<object, TagArguments> = {
+  command: 'find <path> <tags..>',
+  describe: 'list what carries all of these tags, at or below a path',
+  builder: (yargs) =>
+    withTags(withPath(yargs)).example('$0 tag find myproject urgent work', 'what has both'),
+  handler: async ({ path, tags, json }) => {
+    const place = await vaultOf(path)
+    const result = await ask(place, 'tagFind', { path: place.path, tags })
+    const paths = (result as { paths: string[] }).paths.map((found) => place.show(found))
+    printResult(json === true, paths, paths.join('\n'))
+  },
+}
+
+async function change(method: 'tagAdd' | 'tagRemove', args: TagArguments): Promise<void> {
+  const place = await placeOf(args.path)
+  const result = await ask(place, method, { path: place.path, tags: args.tags })
+  const { tags } = result as { tags: string[] }
+  const path = place.show(place.path)
+  printResult(args.json === true, { path, tags }, `${path}: ${tags.join(', ') || 'no tags'}`)
+}
+
+export const tagCommand: CommandModule = {
+  command: 'tag <command>',
+  describe: 'tag files, and find them by their tags',
+  builder: (yargs) =>
+    yargs
+      .command(add)
+      .command(remove)
+      .command(list)
+      .command(find)
+      .demandCommand(1, 'say what to do with tags; avfs tag --help lists it')
+      .example('$0 tag add ~/myproject/plan.md urgent', ''),
+  handler: () => undefined,
+}

@@ -1,0 +1,11 @@
+// Names are bytes; in memory they are byte strings, a char a byte. These turn them into text for people and back.
+
+/** Text as a byte string of its UTF-8. */
+export function toBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+/** A byte string as text for people; what is not UTF-8 becomes U+FFFD. */
+export function toText(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8')
+}

@@ -1,0 +1,195 @@
+// Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare is in methods-compare.ts.
+
+import { CHUNK_BYTES } from '../base/limits.ts'
+import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
+import type { Core } from '../vault/core.ts'
+import { findDeleted } from '../vault/deleted.ts'
+import type { Moment } from '../vault/moments.ts'
+import { historyOf } from '../vault/name-history.ts'
+import { findPath, formerDirectory, namesOf, spotOf } from '../vault/paths.ts'
+import { wholeBefore } from '../vault/removal.ts'
+import {
+  type RestoreOptions,
+  type RestoreReport,
+  restoreParents,
+  restoreTree,
+} from '../vault/restore.ts'
+import { readAt } from '../vault/timeline.ts'
+import type { Vault } from '../vault/vault.ts'
+import { announcer } from './announce.ts'
+import { toText } from './byte-strings.ts'
+import { ControlError } from './errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { countOf, pathOf } from './parameters.ts'
+import { assertWritableVault, refusing } from './refusal.ts'
+import { type FoundState, findState, versionsOfPath, wantedOf } from './state.ts'
+
+/** Content is handed over in pieces of this. */
+const PIECE_BYTES = 4 * CHUNK_BYTES
+
+export const historyMethods = {
+  /** {path, limit}: items are versions of a file or events of a directory, newest first; the result says which. */
+  log: {
+    readOnly: true,
+    run: (vault, parameters, { send }) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => log(vault.core, path, countOf(parameters, 'limit'), send))
+    },
+  },
+  /** {path, state}: hands over the bytes of a file, or the target of a link. */
+  cat: {
+    readOnly: true,
+    run: (vault, parameters, { send }) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => cat(vault.core, path, parameters, send))
+    },
+  },
+  /** {path, state, to, removeNewer}: puts a former state at `to` (a path; `path` itself if missing). */
+  restore: {
+    readOnly: false,
+    run: (vault, parameters, call) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => restore(vault, path, parameters, call))
+    },
+  },
+  /** {path}: brings back what was deleted under that name. */
+  undelete: {
+    readOnly: false,
+    run: (vault, parameters, call) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => undelete(vault, path, call))
+    },
+  },
+} satisfies Record<string, Method>
+
+async function log(
+  core: Core,
+  path: string,
+  limit: number,
+  send: Call['send'],
+): Promise<{ kind: 'file' | 'directory' }> {
+  const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
+  const now = findPath(core, path)
+  const versions = now !== undefined && isDirectory(now.mode) ? [] : versionsOfPath(core, path)
+  if (versions.length > 0) {
+    for (const version of versions.reverse().slice(0, most)) await send({ item: version })
+    return { kind: 'file' }
+  }
+  const spot = spotOf(core, path)
+  const ino = now?.ino ?? (spot && formerDirectory(core, spot.parent, spot.name))
+  if (ino === undefined) findState(core, path, {})
+  if (ino === undefined || (now !== undefined && !isDirectory(now.mode))) return { kind: 'file' }
+  for (const event of historyOf(core, ino, most)) await send({ item: event })
+  return { kind: 'directory' }
+}
+
+async function cat(
+  core: Core,
+  path: string,
+  parameters: Parameters,
+  send: Call['send'],
+): Promise<{ size: number; moment: Moment }> {
+  const { row, moment } = findState(core, path, wantedOf(parameters, 'state'))
+  if (!isRegular(row.mode) && !isSymlink(row.mode)) {
+    const what = isDirectory(row.mode) ? 'a directory' : 'no file with content'
+    throw new ControlError('failed', `${toText(path)} is ${what}`, toText(path))
+  }
+  for (let at = 0; at < row.size; at += PIECE_BYTES) {
+    // A copy: the pieces are views that do not outlive the next change.
+    await send(Buffer.concat(readAt(core, row, moment, at, PIECE_BYTES)))
+  }
+  return { size: row.size, moment }
+}
+
+async function restore(
+  vault: Vault,
+  path: string,
+  parameters: Parameters,
+  call: Call,
+): Promise<object> {
+  assertWritableVault(vault)
+  const { core } = vault
+  const from = findState(core, path, wantedOf(parameters, 'state'))
+  const to =
+    parameters.to === undefined ? path : targetOf(core, pathOf(parameters, 'to'), path, from)
+  const removeNewer = parameters.removeNewer === true
+  const ends = to === path ? 'itself' : 'another'
+  return await bringBack(vault, from, to, { removeNewer, ends }, call)
+}
+
+/** As cp(1): into a directory that is there, else under that name. */
+function targetOf(core: Core, to: string, path: string, from: FoundState): string {
+  const there = findPath(core, to)
+  if (there === undefined || !isDirectory(there.mode) || there.ino === from.ino) return to
+  return join(to, namesOf(path).at(-1) ?? '')
+}
+
+async function undelete(vault: Vault, path: string, call: Call): Promise<object> {
+  assertWritableVault(vault)
+  const { core } = vault
+  const spot = spotOf(core, path)
+  const shown = toText(path)
+  if (findPath(core, path) !== undefined) {
+    const hint = 'for a former state of it: avfs restore'
+    throw new ControlError('exists', `${shown} is there; ${hint}`, shown)
+  }
+  const deleted = spot === undefined ? undefined : findDeleted(core, spot.parent, spot.name)
+  if (deleted === undefined) {
+    throw new ControlError('absent', `nothing called ${shown} was deleted`, shown)
+  }
+  const moment = wholeBefore(core, deleted.row)
+  const to = join(`/${namesOf(path).slice(0, -1).join('/')}`, deleted.row.name)
+  return await bringBack(
+    vault,
+    { ino: deleted.ino, moment },
+    to,
+    { removeNewer: false, ends: 'itself' },
+    call,
+  )
+}
+
+/** `ends`: missing directories above the target are made again when it is the place where the thing was itself. */
+async function bringBack(
+  vault: Vault,
+  from: { readonly ino: number; readonly moment: Moment },
+  to: string,
+  how: { readonly removeNewer: boolean; readonly ends: 'itself' | 'another' },
+  { kernel, report }: Call,
+): Promise<RestoreReport & { path: string; moment: Moment; version: number | null }> {
+  const { core } = vault
+  const announced = announcer(core, kernel)
+  const names = namesOf(to)
+  const name = names.pop() ?? ''
+  let done = 0
+  const options: RestoreOptions = {
+    removeNewer: how.removeNewer,
+    isHeld: announced.isHeld,
+    inodeChanged: announced.inodeChanged,
+    nameChanged(parent, changed) {
+      announced.nameChanged(parent, changed)
+      report(++done, 0)
+    },
+  }
+  try {
+    const parent =
+      how.ends === 'itself'
+        ? restoreParents(core, names, from.moment, options)
+        : existingDirectory(core, names)
+    const result = await restoreTree(core, from, { parent, name }, options)
+    const versions = versionsOfPath(core, to)
+    return { ...result, path: to, moment: from.moment, version: versions.at(-1)?.number ?? null }
+  } finally {
+    await announced.sent()
+  }
+}
+
+function existingDirectory(core: Core, names: readonly string[]): number {
+  const path = `/${names.join('/')}`
+  const found = findPath(core, path)
+  if (found !== undefined && isDirectory(found.mode)) return found.ino
+  throw new ControlError('absent', `there is no directory ${toText(path)}`, toText(path))
+}
+
+function join(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`
+}

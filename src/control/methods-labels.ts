@@ -1,0 +1,233 @@
+// Methods on what people put beside the content: snapshots, tags and extended attributes of theirs (user.*).
+
+import { isDirectory, isRegular } from '../base/mode.ts'
+import { xattr } from '../store/collections.ts'
+import type { Core } from '../vault/core.ts'
+import type { Inode } from '../vault/inode.ts'
+import { findInode } from '../vault/inodes.ts'
+import { pathOf as currentPath } from '../vault/names.ts'
+import { findPath } from '../vault/paths.ts'
+import { slicesOf } from '../vault/slices.ts'
+import {
+  createSnapshot,
+  deleteSnapshot,
+  listSnapshots,
+  renameSnapshot,
+} from '../vault/snapshots.ts'
+import {
+  filesWith,
+  findTag,
+  fromXdgTags,
+  listTags,
+  setTags,
+  tagFile,
+  tagsOf,
+  untagFile,
+  XDG_TAGS,
+} from '../vault/tags.ts'
+import type { Vault } from '../vault/vault.ts'
+import { getXattr, listXattrs, removeXattr, setXattr } from '../vault/xattrs.ts'
+import { toBytes, toText } from './byte-strings.ts'
+import { ControlError } from './errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { pathOf, stringOf, stringsOf } from './parameters.ts'
+import { assertWritableVault, refusing } from './refusal.ts'
+
+/** The namespace of xattr(7) that belongs to people. */
+const USER = 'user.'
+const PAGE_ROWS = 1000
+
+export const labelMethods = {
+  /** {name}: the state of now under a name. */
+  snapshotCreate: {
+    readOnly: false,
+    run: (vault, parameters) => {
+      const name = stringOf(parameters, 'name')
+      return changing(vault, `snapshot '${name}'`, () => ({
+        name,
+        moment: createSnapshot(vault.core, name),
+      }))
+    },
+  },
+  snapshotDelete: {
+    readOnly: false,
+    run: (vault, parameters) => {
+      const name = stringOf(parameters, 'name')
+      return changing(vault, `snapshot '${name}'`, () => {
+        deleteSnapshot(vault.core, name)
+        return { name }
+      })
+    },
+  },
+  /** {name, newName} */
+  snapshotRename: {
+    readOnly: false,
+    run: (vault, parameters) => {
+      const name = stringOf(parameters, 'name')
+      const newName = stringOf(parameters, 'newName')
+      return changing(vault, `snapshot '${name}' to '${newName}'`, () => {
+        renameSnapshot(vault.core, name, newName)
+        return { name: newName, oldName: name }
+      })
+    },
+  },
+  snapshotList: {
+    readOnly: true,
+    run: async (vault) => ({ snapshots: listSnapshots(vault.core) }),
+  },
+  /** {path, tags} */
+  tagAdd: {
+    readOnly: false,
+    run: (vault, parameters, { kernel }) =>
+      changingFile(vault, parameters, kernel, (inode) => {
+        for (const tag of stringsOf(parameters, 'tags')) tagFile(vault.core, inode, tag)
+        return { tags: tagsOf(vault.core, inode.ino) }
+      }),
+  },
+  /** {path, tags} */
+  tagRemove: {
+    readOnly: false,
+    run: (vault, parameters, { kernel }) =>
+      changingFile(vault, parameters, kernel, (inode, path) => {
+        const had = tagsOf(vault.core, inode.ino)
+        for (const tag of stringsOf(parameters, 'tags')) {
+          if (!had.includes(tag)) throw absent(`${toText(path)} has no tag '${tag}'`, path)
+          untagFile(vault.core, inode, tag)
+        }
+        return { tags: tagsOf(vault.core, inode.ino) }
+      }),
+  },
+  /** {path}: the tags of a file or directory; of the root: all tags, with the number of what carries them. */
+  tagList: {
+    readOnly: true,
+    run: async (vault, parameters) => listOfTags(vault.core, pathOf(parameters)),
+  },
+  /** {path, tags}: paths at or below `path` that carry all tags. */
+  tagFind: {
+    readOnly: true,
+    run: async (vault, parameters) => {
+      const top = existing(vault.core, pathOf(parameters)).path
+      const tags = stringsOf(parameters, 'tags')
+      for (const tag of tags) {
+        if (findTag(vault.core, tag) === undefined) throw absent(`there is no tag '${tag}'`)
+      }
+      const paths = filesWith(vault.core, tags).map((ino) => currentPath(vault.core, ino))
+      return { paths: paths.filter((path) => path !== undefined && isWithin(path, top)).sort() }
+    },
+  },
+  /** {path}: items {key, value}, byte strings without user. */
+  metaList: {
+    readOnly: true,
+    run: async (vault, parameters) => {
+      const { inode } = existing(vault.core, pathOf(parameters))
+      return { values: valuesOf(vault.core, inode) }
+    },
+  },
+  /** {path, values}: values is an object of byte strings; null removes a key. */
+  metaSet: {
+    readOnly: false,
+    run: (vault, parameters, { kernel }) =>
+      changingFile(vault, parameters, kernel, (inode, path) => {
+        setValues(vault.core, inode, path, parameters)
+        return { values: valuesOf(vault.core, inode) }
+      }),
+  },
+  /** {path, keys}: items {path, values} of what is at or below `path` and has all keys. */
+  metaFind: {
+    readOnly: true,
+    run: (vault, parameters, call) => metaFind(vault.core, parameters, call),
+  },
+} satisfies Record<string, Method>
+
+async function changing<T extends object>(vault: Vault, what: string, work: () => T): Promise<T> {
+  assertWritableVault(vault)
+  const result = await refusing(toBytes(what), work)
+  await vault.sync()
+  return result
+}
+
+/** Changes what `path` names, makes it durable and tells the kernel. */
+async function changingFile<T extends object>(
+  vault: Vault,
+  parameters: Parameters,
+  kernel: Call['kernel'],
+  work: (inode: Inode, path: string) => T,
+): Promise<T> {
+  const { inode, path } = existing(vault.core, pathOf(parameters))
+  assertWritableVault(vault)
+  const result = await refusing(path, () => work(inode, path))
+  await kernel?.inodeChanged(inode.ino)
+  await vault.sync()
+  return result
+}
+
+function existing(core: Core, path: string): { inode: Inode; path: string } {
+  const inode = findPath(core, path)
+  if (inode === undefined) throw absent(`there is no ${toText(path)}`, path)
+  return { inode, path }
+}
+
+function absent(message: string, path?: string): ControlError {
+  return new ControlError('absent', message, path === undefined ? undefined : toText(path))
+}
+
+function isWithin(path: string, top: string): boolean {
+  return top === '/' || path === top || path.startsWith(`${top}/`)
+}
+
+function listOfTags(core: Core, path: string): object {
+  const { inode } = existing(core, path)
+  if (path !== '/') return { tags: tagsOf(core, inode.ino).map((name) => ({ name })) }
+  return {
+    tags: listTags(core).map(({ name }) => ({ name, files: filesWith(core, [name]).length })),
+  }
+}
+
+function valuesOf(core: Core, inode: Inode): Record<string, string> {
+  const keys = listXattrs(core, inode).filter((name) => name.startsWith(USER))
+  return Object.fromEntries(
+    keys.map((name) => [
+      name.slice(USER.length),
+      Buffer.from(getXattr(core, inode, name) ?? []).toString('latin1'),
+    ]),
+  )
+}
+
+function setValues(core: Core, inode: Inode, path: string, parameters: Parameters): void {
+  const { values } = parameters
+  // As user_xattr of xattr(7): links and devices cannot carry any.
+  if (!isRegular(inode.mode) && !isDirectory(inode.mode)) {
+    throw new ControlError('failed', `${toText(path)} is neither a file nor a directory`)
+  }
+  if (typeof values !== 'object' || values === null) stringOf(parameters, 'values')
+  for (const [key, value] of Object.entries(values as Record<string, unknown>)) {
+    const bytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : undefined
+    if (USER + key === XDG_TAGS) setTags(core, inode, fromXdgTags(bytes ?? new Uint8Array()))
+    else if (bytes !== undefined) setXattr(core, inode, USER + key, bytes, 0)
+    else if (getXattr(core, inode, USER + key) === undefined)
+      throw absent(`${toText(path)} has no ${toText(key)}`, path)
+    else removeXattr(core, inode, USER + key)
+  }
+}
+
+async function metaFind(core: Core, parameters: Parameters, { send }: Call): Promise<object> {
+  const top = existing(core, pathOf(parameters)).path
+  const keys = stringsOf(parameters, 'keys')
+  const slices = slicesOf(core)
+  const first = USER + (keys[0] ?? '')
+  for (let gte: [number, string?] = [0]; ; ) {
+    const rows = core.overlay.scan(xattr, { gte: gte as [number], limit: PAGE_ROWS })
+    for (const row of rows) {
+      if (row.name !== first) continue
+      const inode = findInode(core, row.ino)
+      const path = inode === undefined ? undefined : currentPath(core, row.ino)
+      if (inode === undefined || path === undefined || !isWithin(path, top)) continue
+      const values = valuesOf(core, inode)
+      if (keys.every((key) => Object.hasOwn(values, key))) await send({ item: { path, values } })
+    }
+    const last = rows[rows.length - 1]
+    if (last === undefined || rows.length < PAGE_ROWS) return {}
+    gte = [last.ino, `${last.name}\0`]
+    await slices.turn()
+  }
+}

@@ -1,0 +1,45 @@
+// What the vault refuses, in words for people.
+
+import {
+  EEXIST,
+  EINVAL,
+  EIO,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOSPC,
+  ENOTDIR,
+  ENOTEMPTY,
+  EROFS,
+  FsError,
+} from '../base/errno.ts'
+import type { Vault } from '../vault/vault.ts'
+import { toText } from './byte-strings.ts'
+import { ControlError, type ControlErrorKind } from './errors.ts'
+
+const words: Readonly<Record<number, { kind: ControlErrorKind; text: string }>> = {
+  [ENOENT]: { kind: 'absent', text: 'there is no such thing in the vault' },
+  [ENOTDIR]: { kind: 'failed', text: 'something in the path is not a directory' },
+  [EEXIST]: { kind: 'exists', text: 'it exists already' },
+  [ENOTEMPTY]: { kind: 'busy', text: 'it is not empty' },
+  [EINVAL]: { kind: 'name', text: 'this is not a fit name' },
+  [ENAMETOOLONG]: { kind: 'name', text: 'the name is too long' },
+  [EIO]: { kind: 'failed', text: 'the content is damaged; avfs vault check --deep tells more' },
+  [ENOSPC]: { kind: 'failed', text: 'no space is left for the vault' },
+  [EROFS]: { kind: 'failed', text: 'the vault cannot be written now' },
+}
+
+/** Does some work about `what`, a byte string; an errno becomes a ControlError in words. */
+export async function refusing<T>(what: string, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error
+    const { kind, text } = words[error.errno] ?? { kind: 'failed', text: error.message }
+    throw new ControlError(kind, `${toText(what)}: ${text}`, toText(what), { cause: error })
+  }
+}
+
+/** Throws ControlError on a vault that is mounted read-only. */
+export function assertWritableVault(vault: Vault): void {
+  if (vault.readOnly) throw new ControlError('failed', `${vault.path} is mounted read-only`)
+}

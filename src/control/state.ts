@@ -1,0 +1,122 @@
+// Which state of a path a caller means: a version by number, a moment, a snapshot, or the newest complete one; and finding it.
+
+import { nowMicros } from '../base/clock.ts'
+import type { InodeRow } from '../store/collections.ts'
+import type { Core } from '../vault/core.ts'
+import { findDeleted } from '../vault/deleted.ts'
+import type { Moment } from '../vault/moments.ts'
+import { type NameVersion, versionsOf } from '../vault/name-history.ts'
+import { findPath, findPathAt, spotOf } from '../vault/paths.ts'
+import { findSnapshot } from '../vault/snapshots.ts'
+import { birthOf, inodeAt } from '../vault/timeline.ts'
+import { toText } from './byte-strings.ts'
+import { ControlError } from './errors.ts'
+import type { Parameters } from './methods.ts'
+import { countOf, stringOf } from './parameters.ts'
+
+/** At most one is given; none stands for the newest complete state. */
+export interface Wanted {
+  readonly version?: number
+  readonly moment?: Moment
+  readonly snapshot?: string
+}
+
+/** A state that is there. `row` is a copy; `version` is set when it was asked for by number. */
+export interface FoundState {
+  readonly ino: number
+  readonly moment: Moment
+  readonly row: InodeRow
+  readonly version: number | undefined
+}
+
+/** The state that the parameter `name` (an object) asks for. */
+export function wantedOf(parameters: Parameters, name: string): Wanted {
+  const value = parameters[name]
+  if (typeof value !== 'object' || value === null) return {}
+  const given = value as Parameters
+  if (given.version !== undefined) return { version: countOf(given, 'version') }
+  if (given.moment !== undefined) return { moment: countOf(given, 'moment') }
+  return given.snapshot === undefined ? {} : { snapshot: stringOf(given, 'snapshot') }
+}
+
+/** Finds a state of a path. Throws ControlError 'absent', saying what there is instead. */
+export function findState(core: Core, path: string, wanted: Wanted): FoundState {
+  if (wanted.version !== undefined) return versionState(core, path, wanted.version)
+  const moment = momentOf(core, wanted)
+  const row = findPathAt(core, path, moment) ?? beforeMove(core, path, moment)
+  if (row === undefined) throw absent(core, path, wanted)
+  return { ino: row.ino, moment, row: { ...row }, version: undefined }
+}
+
+/** The moment that is meant. Throws ControlError 'absent' for the future, a time before the vault, an unknown snapshot. */
+export function momentOf(core: Core, { moment, snapshot }: Wanted): Moment {
+  if (snapshot !== undefined) {
+    const row = findSnapshot(core, snapshot)
+    if (row === undefined) throw new ControlError('absent', `there is no snapshot '${snapshot}'`)
+    return row.moment
+  }
+  if (moment === undefined) return core.moments.last
+  const birth = birthOf(core)
+  if (moment < birth) {
+    throw new ControlError('absent', `the vault was made later, at ${timeText(birth)}`)
+  }
+  if (moment > Math.max(nowMicros(), core.moments.last)) {
+    throw new ControlError('absent', `${timeText(moment)} is in the future`)
+  }
+  return moment
+}
+
+/** The versions of a path, oldest first. */
+export function versionsOfPath(core: Core, path: string): NameVersion[] {
+  const spot = spotOf(core, path)
+  return spot === undefined || spot.name === '' ? [] : versionsOf(core, spot.parent, spot.name)
+}
+
+function versionState(core: Core, path: string, number: number): FoundState {
+  const versions = versionsOfPath(core, path)
+  const found = versions.find((its) => its.number === number)
+  const row = found === undefined ? undefined : inodeAt(core, found.ino, found.moment)
+  if (found !== undefined && row !== undefined) {
+    return { ino: found.ino, moment: found.moment, row: { ...row }, version: number }
+  }
+  const [first] = versions
+  const last = versions[versions.length - 1]
+  const instead =
+    first === undefined || last === undefined
+      ? 'it has none'
+      : `it has ${first.number === last.number ? '' : `${first.number} to `}${last.number}`
+  throw new ControlError('absent', `${toText(path)} has no version ${number}; ${instead}`)
+}
+
+/** What has its name from a later move was there at that moment all the same, under the name before. */
+function beforeMove(core: Core, path: string, moment: Moment): InodeRow | undefined {
+  const now = findPath(core, path)
+  return now === undefined ? undefined : inodeAt(core, now.ino, moment)
+}
+
+function absent(core: Core, path: string, wanted: Wanted): ControlError {
+  const shown = toText(path)
+  if (wanted.moment !== undefined) {
+    return new ControlError('absent', `${shown} was not there at ${timeText(wanted.moment)}`, shown)
+  }
+  if (wanted.snapshot !== undefined) {
+    return new ControlError('absent', `${shown} is not in snapshot '${wanted.snapshot}'`, shown)
+  }
+  const spot = spotOf(core, path)
+  const deleted = spot === undefined ? undefined : findDeleted(core, spot.parent, spot.name)
+  return new ControlError(
+    'absent',
+    deleted === undefined
+      ? `there is no ${shown}`
+      : `${shown} was deleted at ${timeText(deleted.until)}; avfs undelete brings it back`,
+    shown,
+  )
+}
+
+/** A moment as local time for people. */
+export function timeText(moment: Moment): string {
+  const at = new Date(moment / 1000)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
+}

@@ -1,0 +1,81 @@
+// Who may read and search what, for listings that gather names from other directories: the kernel checks only the path that
+// somebody walks, so that what they list must be reachable by walking. Access lists count (acl(5)).
+
+import { readFileSync } from 'node:fs'
+import { ACL_ACCESS, allowedByAcl } from '../vault/acl.ts'
+import type { Core } from '../vault/core.ts'
+import type { Inode } from '../vault/inode.ts'
+import { findInode } from '../vault/inodes.ts'
+import { getXattr } from '../vault/xattrs.ts'
+import type { Caller } from './operations.ts'
+
+export const MAY_READ = 4
+export const MAY_WRITE = 2
+export const MAY_SEARCH = 1
+
+/** A caller with all groups, good beyond the call. */
+export interface Reader {
+  readonly uid: number
+  readonly groups: ReadonlySet<number>
+}
+
+/** Owner, group and permissions of something now or then. */
+export interface Guarded {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export function readerOf({ uid, gid, pid }: Caller): Reader {
+  const groups = new Set([gid])
+  if (uid === 0) return { uid, groups }
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+    const listed = /^Groups:\s*(.*)$/m.exec(status)?.[1] ?? ''
+    for (const group of listed.split(/\s+/)) if (group !== '') groups.add(Number(group))
+  } catch {
+    // The caller is gone, or in another PID namespace: no other group is known.
+  }
+  return { uid, groups }
+}
+
+/** Whether permissions let the reader do all of `wanted`; root may do anything. `acl`: the access list, where there is one. */
+export function may(
+  reader: Reader,
+  { mode, uid, gid }: Guarded,
+  acl: Uint8Array | undefined,
+  wanted: number,
+): boolean {
+  if (reader.uid === 0) return true
+  if (reader.uid === uid) return ((mode >> 6) & wanted) === wanted
+  if (acl !== undefined) return allowedByAcl(acl, reader, gid, wanted)
+  return ((reader.groups.has(gid) ? mode >> 3 : mode) & wanted) === wanted
+}
+
+/** The same for an inode as it is now. */
+export function mayNow(core: Core, reader: Reader, inode: Inode, wanted: number): boolean {
+  return may(reader, inode, getXattr(core, inode, ACL_ACCESS), wanted)
+}
+
+/**
+ * The names from `top` down to `name` in directory `parent`; undefined when that is not below `top`, or when the reader may not
+ * search a directory on the way. The right to come to `top` is the caller's to check.
+ */
+export function pathBelow(
+  core: Core,
+  reader: Reader,
+  top: number,
+  parent: number,
+  name: string,
+): string[] | undefined {
+  const names = [name]
+  for (let at = parent; at !== top; ) {
+    const directory = findInode(core, at)
+    if (directory === undefined || directory.nlink === 0 || directory.parent === at)
+      return undefined
+    if (!mayNow(core, reader, directory, MAY_SEARCH)) return undefined
+    names.push(directory.name)
+    at = directory.parent
+  }
+  return names.reverse()
+}

@@ -1,0 +1,78 @@
+// Kind: at/, in which every moment has a name: WHEN leads to the directory as it was then.
+
+import { nowMicros } from '../../base/clock.ts'
+import { log } from '../../base/log.ts'
+import { changesOf } from '../../vault/changes.ts'
+import type { Core } from '../../vault/core.ts'
+import type { Moment } from '../../vault/moments.ts'
+import { inodeAt } from '../../vault/timeline.ts'
+import { formatMoment, parseMoment } from '../../vault/when.ts'
+import { directoryAttributes } from './attributes.ts'
+import { plantTree } from './past.ts'
+import { pastView } from './tree.ts'
+import type { Listed, View, ViewKind, Views } from './view.ts'
+
+const DIRECTORY = 4
+/** The newest changes that a listing shows. */
+const LISTED_MAX = 1000
+const REMEMBERED_MAX = 1024
+const MINUTE_MICROS = 60e6
+
+/** Where `10m` led to, so that it leads there for a while: a program that walks a tree meets one state of it. */
+interface Relative {
+  readonly moment: Moment
+  readonly resolved: number
+}
+const relatives = new WeakMap<Core, Map<string, Relative>>()
+
+/** A name like `2h` is resolved anew after a tenth of that time, or after a minute if that is longer. */
+function resolve(core: Core, directory: number, name: string): Moment | undefined {
+  const now = nowMicros()
+  const moment = parseMoment(name, now)
+  if (moment === undefined || moment === parseMoment(name, now + MINUTE_MICROS)) return moment
+  let known = relatives.get(core)
+  if (known === undefined) {
+    known = new Map()
+    relatives.set(core, known)
+  }
+  const key = `${directory}\0${name}`
+  const before = known.get(key)
+  const age = now - moment
+  if (before !== undefined && now - before.resolved < Math.max(age / 10, MINUTE_MICROS / 6))
+    return before.moment
+  known.delete(key)
+  known.set(key, { moment, resolved: now })
+  if (known.size > REMEMBERED_MAX) known.delete(known.keys().next().value ?? '')
+  return moment
+}
+
+function open({ fs, birth }: Views, view: View, name: string): View | undefined {
+  const { core } = fs
+  const moment = resolve(core, view.directory, name)
+  if (moment === undefined) return undefined
+  const refused = (why: string): undefined => {
+    log('info', `at/${name} shows nothing: ${why}`)
+  }
+  if (moment > Math.max(nowMicros(), core.moments.last)) return refused('it is in the future')
+  if (moment < birth) return refused('the vault is younger')
+  if (inodeAt(core, view.directory, moment) === undefined)
+    return refused('the directory did not exist then')
+  return rootedAt(view, name, moment)
+}
+
+function rootedAt({ directory, number }: View, name: string, moment: Moment): View {
+  const key = `at\0${directory}\0${name}\0${moment}`
+  const tree = plantTree(key, { moment, directory, root: directory })
+  return pastView(tree, directory, DIRECTORY, number, name)
+}
+
+export const atKind: ViewKind = {
+  attributes: directoryAttributes,
+  lookup: (views, _caller, view, name) => open(views, view, name),
+  *list({ fs }, _caller, view): Generator<Listed> {
+    for (const moment of changesOf(fs.core, view.directory, LISTED_MAX)) {
+      const name = formatMoment(moment)
+      yield { name, type: DIRECTORY, view: rootedAt(view, name, moment) }
+    }
+  },
+}

@@ -1,0 +1,52 @@
+// What stat(2) tells of nodes in views: directories that stand for one of the vault, and inodes as they once were.
+
+import { isDirectory, S_IFDIR } from '../../base/mode.ts'
+import type { InodeRow } from '../../store/collections.ts'
+import { getInode } from '../../vault/inodes.ts'
+import { toNode } from '../node.ts'
+import type { Node } from '../operations.ts'
+import type { View, Views } from './view.ts'
+
+const SECTOR_BYTES = 512
+
+/** The view is as open as the directory that it shows: same owner, same permissions, same times. Throws ENOENT. */
+export function directoryAttributes({ fs }: Views, view: View): Node {
+  return likeDirectory(toNode(getInode(fs.core, view.directory)), view.number)
+}
+
+/** The same, with the owner and permissions of another directory: those who may change what is listed here. */
+export function ownedAttributes({ fs }: Views, view: View, owner: number): Node {
+  const { uid, gid } = getInode(fs.core, owner)
+  const node = likeDirectory(toNode(getInode(fs.core, view.directory)), view.number)
+  const readable = (node.mode & 0o444) >>> 2
+  return { ...node, uid, gid, mode: S_IFDIR | (node.mode & 0o555) | readable | 0o700 }
+}
+
+/** nlink 1 says that the number of directories below is not counted, so that find(1) looks for itself. */
+function likeDirectory(node: Node, number: number): Node {
+  const mode = S_IFDIR | (node.mode & 0o777)
+  return { ...node, ino: number, mode, nlink: 1, size: 0, blocks: 0, volatile: true }
+}
+
+/** An inode as it was. `volatile`: its name may lead elsewhere next time. */
+export function pastAttributes(row: InodeRow, number: number, volatile: boolean): Node {
+  return {
+    ino: number,
+    mode: row.mode,
+    nlink: row.nlink,
+    uid: row.uid,
+    gid: row.gid,
+    rdev: row.rdev,
+    size: row.size,
+    atime: row.atime,
+    atimeNs: row.atimeNs,
+    mtime: row.mtime,
+    mtimeNs: row.mtimeNs,
+    ctime: row.ctime,
+    ctimeNs: row.ctimeNs,
+    btime: row.btime,
+    btimeNs: row.btimeNs,
+    blocks: isDirectory(row.mode) ? 0 : Math.ceil(row.allocated / SECTOR_BYTES),
+    volatile,
+  }
+}

@@ -1,0 +1,56 @@
+// Kind: a small file or symlink whose content is computed when its name is looked up, and stays what it was for whoever
+// opened it then.
+
+import { EINVAL, fail } from '../../base/errno.ts'
+import { directoryAttributes } from './attributes.ts'
+import { numberOf, type View, type ViewKind } from './view.ts'
+
+const SYMLINK = 10
+const REGULAR = 8
+
+interface ComputedView extends View {
+  readonly type: number
+  readonly content: Uint8Array
+}
+
+function computed(
+  place: string,
+  { directory, number }: View,
+  type: number,
+  content: Uint8Array,
+): ComputedView {
+  // The kernel keeps what it has read under a number: other content is another node.
+  const key = `${place}\0${directory}\0${Buffer.from(content).toString('latin1')}`
+  return {
+    number: numberOf(key),
+    kind: computedKind,
+    key,
+    ino: 0,
+    directory,
+    up: number,
+    type,
+    content,
+  }
+}
+
+/** A file of JSON; `place` tells it from other files, `up` is the view that it lies in. */
+export function jsonFile(place: string, up: View, value: unknown): View {
+  return computed(place, up, REGULAR, Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`))
+}
+
+/** A symlink; `target` is a byte string. */
+export function symlinkTo(place: string, up: View, target: string): View {
+  return computed(place, up, SYMLINK, Buffer.from(target, 'latin1'))
+}
+
+const computedKind: ViewKind<ComputedView> = {
+  attributes(views, view) {
+    const node = directoryAttributes(views, view)
+    const mode = view.type === SYMLINK ? 0o777 : node.mode & 0o444
+    return { ...node, mode: (view.type << 12) | mode, size: view.content.length }
+  },
+  read: (_views, view, offset, size) =>
+    view.type === REGULAR ? [view.content.subarray(offset, offset + size)] : fail(EINVAL),
+  readlink: (_views, view) =>
+    view.type === SYMLINK ? Buffer.from(view.content).toString('latin1') : fail(EINVAL),
+}

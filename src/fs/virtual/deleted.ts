@@ -1,0 +1,127 @@
+// Kind: deleted/, what was deleted in a directory and is not there now, in its latest state. cp and mv bring it back.
+
+import { EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
+import { isDirectory } from '../../base/mode.ts'
+import { Fault } from '../../store/store.ts'
+import { type DeletedEntry, deletedIn, findDeleted } from '../../vault/deleted.ts'
+import { findEntry } from '../../vault/directory.ts'
+import { findInode, getInode } from '../../vault/inodes.ts'
+import { wholeBefore } from '../../vault/removal.ts'
+import { restoreTree } from '../../vault/restore.ts'
+import { inodeAt } from '../../vault/timeline.ts'
+import { MAY_READ, may, type Reader, readerOf } from '../reach.ts'
+import { directoryAttributes } from './attributes.ts'
+import { plantTree, type Tree } from './past.ts'
+import { pastView } from './tree.ts'
+import type { Listed, View, ViewKind, Views } from './view.ts'
+
+const DIRECTORY = 4
+const PAGE_NAMES = 1024
+
+function deletedView(views: Views, view: View, { name, row, until }: DeletedEntry): View {
+  const key = `deleted\0${view.directory}\0${row.name}\0${until}`
+  let moment = until - 1
+  let tree: Tree = plantTree(key, {
+    moment,
+    directory: view.directory,
+    root: row.ino,
+    until,
+  })
+  if (row.type === DIRECTORY) {
+    let known = false
+    // Found out when the directory is entered: a listing has many.
+    tree = {
+      ...tree,
+      get moment() {
+        if (!known) moment = wholeBefore(views.fs.core, row)
+        known = true
+        return moment
+      },
+    }
+  }
+  return pastView(tree, row.ino, row.type, view.number, name)
+}
+
+/** Whether the directory could be read by the caller when the name went; its owner may know in any case. */
+function mayKnow({ fs }: Views, reader: Reader, { directory }: View, until: number): boolean {
+  if (reader.uid === 0 || reader.uid === getInode(fs.core, directory).uid) return true
+  const then = inodeAt(fs.core, directory, until - 1)
+  return then === undefined || may(reader, then, undefined, MAY_READ)
+}
+
+export const deletedKind: ViewKind = {
+  attributes: directoryAttributes,
+  lookup(views, caller, view, name) {
+    const found = findDeleted(views.fs.core, view.directory, name)
+    if (found === undefined || !mayKnow(views, readerOf(caller), view, found.until))
+      return undefined
+    return deletedView(views, view, found)
+  },
+  list: (views, caller, view) => listDeleted(views, readerOf(caller), view),
+  giveBack,
+}
+
+function* listDeleted(views: Views, reader: Reader, view: View): Generator<Listed> {
+  for (let after: string | undefined; ; ) {
+    const page = deletedIn(views.fs.core, view.directory, after, PAGE_NAMES)
+    for (const its of page)
+      if (mayKnow(views, reader, view, its.until))
+        yield { name: its.name, type: its.row.type, view: deletedView(views, view, its) }
+    after = page.at(-1)?.name
+    if (after === undefined) return
+  }
+}
+
+/** mv: the name comes back with all that it had. Other work goes on meanwhile, so that the rename is asked for twice. */
+function giveBack(
+  views: Views,
+  _caller: unknown,
+  view: View,
+  name: string,
+  parent: number,
+  newName: string,
+): void {
+  const { fs, returns } = views
+  const key = `${view.number}/${name}\0${parent}/${newName}`
+  const done = returns.get(key)
+  if (done !== undefined) {
+    returns.delete(key)
+    if (done !== true) throw done
+    return
+  }
+  const { row } = findDeleted(fs.core, view.directory, name) ?? fail(ENOENT)
+  assertReplaceable(views, parent, newName, row.type === DIRECTORY)
+  const moment = wholeBefore(fs.core, row)
+  const options = {
+    removeNewer: false,
+    isHeld: (ino: number) => fs.lookups.has(ino),
+    nameChanged: (at: number, changed: string) => {
+      fs.notices?.entryChanged(at, changed)
+      void fs.notices?.inodeChanged(at)
+    },
+    inodeChanged: (ino: number) => void fs.notices?.inodeChanged(ino),
+  }
+  throw new Fault(async () => {
+    try {
+      await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)
+      returns.set(key, true)
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error
+      returns.set(key, error)
+    }
+  })
+}
+
+/** What rename(2) asks of a name that is replaced. */
+function assertReplaceable(
+  { fs }: Views,
+  parent: number,
+  name: string,
+  byDirectory: boolean,
+): void {
+  const row = findEntry(fs.core, parent, name)
+  const target = row === undefined ? undefined : findInode(fs.core, row.ino)
+  if (target === undefined) return
+  if (isDirectory(target.mode) !== byDirectory) fail(byDirectory ? ENOTDIR : EISDIR)
+  if (byDirectory && target.size > 0) fail(ENOTEMPTY)
+}

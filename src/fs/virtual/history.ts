@@ -1,0 +1,17 @@
+// history.json: what changed in the directory, newest first.
+
+import { historyOf } from '../../vault/changes.ts'
+import { formatMoment } from '../../vault/when.ts'
+import { jsonFile } from './computed.ts'
+import type { View, Views } from './view.ts'
+
+const EVENTS_MAX = 1000
+
+export function historyFile({ fs }: Views, _caller: unknown, up: View): View {
+  const events = historyOf(fs.core, up.directory, EVENTS_MAX).map(({ moment, path, ...rest }) => ({
+    time: formatMoment(moment),
+    path: Buffer.from(path, 'latin1').toString('utf8'),
+    ...rest,
+  }))
+  return jsonFile('history', up, events)
+}

@@ -1,0 +1,86 @@
+// Open directories of views: a listing runs while the kernel asks for more, so that only what fits its buffer is in memory.
+
+import type { Caller, Node, TakeEntry } from '../operations.ts'
+import { type Listed, numberOf, type View, type Views } from './view.ts'
+
+const DIRECTORY = 4
+/** . and .. come before the names. */
+const DOTS = 2
+
+export interface Listing {
+  /** Lists from `cookie` on until `take` says no; see Operations.readdir. */
+  read(cookie: number, plus: boolean, take: TakeEntry): void
+}
+
+export interface Listings {
+  open(handle: number, caller: Caller, view: View): void
+  get(handle: number): Listing | undefined
+  /** Returns false when the handle is not one of a view. */
+  close(handle: number): boolean
+}
+
+/** Gives out the nodes of listed names. */
+export interface Offers {
+  /** Counts a lookup; undefined: the node cannot be had now. */
+  offer(view: View): Node | undefined
+  /** Takes the lookup back. */
+  withdraw(node: Node): void
+}
+
+export function createListings(views: Views, offers: Offers): Listings {
+  const open = new Map<number, Listing>()
+  return {
+    open: (handle, caller, view) => {
+      open.set(handle, createListing(views, { ...caller }, view, offers))
+    },
+    get: (handle) => open.get(handle),
+    close: (handle) => open.delete(handle),
+  }
+}
+
+function createListing(
+  views: Views,
+  caller: Caller,
+  view: View,
+  { offer, withdraw }: Offers,
+): Listing {
+  let names: Iterator<Listed> | undefined
+  /** The position after the names that were taken, and the name that stands there. */
+  let position = 0
+  let next: Listed | undefined
+
+  function seek(to: number): void {
+    if (names === undefined || to < position) {
+      names = (view.kind.list?.(views, caller, view) ?? [])[Symbol.iterator]()
+      position = 0
+      next = undefined
+    }
+    for (; position < to && peek() !== undefined; position++) next = undefined
+  }
+
+  function peek(): Listed | undefined {
+    if (next === undefined) {
+      const step = names?.next()
+      if (step?.done === false) next = step.value
+    }
+    return next
+  }
+
+  return {
+    read(cookie, plus, take) {
+      if (cookie < 1 && !take('.', view.number, DIRECTORY, 1, undefined)) return
+      if (cookie < DOTS && !take('..', view.up, DIRECTORY, DOTS, undefined)) return
+      seek(Math.max(0, cookie - DOTS))
+      for (let its = peek(); its !== undefined; its = peek()) {
+        const node = plus && its.view !== undefined ? offer(its.view) : undefined
+        const number = node?.ino ?? its.view?.number ?? numberOf(`${its.name}\0${view.directory}`)
+        if (!take(its.name, number, its.type, position + DOTS + 1, node)) {
+          if (node !== undefined) withdraw(node)
+          return
+        }
+        position++
+        next = undefined
+      }
+    },
+  }
+}

@@ -1,0 +1,53 @@
+// What directories and files of the past have in common: the tree that they are in, and what stat(2) and getxattr(2) tell.
+
+import { ENOENT, fail } from '../../base/errno.ts'
+import type { InodeRow } from '../../store/collections.ts'
+import type { Moment } from '../../vault/moments.ts'
+import { inodeAt, xattrsAt } from '../../vault/timeline.ts'
+import type { Node } from '../operations.ts'
+import { pastAttributes } from './attributes.ts'
+import { numbersOf, type View, type Views } from './view.ts'
+
+/** One way into the past: a place in the views and the moment that it leads to. */
+export interface Tree {
+  readonly key: string
+  readonly moment: Moment
+  /** The directory of the vault below whose .avfs it is. */
+  readonly directory: number
+  /** The inode at the top. The kernel keeps nothing of it: its name may lead elsewhere next time. */
+  readonly root: number
+  /** When the top was deleted, shown as its ctime. */
+  readonly until: Moment | undefined
+  readonly number: (ino: number) => number
+}
+
+/** A node of a tree. */
+export interface PastView extends View {
+  readonly tree: Tree
+}
+
+/** The tree that is reached through the place `key`. */
+export function plantTree(
+  key: string,
+  from: { moment: Moment; directory: number; root: number; until?: Moment },
+): Tree {
+  return { key, ...from, until: from.until, number: numbersOf(key) }
+}
+
+/** The row that a node shows. Throws ENOENT when history does not reach back so far any more. */
+export function rowOf({ fs }: Views, { tree, ino }: PastView): InodeRow {
+  return inodeAt(fs.core, ino, tree.moment) ?? fail(ENOENT)
+}
+
+export function attributesOf(views: Views, view: PastView): Node {
+  const { tree, ino, number } = view
+  const node = pastAttributes(rowOf(views, view), number, ino === tree.root)
+  if (ino !== tree.root || tree.until === undefined) return node
+  const ctime = Math.floor(tree.until / 1e6)
+  return { ...node, ctime, ctimeNs: (tree.until - ctime * 1e6) * 1000 }
+}
+
+/** The extended attributes that the inode had. */
+export function xattrsOf(views: Views, view: PastView): ReadonlyMap<string, Uint8Array> {
+  return xattrsAt(views.fs.core, view.ino, view.tree.moment)
+}

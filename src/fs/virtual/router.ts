@@ -1,0 +1,142 @@
+// Between the kernel and the two that answer it: numbers from VIEW_BASE on go to the views, all others to the vault. What has
+// to do with both is here: the way in, the name .avfs in real directories, and moves and links from one to the other.
+
+import { EBUSY, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../../base/errno.ts'
+import { findEntry } from '../../vault/directory.ts'
+import { ROOT_INO } from '../../vault/vault.ts'
+import type { FsContext } from '../context.ts'
+import { getDirectory } from '../node.ts'
+import type { Operations, TakeEntry } from '../operations.ts'
+import { endCopy, noteSource } from './tag-copy.ts'
+import { AVFS_NAME, numberOf, VIEW_BASE } from './view.ts'
+import { createViews } from './views.ts'
+
+const DIRECTORY = 4
+/** The position after .avfs in a listing that shows it: after all that a directory can hold. */
+const LAST_COOKIE = 2 ** 52
+
+/** The operations of a vault with those of its views. `listed`: the root shows .avfs. */
+export function withViews(fs: FsContext, real: Operations, listed: boolean): Operations {
+  const virtual = createViews(fs)
+  const { views, listings } = virtual
+  const of = (
+    ino: number,
+  ): Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> =>
+    ino < VIEW_BASE ? real : virtual
+
+  function isWayIn(parent: number, name: string): boolean {
+    return name === AVFS_NAME && parent < VIEW_BASE
+  }
+
+  /** Throws EEXIST for the name that every directory has already. */
+  function assertFree(parent: number, name: string): void {
+    if (isWayIn(parent, name)) fail(EEXIST)
+  }
+
+  function listRoot(cookie: number, list: (take: TakeEntry) => void, take: TakeEntry): void {
+    let isFull = false
+    if (cookie < LAST_COOKIE)
+      list((name, ino, type, next, node) => {
+        const isTaken = take(name, ino, type, next, node)
+        isFull ||= !isTaken
+        return isTaken
+      })
+    // One that was made while there were no views is listed already.
+    const isListed = findEntry(fs.core, ROOT_INO, AVFS_NAME) !== undefined
+    if (isFull || isListed || cookie >= LAST_COOKIE) return
+    take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DIRECTORY, LAST_COOKIE, undefined)
+  }
+
+  return {
+    lookup(caller, parent, name) {
+      if (!isWayIn(parent, name)) return of(parent).lookup(caller, parent, name)
+      getDirectory(fs.core, parent)
+      return virtual.enter(parent)
+    },
+    forget(ino, count) {
+      of(ino).forget(ino, count)
+      if (views.copies.size > 0 && !fs.lookups.has(ino)) views.copies.delete(ino)
+    },
+    getattr: (caller, ino) => of(ino).getattr(caller, ino),
+    setattr: (caller, ino, change) => of(ino).setattr(caller, ino, change),
+    readlink: (caller, ino) => of(ino).readlink(caller, ino),
+    mknod(caller, parent, name, mode, rdev, umask) {
+      assertFree(parent, name)
+      return of(parent).mknod(caller, parent, name, mode, rdev, umask)
+    },
+    mkdir(caller, parent, name, mode, umask) {
+      assertFree(parent, name)
+      return of(parent).mkdir(caller, parent, name, mode, umask)
+    },
+    symlink(caller, parent, name, target) {
+      assertFree(parent, name)
+      return of(parent).symlink(caller, parent, name, target)
+    },
+    create(caller, parent, name, mode, umask, flags) {
+      assertFree(parent, name)
+      return of(parent).create(caller, parent, name, mode, umask, flags)
+    },
+    tmpfile: (caller, parent, mode, umask) => of(parent).tmpfile(caller, parent, mode, umask),
+    link(caller, ino, parent, name) {
+      assertFree(parent, name)
+      if (ino >= VIEW_BASE) return fail(EXDEV)
+      if (parent < VIEW_BASE) return real.link(caller, ino, parent, name)
+      return virtual.take(caller, parent, ino, name)
+    },
+    unlink(caller, parent, name) {
+      if (isWayIn(parent, name)) fail(EISDIR)
+      of(parent).unlink(caller, parent, name)
+    },
+    rmdir(caller, parent, name) {
+      if (isWayIn(parent, name)) fail(EBUSY)
+      of(parent).rmdir(caller, parent, name)
+    },
+    rename(caller, parent, name, newParent, newName, flags) {
+      if (isWayIn(parent, name) || isWayIn(newParent, newName)) fail(EBUSY)
+      if (parent < VIEW_BASE === newParent < VIEW_BASE)
+        return of(parent).rename(caller, parent, name, newParent, newName, flags)
+      if (flags > 1) return fail(EINVAL)
+      if (parent >= VIEW_BASE) return virtual.giveBack(caller, parent, name, newParent, newName)
+      // The file stays where it is: it is labelled.
+      const row = findEntry(fs.core, parent, name)
+      if (row === undefined || row.type === DIRECTORY) return fail(EROFS)
+      const node = virtual.take(caller, newParent, row.ino, newName)
+      real.forget(node.ino, 1)
+    },
+    read: (caller, ino, offset, size) => of(ino).read(caller, ino, offset, size),
+    write: (caller, ino, offset, data, killPrivileges, cached) =>
+      of(ino).write(caller, ino, offset, data, killPrivileges, cached),
+    flush(caller, ino) {
+      if (views.copies.has(ino)) endCopy(views, ino)
+      else of(ino).flush(caller, ino)
+    },
+    fsync: (caller, ino) => of(ino).fsync(caller, ino),
+    syncfs: (caller) => real.syncfs(caller),
+    fallocate: (caller, ino, offset, length, mode) =>
+      of(ino).fallocate(caller, ino, offset, length, mode),
+    lseek: (caller, ino, offset, whence) => of(ino).lseek(caller, ino, offset, whence),
+    copyFileRange(caller, from, fromOffset, to, toOffset, length) {
+      if (to >= VIEW_BASE) return fail(EROFS)
+      // The kernel then reads and writes by itself.
+      if (from >= VIEW_BASE) return fail(EXDEV)
+      if (views.copies.has(to)) return noteSource(views, to, from, fromOffset, length)
+      return real.copyFileRange(caller, from, fromOffset, to, toOffset, length)
+    },
+    opendir: (caller, ino) => of(ino).opendir(caller, ino),
+    readdir(caller, ino, handle, cookie, plus, take) {
+      const list = (into: TakeEntry): void =>
+        of(ino).readdir(caller, ino, handle, cookie, plus, into)
+      if (listed && ino === ROOT_INO) listRoot(cookie, list, take)
+      else list(take)
+    },
+    releasedir(handle) {
+      if (!listings.close(handle)) real.releasedir(handle)
+    },
+    getxattr: (caller, ino, name) => of(ino).getxattr(caller, ino, name),
+    listxattr: (caller, ino) => of(ino).listxattr(caller, ino),
+    setxattr: (caller, ino, name, value, flags, killSetgid) =>
+      of(ino).setxattr(caller, ino, name, value, flags, killSetgid),
+    removexattr: (caller, ino, name) => of(ino).removexattr(caller, ino, name),
+    statfs: (caller) => real.statfs(caller),
+  }
+}

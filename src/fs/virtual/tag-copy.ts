@@ -1,0 +1,82 @@
+// Copying into a tag: `cp FILE .avfs/tags/TAG/` labels FILE. What cp makes there is a file without a name until it is closed;
+// where it was copied from is known when the kernel copies it for the program, or when the file of that name says the same.
+// What comes from elsewhere becomes a new file of the directory.
+
+import { EEXIST, fail } from '../../base/errno.ts'
+import { CHUNK_BYTES } from '../../base/limits.ts'
+import { isRegular } from '../../base/mode.ts'
+import { readContent } from '../../vault/content.ts'
+import type { Core } from '../../vault/core.ts'
+import { findEntry } from '../../vault/directory.ts'
+import type { Inode } from '../../vault/inode.ts'
+import { findInode, getInode } from '../../vault/inodes.ts'
+import { tagFile } from '../../vault/tags.ts'
+import { closeContent } from '../../vault/versions.ts'
+import { forgetNode } from '../context.ts'
+import { link, tmpfile } from '../create.ts'
+import type { Caller, Node } from '../operations.ts'
+import type { Views } from './view.ts'
+
+/** The file that the writer fills. */
+export function startCopy(
+  { fs, copies }: Views,
+  caller: Caller,
+  directory: number,
+  name: string,
+  tags: readonly string[],
+  mode: number,
+): Node {
+  const node = tmpfile(fs, caller, directory, mode, 0)
+  copies.set(node.ino, { directory, name, tags, source: undefined })
+  return { ...node, volatile: true }
+}
+
+/** The kernel copies for the program: nothing needs to be written. Returns the bytes that count as copied. */
+export function noteSource(
+  { fs, copies }: Views,
+  to: number,
+  from: number,
+  offset: number,
+  length: number,
+): number {
+  const copy = copies.get(to)
+  if (copy !== undefined) copy.source = from
+  return Math.min(length, Math.max(0, getInode(fs.core, from).size - offset))
+}
+
+/** close(2) of what was copied: the label is given. Throws EEXIST when another file has the name. */
+export function endCopy(views: Views, ino: number): void {
+  const { fs, copies } = views
+  const copy = copies.get(ino)
+  const made = findInode(fs.core, ino)
+  if (copy === undefined || made === undefined) return
+  const source = copy.source ?? sameFile(fs.core, made, copy.directory, copy.name)
+  if (source === undefined) {
+    if (findEntry(fs.core, copy.directory, copy.name) !== undefined) {
+      // A shell closes what it opened for writing once before it writes.
+      if (made.size === 0) return
+      fail(EEXIST)
+    }
+    link(fs, ino, copy.directory, copy.name)
+    forgetNode(fs, ino, 1)
+    closeContent(fs.core, made)
+    fs.notices?.entryChanged(copy.directory, copy.name)
+    void fs.notices?.inodeChanged(copy.directory)
+  }
+  const labelled = getInode(fs.core, source ?? ino)
+  for (const tag of copy.tags) tagFile(fs.core, labelled, tag)
+  fs.notices?.attributesChanged(labelled.ino)
+  copies.delete(ino)
+}
+
+/** The file of that name in the directory, when it holds the same bytes. */
+function sameFile(core: Core, made: Inode, directory: number, name: string): number | undefined {
+  const row = findEntry(core, directory, name)
+  const other = row === undefined ? undefined : findInode(core, row.ino)
+  if (other === undefined || !isRegular(other.mode) || other.size !== made.size) return undefined
+  for (let at = 0; at < made.size; at += CHUNK_BYTES) {
+    const mine = Buffer.concat(readContent(core, made, at, CHUNK_BYTES))
+    if (!mine.equals(Buffer.concat(readContent(core, other, at, CHUNK_BYTES)))) return undefined
+  }
+  return other.ino
+}

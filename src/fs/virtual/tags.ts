@@ -1,0 +1,134 @@
+// Kinds: tags/, the labels of what is here and below, and tags/TAG/, the files that carry one: the files themselves, so that
+// they can be edited there. A file comes in by ln, mv or cp and goes by rm, which takes the label away and nothing else.
+
+import { EEXIST, ENOENT, ENOTEMPTY, EPERM, EXDEV, fail } from '../../base/errno.ts'
+import { fileType, isDirectory } from '../../base/mode.ts'
+import { getInode } from '../../vault/inodes.ts'
+import {
+  addTag,
+  dropTag,
+  filesWith,
+  findTag,
+  listTags,
+  renameTag,
+  tagFile,
+  untagFile,
+} from '../../vault/tags.ts'
+import { ROOT_INO } from '../../vault/vault.ts'
+import type { Caller } from '../operations.ts'
+import { MAY_WRITE, mayNow, readerOf } from '../reach.ts'
+import { directoryAttributes } from './attributes.ts'
+import { symlinkTo } from './computed.ts'
+import { liveView } from './live.ts'
+import { placeView } from './place.ts'
+import { startCopy } from './tag-copy.ts'
+import { type Tagged, taggedBelow, taggedFile } from './tagged.ts'
+import { toName, toText } from './text.ts'
+import type { Listed, View, ViewKind } from './view.ts'
+
+const DIRECTORY = 4
+const SYMLINK = 10
+
+interface TagView extends View {
+  /** The label, and those of the directories above. */
+  readonly tags: readonly string[]
+}
+
+/** The tags/ of a directory; `up` is its .avfs. */
+export function tagsView({ directory, number }: View): View {
+  return placeView(tagsKind, 'tags', directory, number)
+}
+
+function tagView({ directory, number }: View, tags: readonly string[]): TagView {
+  return { ...placeView(tagKind, `tags\0${tags.join('\0')}`, directory, number), tags }
+}
+
+const tagsKind: ViewKind = {
+  attributes: directoryAttributes,
+  lookup({ fs }, _caller, view, name) {
+    const tag = toText(name)
+    return findTag(fs.core, tag) === undefined ? undefined : tagView(view, [tag])
+  },
+  *list({ fs }, caller, view): Generator<Listed> {
+    const reader = readerOf(caller)
+    for (const { name } of listTags(fs.core)) {
+      const files = filesWith(fs.core, [name])
+      // A label that was just made is nowhere yet, and has to be seen to be used.
+      const isHere =
+        files.length === 0 ||
+        files.some((ino) => taggedFile(fs.core, view.directory, ino, reader) !== undefined)
+      if (isHere) yield { name: toName(name), type: DIRECTORY, view: tagView(view, [name]) }
+    }
+  },
+  mkdir({ fs }, _caller, view, name) {
+    const tag = toText(name)
+    addTag(fs.core, tag)
+    return tagView(view, [tag])
+  },
+  rmdir({ fs }, _caller, _view, name) {
+    dropTag(fs.core, toText(name))
+  },
+  rename({ fs }, caller, _view, name, newName) {
+    // It changes files everywhere.
+    if (caller.uid !== 0 && caller.uid !== getInode(fs.core, ROOT_INO).uid) fail(EPERM)
+    const taken = findTag(fs.core, toText(newName))
+    if (taken !== undefined && filesWith(fs.core, [taken.name]).length > 0) fail(ENOTEMPTY)
+    if (taken !== undefined && newName !== name) dropTag(fs.core, taken.name)
+    renameTag(fs.core, toText(name), toText(newName))
+  },
+}
+
+const tagKind: ViewKind<TagView> = {
+  attributes: directoryAttributes,
+  lookup(views, caller, view, name) {
+    const { core } = views.fs
+    const file = taggedBelow(core, view.directory, view.tags, readerOf(caller)).get(name)
+    if (file !== undefined) return fileView(view, name, file)
+    // Not listed, so that nobody walks through all combinations.
+    const tag = findTag(core, toText(name))?.name
+    return tag === undefined || view.tags.includes(tag)
+      ? undefined
+      : tagView(view, [...view.tags, tag])
+  },
+  *list({ fs }, caller, view): Generator<Listed> {
+    const files = taggedBelow(fs.core, view.directory, view.tags, readerOf(caller))
+    for (const [name, file] of files) {
+      const type = isDirectory(file.inode.mode) ? SYMLINK : fileType(file.inode.mode)
+      yield { name, type, view: fileView(view, name, file) }
+    }
+  },
+  take({ fs }, caller, view, ino) {
+    const inode = getInode(fs.core, ino)
+    assertMayTag(fs.core, caller, inode)
+    if (taggedFile(fs.core, view.directory, ino, readerOf(caller)) === undefined) fail(EXDEV)
+    for (const tag of view.tags) tagFile(fs.core, inode, tag)
+    fs.notices?.attributesChanged(ino)
+  },
+  drop({ fs }, caller, view, name) {
+    const { inode } =
+      taggedBelow(fs.core, view.directory, view.tags, readerOf(caller)).get(name) ?? fail(ENOENT)
+    assertMayTag(fs.core, caller, inode)
+    untagFile(fs.core, inode, view.tags.at(-1) ?? '')
+  },
+  create(views, caller, view, name, mode) {
+    const { core } = views.fs
+    if (taggedBelow(core, view.directory, view.tags, readerOf(caller)).has(name)) fail(EEXIST)
+    return startCopy(views, caller, view.directory, name, view.tags, mode)
+  },
+}
+
+/** Labels are attributes of the file: who may write to it may change them. */
+function assertMayTag(
+  core: Parameters<typeof mayNow>[0],
+  caller: Caller,
+  inode: Parameters<typeof mayNow>[2],
+): void {
+  if (caller.uid !== inode.uid && !mayNow(core, readerOf(caller), inode, MAY_WRITE)) fail(EPERM)
+}
+
+/** A directory has one path only (the kernel insists), so that a labelled one is a symlink. */
+function fileView(view: TagView, name: string, { inode, path }: Tagged): View {
+  if (!isDirectory(inode.mode)) return liveView(inode.ino, view)
+  const target = '../'.repeat(view.tags.length + 2) + path.join('/')
+  return symlinkTo(`tagged\0${view.key}\0${name}`, view, target)
+}

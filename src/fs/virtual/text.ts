@@ -1,0 +1,19 @@
+// Names of tags and snapshots are text, names of files are bytes: from one to the other.
+
+import { EINVAL, fail } from '../../base/errno.ts'
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The bytes of a text, as a name. */
+export function toName(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+/** The text that a name spells. Throws EINVAL when it is not UTF-8. */
+export function toText(name: string): string {
+  try {
+    return decoder.decode(Buffer.from(name, 'latin1'))
+  } catch {
+    return fail(EINVAL)
+  }
+}

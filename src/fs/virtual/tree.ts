@@ -1,0 +1,51 @@
+// Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and deleted/ lead to.
+
+import { entriesAt, entryAt } from '../../vault/timeline.ts'
+import { attributesOf, type PastView, type Tree, xattrsOf } from './past.ts'
+import { pastFileKind } from './past-file.ts'
+import type { Listed, ViewKind, Views } from './view.ts'
+
+const DIRECTORY = 4
+/** Names read from the vault at a time. */
+const PAGE_NAMES = 1024
+
+/** The node of an inode in a tree; `type` is mode >> 12, `up` the number of the node above, `name` what it is called there. */
+export function pastView(
+  tree: Tree,
+  ino: number,
+  type: number,
+  up: number,
+  name: string,
+): PastView {
+  return {
+    number: tree.number(ino),
+    kind: type === DIRECTORY ? treeKind : pastFileKind,
+    key: tree.key,
+    ino,
+    directory: tree.directory,
+    up,
+    name,
+    tree,
+  }
+}
+
+export const treeKind: ViewKind<PastView> = {
+  isConstant: true,
+  attributes: attributesOf,
+  xattrs: xattrsOf,
+  lookup({ fs }, _caller, { tree, ino, number }, name) {
+    const row = entryAt(fs.core, ino, name, tree.moment)
+    return row === undefined ? undefined : pastView(tree, row.ino, row.type, number, name)
+  },
+  list: (views, _caller, view) => listTree(views, view),
+}
+
+function* listTree({ fs }: Views, { tree, ino, number }: PastView): Generator<Listed> {
+  for (let after: string | undefined; ; ) {
+    const rows = entriesAt(fs.core, ino, tree.moment, after, PAGE_NAMES)
+    for (const { name, type, ino: child } of rows)
+      yield { name, type, view: pastView(tree, child, type, number, name) }
+    after = rows.at(-1)?.name
+    if (after === undefined) return
+  }
+}

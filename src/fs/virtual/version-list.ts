@@ -1,0 +1,92 @@
+// Kind: versions/NAME/, one read-only file a version, named by its number with the extension of NAME, and `latest`.
+
+import type { Core } from '../../vault/core.ts'
+import { type NameVersion, versionsOf } from '../../vault/name-history.ts'
+import { directoryAttributes } from './attributes.ts'
+import { symlinkTo } from './computed.ts'
+import { plantTree } from './past.ts'
+import { pastView } from './tree.ts'
+import type { Listed, View, ViewKind } from './view.ts'
+
+const REGULAR = 8
+const SYMLINK = 10
+const LATEST = 'latest'
+/** How long numbers that are known need no new look at the history: `ls -l` asks for each file by itself. */
+const KNOWN_MS = 1000
+
+export interface VersionListView extends View {
+  readonly name: string
+}
+
+interface Known {
+  readonly directory: number
+  readonly name: string
+  readonly versions: readonly NameVersion[]
+  readonly last: number
+  readonly untilMs: number
+}
+const known = new WeakMap<Core, Known>()
+
+/** `fresh`: also what happened a moment ago. */
+function versionsIn(
+  core: Core,
+  directory: number,
+  name: string,
+  fresh: boolean,
+): readonly NameVersion[] {
+  const before = known.get(core)
+  if (before?.directory === directory && before.name === name) {
+    const current = before.last === core.moments.last
+    if (current || (!fresh && performance.now() < before.untilMs)) return before.versions
+  }
+  const versions = versionsOf(core, directory, name)
+  const untilMs = performance.now() + KNOWN_MS
+  known.set(core, { directory, name, versions, last: core.moments.last, untilMs })
+  return versions
+}
+
+/** Whether a name has a history in a directory. */
+export function hasVersions(core: Core, directory: number, name: string): boolean {
+  return versionsIn(core, directory, name, true).length > 0
+}
+
+function extensionOf(name: string): string {
+  const dot = name.lastIndexOf('.')
+  return dot > 0 && dot < name.length - 1 ? name.slice(dot) : ''
+}
+
+function fileOf(view: VersionListView, { ino, moment, number: version }: NameVersion): View {
+  const { directory, number, name } = view
+  const listed = `${version}${extensionOf(name)}`
+  const key = `version\0${directory}\0${name}\0${ino}\0${moment}`
+  return pastView(plantTree(key, { moment, directory, root: ino }), ino, REGULAR, number, listed)
+}
+
+export const versionListKind: ViewKind<VersionListView> = {
+  attributes: directoryAttributes,
+  lookup({ fs }, _caller, view, name) {
+    const { directory } = view
+    const extension = extensionOf(view.name)
+    if (name === LATEST) {
+      const newest = versionsIn(fs.core, directory, view.name, true).at(-1)
+      return newest && symlinkTo(`latest\0${view.name}`, view, `${newest.number}${extension}`)
+    }
+    const digits = name.slice(0, name.length - extension.length)
+    if (!/^[1-9]\d{0,9}$/.test(digits) || `${digits}${extension}` !== name) return undefined
+    const number = Number(digits)
+    const find = (fresh: boolean): NameVersion | undefined =>
+      versionsIn(fs.core, directory, view.name, fresh).find((each) => each.number === number)
+    const version = find(false) ?? find(true)
+    return version && fileOf(view, version)
+  },
+  *list({ fs }, _caller, view): Generator<Listed> {
+    const versions = versionsIn(fs.core, view.directory, view.name, true)
+    const extension = extensionOf(view.name)
+    for (const version of versions)
+      yield { name: `${version.number}${extension}`, type: REGULAR, view: fileOf(view, version) }
+    const newest = versions.at(-1)
+    if (newest === undefined) return
+    const target = `${newest.number}${extension}`
+    yield { name: LATEST, type: SYMLINK, view: symlinkTo(`latest\0${view.name}`, view, target) }
+  },
+}

@@ -1,0 +1,53 @@
+// Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
+
+import { deletedIn } from '../../vault/deleted.ts'
+import { findEntry, listEntries } from '../../vault/directory.ts'
+import { directoryAttributes } from './attributes.ts'
+import { placeView } from './place.ts'
+import { hasVersions, type VersionListView, versionListKind } from './version-list.ts'
+import type { Listed, View, ViewKind, Views } from './view.ts'
+
+const DIRECTORY = 4
+const REGULAR = 8
+const PAGE_NAMES = 1024
+
+function listView({ directory, number }: View, name: string): VersionListView {
+  const key = `versions\0${name}`
+  return { ...placeView(versionListKind, key, directory, number), name }
+}
+
+export const versionsKind: ViewKind = {
+  attributes: directoryAttributes,
+  lookup({ fs }, _caller, view, name) {
+    const present = findEntry(fs.core, view.directory, name)
+    const known = present?.type === REGULAR || hasVersions(fs.core, view.directory, name)
+    return known ? listView(view, name) : undefined
+  },
+  *list(views, _caller, view): Generator<Listed> {
+    for (const name of presentNames(views, view))
+      yield { name, type: DIRECTORY, view: listView(view, name) }
+    for (const name of deletedNames(views, view))
+      yield { name, type: DIRECTORY, view: listView(view, name) }
+  },
+}
+
+function presentNames({ fs }: Views, { directory }: View): string[] {
+  return listEntries(fs.core, directory)
+    .filter(({ type }) => type === REGULAR)
+    .map(({ name }) => name)
+    .sort()
+}
+
+function* deletedNames({ fs }: Views, { directory }: View): Generator<string> {
+  let last: string | undefined
+  for (let after: string | undefined; ; ) {
+    const page = deletedIn(fs.core, directory, after, PAGE_NAMES)
+    for (const { row } of page) {
+      if (row.type !== REGULAR || row.name === last) continue
+      last = row.name
+      yield row.name
+    }
+    after = page.at(-1)?.name
+    if (after === undefined) return
+  }
+}

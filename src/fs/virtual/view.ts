@@ -1,0 +1,114 @@
+// What a node of the virtual tree below .avfs is: a record with a kind, and the kinds as objects with the operations that
+// they take. One kind a file beside this one; views.ts runs them. Knows nothing of what the kinds show.
+
+import { hash } from 'node:crypto'
+import type { FsError } from '../../base/errno.ts'
+import type { Moment } from '../../vault/moments.ts'
+import type { FsContext } from '../context.ts'
+import type { Caller, Node } from '../operations.ts'
+
+/** Inode numbers from here on belong to views; those of the vault stay below it. */
+export const VIEW_BASE = 2 ** 52
+/** The name under which every directory has its views. */
+export const AVFS_NAME = '.avfs'
+
+/** One node. What a kind needs beyond this it adds in an interface of its own. */
+export interface View {
+  readonly number: number
+  readonly kind: ViewKind
+  /** Together these make the node the one it is: equal for all records of it, different for any other node. */
+  readonly key: string
+  readonly ino: number
+  /** The directory of the vault that this is a view of. */
+  readonly directory: number
+  /** The number of the node above. */
+  readonly up: number
+  /** What the kernel calls the node there, of files whose content it keeps. */
+  readonly name?: string
+}
+
+/** A name in a view. */
+export interface Listed {
+  readonly name: string
+  /** mode >> 12 */
+  readonly type: number
+  /** Undefined where a lookup has to find out: content that is computed. */
+  readonly view: View | undefined
+}
+
+/** What all kinds share. */
+export interface Views {
+  readonly fs: FsContext
+  /** The vault holds no earlier state than this. */
+  readonly birth: Moment
+  /** The nodes that the kernel knows, and how often. */
+  readonly held: Map<number, { view: View; count: number }>
+  /** Files that are being copied into a tag; see tag-copy.ts. */
+  readonly copies: Map<number, TagCopy>
+  /** Renames that brought something back and are asked for once more: how they ended. */
+  readonly returns: Map<string, true | FsError>
+}
+
+/** A file on its way into a tag. */
+export interface TagCopy {
+  readonly directory: number
+  readonly name: string
+  readonly tags: readonly string[]
+  /** The file of the vault that it is copied from, once that is known. */
+  source: number | undefined
+}
+
+/**
+ * The operations of a kind. Missing ones are refused: reading with EISDIR or ENOTDIR, everything that changes with EROFS.
+ * Lookups return undefined for a name that is not there. A `caller` is valid during the call only.
+ */
+export interface ViewKind<V extends View = View> {
+  /** The kernel may keep listings of this kind. */
+  readonly isConstant?: boolean
+  attributes(views: Views, view: V): Node
+  lookup?(views: Views, caller: Caller, view: V, name: string): View | undefined
+  /** Names in an order that stays; runs while the kernel asks for more. */
+  list?(views: Views, caller: Caller, view: V): Iterable<Listed>
+  read?(views: Views, view: V, offset: number, size: number): readonly Uint8Array[]
+  readlink?(views: Views, view: V): string
+  xattrs?(views: Views, view: V): ReadonlyMap<string, Uint8Array>
+  mkdir?(views: Views, caller: Caller, view: V, name: string): View
+  rmdir?(views: Views, caller: Caller, view: V, name: string): void
+  /** Moves `name` within one view. */
+  rename?(views: Views, caller: Caller, view: V, name: string, newName: string): void
+  /** Takes a file of the vault in, under a name that need not stay. */
+  take?(views: Views, caller: Caller, view: V, ino: number, name: string): void
+  /** Lets a name go. */
+  drop?(views: Views, caller: Caller, view: V, name: string): void
+  /** Gives `name` back to a directory of the vault. */
+  giveBack?(
+    views: Views,
+    caller: Caller,
+    view: V,
+    name: string,
+    parent: number,
+    newName: string,
+  ): void
+  /** Makes a file that is filled by its writer. */
+  create?(views: Views, caller: Caller, view: V, name: string, mode: number): Node
+}
+
+/**
+ * The number of node `ino` of the tree that `key` names. Within one tree numbers never meet; over all trees the 52 bits of
+ * a hash keep them apart, so that a number needs no memory and is the same as long as the node is.
+ */
+export function numberOf(key: string, ino = 0): number {
+  const digest = hash('sha256', key, 'buffer')
+  const base = digest.readUIntBE(0, 6) * 16 + ((digest[6] as number) & 15)
+  return numberWithin(base, ino)
+}
+
+function numberWithin(base: number, ino: number): number {
+  return VIEW_BASE + ((base + ino) % VIEW_BASE)
+}
+
+/** `numberOf` for many nodes of one tree. */
+export function numbersOf(key: string): (ino: number) => number {
+  const base = numberOf(key) - VIEW_BASE
+  return (ino) => numberWithin(base, ino)
+}

@@ -1,0 +1,257 @@
+// The part of check.ts that looks at the past: states, versions, content and names of each inode agree at every moment. Goes
+// through the collections side by side, in the order of inodes, holding the history of one at a time.
+
+import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
+import {
+  DELETED,
+  type EntryPastRow,
+  entry,
+  entryPast,
+  extent,
+  extentPast,
+  type InodePastRow,
+  type InodeRow,
+  inodePast,
+  inode as inodes,
+  PROVISIONAL,
+  tagging,
+  taggingPast,
+  tag as tags,
+  type VersionRow,
+  version,
+  xattr,
+} from '../store/collections.ts'
+import type { Store } from '../store/store.ts'
+import { everyRow, type Report } from './check.ts'
+
+/** Rows with content are large: few are read at a time. */
+const CONTENT_ROWS = 64
+
+/** Rows in the order of inodes, taken one inode at a time. */
+class ByInode<R extends { ino: number }> {
+  readonly #rows: AsyncGenerator<R>
+  #next: R | undefined
+  #started = false
+
+  constructor(rows: AsyncGenerator<R>) {
+    this.#rows = rows
+  }
+
+  /** The smallest inode that is left. */
+  async first(): Promise<number> {
+    if (!this.#started) {
+      this.#started = true
+      await this.#step()
+    }
+    return this.#next?.ino ?? Number.POSITIVE_INFINITY
+  }
+
+  /** The rows of an inode; those of smaller ones are passed over. */
+  async take(ino: number): Promise<R[]> {
+    const rows: R[] = []
+    while ((await this.first()) <= ino) {
+      if (this.#next?.ino === ino) rows.push(this.#next)
+      await this.#step()
+    }
+    return rows
+  }
+
+  async #step(): Promise<void> {
+    const { value } = await this.#rows.next()
+    this.#next = value as R | undefined
+  }
+}
+
+/** A part of a file's content, from when to when. */
+interface Part {
+  readonly ino: number
+  readonly offset: number
+  readonly end: number
+  readonly since: number
+  readonly until: number
+}
+
+export async function checkHistory(store: Store, report: Report, tick: () => void): Promise<void> {
+  const complete = new Set<number>()
+  const directories = new Set<number>()
+  const present = new ByInode(everyRow(store, inodes))
+  const past = new ByInode(everyRow(store, inodePast))
+  const versions = new ByInode(everyRow(store, version))
+  const parts = new ByInode(everyPart(store, false))
+  const pastParts = new ByInode(everyPart(store, true))
+  const attributes = new ByInode(everyRow(store, xattr))
+  const labels = new ByInode(everyRow(store, tagging))
+  for (;;) {
+    const ino = Math.min(await present.first(), await past.first())
+    if (ino === Number.POSITIVE_INFINITY) break
+    const [row] = await present.take(ino)
+    const states: InodePastRow[] = await past.take(ino)
+    const say = (what: string): void => report('history', `inode ${ino}: ${what}`, ino)
+    checkStates(states, row, say)
+    if (row !== undefined && row.since !== PROVISIONAL) states.push({ ...row, until: PROVISIONAL })
+    checkVersions(await versions.take(ino), states, row, say)
+    const content = [...(await parts.take(ino)), ...(await pastParts.take(ino))]
+    checkParts(content, states, say)
+    const values = await attributes.take(ino)
+    if (row !== undefined && row.xattrs !== values.length)
+      say(`it has ${values.length} extended attributes, its row says ${row.xattrs}`)
+    const its = await labels.take(ino)
+    if (row !== undefined && row.tags !== its.length)
+      say(`it has ${its.length} tags, its row says ${row.tags}`)
+    for (const { tag } of its)
+      if (store.get(tags, [tag]) === undefined) say(`its tag ${JSON.stringify(tag)} does not exist`)
+    if (states.length > 0) complete.add(ino)
+    if (states.some((state) => isDirectory(state.mode))) directories.add(ino)
+    tick()
+  }
+  await checkNames(store, complete, directories, report, tick)
+  await checkLabels(store, report, tick)
+}
+
+async function* everyPart(store: Store, past: boolean): AsyncGenerator<Part> {
+  if (past)
+    for await (const row of everyRow(store, extentPast, CONTENT_ROWS)) yield partOf(row, row.until)
+  else for await (const row of everyRow(store, extent, CONTENT_ROWS)) yield partOf(row, PROVISIONAL)
+}
+
+/** Without the bytes, of which a file has more than memory. */
+function partOf(
+  row: { ino: number; offset: number; length: number; since: number },
+  until: number,
+): Part {
+  const { ino, offset, length, since } = row
+  return { ino, offset, end: offset + length, since, until }
+}
+
+function checkStates(
+  states: readonly InodePastRow[],
+  present: InodeRow | undefined,
+  say: (what: string) => void,
+): void {
+  let end = 0
+  for (const { since, until } of states) {
+    if (since >= until) say('a past state ends before it begins')
+    if (end > since) say(`two past states overlap at ${since}`)
+    end = until
+  }
+  if (present === undefined) {
+    if (end === PROVISIONAL) say('its last state does not end, and there is no present one')
+  } else if (present.since === PROVISIONAL) {
+    if (end > 0 && end !== PROVISIONAL) say('it is being changed, and the state before is over')
+  } else if (end > present.since) say(`its present overlaps its past at ${present.since}`)
+}
+
+function checkVersions(
+  versions: readonly VersionRow[],
+  states: readonly InodePastRow[],
+  present: InodeRow | undefined,
+  say: (what: string) => void,
+): void {
+  let last = 0
+  for (const { number, moment, size } of versions) {
+    if (moment <= last) say(`version ${number} is not younger than the one before`)
+    last = moment
+    const state = stateAt(states, moment)
+    if (state === undefined) say(`version ${number} has no state`)
+    else if (state.size !== size || state.versions !== number)
+      say(
+        `version ${number} of ${size} bytes is version ${state.versions} of ${state.size} bytes then`,
+      )
+    if (present !== undefined && number > present.versions)
+      say(`version ${number} is beyond its newest, ${present.versions}`)
+  }
+}
+
+/** The state that holds a moment, by bisection. */
+function stateAt(states: readonly InodePastRow[], moment: number): InodePastRow | undefined {
+  let low = 0
+  let high = states.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((states[middle] as InodePastRow).since <= moment) low = middle + 1
+    else high = middle
+  }
+  const state = states[low - 1]
+  return state !== undefined && state.until > moment ? state : undefined
+}
+
+/** Proves that at each state the content does not overlap, ends with the file, and covers as much as the state says. */
+function checkParts(
+  parts: readonly Part[],
+  states: readonly InodePastRow[],
+  say: (what: string) => void,
+): void {
+  const sealed = parts.filter((part) => part.since !== PROVISIONAL)
+  for (const part of sealed) {
+    const { offset, since, until, end } = part
+    if (since >= until) say(`a past extent at ${offset} ends before it begins`)
+    const state = stateAt(states, since)
+    if (state !== undefined && end > state.size)
+      say(`the extent at ${offset} was beyond the end at ${since}`)
+  }
+  checkOverlaps(sealed, say)
+  const starts = sealed.toSorted((a, b) => a.since - b.since)
+  const ends = sealed.toSorted((a, b) => a.until - b.until)
+  let covered = 0
+  let started = 0
+  let ended = 0
+  for (const { since, mode, allocated } of states) {
+    for (; (starts[started]?.since ?? PROVISIONAL) <= since; started++)
+      covered += lengthOf(starts[started])
+    for (; (ends[ended]?.until ?? PROVISIONAL) <= since; ended++) covered -= lengthOf(ends[ended])
+    if ((isRegular(mode) || isSymlink(mode)) && covered !== allocated)
+      say(`at ${since} its extents cover ${covered} bytes, not ${allocated}`)
+  }
+}
+
+function lengthOf(part: Part | undefined): number {
+  return part === undefined ? 0 : part.end - part.offset
+}
+
+function checkOverlaps(parts: readonly Part[], say: (what: string) => void): void {
+  // Parts that may still be there when a later one begins, by their chunk's first byte to be seen again.
+  let there: Part[] = []
+  const sorted = parts.toSorted((a, b) => a.offset - b.offset || a.since - b.since)
+  for (const part of sorted) {
+    there = there.filter((other) => other.end > part.offset)
+    for (const other of there)
+      if (other.since < part.until && part.since < other.until)
+        say(`extents at ${other.offset} and ${part.offset} overlap at ${part.since}`)
+    there.push(part)
+  }
+}
+
+/** Proves that a name led to one inode at a time, in a directory, and that what was deleted can be shown. */
+async function checkNames(
+  store: Store,
+  complete: ReadonlySet<number>,
+  directories: ReadonlySet<number>,
+  report: Report,
+  tick: () => void,
+): Promise<void> {
+  let before: EntryPastRow | undefined
+  for await (const row of everyRow(store, entryPast)) {
+    const { parent, name, since, until } = row
+    const say = (what: string): void =>
+      report('history', `${JSON.stringify(name)} in directory ${parent}: ${what}`)
+    if (since >= until) say('a past entry ends before it begins')
+    if (!directories.has(parent)) say('the directory never was')
+    if (row.fate === DELETED && !complete.has(row.ino))
+      say(`inode ${row.ino}, which it led to, never was`)
+    if (before?.parent === parent && before.name === name && before.until > since)
+      say(`two past entries overlap at ${since}`)
+    const present = store.get(entry, [parent, name])
+    if (present !== undefined && present.since < until) say('its past overlaps its present')
+    before = row
+    tick()
+  }
+}
+
+async function checkLabels(store: Store, report: Report, tick: () => void): Promise<void> {
+  for await (const { ino, tag, since, until } of everyRow(store, taggingPast)) {
+    const present = store.get(tagging, [ino, tag])
+    if (since >= until || (present !== undefined && present.since < until))
+      report('history', `inode ${ino}: its past tag ${JSON.stringify(tag)} has no lifetime`, ino)
+    tick()
+  }
+}

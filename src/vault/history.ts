@@ -1,0 +1,126 @@
+// Whether a change leaves a trace: not with history=off, and not below what history.exclude names. Asked by whoever is about
+// to put a row of the past. What goes without a trace is noted here for sweep.ts, which frees it.
+//
+// What was recorded before stays exact: rows that a recorded state needs become past rows all the same.
+
+import { isDirectory } from '../base/mode.ts'
+import { inodePast, setting } from '../store/collections.ts'
+import { configured, globsOf, isMeant } from './configuration.ts'
+import type { Core } from './core.ts'
+import type { Inode } from './inode.ts'
+import type { Moment } from './moments.ts'
+import { pathOf } from './names.ts'
+import { below } from './places.ts'
+
+export interface History {
+  isOn: boolean
+  globs: readonly string[]
+  /** Directories of which it is known, until one moves: their path, and whether all below it leaves no trace. */
+  readonly directories: Map<number, { path: string; isExcluded: boolean }>
+  /** Inodes that went without a trace, in use or not, and those of them whose rows can be swept. */
+  readonly traceless: Set<number>
+  readonly leftovers: Set<number>
+  /** Hashes of blocks that may have lost their last user. */
+  readonly suspects: Set<string>
+}
+
+const KNOWN_MAX = 100_000
+/** More are found by a walk over all blocks. */
+const SUSPECTS_MAX = 100_000
+/** The setting that tells the next opening that something was left to sweep. */
+const UNSWEPT = 'unswept'
+
+export function newHistory(): History {
+  return {
+    isOn: true,
+    globs: [],
+    directories: new Map(),
+    traceless: new Set(),
+    leftovers: new Set(),
+    suspects: new Set(),
+  }
+}
+
+/** Takes over what is configured. Called when a vault is opened, and after `configure`. */
+export function refreshHistory(core: Core): void {
+  const { history } = core
+  history.isOn = configured(core, 'history') === 'on'
+  history.globs = globsOf(configured(core, 'history.exclude')).map((glob) =>
+    Buffer.from(glob, 'utf8').toString('latin1'),
+  )
+  history.directories.clear()
+}
+
+/** Whether changes of an inode are recorded. A file with several names is, wherever they are. */
+export function isRecorded(core: Core, inode: Inode): boolean {
+  const { isOn, globs } = core.history
+  if (globs.length === 0) return isOn
+  if (!isOn) return false
+  if (inode.name === '' || (inode.nlink > 1 && !isDirectory(inode.mode))) return true
+  return isRecordedName(core, inode.parent, inode.name)
+}
+
+/** Whether changes of a name in a directory are recorded. */
+export function isRecordedName(core: Core, parent: number, name: string): boolean {
+  const { isOn, globs } = core.history
+  if (globs.length === 0 || !isOn) return isOn
+  const directory = directoryOf(core, parent)
+  if (directory.isExcluded) return false
+  const path = below(directory.path, name) as string
+  return !globs.some((glob) => isMeant(path, glob))
+}
+
+function directoryOf(core: Core, ino: number): { path: string; isExcluded: boolean } {
+  const { directories, globs } = core.history
+  const known = directories.get(ino)
+  if (known !== undefined) return known
+  const path = pathOf(core, ino) ?? '/'
+  const found = { path, isExcluded: globs.some((glob) => isMeant(path, glob)) }
+  if (directories.size >= KNOWN_MAX) directories.clear()
+  directories.set(ino, found)
+  return found
+}
+
+/** The moment up to which states of an inode are recorded; 0 when none is. */
+export function recordedUntil(core: Core, ino: number): Moment {
+  const range = { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 }
+  return core.overlay.scan(inodePast, range)[0]?.until ?? 0
+}
+
+/** An inode goes without a trace: its rows are swept once nobody uses it. */
+export function leaveNoTrace(core: Core, ino: number): void {
+  core.history.traceless.add(ino)
+}
+
+/** Nobody uses an inode any more: if it goes without a trace, its rows are free. */
+export function releaseTraceless(core: Core, ino: number): void {
+  const { traceless, leftovers } = core.history
+  if (!traceless.delete(ino)) return
+  noteUnswept(core)
+  leftovers.add(ino)
+}
+
+/** A block may have lost its last user. */
+export function suspectBlock(core: Core, hash: string): void {
+  const { suspects } = core.history
+  if (suspects.size >= SUSPECTS_MAX) return
+  noteUnswept(core)
+  suspects.add(hash)
+}
+
+/** Whether an earlier process left something to sweep. */
+export function wasUnswept(core: Core): boolean {
+  return core.overlay.get(setting, [UNSWEPT]) !== undefined
+}
+
+function noteUnswept(core: Core): void {
+  const { leftovers, suspects } = core.history
+  if (leftovers.size + suspects.size === 0)
+    core.overlay.put(setting, { name: UNSWEPT, value: 'yes' })
+}
+
+/** All is swept. */
+export function noteSwept(core: Core): void {
+  const { leftovers, suspects } = core.history
+  if (leftovers.size + suspects.size === 0) core.overlay.delete(setting, [UNSWEPT])
+}

@@ -1,0 +1,53 @@
+// How long a name was there: rows of one name that follow each other without a gap are one lifetime, whichever inodes it led
+// to. A lifetime under a second is that of a temporary name.
+
+import { type EntryPastRow, entryPast, snapshot } from '../store/collections.ts'
+import type { Core } from './core.ts'
+import { findEntry } from './directory.ts'
+import { BRIEF_MICROS, type Moment } from './moments.ts'
+
+const ALL = Number.MAX_SAFE_INTEGER
+
+/** True when the lifetime that a row belongs to was brief, and no snapshot is of `moment`. */
+export function isBrief(core: Core, row: EntryPastRow, moment?: Moment): boolean {
+  if (row.until - row.since >= BRIEF_MICROS) return false
+  return !livedOn(core, row) && (moment === undefined || !isSnapshot(core, moment))
+}
+
+/** Looks at the rows before and after until they make up a second. */
+function livedOn(core: Core, row: EntryPastRow): boolean {
+  const { parent, name } = row
+  let { since, until } = row
+  for (;;) {
+    const before = pastBefore(core, parent, name, since)
+    if (before?.until !== since) break
+    since = before.since
+    if (until - since >= BRIEF_MICROS) return true
+  }
+  for (;;) {
+    const after = core.overlay.get(entryPast, [parent, name, until])
+    if (after === undefined) break
+    until = after.until
+    if (until - since >= BRIEF_MICROS) return true
+  }
+  return findEntry(core, parent, name)?.since === until
+}
+
+/** The last past row of a name that began before a moment. */
+export function pastBefore(
+  core: Core,
+  parent: number,
+  name: string,
+  moment: Moment,
+): EntryPastRow | undefined {
+  return core.overlay.scan(entryPast, {
+    gte: [parent, name],
+    lt: [parent, name, moment],
+    reverse: true,
+    limit: 1,
+  })[0]
+}
+
+function isSnapshot(core: Core, moment: Moment): boolean {
+  return core.overlay.scan(snapshot, { limit: ALL }).some((row) => row.moment === moment)
+}

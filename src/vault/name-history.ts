@@ -1,0 +1,149 @@
+// The versions of a name: those of every inode it led to, one after the other. So a history goes on through save by rename
+// (the name gets a new inode), through delete and create, and through mv of the file (the inode gets a new name).
+//
+// A span is one inode under one name, an entry row. Spans of the name itself all count. A file that came from another name
+// brings that name's history along, as far back as it was the same file there.
+
+import {
+  DELETED,
+  type EntryPastRow,
+  type EntryRow,
+  entryPast,
+  type InodeRow,
+  MOVED,
+  PROVISIONAL,
+  version,
+} from '../store/collections.ts'
+import type { Core } from './core.ts'
+import { findEntry } from './directory.ts'
+import { findInode } from './inodes.ts'
+import { pastBefore } from './lifetimes.ts'
+import { BRIEF_MICROS, type Moment } from './moments.ts'
+import { inodeAt } from './timeline.ts'
+
+const ALL = Number.MAX_SAFE_INTEGER
+/** An editor that moves a file aside to save deletes what it moved within this. */
+const BACKUP_MICROS = 10 * BRIEF_MICROS
+
+export interface NameVersion {
+  /** 1 is the oldest. Numbers stay; what is pruned leaves gaps. */
+  readonly number: number
+  readonly ino: number
+  /** As of when `inodeAt` and `readAt` give this version's content. */
+  readonly moment: Moment
+  readonly size: number
+  readonly mtime: number
+  readonly mtimeNs: number
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+/** The versions of a name, there or not, oldest first. */
+export function versionsOf(core: Core, parent: number, name: string): NameVersion[] {
+  const found: NameVersion[] = []
+  const seen = new Set<string>()
+  /** The newest version of each inode that has a number already. */
+  const counted = new Map<number, number>()
+  let numbers = 0
+  for (const span of spansOf(core, parent, name))
+    for (const its of lineage(core, span, seen)) numbers = count(core, its, counted, numbers, found)
+  return found
+}
+
+/** An entry row, present ones without an end. */
+type Span = EntryPastRow | (EntryRow & { until: Moment })
+
+function spansOf(core: Core, parent: number, name: string): Span[] {
+  const spans: Span[] = core.overlay.scan(entryPast, {
+    gte: [parent, name],
+    lt: [parent, `${name}\0`],
+    limit: ALL,
+  })
+  const present = findEntry(core, parent, name)
+  if (present !== undefined) spans.push({ ...present, until: PROVISIONAL })
+  return spans
+}
+
+/** A span and those before it that are the same file's, oldest first, without what was seen already. */
+function lineage(core: Core, span: Span, seen: Set<string>): Span[] {
+  const found: Span[] = []
+  for (let at: Span | undefined = span; at !== undefined; at = precedent(core, at)) {
+    const key = `${at.parent}/${at.since}/${at.name}`
+    if (seen.has(key)) break
+    seen.add(key)
+    found.push(at)
+  }
+  return found.reverse()
+}
+
+function precedent(core: Core, span: Span): Span | undefined {
+  const before = pastBefore(core, span.parent, span.name, span.since)
+  if (before?.until === span.since) return before
+  return sourceOf(core, span) ?? (wasSavedAside(core, before, span) ? before : undefined)
+}
+
+/** The span that ended when this one began, of the same inode: what rename(2) moved here. */
+function sourceOf(core: Core, span: Span): Span | undefined {
+  if (span.fromParent === 0) return undefined
+  const row = pastBefore(core, span.fromParent, span.fromName, span.since)
+  return row?.until === span.since && row.ino === span.ino ? row : undefined
+}
+
+/** True when a file was moved aside or deleted to be written anew: vim, git checkout. */
+function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolean {
+  if (before === undefined || !('fate' in before) || span.since - before.until >= BRIEF_MICROS)
+    return false
+  if (before.fate === DELETED) return true
+  return (
+    before.fate === MOVED && inodeAt(core, before.ino, span.since + BACKUP_MICROS) === undefined
+  )
+}
+
+/** Numbers the versions of one span, and appends those that are there. Returns the last number given. */
+function count(
+  core: Core,
+  span: Span,
+  counted: Map<number, number>,
+  numbers: number,
+  found: NameVersion[],
+): number {
+  const { ino, since, until } = span
+  const arrival = arrivalNumber(core, span)
+  const last = lastNumber(core, ino, until)
+  const start = Math.max(1, arrival, (counted.get(ino) ?? 0) + 1)
+  if (start > last) return numbers
+  counted.set(ino, last)
+  for (const row of core.overlay.scan(version, {
+    gte: [ino, start],
+    lt: [ino, last + 1],
+    limit: ALL,
+  })) {
+    const number = numbers + row.number - start + 1
+    // A file that took another's place is shown as it arrived: editors set the mode after they wrote.
+    const arrived =
+      row.moment < since && row.number === arrival ? inodeAt(core, ino, since) : undefined
+    const { mtime, mtimeNs, mode, uid, gid } = arrived ?? row
+    const moment = arrived === undefined ? row.moment : since
+    found.push({ number, ino, moment, size: row.size, mtime, mtimeNs, mode, uid, gid })
+  }
+  return numbers + last - start + 1
+}
+
+/** Of a file that took another's place, what it was before it did is not the name's: the version it came with; else 0. */
+function arrivalNumber(core: Core, span: Span): number {
+  const replaced = pastBefore(core, span.parent, span.name, span.since)?.until === span.since
+  return replaced ? (stateBefore(core, span.ino, span.since + 1)?.versions ?? 0) : 0
+}
+
+function lastNumber(core: Core, ino: number, until: Moment): number {
+  if (until === PROVISIONAL) return findInode(core, ino)?.versions ?? 0
+  return stateBefore(core, ino, until)?.versions ?? 0
+}
+
+/** The last complete state of an inode before a moment. */
+function stateBefore(core: Core, ino: number, moment: Moment): InodeRow | undefined {
+  return inodeAt(core, ino, moment - 1)
+}
+
+export { type HistoryEvent, historyOf } from './changes.ts'

@@ -1,0 +1,65 @@
+// Where an inode is found, from its number: the first name stands in its row, so that a file costs no row more, and those of
+// hard links beside it. Called by whoever gives, takes or moves a name in a directory, after the inode was altered.
+
+import { isDirectory } from '../base/mode.ts'
+import { hardlink } from '../store/collections.ts'
+import type { Core } from './core.ts'
+import type { Inode } from './inode.ts'
+import { findInode } from './inodes.ts'
+
+const ROOT_INO = 1
+/** Deeper paths than PATH_MAX allows lead in a circle. */
+const DEPTH_MAX = 4096
+
+/** Notes a new name; its link count is already counted. */
+export function giveName(core: Core, inode: Inode, parent: number, name: string): void {
+  if (inode.nlink > 1 && !isDirectory(inode.mode))
+    core.overlay.put(hardlink, { ino: inode.ino, parent, name })
+  else {
+    inode.parent = parent
+    inode.name = name
+  }
+}
+
+/** Forgets one of several names. */
+export function takeName(core: Core, inode: Inode, parent: number, name: string): void {
+  const { ino } = inode
+  if (inode.parent !== parent || inode.name !== name) {
+    core.overlay.delete(hardlink, [ino, parent, name])
+    return
+  }
+  const [next] = core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: 1 })
+  if (next === undefined) return
+  core.overlay.delete(hardlink, [ino, next.parent, next.name])
+  inode.parent = next.parent
+  inode.name = next.name
+}
+
+/** A name became another one. */
+export function moveName(
+  core: Core,
+  inode: Inode,
+  from: { parent: number; name: string },
+  to: { parent: number; name: string },
+): void {
+  if (inode.parent === from.parent && inode.name === from.name) {
+    inode.parent = to.parent
+    inode.name = to.name
+    return
+  }
+  const { ino } = inode
+  core.overlay.delete(hardlink, [ino, from.parent, from.name])
+  core.overlay.put(hardlink, { ino, parent: to.parent, name: to.name })
+}
+
+/** The path of an inode from the vault's root, as a byte string ('/' for the root); undefined when it has no name now. */
+export function pathOf(core: Core, ino: number): string | undefined {
+  const names: string[] = []
+  for (let at = ino; at !== ROOT_INO; ) {
+    const inode = findInode(core, at)
+    if (inode === undefined || inode.nlink === 0 || names.length > DEPTH_MAX) return undefined
+    names.push(inode.name)
+    at = inode.parent
+  }
+  return `/${names.reverse().join('/')}`
+}

@@ -1,0 +1,82 @@
+// From a path to what it names: now, at a moment, or where a name was that is no more. Paths are byte strings that begin
+// with /; links are not followed, because a link of the past may lead anywhere today.
+
+import { isDirectory } from '../base/mode.ts'
+import { entryPast, type InodeRow } from '../store/collections.ts'
+import type { Core } from './core.ts'
+import { findEntry } from './directory.ts'
+import type { Inode } from './inode.ts'
+import { findInode } from './inodes.ts'
+import type { Moment } from './moments.ts'
+import { entryAt, inodeAt } from './timeline.ts'
+import { ROOT_INO } from './vault.ts'
+
+/** A name in a directory, whether or not anything is there now; the root is the name '' in itself. */
+export interface Spot {
+  readonly parent: number
+  readonly name: string
+}
+
+/** How many former holders of a name are looked at for a directory. */
+const FORMER_MAX = 1000
+
+/** The names of a path, from the root down. */
+export function namesOf(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.')
+}
+
+/** What a path names now. */
+export function findPath(core: Core, path: string): Inode | undefined {
+  let ino = ROOT_INO
+  for (const name of namesOf(path)) {
+    const row = findEntry(core, ino, name)
+    if (row === undefined) return undefined
+    ino = row.ino
+  }
+  return findInode(core, ino)
+}
+
+/** What a path named at a moment, as it was then. */
+export function findPathAt(core: Core, path: string, moment: Moment): InodeRow | undefined {
+  let ino = ROOT_INO
+  for (const name of namesOf(path)) {
+    const row = entryAt(core, ino, name, moment)
+    if (row === undefined) return undefined
+    ino = row.ino
+  }
+  return inodeAt(core, ino, moment)
+}
+
+/** The place of a path in its directory, or in the last directory that was there; undefined when there never was one. */
+export function spotOf(core: Core, path: string): Spot | undefined {
+  const names = namesOf(path)
+  const name = names.pop()
+  if (name === undefined) return { parent: ROOT_INO, name: '' }
+  let parent = ROOT_INO
+  for (const above of names) {
+    const ino = directoryNow(core, parent, above) ?? formerDirectory(core, parent, above)
+    if (ino === undefined) return undefined
+    parent = ino
+  }
+  return { parent, name }
+}
+
+function directoryNow(core: Core, parent: number, name: string): number | undefined {
+  const row = findEntry(core, parent, name)
+  const inode = row === undefined ? undefined : findInode(core, row.ino)
+  return inode !== undefined && isDirectory(inode.mode) ? inode.ino : undefined
+}
+
+const DIRECTORY = 4
+
+/** The directory that a name led to last, if it ever was one. */
+export function formerDirectory(core: Core, parent: number, name: string): number | undefined {
+  const rows = core.overlay.scan(entryPast, {
+    gte: [parent, name],
+    // No name holds a NUL: this is the end of the rows of one name.
+    lt: [parent, `${name}\0`],
+    reverse: true,
+    limit: FORMER_MAX,
+  })
+  return rows.find(({ type }) => type === DIRECTORY)?.ino
+}

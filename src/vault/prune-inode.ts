@@ -1,0 +1,224 @@
+// Pruning one inode: which of its states stay, and dropping what only the others need. States go as a whole: as of a moment a
+// file is exactly what it was, or it is not there.
+//
+// The order keeps that true wherever it is cut off: first versions, then states, then what they were made of.
+
+import {
+  type Collection,
+  extent,
+  extentPast,
+  inodePast,
+  inode as inodes,
+  type Key,
+  type KeyPart,
+  tagging,
+  taggingPast,
+  version,
+  xattr,
+  xattrPast,
+} from '../store/collections.ts'
+import type { Core } from './core.ts'
+import { suspectBlock } from './history.ts'
+import type { Moment } from './moments.ts'
+import type { Marks } from './prune-marks.ts'
+import { type Kept, keeps } from './retention.ts'
+import { walkRows } from './rows.ts'
+import type { Slices } from './slices.ts'
+
+/** Why a version stays; '' is for those that go. */
+export type Reason = 'newest' | 'versions' | 'age' | 'moment' | 'held' | ''
+
+export interface PrunedVersion {
+  readonly ino: number
+  readonly number: number
+  readonly moment: Moment
+  readonly size: number
+  readonly why: Reason
+}
+
+export interface PruneJob {
+  readonly core: Core
+  readonly slices: Slices
+  readonly kept: Kept
+  readonly marks: Marks
+  readonly dryRun: boolean
+  readonly dropped: { versions: number; states: number; names: number; rows: number }
+  readonly explain: ((version: PrunedVersion) => void) | undefined
+}
+
+interface State {
+  readonly since: Moment
+  readonly until: Moment
+  why: Reason
+}
+
+interface Version {
+  readonly number: number
+  readonly moment: Moment
+  readonly size: number
+}
+
+type Lifetime = { readonly since: Moment; readonly until: Moment }
+
+/** Drops of one inode what nothing needs. */
+export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
+  const { core, kept, marks } = job
+  const isHeld = marks.held.has(ino)
+  const present = presentSince(core, ino)
+  const range = { gte: [ino], lt: [ino + 1] }
+  const versions: Version[] = []
+  const fields = ['ino', 'number', 'moment', 'size'] as const
+  for await (const row of walkRows(core.overlay.store, version, fields, range, job.slices))
+    versions.push(row)
+  const states: State[] = []
+  const times = ['ino', 'since', 'until'] as const
+  for await (const { since, until } of walkRows(
+    core.overlay.store,
+    inodePast,
+    times,
+    range,
+    job.slices,
+  ))
+    states.push({ since, until, why: reasonOf(kept, since, until, isHeld) })
+  if (states.length > 0) {
+    keepVersions(states, versions, marks.oldest.get(ino), present !== undefined)
+    const last = states[states.length - 1] as State
+    if (present === undefined && marks.gone.has(ino)) last.why ||= 'versions'
+  }
+  const stays = intervalsOf(states, present)
+  explainVersions(job, ino, states, versions, present)
+  const doomedVersions = new Set(
+    versions.filter(({ moment }) => !covers(stays, moment, moment + 1)).map((its) => its.number),
+  )
+  job.dropped.versions += await drop(job, ino, version, [], ({ number }) =>
+    doomedVersions.has(number),
+  )
+  const doomedStates = new Set(states.filter(({ why }) => why === '').map(({ since }) => since))
+  job.dropped.states += await drop(job, ino, inodePast, [], ({ since }) => doomedStates.has(since))
+  const wasNeeded = ({ since, until }: Lifetime) => covers(stays, since, until)
+  const { dropped } = job
+  dropped.rows += await drop(job, ino, extentPast, ['until', 'hash'], (row) => !wasNeeded(row))
+  dropped.rows += await drop(job, ino, xattrPast, ['until'], (row) => !wasNeeded(row))
+  dropped.rows += await drop(job, ino, taggingPast, ['until'], (row) => !wasNeeded(row))
+  if (present !== undefined) return
+  // Asked for each row: a file may come back meanwhile.
+  const isNeeded = ({ since }: { since: Moment }) =>
+    presentSince(core, ino) !== undefined || covers(stays, since, Number.POSITIVE_INFINITY)
+  dropped.rows += await drop(job, ino, extent, ['since', 'hash'], (row) => !isNeeded(row))
+  dropped.rows += await drop(job, ino, xattr, ['since'], (row) => !isNeeded(row))
+  dropped.rows += await drop(job, ino, tagging, ['since'], (row) => !isNeeded(row))
+}
+
+function reasonOf(kept: Kept, since: Moment, until: Moment, isHeld: boolean): Reason {
+  if (isHeld) return 'held'
+  if (until > kept.window) return 'age'
+  return keeps(kept, since, until) ? 'moment' : ''
+}
+
+/** The moment of the present state, 0 for an inode that is open without a name; undefined when it is gone. */
+function presentSince(core: Core, ino: number): Moment | undefined {
+  if (core.orphans.has(ino)) return 0
+  // A change that is not sealed has the state before it as a past row, which no rule lets go.
+  return core.overlay.get(inodes, [ino])?.since
+}
+
+/**
+ * A version is read as of its moment: the state of then stays with those of its versions that the rules keep, with the
+ * newest of a file that is there, and where its content is kept under attributes of later.
+ */
+function keepVersions(
+  states: State[],
+  versions: readonly Version[],
+  oldest: Moment | undefined,
+  isPresent: boolean,
+): void {
+  let at = 0
+  for (let index = 0; index < versions.length; index++) {
+    const { moment } = versions[index] as Version
+    const next = versions[index + 1]?.moment ?? Number.POSITIVE_INFINITY
+    while (at < states.length && (states[at] as State).until <= moment) at++
+    const state = states[at]
+    if (state === undefined || state.since > moment || state.why !== '') continue
+    if (isPresent && index === versions.length - 1) state.why = 'newest'
+    else if (oldest !== undefined && moment >= oldest) state.why = 'versions'
+    else
+      for (let later = at + 1; later < states.length; later++) {
+        const its = states[later] as State
+        if (its.since >= next) break
+        if (its.why !== '') state.why = its.why
+      }
+  }
+}
+
+type Interval = { readonly since: Moment; until: Moment }
+
+/** The times at which the inode shows a state, joined and in order. */
+function intervalsOf(states: readonly State[], present: Moment | undefined): Interval[] {
+  const intervals: Interval[] = []
+  for (const { since, until, why } of states) {
+    if (why === '') continue
+    const last = intervals[intervals.length - 1]
+    if (last?.until === since) last.until = until
+    else intervals.push({ since, until })
+  }
+  // From 0 for an orphan: whoever has it open reads all of it, whatever the past is.
+  if (present !== undefined) intervals.push({ since: present, until: Number.POSITIVE_INFINITY })
+  return intervals
+}
+
+/** Whether any of the intervals shares a moment with [since, until). */
+function covers(intervals: readonly Interval[], since: Moment, until: Moment): boolean {
+  let low = 0
+  let high = intervals.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((intervals[middle] as Interval).until <= since) low = middle + 1
+    else high = middle
+  }
+  const first = intervals[low]
+  return first !== undefined && first.since < until
+}
+
+function explainVersions(
+  job: PruneJob,
+  ino: number,
+  states: readonly State[],
+  versions: readonly Version[],
+  present: Moment | undefined,
+): void {
+  if (job.explain === undefined) return
+  let at = 0
+  for (const its of versions) {
+    while (at < states.length && (states[at] as State).until <= its.moment) at++
+    const state = states[at]
+    const isPast = state !== undefined && state.since <= its.moment
+    const why = isPast ? state.why : present === undefined ? '' : 'newest'
+    job.explain({ ino, ...its, why })
+  }
+}
+
+/** Deletes the doomed rows of one inode in one collection, and returns how many there were. */
+async function drop<R extends { ino: number }, F extends keyof R & string>(
+  job: PruneJob,
+  ino: number,
+  collection: Collection<R>,
+  more: readonly F[],
+  isDoomed: (row: R) => boolean,
+): Promise<number> {
+  const { core, slices } = job
+  const key = collection.fields.slice(0, collection.keyLength)
+  const fields = [...new Set<string>([...key, ...more])] as F[]
+  let count = 0
+  const range = { gte: [ino], lt: [ino + 1] }
+  for await (const row of walkRows(core.overlay.store, collection, fields, range, slices)) {
+    if (!isDoomed(row as unknown as R)) continue
+    count++
+    if (job.dryRun) continue
+    const values = row as unknown as Record<string, KeyPart>
+    if (values.hash) suspectBlock(core, values.hash as string)
+    core.overlay.delete(collection, key.map((field) => values[field] as KeyPart) as Key)
+    slices.changed(1)
+    await slices.turn()
+  }
+  return count
+}

@@ -1,0 +1,117 @@
+// What must be known of names before prune looks at single inodes: which versions the newest of each name are, and what is
+// held by its path. One walk over all names; a number is remembered for each inode that it finds something about.
+
+import { inodePast, inode as inodes, version } from '../store/collections.ts'
+import type { Core } from './core.ts'
+import { listHolds } from './holds.ts'
+import type { Moment } from './moments.ts'
+import { type NameGroup, walkNames } from './name-walk.ts'
+import { below, isWithin, lastPath } from './places.ts'
+import type { Rules } from './retention.ts'
+import type { Slices } from './slices.ts'
+
+const DIRECTORY = 4
+const PAGE_ROWS = 64
+
+export interface Marks {
+  /** Inode -> the oldest moment of a version that keep.versions keeps. Live files have their newest besides. */
+  readonly oldest: Map<number, Moment>
+  /** Directories that are gone, below which versions are kept. */
+  readonly gone: Set<number>
+  /** Inodes that were ever found at a held path. */
+  readonly held: Set<number>
+  /** Held paths. */
+  readonly holds: readonly string[]
+}
+
+export const NO_MARKS: Marks = {
+  oldest: new Map(),
+  gone: new Set(),
+  held: new Set(),
+  holds: [],
+}
+
+/** Walks over all names when rules or holds speak of them. */
+export async function markNames(core: Core, rules: Rules, slices: Slices): Promise<Marks> {
+  const holds = listHolds(core)
+    .filter(({ moment }) => moment === 0)
+    .map(({ name }) => name)
+  const marks: Marks = { oldest: new Map(), gone: new Set(), held: new Set(), holds }
+  if (rules.versions === undefined && holds.length === 0) return marks
+  const forgotten = rules.deletedMs === undefined ? 0 : core.moments.last - rules.deletedMs * 1000
+  for await (const group of walkNames(core, slices)) {
+    if (holds.length > 0) markHeld(core, group, marks)
+    const isForgotten =
+      group.present === undefined && group.pasts.every(({ until }) => until <= forgotten)
+    if (rules.versions !== undefined && !isForgotten)
+      markVersions(core, group, rules.versions, marks)
+    await slices.turn()
+  }
+  return marks
+}
+
+/** Whether a name in a directory is held, by itself or with a directory above it. */
+export function isHeld(core: Core, marks: Marks, parent: number, name: string): boolean {
+  if (marks.holds.length === 0) return false
+  if (marks.held.has(parent)) return true
+  const path = below(lastPath(core, parent), name)
+  return path !== undefined && marks.holds.some((top) => isWithin(path, top))
+}
+
+function markHeld(core: Core, { parent, name, present, pasts }: NameGroup, marks: Marks): void {
+  if (!isHeld(core, marks, parent, name)) return
+  if (present !== undefined) marks.held.add(present)
+  for (const { ino } of pasts) marks.held.add(ino)
+}
+
+function markVersions(core: Core, group: NameGroup, count: number, marks: Marks): void {
+  const { present, pasts } = group
+  if (present !== undefined && pasts.length === 0 && count === 1) return
+  // Versions that an inode had when the name led elsewhere already are another name's.
+  const ends = new Map<number, Moment>()
+  for (const { ino, until, type } of pasts) if (type !== DIRECTORY) ends.set(ino, until)
+  if (present !== undefined) ends.set(present, Number.POSITIVE_INFINITY)
+  const found: { ino: number; moment: Moment }[] = []
+  for (const [ino, until] of ends)
+    for (const moment of newestVersions(core, ino, until, count)) found.push({ ino, moment })
+  found.sort((a, b) => b.moment - a.moment)
+  for (const { ino, moment } of found.slice(0, count)) {
+    const before = marks.oldest.get(ino)
+    if (before === undefined || moment < before) marks.oldest.set(ino, moment)
+  }
+  if (found.length > 0) markGone(core, group.parent, marks)
+}
+
+function newestVersions(core: Core, ino: number, until: Moment, count: number): Moment[] {
+  const moments: Moment[] = []
+  for (let lt = [ino + 1]; ; ) {
+    const limit = Math.min(count, PAGE_ROWS)
+    const rows = core.overlay.store.project(version, ['number', 'moment'], {
+      gte: [ino],
+      lt,
+      reverse: true,
+      limit,
+    })
+    for (const { moment } of rows) if (moment < until) moments.push(moment)
+    const last = rows[rows.length - 1]
+    if (last === undefined || rows.length < limit || moments.length >= count) break
+    lt = [ino, last.number]
+  }
+  return moments.slice(0, count)
+}
+
+/** A version can be found again only as long as the directories above it are known. */
+function markGone(core: Core, directory: number, marks: Marks): void {
+  for (let at = directory; !marks.gone.has(at); ) {
+    if (core.inodes.get(at) !== undefined || core.overlay.get(inodes, [at]) !== undefined) return
+    const [last] = core.overlay.store.project(inodePast, ['parent'], {
+      gte: [at],
+      lt: [at + 1],
+      reverse: true,
+      limit: 1,
+    })
+    if (last === undefined) return
+    marks.gone.add(at)
+    at = last.parent
+  }
+}

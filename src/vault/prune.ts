@@ -1,0 +1,123 @@
+// Prune: lets go of past states that no rule, snapshot or hold asks for, then of the blocks that nothing uses any more. Works
+// in slices beside requests, every one of which leaves rows that make sense, so that it may be killed anywhere and run again.
+// The present is never touched.
+
+import { entryPast } from '../store/collections.ts'
+import { collectBlocks } from './collect.ts'
+import type { Core } from './core.ts'
+import { walkInodes } from './inode-walk.ts'
+import { BRIEF_MICROS } from './moments.ts'
+import { type NameGroup, type PastName, walkPastNames } from './name-walk.ts'
+import { below, lastPath, lastPaths } from './places.ts'
+import { type PrunedVersion, type PruneJob, pruneInode } from './prune-inode.ts'
+import { isHeld, type Marks, markNames } from './prune-marks.ts'
+import { type Kept, keeps, keepsEverything, keptBy, type Rules } from './retention.ts'
+import type { Slices } from './slices.ts'
+
+export interface PruneOptions {
+  readonly rules: Rules
+  /** Only what is or was found at a path (a byte string from the root) that this is true for. */
+  readonly isMeant?: ((path: string) => boolean) | undefined
+  /** Counts what would go, and changes nothing. */
+  readonly dryRun?: boolean
+  /** Told of every version that was looked at. */
+  readonly explain?: ((version: PrunedVersion & { path: string | undefined }) => void) | undefined
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+export interface PruneReport {
+  readonly versions: number
+  /** Former states of inodes, former names, other rows of the past. */
+  readonly states: number
+  readonly names: number
+  readonly rows: number
+  /** Blocks that were freed; with `dryRun` those that are unused already. */
+  readonly blocks: number
+}
+
+const ALL_PATHS = (): boolean => true
+
+/** One run; sweep.ts sees to it that there is one at a time. Rejects with StoreError when a commit is refused. */
+export async function prune(
+  core: Core,
+  options: PruneOptions,
+  slices: Slices,
+): Promise<PruneReport> {
+  const { rules, isMeant = ALL_PATHS, dryRun = false } = options
+  // What is changed from here on is younger than all that goes.
+  core.moments.observe()
+  const now = core.moments.last
+  await slices.settle()
+  const kept = keptBy(core, rules, now)
+  const dropped = { versions: 0, states: 0, names: 0, rows: 0 }
+  const everything = keepsEverything(rules)
+  const marks = await markNames(core, everything ? {} : rules, slices)
+  const explain =
+    options.explain &&
+    ((its: PrunedVersion) => options.explain?.({ ...its, path: lastPath(core, its.ino) }))
+  const job: PruneJob = { core, slices, kept, marks, dryRun, dropped, explain }
+  let done = 0
+  for await (const ino of walkInodes(core, slices)) {
+    options.onProgress?.(++done, Math.max(done, core.inodeCount))
+    if (isMeant === ALL_PATHS || isMeantInode(core, ino, isMeant)) await pruneInode(job, ino)
+    await slices.turn()
+  }
+  if (!everything) await pruneNames(job, isMeant)
+  await slices.settle()
+  const blocks = await collectBlocks(core, slices, 'all', dryRun)
+  return { ...dropped, blocks }
+}
+
+/** A file with several names must be meant by all of them. */
+function isMeantInode(core: Core, ino: number, isMeant: (path: string) => boolean): boolean {
+  const paths = lastPaths(core, ino)
+  return paths.length > 0 && paths.every(isMeant)
+}
+
+async function pruneNames(job: PruneJob, isMeant: (path: string) => boolean): Promise<void> {
+  const { core, slices, marks } = job
+  for await (const group of walkPastNames(core, slices)) {
+    const { parent, name } = group
+    if (isMeant !== ALL_PATHS) {
+      const path = below(lastPath(core, parent), name)
+      if (path === undefined || !isMeant(path)) continue
+    }
+    if (isHeld(core, marks, parent, name)) continue
+    for (const row of unneeded(job.kept, marks, group)) {
+      job.dropped.names++
+      if (job.dryRun) continue
+      core.overlay.delete(entryPast, [parent, name, row.since])
+      slices.changed(1)
+    }
+    await slices.turn()
+  }
+}
+
+function unneeded(kept: Kept, marks: Marks, { pasts }: NameGroup): PastName[] {
+  const stays = pasts.map((row) => keeps(kept, row.since, row.until) || leadsToKept(marks, row))
+  // Whether a name was a passing one is told from the rows that follow each other without a gap: a brief row that stays
+  // keeps as many of its neighbours as show that it was not.
+  const isBrief = (index: number): boolean => {
+    const row = pasts[index] as PastName
+    return row.until - row.since < BRIEF_MICROS
+  }
+  for (const [index, isKept] of [...stays].entries()) {
+    if (!isKept || !isBrief(index)) continue
+    for (let at = index; at > 0 && pasts[at - 1]?.until === pasts[at]?.since; at--) {
+      stays[at - 1] = true
+      if (!isBrief(at - 1)) break
+    }
+    for (let at = index; pasts[at + 1] !== undefined; at++) {
+      if (pasts[at + 1]?.since !== pasts[at]?.until) break
+      stays[at + 1] = true
+      if (!isBrief(at + 1)) break
+    }
+  }
+  return pasts.filter((_, index) => stays[index] !== true)
+}
+
+/** Whether versions that are kept are found through this name. */
+function leadsToKept(marks: Marks, { ino, until }: PastName): boolean {
+  const oldest = marks.oldest.get(ino)
+  return (oldest !== undefined && oldest < until) || marks.gone.has(ino) || marks.held.has(ino)
+}

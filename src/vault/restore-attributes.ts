@@ -1,0 +1,49 @@
+// Mode, owner, times and extended attributes of a former state for an inode of the present.
+
+import type { InodeRow } from '../store/collections.ts'
+import type { Core } from './core.ts'
+import type { Inode } from './inode.ts'
+import { alter, stampChange } from './inodes.ts'
+import type { Moment } from './moments.ts'
+import { XDG_TAGS } from './tags.ts'
+import { xattrsAt } from './timeline.ts'
+import { getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts'
+
+/** Labels are no attributes: they are put on files of the present. */
+function attributesAt(core: Core, ino: number, moment: Moment): Map<string, Uint8Array> {
+  const found = xattrsAt(core, ino, moment)
+  found.delete(XDG_TAGS)
+  return found
+}
+
+/** True when `now` has the mode, owner, mtime and extended attributes of `then`. */
+export function hasAttributes(core: Core, now: Inode, then: InodeRow, moment: Moment): boolean {
+  if (now.mode !== then.mode || now.uid !== then.uid || now.gid !== then.gid) return false
+  if (now.mtime !== then.mtime || now.mtimeNs !== then.mtimeNs) return false
+  const attributes = attributesAt(core, then.ino, moment)
+  if (attributes.size !== now.xattrs) return false
+  for (const [name, value] of attributes)
+    if (!isSame(getXattr(core, now, name), value)) return false
+  return true
+}
+
+function isSame(value: Uint8Array | undefined, other: Uint8Array): boolean {
+  return value !== undefined && Buffer.compare(value, other) === 0
+}
+
+/** Gives `now` the mode, owner, times and extended attributes of `then`. */
+export function applyAttributes(core: Core, now: Inode, then: InodeRow, moment: Moment): void {
+  alter(core, now)
+  const attributes = attributesAt(core, then.ino, moment)
+  for (const name of listXattrs(core, now)) if (!attributes.has(name)) removeXattr(core, now, name)
+  for (const [name, value] of attributes)
+    if (!isSame(getXattr(core, now, name), value)) setXattr(core, now, name, value, 0)
+  now.mode = then.mode
+  now.uid = then.uid
+  now.gid = then.gid
+  stampChange(now, false)
+  now.atime = then.atime
+  now.atimeNs = then.atimeNs
+  now.mtime = then.mtime
+  now.mtimeNs = then.mtimeNs
+}

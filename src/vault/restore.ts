@@ -1,0 +1,288 @@
+// Bringing a former state back as a new one: a file or a whole directory as of a moment, put at a name of the present. Content
+// is shared with the past, not copied; what is replaced or removed stays in history. What is the same already is left alone.
+//
+// A file that differs is put in the place of the present one as a new inode, as editors save: whoever has the old one open
+// goes on with that, and everybody else sees the whole new one or the whole old one.
+
+import { ENOENT, ENOTDIR, fail } from '../base/errno.ts'
+import { fileType, isDirectory, isRegular, isSymlink } from '../base/mode.ts'
+import { DELETED, type EntryRow, type InodeRow } from '../store/collections.ts'
+import { resizeContent } from './content.ts'
+import type { Core } from './core.ts'
+import { findEntry, listEntries, putEntry, removeEntry, startDirectory } from './directory.ts'
+import type { Inode } from './inode.ts'
+import { addLink, createInode, detach, dropLink, findInode, getInode } from './inodes.ts'
+import type { Moment } from './moments.ts'
+import { giveName, takeName } from './names.ts'
+import { applyAttributes, hasAttributes } from './restore-attributes.ts'
+import { hasContent, replaceContent, shareContent } from './restore-content.ts'
+import { reviveInode } from './revive.ts'
+import { type Slices, slicesOf } from './slices.ts'
+import { setTags, tagsAt, tagsOf } from './tags.ts'
+import { entriesAt, entryAt, inodeAt } from './timeline.ts'
+import { ROOT_INO } from './vault.ts'
+import { seal } from './versions.ts'
+
+export interface RestoreOptions {
+  /** Also remove what a directory did not hold then. */
+  readonly removeNewer: boolean
+  /** True while somebody may use the inode although it has no name. */
+  isHeld(ino: number): boolean
+  /** Hears of each name that now leads to something else. */
+  nameChanged(parent: number, name: string): void
+  /** Hears of each inode that changed and kept its name. */
+  inodeChanged(ino: number): void
+}
+
+/** How many names were brought back, were the same already, and were removed. */
+export interface RestoreReport {
+  restored: number
+  unchanged: number
+  removed: number
+}
+
+interface Run {
+  readonly core: Core
+  readonly moment: Moment
+  readonly options: RestoreOptions
+  readonly slices: Slices
+  readonly report: RestoreReport
+  /** New inodes of files that had several names, by the number of then. */
+  readonly links: Map<number, number>
+}
+
+const PAGE_NAMES = 1000
+
+/**
+ * Puts what inode `ino` was at `moment` at `name` in directory `parent`; the name '' stands for the directory itself. Lets other
+ * work go on meanwhile, so that a directory is brought back name by name. Throws ENOENT (it was not there then, or the directory is
+ * gone), ENOTDIR, EIO (damaged), ENOSPC.
+ */
+export async function restoreTree(
+  core: Core,
+  from: { readonly ino: number; readonly moment: Moment },
+  to: { readonly parent: number; readonly name: string },
+  options: RestoreOptions,
+): Promise<RestoreReport> {
+  const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
+  const slices = slicesOf(core)
+  const run: Run = { core, moment: from.moment, options, slices, report, links: new Map() }
+  // The state that is read is history from here on: what changes now must not overwrite it.
+  core.moments.observe()
+  if (to.name === '') await restoreInto(run, stateOf(run, from.ino), to.parent)
+  else await restoreName(run, from.ino, to.parent, to.name)
+  await slices.settle()
+  return report
+}
+
+/** A copy, because the row of what has not changed since is that of the live inode. */
+function stateOf(run: Run, ino: number): InodeRow {
+  return { ...(inodeAt(run.core, ino, run.moment) ?? fail(ENOENT)) }
+}
+
+async function restoreName(run: Run, ino: number, parent: number, name: string): Promise<void> {
+  const then = stateOf(run, ino)
+  if (isDirectory(then.mode)) await restoreDirectory(run, then, parent, name)
+  else await restoreFile(run, then, parent, name)
+  await run.slices.turn()
+}
+
+async function restoreDirectory(
+  run: Run,
+  then: InodeRow,
+  parent: number,
+  name: string,
+): Promise<void> {
+  const { core } = run
+  const row = findEntry(core, parent, name)
+  const now = row === undefined ? undefined : findInode(core, row.ino)
+  if (now !== undefined && isDirectory(now.mode)) return await restoreInto(run, then, now.ino)
+  if (row !== undefined) await removeName(run, parent, row)
+  await restoreInto(run, then, makeDirectory(run, then, parent, name).ino)
+}
+
+function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): Inode {
+  const { core } = run
+  const directory = getDirectory(core, parent)
+  // Under its old number a directory has its history again, and so have the names in it.
+  const made =
+    reviveInode(core, then.ino, core.moments.next()) ??
+    createInode(core, { ...then, parent }, core.moments.next(), false)
+  made.nlink = 2
+  startDirectory(core, made.ino)
+  putEntry(core, directory, name, named(made), core.moments.next())
+  giveName(core, made, parent, name)
+  directory.nlink++
+  if (made.ino !== then.ino) setTags(core, made, tagsAt(core, then.ino, run.moment))
+  run.options.nameChanged(parent, name)
+  return made
+}
+
+/** Makes the directory `ino` of now what `then` was. */
+async function restoreInto(run: Run, then: InodeRow, ino: number): Promise<void> {
+  const { core, moment, options } = run
+  for (let after: string | undefined; ; ) {
+    const rows = entriesAt(core, then.ino, moment, after, PAGE_NAMES)
+    for (const row of rows) await restoreName(run, row.ino, ino, row.name)
+    if (rows.length < PAGE_NAMES) break
+    after = rows[rows.length - 1]?.name
+  }
+  if (options.removeNewer)
+    for (const row of listEntries(core, ino))
+      if (entryAt(core, then.ino, row.name, moment) === undefined) await removeName(run, ino, row)
+  // Last, because filling a directory moves its times.
+  finish(run, getInode(core, ino), then)
+}
+
+async function restoreFile(run: Run, then: InodeRow, parent: number, name: string): Promise<void> {
+  const { core, moment } = run
+  const row = findEntry(core, parent, name)
+  const now = row === undefined ? undefined : findInode(core, row.ino)
+  const linked = run.links.get(then.ino)
+  if (now !== undefined && now.ino === linked) return
+  if (now !== undefined && linked === undefined) {
+    const same = hasContent(core, now, then, moment)
+    if (same || (now.ino === then.ino && now.nlink > 1 && isRegular(now.mode))) {
+      if (then.nlink > 1) run.links.set(then.ino, now.ino)
+      if (!same) rewrite(run, now, then)
+      return finish(run, now, then)
+    }
+  }
+  if (row !== undefined && now !== undefined && isDirectory(now.mode))
+    await removeName(run, parent, row)
+  const made = linked === undefined ? await makeFile(run, then) : getInode(core, linked)
+  nameFile(run, parent, name, made, linked === undefined ? then : undefined)
+  if (then.nlink > 1) run.links.set(then.ino, made.ino)
+  run.slices.changed(1)
+  run.report.restored++
+}
+
+/** A file with several names stays what all of them lead to. */
+function rewrite(run: Run, now: Inode, then: InodeRow): void {
+  resizeContent(run.core, now, 0)
+  replaceContent(run.core, then, run.moment, now)
+  seal(run.core, now)
+  run.options.inodeChanged(now.ino)
+}
+
+/** An inode with the content of then; what can be half done has no name yet, so that a crash leaves nothing of it. */
+async function makeFile(run: Run, then: InodeRow): Promise<Inode> {
+  const { core, moment } = run
+  const hasBytes = isRegular(then.mode) || isSymlink(then.mode)
+  const made = createInode(core, { ...then, parent: 0 }, core.moments.next(), hasBytes)
+  if (hasBytes) {
+    detach(core, made)
+    await shareContent(core, then, moment, made, run.slices)
+  }
+  return made
+}
+
+/** Puts a file at a name, in place of what is there; `then`: what it is to be, when this is its first name. */
+function nameFile(
+  run: Run,
+  parent: number,
+  name: string,
+  made: Inode,
+  then: InodeRow | undefined,
+): void {
+  const { core, options } = run
+  const directory = getDirectory(core, parent)
+  const before = findEntry(core, parent, name)
+  const replaced = before === undefined ? undefined : findInode(core, before.ino)
+  if (then === undefined || core.orphans.has(made.ino)) addLink(core, made)
+  if (then !== undefined) {
+    applyAttributes(core, made, then, run.moment)
+    const tags =
+      replaced === undefined ? tagsAt(core, then.ino, run.moment) : tagsOf(core, replaced.ino)
+    setTags(core, made, tags)
+    if (isRegular(made.mode) || isSymlink(made.mode)) seal(core, made)
+  }
+  const moment = core.moments.next()
+  putEntry(core, directory, name, named(made), moment)
+  giveName(core, made, parent, name)
+  if (replaced !== undefined) drop(run, replaced, parent, name, moment, false)
+  options.nameChanged(parent, name)
+}
+
+/**
+ * The directory of a path, where what is missing is made as it was at a moment, without what it held. Throws ENOENT when
+ * it was not there then either, ENOTDIR.
+ */
+export function restoreParents(
+  core: Core,
+  names: readonly string[],
+  moment: Moment,
+  options: RestoreOptions,
+): number {
+  const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
+  const run: Run = { core, moment, options, slices: slicesOf(core), report, links: new Map() }
+  core.moments.observe()
+  let parent = ROOT_INO
+  let former: number | undefined = ROOT_INO
+  for (const name of names) {
+    former = former === undefined ? undefined : entryAt(core, former, name, moment)?.ino
+    const row = findEntry(core, parent, name)
+    if (row !== undefined) parent = getDirectory(core, row.ino).ino
+    else {
+      const then = stateOf(run, former ?? fail(ENOENT))
+      const made = makeDirectory(run, then, parent, name)
+      finish(run, made, then)
+      parent = made.ino
+    }
+  }
+  return parent
+}
+
+/** Gives an inode of now the attributes of then, if they differ. */
+function finish(run: Run, now: Inode, then: InodeRow): void {
+  const { core, moment, report } = run
+  if (hasAttributes(core, now, then, moment)) {
+    report.unchanged++
+    return
+  }
+  applyAttributes(core, now, then, moment)
+  run.options.inodeChanged(now.ino)
+  report.restored++
+}
+
+/** Takes a name away, and all below it; history keeps them. */
+async function removeName(run: Run, parent: number, row: EntryRow): Promise<void> {
+  const { core, options } = run
+  const wasDirectory = isDirectory(getInode(core, row.ino).mode)
+  if (wasDirectory)
+    for (const below of listEntries(core, row.ino)) await removeName(run, row.ino, below)
+  const directory = getDirectory(core, parent)
+  const moment = core.moments.next()
+  const traceless = removeEntry(core, directory, row, moment, DELETED)
+  if (wasDirectory) directory.nlink--
+  drop(run, getInode(core, row.ino), parent, row.name, moment, traceless)
+  options.nameChanged(parent, row.name)
+  run.report.removed++
+  run.slices.changed(1)
+  await run.slices.turn()
+}
+
+function drop(
+  run: Run,
+  inode: Inode,
+  parent: number,
+  name: string,
+  moment: Moment,
+  traceless: boolean,
+): void {
+  const { core, options } = run
+  const stays = inode.nlink > 1 && !isDirectory(inode.mode)
+  dropLink(core, inode, moment, options.isHeld(inode.ino), traceless)
+  if (stays) takeName(core, inode, parent, name)
+}
+
+function getDirectory(core: Core, ino: number): Inode {
+  const inode = getInode(core, ino)
+  if (!isDirectory(inode.mode)) fail(ENOTDIR)
+  if (inode.nlink === 0) fail(ENOENT)
+  return inode
+}
+
+function named(inode: Inode): { ino: number; type: number } {
+  return { ino: inode.ino, type: fileType(inode.mode) }
+}

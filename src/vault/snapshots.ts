@@ -1,0 +1,56 @@
+// Snapshots: names for moments. Taking one costs a row, however much the vault holds.
+
+import { nowMicros } from '../base/clock.ts'
+import { EEXIST, ENOENT, fail } from '../base/errno.ts'
+import { type SnapshotRow, snapshot } from '../store/collections.ts'
+import type { Core } from './core.ts'
+import { assertWritable } from './inodes.ts'
+import { assertLabel } from './labels.ts'
+import type { Moment } from './moments.ts'
+import { sealForSnapshot } from './versions.ts'
+
+export type { SnapshotRow }
+
+const ALL = Number.MAX_SAFE_INTEGER
+
+/**
+ * Names the present moment; what is open and complete is sealed first. What programs hold in the kernel's cache is not yet
+ * the vault's. Throws EEXIST, EINVAL, ENAMETOOLONG.
+ */
+export function createSnapshot(core: Core, name: string): Moment {
+  assertLabel(name)
+  assertWritable(core)
+  if (findSnapshot(core, name) !== undefined) fail(EEXIST)
+  sealForSnapshot(core)
+  const moment = core.moments.next()
+  core.overlay.put(snapshot, { name, moment, createdAt: nowMicros() })
+  core.moments.observe()
+  return moment
+}
+
+/** Forgets the name; the moment stays readable. Throws ENOENT. */
+export function deleteSnapshot(core: Core, name: string): void {
+  assertWritable(core)
+  if (findSnapshot(core, name) === undefined) fail(ENOENT)
+  core.overlay.delete(snapshot, [name])
+}
+
+/** Throws ENOENT, EEXIST, EINVAL, ENAMETOOLONG. */
+export function renameSnapshot(core: Core, name: string, newName: string): void {
+  assertLabel(newName)
+  assertWritable(core)
+  const row = findSnapshot(core, name) ?? fail(ENOENT)
+  if (name === newName) return
+  if (findSnapshot(core, newName) !== undefined) fail(EEXIST)
+  core.overlay.delete(snapshot, [name])
+  core.overlay.put(snapshot, { ...row, name: newName })
+}
+
+/** All snapshots, the oldest first. */
+export function listSnapshots(core: Core): SnapshotRow[] {
+  return core.overlay.scan(snapshot, { limit: ALL }).sort((a, b) => a.moment - b.moment)
+}
+
+export function findSnapshot(core: Core, name: string): SnapshotRow | undefined {
+  return core.overlay.get(snapshot, [name])
+}

@@ -1,0 +1,122 @@
+// Who prunes and sweeps, one at a time: `prune` when somebody asks for it, and by itself in the background what went without
+// a trace (history.ts) and blocks that lost their last user.
+
+import { log } from '../base/log.ts'
+import { StoreError } from '../store/store.ts'
+import { collectBlocks } from './collect.ts'
+import type { Core } from './core.ts'
+import { noteSwept, wasUnswept } from './history.ts'
+import { type PruneOptions, type PruneReport, prune } from './prune.ts'
+import { type PruneJob, pruneInode } from './prune-inode.ts'
+import { NO_MARKS } from './prune-marks.ts'
+import { KEEP_ALL } from './retention.ts'
+import { type Slices, slicesOf } from './slices.ts'
+
+/** So many blocks are freed at once; fewer wait for WAIT_MS. */
+const SUSPECTS_ENOUGH = 4096
+const WAIT_MS = 10_000
+/** A walk over all extents may take so much of the time. */
+const SHARE = 0.02
+
+export class Sweeper {
+  readonly #core: Core
+  #running: Promise<unknown> | undefined
+  #closing = false
+  #everything: boolean
+  #nextAt = 0
+
+  /** `suspectsAll`: nobody knows what is in use, so that all is looked at once. */
+  constructor(core: Core, suspectsAll: boolean) {
+    this.#core = core
+    this.#everything = suspectsAll || wasUnswept(core)
+    this.#nextAt = performance.now() + WAIT_MS
+  }
+
+  /** Prunes after what runs already. Rejects with StoreError when a commit is refused. */
+  async prune(options: PruneOptions): Promise<PruneReport> {
+    while (this.#running !== undefined) await this.#running.catch(() => {})
+    if (this.#closing) throw new StoreError('closed', 'the vault is being closed')
+    const slices = slicesOf(this.#core, () => this.#closing)
+    const work = prune(this.#core, options, slices)
+    this.#running = work
+    try {
+      const report = await work
+      if (options.dryRun !== true && options.isMeant === undefined) this.#everything = false
+      return report
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  /** Called a few times a second: starts a sweep when there is enough to do. */
+  pulse(): void {
+    const { leftovers, suspects } = this.#core.history
+    if (this.#running !== undefined || this.#closing) return
+    if (this.#core.commits.failure !== undefined) return
+    const isDue = performance.now() >= this.#nextAt
+    if (leftovers.size === 0 && !(isDue && (suspects.size > 0 || this.#everything))) {
+      if (suspects.size < SUSPECTS_ENOUGH || !isDue) return
+    }
+    this.#running = this.#sweep()
+      .catch((error: unknown) => {
+        if (!this.#closing)
+          log('warn', 'sweeping in the background failed; it is tried again', error)
+        this.#nextAt = performance.now() + WAIT_MS
+      })
+      .finally(() => {
+        this.#running = undefined
+      })
+  }
+
+  async #sweep(): Promise<void> {
+    const core = this.#core
+    const { leftovers, suspects } = core.history
+    const from = performance.now()
+    const slices = slicesOf(core, () => this.#closing)
+    if (this.#everything) {
+      suspects.clear()
+      await prune(core, { rules: {} }, slices)
+      this.#everything = false
+    }
+    await sweepLeftovers(core, slices, leftovers)
+    if (from >= this.#nextAt || suspects.size >= SUSPECTS_ENOUGH) {
+      const candidates = [...suspects]
+      suspects.clear()
+      try {
+        await collectBlocks(core, slices, candidates)
+      } catch (error) {
+        for (const hash of candidates) suspects.add(hash)
+        throw error
+      }
+      const now = performance.now()
+      this.#nextAt = now + Math.max(WAIT_MS, (now - from) / SHARE)
+    }
+    noteSwept(core)
+  }
+
+  /** Ends what runs at its next step, in a state that can be left. */
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#running?.catch(() => {})
+  }
+}
+
+/** Frees the rows of inodes that went without a trace, but for what a recorded state needs. */
+async function sweepLeftovers(core: Core, slices: Slices, leftovers: Set<number>): Promise<void> {
+  if (leftovers.size === 0) return
+  await slices.settle()
+  const job: PruneJob = {
+    core,
+    slices,
+    kept: KEEP_ALL,
+    marks: NO_MARKS,
+    dryRun: false,
+    dropped: { versions: 0, states: 0, names: 0, rows: 0 },
+    explain: undefined,
+  }
+  for (const ino of leftovers) {
+    await pruneInode(job, ino)
+    leftovers.delete(ino)
+    await slices.turn()
+  }
+}

@@ -1,0 +1,185 @@
+// Labels: those that exist, and which inodes carry them. They belong to the inode; a file that takes another's place takes its
+// labels over (save by rename). Desktops read and write them as user.xdg.tags: names with commas between.
+
+import { EEXIST, EINVAL, ENOENT, ENOTEMPTY, fail } from '../base/errno.ts'
+import {
+  type TaggingRow,
+  type TagRow,
+  tagging,
+  taggingPast,
+  tag as tags,
+} from '../store/collections.ts'
+import type { Core } from './core.ts'
+import type { Inode } from './inode.ts'
+import { alter, assertWritable, findInode, stampChange } from './inodes.ts'
+import { assertLabel } from './labels.ts'
+import { BRIEF_MICROS, type Moment } from './moments.ts'
+
+export const XDG_TAGS = 'user.xdg.tags'
+
+const ALL = Number.MAX_SAFE_INTEGER
+
+function assertTag(name: string): void {
+  assertLabel(name)
+  // What user.xdg.tags separates by, and what it trims.
+  if (name.includes(',') || name !== name.trim()) fail(EINVAL)
+}
+
+/** Makes a label that no file carries yet. Throws EEXIST, EINVAL, ENAMETOOLONG. */
+export function addTag(core: Core, name: string): void {
+  assertTag(name)
+  assertWritable(core)
+  if (core.overlay.get(tags, [name]) !== undefined) fail(EEXIST)
+  core.overlay.put(tags, { name, since: core.moments.next() })
+}
+
+/** Drops a label that no file carries. Throws ENOENT, ENOTEMPTY. */
+export function dropTag(core: Core, name: string): void {
+  assertWritable(core)
+  if (core.overlay.get(tags, [name]) === undefined) fail(ENOENT)
+  const rows = taggingsOf(core, name)
+  if (rows.some(({ ino }) => isThere(core, ino))) fail(ENOTEMPTY)
+  const moment = core.moments.next()
+  // Those of deleted files stay in the past.
+  for (const row of rows) retire(core, row, moment)
+  core.overlay.delete(tags, [name])
+}
+
+/** Renames a label on every file. Throws ENOENT, EEXIST, EINVAL, ENAMETOOLONG. */
+export function renameTag(core: Core, name: string, newName: string): void {
+  assertTag(newName)
+  assertWritable(core)
+  const row = core.overlay.get(tags, [name]) ?? fail(ENOENT)
+  if (name === newName) return
+  if (core.overlay.get(tags, [newName]) !== undefined) fail(EEXIST)
+  const moment = core.moments.next()
+  for (const its of taggingsOf(core, name)) {
+    retire(core, its, moment)
+    core.overlay.put(tagging, { ino: its.ino, tag: newName, since: moment })
+  }
+  core.overlay.delete(tags, [name])
+  core.overlay.put(tags, { ...row, name: newName })
+}
+
+/** All labels, in byte order. */
+export function listTags(core: Core): TagRow[] {
+  return core.overlay.scan(tags, { limit: ALL })
+}
+
+export function findTag(core: Core, name: string): TagRow | undefined {
+  return core.overlay.get(tags, [name])
+}
+
+/** Gives a file a label, which is made if it is new; one that it has already changes nothing. Throws EINVAL, ENAMETOOLONG. */
+export function tagFile(core: Core, inode: Inode, name: string): void {
+  assertTag(name)
+  assertWritable(core)
+  if (inode.tags > 0 && core.overlay.get(tagging, [inode.ino, name]) !== undefined) return
+  if (core.overlay.get(tags, [name]) === undefined) addTag(core, name)
+  alter(core, inode)
+  core.overlay.put(tagging, { ino: inode.ino, tag: name, since: core.moments.next() })
+  inode.tags++
+  stampChange(inode, false)
+}
+
+/** Takes a label from a file. Throws ENOENT when it has none of that name. */
+export function untagFile(core: Core, inode: Inode, name: string): void {
+  assertWritable(core)
+  const row = inode.tags === 0 ? undefined : core.overlay.get(tagging, [inode.ino, name])
+  if (row === undefined) fail(ENOENT)
+  alter(core, inode)
+  retire(core, row, core.moments.next())
+  inode.tags--
+  stampChange(inode, false)
+}
+
+function retire(core: Core, row: TaggingRow, moment: Moment): void {
+  if (row.since <= core.moments.barrier) core.overlay.put(taggingPast, { ...row, until: moment })
+  core.overlay.delete(tagging, [row.ino, row.tag])
+}
+
+function rowsOf(core: Core, ino: number): TaggingRow[] {
+  return core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: ALL })
+}
+
+function taggingsOf(core: Core, name: string): TaggingRow[] {
+  return core.overlay.scan(tagging, { limit: ALL }).filter((row) => row.tag === name)
+}
+
+function isThere(core: Core, ino: number): boolean {
+  return (findInode(core, ino)?.nlink ?? 0) > 0
+}
+
+/** The labels of an inode now, in byte order. */
+export function tagsOf(core: Core, ino: number): string[] {
+  const inode = findInode(core, ino)
+  return inode === undefined || inode.tags === 0 ? [] : rowsOf(core, ino).map((row) => row.tag)
+}
+
+/** The labels of an inode as of a moment, in byte order; a deleted one's too. */
+export function tagsAt(core: Core, ino: number, moment: Moment): string[] {
+  const past = core.overlay
+    .scan(taggingPast, { gte: [ino], lt: [ino + 1], limit: ALL })
+    .filter((row) => row.since <= moment && row.until > moment)
+  const present = rowsOf(core, ino).filter((row) => row.since <= moment)
+  return [...past, ...present].map((row) => row.tag).sort()
+}
+
+/** Inodes with a name that carry all of these labels, by number. */
+export function filesWith(core: Core, names: readonly string[]): number[] {
+  const wanted = new Set(names)
+  const counts = new Map<number, number>()
+  for (const row of core.overlay.scan(tagging, { limit: ALL }))
+    if (wanted.has(row.tag)) counts.set(row.ino, (counts.get(row.ino) ?? 0) + 1)
+  return [...counts]
+    .filter(([ino, count]) => count === wanted.size && isThere(core, ino))
+    .map(([ino]) => ino)
+}
+
+/** Labels as the value of user.xdg.tags. */
+export function toXdgTags(names: readonly string[]): Uint8Array {
+  return Buffer.from(names.join(','))
+}
+
+/** The labels that a value of user.xdg.tags names. Throws EINVAL for what is not UTF-8 or no label. */
+export function fromXdgTags(value: Uint8Array): string[] {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value)
+  } catch {
+    fail(EINVAL)
+  }
+  const names = text.split(',').map((name) => name.trim())
+  const unique = [...new Set(names)].filter((name) => name !== '')
+  for (const name of unique) assertTag(name)
+  return unique
+}
+
+/** Makes these the labels of a file. Throws EINVAL, ENAMETOOLONG before anything changes. */
+export function setTags(core: Core, inode: Inode, names: readonly string[]): void {
+  for (const name of names) assertTag(name)
+  const before = tagsOf(core, inode.ino)
+  for (const name of before) if (!names.includes(name)) untagFile(core, inode, name)
+  for (const name of names) tagFile(core, inode, name)
+}
+
+/** Remembers for a second what labels a name had whose file goes: who makes a file there next takes them over. */
+export function leaveTags(core: Core, inode: Inode, parent: number, name: string): void {
+  if (inode.tags === 0) return
+  const now = Date.now()
+  for (const [key, left] of core.leftTags) if (left.untilMs < now) core.leftTags.delete(key)
+  core.leftTags.set(`${parent}/${name}`, {
+    tags: tagsOf(core, inode.ino),
+    untilMs: now + BRIEF_MICROS / 1000,
+  })
+}
+
+/** Gives a file at a name the labels that were left there. */
+export function claimTags(core: Core, inode: Inode, parent: number, name: string): void {
+  if (core.leftTags.size === 0) return
+  const key = `${parent}/${name}`
+  const left = core.leftTags.get(key)
+  core.leftTags.delete(key)
+  if (left !== undefined && left.untilMs >= Date.now())
+    for (const its of left.tags) tagFile(core, inode, its)
+}

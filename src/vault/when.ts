@@ -1,0 +1,85 @@
+// Moments as people write them: dates, times, ages. Text in, moment out; knows nothing of vaults.
+//
+//   2026-11-22                      midnight, local time
+//   2026-11-22T10-00-00             local time; also 10:00:00, 10:00, a space or _ for the T, a fraction of a second
+//   2026-11-22T10-00-00Z            UTC; also +01:00, -0530
+//   10s 10m 2h 3d 4w 1y             so long ago
+//   now, yesterday                  a day ago
+//   @1795000000                     seconds since 1970, with a fraction if wanted
+//   @GMT-2026.11.22-10.00.00        as Samba writes it
+//
+// A second without a fraction is meant whole: what was saved within it counts, so that the second that stat(1) or date(1)
+// gives shows what was saved in it.
+
+import type { Moment } from './moments.ts'
+
+const SECOND = 1_000_000
+const unitSeconds: Readonly<Record<string, number>> = {
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86400,
+  w: 7 * 86400,
+  y: 365 * 86400,
+}
+
+const age = /^(\d{1,9})([smhdwy])$/
+const epoch = /^@(\d{1,11})(?:\.(\d{1,6})\d*)?$/
+const samba = /^@GMT-(\d{4})\.(\d\d)\.(\d\d)-(\d\d)\.(\d\d)\.(\d\d)$/
+const date =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T_ ](\d\d)[-:](\d\d)(?:[-:](\d\d)(?:[.,](\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?)?$/
+
+/** The moment that a text means, or undefined when it means none. It may lie in the future or before the vault's birth. */
+export function parseMoment(text: string, nowMicros: number): Moment | undefined {
+  if (text === 'now') return nowMicros
+  if (text === 'yesterday') return nowMicros - 86400 * SECOND
+  const ago = age.exec(text)
+  if (ago !== null) return nowMicros - Number(ago[1]) * (unitSeconds[ago[2] ?? ''] ?? 0) * SECOND
+  const counted = epoch.exec(text)
+  if (counted !== null) return momentOf(Number(counted[1]), counted[2], nowMicros)
+  const parts = samba.exec(text)
+  if (parts !== null) return momentOf(secondsOf(parts, 'Z'), undefined, nowMicros)
+  const written = date.exec(text)
+  if (written === null) return undefined
+  return momentOf(secondsOf(written, written[8]), written[7], nowMicros)
+}
+
+function momentOf(
+  seconds: number | undefined,
+  fraction: string | undefined,
+  nowMicros: number,
+): Moment | undefined {
+  if (seconds === undefined) return undefined
+  const start = seconds * SECOND
+  if (fraction !== undefined) return start + Number(fraction.padEnd(6, '0'))
+  // The running second is not over.
+  return start <= nowMicros ? Math.min(start + SECOND - 1, nowMicros) : start
+}
+
+/** Seconds since 1970 of year, month ... second (1 to 6 of a match), in a zone or in local time. */
+function secondsOf(match: RegExpExecArray, zone: string | undefined): number | undefined {
+  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((at) =>
+    Number(match[at] ?? 0),
+  ) as [number, number, number, number, number, number]
+  // Dates that are none, such as February 30, would be taken for others.
+  if (hour > 23 || minute > 59 || second > 59) return undefined
+  const calendar = new Date(Date.UTC(year, month - 1, day))
+  if (calendar.getUTCMonth() !== month - 1 || calendar.getUTCDate() !== day) return undefined
+  if (zone === undefined)
+    return new Date(year, month - 1, day, hour, minute, second).getTime() / 1000
+  return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - zoneSeconds(zone)
+}
+
+function zoneSeconds(zone: string): number {
+  if (zone === 'Z') return 0
+  const digits = zone.replace(/\D/g, '')
+  const seconds = Number(digits.slice(0, 2)) * 3600 + Number(digits.slice(2)) * 60
+  return zone.startsWith('-') ? -seconds : seconds
+}
+
+/** A moment as a file name that `parseMoment` reads back exactly: 2026-11-22T10-00-00.123456Z. */
+export function formatMoment(moment: Moment): string {
+  const seconds = Math.floor(moment / SECOND)
+  const day = new Date(seconds * 1000).toISOString().slice(0, 19).replaceAll(':', '-')
+  return `${day}.${String(moment - seconds * SECOND).padStart(6, '0')}Z`
+}
