@@ -7,6 +7,9 @@ import { ControlError } from '../control/errors.ts'
 import { type DaemonConfig, type DaemonMessage, fromWire } from '../control/protocol.ts'
 import { notice } from './output.ts'
 
+/** MiB of new space: V8's own 16 and more cost 100 MiB of resident memory in a walk over a million files, and gain nothing. */
+const MEMORY_FLAGS = ['--max-semi-space-size=8']
+
 /** Beside this file's parent, with the same extension: .ts in a checkout, .js in the package. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const daemonFile = fileURLToPath(new URL(`../daemon.${extension}`, import.meta.url))
@@ -14,12 +17,16 @@ const daemonFile = fileURLToPath(new URL(`../daemon.${extension}`, import.meta.u
 /** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
   const log = openSync(logFile, 'a', 0o600)
-  const child = spawn(process.execPath, [...process.execArgv, daemonFile, JSON.stringify(config)], {
-    // A session of its own: it outlives this terminal.
-    detached: true,
-    cwd: '/',
-    stdio: ['ignore', log, log, 'ipc'],
-  })
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, ...MEMORY_FLAGS, daemonFile, JSON.stringify(config)],
+    {
+      // A session of its own: it outlives this terminal.
+      detached: true,
+      cwd: '/',
+      stdio: ['ignore', log, log, 'ipc'],
+    },
+  )
   closeSync(log)
   try {
     return await new Promise<number>((resolve, reject) => {

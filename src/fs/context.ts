@@ -1,5 +1,6 @@
 // What all families of operations share: the vault, who is known to the kernel, and how to tell it of changes.
 
+import type { Counters } from '../base/counters.ts'
 import { EROFS, fail } from '../base/errno.ts'
 import type { EntryRow } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
@@ -23,7 +24,7 @@ export interface FsContext {
   readonly readOnly: boolean
   readonly atime: AtimeRule
   /** How often the kernel holds each inode: LOOKUPs less FORGETs. */
-  readonly lookups: Map<number, number>
+  readonly lookups: Counters
   readonly listings: Map<number, ListingHandle>
   nextHandle: number
   /** Inodes of which the kernel has just written back all it had. */
@@ -33,18 +34,13 @@ export interface FsContext {
 
 /** The node of an inode, counted as one lookup. */
 export function giveNode(fs: FsContext, inode: Inode): Node {
-  fs.lookups.set(inode.ino, (fs.lookups.get(inode.ino) ?? 0) + 1)
+  fs.lookups.add(inode.ino, 1)
   return toNode(inode)
 }
 
 /** Takes lookups back; an inode without a name goes with the last one. */
 export function forgetNode(fs: FsContext, ino: number, count: number): void {
-  const left = (fs.lookups.get(ino) ?? 0) - count
-  if (left > 0) {
-    fs.lookups.set(ino, left)
-    return
-  }
-  fs.lookups.delete(ino)
+  if (fs.lookups.add(ino, -count) > 0) return
   const orphan = fs.core.orphans.get(ino)
   if (orphan !== undefined) reap(fs.core, orphan, fs.core.moments.next())
 }

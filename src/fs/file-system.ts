@@ -1,5 +1,6 @@
 // The POSIX meaning of a vault as one object: each call goes to the family of operations that knows it.
 
+import { Counters } from '../base/counters.ts'
 import { getInode } from '../vault/inodes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { getattr, setattr, statfs } from './attr.ts'
@@ -38,7 +39,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     core: vault.core,
     readOnly: options.readOnly || vault.readOnly,
     atime: options.atime ?? 'relatime',
-    lookups: new Map(),
+    lookups: new Counters(),
     listings: new Map(),
     nextHandle: 1,
     writtenBack: new Set(),
