@@ -1,7 +1,7 @@
 // Methods on what people put beside the content: snapshots, tags and extended attributes of theirs (user.*).
 
 import { isDirectory, isRegular } from '../base/mode.ts'
-import { xattr } from '../store/collections.ts'
+import { type SnapshotRow, xattr } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { findInode } from '../vault/inodes.ts'
@@ -36,6 +36,9 @@ import { assertWritableVault, refusing } from './refusal.ts'
 /** The namespace of xattr(7) that belongs to people. */
 const USER = 'user.'
 const PAGE_ROWS = 1000
+
+/** What snapshotList tells of each; moments are microseconds since 1970. */
+export type Snapshot = SnapshotRow
 
 export const labelMethods = {
   /** {name}: the state of now under a name. */
@@ -184,7 +187,9 @@ function listOfTags(core: Core, path: string): object {
 }
 
 function valuesOf(core: Core, inode: Inode): Record<string, string> {
-  const keys = listXattrs(core, inode).filter((name) => name.startsWith(USER))
+  const keys = listXattrs(core, inode)
+    .filter((name) => name.startsWith(USER))
+    .sort()
   return Object.fromEntries(
     keys.map((name) => [
       name.slice(USER.length),
