@@ -16,7 +16,7 @@ const DIRECTORY = 4
 /** The newest changes that a listing shows. */
 const LISTED_MAX = 1000
 const REMEMBERED_MAX = 1024
-const MINUTE_MICROS = 60e6
+const SECOND_MICROS = 1e6
 
 /** Where `10m` led to, so that it leads there for a while: a program that walks a tree meets one state of it. */
 interface Relative {
@@ -25,11 +25,12 @@ interface Relative {
 }
 const relatives = new WeakMap<Core, Map<string, Relative>>()
 
-/** A name like `2h` is resolved anew after a tenth of that time, or after a minute if that is longer. */
+/** A name like `2h` is resolved anew after a tenth of that time, and not within a second. */
 function resolve(core: Core, directory: number, name: string): Moment | undefined {
-  const now = nowMicros()
+  // Several changes of one millisecond are ahead of the clock.
+  const now = Math.max(nowMicros(), core.moments.last)
   const moment = parseMoment(name, now)
-  if (moment === undefined || moment === parseMoment(name, now + MINUTE_MICROS)) return moment
+  if (moment === undefined || moment === parseMoment(name, now + SECOND_MICROS)) return moment
   let known = relatives.get(core)
   if (known === undefined) {
     known = new Map()
@@ -38,7 +39,7 @@ function resolve(core: Core, directory: number, name: string): Moment | undefine
   const key = `${directory}\0${name}`
   const before = known.get(key)
   const age = now - moment
-  if (before !== undefined && now - before.resolved < Math.max(age / 10, MINUTE_MICROS / 6))
+  if (before !== undefined && now - before.resolved < Math.max(age / 10, SECOND_MICROS))
     return before.moment
   known.delete(key)
   known.set(key, { moment, resolved: now })
