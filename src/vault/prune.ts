@@ -2,6 +2,7 @@
 // in slices beside requests, every one of which leaves rows that make sense, so that it may be killed anywhere and run again.
 // The present is never touched.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { entryPast } from '../store/collections.ts'
 import { collectBlocks } from './collect.ts'
 import type { Core } from './core.ts'
@@ -35,14 +36,26 @@ export interface PruneReport {
   readonly blocks: number
 }
 
+/** How often a run looks whether the one before is over. */
+const WAIT_MS = 10
 const ALL_PATHS = (): boolean => true
 
-/** One run; sweep.ts sees to it that there is one at a time. Rejects with StoreError when a commit is refused. */
+/** One run, after any other is over. Rejects with StoreError when a commit is refused. */
 export async function prune(
   core: Core,
   options: PruneOptions,
   slices: Slices,
 ): Promise<PruneReport> {
+  while (core.history.isSwept) await sleep(WAIT_MS)
+  core.history.isSwept = true
+  try {
+    return await pruneAll(core, options, slices)
+  } finally {
+    core.history.isSwept = false
+  }
+}
+
+async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Promise<PruneReport> {
   const { rules, isMeant = ALL_PATHS, dryRun = false } = options
   // What is changed from here on is younger than all that goes.
   core.moments.observe()
@@ -64,6 +77,8 @@ export async function prune(
   }
   if (!everything) await pruneNames(job, isMeant)
   await slices.settle()
+  // All are looked at now.
+  if (!dryRun) core.history.suspects.clear()
   const blocks = await collectBlocks(core, slices, 'all', dryRun)
   return { ...dropped, blocks }
 }
