@@ -180,6 +180,23 @@ t.test('undelete brings a file or a whole directory back, with its history', asy
   t.match(cli.json('vault', 'check', 'one', '--deep'), { problems: [] })
 })
 
+t.test(
+  'what was lost with a directory is found although there is a new one of its name',
+  async (t) => {
+    const cli = historyCli(t)
+    mkdirSync(cli.at('d'))
+    writeFileSync(cli.at('d/a'), 'lost')
+    await aSecond()
+    rmSync(cli.at('d'), { recursive: true })
+    mkdirSync(cli.at('d'))
+    writeFileSync(cli.at('d/b'), 'new')
+    t.equal(cli.out('cat', cli.at('d/a'), '-v', '1'), 'lost')
+    cli.out('undelete', cli.at('d/a'))
+    t.equal(readFileSync(cli.at('d/a'), 'utf8'), 'lost')
+    t.equal(readFileSync(cli.at('d/b'), 'utf8'), 'new')
+  },
+)
+
 t.test('of a name deleted twice each deletion can be brought back', async (t) => {
   const cli = historyCli(t)
   for (const text of ['first', 'second']) {
