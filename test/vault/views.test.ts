@@ -116,8 +116,7 @@ t.test(
   async (t) => {
     const fs = await open(t)
     for (const path of ['versions', 'snapshots', 'at', 'deleted', 'tags']) {
-      const { ino, volatile } = walk(fs, `.avfs/${path}`)
-      t.ok(volatile, path)
+      const { ino } = walk(fs, `.avfs/${path}`)
       refused(t, () => fs.lookup(root, ino, 'missing'), 2, path)
       t.equal(fs.opendir(root, ino).cacheable, false)
     }
@@ -247,4 +246,27 @@ t.test('computed files keep the content that they had when they were opened', as
   const after = walk(fs, '.avfs/history.json')
   t.not(after.ino, before.ino)
   t.equal(JSON.parse(textOf(fs, after)).length, JSON.parse(text).length + 1)
+})
+
+t.test('the kernel is told when what it may keep of a view changes', async (t) => {
+  const fs = await open(t)
+  const told: string[] = []
+  fs.setNotices({
+    entryChanged: (parent, name) => void told.push(`${parent} ${name}`),
+    inodeChanged: () => Promise.resolve(),
+    attributesChanged: (ino) => void told.push(String(ino)),
+  })
+  const dir = fs.mkdir(root, ROOT_INO, 'dir', 0o755, 0)
+  const here = walk(fs, '.avfs/snapshots').ino
+  const there = walk(fs, 'dir/.avfs/snapshots').ino
+  const way = walk(fs, 'dir/.avfs').ino
+  fs.mkdir(root, here, 's', 0o755, 0)
+  fs.rename(root, here, 's', here, 'r', 0)
+  t.same(told.splice(0).sort(), [`${here} s`, `${there} s`].sort())
+  t.same(list(fs, there), ['r'])
+  fs.setattr(root, dir.ino, { ...nothing, mode: 0o700 })
+  t.same(told.splice(0).sort(), [String(there), String(way)].sort())
+  t.equal(fs.getattr(root, way).mode, 0o40700)
+  fs.setattr(root, dir.ino, { ...nothing, mtime: 5 })
+  t.same(told, [], 'times are those of its birth')
 })
