@@ -2,7 +2,7 @@
 
 import type { CommandModule } from 'yargs'
 import { toText } from '../../control/byte-strings.ts'
-import type { HoldRow } from '../../store/collections.ts'
+import type { HoldRow } from '../../vault/holds.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { printResult, table } from '../output.ts'
 import type { CommonArguments } from './common.ts'
