@@ -2,9 +2,9 @@
 
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
+import { historyOf } from '../vault/changes.ts'
 import type { Core } from '../vault/core.ts'
 import type { Moment } from '../vault/moments.ts'
-import { historyOf } from '../vault/name-history.ts'
 import { findPath, formerDirectory, namesOf } from '../vault/paths.ts'
 import { wholeBefore } from '../vault/removal.ts'
 import {

@@ -153,5 +153,3 @@ function lastNumber(core: Core, span: Span, arrived: InodeRow | undefined): numb
   const end = (arrived as Partial<InodePastRow> | undefined)?.until ?? 0
   return (end >= until ? arrived : inodeAt(core, ino, until - 1))?.versions ?? 0
 }
-
-export { type HistoryEvent, historyOf } from './changes.ts'
