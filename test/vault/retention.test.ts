@@ -15,6 +15,7 @@ import {
   extent,
   extentPast,
   inodePast,
+  orphan,
   version,
   xattrPast,
 } from '../../src/store/collections.ts'
@@ -24,6 +25,7 @@ import { refreshHistory } from '../../src/vault/history.ts'
 import { addHold, releaseHold } from '../../src/vault/holds.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
 import { keeps, keptBy } from '../../src/vault/retention.ts'
+import { walkRows } from '../../src/vault/rows.ts'
 import { inodeAt, readAt } from '../../src/vault/timeline.ts'
 import { birthBatch, createVault, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 
@@ -292,6 +294,28 @@ t.test('history.exclude names paths that leave no trace, and no others', async (
   await vault.sync()
   save(fs, 'now', '2', modules.ino)
   t.same(contents(used, 'now', modules.ino), ['1', '2'], 'a moved directory has a history')
+})
+
+t.test('a walk misses no row when those before it are deleted meanwhile', async (t) => {
+  const { vault } = await memoryVault(t)
+  const { store } = vault.core.overlay
+  const numbers = Array.from({ length: 2000 }, (_, at) => at + 10)
+  const any = orphan as unknown as Collection<object>
+  await store.commit([{ collection: any, puts: numbers.map((ino) => ({ ino })), deletes: [] }])
+  let last = 0
+  const slices = {
+    turn: () => store.commit([{ collection: any, puts: [], deletes: [[last]] }]),
+    changed() {},
+    settle: async () => {},
+  }
+  const seen: number[] = []
+  for await (const { ino } of walkRows(store, orphan, ['ino'], {}, slices)) {
+    last = ino
+    seen.push(ino)
+  }
+  t.same(seen, numbers)
+  t.ok(store.scan(orphan, { limit: ALL }).length < numbers.length)
+  await store.commit([{ collection: any, puts: [], deletes: numbers.map((ino) => [ino]) }])
 })
 
 t.test('settings are refused whole when one of them is wrong', async (t) => {
