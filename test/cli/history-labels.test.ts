@@ -5,6 +5,9 @@ import t from 'tap'
 import { needProgram, run } from '../support/program.ts'
 import { bothWays, historyCli } from './history.ts'
 
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(240_000)
+
 t.test('a snapshot is taken, listed, read, renamed and deleted', async (t) => {
   const cli = historyCli(t)
   writeFileSync(cli.at('a'), 'then')

@@ -23,6 +23,9 @@ import t from 'tap'
 import { run } from '../support/program.ts'
 import { aSecond, historyCli } from './history.ts'
 
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(240_000)
+
 t.test(
   'a restored version is the newest one, in the mount at once, and those after it stay',
   async (t) => {

@@ -5,6 +5,9 @@ import t from 'tap'
 import { avfsProgram, temporaryFolder } from '../support/mount.ts'
 import { attempt, needProgram } from '../support/program.ts'
 
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(240_000)
+
 t.test('the tour loses and finds a day of work', async (t) => {
   needProgram('diff', 'sed')
   const root = temporaryFolder(t)
