@@ -146,6 +146,7 @@ lint: $(MODULES)
 .PHONY: bench
 bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench.ts
+	@$(RUN) node scripts/bench-history.ts
 
 # SEED repeats a run, SECONDS bounds it.
 ## Feed random input to the decoder, the protocol and the vault

@@ -19,6 +19,8 @@ export interface Place {
 
 /** A vault of its own, which can be unmounted and mounted again. */
 export interface VaultPlace extends Place {
+  /** `avfs vault config` with these settings. */
+  configure(...settings: readonly string[]): void
   /** Mounts anew and returns the milliseconds from calling the command to its return. */
   remount(): number
   /** Memory of the daemon in MiB: resident now, and its highest so far. */
@@ -56,6 +58,7 @@ export function mountVault(work: string, name = 'vault', options: string[] = [])
   return {
     name,
     dir,
+    configure: (...settings) => run('vault', 'config', name, ...settings),
     remount() {
       run('unmount', dir)
       dropCaches()

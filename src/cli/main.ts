@@ -6,9 +6,11 @@ import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
 import { catCommand } from './commands/cat.ts'
 import { diffCommand } from './commands/diff.ts'
+import { holdCommand } from './commands/hold.ts'
 import { logCommand } from './commands/log.ts'
 import { metaCommand } from './commands/meta.ts'
 import { mountCommand } from './commands/mount.ts'
+import { pruneCommand } from './commands/prune.ts'
 import { restoreCommand, undeleteCommand } from './commands/restore.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { tagCommand } from './commands/tag.ts'
@@ -41,6 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
       .command(snapshotCommand)
       .command(tagCommand)
       .command(metaCommand)
+      .command(pruneCommand)
+      .command(holdCommand)
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
       .version(version)
       .demandCommand(1, 'say which command; avfs --help lists them')
@@ -68,7 +72,18 @@ function clearer(message: string): string {
 }
 
 const families = ['vault', 'snapshot', 'tag', 'meta']
-const singles = ['mount', 'unmount', 'umount', 'log', 'cat', 'diff', 'restore', 'undelete']
+const singles = [
+  'mount',
+  'unmount',
+  'umount',
+  'log',
+  'cat',
+  'diff',
+  'restore',
+  'undelete',
+  'prune',
+  'hold',
+]
 
 /** The --help that is nearest to what was typed. */
 function helpCommand(args: readonly string[]): string {

@@ -2,11 +2,10 @@
 
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
+import { historyOf } from '../vault/changes.ts'
 import type { Core } from '../vault/core.ts'
-import { findDeleted } from '../vault/deleted.ts'
 import type { Moment } from '../vault/moments.ts'
-import { historyOf } from '../vault/name-history.ts'
-import { findPath, formerDirectory, namesOf, spotOf } from '../vault/paths.ts'
+import { findPath, formerDirectory, namesOf } from '../vault/paths.ts'
 import { wholeBefore } from '../vault/removal.ts'
 import {
   type RestoreOptions,
@@ -22,7 +21,7 @@ import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
-import { type FoundState, findState, versionsOfPath, wantedOf } from './state.ts'
+import { type FoundState, findState, lastDeletion, versionsOfPath, wantedOf } from './state.ts'
 
 /** Content is handed over in pieces of this. */
 const PIECE_BYTES = 4 * CHUNK_BYTES
@@ -75,8 +74,7 @@ async function log(
     for (const version of versions.reverse().slice(0, most)) await send({ item: version })
     return { kind: 'file' }
   }
-  const spot = spotOf(core, path)
-  const ino = now?.ino ?? (spot && formerDirectory(core, spot.parent, spot.name))
+  const ino = now?.ino ?? formerDirectory(core, path)
   if (ino === undefined) findState(core, path, {})
   if (ino === undefined || (now !== undefined && !isDirectory(now.mode))) return { kind: 'file' }
   for (const event of historyOf(core, ino, most)) await send({ item: event })
@@ -127,13 +125,12 @@ function targetOf(core: Core, to: string, path: string, from: FoundState): strin
 async function undelete(vault: Vault, path: string, call: Call): Promise<object> {
   assertWritableVault(vault)
   const { core } = vault
-  const spot = spotOf(core, path)
   const shown = toText(path)
   if (findPath(core, path) !== undefined) {
     const hint = 'for a former state of it: avfs restore'
     throw new ControlError('exists', `${shown} is there; ${hint}`, shown)
   }
-  const deleted = spot === undefined ? undefined : findDeleted(core, spot.parent, spot.name)
+  const deleted = lastDeletion(core, path)
   if (deleted === undefined) {
     throw new ControlError('absent', `nothing called ${shown} was deleted`, shown)
   }

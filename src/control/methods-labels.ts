@@ -1,12 +1,12 @@
 // Methods on what people put beside the content: snapshots, tags and extended attributes of theirs (user.*).
 
 import { isDirectory, isRegular } from '../base/mode.ts'
-import { xattr } from '../store/collections.ts'
+import { type SnapshotRow, xattr } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { findInode } from '../vault/inodes.ts'
-import { pathOf as currentPath } from '../vault/names.ts'
 import { findPath } from '../vault/paths.ts'
+import { isWithin, lastPaths } from '../vault/places.ts'
 import { slicesOf } from '../vault/slices.ts'
 import {
   createSnapshot,
@@ -36,6 +36,9 @@ import { assertWritableVault, refusing } from './refusal.ts'
 /** The namespace of xattr(7) that belongs to people. */
 const USER = 'user.'
 const PAGE_ROWS = 1000
+
+/** What snapshotList tells of each; moments are microseconds since 1970. */
+export type Snapshot = SnapshotRow
 
 export const labelMethods = {
   /** {name}: the state of now under a name. */
@@ -111,8 +114,8 @@ export const labelMethods = {
       for (const tag of tags) {
         if (findTag(vault.core, tag) === undefined) throw absent(`there is no tag '${tag}'`)
       }
-      const paths = filesWith(vault.core, tags).map((ino) => currentPath(vault.core, ino))
-      return { paths: paths.filter((path) => path !== undefined && isWithin(path, top)).sort() }
+      const paths = filesWith(vault.core, tags).flatMap((ino) => lastPaths(vault.core, ino))
+      return { paths: paths.filter((path) => isWithin(path, top)).sort() }
     },
   },
   /** {path}: items {key, value}, byte strings without user. */
@@ -171,10 +174,6 @@ function absent(message: string, path?: string): ControlError {
   return new ControlError('absent', message, path === undefined ? undefined : toText(path))
 }
 
-function isWithin(path: string, top: string): boolean {
-  return top === '/' || path === top || path.startsWith(`${top}/`)
-}
-
 function listOfTags(core: Core, path: string): object {
   const { inode } = existing(core, path)
   if (path !== '/') return { tags: tagsOf(core, inode.ino).map((name) => ({ name })) }
@@ -184,7 +183,9 @@ function listOfTags(core: Core, path: string): object {
 }
 
 function valuesOf(core: Core, inode: Inode): Record<string, string> {
-  const keys = listXattrs(core, inode).filter((name) => name.startsWith(USER))
+  const keys = listXattrs(core, inode)
+    .filter((name) => name.startsWith(USER))
+    .sort()
   return Object.fromEntries(
     keys.map((name) => [
       name.slice(USER.length),
@@ -220,10 +221,13 @@ async function metaFind(core: Core, parameters: Parameters, { send }: Call): Pro
     for (const row of rows) {
       if (row.name !== first) continue
       const inode = findInode(core, row.ino)
-      const path = inode === undefined ? undefined : currentPath(core, row.ino)
-      if (inode === undefined || path === undefined || !isWithin(path, top)) continue
+      // The attributes of what was deleted stay where they are.
+      if (inode === undefined || inode.nlink === 0) continue
       const values = valuesOf(core, inode)
-      if (keys.every((key) => Object.hasOwn(values, key))) await send({ item: { path, values } })
+      if (!keys.every((key) => Object.hasOwn(values, key))) continue
+      for (const path of lastPaths(core, row.ino)) {
+        if (isWithin(path, top)) await send({ item: { path, values } })
+      }
     }
     const last = rows[rows.length - 1]
     if (last === undefined || rows.length < PAGE_ROWS) return {}

@@ -6,6 +6,7 @@ import type { Vault } from '../vault/vault.ts'
 import { compareMethods } from './methods-compare.ts'
 import { historyMethods } from './methods-history.ts'
 import { labelMethods } from './methods-labels.ts'
+import { retentionMethods } from './methods-retention.ts'
 import type { Receive, Report } from './protocol.ts'
 
 /** Parameters as they come off the wire: names to values that each method checks itself. */
@@ -72,6 +73,7 @@ const table = {
   ...historyMethods,
   ...compareMethods,
   ...labelMethods,
+  ...retentionMethods,
 }
 
 export type MethodName = keyof typeof table

@@ -81,9 +81,21 @@ async function placeInMount(given: string): Promise<Place> {
 export async function findVault(given: string, env: Environment = process.env): Promise<Place> {
   const name = toText(given)
   if (given.includes('/') || given === '.' || given === '..') return await findPlace(given, env)
+  // A vault's name wins over that of a directory.
+  if (!isVault(name, env) && existsSync(Buffer.from(given, 'latin1')))
+    return await findPlace(given, env)
   const vaultPath = existingVault(name, env).path
   const mountPoint = lockHolder(vaultPath)?.mountPoint ?? undefined
   return { vaultPath, mountPoint, path: '/', show: (path) => `${name}:${toText(path)}` }
+}
+
+function isVault(name: string, env: Environment): boolean {
+  try {
+    return existsSync(vaultPlace(name, env).path)
+  } catch {
+    // Not even fit for a vault's name.
+    return false
+  }
 }
 
 function tidy(path: string): string {

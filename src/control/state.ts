@@ -3,10 +3,10 @@
 import { nowMicros } from '../base/clock.ts'
 import type { InodeRow } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
-import { findDeleted } from '../vault/deleted.ts'
+import { type DeletedEntry, findDeleted } from '../vault/deleted.ts'
 import type { Moment } from '../vault/moments.ts'
 import { type NameVersion, versionsOf } from '../vault/name-history.ts'
-import { findPath, findPathAt, spotOf } from '../vault/paths.ts'
+import { findPath, findPathAt, spotsOf } from '../vault/paths.ts'
 import { findSnapshot } from '../vault/snapshots.ts'
 import { birthOf, inodeAt } from '../vault/timeline.ts'
 import { toText } from './byte-strings.ts'
@@ -66,10 +66,22 @@ export function momentOf(core: Core, { moment, snapshot }: Wanted): Moment {
   return moment
 }
 
-/** The versions of a path, oldest first. */
+/** The versions of a path, oldest first: in its directory, else in the last one of that name that knew the file. */
 export function versionsOfPath(core: Core, path: string): NameVersion[] {
-  const spot = spotOf(core, path)
-  return spot === undefined || spot.name === '' ? [] : versionsOf(core, spot.parent, spot.name)
+  for (const { parent, name } of spotsOf(core, path)) {
+    const versions = name === '' ? [] : versionsOf(core, parent, name)
+    if (versions.length > 0) return versions
+  }
+  return []
+}
+
+/** What was deleted under a path: in its directory, else in the last one of that name that lost such a file. */
+export function lastDeletion(core: Core, path: string): DeletedEntry | undefined {
+  for (const { parent, name } of spotsOf(core, path)) {
+    const deleted = findDeleted(core, parent, name)
+    if (deleted !== undefined) return deleted
+  }
+  return undefined
 }
 
 function versionState(core: Core, path: string, number: number): FoundState {
@@ -102,8 +114,7 @@ function absent(core: Core, path: string, wanted: Wanted): ControlError {
   if (wanted.snapshot !== undefined) {
     return new ControlError('absent', `${shown} is not in snapshot '${wanted.snapshot}'`, shown)
   }
-  const spot = spotOf(core, path)
-  const deleted = spot === undefined ? undefined : findDeleted(core, spot.parent, spot.name)
+  const deleted = lastDeletion(core, path)
   return new ControlError(
     'absent',
     deleted === undefined

@@ -10,7 +10,11 @@ import type { Batch, Changes, Range, Store } from './store.ts'
 
 /** A row that is to be put, or a key that is to be deleted. */
 type Change = { key: Key; row: object | undefined }
-type Group = Map<KeyPart, Change>
+/** Changes below one first key part; `sorted` by key, as long as no key came since. */
+interface Group {
+  readonly changes: Map<KeyPart, Change>
+  sorted: Change[] | undefined
+}
 
 /** Changes of one commit. */
 export class Layer {
@@ -26,7 +30,7 @@ export class Layer {
     return this.groups
       .get(collection)
       ?.get(key[0] as KeyPart)
-      ?.get(rest(key))
+      ?.changes.get(rest(key))
   }
 
   set(collection: Collection<object>, key: Key, row: object | undefined): void {
@@ -38,13 +42,14 @@ export class Layer {
     const first = key[0] as KeyPart
     let group = groups.get(first)
     if (group === undefined) {
-      group = new Map()
+      group = { changes: new Map(), sorted: undefined }
       groups.set(first, group)
     }
     const inner = rest(key)
-    const change = group.get(inner)
+    const change = group.changes.get(inner)
     if (change === undefined) {
-      group.set(inner, { key, row })
+      group.changes.set(inner, { key, row })
+      group.sorted = undefined
       this.#size++
     } else change.row = row
   }
@@ -54,7 +59,7 @@ export class Layer {
     const groups = this.groups.get(collection)
     const group = groups?.get(first)
     if (group === undefined) return
-    this.#size -= group.size
+    this.#size -= group.changes.size
     groups?.delete(first)
   }
 
@@ -62,7 +67,8 @@ export class Layer {
     const groups = this.groups.get(collection as unknown as Collection<object>)
     if (groups === undefined) return
     for (const group of groups.values())
-      for (const change of group.values()) if (change.row !== undefined) yield change.row as R
+      for (const change of group.changes.values())
+        if (change.row !== undefined) yield change.row as R
   }
 
   batch(): Batch {
@@ -71,7 +77,7 @@ export class Layer {
       const puts: object[] = []
       const deletes: Key[] = []
       for (const group of groups.values())
-        for (const change of group.values())
+        for (const change of group.changes.values())
           if (change.row === undefined) deletes.push(change.key)
           else puts.push(change.row)
       if (puts.length + deletes.length > 0) batch.push({ collection, puts, deletes })
@@ -159,27 +165,27 @@ export class Overlay {
     return found.map(({ row }) => row) as R[]
   }
 
+  /** The newest change of each key of a range, in its order, as far as `limit` rows can need them. */
   #changesWithin(collection: Collection<object>, range: Range): Map<string, Change> {
-    const found = new Map<string, Change>()
     const { gte, lt } = range
     const first = gte?.[0]
     const single =
       first !== undefined &&
       (lt?.[0] === first || (lt?.length === 1 && typeof first === 'number' && lt[0] === first + 1))
+    const lists: Change[][] = []
     for (const layer of [...this.#waiting, this.#fresh]) {
       const groups = layer.groups.get(collection)
       if (groups === undefined) continue
-      const chosen = single ? [groups.get(first as KeyPart)] : groups.values()
-      for (const group of chosen) {
-        if (group === undefined) continue
-        for (const change of group.values()) {
-          if (gte !== undefined && compareKeys(change.key, gte) < 0) continue
-          if (lt !== undefined && compareKeys(change.key, lt) >= 0) continue
-          found.set(change.key.join('\0'), change)
-        }
+      if (!single) {
+        lists.push([...groups.values()].flatMap((group) => [...group.changes.values()]).sort(byKey))
+        continue
       }
+      const group = groups.get(first)
+      if (group === undefined) continue
+      group.sorted ??= [...group.changes.values()].sort(byKey)
+      lists.push(group.sorted)
     }
-    return found
+    return lists.length === 0 ? new Map() : mergeLists(lists, range)
   }
 
   /** Takes all changes out as the next layer to commit; reads see them until `settle`. */
@@ -205,4 +211,51 @@ export class Overlay {
     const any = collection as unknown as Collection<object>
     return ![...this.#waiting, this.#fresh].some((layer) => layer.groups.get(any)?.has(first))
   }
+}
+
+function byKey(a: Change, b: Change): number {
+  return compareKeys(a.key, b.key)
+}
+
+/** Sorted lists as one, where a later list hides the same keys of those before. Ends when `limit` rows stand. */
+function mergeLists(lists: readonly Change[][], range: Range): Map<string, Change> {
+  const { gte, lt, limit } = range
+  const reverse = range.reverse === true
+  const cursors = lists.map((list) => {
+    const from = gte === undefined ? 0 : countBelow(list, gte)
+    const to = lt === undefined ? list.length : countBelow(list, lt)
+    return reverse ? { list, at: to - 1, left: to - from } : { list, at: from, left: to - from }
+  })
+  const found = new Map<string, Change>()
+  for (let rows = 0; rows < limit; ) {
+    let next: Change | undefined
+    for (const { list, at, left } of cursors) {
+      const change = left > 0 ? (list[at] as Change) : undefined
+      if (change === undefined) continue
+      const order = next === undefined ? 0 : compareKeys(change.key, next.key)
+      if (order === 0 || order < 0 !== reverse) next = change
+    }
+    if (next === undefined) break
+    for (const cursor of cursors) {
+      if (cursor.left <= 0 || compareKeys((cursor.list[cursor.at] as Change).key, next.key) !== 0)
+        continue
+      cursor.at += reverse ? -1 : 1
+      cursor.left--
+    }
+    found.set(next.key.join('\0'), next)
+    if (next.row !== undefined) rows++
+  }
+  return found
+}
+
+/** How many of a sorted list come before a key. */
+function countBelow(list: readonly Change[], key: Key): number {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareKeys((list[middle] as Change).key, key) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -1,14 +1,7 @@
 // What was deleted in a directory and is not there now: names whose last row says so, the newest deletion first where a name was
 // deleted more than once. Files that moved away or were replaced are not lost and not listed.
 
-import {
-  DELETED,
-  type EntryPastRow,
-  type EntryRow,
-  entry,
-  entryPast,
-  type Key,
-} from '../store/collections.ts'
+import { DELETED, type EntryPastRow, entry, entryPast, type Key } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
 import { isBrief } from './lifetimes.ts'
@@ -32,7 +25,7 @@ export function deletedIn(core: Core, parent: number, after?: string, limit = AL
   let passed = after === undefined
   const from = after === undefined ? '' : trueName(core, parent, after)
   for (const rows of deletedNames(core, parent, from)) {
-    for (const its of listed(rows)) {
+    for (const its of listed(core, rows)) {
       if (passed) found.push(its)
       else if (its.name === after) passed = true
       if (found.length >= limit) return found
@@ -50,71 +43,67 @@ export function findDeleted(core: Core, parent: number, name: string): DeletedEn
   const rows = core.overlay
     .scan(entryPast, { gte: [parent, own], lt: [parent, `${own}\0`], limit: ALL })
     .filter((row) => row.fate === DELETED && !isBrief(core, row))
-  return listed(rows).find((its) => its.name === name)
+  return listed(core, rows).find((its) => its.name === name)
 }
 
 /** NAME~2 is the second deletion of NAME, unless something was called so itself. */
 function trueName(core: Core, parent: number, name: string): string {
   const numbered = /^(.*)~[1-9]\d*$/s.exec(name)
-  if (numbered === null) return name
-  const own = core.overlay.scan(entryPast, {
-    gte: [parent, name],
-    lt: [parent, `${name}\0`],
-    limit: 1,
-  })
-  return own.length > 0 ? name : (numbered[1] ?? name)
+  return numbered === null || wasName(core, parent, name) ? name : (numbered[1] ?? name)
 }
 
-function listed(rows: readonly EntryPastRow[]): DeletedEntry[] {
-  return [...rows].reverse().map((row, at) => ({
-    name: at === 0 ? row.name : `${row.name}~${at + 1}`,
-    ino: row.ino,
-    until: row.until,
-    row,
-  }))
+function wasName(core: Core, parent: number, name: string): boolean {
+  const range = { gte: [parent, name], lt: [parent, `${name}\0`], limit: 1 }
+  return core.overlay.scan(entryPast, range).length > 0
+}
+
+/** The deletions of one name as they are listed, oldest first in `rows`. */
+function listed(core: Core, rows: readonly EntryPastRow[]): DeletedEntry[] {
+  let number = 1
+  return [...rows].reverse().map((row, at) => {
+    const { parent, ino, until } = row
+    let { name } = row
+    if (at > 0) {
+      do number++
+      while (wasName(core, parent, `${row.name}~${number}`))
+      name = `${row.name}~${number}`
+    }
+    return { name, ino, until, row }
+  })
 }
 
 /** The deletions of each name that is not there now, by name from `from` on; oldest first. */
-function* deletedNames(
-  core: Core,
-  parent: number,
-  from: string,
-): Generator<EntryPastRow[], undefined> {
+function* deletedNames(core: Core, parent: number, from: string): Generator<EntryPastRow[]> {
   let its: EntryPastRow[] = []
-  const there = presentNames(core, parent, from)
-  let present = there.next().value
-  for (const row of deletions(core, parent, from)) {
-    if (its[0] !== undefined && its[0].name !== row.name) {
-      yield its
-      its = []
-    }
-    while (present !== undefined && present < row.name) present = there.next().value
-    if (present !== row.name && !isBrief(core, row)) its.push(row)
-  }
-  if (its.length > 0) yield its
-  return undefined
-}
-
-function* deletions(core: Core, parent: number, from: string): Generator<EntryPastRow> {
   for (let gte: Key = [parent, from]; ; ) {
     const rows = core.overlay.scan(entryPast, { gte, lt: [parent + 1], limit: PAGE_ROWS })
-    for (const row of rows) if (row.fate === DELETED) yield row
+    const isThere = presence(core, parent, rows)
+    for (const row of rows) {
+      if (its[0] !== undefined && its[0].name !== row.name) {
+        yield its
+        its = []
+      }
+      if (row.fate === DELETED && !isThere(row.name) && !isBrief(core, row)) its.push(row)
+    }
     const last = rows[rows.length - 1]
-    if (last === undefined || rows.length < PAGE_ROWS) return
+    if (last === undefined || rows.length < PAGE_ROWS) break
     gte = [parent, last.name, last.since + 1]
   }
+  if (its.length > 0) yield its
 }
 
-function* presentNames(core: Core, parent: number, from: string): Generator<string, undefined> {
-  for (let at = from; ; ) {
-    const rows: EntryRow[] = core.overlay.scan(entry, {
-      gte: [parent, at],
-      lt: [parent + 1],
-      limit: PAGE_ROWS,
-    })
-    for (const row of rows) yield row.name
-    const last = rows[rows.length - 1]
-    if (last === undefined || rows.length < PAGE_ROWS) return undefined
-    at = `${last.name}\0`
-  }
+/** Tells of the names of a page whether they are there now: read at once where few others lie between them. */
+function presence(
+  core: Core,
+  parent: number,
+  rows: readonly EntryPastRow[],
+): (name: string) => boolean {
+  const present = core.overlay.scan(entry, {
+    gte: [parent, rows[0]?.name ?? ''],
+    lt: [parent, `${rows[rows.length - 1]?.name ?? ''}\0`],
+    limit: PAGE_ROWS,
+  })
+  if (present.length >= PAGE_ROWS) return (name) => findEntry(core, parent, name) !== undefined
+  const names = new Set(present.map(({ name }) => name))
+  return (name) => names.has(name)
 }

@@ -22,6 +22,8 @@ export interface History {
   readonly leftovers: Set<number>
   /** Hashes of blocks that may have lost their last user. */
   readonly suspects: Set<string>
+  /** Prune or a sweep is at work: there is one at a time. */
+  isSwept: boolean
 }
 
 const KNOWN_MAX = 100_000
@@ -38,6 +40,7 @@ export function newHistory(): History {
     traceless: new Set(),
     leftovers: new Set(),
     suspects: new Set(),
+    isSwept: false,
   }
 }
 

@@ -4,6 +4,8 @@ import { nowMicros } from '../base/clock.ts'
 import { type HoldRow, hold, snapshot } from '../store/collections.ts'
 import type { Core } from './core.ts'
 
+export type { HoldRow }
+
 const ALL = 1_000_000
 
 /**

@@ -5,6 +5,7 @@ import { wallTime } from '../base/clock.ts'
 import { EMLINK, ENOENT, ENOSPC, EROFS, fail } from '../base/errno.ts'
 import { LINK_COUNT_MAX } from '../base/limits.ts'
 import {
+  entryPast,
   extent,
   extentPast,
   type InodeRow,
@@ -217,8 +218,8 @@ function endInode(core: Core, inode: Inode, moment: Moment, erase: boolean): voi
   const { ino } = inode
   if (erase) {
     inode.versions = 0
-    for (const collection of [inodePast, version, xattrPast, extentPast, tagging, taggingPast])
-      core.overlay.discard(collection as typeof inodePast, ino)
+    const past = [inodePast, entryPast, version, xattrPast, extentPast, tagging, taggingPast]
+    for (const collection of past) core.overlay.discard(collection as typeof inodePast, ino)
     // Sealed or not, these extents are nobody's history: they go when the last user goes.
     inode.journal ??= newJournal(undefined)
     for (const rows of inode.chunks.values())

@@ -6,9 +6,10 @@
 
 import {
   DELETED,
-  type EntryPastRow,
   type EntryRow,
   entryPast,
+  type Fate,
+  type InodePastRow,
   type InodeRow,
   MOVED,
   PROVISIONAL,
@@ -51,18 +52,28 @@ export function versionsOf(core: Core, parent: number, name: string): NameVersio
   return found
 }
 
-/** An entry row, present ones without an end. */
-type Span = EntryPastRow | (EntryRow & { until: Moment })
+/** An entry row, present ones without an end; `replaced`: the name led to another file until it began. */
+interface Span extends EntryRow {
+  readonly until: Moment
+  readonly fate?: Fate
+  readonly replaced: boolean
+}
 
 function spansOf(core: Core, parent: number, name: string): Span[] {
-  const spans: Span[] = core.overlay.scan(entryPast, {
+  const rows: (EntryRow & { until: Moment })[] = core.overlay.scan(entryPast, {
     gte: [parent, name],
     lt: [parent, `${name}\0`],
     limit: ALL,
   })
   const present = findEntry(core, parent, name)
-  if (present !== undefined) spans.push({ ...present, until: PROVISIONAL })
-  return spans
+  if (present !== undefined) rows.push({ ...present, until: PROVISIONAL })
+  return rows.map((row, at) => ({ ...row, replaced: rows[at - 1]?.until === row.since }))
+}
+
+function spanBefore(core: Core, parent: number, name: string, moment: Moment): Span | undefined {
+  const row = pastBefore(core, parent, name, moment)
+  if (row === undefined) return undefined
+  return { ...row, replaced: pastBefore(core, parent, name, row.since)?.until === row.since }
 }
 
 /** A span and those before it that are the same file's, oldest first, without what was seen already. */
@@ -73,27 +84,31 @@ function lineage(core: Core, span: Span, seen: Set<string>): Span[] {
     if (seen.has(key)) break
     seen.add(key)
     found.push(at)
+    // What it replaced was the span before it, which was seen.
+    if (at === span && at.replaced) break
   }
   return found.reverse()
 }
 
 function precedent(core: Core, span: Span): Span | undefined {
-  const before = pastBefore(core, span.parent, span.name, span.since)
-  if (before?.until === span.since) return before
-  return sourceOf(core, span) ?? (wasSavedAside(core, before, span) ? before : undefined)
+  const { parent, name, since } = span
+  if (span.replaced) return spanBefore(core, parent, name, since)
+  const source = sourceOf(core, span)
+  if (source !== undefined) return source
+  const before = spanBefore(core, parent, name, since)
+  return wasSavedAside(core, before, span) ? before : undefined
 }
 
 /** The span that ended when this one began, of the same inode: what rename(2) moved here. */
 function sourceOf(core: Core, span: Span): Span | undefined {
   if (span.fromParent === 0) return undefined
-  const row = pastBefore(core, span.fromParent, span.fromName, span.since)
+  const row = spanBefore(core, span.fromParent, span.fromName, span.since)
   return row?.until === span.since && row.ino === span.ino ? row : undefined
 }
 
 /** True when a file was moved aside or deleted to be written anew: vim, git checkout. */
 function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolean {
-  if (before === undefined || !('fate' in before) || span.since - before.until >= BRIEF_MICROS)
-    return false
+  if (before === undefined || span.since - before.until >= BRIEF_MICROS) return false
   if (before.fate === DELETED) return true
   return (
     before.fate === MOVED && inodeAt(core, before.ino, span.since + BACKUP_MICROS) === undefined
@@ -108,10 +123,11 @@ function count(
   numbers: number,
   found: NameVersion[],
 ): number {
-  const { ino, since, until } = span
-  const arrival = arrivalNumber(core, span)
-  const last = lastNumber(core, ino, until)
-  const start = Math.max(1, arrival, (counted.get(ino) ?? 0) + 1)
+  const { ino, since } = span
+  // Of a file that took another's place, what it was before it did is not the name's.
+  const arrived = span.replaced ? inodeAt(core, ino, since) : undefined
+  const last = lastNumber(core, span, arrived)
+  const start = Math.max(1, arrived?.versions ?? 0, (counted.get(ino) ?? 0) + 1)
   if (start > last) return numbers
   counted.set(ino, last)
   for (const row of core.overlay.scan(version, {
@@ -120,30 +136,20 @@ function count(
     limit: ALL,
   })) {
     const number = numbers + row.number - start + 1
-    // A file that took another's place is shown as it arrived: editors set the mode after they wrote.
-    const arrived =
-      row.moment < since && row.number === arrival ? inodeAt(core, ino, since) : undefined
-    const { mtime, mtimeNs, mode, uid, gid } = arrived ?? row
-    const moment = arrived === undefined ? row.moment : since
+    // It is shown as it arrived: editors set the mode after they wrote.
+    const came = row.moment < since && row.number === arrived?.versions
+    const { mtime, mtimeNs, mode, uid, gid } = came ? arrived : row
+    const moment = came ? since : row.moment
     found.push({ number, ino, moment, size: row.size, mtime, mtimeNs, mode, uid, gid })
   }
   return numbers + last - start + 1
 }
 
-/** Of a file that took another's place, what it was before it did is not the name's: the version it came with; else 0. */
-function arrivalNumber(core: Core, span: Span): number {
-  const replaced = pastBefore(core, span.parent, span.name, span.since)?.until === span.since
-  return replaced ? (stateBefore(core, span.ino, span.since + 1)?.versions ?? 0) : 0
-}
-
-function lastNumber(core: Core, ino: number, until: Moment): number {
+/** The newest version that a file had when the span ended. */
+function lastNumber(core: Core, span: Span, arrived: InodeRow | undefined): number {
+  const { ino, until } = span
   if (until === PROVISIONAL) return findInode(core, ino)?.versions ?? 0
-  return stateBefore(core, ino, until)?.versions ?? 0
+  // As a rule a file that another one replaced is still what it was when it came.
+  const end = (arrived as Partial<InodePastRow> | undefined)?.until ?? 0
+  return (end >= until ? arrived : inodeAt(core, ino, until - 1))?.versions ?? 0
 }
-
-/** The last complete state of an inode before a moment. */
-function stateBefore(core: Core, ino: number, moment: Moment): InodeRow | undefined {
-  return inodeAt(core, ino, moment - 1)
-}
-
-export { type HistoryEvent, historyOf } from './changes.ts'

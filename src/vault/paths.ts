@@ -17,6 +17,8 @@ export interface Spot {
   readonly name: string
 }
 
+/** How many directories are searched for one path: each level may have had many of one name. */
+const LOOKS_MAX = 1000
 /** How many former holders of a name are looked at for a directory. */
 const FORMER_MAX = 1000
 
@@ -47,18 +49,25 @@ export function findPathAt(core: Core, path: string, moment: Moment): InodeRow |
   return inodeAt(core, ino, moment)
 }
 
-/** The place of a path in its directory, or in the last directory that was there; undefined when there never was one. */
-export function spotOf(core: Core, path: string): Spot | undefined {
+/** The places of a path in every directory that was where its directory is: the present one first, then the latest. */
+export function* spotsOf(core: Core, path: string): Generator<Spot, undefined> {
   const names = namesOf(path)
   const name = names.pop()
-  if (name === undefined) return { parent: ROOT_INO, name: '' }
-  let parent = ROOT_INO
-  for (const above of names) {
-    const ino = directoryNow(core, parent, above) ?? formerDirectory(core, parent, above)
-    if (ino === undefined) return undefined
-    parent = ino
-  }
-  return { parent, name }
+  if (name === undefined) yield { parent: ROOT_INO, name: '' }
+  else for (const parent of directoriesOf(core, ROOT_INO, names)) yield { parent, name }
+  return undefined
+}
+
+function* directoriesOf(
+  core: Core,
+  top: number,
+  names: readonly string[],
+  budget = { looks: LOOKS_MAX },
+): Generator<number> {
+  const [name, ...below] = names
+  if (name === undefined) yield top
+  else if (budget.looks-- > 0)
+    for (const ino of directoriesAt(core, top, name)) yield* directoriesOf(core, ino, below, budget)
 }
 
 function directoryNow(core: Core, parent: number, name: string): number | undefined {
@@ -69,8 +78,9 @@ function directoryNow(core: Core, parent: number, name: string): number | undefi
 
 const DIRECTORY = 4
 
-/** The directory that a name led to last, if it ever was one. */
-export function formerDirectory(core: Core, parent: number, name: string): number | undefined {
+/** The directories that a name led to, the present one first, then the latest. */
+function directoriesAt(core: Core, parent: number, name: string): Set<number> {
+  const now = directoryNow(core, parent, name)
   const rows = core.overlay.scan(entryPast, {
     gte: [parent, name],
     // No name holds a NUL: this is the end of the rows of one name.
@@ -78,5 +88,12 @@ export function formerDirectory(core: Core, parent: number, name: string): numbe
     reverse: true,
     limit: FORMER_MAX,
   })
-  return rows.find(({ type }) => type === DIRECTORY)?.ino
+  const former = rows.filter(({ type }) => type === DIRECTORY).map(({ ino }) => ino)
+  return new Set(now === undefined ? former : [now, ...former])
+}
+
+/** The directory that a path led to last, if it ever was one. */
+export function formerDirectory(core: Core, path: string): number | undefined {
+  const [ino] = directoriesOf(core, ROOT_INO, namesOf(path))
+  return ino
 }

@@ -60,31 +60,43 @@ interface Version {
 
 type Lifetime = { readonly since: Moment; readonly until: Moment }
 
-/** Drops of one inode what nothing needs. */
-export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
+/** What one inode was, and what of it stays. */
+interface Life {
+  readonly present: Moment | undefined
+  readonly states: readonly State[]
+  readonly versions: readonly Version[]
+}
+
+async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   const { core, kept, marks } = job
+  const { store } = core.overlay
   const isHeld = marks.held.has(ino)
   const present = presentSince(core, ino)
   const range = { gte: [ino], lt: [ino + 1] }
   const versions: Version[] = []
   const fields = ['ino', 'number', 'moment', 'size'] as const
-  for await (const row of walkRows(core.overlay.store, version, fields, range, job.slices))
-    versions.push(row)
+  for await (const row of walkRows(store, version, fields, range, job.slices)) versions.push(row)
   const states: State[] = []
   const times = ['ino', 'since', 'until'] as const
-  for await (const { since, until } of walkRows(
-    core.overlay.store,
-    inodePast,
-    times,
-    range,
-    job.slices,
-  ))
+  for await (const { since, until } of walkRows(store, inodePast, times, range, job.slices))
     states.push({ since, until, why: reasonOf(kept, since, until, isHeld) })
-  if (states.length > 0) {
-    keepVersions(states, versions, marks.oldest.get(ino), present !== undefined)
-    const last = states[states.length - 1] as State
-    if (present === undefined && marks.gone.has(ino)) last.why ||= 'versions'
-  }
+  keepVersions(states, versions, marks.oldest.get(ino), present !== undefined)
+  const last = states[states.length - 1]
+  if (last !== undefined && present === undefined && marks.gone.has(ino)) last.why ||= 'versions'
+  return { present, states, versions }
+}
+
+/** Whether an inode is gone and none of the states that it had will stay. */
+export async function vanishes(job: PruneJob, ino: number): Promise<boolean> {
+  if (presentSince(job.core, ino) !== undefined) return false
+  const { states } = await lifeOf(job, ino)
+  return states.length > 0 && states.every(({ why }) => why === '')
+}
+
+/** Drops of one inode what nothing needs. The names that led to it are pruned already. */
+export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
+  const { core } = job
+  const { present, states, versions } = await lifeOf(job, ino)
   const stays = intervalsOf(states, present)
   explainVersions(job, ino, states, versions, present)
   const doomedVersions = new Set(

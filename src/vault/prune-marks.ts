@@ -16,7 +16,7 @@ const PAGE_ROWS = 64
 export interface Marks {
   /** Inode -> the oldest moment of a version that keep.versions keeps. Live files have their newest besides. */
   readonly oldest: Map<number, Moment>
-  /** Directories that are gone, below which versions are kept. */
+  /** Inodes that are gone, whose last state a name needs that stays: directories above all. */
   readonly gone: Set<number>
   /** Inodes that were ever found at a held path. */
   readonly held: Set<number>
@@ -60,6 +60,7 @@ export function isHeld(core: Core, marks: Marks, parent: number, name: string): 
 
 function markHeld(core: Core, { parent, name, present, pasts }: NameGroup, marks: Marks): void {
   if (!isHeld(core, marks, parent, name)) return
+  markGone(core, parent, marks)
   if (present !== undefined) marks.held.add(present)
   for (const { ino } of pasts) marks.held.add(ino)
 }
@@ -100,7 +101,7 @@ function newestVersions(core: Core, ino: number, until: Moment, count: number): 
   return moments.slice(0, count)
 }
 
-/** A version can be found again only as long as the directories above it are known. */
+/** What is kept can be found again only as long as the directories above it are known. */
 function markGone(core: Core, directory: number, marks: Marks): void {
   for (let at = directory; !marks.gone.has(at); ) {
     if (core.inodes.get(at) !== undefined || core.overlay.get(inodes, [at]) !== undefined) return

@@ -2,6 +2,7 @@
 // in slices beside requests, every one of which leaves rows that make sense, so that it may be killed anywhere and run again.
 // The present is never touched.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { entryPast } from '../store/collections.ts'
 import { collectBlocks } from './collect.ts'
 import type { Core } from './core.ts'
@@ -9,9 +10,9 @@ import { walkInodes } from './inode-walk.ts'
 import { BRIEF_MICROS } from './moments.ts'
 import { type NameGroup, type PastName, walkPastNames } from './name-walk.ts'
 import { below, lastPath, lastPaths } from './places.ts'
-import { type PrunedVersion, type PruneJob, pruneInode } from './prune-inode.ts'
+import { type PrunedVersion, type PruneJob, pruneInode, vanishes } from './prune-inode.ts'
 import { isHeld, type Marks, markNames } from './prune-marks.ts'
-import { type Kept, keeps, keepsEverything, keptBy, type Rules } from './retention.ts'
+import { keeps, keepsEverything, keptBy, type Rules } from './retention.ts'
 import type { Slices } from './slices.ts'
 
 export interface PruneOptions {
@@ -35,14 +36,26 @@ export interface PruneReport {
   readonly blocks: number
 }
 
+/** How often a run looks whether the one before is over. */
+const WAIT_MS = 10
 const ALL_PATHS = (): boolean => true
 
-/** One run; sweep.ts sees to it that there is one at a time. Rejects with StoreError when a commit is refused. */
+/** One run, after any other is over. Rejects with StoreError when a commit is refused. */
 export async function prune(
   core: Core,
   options: PruneOptions,
   slices: Slices,
 ): Promise<PruneReport> {
+  while (core.history.isSwept) await sleep(WAIT_MS)
+  core.history.isSwept = true
+  try {
+    return await pruneAll(core, options, slices)
+  } finally {
+    core.history.isSwept = false
+  }
+}
+
+async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Promise<PruneReport> {
   const { rules, isMeant = ALL_PATHS, dryRun = false } = options
   // What is changed from here on is younger than all that goes.
   core.moments.observe()
@@ -56,14 +69,18 @@ export async function prune(
     options.explain &&
     ((its: PrunedVersion) => options.explain?.({ ...its, path: lastPath(core, its.ino) }))
   const job: PruneJob = { core, slices, kept, marks, dryRun, dropped, explain }
+  // First the names: one that stays leads to something as long as the inodes are as they were, and after that too.
+  if (!everything) await pruneNames(job, isMeant)
+  await slices.settle()
   let done = 0
   for await (const ino of walkInodes(core, slices)) {
     options.onProgress?.(++done, Math.max(done, core.inodeCount))
     if (isMeant === ALL_PATHS || isMeantInode(core, ino, isMeant)) await pruneInode(job, ino)
     await slices.turn()
   }
-  if (!everything) await pruneNames(job, isMeant)
   await slices.settle()
+  // All are looked at now.
+  if (!dryRun) core.history.suspects.clear()
   const blocks = await collectBlocks(core, slices, 'all', dryRun)
   return { ...dropped, blocks }
 }
@@ -75,15 +92,12 @@ function isMeantInode(core: Core, ino: number, isMeant: (path: string) => boolea
 }
 
 async function pruneNames(job: PruneJob, isMeant: (path: string) => boolean): Promise<void> {
-  const { core, slices, marks } = job
+  const { core, slices } = job
   for await (const group of walkPastNames(core, slices)) {
-    const { parent, name } = group
-    if (isMeant !== ALL_PATHS) {
-      const path = below(lastPath(core, parent), name)
-      if (path === undefined || !isMeant(path)) continue
-    }
-    if (isHeld(core, marks, parent, name)) continue
-    for (const row of unneeded(job.kept, marks, group)) {
+    const { parent, name, pasts } = group
+    const stays = isLeft(job, group, isMeant) ? pasts.map(() => true) : needed(job, group)
+    for (const [index, row] of pasts.entries()) {
+      if (stays[index] && !(await isEmpty(job, row, isMeant))) continue
       job.dropped.names++
       if (job.dryRun) continue
       core.overlay.delete(entryPast, [parent, name, row.since])
@@ -93,27 +107,46 @@ async function pruneNames(job: PruneJob, isMeant: (path: string) => boolean): Pr
   }
 }
 
-function unneeded(kept: Kept, marks: Marks, { pasts }: NameGroup): PastName[] {
+/** Whether a name is left alone as a whole. */
+function isLeft(job: PruneJob, group: NameGroup, isMeant: (path: string) => boolean): boolean {
+  const { core, marks } = job
+  const { parent, name } = group
+  if (isHeld(core, marks, parent, name)) return true
+  if (isMeant === ALL_PATHS) return false
+  const path = below(lastPath(core, parent), name)
+  return path === undefined || !isMeant(path)
+}
+
+/** Whether a name leads to an inode of which nothing stays. */
+async function isEmpty(
+  job: PruneJob,
+  { ino }: PastName,
+  isMeant: (path: string) => boolean,
+): Promise<boolean> {
+  const isTouched = isMeant === ALL_PATHS || isMeantInode(job.core, ino, isMeant)
+  return isTouched && (await vanishes(job, ino))
+}
+
+/** Which past rows of a name are kept. */
+function needed({ kept, marks }: PruneJob, { pasts }: NameGroup): boolean[] {
   const stays = pasts.map((row) => keeps(kept, row.since, row.until) || leadsToKept(marks, row))
   // Whether a name was a passing one is told from the rows that follow each other without a gap: a brief row that stays
   // keeps as many of its neighbours as show that it was not.
-  const isBrief = (index: number): boolean => {
+  const keepNext = (index: number): boolean => {
     const row = pasts[index] as PastName
+    stays[index] = true
+    marks.gone.add(row.ino)
     return row.until - row.since < BRIEF_MICROS
   }
   for (const [index, isKept] of [...stays].entries()) {
-    if (!isKept || !isBrief(index)) continue
-    for (let at = index; at > 0 && pasts[at - 1]?.until === pasts[at]?.since; at--) {
-      stays[at - 1] = true
-      if (!isBrief(at - 1)) break
-    }
-    for (let at = index; pasts[at + 1] !== undefined; at++) {
-      if (pasts[at + 1]?.since !== pasts[at]?.until) break
-      stays[at + 1] = true
-      if (!isBrief(at + 1)) break
-    }
+    const row = pasts[index] as PastName
+    if (!isKept || row.until - row.since >= BRIEF_MICROS) continue
+    for (let at = index; pasts[at - 1]?.until === pasts[at]?.since && at > 0; at--)
+      if (!keepNext(at - 1)) break
+    for (let at = index; pasts[at + 1]?.since === pasts[at]?.until; at++)
+      if (!keepNext(at + 1)) break
   }
-  return pasts.filter((_, index) => stays[index] !== true)
+  return stays
 }
 
 /** Whether versions that are kept are found through this name. */

@@ -47,7 +47,10 @@ interface Run {
   readonly options: RestoreOptions
   readonly slices: Slices
   readonly report: RestoreReport
-  /** New inodes of files that had several names, by the number of then. */
+  /**
+   * Files of now by their number of then, for those with several names. Their link count does not tell: a name counts at
+   * once, the row that counts it when the file is sealed.
+   */
   readonly links: Map<number, number>
 }
 
@@ -143,7 +146,7 @@ async function restoreFile(run: Run, then: InodeRow, parent: number, name: strin
   if (now !== undefined && linked === undefined) {
     const same = hasContent(core, now, then, moment)
     if (same || (now.ino === then.ino && now.nlink > 1 && isRegular(now.mode))) {
-      if (then.nlink > 1) run.links.set(then.ino, now.ino)
+      run.links.set(then.ino, now.ino)
       if (!same) rewrite(run, now, then)
       return finish(run, now, then)
     }
@@ -152,7 +155,7 @@ async function restoreFile(run: Run, then: InodeRow, parent: number, name: strin
     await removeName(run, parent, row)
   const made = linked === undefined ? await makeFile(run, then) : getInode(core, linked)
   nameFile(run, parent, name, made, linked === undefined ? then : undefined)
-  if (then.nlink > 1) run.links.set(then.ino, made.ino)
+  run.links.set(then.ino, made.ino)
   run.slices.changed(1)
   run.report.restored++
 }

@@ -2,6 +2,7 @@
 // seen, so whoever walks first makes durable what was done before.
 
 import type { Collection, Key, KeyPart } from '../store/collections.ts'
+import { compareKeys } from '../store/keys.ts'
 import type { Range, Store } from '../store/store.ts'
 import type { Slices } from './slices.ts'
 
@@ -16,15 +17,21 @@ export async function* walkRows<R extends object, F extends keyof R & string>(
   slices: Slices,
 ): AsyncGenerator<Pick<R, F>> {
   const key = collection.fields.slice(0, collection.keyLength)
+  const keyOf = (row: unknown): Key =>
+    key.map((field) => (row as Record<string, KeyPart>)[field] as KeyPart)
   let { gte } = range
-  for (let isFirst = true; ; isFirst = false) {
+  let seen: Key | undefined
+  for (;;) {
     const bounds = gte === undefined ? range : { ...range, gte }
     const rows = store.project(collection, fields, { ...bounds, limit: PAGE_ROWS })
-    // After the first page the bound is the last row that was seen.
-    for (let at = isFirst ? 0 : 1; at < rows.length; at++) yield rows[at] as Pick<R, F>
-    const last = rows[rows.length - 1] as Record<string, KeyPart> | undefined
-    if (rows.length < PAGE_ROWS || last === undefined) return
-    gte = key.map((field) => last[field] as KeyPart) as Key
+    for (const row of rows) {
+      // After the first page the bound is the last row that was seen, unless that was deleted meanwhile.
+      if (seen !== undefined && compareKeys(keyOf(row), seen) === 0) continue
+      yield row
+    }
+    if (rows.length < PAGE_ROWS) return
+    seen = keyOf(rows[rows.length - 1])
+    gte = seen
     await slices.turn()
   }
 }

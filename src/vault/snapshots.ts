@@ -12,6 +12,12 @@ import { sealForSnapshot } from './versions.ts'
 export type { SnapshotRow }
 
 const ALL = Number.MAX_SAFE_INTEGER
+const watchers = new WeakMap<Core, (name: string) => void>()
+
+/** Calls `heard` with each name that is given, taken away or changes its meaning from here on. One watcher a vault. */
+export function watchSnapshots(core: Core, heard: (name: string) => void): void {
+  watchers.set(core, heard)
+}
 
 /**
  * Names the present moment; what is open and complete is sealed first. What programs hold in the kernel's cache is not yet
@@ -33,6 +39,7 @@ export function deleteSnapshot(core: Core, name: string): void {
   assertWritable(core)
   if (findSnapshot(core, name) === undefined) fail(ENOENT)
   core.overlay.delete(snapshot, [name])
+  watchers.get(core)?.(name)
 }
 
 /** Throws ENOENT, EEXIST, EINVAL, ENAMETOOLONG. */
@@ -44,6 +51,7 @@ export function renameSnapshot(core: Core, name: string, newName: string): void 
   if (findSnapshot(core, newName) !== undefined) fail(EEXIST)
   core.overlay.delete(snapshot, [name])
   core.overlay.put(snapshot, { ...row, name: newName })
+  watchers.get(core)?.(name)
 }
 
 /** All snapshots, the oldest first. */

@@ -2,7 +2,6 @@
 // a trace (history.ts) and blocks that lost their last user.
 
 import { log } from '../base/log.ts'
-import { StoreError } from '../store/store.ts'
 import { collectBlocks } from './collect.ts'
 import type { Core } from './core.ts'
 import { noteSwept, wasUnswept } from './history.ts'
@@ -12,15 +11,15 @@ import { NO_MARKS } from './prune-marks.ts'
 import { KEEP_ALL } from './retention.ts'
 import { type Slices, slicesOf } from './slices.ts'
 
-/** So many blocks are freed at once; fewer wait for WAIT_MS. */
-const SUSPECTS_ENOUGH = 4096
+/** Blocks are looked for no more often. */
 const WAIT_MS = 10_000
 /** A walk over all extents may take so much of the time. */
 const SHARE = 0.02
 
 export class Sweeper {
   readonly #core: Core
-  #running: Promise<unknown> | undefined
+  #running: Promise<void> | undefined
+  readonly #asked = new Set<Promise<PruneReport>>()
   #closing = false
   #everything: boolean
   #nextAt = 0
@@ -32,31 +31,31 @@ export class Sweeper {
     this.#nextAt = performance.now() + WAIT_MS
   }
 
-  /** Prunes after what runs already. Rejects with StoreError when a commit is refused. */
+  /** Prunes after what runs already. Rejects with StoreError when a commit is refused or the vault is closed. */
   async prune(options: PruneOptions): Promise<PruneReport> {
-    while (this.#running !== undefined) await this.#running.catch(() => {})
-    if (this.#closing) throw new StoreError('closed', 'the vault is being closed')
-    const slices = slicesOf(this.#core, () => this.#closing)
-    const work = prune(this.#core, options, slices)
-    this.#running = work
+    const work = prune(
+      this.#core,
+      options,
+      slicesOf(this.#core, () => this.#closing),
+    )
+    this.#asked.add(work)
     try {
       const report = await work
       if (options.dryRun !== true && options.isMeant === undefined) this.#everything = false
       return report
     } finally {
-      this.#running = undefined
+      this.#asked.delete(work)
     }
   }
 
   /** Called a few times a second: starts a sweep when there is enough to do. */
   pulse(): void {
-    const { leftovers, suspects } = this.#core.history
-    if (this.#running !== undefined || this.#closing) return
+    const { history } = this.#core
+    const { leftovers, suspects } = history
+    if (this.#running !== undefined || this.#closing || history.isSwept) return
     if (this.#core.commits.failure !== undefined) return
-    const isDue = performance.now() >= this.#nextAt
-    if (leftovers.size === 0 && !(isDue && (suspects.size > 0 || this.#everything))) {
-      if (suspects.size < SUSPECTS_ENOUGH || !isDue) return
-    }
+    const isWorth = suspects.size > 0 || this.#everything
+    if (leftovers.size === 0 && !(isWorth && performance.now() >= this.#nextAt)) return
     this.#running = this.#sweep()
       .catch((error: unknown) => {
         if (!this.#closing)
@@ -70,34 +69,42 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     const core = this.#core
-    const { leftovers, suspects } = core.history
-    const from = performance.now()
+    const { history } = core
     const slices = slicesOf(core, () => this.#closing)
     if (this.#everything) {
-      suspects.clear()
       await prune(core, { rules: {} }, slices)
       this.#everything = false
     }
-    await sweepLeftovers(core, slices, leftovers)
-    if (from >= this.#nextAt || suspects.size >= SUSPECTS_ENOUGH) {
-      const candidates = [...suspects]
-      suspects.clear()
-      try {
-        await collectBlocks(core, slices, candidates)
-      } catch (error) {
-        for (const hash of candidates) suspects.add(hash)
-        throw error
-      }
-      const now = performance.now()
-      this.#nextAt = now + Math.max(WAIT_MS, (now - from) / SHARE)
+    history.isSwept = true
+    try {
+      await sweepLeftovers(core, slices, history.leftovers)
+      await this.#collect(slices)
+    } finally {
+      history.isSwept = false
     }
     noteSwept(core)
+  }
+
+  async #collect(slices: Slices): Promise<void> {
+    const { suspects } = this.#core.history
+    const from = performance.now()
+    if (suspects.size === 0 || from < this.#nextAt) return
+    const candidates = [...suspects]
+    suspects.clear()
+    try {
+      await collectBlocks(this.#core, slices, candidates)
+    } catch (error) {
+      for (const hash of candidates) suspects.add(hash)
+      throw error
+    }
+    const now = performance.now()
+    this.#nextAt = now + Math.max(WAIT_MS, (now - from) / SHARE)
   }
 
   /** Ends what runs at its next step, in a state that can be left. */
   async close(): Promise<void> {
     this.#closing = true
-    await this.#running?.catch(() => {})
+    await Promise.allSettled([this.#running, ...this.#asked])
   }
 }
 

@@ -243,5 +243,3 @@ function seekPast(
     at = offset + 1
   }
 }
-
-export { changesOf } from './changes.ts'

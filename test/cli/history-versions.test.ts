@@ -22,6 +22,9 @@ import { avfsProgram } from '../support/mount.ts'
 import { needProgram } from '../support/program.ts'
 import { aSecond, bothWays, historyCli } from './history.ts'
 
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(240_000)
+
 t.test(
   'each close of a changed file is a version, which log lists and cat gives back',
   async (t) => {

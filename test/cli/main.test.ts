@@ -7,6 +7,9 @@ import t from 'tap'
 import { avfsProgram } from '../support/mount.ts'
 import { emptyCli } from './cli.ts'
 
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(240_000)
+
 const commands = [
   ['vault'],
   ['vault', 'create'],

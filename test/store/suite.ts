@@ -55,6 +55,24 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       }
     })
 
+  test('projects rows onto some columns', async (t, store) => {
+    const row = { ino: 1, offset: 0, length: 3, hash: '\xff\x01', blockOffset: 0, crc: 7, since: 5 }
+    const rows = [0, 10, 20].map((offset) => ({ ...row, offset, data: new Uint8Array(3) }))
+    const name = { parent: 1, name: '\xff', ino: 2, type: 8, fromParent: 0, fromName: '', since: 1 }
+    await store.commit([changes(extent, rows), changes(entry, [name as never])])
+    const fields = ['offset', 'hash'] as const
+    const range = { gte: [1, 5], lt: [2], limit: 9 }
+    t.same(store.project(extent, fields, range), [
+      { offset: 10, hash: '\xff\x01' },
+      { offset: 20, hash: '\xff\x01' },
+    ])
+    t.same(store.project(extent, ['ino'], { gte: [1], lt: [2], reverse: true, limit: 1 }), [
+      { ino: 1 },
+    ])
+    t.same(store.project(entry, ['name'], { limit: 9 }), [{ name: '\xff' }], 'names are bytes')
+    t.same(store.project(extent, ['data'], { limit: 1 }), [{ data: new Uint8Array(3) }])
+  })
+
   test('says what it is', async (t, store) => {
     const { traits } = store
     t.equal(traits.backend, name)

@@ -17,7 +17,7 @@ import {
 export const caller: Caller = { uid: 0, gid: 0, pid: 1 }
 const SIZES = [1, 100, 4096, 5000, 9000, 70_000, 131_072, 140_000, 300_000]
 
-const noChange: AttributeChange = {
+export const noChange: AttributeChange = {
   mode: undefined,
   uid: undefined,
   gid: undefined,

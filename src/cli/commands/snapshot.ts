@@ -1,8 +1,8 @@
 // `avfs snapshot ...`: names for moments of a whole vault.
 
 import type { Argv, CommandModule } from 'yargs'
+import type { Snapshot } from '../../control/methods-labels.ts'
 import { timeText } from '../../control/state.ts'
-import type { SnapshotRow } from '../../vault/snapshots.ts'
 import { printResult, table } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, vaultOf, writtenBack } from './path-call.ts'
@@ -40,7 +40,7 @@ const create: CommandModule<object, NameArguments> = {
     const place = await vaultOf(vault)
     // A snapshot holds what programs have written, also what they keep open.
     await writtenBack(place)
-    const result = (await ask(place, 'snapshotCreate', { name })) as SnapshotRow
+    const result = (await ask(place, 'snapshotCreate', { name })) as Snapshot
     printResult(
       json === true,
       { ...result, createdAt: new Date(result.moment / 1000).toISOString() },
@@ -55,7 +55,7 @@ const list: CommandModule<object, WhereArguments> = {
   builder: (yargs) => withVault(yargs).example('$0 snapshot list myproject', ''),
   handler: async ({ vault, json }) => {
     const result = await ask(await vaultOf(vault), 'snapshotList', {})
-    const { snapshots } = result as { snapshots: SnapshotRow[] }
+    const { snapshots } = result as { snapshots: Snapshot[] }
     printResult(
       json === true,
       snapshots.map((its) => ({ ...its, createdAt: new Date(its.createdAt / 1000).toISOString() })),

@@ -3,6 +3,7 @@
 import type { CommandModule } from 'yargs'
 import { vaultCheckCommand } from './vault-check.ts'
 import { vaultCompactCommand } from './vault-compact.ts'
+import { vaultConfigCommand } from './vault-config.ts'
 import { vaultCreateCommand } from './vault-create.ts'
 import { vaultDeleteCommand } from './vault-delete.ts'
 import { vaultInfoCommand } from './vault-info.ts'
@@ -18,6 +19,7 @@ export const vaultCommand: CommandModule = {
       .command(vaultListCommand)
       .command(vaultInfoCommand)
       .command(vaultStatsCommand)
+      .command(vaultConfigCommand)
       .command(vaultCheckCommand)
       .command(vaultCompactCommand)
       .command(vaultDeleteCommand)

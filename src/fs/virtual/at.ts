@@ -16,20 +16,27 @@ const DIRECTORY = 4
 /** The newest changes that a listing shows. */
 const LISTED_MAX = 1000
 const REMEMBERED_MAX = 1024
-const MINUTE_MICROS = 60e6
+const SECOND_MICROS = 1e6
 
 /** Where `10m` led to, so that it leads there for a while: a program that walks a tree meets one state of it. */
 interface Relative {
   readonly moment: Moment
   readonly resolved: number
 }
+/** `volatile`: it leads elsewhere later. */
+interface Resolved {
+  readonly moment: Moment
+  readonly volatile: boolean
+}
 const relatives = new WeakMap<Core, Map<string, Relative>>()
 
-/** A name like `2h` is resolved anew after a tenth of that time, or after a minute if that is longer. */
-function resolve(core: Core, directory: number, name: string): Moment | undefined {
-  const now = nowMicros()
+/** A name like `2h` is resolved anew after a tenth of that time, and not within a second. */
+function resolve(core: Core, directory: number, name: string): Resolved | undefined {
+  // Several changes of one millisecond are ahead of the clock.
+  const now = Math.max(nowMicros(), core.moments.last)
   const moment = parseMoment(name, now)
-  if (moment === undefined || moment === parseMoment(name, now + MINUTE_MICROS)) return moment
+  if (moment === undefined) return undefined
+  if (moment === parseMoment(name, now + SECOND_MICROS)) return { moment, volatile: false }
   let known = relatives.get(core)
   if (known === undefined) {
     known = new Map()
@@ -38,18 +45,19 @@ function resolve(core: Core, directory: number, name: string): Moment | undefine
   const key = `${directory}\0${name}`
   const before = known.get(key)
   const age = now - moment
-  if (before !== undefined && now - before.resolved < Math.max(age / 10, MINUTE_MICROS / 6))
-    return before.moment
+  if (before !== undefined && now - before.resolved < Math.max(age / 10, SECOND_MICROS))
+    return { moment: before.moment, volatile: true }
   known.delete(key)
   known.set(key, { moment, resolved: now })
   if (known.size > REMEMBERED_MAX) known.delete(known.keys().next().value ?? '')
-  return moment
+  return { moment, volatile: true }
 }
 
 function open({ fs, birth }: Views, view: View, name: string): View | undefined {
   const { core } = fs
-  const moment = resolve(core, view.directory, name)
-  if (moment === undefined) return undefined
+  const found = resolve(core, view.directory, name)
+  if (found === undefined) return undefined
+  const { moment } = found
   const refused = (why: string): undefined => {
     log('info', `at/${name} shows nothing: ${why}`)
   }
@@ -57,22 +65,23 @@ function open({ fs, birth }: Views, view: View, name: string): View | undefined 
   if (moment < birth) return refused('the vault is younger')
   if (inodeAt(core, view.directory, moment) === undefined)
     return refused('the directory did not exist then')
-  return rootedAt(view, name, moment)
+  return rootedAt(view, name, found)
 }
 
-function rootedAt({ directory, number }: View, name: string, moment: Moment): View {
+function rootedAt({ directory, number }: View, name: string, found: Resolved): View {
+  const { moment, volatile } = found
   const key = `at\0${directory}\0${name}\0${moment}`
-  const tree = plantTree(key, { moment, directory, root: directory })
+  const tree = plantTree(key, { moment, directory, root: directory, volatile })
   return pastView(tree, directory, DIRECTORY, number, name)
 }
 
 export const atKind: ViewKind = {
-  attributes: directoryAttributes,
+  attributes: (views, view) => directoryAttributes(views, view, false),
   lookup: (views, _caller, view, name) => open(views, view, name),
   *list({ fs }, _caller, view): Generator<Listed> {
     for (const moment of changesOf(fs.core, view.directory, LISTED_MAX)) {
       const name = formatMoment(moment)
-      yield { name, type: DIRECTORY, view: rootedAt(view, name, moment) }
+      yield { name, type: DIRECTORY, view: rootedAt(view, name, { moment, volatile: false }) }
     }
   },
 }

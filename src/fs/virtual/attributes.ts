@@ -9,23 +9,43 @@ import type { View, Views } from './view.ts'
 
 const SECTOR_BYTES = 512
 
-/** The view is as open as the directory that it shows: same owner, same permissions, same times. Throws ENOENT. */
-export function directoryAttributes({ fs }: Views, view: View): Node {
-  return likeDirectory(toNode(getInode(fs.core, view.directory)), view.number)
+/**
+ * The view is as open as the directory that it shows: same owner, same permissions. `volatile`: its name may lead elsewhere
+ * next time; what is not volatile is announced by places.ts when it changes. Throws ENOENT.
+ */
+export function directoryAttributes({ fs }: Views, view: View, volatile: boolean): Node {
+  return likeDirectory(toNode(getInode(fs.core, view.directory)), view.number, volatile)
 }
 
 /** The same, with the owner and permissions of another directory: those who may change what is listed here. */
 export function ownedAttributes({ fs }: Views, view: View, owner: number): Node {
   const { uid, gid } = getInode(fs.core, owner)
-  const node = likeDirectory(toNode(getInode(fs.core, view.directory)), view.number)
+  const node = likeDirectory(toNode(getInode(fs.core, view.directory)), view.number, false)
   const readable = (node.mode & 0o444) >>> 2
   return { ...node, uid, gid, mode: S_IFDIR | (node.mode & 0o555) | readable | 0o700 }
 }
 
-/** nlink 1 says that the number of directories below is not counted, so that find(1) looks for itself. */
-function likeDirectory(node: Node, number: number): Node {
-  const mode = S_IFDIR | (node.mode & 0o777)
-  return { ...node, ino: number, mode, nlink: 1, size: 0, blocks: 0, volatile: true }
+/**
+ * nlink 1 says that the number of directories below is not counted, so that find(1) looks for itself. The times are those of
+ * the directory's birth, which never change.
+ */
+function likeDirectory(node: Node, number: number, volatile: boolean): Node {
+  const { btime, btimeNs } = node
+  return {
+    ...node,
+    ino: number,
+    mode: S_IFDIR | (node.mode & 0o777),
+    nlink: 1,
+    size: 0,
+    atime: btime,
+    atimeNs: btimeNs,
+    mtime: btime,
+    mtimeNs: btimeNs,
+    ctime: btime,
+    ctimeNs: btimeNs,
+    blocks: 0,
+    volatile,
+  }
 }
 
 /** An inode as it was. `volatile`: its name may lead elsewhere next time. */

@@ -45,7 +45,7 @@ export function symlinkTo(place: string, up: View, target: string): View {
 
 const computedKind: ViewKind<ComputedView> = {
   attributes(views, view) {
-    const node = directoryAttributes(views, view)
+    const node = directoryAttributes(views, view, true)
     const mode = view.type === SYMLINK ? 0o777 : node.mode & 0o444
     return { ...node, mode: (view.type << 12) | mode, size: view.content.length }
   },

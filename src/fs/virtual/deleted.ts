@@ -25,6 +25,7 @@ function deletedView(views: Views, view: View, { name, row, until }: DeletedEntr
     moment,
     directory: view.directory,
     root: row.ino,
+    volatile: true,
     until,
   })
   if (row.type === DIRECTORY) {
@@ -50,7 +51,7 @@ function mayKnow({ fs }: Views, reader: Reader, { directory }: View, until: numb
 }
 
 export const deletedKind: ViewKind = {
-  attributes: directoryAttributes,
+  attributes: (views, view) => directoryAttributes(views, view, false),
   lookup(views, caller, view, name) {
     const found = findDeleted(views.fs.core, view.directory, name)
     if (found === undefined || !mayKnow(views, readerOf(caller), view, found.until))

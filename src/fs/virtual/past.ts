@@ -8,14 +8,17 @@ import type { Node } from '../operations.ts'
 import { pastAttributes } from './attributes.ts'
 import { numbersOf, type View, type Views } from './view.ts'
 
+const nothing: ReadonlyMap<string, Uint8Array> = new Map()
+
 /** One way into the past: a place in the views and the moment that it leads to. */
 export interface Tree {
   readonly key: string
   readonly moment: Moment
   /** The directory of the vault below whose .avfs it is. */
   readonly directory: number
-  /** The inode at the top. The kernel keeps nothing of it: its name may lead elsewhere next time. */
+  /** The inode at the top. `volatile`: its name may lead elsewhere next time, and the kernel keeps nothing of it. */
   readonly root: number
+  readonly volatile: boolean
   /** When the top was deleted, shown as its ctime. */
   readonly until: Moment | undefined
   readonly number: (ino: number) => number
@@ -29,7 +32,13 @@ export interface PastView extends View {
 /** The tree that is reached through the place `key`. */
 export function plantTree(
   key: string,
-  from: { moment: Moment; directory: number; root: number; until?: Moment },
+  from: {
+    moment: Moment
+    directory: number
+    root: number
+    volatile: boolean
+    until?: Moment
+  },
 ): Tree {
   return { key, ...from, until: from.until, number: numbersOf(key) }
 }
@@ -41,13 +50,15 @@ export function rowOf({ fs }: Views, { tree, ino }: PastView): InodeRow {
 
 export function attributesOf(views: Views, view: PastView): Node {
   const { tree, ino, number } = view
-  const node = pastAttributes(rowOf(views, view), number, ino === tree.root)
+  const node = pastAttributes(rowOf(views, view), number, tree.volatile && ino === tree.root)
   if (ino !== tree.root || tree.until === undefined) return node
   const ctime = Math.floor(tree.until / 1e6)
   return { ...node, ctime, ctimeNs: (tree.until - ctime * 1e6) * 1000 }
 }
 
-/** The extended attributes that the inode had. */
+/** The extended attributes that the inode had. `ls -l` asks every file for some, and nearly none has any. */
 export function xattrsOf(views: Views, view: PastView): ReadonlyMap<string, Uint8Array> {
+  const { xattrs, tags } = rowOf(views, view)
+  if (xattrs + tags === 0) return nothing
   return xattrsAt(views.fs.core, view.ino, view.tree.moment)
 }

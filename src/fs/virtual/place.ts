@@ -1,9 +1,44 @@
-// The nodes of views that always stand in the same place: .avfs itself and the directories in it.
+// The nodes of views that always stand in the same place: .avfs itself and the directories in it. The kernel keeps what it
+// knows of them, as every path into the past leads through; here is what tells it of changes.
 
-import { numberOf, type View, type ViewKind } from './view.ts'
+import { watchSnapshots } from '../../vault/snapshots.ts'
+import { ROOT_INO } from '../../vault/vault.ts'
+import { toName } from './text.ts'
+import { AVFS_NAME, numberOf, type View, type ViewKind, type Views } from './view.ts'
+
+export const SNAPSHOTS = 'snapshots'
+const PLACES = [AVFS_NAME, 'at', 'deleted', SNAPSHOTS, 'tags', 'versions']
+
+function keyOf(place: string, directory: number): string {
+  return `${place}\0${directory}`
+}
 
 /** The node of a place below the .avfs of a directory. */
 export function placeView(kind: ViewKind, place: string, directory: number, up: number): View {
-  const key = `${place}\0${directory}`
+  const key = keyOf(place, directory)
   return { number: numberOf(key), kind, key, ino: 0, directory, up }
+}
+
+/** Owner, permissions or access list of a directory changed: those of its views are the same. */
+export function guardChanged({ fs, held }: Views, directory: number): void {
+  if (held.size === 0) return
+  for (const place of PLACES) {
+    const number = numberOf(keyOf(place, directory))
+    if (held.has(number)) fs.notices?.attributesChanged(number)
+  }
+  // Snapshots belong to who owns the vault.
+  if (directory === ROOT_INO)
+    for (const number of snapshotPlaces({ held })) fs.notices?.attributesChanged(number)
+}
+
+/** The list of snapshots is the same in every directory: whoever changes it changes all of them. */
+export function announceSnapshots(views: Views): void {
+  watchSnapshots(views.fs.core, (name) => {
+    for (const number of snapshotPlaces(views)) views.fs.notices?.entryChanged(number, toName(name))
+  })
+}
+
+function* snapshotPlaces({ held }: Pick<Views, 'held'>): Generator<number> {
+  for (const { view } of held.values())
+    if (view.key === keyOf(SNAPSHOTS, view.directory)) yield view.number
 }

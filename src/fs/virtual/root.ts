@@ -5,7 +5,7 @@ import { atKind } from './at.ts'
 import { directoryAttributes } from './attributes.ts'
 import { deletedKind } from './deleted.ts'
 import { historyFile } from './history.ts'
-import { placeView } from './place.ts'
+import { placeView, SNAPSHOTS } from './place.ts'
 import { snapshotsKind } from './snapshots.ts'
 import { statsFile } from './stats.ts'
 import { tagsView } from './tags.ts'
@@ -25,14 +25,14 @@ const names: ReadonlyMap<string, { type: number; open: Open }> = new Map([
   ['at', { type: DIRECTORY, open: place(atKind, 'at') }],
   ['deleted', { type: DIRECTORY, open: place(deletedKind, 'deleted') }],
   ['history.json', { type: REGULAR, open: historyFile }],
-  ['snapshots', { type: DIRECTORY, open: place(snapshotsKind, 'snapshots') }],
+  [SNAPSHOTS, { type: DIRECTORY, open: place(snapshotsKind, SNAPSHOTS) }],
   ['stats.json', { type: REGULAR, open: statsFile }],
   ['tags', { type: DIRECTORY, open: (_views, _caller, up) => tagsView(up) }],
   ['versions', { type: DIRECTORY, open: place(versionsKind, 'versions') }],
 ])
 
 const rootKind: ViewKind = {
-  attributes: directoryAttributes,
+  attributes: (views, view) => directoryAttributes(views, view, false),
   lookup: (views, caller, view, name) => names.get(name)?.open(views, caller, view),
   *list(views, caller, view): Generator<Listed> {
     for (const [name, { type, open }] of names)

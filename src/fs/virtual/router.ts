@@ -2,11 +2,13 @@
 // to do with both is here: the way in, the name .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../../base/errno.ts'
+import { ACL_ACCESS } from '../../vault/acl.ts'
 import { findEntry } from '../../vault/directory.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import type { FsContext } from '../context.ts'
 import { getDirectory } from '../node.ts'
 import type { Operations, TakeEntry } from '../operations.ts'
+import { guardChanged } from './place.ts'
 import { endCopy, noteSource } from './tag-copy.ts'
 import { AVFS_NAME, numberOf, VIEW_BASE } from './view.ts'
 import { createViews } from './views.ts'
@@ -58,7 +60,12 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Ope
       if (views.copies.size > 0 && !fs.lookups.has(ino)) views.copies.delete(ino)
     },
     getattr: (caller, ino) => of(ino).getattr(caller, ino),
-    setattr: (caller, ino, change) => of(ino).setattr(caller, ino, change),
+    setattr(caller, ino, change) {
+      const { mode, uid, gid } = change
+      const node = of(ino).setattr(caller, ino, change)
+      if (mode !== undefined || uid !== undefined || gid !== undefined) guardChanged(views, ino)
+      return node
+    },
     readlink: (caller, ino) => of(ino).readlink(caller, ino),
     mknod(caller, parent, name, mode, rdev, umask) {
       assertFree(parent, name)
@@ -134,9 +141,14 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Ope
     },
     getxattr: (caller, ino, name) => of(ino).getxattr(caller, ino, name),
     listxattr: (caller, ino) => of(ino).listxattr(caller, ino),
-    setxattr: (caller, ino, name, value, flags, killSetgid) =>
-      of(ino).setxattr(caller, ino, name, value, flags, killSetgid),
-    removexattr: (caller, ino, name) => of(ino).removexattr(caller, ino, name),
+    setxattr(caller, ino, name, value, flags, killSetgid) {
+      of(ino).setxattr(caller, ino, name, value, flags, killSetgid)
+      if (name === ACL_ACCESS) guardChanged(views, ino)
+    },
+    removexattr(caller, ino, name) {
+      of(ino).removexattr(caller, ino, name)
+      if (name === ACL_ACCESS) guardChanged(views, ino)
+    },
     statfs: (caller) => real.statfs(caller),
   }
 }

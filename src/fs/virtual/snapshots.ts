@@ -24,17 +24,23 @@ const DIRECTORY = 4
 
 /** A directory that is younger than the snapshot is empty in it. */
 const emptyKind: ViewKind = {
-  attributes: directoryAttributes,
+  attributes: (views, view) => directoryAttributes(views, view, false),
   lookup: () => undefined,
   list: () => [],
 }
 
 function snapshotView({ fs }: Views, view: View, name: string, moment: number): View {
   const { directory, number } = view
-  const key = `snapshot\0${name}\0${moment}`
+  // The moment, not the name: after mv it is the same node.
+  const key = `snapshot\0${moment}`
   if (inodeAt(fs.core, directory, moment) === undefined)
     return placeView(emptyKind, key, directory, number)
-  const tree = plantTree(`${key}\0${directory}`, { moment, directory, root: directory })
+  const tree = plantTree(`${key}\0${directory}`, {
+    moment,
+    directory,
+    root: directory,
+    volatile: false,
+  })
   return pastView(tree, directory, DIRECTORY, number, toName(name))
 }
 

@@ -44,7 +44,7 @@ function tagView({ directory, number }: View, tags: readonly string[]): TagView 
 }
 
 const tagsKind: ViewKind = {
-  attributes: directoryAttributes,
+  attributes: (views, view) => directoryAttributes(views, view, false),
   lookup({ fs }, _caller, view, name) {
     const tag = toText(name)
     return findTag(fs.core, tag) === undefined ? undefined : tagView(view, [tag])
@@ -79,7 +79,7 @@ const tagsKind: ViewKind = {
 }
 
 const tagKind: ViewKind<TagView> = {
-  attributes: directoryAttributes,
+  attributes: (views, view) => directoryAttributes(views, view, true),
   lookup(views, caller, view, name) {
     const { core } = views.fs
     const file = taggedBelow(core, view.directory, view.tags, readerOf(caller)).get(name)

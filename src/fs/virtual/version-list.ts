@@ -59,11 +59,17 @@ function fileOf(view: VersionListView, { ino, moment, number: version }: NameVer
   const { directory, number, name } = view
   const listed = `${version}${extensionOf(name)}`
   const key = `version\0${directory}\0${name}\0${ino}\0${moment}`
-  return pastView(plantTree(key, { moment, directory, root: ino }), ino, REGULAR, number, listed)
+  return pastView(
+    plantTree(key, { moment, directory, root: ino, volatile: true }),
+    ino,
+    REGULAR,
+    number,
+    listed,
+  )
 }
 
 export const versionListKind: ViewKind<VersionListView> = {
-  attributes: directoryAttributes,
+  attributes: (views, view) => directoryAttributes(views, view, true),
   lookup({ fs }, _caller, view, name) {
     const { directory } = view
     const extension = extensionOf(view.name)

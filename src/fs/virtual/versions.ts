@@ -17,7 +17,7 @@ function listView({ directory, number }: View, name: string): VersionListView {
 }
 
 export const versionsKind: ViewKind = {
-  attributes: directoryAttributes,
+  attributes: (views, view) => directoryAttributes(views, view, false),
   lookup({ fs }, _caller, view, name) {
     const present = findEntry(fs.core, view.directory, name)
     const known = present?.type === REGULAR || hasVersions(fs.core, view.directory, name)

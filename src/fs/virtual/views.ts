@@ -24,6 +24,7 @@ import { assertChangeable, type FsContext, forgetNode, giveNode } from '../conte
 import { assertName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
 import { createListings, type Listings } from './listings.ts'
+import { announceSnapshots } from './place.ts'
 import { rootView } from './root.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
 
@@ -53,6 +54,7 @@ export function createViews(fs: FsContext): ViewOperations {
     returns: new Map(),
   }
   const { held } = views
+  announceSnapshots(views)
 
   function at(number: number): View {
     return held.get(number)?.view ?? fail(ESTALE)

@@ -1,0 +1,125 @@
+// Methods on what a vault keeps: its settings, prune, holds.
+
+import { ConfigurationError, configuration, configure, isMeant } from '../vault/configuration.ts'
+import { refreshHistory } from '../vault/history.ts'
+import { addHold, listHolds, releaseHold } from '../vault/holds.ts'
+import { isWithin } from '../vault/places.ts'
+import type { PruneOptions } from '../vault/prune.ts'
+import type { PrunedVersion } from '../vault/prune-inode.ts'
+import { givenRules, keepsEverything, type Rules, storedRules } from '../vault/retention.ts'
+import type { Vault } from '../vault/vault.ts'
+import { toText } from './byte-strings.ts'
+import { ControlError } from './errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { countOf, pathOf, stringOf } from './parameters.ts'
+import { assertWritableVault, refusing } from './refusal.ts'
+
+export const retentionMethods = {
+  configShow: {
+    readOnly: true,
+    run: async (vault) => configuration(vault.core),
+  },
+  /** {changes: {key: value}}; '' takes a key back to its default. All or none. */
+  configSet: {
+    readOnly: false,
+    run: async (vault, parameters) => {
+      const changes = changesOf(parameters)
+      assertWritableVault(vault)
+      try {
+        configure(vault.core, changes)
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) throw error
+        throw new ControlError('name', error.message)
+      }
+      refreshHistory(vault.core)
+      await vault.sync()
+      return configuration(vault.core)
+    },
+  },
+  /** {path, glob?, keep?, olderThan?, dryRun?, explain?}; hands over each version that was looked at with `explain`. */
+  prune: { readOnly: false, run: prune },
+  /** {name}: a path from the root or a snapshot, as a byte string. */
+  holdAdd: {
+    readOnly: false,
+    run: async (vault, parameters) => {
+      const name = stringOf(parameters, 'name')
+      assertWritableVault(vault)
+      const row = await refusing(name, () => addHold(vault.core, name))
+      if (row === undefined)
+        throw new ControlError('absent', `there is no snapshot '${toText(name)}'`)
+      await vault.sync()
+      return row
+    },
+  },
+  holdRelease: {
+    readOnly: false,
+    run: async (vault, parameters) => {
+      const name = stringOf(parameters, 'name')
+      assertWritableVault(vault)
+      if (!releaseHold(vault.core, name))
+        throw new ControlError('absent', `${toText(name)} is not held`)
+      await vault.sync()
+      return { name }
+    },
+  },
+  holdList: {
+    readOnly: true,
+    run: async (vault) => ({ holds: listHolds(vault.core) }),
+  },
+} satisfies Record<string, Method>
+
+async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
+  assertWritableVault(vault)
+  const rules = rulesOf(vault, parameters)
+  const explained: object[] = []
+  const explain = (its: PrunedVersion & { path: string | undefined }): void => {
+    explained.push(its)
+    if (explained.length >= EXPLAINED_MAX) send()
+  }
+  // Sent as it comes: a vault can have more versions than fit in memory.
+  let sending: Promise<void> | undefined
+  const send = (): void => {
+    for (const item of explained.splice(0)) sending = Promise.resolve(call.send({ item }))
+  }
+  const report = await vault.prune({
+    rules,
+    ...meantBy(parameters),
+    dryRun: parameters.dryRun === true,
+    explain: parameters.explain === true ? explain : undefined,
+    onProgress: call.report,
+  })
+  send()
+  await sending
+  return { ...report, keptEverything: keepsEverything(rules) }
+}
+
+const EXPLAINED_MAX = 100
+
+/** What is typed replaces what is stored, for one run. */
+function rulesOf(vault: Vault, parameters: Parameters): Rules {
+  const keep = parameters.keep === undefined ? undefined : countOf(parameters, 'keep')
+  const age = parameters.olderThan === undefined ? undefined : stringOf(parameters, 'olderThan')
+  if (keep === undefined && age === undefined) return storedRules(vault.core)
+  const rules = givenRules(keep, age)
+  if (rules === undefined)
+    throw new ControlError('name', `'${age}' is no age: write 12h, 30d, 8w or 1y`)
+  return rules
+}
+
+function meantBy(parameters: Parameters): Pick<PruneOptions, 'isMeant'> {
+  const top = parameters.path === undefined ? '/' : pathOf(parameters)
+  const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
+  if (top === '/' && glob === undefined) return {}
+  return {
+    isMeant: (path) => isWithin(path, top) && (glob === undefined || isMeant(path, glob)),
+  }
+}
+
+function changesOf(parameters: Parameters): Record<string, string> {
+  const { changes } = parameters
+  const isObject = typeof changes === 'object' && changes !== null && !Array.isArray(changes)
+  const entries = isObject ? Object.entries(changes) : []
+  if (!isObject || !entries.every(([, value]) => typeof value === 'string'))
+    throw new ControlError('failed', 'parameter changes must be an object of strings')
+  return Object.fromEntries(entries) as Record<string, string>
+}

@@ -1,0 +1,144 @@
+// avfs vault config, avfs prune and avfs hold, on a vault that is mounted and on the same one when it is not.
+
+import { rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { mountedVault, type TestVault, until } from '../support/mount.ts'
+import { randomFrom } from '../support/random.ts'
+
+interface Version {
+  readonly number: number
+  readonly size: number
+}
+
+function asked(vault: TestVault, ...args: readonly string[]): unknown {
+  const { status, stdout, stderr } = vault.avfs([...args, '--json'])
+  if (status !== 0) throw new Error(`avfs ${args.join(' ')} ended with ${status}: ${stderr}`)
+  return JSON.parse(stdout)
+}
+
+function versions(vault: TestVault, name: string): number[] {
+  return (asked(vault, 'log', `${vault.name}:/${name}`) as Version[]).map(({ number }) => number)
+}
+
+/** Saves a file so many times, each save a version. */
+async function saved(vault: TestVault, name: string, times: number): Promise<void> {
+  for (let at = 1; at <= times; at++) {
+    writeFileSync(join(vault.dir, name), `${name} ${at}\n`)
+    await sleep(30)
+  }
+}
+
+t.test('settings are shown, changed, refused and taken back', async (t) => {
+  const vault = mountedVault(t)
+  const defaults = asked(vault, 'vault', 'config', vault.name)
+  t.match(defaults, { 'keep.versions': '', history: 'on', seal: '60s', commit: '1s' })
+  const changed = asked(vault, 'vault', 'config', vault.name, 'keep.versions=3', 'keep.days=30')
+  t.match(changed, { 'keep.versions': '3', 'keep.days': '30' })
+  const wrong = vault.avfs(['vault', 'config', vault.name, 'keep.versions=few'])
+  t.equal(wrong.status, 2)
+  t.match(wrong.stderr, /keep\.versions=few: give a whole number/)
+  t.match(vault.avfs(['vault', 'config', vault.name, 'nonsense=1']).stderr, /no setting is named/)
+  t.equal(vault.avfs(['vault', 'config', vault.name, 'history']).status, 2)
+  vault.unmount()
+  t.same(asked(vault, 'vault', 'config', vault.name), changed)
+  asked(vault, 'vault', 'config', vault.name, 'keep.versions=', 'keep.days=')
+  t.same(asked(vault, 'vault', 'config', vault.name), defaults)
+})
+
+for (const mounted of [true, false])
+  t.test(
+    `prune works by rules and options on a vault that is ${mounted ? '' : 'not '}mounted`,
+    async (t) => {
+      const vault = await filledVault(t)
+      if (!mounted) vault.unmount()
+      const every = vault.avfs(['prune', vault.name])
+      t.match(every.stdout, /no rule is set/)
+      t.same(versions(vault, 'a.txt'), [5, 4, 3, 2, 1])
+
+      asked(vault, 'vault', 'config', vault.name, 'keep.versions=4')
+      const dry = vault.avfs(['prune', vault.name, '--dry-run', '--explain'])
+      t.match(dry.stdout, /^would go {2}\/a\.txt version 1 of /m)
+      t.match(dry.stdout, /^stays {2}\/a\.txt version 5 of .*newest/m)
+      t.match(dry.stdout, /^would go: 3 versions/m)
+      t.same(versions(vault, 'a.txt'), [5, 4, 3, 2, 1])
+
+      t.match(asked(vault, 'prune', vault.name), { versions: 3, keptEverything: false })
+      t.same(versions(vault, 'a.txt'), [5, 4, 3, 2])
+      asked(vault, 'prune', `${vault.name}:/a.txt`, '--keep', '2')
+      t.same(versions(vault, 'a.txt'), [5, 4])
+      t.equal(versions(vault, 'b.log').length, 4, 'another path is left alone')
+      asked(vault, 'prune', vault.name, '--keep', '1', '--path', '*.log')
+      t.equal(versions(vault, 'b.log').length, 1)
+      t.same(versions(vault, 'a.txt'), [5, 4])
+
+      asked(vault, 'hold', `${vault.name}:/a.txt`)
+      t.match(asked(vault, 'hold', vault.name), [{ name: '/a.txt' }])
+      asked(vault, 'prune', vault.name, '--older-than', '0s')
+      t.same(versions(vault, 'a.txt'), [5, 4])
+      t.equal(vault.avfs(['cat', `${vault.name}:/a.txt`, '-v', '4']).stdout, 'a.txt 4\n')
+      asked(vault, 'hold', `${vault.name}:/a.txt`, '--release')
+      t.equal(vault.avfs(['hold', `${vault.name}:/a.txt`, '--release']).status, 13)
+      asked(vault, 'prune', vault.name, '--older-than', '0s')
+      t.same(versions(vault, 'a.txt'), [5])
+      t.equal(vault.avfs(['prune', vault.name, '--older-than', 'long']).status, 2)
+      vault.check()
+    },
+  )
+
+async function filledVault(t: Test): Promise<TestVault> {
+  const vault = mountedVault(t)
+  await saved(vault, 'a.txt', 5)
+  await saved(vault, 'b.log', 5)
+  await saved(vault, 'c.txt', 5)
+  return vault
+}
+
+t.test('a held snapshot stays readable although it was deleted', async (t) => {
+  const vault = mountedVault(t)
+  await saved(vault, 'a.txt', 2)
+  const { moment } = asked(vault, 'snapshot', 'create', 'before', vault.name) as { moment: number }
+  await saved(vault, 'a.txt', 3)
+  asked(vault, 'hold', `${vault.name}:before`)
+  t.equal(vault.avfs(['hold', `${vault.name}:nosuch`]).status, 13)
+  asked(vault, 'snapshot', 'delete', 'before', vault.name)
+  asked(vault, 'prune', vault.dir, '--older-than', '0s')
+  const at = `@${(moment / 1e6).toFixed(6)}`
+  t.equal(vault.avfs(['cat', `${vault.name}:/a.txt`, '--at', at]).stdout, 'a.txt 2\n')
+  vault.check()
+})
+
+t.test(
+  'prune and compact give the space of deleted files back while the vault is mounted',
+  async (t) => {
+    const vault = mountedVault(t)
+    const random = randomFrom(1)
+    for (let at = 0; at < 8; at++)
+      writeFileSync(join(vault.dir, `f${at}`), random.bytes(1024 * 1024))
+    vault.avfs(['vault', 'compact', vault.name])
+    const before = statSync(vault.file).size
+    t.ok(before > 8 * 1024 * 1024)
+    for (let at = 0; at < 8; at++) rmSync(join(vault.dir, `f${at}`))
+    asked(vault, 'prune', vault.name, '--older-than', '0s')
+    asked(vault, 'vault', 'compact', vault.name)
+    t.ok(statSync(vault.file).size < before / 4)
+    vault.check()
+  },
+)
+
+t.test('with history=off the space of deleted files is free without a prune', async (t) => {
+  const vault = mountedVault(t)
+  asked(vault, 'vault', 'config', vault.name, 'history=off')
+  const random = randomFrom(2)
+  for (let at = 0; at < 8; at++) writeFileSync(join(vault.dir, `f${at}`), random.bytes(1024 * 1024))
+  vault.avfs(['vault', 'compact', vault.name])
+  const before = statSync(vault.file).size
+  for (let at = 0; at < 8; at++) rmSync(join(vault.dir, `f${at}`))
+  const freed = () => {
+    vault.avfs(['vault', 'compact', vault.name])
+    return statSync(vault.file).size < before / 4
+  }
+  await until(freed, 'the space is free', 40_000)
+  vault.check()
+})

@@ -1,0 +1,272 @@
+// The virtual tree without a mount: what src/fs answers for numbers and names below .avfs.
+
+import t, { type Test } from 'tap'
+import { FsError } from '../../src/base/errno.ts'
+import { setLog } from '../../src/base/log.ts'
+import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
+import type { Caller, Node } from '../../src/fs/operations.ts'
+import { openStore } from '../../src/store/open.ts'
+import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+
+setLog('error')
+const VIEW_BASE = 2 ** 52
+const O_EXCL = 0o200
+const root: Caller = { uid: 0, gid: 0, pid: process.pid }
+const other: Caller = { uid: 1234, gid: 1234, pid: 0 }
+
+async function open(t: Test, avfsdir: 'hidden' | 'visible' | 'off' = 'hidden') {
+  const store = await openStore('memory', { create: true, backend: 'memory' })
+  await store.commit(birthBatch())
+  const vault = new Vault(store, '/nowhere', { commitMs: 60_000 })
+  t.teardown(() => vault.close())
+  return createFileSystem(vault, { readOnly: false, avfsdir })
+}
+
+function refused(t: Test, change: () => unknown, errno: number, what = ''): void {
+  try {
+    change()
+    t.fail(`${what} was not refused`)
+  } catch (error) {
+    t.equal(error instanceof FsError ? error.errno : error, errno, what)
+  }
+}
+
+/** The node that a path leads to. */
+function walk(fs: FileSystem, path: string, caller = root): Node {
+  let node = fs.getattr(caller, ROOT_INO)
+  for (const name of path.split('/').filter((part) => part !== ''))
+    node = fs.lookup(caller, node.ino, name) ?? raise(`${name} of ${path} is missing`)
+  return node
+}
+
+function raise(message: string): never {
+  throw new Error(message)
+}
+
+/** Lists in parts of `room` names. */
+function list(fs: FileSystem, ino: number, room = 1000, plus = false, caller = root): string[] {
+  const { handle } = fs.opendir(caller, ino)
+  const names: string[] = []
+  let cookie = 0
+  for (let more = true; more; ) {
+    let taken = 0
+    more = false
+    fs.readdir(caller, ino, handle, cookie, plus, (name, _ino, _type, next) => {
+      if (taken === room) {
+        more = true
+        return false
+      }
+      taken++
+      cookie = next
+      names.push(name)
+      return true
+    })
+  }
+  fs.releasedir(handle)
+  return names.filter((name) => name !== '.' && name !== '..')
+}
+
+function save(fs: FileSystem, parent: number, name: string, text: string): number {
+  const node = fs.lookup(root, parent, name) ?? fs.create(root, parent, name, 0o100644, 0, O_EXCL)
+  fs.setattr(root, node.ino, { ...nothing, size: 0 })
+  fs.write(root, node.ino, 0, Buffer.from(text), false, false)
+  fs.flush(root, node.ino)
+  return node.ino
+}
+
+const nothing = {
+  mode: undefined,
+  uid: undefined,
+  gid: undefined,
+  size: undefined,
+  atime: undefined,
+  atimeNs: 0,
+  mtime: undefined,
+  mtimeNs: 0,
+  ctime: undefined,
+  ctimeNs: 0,
+  killPrivileges: false,
+}
+
+function textOf(fs: FileSystem, node: Node): string {
+  return Buffer.concat(fs.read(root, node.ino, 0, node.size)).toString()
+}
+
+t.test(
+  '.avfs is there in every directory unless it is off, and visible in the root alone',
+  async (t) => {
+    const fs = await open(t)
+    const dir = fs.mkdir(root, ROOT_INO, 'dir', 0o755, 0)
+    for (const path of ['.avfs', 'dir/.avfs']) t.ok(walk(fs, path).ino >= VIEW_BASE)
+    t.same(list(fs, ROOT_INO), ['dir'])
+    refused(t, () => walk(fs, '.avfs/.avfs'), 2)
+    refused(t, () => fs.mkdir(root, dir.ino, '.avfs', 0o755, 0), 17)
+    refused(t, () => fs.rename(root, ROOT_INO, 'dir', dir.ino, '.avfs', 0), 16)
+    const visible = await open(t, 'visible')
+    visible.mkdir(root, ROOT_INO, 'dir', 0o755, 0)
+    for (const room of [1, 2, 3, 4, 1000]) t.same(list(visible, ROOT_INO, room), ['dir', '.avfs'])
+    t.same(list(visible, walk(visible, 'dir').ino), [])
+    const off = await open(t, 'off')
+    t.equal(off.lookup(root, ROOT_INO, '.avfs'), undefined)
+  },
+)
+
+t.test(
+  'a name that is missing in a view is an error, which the kernel does not keep',
+  async (t) => {
+    const fs = await open(t)
+    for (const path of ['versions', 'snapshots', 'at', 'deleted', 'tags']) {
+      const { ino } = walk(fs, `.avfs/${path}`)
+      refused(t, () => fs.lookup(root, ino, 'missing'), 2, path)
+      t.equal(fs.opendir(root, ino).cacheable, false)
+    }
+  },
+)
+
+t.test(
+  'a number is the same after the kernel forgot it, and unknown until it is looked up',
+  async (t) => {
+    const fs = await open(t)
+    save(fs, ROOT_INO, 'f', 'one')
+    fs.mkdir(root, walk(fs, '.avfs/snapshots').ino, 's', 0o755, 0)
+    const path = '.avfs/snapshots/s/f'
+    const { ino } = walk(fs, path)
+    t.equal(textOf(fs, walk(fs, path)), 'one')
+    fs.forget(ino, 2)
+    refused(t, () => fs.getattr(root, ino), 116)
+    t.equal(walk(fs, path).ino, ino)
+    t.not(walk(fs, '.avfs/versions/f/1').ino, ino)
+  },
+)
+
+t.test(
+  'a directory has a number of its own for each way to it, a file the same for each name',
+  async (t) => {
+    const fs = await open(t)
+    const a = fs.mkdir(root, ROOT_INO, 'a', 0o755, 0)
+    fs.mkdir(root, a.ino, 'b', 0o755, 0)
+    const f = save(fs, a.ino, 'f', 'one')
+    fs.link(root, f, a.ino, 'g')
+    for (const name of ['s', 't']) fs.mkdir(root, walk(fs, '.avfs/snapshots').ino, name, 0o755, 0)
+    const paths = ['.avfs/snapshots/s/a/b', 'a/.avfs/snapshots/s/b', 'a/b/.avfs/snapshots/s']
+    const numbers = [...paths, '.avfs/snapshots/t/a/b', 'a/b'].map((path) => walk(fs, path).ino)
+    t.equal(new Set(numbers).size, numbers.length)
+    t.equal(walk(fs, '.avfs/snapshots/s/a/f').ino, walk(fs, '.avfs/snapshots/s/a/g').ino)
+  },
+)
+
+t.test(
+  'listings give the same names in parts of any size, and give nodes that count',
+  async (t) => {
+    const fs = await open(t)
+    const names = Array.from({ length: 50 }, (_, at) => `f${String(at).padStart(2, '0')}`)
+    for (const name of names) save(fs, ROOT_INO, name, name)
+    fs.mkdir(root, walk(fs, '.avfs/snapshots').ino, 's', 0o755, 0)
+    for (const view of ['.avfs/snapshots/s', '.avfs/versions'])
+      for (const room of [1, 2, 7, 1000])
+        for (const plus of [false, true])
+          t.same(list(fs, walk(fs, view).ino, room, plus), names, `${view} by ${room}`)
+    const { ino } = walk(fs, '.avfs/snapshots/s')
+    const { handle } = fs.opendir(root, ino)
+    const first: string[] = []
+    fs.readdir(root, ino, handle, 10, false, (name) => first.push(name) < 2)
+    t.same(first, ['f08', 'f09'], 'from a position in the middle')
+  },
+)
+
+t.test('everything but the gestures is refused with EROFS', async (t) => {
+  const fs = await open(t)
+  save(fs, ROOT_INO, 'f', 'one')
+  fs.mkdir(root, walk(fs, '.avfs/snapshots').ino, 's', 0o755, 0)
+  for (const path of [
+    '.avfs',
+    '.avfs/versions',
+    '.avfs/versions/f',
+    '.avfs/at',
+    '.avfs/deleted',
+    '.avfs/snapshots/s',
+  ]) {
+    const { ino } = walk(fs, path)
+    for (const change of [
+      () => fs.mkdir(root, ino, 'x', 0o755, 0),
+      () => fs.mknod(root, ino, 'x', 0o100644, 0, 0),
+      () => fs.create(root, ino, 'x', 0o100644, 0, 0),
+      () => fs.symlink(root, ino, 'x', 'y'),
+      () => fs.unlink(root, ino, 'f'),
+      () => fs.rmdir(root, ino, 'f'),
+      () => fs.rename(root, ino, 'f', ino, 'g', 0),
+      () => fs.rename(root, ROOT_INO, 'f', ino, 'g', 0),
+      () => fs.link(root, walk(fs, 'f').ino, ino, 'g'),
+      () => fs.setattr(root, ino, { ...nothing, mode: 0o777 }),
+      () => fs.setxattr(root, ino, 'user.a', Buffer.from('b'), 0, false),
+    ])
+      refused(t, change, 30, path)
+  }
+  const { ino } = walk(fs, '.avfs/versions/f/1')
+  refused(t, () => fs.write(root, ino, 0, Buffer.from('x'), false, true), 30)
+  refused(t, () => fs.fallocate(root, ino, 0, 10, 0), 30)
+  refused(t, () => fs.link(root, ino, ROOT_INO, 'g'), 18)
+  t.equal(fs.lseek(root, ino, 1, 3), 1)
+  t.equal(fs.lseek(root, ino, 1, 4), 3)
+  refused(t, () => fs.lseek(root, ino, 3, 3), 6)
+})
+
+t.test('10m leads to one moment while a program walks the tree below it', async (t) => {
+  const fs = await open(t)
+  save(fs, ROOT_INO, 'f', 'one')
+  const first = walk(fs, '.avfs/at/now').ino
+  save(fs, ROOT_INO, 'f', 'two')
+  t.equal(walk(fs, '.avfs/at/now').ino, first)
+  t.equal(textOf(fs, walk(fs, '.avfs/at/now/f')), 'one')
+})
+
+t.test('only who owns the vault takes snapshots and renames tags', async (t) => {
+  const fs = await open(t)
+  const snapshots = walk(fs, '.avfs/snapshots')
+  const tags = walk(fs, '.avfs/tags')
+  fs.mkdir(root, tags.ino, 'red', 0o755, 0)
+  refused(t, () => fs.mkdir(other, snapshots.ino, 's', 0o755, 0), 1)
+  refused(t, () => fs.rename(other, tags.ino, 'red', tags.ino, 'blue', 0), 1)
+  fs.rename(root, tags.ino, 'red', tags.ino, 'blue', 0)
+  t.same(list(fs, tags.ino), ['blue'])
+  const f = save(fs, ROOT_INO, 'f', 'one')
+  const blue = walk(fs, '.avfs/tags/blue').ino
+  refused(t, () => fs.link(other, f, blue, 'f'), 1)
+  t.equal(fs.link(root, f, blue, 'f').ino, f)
+  refused(t, () => fs.unlink(other, blue, 'f'), 1)
+})
+
+t.test('computed files keep the content that they had when they were opened', async (t) => {
+  const fs = await open(t)
+  save(fs, ROOT_INO, 'f', 'one')
+  const before = walk(fs, '.avfs/history.json')
+  const text = textOf(fs, before)
+  save(fs, ROOT_INO, 'f', 'two')
+  t.equal(textOf(fs, fs.getattr(root, before.ino)), text)
+  const after = walk(fs, '.avfs/history.json')
+  t.not(after.ino, before.ino)
+  t.equal(JSON.parse(textOf(fs, after)).length, JSON.parse(text).length + 1)
+})
+
+t.test('the kernel is told when what it may keep of a view changes', async (t) => {
+  const fs = await open(t)
+  const told: string[] = []
+  fs.setNotices({
+    entryChanged: (parent, name) => void told.push(`${parent} ${name}`),
+    inodeChanged: () => Promise.resolve(),
+    attributesChanged: (ino) => void told.push(String(ino)),
+  })
+  const dir = fs.mkdir(root, ROOT_INO, 'dir', 0o755, 0)
+  const here = walk(fs, '.avfs/snapshots').ino
+  const there = walk(fs, 'dir/.avfs/snapshots').ino
+  const way = walk(fs, 'dir/.avfs').ino
+  fs.mkdir(root, here, 's', 0o755, 0)
+  fs.rename(root, here, 's', here, 'r', 0)
+  t.same(told.splice(0).sort(), [`${here} s`, `${there} s`].sort())
+  t.same(list(fs, there), ['r'])
+  fs.setattr(root, dir.ino, { ...nothing, mode: 0o700 })
+  t.same(told.splice(0).sort(), [String(there), String(way)].sort())
+  t.equal(fs.getattr(root, way).mode, 0o40700)
+  fs.setattr(root, dir.ino, { ...nothing, mtime: 5 })
+  t.same(told, [], 'times are those of its birth')
+})
