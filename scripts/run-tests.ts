@@ -27,8 +27,9 @@ interface Outcome {
   readonly failures: readonly string[]
 }
 
-/** Enough of a failing file's output to see why. */
-const OUTPUT_LINES_MAX = 400
+/** Enough of a failing file's output to see why: what stands before the first failure, and behind it. */
+const LINES_BEFORE = 40
+const LINES_AFTER = 360
 
 async function main(names: readonly string[]): Promise<boolean> {
   let passed = 0
@@ -51,6 +52,13 @@ async function main(names: readonly string[]): Promise<boolean> {
   }
   console.log(`${passed} passed, ${failed} failed`)
   return failed === 0
+}
+
+function aroundFailure(output: string): string {
+  const lines = output.split('\n')
+  const first = lines.findIndex((line) => /^\s*not ok/.test(line))
+  const from = Math.max(0, first - LINES_BEFORE)
+  return lines.slice(from, from + LINES_BEFORE + LINES_AFTER).join('\n')
 }
 
 function runFile(file: string, timeoutMs: number): Promise<Outcome> {
@@ -115,7 +123,7 @@ function report(
 ): Outcome {
   console.log(`${failures.length === 0 ? 'ok    ' : 'FAILED'} ${file} (${passed} passed, ${time})`)
   if (failures.length > 0) {
-    console.log(output.split('\n').slice(0, OUTPUT_LINES_MAX).join('\n'))
+    console.log(aroundFailure(output))
     for (const failure of failures) console.log(`  failed: ${failure}`)
   }
   return { passed, failures }
