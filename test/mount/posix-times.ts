@@ -154,6 +154,7 @@ export const times: Table = {
         write 0 hello
         fsync 0
         utimens f 1000.0 2000.0
+        sleep 30
         drop_caches 3
         open f O_RDONLY
         pread 1 0 5 -> hello
@@ -165,10 +166,11 @@ export const times: Table = {
         pread 2 0 5 -> hello
         stat f atime,mtime
       `)
-      const [atime, mtime] = (values[8] ?? '').split(' ')
+      // The first pause: an atime of the same tick as ctime counts as old, and moves once more.
+      const [atime, mtime] = (values[9] ?? '').split(' ')
       t.ok(Number(atime) > 2000, 'the atime has moved')
       t.equal(Number(mtime), 2000)
-      t.equal(values[13], values[8], 'and does not move again')
+      t.equal(values[14], values[9], 'and does not move again')
     },
   },
 }
