@@ -9,7 +9,7 @@ export interface FailingStore extends Store {
   readonly failed: boolean
 }
 
-/** Fails once, with kind 'io', at the call number `at` (1, 2, 3 ...) of get, scan, project, commit, stats, compact and verify. */
+/** Fails once, with kind 'io', at the call number `at` (1, 2, 3 ...) of get, scan, project, commit, view, stats, compact and verify. */
 export function failing(inner: Store, at: number): FailingStore {
   let calls = 0
   const count = () => {
@@ -39,6 +39,10 @@ export function failing(inner: Store, at: number): FailingStore {
     async commit(batch: Batch): Promise<void> {
       count()
       return inner.commit(batch)
+    },
+    async view(): Promise<Store> {
+      count()
+      return inner.view()
     },
     stats(): StoreStats {
       count()

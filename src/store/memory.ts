@@ -28,7 +28,16 @@ const PIECE_ITEMS_MAX = 512
 /** Items in key order. */
 class SortedItems {
   /** None is empty but the first. */
-  readonly #pieces: Item[][] = [[]]
+  readonly #pieces: Item[][]
+
+  constructor(pieces: Item[][] = [[]]) {
+    this.#pieces = pieces
+  }
+
+  /** The same items, which are never changed in place. */
+  copy(): SortedItems {
+    return new SortedItems(this.#pieces.map((items) => [...items]))
+  }
 
   get(key: Key): Item | undefined {
     const { piece, index, found } = this.#find(key)
@@ -108,8 +117,14 @@ class MemoryStore implements Store {
     keyBytesMax: Number.MAX_SAFE_INTEGER,
     durability: 'none: gone with the process',
   }
-  readonly #items = new Map(collections.map(({ name }) => [name, new SortedItems()]))
+  readonly #items: Map<string, SortedItems>
+  readonly #readOnly: boolean
   #open = true
+
+  constructor(items?: Map<string, SortedItems>) {
+    this.#items = items ?? new Map(collections.map(({ name }) => [name, new SortedItems()]))
+    this.#readOnly = items !== undefined
+  }
 
   get<R extends object>(collection: Collection<R>, key: Key): R | undefined {
     const item = this.#itemsOf(collection).get(key)
@@ -148,6 +163,7 @@ class MemoryStore implements Store {
 
   async commit(batch: Batch): Promise<void> {
     this.#assertOpen()
+    if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
     // All is copied, and so checked, before anything is changed.
     const changes = batch.map(({ collection, puts, deletes }) => ({
       items: this.#itemsOf(collection),
@@ -158,6 +174,11 @@ class MemoryStore implements Store {
       for (const key of deletes) items.delete(key)
       for (const item of puts) items.set(item)
     }
+  }
+
+  async view(): Promise<Store> {
+    this.#assertOpen()
+    return new MemoryStore(new Map([...this.#items].map(([name, items]) => [name, items.copy()])))
   }
 
   stats(): StoreStats {

@@ -88,6 +88,8 @@ export interface Store {
    * returns. Commits apply in the order of the calls. Rejects with StoreError and has changed nothing then.
    */
   commit(batch: Batch): Promise<void>
+  /** What is committed now as a store that refuses commits, whatever is committed later. Its owner closes it. */
+  view(): Promise<Store>
   stats(): StoreStats
   /** Gives unused space back to the host. May be killed anywhere. */
   compact(): Promise<void>

@@ -300,8 +300,7 @@ export class Vault {
   /** Checks everything that is durable now; reads only, and lets other work go on. */
   async check(options: CheckOptions): Promise<CheckReport> {
     await this.sync()
-    if (!this.#store.traits.persistent) return checkStore(this.#store, options)
-    const view = await openStore(this.path, { readOnly: true })
+    const view = await this.#store.view()
     try {
       return await checkStore(view, options)
     } finally {

@@ -73,6 +73,26 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     t.same(store.project(extent, ['data'], { limit: 1 }), [{ data: new Uint8Array(3) }])
   })
 
+  test('a view keeps what was committed when it was made, and takes no commit', async (t, store) => {
+    await store.commit([changes(orphan, [{ ino: 1 }, { ino: 3 }])])
+    const view = await store.view()
+    try {
+      await store.commit([changes(orphan, [{ ino: 2 }], [[1]])])
+      t.same(view.scan(orphan, { limit: 9 }), [{ ino: 1 }, { ino: 3 }])
+      t.same(view.scan(orphan, { limit: 1, reverse: true }), [{ ino: 3 }])
+      t.same(view.get(orphan, [1]), { ino: 1 })
+      t.equal(view.get(orphan, [2]), undefined)
+      t.same(store.scan(orphan, { limit: 9 }), [{ ino: 2 }, { ino: 3 }])
+      await t.rejects(
+        view.commit([changes(orphan, [{ ino: 9 }])]),
+        new StoreError('locked', 'the vault is open for reading only'),
+      )
+    } finally {
+      await view.close()
+    }
+    t.same(store.scan(orphan, { limit: 9 }), [{ ino: 2 }, { ino: 3 }], 'the store is still open')
+  })
+
   test('says what it is', async (t, store) => {
     const { traits } = store
     t.equal(traits.backend, name)

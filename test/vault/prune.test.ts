@@ -293,6 +293,7 @@ function mortal(inner: Store): Mortal {
         await inner.commit(batch)
         its.commits++
       },
+      view: () => inner.view(),
       stats: () => inner.stats(),
       compact: () => inner.compact(),
       verify: () => inner.verify(),

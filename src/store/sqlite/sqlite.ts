@@ -92,6 +92,11 @@ class SqliteStore implements Store {
     return commit
   }
 
+  async view(): Promise<Store> {
+    this.#assertOpen()
+    return openSqlite(this.#path, { readOnly: true })
+  }
+
   stats(): StoreStats {
     this.#assertOpen()
     const file = sizeOf(this.#path)
