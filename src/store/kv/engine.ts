@@ -55,8 +55,8 @@ export interface KvView extends KvReader {
 export interface KvEngine extends KvReader {
   readonly traits: StoreTraits
   /**
-   * Applies `length` bytes of packed changes as one batch; resolves when it is durable (fsync or better). The buffer may be
-   * used again when this returns. KvStore hands over the next batch when this one has ended, and none while a compaction runs
+   * Applies `length` bytes of packed changes as one batch; resolves when it is durable (fsync or better). The buffer stays as
+   * it is until then, so that another thread may read it. KvStore hands over the next batch when this one has ended, and none while a compaction runs
    * that is not online. Rejects with StoreError and has changed nothing then.
    */
   write(changes: Uint8Array, length: number): Promise<void>

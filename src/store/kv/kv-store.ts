@@ -12,7 +12,7 @@ import { FORMAT, MAGIC, META_KEY } from './layout.ts'
 import { packBatch, packEntry } from './pack.ts'
 import { RowStore } from './row-store.ts'
 import { verifyEntries } from './verify.ts'
-import { Writer } from './writer.ts'
+import { Writer, WriterPool } from './writer.ts'
 
 export type OpenEngine = (path: string, options: KvOpenOptions) => Promise<KvEngine>
 
@@ -80,7 +80,7 @@ async function writeFormat(engine: KvEngine): Promise<void> {
 }
 
 interface Waiting {
-  readonly changes: Uint8Array
+  readonly changes: Writer
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -90,7 +90,7 @@ class KvStore implements Store {
   readonly #engine: KvEngine
   readonly #rows: RowStore
   readonly #readOnly: boolean
-  readonly #writer = new Writer()
+  readonly #writers = new WriterPool()
   #waiting: Waiting[] = []
   /** Ends when the engine has nothing to do; undefined while it has not. */
   #running: Promise<void> | undefined
@@ -126,38 +126,39 @@ class KvStore implements Store {
 
   async commit(batch: Batch): Promise<void> {
     this.#assertWritable()
-    const writer = this.#writer.reset()
-    packBatch(writer, batch, this.traits.keyBytesMax)
+    const changes = this.#writers.take()
+    try {
+      packBatch(changes, batch, this.traits.keyBytesMax)
+    } catch (error) {
+      this.#writers.give(changes)
+      throw error
+    }
     // An empty batch writes nothing, but it promises that all before it is durable.
-    if (writer.length > 0) this.#lastCommit = this.#write(writer)
+    if (changes.length > 0) this.#lastCommit = this.#enqueue(changes)
+    else this.#writers.give(changes)
     return this.#lastCommit
   }
 
-  #write(writer: Writer): Promise<void> {
-    if (this.#running === undefined) {
-      const first = this.#engine.write(writer.bytes, writer.length)
-      this.#running = this.#drain(first)
-      return first
-    }
-    const changes = Uint8Array.from(writer.written())
-    return new Promise((resolve, reject) => this.#waiting.push({ changes, resolve, reject }))
+  #enqueue(changes: Writer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ changes, resolve, reject })
+      this.#running ??= this.#drain()
+    })
   }
 
   /** Hands the engine one batch after the other until none waits. */
-  async #drain(first: Promise<void>): Promise<void> {
-    try {
-      await first
-    } catch (error) {
-      this.#refuseWaiting(error)
-    }
+  async #drain(before?: Promise<void>): Promise<void> {
+    await before
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const { changes, resolve, reject } = next
       try {
-        await this.#engine.write(next.changes, next.changes.byteLength)
-        next.resolve()
+        await this.#engine.write(changes.bytes, changes.length)
+        resolve()
       } catch (error) {
-        next.reject(error)
+        reject(error)
         this.#refuseWaiting(error)
       }
+      this.#writers.give(changes)
     }
     this.#running = undefined
   }
@@ -166,10 +167,12 @@ class KvStore implements Store {
     const refused = this.#waiting
     this.#waiting = []
     const { kind, message } = cause as StoreError
-    for (const { reject } of refused)
+    for (const { changes, reject } of refused) {
+      this.#writers.give(changes)
       reject(
         new StoreError(kind ?? 'io', `not tried, because a commit before it failed: ${message}`),
       )
+    }
   }
 
   async view(): Promise<Store> {

@@ -24,6 +24,20 @@ function unfit(type: string, value: unknown): TypeError {
   return new TypeError(`a ${type} cannot hold ${String(value)}`)
 }
 
+/** Writers that are used again, so that batches need not have new memory each: as many as were under way at a time. */
+export class WriterPool {
+  readonly #free: Writer[] = []
+
+  /** An empty one. */
+  take(): Writer {
+    return (this.#free.pop() ?? new Writer()).reset()
+  }
+
+  give(writer: Writer): void {
+    this.#free.push(writer)
+  }
+}
+
 /** Every method throws TypeError for a value that does not fit: a bug of the caller. */
 export class Writer {
   bytes = Buffer.allocUnsafeSlow(BYTES_MIN)
