@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs'
 import { extname } from 'node:path'
+import { openKvStore } from './kv/kv-store.ts'
 import { type Store, StoreError } from './store.ts'
 
 export interface OpenOptions {
@@ -31,6 +32,12 @@ export const backends: readonly Backend[] = [
     suffix: '.avfs',
     detect: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
     open: async (path, options) => (await import('./sqlite/sqlite.ts')).openSqlite(path, options),
+  },
+  {
+    name: 'lmdb',
+    suffix: '.lmdb',
+    detect: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
+    open: async (path, options) => openKvStore((await import('./lmdb/lmdb.ts')).openLmdb, path, { create: false, readOnly: false, cacheBytes: 0, ...options }),
   },
   {
     name: 'memory',
