@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { chmod, open as openFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { open, type RootDatabase } from 'lmdb'
+import * as lmdb from 'lmdb'
 import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engine.ts'
 import { StoreError, type StoreStats } from '../store.ts'
 import { storeError } from './errors.ts'
@@ -20,8 +20,14 @@ const CHANGE_HEAD_BYTES = 10
 
 /** An open file. */
 interface Env {
-  readonly root: RootDatabase<Buffer, Uint8Array>
+  readonly root: lmdb.RootDatabase<Buffer, Uint8Array>
   readonly groups: readonly Bytes[]
+}
+
+/** 'LMDB 0.9.90' */
+export function lmdbVersion(): string {
+  const { version } = lmdb as unknown as { version: { versionString: string } }
+  return version.versionString.split(':')[0] as string
 }
 
 /** Opens NAME.lmdb. What the kernel keeps of it in memory is its own affair: there is no cache to size. */
@@ -43,7 +49,7 @@ function openEnv(path: string, create: boolean, readOnly: boolean): Env {
     const common = { encoding: 'binary', keyEncoding: 'binary' } as const
     // Without overlappingSync, a transaction is over when it is synced, and the newest is the one that is found again.
     const file = { path, noSubdir: true, readOnly, overlappingSync: false, permissionsMode: 0o600 }
-    root = open<Buffer, Uint8Array>({ ...common, ...file })
+    root = lmdb.open<Buffer, Uint8Array>({ ...common, ...file })
     const opened = root
     const groups = GROUP_NAMES.map((name) => opened.openDB({ ...common, name, create } as never))
     // The binding says undefined for one that is not there.
