@@ -1,7 +1,7 @@
 // The one file that names the engines. Each is loaded when it is first used.
 
-import { statSync } from 'node:fs'
-import { extname } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { extname, join } from 'node:path'
 import { openKvStore } from './kv/kv-store.ts'
 import { type Store, StoreError } from './store.ts'
 
@@ -37,7 +37,25 @@ export const backends: readonly Backend[] = [
     name: 'lmdb',
     suffix: '.lmdb',
     detect: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
-    open: async (path, options) => openKvStore((await import('./lmdb/lmdb.ts')).openLmdb, path, { create: false, readOnly: false, cacheBytes: 0, ...options }),
+    open: async (path, options) =>
+      openKvStore((await import('./lmdb/lmdb.ts')).openLmdb, path, {
+        create: false,
+        readOnly: false,
+        cacheBytes: 0,
+        ...options,
+      }),
+  },
+  {
+    name: 'leveldb',
+    suffix: '.leveldb',
+    detect: (path) => existsSync(join(path, 'CURRENT')),
+    open: async (path, options) =>
+      openKvStore((await import('./leveldb/leveldb.ts')).openLevel, path, {
+        create: false,
+        readOnly: false,
+        cacheBytes: 32 * 1024 * 1024,
+        ...options,
+      }),
   },
   {
     name: 'memory',

@@ -5,6 +5,7 @@
 // behind it are refused, too, since they may build on it.
 
 import { type Collection, collections, type Key } from '../collections.ts'
+import { answered } from '../retry.ts'
 import { type Batch, type Range, type Store, StoreError, type StoreStats } from '../store.ts'
 import type { KvEngine, KvOpenOptions, KvView } from './engine.ts'
 import { ROWS } from './engine.ts'
@@ -30,9 +31,9 @@ export async function openKvStore(
   const engine = await open(path, options)
   try {
     const store = new KvStore(engine, options.readOnly)
-    const isNew = checkFormat(engine, path, options.create)
+    const isNew = await answered(() => checkFormat(engine, path, options.create))
     if (isNew) await writeFormat(engine)
-    else if (options.create && hasRows(store))
+    else if (options.create && (await answered(() => hasRows(store))))
       throw new StoreError('io', `there is a vault at ${path} already`)
     return store
   } catch (error) {

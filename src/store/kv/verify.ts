@@ -1,7 +1,8 @@
 // Reads every entry of a vault and tells which are no rows: what an engine cannot check, since it does not know what
 // keys and values mean.
 
-import { Fault, StoreError } from '../store.ts'
+import { answered } from '../retry.ts'
+import { StoreError } from '../store.ts'
 import { Cursor } from './cursor.ts'
 import { BLOCKS, type Group, type KvReader, PAST, ROWS } from './engine.ts'
 import { layoutOfNumber, META_KEY } from './layout.ts'
@@ -34,12 +35,12 @@ async function verifyPage(
   const all = { gte: from, lt: undefined, reverse: false, limit: Number.MAX_SAFE_INTEGER }
   let last: Buffer | undefined
   try {
-    const packed = await awaited(() => reader.range({ group, ...all, bytes: PAGE_BYTES }))
+    const packed = await answered(() => reader.range({ group, ...all, bytes: PAGE_BYTES }))
     const entries: [key: Slice, value: Slice][] = []
     eachEntry(new Cursor(), asBuffer(packed), (...entry) => entries.push(entry) > 0)
     for (const [key, value] of entries) {
       last = key.bytes.subarray(key.from, key.to)
-      const finding = await awaited(() => findingOf(reader, group, key, value))
+      const finding = await answered(() => findingOf(reader, group, key, value))
       if (finding !== undefined) findings.push(`${finding} (key ${last.toString('hex')})`)
     }
   } catch (error) {
@@ -73,17 +74,5 @@ function findingOf(reader: KvReader, group: Group, key: Slice, value: Slice): st
   } catch (error) {
     if (!(error instanceof StoreError) || error.kind !== 'corrupt') throw error
     return `${collection.name}: ${error.message}`
-  }
-}
-
-/** Runs a read again after each wait that it asks for. */
-async function awaited<T>(read: () => T): Promise<T> {
-  for (;;) {
-    try {
-      return read()
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error
-      await error.load()
-    }
   }
 }
