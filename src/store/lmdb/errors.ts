@@ -2,9 +2,11 @@
 
 import { StoreError, type StoreErrorKind } from '../store.ts'
 
+export const FULL_ADVICE = 'the disk that holds the vault is full'
+
 const kinds: Readonly<Record<number, readonly [kind: StoreErrorKind, advice: string]>> = {
   [-30792]: ['full', 'the map of the vault cannot grow'],
-  28: ['full', 'the disk that holds the vault is full'],
+  28: ['full', FULL_ADVICE],
   122: ['full', 'the quota of the disk that holds the vault is used up'],
   [-30797]: ['corrupt', 'the vault is damaged: run avfs vault check'],
   [-30796]: ['corrupt', 'the vault is damaged: run avfs vault check'],

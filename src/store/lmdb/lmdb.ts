@@ -2,13 +2,14 @@
 // group. Reads are synchronous; batches are written by a thread of the binding, one transaction each, which LMDB syncs
 // before it is over. LMDB never shortens its file: a compaction writes a copy and puts it in the file's place.
 
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { chmod, open as openFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as lmdb from 'lmdb'
+import { EIO } from '../../base/errno.ts'
 import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engine.ts'
 import { StoreError, type StoreStats } from '../store.ts'
-import { storeError } from './errors.ts'
+import { FULL_ADVICE, storeError } from './errors.ts'
 import { type Bytes, getFrom, rangeFrom } from './read.ts'
 
 const GROUP_NAMES = ['rows', 'past', 'blocks']
@@ -48,7 +49,9 @@ function openEnv(path: string, create: boolean, readOnly: boolean): Env {
   try {
     const common = { encoding: 'binary', keyEncoding: 'binary' } as const
     // Without overlappingSync, a transaction is over when it is synced, and the newest is the one that is found again.
-    const file = { path, noSubdir: true, readOnly, overlappingSync: false, permissionsMode: 0o600 }
+    // Its own batches of all that a turn of the event loop writes have a promise that nobody can see fail.
+    const durable = { overlappingSync: false, eventTurnBatching: false }
+    const file = { path, noSubdir: true, readOnly, permissionsMode: 0o600, ...durable }
     root = lmdb.open<Buffer, Uint8Array>({ ...common, ...file })
     const opened = root
     const groups = GROUP_NAMES.map((name) => opened.openDB({ ...common, name, create } as never))
@@ -98,24 +101,40 @@ class Lmdb implements KvEngine {
   }
 
   async write(changes: Uint8Array, length: number): Promise<void> {
-    const packed = Buffer.from(changes.buffer, changes.byteOffset, length)
-    let committed: Promise<unknown> = Promise.resolve()
-    // Puts of one turn of the event loop are one transaction.
-    for (let at = 0; at < length; ) {
-      const group = this.#env.groups[packed[at] as number] as Bytes
-      const isPut = packed[at + 1] === 1
-      const keyEnd = at + CHANGE_HEAD_BYTES + packed.readUInt32LE(at + 2)
-      const key = packed.subarray(at + CHANGE_HEAD_BYTES, keyEnd)
-      at = keyEnd + packed.readUInt32LE(keyEnd - key.length - 4)
-      committed = isPut ? group.put(key, packed.subarray(keyEnd, at)) : group.remove(key)
-    }
     try {
-      await committed
+      await this.#put(Buffer.from(changes.buffer, changes.byteOffset, length))
     } catch (error) {
       // The reason comes later, by a promise of its own.
       const { commitError } = error as { commitError?: Promise<never> }
-      throw storeError(await (commitError ?? Promise.reject(error)).catch((reason) => reason))
+      const reason = await (commitError ?? Promise.reject(error)).catch((why) => why)
+      throw this.#isDiskFull(reason, length)
+        ? new StoreError('full', FULL_ADVICE, { cause: reason })
+        : storeError(reason)
     }
+  }
+
+  /** One transaction. */
+  #put(changes: Buffer): Promise<unknown> {
+    const { root, groups } = this.#env
+    return root.batch(() => {
+      for (let at = 0; at < changes.byteLength; ) {
+        const group = groups[changes[at] as number] as Bytes
+        const isPut = changes[at + 1] === 1
+        const keyEnd = at + CHANGE_HEAD_BYTES + changes.readUInt32LE(at + 2)
+        const key = changes.subarray(at + CHANGE_HEAD_BYTES, keyEnd)
+        const valueEnd = keyEnd + changes.readUInt32LE(at + 6)
+        if (isPut) group.put(key, changes.subarray(keyEnd, valueEnd))
+        else group.remove(key)
+        at = valueEnd
+      }
+    })
+  }
+
+  /** LMDB says EIO when the disk takes a part of what it writes. */
+  #isDiskFull(reason: unknown, bytes: number): boolean {
+    if ((reason as { code?: unknown }).code !== EIO) return false
+    const { bavail, bsize } = statfsSync(dirname(this.#path))
+    return bavail * bsize < bytes
   }
 
   async view(): Promise<KvView> {
