@@ -15,15 +15,15 @@ import { type AnyCollection, keyOfRow, plain, randomRow } from './rows.ts'
 const seed = seedOf('AVFS_SEED')
 t.comment(`AVFS_SEED=${seed}`)
 
+const writer = new Writer()
+
 function keyBytes(collection: AnyCollection, key: Key): Buffer {
-  const writer = new Writer()
-  codecOf(collection).writeBound(writer, key)
+  codecOf(collection).writeBound(writer.reset(), key)
   return Buffer.from(writer.written())
 }
 
 function rowBytes(collection: AnyCollection, row: object): { key: Buffer; value: Buffer } {
-  const writer = new Writer()
-  codecOf(collection).writeKey(writer, row)
+  codecOf(collection).writeKey(writer.reset(), row)
   const key = Buffer.from(writer.written())
   codecOf(collection).writeValue(writer.reset(), row)
   return { key, value: Buffer.from(writer.written()) }
@@ -242,7 +242,6 @@ function spoiled(bytes: Buffer, random: Random): Buffer {
 }
 
 t.test('a value that does not fit its column is refused before anything is written', async (t) => {
-  const writer = new Writer()
   for (const bad of [-1, 1.5, Number.NaN, 2 ** 53, '1', null, undefined, 1n]) {
     t.throws(() => writer.uint(bad), TypeError)
     t.throws(() => writer.keyUint(bad), TypeError)

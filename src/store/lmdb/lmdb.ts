@@ -2,14 +2,15 @@
 // group. Reads are synchronous; batches are written by a thread of the binding, one transaction each, which LMDB syncs
 // before it is over. LMDB never shortens its file: a compaction writes a copy and puts it in the file's place.
 
-import { existsSync, mkdirSync, rmSync, statfsSync, statSync } from 'node:fs'
-import { chmod, open as openFile, rename } from 'node:fs/promises'
+import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { chmod, open as openFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as lmdb from 'lmdb'
 import { EIO } from '../../base/errno.ts'
 import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engine.ts'
 import { StoreError, type StoreStats } from '../store.ts'
 import { FULL_ADVICE, storeError } from './errors.ts'
+import { checkFile, makeLockFile, needRoom } from './file.ts'
 import { type Bytes, getFrom, rangeFrom } from './read.ts'
 
 const GROUP_NAMES = ['rows', 'past', 'blocks']
@@ -39,6 +40,9 @@ export async function openLmdb(path: string, options: KvOpenOptions): Promise<Kv
   if (size === undefined && !options.create)
     throw new StoreError('io', `there is no vault at ${path}`)
   if (size === 0 && !options.create) throw new StoreError('format', `${path} is not an avfs vault`)
+  if (size === undefined || size === 0) needRoom(folder)
+  else checkFile(path, options.readOnly)
+  makeLockFile(path, options.readOnly)
   // What a compaction leaves that was killed.
   if (!options.readOnly) rmSync(copyFolder(path), { recursive: true, force: true })
   return new Lmdb(path, openEnv(path, options.create, options.readOnly))
@@ -138,7 +142,8 @@ class Lmdb implements KvEngine {
   }
 
   async view(): Promise<KvView> {
-    await this.#compacting
+    // Not awaited in vain: what a compaction asks for must be known before it begins.
+    while (this.#compacting !== undefined) await this.#compacting
     const { root, groups } = this.#env
     root.resetReadTxn()
     const transaction = root.useReadTransaction()
@@ -205,14 +210,12 @@ class Lmdb implements KvEngine {
       await old.root.backup(copy, true)
       await chmod(copy, 0o600)
       await synced(copy)
-      // Reads go on in the old file until the new one is open.
-      this.#env = openEnv(copy, false, false)
-      await rename(copy, this.#path)
-      await rename(`${copy}-lock`, `${this.#path}-lock`)
+      this.#env = takeThePlace(copy, this.#path)
       await synced(dirname(this.#path))
     } catch (error) {
       throw storeError(error)
     } finally {
+      // Reads went on in the old file until the new one was open, and do so if it could not be.
       if (this.#env !== old) await old.root.close()
       rmSync(folder, { recursive: true, force: true })
     }
@@ -242,6 +245,19 @@ interface LmdbStats extends TreeStats {
   readonly free: TreeStats
   readonly mapSize: number
   readonly lastPageNumber: number
+}
+
+/** Opens the copy, and gives it and its lock the names of the vault's. Nothing has happened when it throws. */
+function takeThePlace(copy: string, path: string): Env {
+  const env = openEnv(copy, false, false)
+  try {
+    renameSync(copy, path)
+  } catch (error) {
+    env.root.close()
+    throw error
+  }
+  renameSync(`${copy}-lock`, `${path}-lock`)
+  return env
 }
 
 async function synced(path: string): Promise<void> {
