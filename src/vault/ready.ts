@@ -14,7 +14,7 @@ import type { Inode } from './inode.ts'
 import { tagsOf } from './tags.ts'
 import { listXattrs } from './xattrs.ts'
 
-/** A range of more chunks is walked for those that have content. */
+/** So many chunks are looked at whether or not they have content: a write has no more. */
 const CHUNKS_MAX = 1024
 
 /** True when nothing has to be read now; what comes after a change was read before it. */
@@ -68,15 +68,14 @@ export function readyContent(core: Core, inode: Inode, from: number, to: number)
   if (isReady(core)) return
   readyInode(core, inode)
   if (inode.windows === undefined) return
+  const stop = Math.min(to, inode.size)
   const first = Math.floor(from / CHUNK_BYTES)
-  const end = Math.max(first + 1, Math.ceil(Math.min(to, inode.size) / CHUNK_BYTES))
-  if (end - first <= CHUNKS_MAX)
-    for (let chunk = first; chunk < end; chunk++) chunkExtents(core, inode, chunk)
-  else {
-    chunkExtents(core, inode, first)
-    for (const { offset } of scanExtents(core, inode.ino, first * CHUNK_BYTES, to))
-      chunkExtents(core, inode, Math.floor(offset / CHUNK_BYTES))
-  }
+  const end = Math.max(first + 1, Math.ceil(stop / CHUNK_BYTES))
+  for (let chunk = first; chunk < Math.min(end, first + CHUNKS_MAX); chunk++)
+    chunkExtents(core, inode, chunk)
+  if (end === first + 1) return
+  for (const { offset } of scanExtents(core, inode.ino, (first + 1) * CHUNK_BYTES, stop))
+    chunkExtents(core, inode, Math.floor(offset / CHUNK_BYTES))
 }
 
 /** Before bytes that were written become extents. */
