@@ -16,6 +16,9 @@ interface Stretch {
 /** What the engine has at hand, by collection. */
 type Known = Map<string, Stretch[]>
 
+/** Operations that `now` has run: what one has read is gone for the next. */
+let operations = 0
+
 class TestFault extends Fault {
   readonly learn: () => void
   constructor(learn: () => void) {
@@ -45,7 +48,10 @@ export function faulting(inner: Store, { gets }: { gets: boolean }): FaultingSto
         compareKeys(its.from, from) <= 0 &&
         (its.to === undefined || (to !== undefined && compareKeys(to, its.to) <= 0)),
     )
+  let seen = operations
   const demand = (name: string, stretch: Stretch): void => {
+    if (seen !== operations) known.clear()
+    seen = operations
     if (isCalm || covers(name, stretch.from, stretch.to)) return
     faults++
     throw new TestFault(() => {
@@ -109,7 +115,9 @@ export function now<T>(work: () => T): T {
   for (;;) {
     startStep()
     try {
-      return work()
+      const result = work()
+      operations++
+      return result
     } catch (error) {
       if (!(error instanceof TestFault)) throw error
       error.learn()

@@ -37,7 +37,7 @@ async function openFaulting(
 async function end(t: Test, vault: Vault, store: FaultingStore): Promise<void> {
   await vault.sync()
   t.same((await vault.check({ deep: true })).problems, [])
-  t.ok(store.faults > 50, `${store.faults} reads had to wait`)
+  t.ok(store.faults > 10, `${store.faults} reads had to wait`)
   t.same(logged.splice(0), [])
   await vault.close()
 }
