@@ -1,7 +1,7 @@
 // What can be asked of an open vault: one table. The daemon runs it for those who ask over the socket, the command line runs
 // it on a vault that nobody holds; neither adds anything. A new method is a row here and a command in src/cli/commands.
 
-import { statSync } from 'node:fs'
+import { answered } from '../store/retry.ts'
 import type { Vault } from '../vault/vault.ts'
 import { compareMethods } from './methods-compare.ts'
 import { historyMethods } from './methods-history.ts'
@@ -40,7 +40,7 @@ export interface Method {
 const vaultMethods = {
   info: {
     readOnly: true,
-    run: async (vault) => vault.info(),
+    run: (vault) => answered(() => vault.info()),
   },
   stats: {
     readOnly: true,
@@ -54,9 +54,9 @@ const vaultMethods = {
   compact: {
     readOnly: false,
     run: async (vault) => {
-      const bytesBefore = bytesOnDisk(vault)
+      const bytesBefore = vault.stats().bytes
       await vault.compact()
-      return { bytesBefore, bytesAfter: bytesOnDisk(vault) }
+      return { bytesBefore, bytesAfter: vault.stats().bytes }
     },
   },
   sync: {
@@ -83,12 +83,4 @@ export const methods: Readonly<Record<MethodName, Method>> = table
 /** True for the name of a row of `methods`. */
 export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(methods, name)
-}
-
-function bytesOnDisk(vault: Vault): number {
-  const { path } = vault.info()
-  return [path, `${path}-wal`].reduce(
-    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
-    0,
-  )
 }

@@ -21,6 +21,7 @@ import {
   version,
   xattr,
 } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
 import { everyRow, type Report } from './check.ts'
 
@@ -99,7 +100,8 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
     if (row !== undefined && row.tags !== its.length)
       say(`it has ${its.length} tags, its row says ${row.tags}`)
     for (const { tag } of its)
-      if (store.get(tags, [tag]) === undefined) say(`its tag ${JSON.stringify(tag)} does not exist`)
+      if ((await answered(() => store.get(tags, [tag]))) === undefined)
+        say(`its tag ${JSON.stringify(tag)} does not exist`)
     if (states.length > 0) complete.add(ino)
     if (states.some((state) => isDirectory(state.mode))) directories.add(ino)
     tick()
@@ -240,7 +242,7 @@ async function checkNames(
       say(`inode ${row.ino}, which it led to, never was`)
     if (before?.parent === parent && before.name === name && before.until > since)
       say(`two past entries overlap at ${since}`)
-    const present = store.get(entry, [parent, name])
+    const present = await answered(() => store.get(entry, [parent, name]))
     if (present !== undefined && present.since < until) say('its past overlaps its present')
     before = row
     tick()
@@ -249,7 +251,7 @@ async function checkNames(
 
 async function checkLabels(store: Store, report: Report, tick: () => void): Promise<void> {
   for await (const { ino, tag, since, until } of everyRow(store, taggingPast)) {
-    const present = store.get(tagging, [ino, tag])
+    const present = await answered(() => store.get(tagging, [ino, tag]))
     if (since >= until || (present !== undefined && present.since < until))
       report('history', `inode ${ino}: its past tag ${JSON.stringify(tag)} has no lifetime`, ino)
     tick()

@@ -11,6 +11,7 @@ import {
   type KeyPart,
   PROVISIONAL,
 } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
 import { checkContent } from './check-content.ts'
 import { checkHistory } from './check-history.ts'
@@ -69,7 +70,8 @@ export async function* everyRow<R extends object>(
 ): AsyncGenerator<R> {
   let gte: Key | undefined
   for (;;) {
-    const rows = store.scan(collection, { ...(gte === undefined ? {} : { gte }), limit: pageRows })
+    const range = { ...(gte === undefined ? {} : { gte }), limit: pageRows }
+    const rows = await answered(() => store.scan(collection, range))
     const fresh = gte === undefined ? rows : rows.slice(1)
     yield* fresh
     if (rows.length < pageRows) return
@@ -87,7 +89,7 @@ export async function checkStore(store: Store, options: CheckOptions): Promise<C
     const path = ino === undefined ? undefined : pathOf(known, ino)
     problems.push(path === undefined ? { kind, message } : { kind, message, path })
   }
-  const counters = readCounters(store)
+  const counters = await answered(() => readCounters(store))
   let done = 0
   const tick = () => {
     if (++done % PAGE_ROWS === 0) options.onProgress?.(done, Math.max(done, counters.inodes * 3))
@@ -139,7 +141,8 @@ export async function checkStore(store: Store, options: CheckOptions): Promise<C
   for await (const row of everyRow(store, hardlink)) {
     const its = known.get(row.ino)
     if (its !== undefined) its.hardlinks++
-    if (store.get(entry, [row.parent, row.name])?.ino !== row.ino)
+    const named = await answered(() => store.get(entry, [row.parent, row.name]))
+    if (named?.ino !== row.ino)
       report(
         'links',
         `inode ${row.ino} is not ${JSON.stringify(row.name)} in directory ${row.parent}`,

@@ -9,6 +9,7 @@ import type { Core } from './core.ts'
 import { chunkExtents, FRAGMENTS_MAX, place, sealExtents } from './extents.ts'
 import { type Inode, isProvisional, newJournal } from './inode.ts'
 import { findInode } from './inodes.ts'
+import { readyInode } from './ready.ts'
 import { takeBytes } from './slots.ts'
 
 /** Rewrites one chunk of one fragmented file. Returns false when there is nothing to do. */
@@ -37,6 +38,7 @@ function fragmentedChunk(inode: Inode): number | undefined {
 }
 
 function rewriteChunk(core: Core, inode: Inode, chunk: number): void {
+  readyInode(core, inode)
   const runs = runsOf(chunkExtents(core, inode, chunk))
   const contents = runs.map(({ from, to }) => ({
     from,

@@ -3,6 +3,7 @@
 
 import { createSnapshot } from '../../src/vault/snapshots.ts'
 import { sealAll } from '../../src/vault/versions.ts'
+import { now } from '../support/faulting.ts'
 import { directoriesOf, type PlainFile } from './plain-model.ts'
 import { Run } from './random-run.ts'
 
@@ -135,7 +136,7 @@ export class HistoryRun extends Run {
   }
 
   sealAll(): void {
-    sealAll(this.vault.core)
+    now(() => sealAll(this.vault.core))
     this.noticeSeals()
   }
 
@@ -247,7 +248,8 @@ export class HistoryRun extends Run {
     const { core } = this.vault
     let moment: number
     if (isSnapshot) {
-      moment = createSnapshot(core, `s${this.#snapshots++}`)
+      const name = `s${this.#snapshots++}`
+      moment = now(() => createSnapshot(core, name))
       this.noticeSeals()
     } else {
       moment = core.moments.next()

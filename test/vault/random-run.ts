@@ -5,6 +5,7 @@ import { FsError } from '../../src/base/errno.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { AttributeChange, Caller } from '../../src/fs/operations.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
+import { now, rerunning } from '../support/faulting.ts'
 import {
   directoriesOf,
   type PlainFile,
@@ -41,7 +42,8 @@ export class Run {
 
   constructor(vault: Vault, seed: number) {
     this.vault = vault
-    this.fs = createFileSystem(vault, { readOnly: false })
+    // On a store whose reads must wait, each operation is run again as the session would.
+    this.fs = rerunning(now(() => createFileSystem(vault, { readOnly: false })))
     this.random = randomFrom(seed)
   }
 
