@@ -1,93 +1,18 @@
-// Where vaults, sockets and logs live. Everything is derived from the environment that is passed in, so tests need not
-// change their own.
+// Where sockets, logs and mount points live (vault-names.ts: vaults). Everything is derived from the environment that is
+// passed in, so tests need not change their own.
 //
-//   vaults    $AVFS_HOME, else ~/.avfs/vaults when it exists, else $XDG_DATA_HOME/avfs/vaults (~/.local/share/avfs/vaults)
 //   sockets   $XDG_RUNTIME_DIR/avfs, else /run/user/UID/avfs, else /tmp/avfs-UID
 //   logs      $XDG_STATE_HOME/avfs (~/.local/state/avfs)
 
 import { createHash } from 'node:crypto'
-import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ControlError } from './errors.ts'
+import type { Environment } from './vault-names.ts'
 
-export type Environment = Readonly<Record<string, string | undefined>>
-
-/** What follows the name of a vault in the name of its file. */
-export const VAULT_SUFFIX = '.avfs'
-
-/** A vault as the user names it: `name` for people (df shows it), `path` of its file, absolute. It need not exist. */
-export interface VaultPlace {
-  readonly name: string
-  readonly path: string
-}
-
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9._@+-]*$/
-/** Leaves room for suffixes (.avfs-wal, .avfs.lock) below NAME_MAX. */
-const NAME_LENGTH_MAX = 200
 /** sun_path of unix(7) holds 108 bytes with its NUL. */
 const SOCKET_PATH_BYTES_MAX = 107
-
-/** The directory of the vaults that are named without a slash. Need not exist. */
-export function vaultsDirectory(env: Environment = process.env): string {
-  if (env.AVFS_HOME) return resolve(env.AVFS_HOME)
-  const home = homeOf(env)
-  const classic = join(home, '.avfs', 'vaults')
-  if (existsSync(classic)) return classic
-  return join(env.XDG_DATA_HOME || join(home, '.local', 'share'), 'avfs', 'vaults')
-}
-
-/**
- * Where the vault `given` is or would be: a plain name below `vaultsDirectory`, a name with a slash anywhere, with or
- * without its suffix. Throws ControlError 'name'.
- */
-export function vaultPlace(given: string, env: Environment = process.env): VaultPlace {
-  if (given.includes('/')) return placeOfPath(given)
-  const name = given.endsWith(VAULT_SUFFIX) ? given.slice(0, -VAULT_SUFFIX.length) : given
-  if (!NAME.test(name) || name.length > NAME_LENGTH_MAX) {
-    throw new ControlError(
-      'name',
-      `'${given}' is not a name for a vault: use letters, digits and . _ - @ + (the first a letter, digit or _), ` +
-        `at most ${NAME_LENGTH_MAX}; a path with a slash names a vault anywhere`,
-    )
-  }
-  return { name, path: join(vaultsDirectory(env), name + VAULT_SUFFIX) }
-}
-
-function placeOfPath(given: string): VaultPlace {
-  if (given.endsWith('/') || given.includes('\0')) {
-    throw new ControlError('name', `'${given}' names a directory, not a vault`)
-  }
-  const path = resolve(given)
-  const suffixed = path.endsWith(VAULT_SUFFIX) || existsSync(path) ? path : path + VAULT_SUFFIX
-  return { name: basename(suffixed, VAULT_SUFFIX), path: suffixed }
-}
-
-/** Like vaultPlace, of a vault that exists. Throws ControlError 'missing', saying how to create it. */
-export function existingVault(given: string, env: Environment = process.env): VaultPlace {
-  const place = vaultPlace(given, env)
-  if (!existsSync(place.path)) {
-    throw new ControlError(
-      'missing',
-      `there is no vault '${given}' (${place.path}); create it with: avfs vault create ${given}`,
-      place.path,
-    )
-  }
-  return { name: place.name, path: realpathSync(place.path) }
-}
-
-/** The vaults of `vaultsDirectory`, by name. */
-export function listVaults(env: Environment = process.env): VaultPlace[] {
-  const directory = vaultsDirectory(env)
-  if (!existsSync(directory)) return []
-  return readdirSync(directory)
-    .filter((file) => file.endsWith(VAULT_SUFFIX) && file.length > VAULT_SUFFIX.length)
-    .sort()
-    .map((file) => ({
-      name: file.slice(0, -VAULT_SUFFIX.length),
-      path: join(directory, file),
-    }))
-}
 
 /** The directory of this user's sockets; made, with mode 0700, if it is missing. Throws if someone else owns it. */
 export function runtimeDirectory(env: Environment = process.env): string {

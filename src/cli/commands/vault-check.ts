@@ -2,7 +2,7 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import { existingVault } from '../../control/paths.ts'
+import { existingVault } from '../../control/vault-names.ts'
 import type { CheckReport } from '../../vault/check.ts'
 import { EXIT_CHECK_FAILED, EXIT_ERROR, EXIT_PROBLEMS, failureOf } from '../errors.ts'
 import { formatBytes, printFailure, printResult, progressBar } from '../output.ts'

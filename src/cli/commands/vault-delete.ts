@@ -1,10 +1,11 @@
 // `avfs vault delete`: removes a vault for good. Asks first on a terminal; elsewhere it wants --yes.
 
-import { rmSync } from 'node:fs'
+import { lstatSync, rmSync, unlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
 import { acquireLock } from '../../control/lock.ts'
-import { existingVault } from '../../control/paths.ts'
+import { existingVault, vaultPlace } from '../../control/vault-names.ts'
+import { filesOf } from '../../store/open.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -12,9 +13,6 @@ import { type VaultArguments, withVaultName } from './common.ts'
 interface DeleteArguments extends VaultArguments {
   yes: boolean
 }
-
-/** What an engine may have left beside the file of the vault after a crash. */
-const COMPANIONS = ['-wal', '-shm', '-journal']
 
 export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
   command: 'delete <name>',
@@ -29,9 +27,9 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
     try {
       const deleted = yes || (await confirm(name, path))
       if (deleted) {
-        for (const file of [path, ...COMPANIONS.map((suffix) => path + suffix)]) {
-          rmSync(file, { recursive: true, force: true })
-        }
+        for (const file of filesOf(path)) rmSync(file, { recursive: true, force: true })
+        const named = vaultPlace(name).path
+        if (lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(named)
       }
       printResult(json === true, { name, path, deleted }, deleted ? `deleted ${path}` : 'kept it')
     } finally {
