@@ -10,7 +10,7 @@ SHELL := /bin/bash
 VAULT ?= myproject
 AT ?= ./mnt/$(VAULT)
 PREFIX ?= /usr/local
-export PJDFSTEST XFSTESTS PTLL
+export PJDFSTEST XFSTESTS PTLL BACKEND
 
 # The system's node if it runs TypeScript (22.18 or newer) and has its C headers beside it; else one from npm, which comes
 # with both: no other host is asked.
@@ -133,7 +133,7 @@ unmount: $(BUILT)
 ## Run every test
 .PHONY: test
 test: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
-	@$(RUN) node scripts/run-tests.ts unit store vault session cli mount crash
+	@$(RUN) node scripts/run-tests.ts unit store vault session cli mount crash engines
 
 # One layer each, from the fastest to the slowest.
 ## Test single modules
@@ -166,11 +166,17 @@ test-cli: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
 test-mount: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
 	@$(RUN) node scripts/run-tests.ts mount
 
-# `make test` runs a few rounds of these; this is the long run.
+# `make test` runs a few rounds of these; this is the long run. AVFS_CRASH_BACKEND=lmdb does it to another engine.
 ## Kill the daemon under load, 50 rounds (minutes)
 .PHONY: test-crash
 test-crash: $(BUILT) engines $(FUSERMOUNT)
 	@AVFS_CRASH_ROUNDS=$${AVFS_CRASH_ROUNDS:-50} $(RUN) node scripts/run-tests.ts crash
+
+# AVFS_TEST_BACKENDS=lmdb,sled names some engines alone.
+## Test real mounts on each engine but the default
+.PHONY: test-engines
+test-engines: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
+	@$(RUN) node scripts/run-tests.ts engines
 
 # Types, format and the layout that docs/architecture.md describes.
 ## Check types, style and the direction of imports
@@ -193,7 +199,7 @@ bench: $(BUILT) $(FUSERMOUNT)
 fuzz: $(BUILT)
 	@$(RUN) node scripts/fuzz.ts $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-# github.com/pjd/pjdfstest, as root.
+# github.com/pjd/pjdfstest, as root. BACKEND=lmdb runs it on another engine.
 ## Run pjdfstest from the checkout PJDFSTEST=
 .PHONY: pjdfstest
 pjdfstest: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)

@@ -16,8 +16,13 @@ export const synchronousBackends: readonly Backend[] = testedBackends.filter(
 
 for (const name of wanted ?? []) await needBackend(name)
 
-/** The engine of the tests that run on one, AVFS_TEST_BACKEND: the default unless the runner says another. */
-export const testBackend: Backend = backendNamed(process.env.AVFS_TEST_BACKEND ?? 'sqlite')
+/**
+ * The engine of the tests that run on one: AVFS_TEST_BACKEND, or AVFS_CRASH_BACKEND, by which people run the crash tests alone;
+ * the default unless either is said.
+ */
+export const testBackend: Backend = backendNamed(
+  process.env.AVFS_TEST_BACKEND ?? process.env.AVFS_CRASH_BACKEND ?? 'sqlite',
+)
 
 /** Throws for a name that no engine has. */
 export function backendNamed(name: string): Backend {
