@@ -9,12 +9,13 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { isDirectory } from '../../src/base/mode.ts'
-import { openStore } from '../../src/store/open.ts'
+import { backendOf, openStore } from '../../src/store/open.ts'
 import type { Core } from '../../src/vault/core.ts'
 import { type RestoreOptions, restoreTree } from '../../src/vault/restore.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
 import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { sealAll } from '../../src/vault/versions.ts'
+import { synchronousBackends } from '../support/engines.ts'
 import { HistoryRun } from './history-run.ts'
 
 setLog('error')
@@ -82,11 +83,11 @@ async function restoreAll(t: Test, vault: Vault, moments: readonly number[]): Pr
   t.same((await vault.check({ deep: true })).problems, [])
 }
 
-for (const backend of ['memory', 'sqlite']) {
+for (const { name: backend, suffix } of [backendOf('', 'memory'), ...synchronousBackends]) {
   t.test(`a tree is restored to any moment of a random run, ${backend}`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'avfs-restore-'))
     t.teardown(() => rmSync(folder, { recursive: true }))
-    const path = join(folder, 'v.avfs')
+    const path = join(folder, `v${suffix}`)
     t.comment(`seed ${baseSeed}`)
     const store = await openStore(path, { create: true, backend })
     await store.commit(birthBatch())
