@@ -10,7 +10,7 @@ import { restoreTree } from '../../src/vault/restore.ts'
 import { findSnapshot } from '../../src/vault/snapshots.ts'
 import { filesWith } from '../../src/vault/tags.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
-import { rerunning } from '../support/faulting.ts'
+import { waiting } from '../support/waiting.ts'
 import { describe } from './describe-tree.ts'
 import { caller, noChange } from './random-run.ts'
 
@@ -136,7 +136,7 @@ class Life {
   async told(directory: number): Promise<unknown> {
     const { core } = this.#vault
     return {
-      tree: describe(rerunning(this.#fs), ROOT_INO),
+      tree: await describe(waiting(this.#fs), ROOT_INO),
       labelled: await answered(() => ['red', 'blue', 'green'].map((tag) => filesWith(core, [tag]))),
       versions: await answered(() =>
         ['a', 'b', 'back', 'c.tmp'].map((name) => versionsOf(core, directory, name).length),
