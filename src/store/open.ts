@@ -24,8 +24,6 @@ export interface Backend {
   readonly suffix: string
   /** A vault is a folder, and not a file. */
   readonly isFolder: boolean
-  /** Its reads never wait: traits.synchronous of its stores. */
-  readonly isSynchronous: boolean
   /** What it may leave beside the vault: these follow the vault's whole name. */
   readonly companions: readonly string[]
   readonly requirement: Requirement
@@ -43,7 +41,6 @@ export const backends: readonly Backend[] = [
     name: 'sqlite',
     suffix: '.avfs',
     isFolder: false,
-    isSynchronous: true,
     companions: ['-wal', '-shm', '-journal'],
     requirement: undefined,
     version: async () => (await import('./sqlite/sqlite.ts')).sqliteVersion(),
@@ -53,7 +50,6 @@ export const backends: readonly Backend[] = [
     name: 'lmdb',
     suffix: '.lmdb',
     isFolder: false,
-    isSynchronous: true,
     companions: ['-lock', '.compact'],
     requirement: { npm: 'lmdb', version: '3.5.6' },
     version: async () => (await import('./lmdb/lmdb.ts')).lmdbVersion(),
@@ -66,7 +62,6 @@ export const backends: readonly Backend[] = [
     name: 'leveldb',
     suffix: '.leveldb',
     isFolder: true,
-    isSynchronous: false,
     companions: [],
     requirement: { npm: 'classic-level', version: '3.0.0' },
     version: async () => {
@@ -82,7 +77,6 @@ export const backends: readonly Backend[] = [
     name: 'rocksdb',
     suffix: '.rocksdb',
     isFolder: true,
-    isSynchronous: true,
     companions: [],
     requirement: { make: 'rocksdb' },
     version: async () => `RocksDB ${await (await import('./rocksdb/native.ts')).rocksdbVersion()}`,
@@ -95,7 +89,6 @@ export const backends: readonly Backend[] = [
     name: 'sled',
     suffix: '.sled',
     isFolder: true,
-    isSynchronous: true,
     companions: [],
     requirement: { make: 'sled' },
     version: async () => `sled ${await (await import('./sled/native.ts')).sledVersion()}`,
@@ -108,7 +101,6 @@ export const backends: readonly Backend[] = [
     name: 'memory',
     suffix: '',
     isFolder: false,
-    isSynchronous: true,
     companions: [],
     requirement: undefined,
     version: async () => '',

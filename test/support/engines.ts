@@ -9,11 +9,6 @@ export const testedBackends: readonly Backend[] = persistentBackends.filter(
   ({ name }) => wanted?.includes(name) ?? true,
 )
 
-/** Those whose reads never wait: what calls a file system as the session does, but without waiting, can run on them. */
-export const synchronousBackends: readonly Backend[] = testedBackends.filter(
-  ({ isSynchronous }) => isSynchronous,
-)
-
 for (const name of wanted ?? []) await needBackend(name)
 
 /**

@@ -1,11 +1,10 @@
 // A store whose reads must wait: the first read of anything since the last commit throws Fault. Around a store that answers at
-// once, so that what a vault does with it can be compared. `now` and `rerunning` run operations as the session would, but
-// without waiting.
+// once, so that what a vault does with it can be compared.
 
-import { startStep } from '../../src/base/step.ts'
 import type { Collection, Key } from '../../src/store/collections.ts'
 import { compareKeys, keyOf } from '../../src/store/keys.ts'
 import { type Batch, Fault, type Range, type Store } from '../../src/store/store.ts'
+import { operationsDone } from './waiting.ts'
 
 /** Keys of [from, to): undefined is without a bound. */
 interface Stretch {
@@ -15,20 +14,6 @@ interface Stretch {
 
 /** What the engine has at hand, by collection. */
 type Known = Map<string, Stretch[]>
-
-/** Operations that `now` has run: what one has read is gone for the next. */
-let operations = 0
-
-class TestFault extends Fault {
-  readonly learn: () => void
-  constructor(learn: () => void) {
-    super(async () => {
-      await new Promise((resolve) => setImmediate(resolve))
-      learn()
-    })
-    this.learn = learn
-  }
-}
 
 export interface FaultingStore extends Store {
   /** Reads that had to wait. */
@@ -48,13 +33,15 @@ export function faulting(inner: Store, { gets }: { gets: boolean }): FaultingSto
         compareKeys(its.from, from) <= 0 &&
         (its.to === undefined || (to !== undefined && compareKeys(to, its.to) <= 0)),
     )
-  let seen = operations
+  let seen = 0
   const demand = (name: string, stretch: Stretch): void => {
-    if (seen !== operations) known.clear()
-    seen = operations
+    // What one operation has read is gone for the next.
+    if (seen !== operationsDone()) known.clear()
+    seen = operationsDone()
     if (isCalm || covers(name, stretch.from, stretch.to)) return
     faults++
-    throw new TestFault(() => {
+    throw new Fault(async () => {
+      await new Promise((resolve) => setImmediate(resolve))
       const its = known.get(name)
       if (its === undefined) known.set(name, [stretch])
       else its.push(stretch)
@@ -108,30 +95,4 @@ export function faulting(inner: Store, { gets }: { gets: boolean }): FaultingSto
     verify: () => inner.verify(),
     close: () => inner.close(),
   }
-}
-
-/** What `work` returns, run again from its start after each read that would have to wait. */
-export function now<T>(work: () => T): T {
-  for (;;) {
-    startStep()
-    try {
-      const result = work()
-      operations++
-      return result
-    } catch (error) {
-      if (!(error instanceof TestFault)) throw error
-      error.learn()
-    }
-  }
-}
-
-/** The same object, whose methods are each run as a step by `now`. */
-export function rerunning<T extends object>(target: T): T {
-  return new Proxy(target, {
-    get(its, name) {
-      const value: unknown = Reflect.get(its, name)
-      if (typeof value !== 'function') return value
-      return (...given: unknown[]) => now(() => value.apply(its, given))
-    },
-  })
 }

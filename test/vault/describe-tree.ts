@@ -1,37 +1,33 @@
 // Trees as lines that can be compared: of a file system, and of the plain model beside it.
 
 import type { FileSystem } from '../../src/fs/file-system.ts'
+import type { Waiting } from '../support/waiting.ts'
 import type { PlainFile } from './plain-model.ts'
 import { caller } from './random-run.ts'
 
 /** The tree of a file system as comparable lines: path, kind, mode, links, size, bytes, attributes. */
-export function describe(fs: FileSystem, ino: number, path = ''): string[] {
+export async function describe(fs: Waiting<FileSystem>, ino: number, path = ''): Promise<string[]> {
   const lines: string[] = []
-  const { handle } = fs.opendir(caller, ino)
+  const { handle } = await fs.opendir(caller, ino)
   const names: string[] = []
-  fs.readdir(caller, ino, handle, 0, false, (name) => {
+  await fs.readdir(caller, ino, handle, 0, false, (name) => {
     if (name !== '.' && name !== '..') names.push(name)
     return true
   })
-  fs.releasedir(handle)
+  await fs.releasedir(handle)
   for (const name of names.sort()) {
-    const node = fs.lookup(caller, ino, name)
+    const node = await fs.lookup(caller, ino, name)
     if (node === undefined) throw new Error(`${path}/${name} is listed and not found`)
     const isDirectory = node.mode >>> 12 === 4
-    const bytes = isDirectory ? [] : fs.read(caller, node.ino, 0, node.size)
-    const xattrs = isDirectory
-      ? []
-      : fs
-          .listxattr(caller, node.ino)
-          .map((key) => [
-            key,
-            Buffer.from(fs.getxattr(caller, node.ino, key) ?? []).toString('hex'),
-          ])
-    lines.push(
-      line(`${path}/${name}`, node.mode, node.nlink, Buffer.concat(bytes), new Map(xattrs as [])),
-    )
-    if (isDirectory) lines.push(...describe(fs, node.ino, `${path}/${name}`))
-    fs.forget(node.ino, 1)
+    const bytes = isDirectory ? [] : await fs.read(caller, node.ino, 0, node.size)
+    const xattrs = new Map<string, string>()
+    for (const key of isDirectory ? [] : await fs.listxattr(caller, node.ino)) {
+      const value = (await fs.getxattr(caller, node.ino, key)) ?? []
+      xattrs.set(key, Buffer.from(value).toString('hex'))
+    }
+    lines.push(line(`${path}/${name}`, node.mode, node.nlink, Buffer.concat(bytes), xattrs))
+    if (isDirectory) lines.push(...(await describe(fs, node.ino, `${path}/${name}`)))
+    await fs.forget(node.ino, 1)
   }
   return lines
 }

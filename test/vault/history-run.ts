@@ -1,9 +1,9 @@
 // A random run that remembers: a full copy of the tree at every moment that is observed, every version of every file, and
 // which file each name led to from when to when. What the as-of reads of a vault are compared with.
 
+import { answered } from '../../src/store/retry.ts'
 import { createSnapshot } from '../../src/vault/snapshots.ts'
 import { sealAll } from '../../src/vault/versions.ts'
-import { now } from '../support/faulting.ts'
 import { directoriesOf, type PlainFile } from './plain-model.ts'
 import { Run } from './random-run.ts'
 
@@ -75,8 +75,8 @@ export class HistoryRun extends Run {
     await super.step()
     this.noticeSeals()
     const kind = this.random(24)
-    if (kind === 0) this.#observe(false)
-    else if (kind === 1) this.#observe(true)
+    if (kind === 0) await this.#observe(false)
+    else if (kind === 1) await this.#observe(true)
     else if (kind < 4) this.#jump()
   }
 
@@ -114,8 +114,8 @@ export class HistoryRun extends Run {
     past.written = written
   }
 
-  override close(file: PlainFile): void {
-    super.close(file)
+  override async close(file: PlainFile): Promise<void> {
+    await super.close(file)
     const past = this.past(file)
     if (past.open && past.written) this.#seal(file, past)
   }
@@ -135,8 +135,8 @@ export class HistoryRun extends Run {
         this.#seal(file, past)
   }
 
-  sealAll(): void {
-    now(() => sealAll(this.vault.core))
+  async sealAll(): Promise<void> {
+    await answered(() => sealAll(this.vault.core))
     this.noticeSeals()
   }
 
@@ -226,8 +226,8 @@ export class HistoryRun extends Run {
       past.erased = past.born > this.vault.core.moments.barrier
   }
 
-  override drop(file: PlainFile): void {
-    super.drop(file)
+  override async drop(file: PlainFile): Promise<void> {
+    await super.drop(file)
     if (file.nlink === 0) this.past(file).diedAt = this.#now()
   }
 
@@ -244,12 +244,12 @@ export class HistoryRun extends Run {
   }
 
   /** Copies the tree as it is complete now. */
-  #observe(isSnapshot: boolean): void {
+  async #observe(isSnapshot: boolean): Promise<void> {
     const { core } = this.vault
     let moment: number
     if (isSnapshot) {
       const name = `s${this.#snapshots++}`
-      moment = now(() => createSnapshot(core, name))
+      moment = await answered(() => createSnapshot(core, name))
       this.noticeSeals()
     } else {
       moment = core.moments.next()

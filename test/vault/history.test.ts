@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { openStore } from '../../src/store/open.ts'
+import { answered } from '../../src/store/retry.ts'
 import { birthBatch, openVault, Vault } from '../../src/vault/vault.ts'
-import { synchronousBackends } from '../support/engines.ts'
+import { testedBackends } from '../support/engines.ts'
 import { compareAll, compareMoment } from './compare-history.ts'
 import { HistoryRun } from './history-run.ts'
 
@@ -18,13 +19,15 @@ const steps = Number(process.env.AVFS_STEPS ?? 900)
 const baseSeed = Number(process.env.AVFS_SEED ?? Date.now() % 1_000_000)
 
 async function runHistory(t: Test, vault: Vault, seed: number, steps: number): Promise<HistoryRun> {
-  const run = new HistoryRun(vault, seed)
+  const run = await answered(() => new HistoryRun(vault, seed))
   for (let step = 0; step < steps; step++) {
     try {
       await run.step()
       const [recent] = run.observed.slice(-1)
       const found =
-        step % 50 === 0 && recent !== undefined ? compareMoment(vault.core, run, recent) : undefined
+        step % 50 === 0 && recent !== undefined
+          ? await compareMoment(vault.core, run, recent)
+          : undefined
       if (found === undefined) continue
       t.fail(`seed ${seed}: history differs after step ${step}`, { found })
     } catch (error) {
@@ -32,7 +35,7 @@ async function runHistory(t: Test, vault: Vault, seed: number, steps: number): P
     }
     return run
   }
-  t.equal(compareAll(vault.core, run), undefined)
+  t.equal(await compareAll(vault.core, run), undefined)
   return run
 }
 
@@ -44,12 +47,12 @@ t.test('the history of a vault in memory is that of the plain model', async (t) 
   const run = await runHistory(t, vault, baseSeed, steps)
   await vault.sync()
   run.noticeSeals()
-  t.equal(compareAll(vault.core, run), undefined, 'also when all of it is in the store')
+  t.equal(await compareAll(vault.core, run), undefined, 'also when all of it is in the store')
   t.same((await vault.check({ deep: true })).problems, [])
   await vault.close()
 })
 
-for (const { name, suffix } of synchronousBackends)
+for (const { name, suffix } of testedBackends)
   t.test(
     `the history of a vault on ${name} is that of the plain model, also after reopening`,
     async (t) => {
@@ -65,12 +68,13 @@ for (const { name, suffix } of synchronousBackends)
         await store.commit(birthBatch())
         // A small cache, so that rows are read back from the engine.
         const options = { cacheBytes: 400_000, commitMs: 5, sealMs: 1e9 }
-        const run = await runHistory(t, new Vault(store, path, options), seed, steps / 3)
-        run.sealAll()
+        const opened = await answered(() => new Vault(store, path, options))
+        const run = await runHistory(t, opened, seed, steps / 3)
+        await run.sealAll()
         t.same((await run.vault.check({ deep: true })).problems, [])
         await run.vault.close()
         const vault = await openVault(path)
-        t.equal(compareAll(vault.core, run), undefined)
+        t.equal(await compareAll(vault.core, run), undefined)
         await vault.close()
       }
     },

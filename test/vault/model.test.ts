@@ -10,8 +10,10 @@ import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { openStore } from '../../src/store/open.ts'
+import { answered } from '../../src/store/retry.ts'
 import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
-import { synchronousBackends } from '../support/engines.ts'
+import { testedBackends } from '../support/engines.ts'
+import { waiting } from '../support/waiting.ts'
 import { describe, describePlain, difference } from './describe-tree.ts'
 import { Run } from './random-run.ts'
 
@@ -20,7 +22,7 @@ const steps = Number(process.env.AVFS_STEPS ?? 1500)
 const baseSeed = Number(process.env.AVFS_SEED ?? Date.now() % 1_000_000)
 
 async function runModel(t: Test, vault: Vault, seed: number): Promise<Run> {
-  const run = new Run(vault, seed)
+  const run = await answered(() => new Run(vault, seed))
   for (let step = 0; step < steps; step++) {
     try {
       await run.step()
@@ -29,14 +31,14 @@ async function runModel(t: Test, vault: Vault, seed: number): Promise<Run> {
       return run
     }
     if (step % 250 === 0) {
-      const found = difference(describe(run.fs, ROOT_INO), describePlain(run.root))
+      const found = difference(await describe(run.fs, ROOT_INO), describePlain(run.root))
       if (found !== undefined) {
         t.fail(`seed ${seed}: the trees differ after step ${step}`, { found })
         return run
       }
     }
   }
-  t.equal(difference(describe(run.fs, ROOT_INO), describePlain(run.root)), undefined)
+  t.equal(difference(await describe(run.fs, ROOT_INO), describePlain(run.root)), undefined)
   return run
 }
 
@@ -55,7 +57,7 @@ t.test('random operations on a vault in memory match the plain model', async (t)
 /** What the tree of each engine is in the end: all start from one seed. */
 const digests = new Map<string, string>()
 
-for (const { name, suffix } of synchronousBackends)
+for (const { name, suffix } of testedBackends)
   t.test(`random operations on ${name} match the plain model, also after reopening`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'avfs-model-'))
     t.teardown(() => rmSync(folder, { recursive: true }))
@@ -69,12 +71,14 @@ for (const { name, suffix } of synchronousBackends)
       await store.commit(birthBatch())
       // A small cache, so that rows are read back from the engine.
       const options = { cacheBytes: 400_000, commitMs: 5 }
-      const run = await runModel(t, new Vault(store, path, options), seed)
+      const opened = await answered(() => new Vault(store, path, options))
+      const run = await runModel(t, opened, seed)
       const report = await run.vault.check({ deep: true })
       t.same(report.problems, [])
       await run.vault.close()
       const vault = await openVault(path)
-      const tree = describe(createFileSystem(vault, { readOnly: false }), ROOT_INO)
+      const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+      const tree = await describe(waiting(fs), ROOT_INO)
       t.equal(difference(tree, describePlain(run.root)), undefined)
       if (round === 0) digests.set(name, createHash('sha256').update(tree.join('\n')).digest('hex'))
       await vault.close()
@@ -82,6 +86,6 @@ for (const { name, suffix } of synchronousBackends)
   })
 
 t.test('one seed ends in one tree on all engines', async (t) => {
-  t.equal(digests.size, synchronousBackends.length)
+  t.equal(digests.size, testedBackends.length)
   t.equal(new Set(digests.values()).size, 1, JSON.stringify([...digests]))
 })
