@@ -23,12 +23,12 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
       .example('$0 vault delete scratch --yes', 'removes the vault scratch'),
   handler: async ({ name, yes, json }) => {
     const { path } = existingVault(name)
+    const named = vaultPlace(name).path
     const lock = await acquireLock(path, { mountPoint: null, socket: null })
     try {
       const deleted = yes || (await confirm(name, path))
       if (deleted) {
         for (const file of filesOf(path)) rmSync(file, { recursive: true, force: true })
-        const named = vaultPlace(name).path
         if (lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(named)
       }
       printResult(json === true, { name, path, deleted }, deleted ? `deleted ${path}` : 'kept it')
