@@ -29,6 +29,9 @@ export interface Core {
   readonly history: History
   /** Labels of files that left a name a moment ago; see tags.ts. */
   readonly leftTags: Map<string, { readonly tags: readonly string[]; readonly untilMs: number }>
+  /** The longest that work in the background (slices.ts) has held up requests since the vault was opened. */
+  longestSliceMs: number
+  longestSliceCpuMs: number
   /** Bytes written since the last hand-over. */
   dirtyBytes: number
   nextIno: number

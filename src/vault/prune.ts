@@ -68,7 +68,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   const explain =
     options.explain &&
     ((its: PrunedVersion) => options.explain?.({ ...its, path: lastPath(core, its.ino) }))
-  const job: PruneJob = { core, slices, kept, marks, dryRun, dropped, explain }
+  const job: PruneJob = { core, slices, now, kept, marks, dryRun, dropped, explain }
   // First the names: one that stays leads to something as long as the inodes are as they were, and after that too.
   if (!everything) await pruneNames(job, isMeant)
   await slices.settle()

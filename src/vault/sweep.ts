@@ -115,6 +115,7 @@ async function sweepLeftovers(core: Core, slices: Slices, leftovers: Set<number>
   const job: PruneJob = {
     core,
     slices,
+    now: core.moments.last,
     kept: KEEP_ALL,
     marks: NO_MARKS,
     dryRun: false,

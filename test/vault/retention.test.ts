@@ -26,6 +26,7 @@ import { refreshHistory } from '../../src/vault/history.ts'
 import { addHold, releaseHold } from '../../src/vault/holds.ts'
 import { getInode } from '../../src/vault/inodes.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
+import { prune } from '../../src/vault/prune.ts'
 import { keeps, keptBy } from '../../src/vault/retention.ts'
 import { walkRows } from '../../src/vault/rows.ts'
 import { renameTag, setTags, tagsAt } from '../../src/vault/tags.ts'
@@ -341,6 +342,34 @@ t.test(
     t.same(modulesNow(), expected('module', [8]))
     t.ok(count(inodePast) > past, 'other files go on having a history')
     t.same((await vault.check({ deep: true })).problems, [])
+  },
+)
+
+t.test(
+  'a version that is replaced while prune is at work stays, whatever of that is durable',
+  async (t) => {
+    for (let turn = 1; turn <= 10; turn++) {
+      const used = await memoryVault(t)
+      const { vault, fs } = used
+      const { commits } = vault.core
+      for (const text of ['1', '2']) {
+        save(fs, 'a', text)
+        save(fs, 'b', text)
+        await vault.sync()
+      }
+      let turns = 0
+      const slices = {
+        turn: async () => {
+          if (++turns === turn) save(fs, 'a', '3')
+        },
+        changed() {},
+        settle: () => commits.commit(),
+      }
+      await prune(vault.core, { rules: { youngerMs: 0 } }, slices)
+      t.ok(turns >= turn)
+      t.same(contents(used, 'a').slice(-2), ['2', '3'], `replaced in turn ${turn}`)
+      t.same((await vault.check({ deep: true })).problems, [])
+    }
   },
 )
 
