@@ -111,18 +111,21 @@ export class Sweeper {
 /** Frees the rows of inodes that went without a trace, but for what a recorded state needs. */
 async function sweepLeftovers(core: Core, slices: Slices, leftovers: Set<number>): Promise<void> {
   if (leftovers.size === 0) return
+  // Those that come later have rows that are not durable yet: another time.
+  const inos = [...leftovers]
+  const now = core.moments.last
   await slices.settle()
   const job: PruneJob = {
     core,
     slices,
-    now: core.moments.last,
+    now,
     kept: KEEP_ALL,
     marks: NO_MARKS,
     dryRun: false,
     dropped: { versions: 0, states: 0, names: 0, rows: 0 },
     explain: undefined,
   }
-  for (const ino of leftovers) {
+  for (const ino of inos) {
     await pruneInode(job, ino)
     leftovers.delete(ino)
     await slices.turn()
