@@ -33,11 +33,13 @@ export interface Attributes {
 
 /**
  * An inode as a name or a number leads to it. `blocks` counts 512-byte units.
- * `volatile` entries (computed views) must not be cached by the kernel: entry and attribute timeouts of 0.
+ * `volatile` nodes (computed views) must not be cached by the kernel: entry and attribute timeouts of 0. `nameMs` is how long
+ * the kernel may keep the way by name to a node whose attributes do not change; undefined: no limit.
  */
 export interface Node extends Attributes {
   readonly blocks: number
   readonly volatile: boolean
+  readonly nameMs?: number | undefined
 }
 
 /** What setattr changes; undefined leaves a field alone. The object is reused between requests. */

@@ -110,11 +110,12 @@ function putAttr(view: DataView, at: number, node: Node): void {
 /** fuse_entry_out at `at` (room must be there). The generation is 0: inode numbers are never used again. */
 export function putEntryAt(view: DataView, at: number, node: Node): void {
   const valid = node.volatile ? 0 : VALID_SECONDS
+  const nameMs = node.nameMs ?? valid * 1000
   putU64(view, at + E.nodeid, node.ino)
   putU64(view, at + E.generation, 0)
-  putU64(view, at + E.entry_valid, valid)
+  putU64(view, at + E.entry_valid, nameMs / 1000)
   putU64(view, at + E.attr_valid, valid)
-  putU64(view, at + E.entry_valid_nsec, 0) // and attr_valid_nsec
+  putU64(view, at + E.entry_valid_nsec, (nameMs % 1000) * 1e6) // and attr_valid_nsec
   putAttr(view, at + E.attr, node)
 }
 

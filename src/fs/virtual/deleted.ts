@@ -25,7 +25,7 @@ function deletedView(views: Views, view: View, { name, row, until }: DeletedEntr
     moment,
     directory: view.directory,
     root: row.ino,
-    volatile: true,
+    nameMs: 0,
     until,
   })
   if (row.type === DIRECTORY) {

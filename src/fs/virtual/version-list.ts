@@ -60,7 +60,7 @@ function fileOf(view: VersionListView, { ino, moment, number: version }: NameVer
   const listed = `${version}${extensionOf(name)}`
   const key = `version\0${directory}\0${name}\0${ino}\0${moment}`
   return pastView(
-    plantTree(key, { moment, directory, root: ino, volatile: true }),
+    plantTree(key, { moment, directory, root: ino, nameMs: 0 }),
     ino,
     REGULAR,
     number,
