@@ -13,6 +13,7 @@ import {
   type InodeRow,
   MOVED,
   PROVISIONAL,
+  type VersionRow,
   version,
 } from '../store/collections.ts'
 import type { Core } from './core.ts'
@@ -20,9 +21,13 @@ import { findEntry } from './directory.ts'
 import { findInode } from './inodes.ts'
 import { pastBefore } from './lifetimes.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
+import { neighboursOf } from './neighbours.ts'
+import { readAhead } from './past-states.ts'
 import { inodeAt } from './timeline.ts'
 
 const ALL = Number.MAX_SAFE_INTEGER
+/** Spans of which rows are read together. */
+const TOGETHER = 512
 /** An editor that moves a file aside to save deletes what it moved within this. */
 const BACKUP_MICROS = 10 * BRIEF_MICROS
 
@@ -47,9 +52,27 @@ export function versionsOf(core: Core, parent: number, name: string): NameVersio
   /** The newest version of each inode that has a number already. */
   const counted = new Map<number, number>()
   let numbers = 0
-  for (const span of spansOf(core, parent, name))
-    for (const its of lineage(core, span, seen)) numbers = count(core, its, counted, numbers, found)
+  const spans = spansOf(core, parent, name)
+  for (let at = 0; at < spans.length; at += TOGETHER) {
+    const some = spans.slice(at, at + TOGETHER)
+    const ahead = readAheadOf(core, some)
+    for (const span of some)
+      for (const its of lineage(core, span, seen))
+        numbers = count(core, its, ahead, counted, numbers, found)
+  }
   return found
+}
+
+/** The version rows of inodes, as far as they were read together; the states in which spans began are read as well. */
+type Ahead = ReadonlyMap<number, readonly VersionRow[]>
+
+function readAheadOf(core: Core, spans: readonly Span[]): Ahead {
+  readAhead(core, spans, ({ ino, since }) => ({ ino, moment: since }))
+  return neighboursOf(
+    core,
+    version,
+    spans.map(({ ino }) => ino),
+  )
 }
 
 /** An entry row, present ones without an end; `replaced`: the name led to another file until it began. */
@@ -119,6 +142,7 @@ function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolea
 function count(
   core: Core,
   span: Span,
+  ahead: Ahead,
   counted: Map<number, number>,
   numbers: number,
   found: NameVersion[],
@@ -130,11 +154,9 @@ function count(
   const start = Math.max(1, arrived?.versions ?? 0, (counted.get(ino) ?? 0) + 1)
   if (start > last) return numbers
   counted.set(ino, last)
-  for (const row of core.overlay.scan(version, {
-    gte: [ino, start],
-    lt: [ino, last + 1],
-    limit: ALL,
-  })) {
+  const range = { gte: [ino, start], lt: [ino, last + 1], limit: ALL }
+  for (const row of ahead.get(ino) ?? core.overlay.scan(version, range)) {
+    if (row.number < start || row.number > last) continue
     const number = numbers + row.number - start + 1
     // It is shown as it arrived: editors set the mode after they wrote.
     const came = row.moment < since && row.number === arrived?.versions

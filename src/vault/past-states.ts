@@ -12,6 +12,7 @@ import {
 import type { Core } from './core.ts'
 import { verifyInline } from './extents.ts'
 import type { Moment } from './moments.ts'
+import { neighboursOf } from './neighbours.ts'
 
 /** A state that knows extents of more chunks forgets them: they can be read again. */
 const CHUNKS_MAX = 4096
@@ -55,6 +56,27 @@ export function pastRowAt(core: Core, ino: number, moment: Moment): InodePastRow
   // While its file is being changed nobody knows how long a state lasted.
   if (row.until !== PROVISIONAL) core.pasts.set(ino, { row, chunks: new Map() })
   return row
+}
+
+/** Reads former states that are wanted soon, together where that is cheaper, for `knownState` to find them. */
+export function readAhead<T>(
+  core: Core,
+  items: readonly T[],
+  wantedOf: (item: T) => { readonly ino: number; readonly moment: Moment },
+): void {
+  const wanted = items
+    .map(wantedOf)
+    .filter(({ ino, moment }) => knownState(core, ino, moment) === undefined)
+  const rows = neighboursOf(
+    core,
+    inodePast,
+    wanted.map(({ ino }) => ino),
+  )
+  for (const { ino, moment } of wanted) {
+    const row = rows.get(ino)?.find((its) => its.since <= moment && moment < its.until)
+    if (row !== undefined && row.until !== PROVISIONAL)
+      core.pasts.set(ino, { row, chunks: new Map() })
+  }
 }
 
 /** The extents of one chunk of a state, read by `load` where they are not known. */
