@@ -70,6 +70,7 @@ export function readAhead<T>(
   const rows = neighboursOf(
     core,
     inodePast,
+    inodePast.fields,
     wanted.map(({ ino }) => ino),
   )
   for (const { ino, moment } of wanted) {
