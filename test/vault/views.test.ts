@@ -7,6 +7,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
 import { openStore } from '../../src/store/open.ts'
+import { Fault } from '../../src/store/store.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 
 setLog('error')
@@ -346,4 +347,25 @@ t.test('deleted names that not everybody may know are not kept by the kernel', a
   const deleted = walk(fs, 'dir/.avfs/deleted').ino
   t.equal(listNodes(fs, deleted).get('f')?.nameMs, 0)
   t.same([...listNodes(fs, deleted, other).keys()], [])
+})
+
+t.test('a name comes back once the kernel no longer keeps where it led', async (t) => {
+  const fs = await open(t)
+  save(fs, ROOT_INO, 'f', 'one')
+  await sleep(1100)
+  fs.unlink(root, ROOT_INO, 'f')
+  const deleted = walk(fs, '.avfs/deleted').ino
+  const listedAt = performance.now()
+  const { nameMs = 0 } = listNodes(fs, deleted).get('f') ?? {}
+  t.ok(nameMs > 0)
+  const mv = (): void => fs.rename(root, deleted, 'f', ROOT_INO, 'back', 0)
+  try {
+    mv()
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    await error.load()
+  }
+  mv()
+  t.equal(textOf(fs, walk(fs, 'back')), 'one')
+  t.ok(performance.now() - listedAt > nameMs)
 })
