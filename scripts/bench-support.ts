@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
-const avfs = join(root, 'scripts', 'avfs')
+/** The command line program. */
+export const avfs = join(root, 'scripts', 'avfs')
 
 /** A directory to measure in. close() unmounts it and deletes all it held. */
 export interface Place {
@@ -19,6 +20,8 @@ export interface Place {
 
 /** A vault of its own, which can be unmounted and mounted again. */
 export interface VaultPlace extends Place {
+  /** The environment in which `avfs` finds it. */
+  readonly env: NodeJS.ProcessEnv
   /** `avfs vault config` with these settings. */
   configure(...settings: readonly string[]): void
   /** Mounts anew and returns the milliseconds from calling the command to its return. */
@@ -58,6 +61,7 @@ export function mountVault(work: string, name = 'vault', options: string[] = [])
   return {
     name,
     dir,
+    env,
     configure: (...settings) => run('vault', 'config', name, ...settings),
     remount() {
       run('unmount', dir)

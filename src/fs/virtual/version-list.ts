@@ -80,7 +80,11 @@ function fileOf(view: VersionListView, { ino, moment, number: version }: NameVer
 }
 
 export const versionListKind: ViewKind<VersionListView> = {
-  attributes: (views, view) => directoryAttributes(views, view, true),
+  // Who may come here is decided on the way: there changes of permissions show at once.
+  attributes: (views, view) => ({
+    ...directoryAttributes(views, view, true),
+    nameMs: KNOWN_MS,
+  }),
   lookup({ fs }, _caller, view, name) {
     const { directory } = view
     const extension = extensionOf(view.name)
