@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
-const avfs = join(root, 'scripts', 'avfs')
+/** The command line program. */
+export const avfs = join(root, 'scripts', 'avfs')
 
 /** A directory to measure in. close() unmounts it and deletes all it held. */
 export interface Place {

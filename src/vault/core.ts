@@ -9,6 +9,7 @@ import type { Directory } from './directory.ts'
 import { type History, newHistory } from './history.ts'
 import { costOf, type Inode } from './inode.ts'
 import type { Moments } from './moments.ts'
+import { costOfState, type PastState } from './past-states.ts'
 
 export interface Core {
   readonly overlay: Overlay
@@ -18,6 +19,8 @@ export interface Core {
   /** Inodes by number, as far as they were used of late. What has unsaved changes is in the overlay or `open` too. */
   readonly inodes: GenerationCache<number, Inode>
   readonly directories: GenerationCache<number, Directory>
+  /** Former states of inodes, as far as they were read of late. */
+  readonly pasts: GenerationCache<number, PastState>
   /** Inodes with provisional rows. They stay in memory until they are sealed. */
   readonly open: Map<number, Inode>
   /** Inodes without a name that somebody still uses. */
@@ -43,11 +46,20 @@ export function makeCaches(
   cacheBytes: number,
 ): Pick<
   Core,
-  'inodes' | 'directories' | 'open' | 'orphans' | 'dirty' | 'fragmented' | 'history' | 'leftTags'
+  | 'inodes'
+  | 'directories'
+  | 'pasts'
+  | 'open'
+  | 'orphans'
+  | 'dirty'
+  | 'fragmented'
+  | 'history'
+  | 'leftTags'
 > {
   return {
     inodes: new GenerationCache(cacheBytes / 8, costOf),
     directories: new GenerationCache(cacheBytes / 8, () => 200),
+    pasts: new GenerationCache(cacheBytes / 8, costOfState),
     open: new Map(),
     orphans: new Map(),
     dirty: new Set(),

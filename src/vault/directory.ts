@@ -85,6 +85,13 @@ export function listEntries(core: Core, parent: number): EntryRow[] {
   return rows
 }
 
+const watchers = new WeakMap<Core, (parent: number, name: string) => void>()
+
+/** Calls `heard` with each name that is given or taken away from here on. One watcher a vault. */
+export function watchNames(core: Core, heard: (parent: number, name: string) => void): void {
+  watchers.set(core, heard)
+}
+
 /** Rows that replaced others: with the name's past they belong to, they are part of history from the beginning. */
 const replacing = new WeakSet<EntryRow>()
 
@@ -118,6 +125,7 @@ export function putEntry(
   core.overlay.put(entry, row)
   remember(core, directoryOf(core, parent.ino), name, row)
   changeDirectory(core, parent, before === undefined ? 1 : 0, moment)
+  watchers.get(core)?.(parent.ino, name)
 }
 
 /** Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace. */
@@ -136,6 +144,7 @@ export function removeEntry(
   core.overlay.delete(entry, [row.parent, row.name])
   remember(core, directoryOf(core, row.parent), row.name, undefined)
   changeDirectory(core, parent, -1, moment)
+  watchers.get(core)?.(row.parent, row.name)
   return traceless
 }
 

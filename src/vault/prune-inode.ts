@@ -241,6 +241,7 @@ async function drop<R extends { ino: number }, F extends keyof R & string>(
     const values = row as unknown as Record<string, KeyPart>
     if (values.hash) suspectBlock(core, values.hash as string)
     core.overlay.delete(collection, key.map((field) => values[field] as KeyPart) as Key)
+    core.pasts.delete(ino)
     slices.changed(1)
     await slices.turn()
   }

@@ -134,6 +134,17 @@ t.test('a volatile node may not be kept at all', async (t) => {
   t.equal(ask(request(1, 1, name('now')))?.slice(32 + 32, 32 + 64), u64(0) + u64(0))
 })
 
+t.test(
+  'a name that soon leads elsewhere is kept as long as it is good, its node for long',
+  async (t) => {
+    const { ask } = fakeMount({ lookup: () => ({ ...sample, nameMs: 1250.7 }) })
+    t.equal(
+      ask(request(1, 1, name('1h')))?.slice(32 + 32, 32 + 80),
+      u64(1) + u64(86400) + u32(250.7e6) + u32(0),
+    )
+  },
+)
+
 t.test('a directory whose listing changes by itself is not cached', async (t) => {
   const { ask } = fakeMount({ opendir: () => ({ handle: 6, cacheable: false }) })
   t.equal(ask(request(27, 1, u32(0), u32(0))), reply(0, u64(6), u32(0), u32(0)))

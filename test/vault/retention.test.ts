@@ -178,6 +178,30 @@ t.test('a hold keeps all of a path, and what is below it, until it is released',
   t.equal(contents(used, 'notes').length, 4)
 })
 
+t.test(
+  'what was read before it was pruned is gone, and reads as what is there later',
+  async (t) => {
+    const { vault, fs } = await memoryVault(t)
+    const { core } = vault
+    const ino = save(fs, 'a', 'one')
+    await vault.sync()
+    const moment = core.moments.last
+    const large = Buffer.alloc(300_000, 'two')
+    for (const data of [large, 'three', 'four']) {
+      save(fs, 'a', data)
+      await vault.sync()
+    }
+    const row = inodeAt(core, ino, moment)
+    t.equal(row && Buffer.concat(readAt(core, row, moment, 0, row.size)).toString(), 'one')
+    const [, second] = versionsOf(core, ROOT_INO, 'a')
+    const state = second && inodeAt(core, ino, second.moment)
+    t.ok(state && Buffer.concat(readAt(core, state, second.moment, 0, state.size)).equals(large))
+    await vault.prune({ rules: { youngerMs: 0 } })
+    t.equal(inodeAt(core, ino, moment), undefined)
+    t.equal(second && inodeAt(core, ino, second.moment), undefined)
+  },
+)
+
 t.test('prune of some paths leaves the others alone', async (t) => {
   const used = await memoryVault(t)
   const { vault, fs } = used

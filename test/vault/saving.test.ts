@@ -168,6 +168,27 @@ test('save by rename goes on with the versions and the tags', async (t, desk) =>
   t.same(tagsOf(desk.core, desk.ino('a')), ['urgent'])
 })
 
+test('versions are the same whether their rows are durable or not', async (t, desk) => {
+  for (let at = 0; at < 600; at++) {
+    desk.echo('new', `${at}`)
+    // Other files, whose numbers lie between.
+    if (at % 3 === 0) desk.echo(`other ${at}`, 'x')
+    if (at % 100 === 50) desk.mv('new', 'aside')
+    else desk.mv('new', 'a')
+    if (at % 7 === 0) desk.wait(0)
+    if (at % 200 === 199) desk.echo('a', `${at} in place`)
+  }
+  const before = versionsOf(desk.core, ROOT_INO, 'a')
+  t.ok(before.length > 590)
+  const texts = desk.versions('a')
+  await desk.vault.sync()
+  t.same(versionsOf(desk.core, ROOT_INO, 'a'), before)
+  t.same(desk.versions('a'), texts)
+  desk.echo('new', 'last')
+  desk.mv('new', 'a')
+  t.same(desk.versions('a'), [...texts, 'last'])
+})
+
 test('a temporary name that was committed shows neither in the past nor among the deleted', async (t, desk) => {
   desk.echo('a', 'one')
   desk.wait()

@@ -26,6 +26,7 @@ import type { Caller, Node, Operations } from '../operations.ts'
 import { createListings, type Listings } from './listings.ts'
 import { announceSnapshots } from './place.ts'
 import { rootView } from './root.ts'
+import { announceDeleted } from './shown.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
 
 const SEEK_DATA = 3
@@ -52,9 +53,11 @@ export function createViews(fs: FsContext): ViewOperations {
     held: new Map(),
     copies: new Map(),
     returns: new Map(),
+    shown: new Map(),
   }
   const { held } = views
   announceSnapshots(views)
+  announceDeleted(views)
 
   function at(number: number): View {
     return held.get(number)?.view ?? fail(ESTALE)
