@@ -333,10 +333,10 @@ test('user.xdg.tags reads and writes the tags', async (t, desk) => {
   desk.echo('a', 'one')
   const ino = desk.ino('a')
   const { core, fs } = desk
-  const get = () => Buffer.from(fs.getxattr(caller, ino, 'user.xdg.tags') ?? []).toString()
+  const get = () => Buffer.from(fs.getxattr(caller, ino, 'user.xdg.tags', false) ?? []).toString()
   const set = (text: string, flags = 0) =>
     fs.setxattr(caller, ino, 'user.xdg.tags', Buffer.from(text, 'latin1'), flags, false)
-  t.equal(fs.getxattr(caller, ino, 'user.xdg.tags'), undefined)
+  t.equal(fs.getxattr(caller, ino, 'user.xdg.tags', false), undefined)
   t.throws(() => fs.removexattr(caller, ino, 'user.xdg.tags'), { message: 'ENODATA' })
   t.throws(() => set('x', 2), { message: 'ENODATA' })
   set('work, red,,work')
