@@ -39,7 +39,7 @@ export function attributed(fs: FsContext, operations: Operations): Operations {
     ...operations,
     ...(Object.fromEntries(changing) as Pick<Operations, (typeof CHANGING)[number]>),
     write(caller, ino, offset, data, killPrivileges, cached) {
-      if (cached) actors.actAlone()
+      if (cached) actors.actAs(null)
       else actors.act(caller.uid, caller.pid)
       return operations.write(caller, ino, offset, data, killPrivileges, cached)
     },

@@ -6,7 +6,7 @@
 // user or command is another actor, and the same ones would be shown alike.
 
 import { processOf } from '../base/processes.ts'
-import { type ActorRow, actor as actors } from '../store/collections.ts'
+import { actor as actors } from '../store/collections.ts'
 import type { Overlay } from '../store/overlay.ts'
 
 /** Who did something. `pid` 0 and an empty `command` (a byte string) are not known. */
@@ -16,20 +16,20 @@ export interface Actor {
   readonly command: string
 }
 
-/** A thread that acted of late. */
+/** A thread that acted of late; null: one of the kernel. */
 interface Seen {
-  readonly id: number
+  readonly actor: Actor | null
   readonly checkedAtMs: number
   readonly checks: number
 }
 
-/** Threads, and processes, that are kept in mind. */
-const SEEN_MAX = 1000
+/** Threads, and actors, that are kept in mind. */
+const KNOWN_MAX = 1000
 /** A shell opens a file before it becomes the program that fills it: the first changes of a process are looked at each ... */
 const CHECKS_EAGER = 8
 /** ... and later ones this often, which costs a busy process a thousandth of its time. */
 const CHECK_MS = 20
-/** Rows of actors that are worth a look for those that nothing refers to. */
+/** So many new rows are worth a look for those that nothing refers to. */
 const SWEEP_MIN = 20_000
 
 export class Actors {
@@ -37,13 +37,14 @@ export class Actors {
   readonly #find: typeof processOf
   /** By user and thread. */
   readonly #seen = new Map<string, Seen>()
-  /** By what is shown of them. */
+  /** Numbers of rows, by what they show. */
   readonly #ids = new Map<string, number>()
   #nextId: number | undefined
   #sweepAt = 0
   #uid = 0
   #thread = 0
-  #known: Actor | undefined
+  /** Undefined: the thread above is to be looked at. */
+  #actor: Actor | null | undefined = null
   /** Undefined until somebody asks: most of what is done changes nothing. */
   #current: number | undefined = 0
 
@@ -56,88 +57,84 @@ export class Actors {
   act(uid: number, thread: number): void {
     this.#uid = uid
     this.#thread = thread
-    this.#known = undefined
+    this.#actor = undefined
     this.#current = undefined
   }
 
-  /** From here on somebody acts of whom all is known. */
-  actAs(actor: Actor): void {
-    this.#known = actor
+  /** From here on somebody acts of whom all is known; null: nobody is, the kernel writes back. */
+  actAs(actor: Actor | null): void {
+    this.#actor = actor
     this.#current = undefined
   }
 
-  /** From here on nobody acts that is known: the kernel writes back, or the vault tidies up. */
-  actAlone(): void {
-    this.#current = 0
+  /** Whoever acts now, to be set again later. */
+  get actor(): Actor | null {
+    if (this.#actor === undefined) this.#actor = this.#look()
+    return this.#actor
   }
 
   /** The number of whoever acts now, for a row to carry; 0: nobody that is known. */
   get current(): number {
-    this.#current ??= this.#look()
+    if (this.#current === undefined) {
+      const { actor } = this
+      this.#current = actor === null ? 0 : this.#idOf(actor)
+    }
     return this.#current
   }
 
-  /** From here on acts again who was `current` once. */
-  resume(id: number): void {
-    this.#current = id
-  }
-
-  /** Rows may come to refer to this one without any of them having done so before. */
-  isInUse(id: number): boolean {
-    if (id === this.#current) return true
-    for (const seen of this.#seen.values()) if (seen.id === id) return true
-    for (const known of this.#ids.values()) if (known === id) return true
-    return false
-  }
-
-  /** So many rows were made that it is worth to look for those that nothing refers to. */
+  /** So many rows are new that it is worth to look for those that nothing refers to. */
   get isCrowded(): boolean {
     return this.#nextId !== undefined && this.#nextId > this.#sweepAt
   }
 
-  /** Says that `left` rows stayed when they were looked at. */
+  /** Says that `left` rows stayed when all were looked at. */
   swept(left: number): void {
     this.#sweepAt = this.#firstFree() + Math.max(SWEEP_MIN, left)
   }
 
-  #look(): number {
-    if (this.#known !== undefined) {
-      const { uid, pid, command } = this.#known
-      return this.#idOf(uid, pid, command)
-    }
+  /** Deletes a row that nothing refers to: if that one acts again, it is made anew. */
+  drop(id: number): void {
+    const row = this.#overlay.get(actors, [id])
+    if (row !== undefined) this.#ids.delete(keyOf(row))
+    if (this.#current === id) this.#current = undefined
+    this.#overlay.delete(actors, [id])
+  }
+
+  #look(): Actor | null {
     const key = `${this.#uid}/${this.#thread}`
     const now = performance.now()
     const seen = this.#seen.get(key)
     const checks = seen?.checks ?? 0
     if (seen !== undefined && checks >= CHECKS_EAGER && now - seen.checkedAtMs < CHECK_MS)
-      return seen.id
-    const process = this.#thread === 0 ? undefined : this.#find(this.#thread)
-    // The kernel writes back for others.
-    let id = 0
-    if (process === undefined)
-      // Of one that is gone is known what was seen of it.
-      id = seen?.id ?? this.#idOf(this.#uid, this.#thread, '')
-    else if (process !== 'kernel') id = this.#idOf(this.#uid, process.pid, process.command)
-    remember(this.#seen, key, { id, checkedAtMs: now, checks: checks + 1 })
+      return seen.actor
+    const actor = this.#found(seen)
+    remember(this.#seen, key, { actor, checkedAtMs: now, checks: checks + 1 })
+    return actor
+  }
+
+  #found(seen: Seen | undefined): Actor | null {
+    const uid = this.#uid
+    const found = this.#thread === 0 ? undefined : this.#find(this.#thread)
+    if (found === 'kernel') return null
+    if (found !== undefined) return { uid, ...found }
+    // Of one that is gone is known what was seen of it.
+    return seen === undefined ? { uid, pid: this.#thread, command: '' } : seen.actor
+  }
+
+  #idOf(actor: Actor): number {
+    const key = keyOf(actor)
+    let id = this.#ids.get(key)
+    if (id === undefined) {
+      id = this.#firstFree()
+      this.#nextId = id + 1
+      const { uid, pid, command } = actor
+      this.#overlay.put(actors, { id, uid, pid, command, since: Date.now() * 1000 })
+      remember(this.#ids, key, id)
+    }
     return id
   }
 
-  #idOf(uid: number, pid: number, command: string): number {
-    const key = `${uid}/${pid}/${command}`
-    const known = this.#ids.get(key)
-    const id = known ?? this.#make(uid, pid, command)
-    if (known === undefined) remember(this.#ids, key, id)
-    return id
-  }
-
-  #make(uid: number, pid: number, command: string): number {
-    const id = this.#firstFree()
-    this.#nextId = id + 1
-    this.#overlay.put(actors, { id, uid, pid, command, since: Date.now() * 1000 })
-    return id
-  }
-
-  /** Numbers of rows that went are given again: nothing refers to them. */
+  /** After a new start, numbers of rows that went are given again: nothing refers to them. */
   #firstFree(): number {
     if (this.#nextId === undefined) {
       const [last] = this.#overlay.scan(actors, { reverse: true, limit: 1 })
@@ -148,19 +145,23 @@ export class Actors {
   }
 }
 
+/** Who a row means by its `actor` or `endedBy`; null when nobody knows. */
+export function actorOf(core: { readonly overlay: Overlay }, id: number): Actor | null {
+  const row = id === 0 ? undefined : core.overlay.get(actors, [id])
+  return row === undefined ? null : { uid: row.uid, pid: row.pid, command: row.command }
+}
+
+function keyOf({ uid, pid, command }: Actor): string {
+  return `${uid}/${pid}/${command}`
+}
+
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
   // What was set last stands last: the first is the one that was not looked at for longest.
   map.delete(key)
   map.set(key, value)
-  if (map.size <= SEEN_MAX) return
+  if (map.size <= KNOWN_MAX) return
   for (const oldest of map.keys()) {
     map.delete(oldest)
     return
   }
-}
-
-/** Who a row means by its `actor` or `endedBy`; null when nobody knows. */
-export function actorOf(core: { readonly overlay: Overlay }, id: number): Actor | null {
-  const row: ActorRow | undefined = id === 0 ? undefined : core.overlay.get(actors, [id])
-  return row === undefined ? null : { uid: row.uid, pid: row.pid, command: row.command }
 }

@@ -43,8 +43,8 @@ export async function collectActors(core: Core, slices: Slices): Promise<void> {
       for (const id of candidates) {
         await slices.turn()
         // The witness may have taken it out meanwhile.
-        if (!candidates.has(id) || core.actors.isInUse(id)) continue
-        core.overlay.delete(actors, [id])
+        if (!candidates.has(id)) continue
+        core.actors.drop(id)
         slices.changed(1)
         freed++
       }

@@ -7,6 +7,7 @@
 import { ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { DELETED, type EntryRow, type InodeRow, RESTORED } from '../store/collections.ts'
+import type { Actor } from './actors.ts'
 import { resizeContent } from './content.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, putEntry, removeEntry, startDirectory } from './directory.ts'
@@ -44,7 +45,7 @@ export interface RestoreReport {
 interface Run {
   readonly core: Core
   /** Who brings it back: others act in between. */
-  readonly actor: number
+  readonly actor: Actor | null
   readonly moment: Moment
   readonly options: RestoreOptions
   readonly slices: Slices
@@ -80,7 +81,7 @@ export async function restoreTree(
 }
 
 function newRun(core: Core, moment: Moment, options: RestoreOptions, report: RestoreReport): Run {
-  const actor = core.actors.current
+  const { actor } = core.actors
   return { core, actor, moment, options, slices: slicesOf(core), report, links: new Map() }
 }
 
@@ -112,7 +113,7 @@ async function restoreDirectory(
 
 function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): Inode {
   const { core } = run
-  core.actors.resume(run.actor)
+  core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   // Under its old number a directory has its history again, and so have the names in it.
   const made =
@@ -169,7 +170,7 @@ async function restoreFile(run: Run, then: InodeRow, parent: number, name: strin
 
 /** A file with several names stays what all of them lead to. */
 function rewrite(run: Run, now: Inode, then: InodeRow): void {
-  run.core.actors.resume(run.actor)
+  run.core.actors.actAs(run.actor)
   resizeContent(run.core, now, 0)
   replaceContent(run.core, then, run.moment, now)
   seal(run.core, now)
@@ -180,7 +181,7 @@ function rewrite(run: Run, now: Inode, then: InodeRow): void {
 async function makeFile(run: Run, then: InodeRow): Promise<Inode> {
   const { core, moment } = run
   const hasBytes = isRegular(then.mode) || isSymlink(then.mode)
-  core.actors.resume(run.actor)
+  core.actors.actAs(run.actor)
   const made = createInode(core, { ...then, parent: 0 }, core.moments.next(), hasBytes)
   if (hasBytes) {
     detach(core, made)
@@ -198,7 +199,7 @@ function nameFile(
   then: InodeRow | undefined,
 ): void {
   const { core, options } = run
-  core.actors.resume(run.actor)
+  core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
@@ -253,7 +254,7 @@ function finish(run: Run, now: Inode, then: InodeRow): void {
     report.unchanged++
     return
   }
-  core.actors.resume(run.actor)
+  core.actors.actAs(run.actor)
   applyAttributes(core, now, then, moment)
   run.options.inodeChanged(now.ino)
   report.restored++
@@ -266,7 +267,7 @@ async function removeName(run: Run, parent: number, row: EntryRow): Promise<void
   if (wasDirectory)
     for (const below of listEntries(core, row.ino)) await removeName(run, row.ino, below)
   const directory = getDirectory(core, parent)
-  core.actors.resume(run.actor)
+  core.actors.actAs(run.actor)
   const moment = core.moments.next()
   const traceless = removeEntry(core, directory, row, moment, DELETED)
   if (wasDirectory) directory.nlink--
