@@ -148,7 +148,10 @@ export function begin(core: Core, inode: Inode): void {
 /** Makes whoever acts, if that is known, the author of a change that is not sealed: the last one who touched it is. */
 export function claim(core: Core, inode: Inode): void {
   const { current } = core.actors
-  if (current !== 0) inode.actor = current
+  if (current === 0 || current === inode.actor) return
+  inode.actor = current
+  // At once: an actor that no row refers to may be swept.
+  if (inode.nlink > 0) core.overlay.put(inodes, inode)
 }
 
 /** Sets ctime to now, and mtime as well. The caller has called `alter` or `begin`. */
@@ -180,6 +183,7 @@ export function addLink(core: Core, inode: Inode): void {
   if (orphaned) {
     core.overlay.delete(orphan, [inode.ino])
     inode.nlink = 1
+    inode.actor = core.actors.current
     core.inodeCount++
     if (isProvisional(inode)) {
       core.open.set(inode.ino, inode)

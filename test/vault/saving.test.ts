@@ -30,7 +30,8 @@ import {
 import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { sealQuiet } from '../../src/vault/versions.ts'
-import { caller, noChange } from './random-run.ts'
+import { noChange } from '../support/no-change.ts'
+import { caller } from './random-run.ts'
 
 setLog('error')
 
