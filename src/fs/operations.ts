@@ -175,8 +175,8 @@ export interface Operations {
   ): void
   releasedir(handle: number): void
 
-  /** undefined: no such attribute (ENODATA). */
-  getxattr(caller: Caller, ino: number, name: string): Uint8Array | undefined
+  /** undefined: no such attribute (ENODATA). `sizeOnly`: the value's length is asked for, not the value. */
+  getxattr(caller: Caller, ino: number, name: string, sizeOnly: boolean): Uint8Array | undefined
   listxattr(caller: Caller, ino: number): readonly string[]
   /** `value` is valid during the call only. `killSetgid`: FUSE_SETXATTR_ACL_KILL_SGID. */
   setxattr(

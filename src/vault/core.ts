@@ -4,6 +4,7 @@
 import { GenerationCache } from '../base/generation-cache.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { Overlay } from '../store/overlay.ts'
+import type { Actors } from './actors.ts'
 import type { Blocks } from './blocks.ts'
 import type { Directory } from './directory.ts'
 import { type History, newHistory } from './history.ts'
@@ -15,6 +16,8 @@ export interface Core {
   readonly overlay: Overlay
   readonly commits: GroupCommit
   readonly moments: Moments
+  /** Who acts now, for the rows that tell who did it. */
+  readonly actors: Actors
   readonly blocks: Blocks
   /** Inodes by number, as far as they were used of late. What has unsaved changes is in the overlay or `open` too. */
   readonly inodes: GenerationCache<number, Inode>

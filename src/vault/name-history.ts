@@ -13,9 +13,11 @@ import {
   inodePast,
   MOVED,
   PROVISIONAL,
+  RENAMED,
   type VersionRow,
   version,
 } from '../store/collections.ts'
+import { type Actor, actorOf } from './actors.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
 import { findInode } from './inodes.ts'
@@ -42,6 +44,8 @@ export interface NameVersion {
   readonly mode: number
   readonly uid: number
   readonly gid: number
+  /** Who made it what it is there: wrote and closed it, or put the file in this place. Null when that is not known. */
+  readonly who: Actor | null
 }
 
 /** The versions of a name, there or not, oldest first. */
@@ -148,7 +152,7 @@ function precedent(core: Core, span: Span): Span | undefined {
 
 /** The span that ended when this one began, of the same inode: what rename(2) moved here. */
 function sourceOf(core: Core, span: Span): Span | undefined {
-  if (span.fromParent === 0) return undefined
+  if (span.origin !== RENAMED) return undefined
   const row = spanBefore(core, span.fromParent, span.fromName, span.since)
   return row?.until === span.since && row.ino === span.ino ? row : undefined
 }
@@ -186,7 +190,8 @@ function count(
     const came = row.moment < since && row.number === arrived?.versions
     const { mtime, mtimeNs, mode, uid, gid } = came ? arrived : row
     const moment = came ? since : row.moment
-    found.push({ number, ino, moment, size: row.size, mtime, mtimeNs, mode, uid, gid })
+    const who = actorOf(core, came ? span.actor : row.actor)
+    found.push({ number, ino, moment, size: row.size, mtime, mtimeNs, mode, uid, gid, who })
   }
   return numbers + last - start + 1
 }

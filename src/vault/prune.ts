@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { entryPast } from '../store/collections.ts'
 import { collectBlocks } from './collect.ts'
+import { collectActors } from './collect-actors.ts'
 import type { Core } from './core.ts'
 import { walkInodes } from './inode-walk.ts'
 import { BRIEF_MICROS } from './moments.ts'
@@ -82,6 +83,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   // All are looked at now.
   if (!dryRun) core.history.suspects.clear()
   const blocks = await collectBlocks(core, slices, 'all', dryRun)
+  if (!dryRun) await collectActors(core, slices)
   return { ...dropped, blocks }
 }
 

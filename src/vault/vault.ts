@@ -21,6 +21,7 @@ import { GroupCommit } from '../store/group-commit.ts'
 import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
 import type { Batch, Changes, Store } from '../store/store.ts'
+import { Actors } from './actors.ts'
 import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
 import { configuredMs } from './configuration.ts'
@@ -104,6 +105,7 @@ export function birthBatch(): Batch {
     ctimeNs: 0,
     btime: sec,
     btimeNs: 0,
+    actor: 0,
     since: moment,
   }
   const settings: SettingRow[] = [
@@ -158,6 +160,7 @@ export class Vault {
       overlay,
       commits,
       moments: new Moments(counters.moment),
+      actors: new Actors(overlay),
       blocks: new Blocks(store, cacheBytes / 2),
       ...makeCaches(cacheBytes),
       longestSliceMs: 0,

@@ -30,7 +30,8 @@ import {
 import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { sealQuiet } from '../../src/vault/versions.ts'
-import { caller, noChange } from './random-run.ts'
+import { noChange } from '../support/no-change.ts'
+import { caller } from './random-run.ts'
 
 setLog('error')
 
@@ -354,10 +355,10 @@ test('user.xdg.tags reads and writes the tags', async (t, desk) => {
   desk.echo('a', 'one')
   const ino = desk.ino('a')
   const { core, fs } = desk
-  const get = () => Buffer.from(fs.getxattr(caller, ino, 'user.xdg.tags') ?? []).toString()
+  const get = () => Buffer.from(fs.getxattr(caller, ino, 'user.xdg.tags', false) ?? []).toString()
   const set = (text: string, flags = 0) =>
     fs.setxattr(caller, ino, 'user.xdg.tags', Buffer.from(text, 'latin1'), flags, false)
-  t.equal(fs.getxattr(caller, ino, 'user.xdg.tags'), undefined)
+  t.equal(fs.getxattr(caller, ino, 'user.xdg.tags', false), undefined)
   t.throws(() => fs.removexattr(caller, ino, 'user.xdg.tags'), { message: 'ENODATA' })
   t.throws(() => set('x', 2), { message: 'ENODATA' })
   set('work, red,,work')

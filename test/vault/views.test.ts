@@ -9,6 +9,7 @@ import type { Caller, Node } from '../../src/fs/operations.ts'
 import { openStore } from '../../src/store/open.ts'
 import { Fault } from '../../src/store/store.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { noChange } from '../support/no-change.ts'
 
 setLog('error')
 const VIEW_BASE = 2 ** 52
@@ -70,24 +71,10 @@ function list(fs: FileSystem, ino: number, room = 1000, plus = false, caller = r
 
 function save(fs: FileSystem, parent: number, name: string, text: string): number {
   const node = fs.lookup(root, parent, name) ?? fs.create(root, parent, name, 0o100644, 0, O_EXCL)
-  fs.setattr(root, node.ino, { ...nothing, size: 0 })
+  fs.setattr(root, node.ino, { ...noChange, size: 0 })
   fs.write(root, node.ino, 0, Buffer.from(text), false, false)
   fs.flush(root, node.ino)
   return node.ino
-}
-
-const nothing = {
-  mode: undefined,
-  uid: undefined,
-  gid: undefined,
-  size: undefined,
-  atime: undefined,
-  atimeNs: 0,
-  mtime: undefined,
-  mtimeNs: 0,
-  ctime: undefined,
-  ctimeNs: 0,
-  killPrivileges: false,
 }
 
 function textOf(fs: FileSystem, node: Node): string {
@@ -199,7 +186,7 @@ t.test('everything but the gestures is refused with EROFS', async (t) => {
       () => fs.rename(root, ino, 'f', ino, 'g', 0),
       () => fs.rename(root, ROOT_INO, 'f', ino, 'g', 0),
       () => fs.link(root, walk(fs, 'f').ino, ino, 'g'),
-      () => fs.setattr(root, ino, { ...nothing, mode: 0o777 }),
+      () => fs.setattr(root, ino, { ...noChange, mode: 0o777 }),
       () => fs.setxattr(root, ino, 'user.a', Buffer.from('b'), 0, false),
     ])
       refused(t, change, 30, path)
@@ -284,10 +271,10 @@ t.test('the kernel is told when what it may keep of a view changes', async (t) =
   fs.rename(root, here, 's', here, 'r', 0)
   t.same(told.splice(0).sort(), [`${here} s`, `${there} s`].sort())
   t.same(list(fs, there), ['r'])
-  fs.setattr(root, dir.ino, { ...nothing, mode: 0o700 })
+  fs.setattr(root, dir.ino, { ...noChange, mode: 0o700 })
   t.same(told.splice(0).sort(), [String(there), String(way)].sort())
   t.equal(fs.getattr(root, way).mode, 0o40700)
-  fs.setattr(root, dir.ino, { ...nothing, mtime: 5 })
+  fs.setattr(root, dir.ino, { ...noChange, mtime: 5 })
   t.same(told, [], 'times are those of its birth')
 })
 
@@ -343,7 +330,7 @@ t.test('deleted names that not everybody may know are not kept by the kernel', a
   await fs.syncfs(root)
   fs.unlink(root, dir, 'f')
   await fs.syncfs(root)
-  fs.setattr(root, dir, { ...nothing, mode: 0o755 })
+  fs.setattr(root, dir, { ...noChange, mode: 0o755 })
   const deleted = walk(fs, 'dir/.avfs/deleted').ino
   t.equal(listNodes(fs, deleted).get('f')?.nameMs, 0)
   t.same([...listNodes(fs, deleted, other).keys()], [])
