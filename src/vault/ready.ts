@@ -11,6 +11,7 @@ import { findEntry } from './directory.ts'
 import { chunkExtents, scanExtents } from './extents.ts'
 import { isRecorded, isRecordedName, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
+import { findInode } from './inodes.ts'
 import { tagsOf } from './tags.ts'
 import { listXattrs } from './xattrs.ts'
 
@@ -60,6 +61,16 @@ export function readyTags(core: Core, ino: number, names: readonly string[]): vo
   for (const name of names) {
     core.overlay.get(tags, [name])
     core.overlay.get(tagging, [ino, name])
+  }
+}
+
+/** Before labels are taken from whatever carries them, there or not. */
+export function readyTagged(core: Core, inos: readonly number[]): void {
+  if (isReady(core)) return
+  for (const ino of inos) {
+    const inode = findInode(core, ino)
+    if (inode === undefined) recordedUntil(core, ino)
+    else readyInode(core, inode)
   }
 }
 
