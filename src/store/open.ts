@@ -74,6 +74,30 @@ export const backends: readonly Backend[] = [
     },
   },
   {
+    name: 'rocksdb',
+    suffix: '.rocksdb',
+    isFolder: true,
+    companions: ['.new'],
+    requirement: { make: 'rocksdb' },
+    version: async () => (await import('./rocksdb/native.ts')).rocksdbVersion(),
+    open: async (path, options) => {
+      const { openRocksdb } = await import('./rocksdb/rocksdb.ts')
+      return openKvStore(openRocksdb, path, { ...KV_DEFAULTS, ...options })
+    },
+  },
+  {
+    name: 'sled',
+    suffix: '.sled',
+    isFolder: true,
+    companions: [],
+    requirement: { make: 'sled' },
+    version: async () => (await import('./sled/native.ts')).sledVersion(),
+    open: async (path, options) => {
+      const { openSled } = await import('./sled/sled.ts')
+      return openKvStore(openSled, path, { ...KV_DEFAULTS, ...options })
+    },
+  },
+  {
     name: 'memory',
     suffix: '',
     isFolder: false,

@@ -13,6 +13,7 @@ const advices: Readonly<Record<StoreErrorKind, string>> = {
   closed: 'the vault is closed',
   io: 'the vault cannot be read or written',
   format: 'this is not an avfs vault',
+  unavailable: 'the engine is not available here',
 }
 
 /** Loads native/NAME/build/NAME.node. Throws what require throws: code MODULE_NOT_FOUND where it is not built. */
@@ -21,13 +22,15 @@ export function requireAddon<A>(name: string): A {
   return createRequire(import.meta.url)(path) as A
 }
 
-/** The addon of an engine; throws StoreError 'io' with what to do where it cannot be loaded. */
+/** The addon of an engine; throws StoreError 'unavailable' with what to do where it cannot be loaded. */
 export function addonOf<A>(name: string): A {
   try {
     return requireAddon<A>(name)
   } catch (cause) {
     const command = `run "make ${name}" in a checkout of avfs`
-    throw new StoreError('io', `the engine ${name} is not available here: ${command}`, { cause })
+    throw new StoreError('unavailable', `the engine ${name} is not available here: ${command}`, {
+      cause,
+    })
   }
 }
 
