@@ -13,7 +13,7 @@ const advices: Readonly<Record<StoreErrorKind, string>> = {
   closed: 'the vault is closed',
   io: 'the vault cannot be read or written',
   format: 'this is not an avfs vault',
-  unavailable: 'the engine cannot be used here',
+  unavailable: 'the engine is not available here',
 }
 
 /** Loads native/NAME/build/NAME.node. Throws what require throws: code MODULE_NOT_FOUND where it is not built. */
