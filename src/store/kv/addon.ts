@@ -58,3 +58,15 @@ export async function toldLater<T>(call: () => Promise<T>): Promise<T> {
     throw storeErrorOf(error)
   }
 }
+
+/**
+ * Awaits a long call of an addon. Node waits for its threads when the process exits; `stop` then ends the call early.
+ */
+export async function toldMuchLater<T>(call: () => Promise<T>, stop: () => unknown): Promise<T> {
+  process.once('exit', stop)
+  try {
+    return await toldLater(call)
+  } finally {
+    process.off('exit', stop)
+  }
+}
