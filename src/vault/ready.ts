@@ -43,11 +43,19 @@ export function readyInode(core: Core, inode: Inode): void {
   }
   listXattrs(core, inode)
   tagsOf(core, ino)
-  if (inode.nlink > 1 && !isDirectory(inode.mode))
-    core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: 1 })
 }
 
-/** Before an inode loses a name, perhaps its last, which ends it. */
+/** Before an inode loses a name in a directory. */
+export function readyLoss(core: Core, inode: Inode, parent: number, name: string): void {
+  if (isReady(core)) return
+  readyEnd(core, inode)
+  // Another one takes its place in the inode's row.
+  const isFirst = inode.parent === parent && inode.name === name
+  if (isFirst && inode.nlink > 1 && !isDirectory(inode.mode))
+    core.overlay.scan(hardlink, { gte: [inode.ino], lt: [inode.ino + 1], limit: 1 })
+}
+
+/** Before an inode without a name ends. */
 export function readyEnd(core: Core, inode: Inode): void {
   if (isReady(core)) return
   readyInode(core, inode)

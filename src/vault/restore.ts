@@ -15,7 +15,7 @@ import type { Inode } from './inode.ts'
 import { addLink, createInode, detach, dropLink, findInode, getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
 import { giveName, takeName } from './names.ts'
-import { readyEnd, readyInode, readyName, readyTags } from './ready.ts'
+import { readyInode, readyLoss, readyName, readyTags } from './ready.ts'
 import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
 import { hasContent, replaceContent, shareContent } from './restore-content.ts'
 import { reviveInode } from './revive.ts'
@@ -228,7 +228,7 @@ function nameFile(
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
   readyName(core, directory, name)
   readyInode(core, made)
-  if (replaced !== undefined) readyEnd(core, replaced)
+  if (replaced !== undefined) readyLoss(core, replaced, parent, name)
   const tags = then === undefined ? [] : tagsFor(run, then, replaced)
   readyTags(core, made.ino, tags)
   if (then !== undefined) readyAttributes(core, then, run.moment)
@@ -306,7 +306,7 @@ async function removeName(run: Run, parent: number, row: EntryRow): Promise<void
     const directory = getDirectory(core, parent)
     const inode = getInode(core, row.ino)
     readyName(core, directory, row.name)
-    readyEnd(core, inode)
+    readyLoss(core, inode, parent, row.name)
     core.actors.actAs(run.actor)
     const moment = core.moments.next()
     const traceless = removeEntry(core, directory, row, moment, DELETED)
