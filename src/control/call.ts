@@ -4,6 +4,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openVault } from '../vault/vault.ts'
+import { thisProcess } from './caller.ts'
 import { callDaemon, NoDaemonError } from './client.ts'
 import { acquireLock, LockedError, type LockHolder, lockHolder } from './lock.ts'
 import { type MethodName, methods, type Parameters } from './methods.ts'
@@ -57,6 +58,7 @@ async function callHere(
   try {
     const vault = await openVault(vaultPath, { readOnly: methods[name].readOnly })
     try {
+      vault.core.actors.actAs(thisProcess())
       return await methods[name].run(vault, parameters, {
         report,
         send: receive,
