@@ -73,7 +73,7 @@ t.test('what is no vault is refused with a line that says so', async (t) => {
   })
   const unknown = {
     kind: 'format',
-    message: 'there is no backend named paper; there are sqlite, memory',
+    message: /there is no backend named paper; there are sqlite, lmdb, /,
   }
   await t.rejects(openStore(join(dir, 'v.avfs'), { create: true, backend: 'paper' }), unknown)
 })
