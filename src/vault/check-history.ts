@@ -22,10 +22,7 @@ import {
   xattr,
 } from '../store/collections.ts'
 import type { Store } from '../store/store.ts'
-import { everyRow, type Report } from './check.ts'
-
-/** Rows with content are large: few are read at a time. */
-const CONTENT_ROWS = 64
+import { everyProjection, everyRow, type Report } from './check.ts'
 
 /** Rows in the order of inodes, taken one inode at a time. */
 class ByInode<R extends { ino: number }> {
@@ -108,19 +105,15 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
   await checkLabels(store, report, tick)
 }
 
-async function* everyPart(store: Store, past: boolean): AsyncGenerator<Part> {
-  if (past)
-    for await (const row of everyRow(store, extentPast, CONTENT_ROWS)) yield partOf(row, row.until)
-  else for await (const row of everyRow(store, extent, CONTENT_ROWS)) yield partOf(row, PROVISIONAL)
-}
-
 /** Without the bytes, of which a file has more than memory. */
-function partOf(
-  row: { ino: number; offset: number; length: number; since: number },
-  until: number,
-): Part {
-  const { ino, offset, length, since } = row
-  return { ino, offset, end: offset + length, since, until }
+async function* everyPart(store: Store, past: boolean): AsyncGenerator<Part> {
+  const fields = ['ino', 'offset', 'since', 'length'] as const
+  if (past)
+    for await (const row of everyProjection(store, extentPast, [...fields, 'until']))
+      yield { ...row, end: row.offset + row.length }
+  else
+    for await (const row of everyProjection(store, extent, fields))
+      yield { ...row, end: row.offset + row.length, until: PROVISIONAL }
 }
 
 function checkStates(
