@@ -50,6 +50,7 @@ function counted(inner: Store): { store: Store; read(): number } {
       return rows
     },
     commit: (batch) => inner.commit(batch),
+    view: () => inner.view(),
     stats: () => inner.stats(),
     compact: () => inner.compact(),
     verify: () => inner.verify(),
