@@ -9,12 +9,15 @@ import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { backends } from '../store/open.ts'
 import { ControlError } from './errors.ts'
+import { hasNote } from './migration-note.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** What follows the name of a vault in the name of its file. */
-export const VAULT_SUFFIX = '.avfs'
+/** What follows the name of a vault in the name of its file, by engine; the default's first. */
+const suffixes = backends.map(({ suffix }) => suffix).filter((suffix) => suffix !== '')
+const SUFFIX_DEFAULT = suffixes[0] ?? ''
 
 /** A vault as the user names it: `name` for people (df shows it), `path` of its file, absolute. It need not exist. */
 export interface VaultPlace {
@@ -39,28 +42,59 @@ export function vaultsDirectory(env: Environment = process.env): string {
 
 /**
  * Where the vault `given` is or would be: a plain name below `vaultsDirectory`, a name with a slash anywhere, with or
- * without its suffix. Throws ControlError 'name'.
+ * without its suffix. One that is not there would be of the engine `backend`. Throws ControlError 'name', also when two
+ * vaults have the name and neither is in the middle of a migration.
  */
-export function vaultPlace(given: string, env: Environment = process.env): VaultPlace {
-  if (given.includes('/')) return placeOfPath(given)
-  const name = given.endsWith(VAULT_SUFFIX) ? given.slice(0, -VAULT_SUFFIX.length) : given
-  if (!NAME.test(name) || name.length > NAME_LENGTH_MAX) {
+export function vaultPlace(
+  given: string,
+  env: Environment = process.env,
+  backend?: string,
+): VaultPlace {
+  const isPath = given.includes('/')
+  if (isPath && (given.endsWith('/') || given.includes('\0'))) {
+    throw new ControlError('name', `'${given}' names a directory, not a vault`)
+  }
+  const base = isPath ? resolve(given) : join(vaultsDirectory(env), given)
+  if (isPath && suffixOf(base) === '' && existsSync(base))
+    return { name: basename(base), path: base }
+  const name = vaultName(base)
+  if (!isPath && (!NAME.test(name) || name.length > NAME_LENGTH_MAX)) {
     throw new ControlError(
       'name',
       `'${given}' is not a name for a vault: use letters, digits and . _ - @ + (the first a letter, digit or _), ` +
         `at most ${NAME_LENGTH_MAX}; a path with a slash names a vault anywhere`,
     )
   }
-  return { name, path: join(vaultsDirectory(env), name + VAULT_SUFFIX) }
+  if (suffixOf(base) !== '') return { name, path: base }
+  const found = namesakes(base)
+  const path = found.length > 1 ? meant(given, found) : found[0]
+  const suffix = backends.find((its) => its.name === backend)?.suffix ?? SUFFIX_DEFAULT
+  return { name, path: path ?? base + suffix }
 }
 
-function placeOfPath(given: string): VaultPlace {
-  if (given.endsWith('/') || given.includes('\0')) {
-    throw new ControlError('name', `'${given}' names a directory, not a vault`)
-  }
-  const path = resolve(given)
-  const suffixed = path.endsWith(VAULT_SUFFIX) || existsSync(path) ? path : path + VAULT_SUFFIX
-  return { name: basename(suffixed, VAULT_SUFFIX), path: suffixed }
+/** The name of the vault at a path: its last part without what tells the engine. */
+export function vaultName(path: string): string {
+  return basename(path, suffixOf(path))
+}
+
+/** What is there of the paths that a vault has on each engine; `base` has no suffix. */
+export function namesakes(base: string): string[] {
+  return suffixes.map((suffix) => base + suffix).filter(existsSync)
+}
+
+/** What tells the engine at the end of a path; '' if nothing does. */
+export function suffixOf(path: string): string {
+  return suffixes.find((suffix) => path.endsWith(suffix) && basename(path) !== suffix) ?? ''
+}
+
+/** A vault that is being migrated counts until it is gone. */
+function meant(given: string, found: readonly string[]): string {
+  const migrated = found.find(hasNote)
+  if (migrated !== undefined) return migrated
+  throw new ControlError(
+    'name',
+    `'${given}' can be ${found.join(' or ')}: name one with its ending`,
+  )
 }
 
 /** Like vaultPlace, of a vault that exists. Throws ControlError 'missing', saying how to create it. */
@@ -81,12 +115,9 @@ export function listVaults(env: Environment = process.env): VaultPlace[] {
   const directory = vaultsDirectory(env)
   if (!existsSync(directory)) return []
   return readdirSync(directory)
-    .filter((file) => file.endsWith(VAULT_SUFFIX) && file.length > VAULT_SUFFIX.length)
+    .filter((file) => suffixOf(file) !== '')
     .sort()
-    .map((file) => ({
-      name: file.slice(0, -VAULT_SUFFIX.length),
-      path: join(directory, file),
-    }))
+    .map((file) => ({ name: vaultName(file), path: join(directory, file) }))
 }
 
 /** The directory of this user's sockets; made, with mode 0700, if it is missing. Throws if someone else owns it. */

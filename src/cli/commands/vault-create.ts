@@ -31,7 +31,7 @@ export const vaultCreateCommand: CommandModule<object, CreateArguments> = {
       .example('$0 vault create myproject', 'makes the vault myproject')
       .example('$0 vault create ./here.avfs', 'makes a vault in this directory'),
   handler: async ({ name, backend, json }) => {
-    const place = vaultPlace(name)
+    const place = vaultPlace(name, process.env, backend)
     if (existsSync(place.path)) {
       throw new ControlError(
         'exists',

@@ -1,10 +1,11 @@
 // `avfs vault delete`: removes a vault for good. Asks first on a terminal; elsewhere it wants --yes.
 
-import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
 import { acquireLock } from '../../control/lock.ts'
+import { readNote, removeNote } from '../../control/migration-note.ts'
 import { existingVault } from '../../control/paths.ts'
+import { removeFiles } from '../../control/vault-files.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -12,9 +13,6 @@ import { type VaultArguments, withVaultName } from './common.ts'
 interface DeleteArguments extends VaultArguments {
   yes: boolean
 }
-
-/** What an engine may have left beside the file of the vault after a crash. */
-const COMPANIONS = ['-wal', '-shm', '-journal']
 
 export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
   command: 'delete <name>',
@@ -28,16 +26,20 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
     const lock = await acquireLock(path, { mountPoint: null, socket: null })
     try {
       const deleted = yes || (await confirm(name, path))
-      if (deleted) {
-        for (const file of [path, ...COMPANIONS.map((suffix) => path + suffix)]) {
-          rmSync(file, { recursive: true, force: true })
-        }
-      }
+      if (deleted) remove(path)
       printResult(json === true, { name, path, deleted }, deleted ? `deleted ${path}` : 'kept it')
     } finally {
       lock.release()
     }
   },
+}
+
+/** With what a migration that was cut short left of its copy. */
+function remove(path: string): void {
+  const note = readNote(path)
+  if (note !== undefined) removeFiles(note.partial)
+  removeFiles(path)
+  removeNote(path)
 }
 
 async function confirm(name: string, path: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
 import { lockHolder } from '../../control/lock.ts'
 import { listVaults, type VaultPlace, vaultsDirectory } from '../../control/paths.ts'
+import { bytesOf } from '../../control/vault-files.ts'
 import { formatBytes, printResult, table } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 
@@ -35,11 +36,11 @@ export const vaultListCommand: CommandModule<object, CommonArguments> = {
 }
 
 function describe(place: VaultPlace): ListedVault {
-  const { size, mtime } = statSync(place.path)
+  const { mtime } = statSync(place.path)
   const holder = lockHolder(place.path)
   return {
     ...place,
-    bytes: size,
+    bytes: bytesOf(place.path),
     changedAt: mtime.toISOString(),
     pid: holder?.pid ?? null,
     mountPoint: holder?.mountPoint ?? null,

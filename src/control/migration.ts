@@ -1,0 +1,349 @@
+// Moves a vault to another engine: a copy beside it, proved to hold the same, takes its name. At every moment the vault or the
+// copy is whole under that name, so that a crash costs no more than the time; see migration-note.ts.
+
+import { existsSync, lstatSync, statfsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { setting } from '../store/collections.ts'
+import { backendOf, backends, openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
+import { copyStore, differences, type Survey, surveyStore } from '../vault/migrate.ts'
+import { type Damage, everyPage } from '../vault/read-all.ts'
+import { RowDigest } from '../vault/row-digest.ts'
+import { ControlError } from './errors.ts'
+import { acquireLock, type Lock, LockedError } from './lock.ts'
+import { hasNote, readNote, removeNote, writeNote } from './migration-note.ts'
+import { existingVault, suffixOf, vaultName, vaultPlace } from './paths.ts'
+import { bytesOf, moveFiles, removeFiles, syncFiles } from './vault-files.ts'
+
+export type MigrationStep = 'reading' | 'copying' | 'verifying'
+
+export interface MigrateOptions {
+  readonly to: string
+  /** Where the copy goes instead of the vault's place; the vault stays as it is then. */
+  readonly output: string | undefined
+  readonly keepOriginal: boolean
+  readonly dryRun: boolean
+  readonly skipDamaged: boolean
+  readonly damaged: (damage: Damage) => void
+  readonly notice: (text: string) => void
+  readonly onProgress: (step: MigrationStep, rows: number, bytes: number, total: number) => void
+  /** Told of each point at which a crash leaves something else behind, for tests. */
+  readonly reached?: (point: string) => void
+}
+
+/** `path` is null where nothing was made or kept. */
+export interface MigrationReport {
+  readonly name: string
+  readonly from: { readonly backend: string; readonly path: string; readonly bytes: number }
+  readonly to: { readonly backend: string; readonly path: string; readonly bytes: number }
+  /** Where the vault was put that the copy replaced; null if it is gone or was not replaced. */
+  readonly original: string | null
+  readonly dryRun: boolean
+  /** Nothing was left to do but to remove what an earlier run had replaced. */
+  readonly finished: boolean
+  readonly damaged: number
+  readonly rows: number
+  readonly bytes: number
+  readonly seconds: number
+  readonly collections: Survey
+}
+
+/** Size of a new vault by that of the one it is copied from, with what its first log takes; measured, see docs/backends.md. */
+const ROOM: Readonly<Record<string, number>> = {
+  sqlite: 1.2,
+  lmdb: 1.5,
+  leveldb: 2,
+  rocksdb: 2,
+  sled: 3,
+}
+const ROOM_DEFAULT = 2
+const ROOM_BYTES_MIN = 16 * 1024 * 1024
+
+/**
+ * Migrates the vault `given`. Throws ControlError: 'locked' when someone has it open, 'exists' when the target is there,
+ * 'failed' when rows are damaged, the copy differs or the disk has no room. The vault is untouched then.
+ */
+export async function migrateVault(
+  given: string,
+  options: MigrateOptions,
+): Promise<MigrationReport> {
+  const began = performance.now()
+  const { to, output, notice } = options
+  const isFinished = finishEarlier(given, notice)
+  const named = vaultPlace(given).path
+  const source = existingVault(given).path
+  if (lstatSync(named).isSymbolicLink() && output === undefined)
+    throw new ControlError('failed', `${named} is a link to ${source}: migrate that`, named)
+  const from = backendOf(source).name
+  const target = targetOf(source, to, output)
+  const sides = {
+    name: vaultName(source),
+    from: { backend: from, path: source, bytes: bytesOf(source) },
+    to: { backend: to, path: target, bytes: 0 },
+  }
+  if (from === to && output === undefined) {
+    if (isFinished) return finishedReport(sides, began)
+    throw new ControlError(
+      'exists',
+      `${source} is on ${to} already; avfs vault compact gives its unused space back, --output makes a fresh copy`,
+      source,
+    )
+  }
+  const folder = dirname(target)
+  if (!existsSync(folder)) throw new ControlError('failed', `there is no folder ${folder}`, folder)
+  const locks: Lock[] = []
+  try {
+    locks.push(await lockFor(source))
+    locks.push(await lockFor(target))
+    await clearEarlier(source, notice)
+    if (existsSync(target)) throw new ControlError('exists', `there is ${target} already`, target)
+    needRoom(target, sides.from.bytes * (ROOM[to] ?? ROOM_DEFAULT))
+    const done = options.dryRun
+      ? await rehearse(source, sides.from.bytes, options)
+      : await migrate(source, target, sides.from.bytes, options)
+    return {
+      ...sides,
+      to: { ...sides.to, bytes: options.dryRun ? expectedBytes(done.survey, to) : bytesOf(target) },
+      original: done.original,
+      dryRun: options.dryRun,
+      finished: false,
+      damaged: done.damaged,
+      rows: done.survey.reduce((sum, { rows }) => sum + rows, 0),
+      bytes: done.survey.reduce((sum, { bytes }) => sum + bytes, 0),
+      seconds: (performance.now() - began) / 1000,
+      collections: done.survey,
+    }
+  } finally {
+    for (const lock of locks.reverse()) lock.release()
+  }
+}
+
+interface Done {
+  readonly survey: Survey
+  readonly damaged: number
+  readonly original: string | null
+}
+
+function finishedReport(
+  sides: Pick<MigrationReport, 'name' | 'from' | 'to'>,
+  began: number,
+): MigrationReport {
+  const seconds = (performance.now() - began) / 1000
+  const nothing = { original: null, dryRun: false, damaged: 0, rows: 0, bytes: 0, collections: [] }
+  return { ...sides, to: sides.from, ...nothing, finished: true, seconds }
+}
+
+/** The path of the copy. Throws StoreError 'format' for an engine that does not exist. */
+function targetOf(source: string, to: string, output: string | undefined): string {
+  const { suffix } = backendOf('', to)
+  if (suffix === '') throw new ControlError('failed', `${to} keeps nothing on disk`)
+  if (output === undefined)
+    return `${source.slice(0, source.length - suffixOf(source).length)}${suffix}`
+  const path = resolve(output)
+  return path.endsWith(suffix) ? path : path + suffix
+}
+
+async function lockFor(path: string): Promise<Lock> {
+  try {
+    const lock = await acquireLock(path, { mountPoint: null, socket: null })
+    process.once('exit', lock.release)
+    return {
+      leftover: lock.leftover,
+      release() {
+        process.off('exit', lock.release)
+        lock.release()
+      },
+    }
+  } catch (error) {
+    if (!(error instanceof LockedError) || error.holder.mountPoint === null) throw error
+    throw new ControlError(
+      'locked',
+      `${error.message}; unmount it first: avfs unmount ${error.holder.mountPoint}`,
+      path,
+      { cause: error },
+    )
+  }
+}
+
+/** Removes what an earlier run has replaced. True when it did. */
+function finishEarlier(given: string, notice: (text: string) => void): boolean {
+  const { path } = vaultPlace(given)
+  const base = path.slice(0, path.length - suffixOf(path).length)
+  const replaced = backends
+    .map(({ suffix }) => base + suffix)
+    .filter((other) => other !== path && hasNote(other) && !existsSync(other))
+  for (const other of replaced) {
+    removeFiles(other)
+    removeNote(other)
+    notice(`an earlier migration was complete; removed what was left of ${other}`)
+  }
+  return replaced.length > 0
+}
+
+/** Takes back what a run left that did not come to its end. Throws ControlError 'exists' when its copy was used since. */
+async function clearEarlier(source: string, notice: (text: string) => void): Promise<void> {
+  if (!hasNote(source)) return
+  const note = readNote(source)
+  if (note !== undefined) {
+    removeFiles(note.partial)
+    if (note.step === 'switching' && existsSync(note.target)) {
+      const store = await openStore(note.target, { backend: note.backend, readOnly: true })
+      const settings = await settingsDigest(store).finally(() => store.close())
+      if (settings !== note.settings)
+        throw new ControlError(
+          'exists',
+          `an earlier migration was cut short after it made ${note.target}, and that was changed since, perhaps ${source} too: look which to keep, and remove the other and ${source}.migration`,
+          note.target,
+        )
+      removeFiles(note.target)
+    }
+  }
+  removeNote(source)
+  notice('an earlier migration was cut short; starting over')
+}
+
+async function settingsDigest(store: Store): Promise<string> {
+  const digest = new RowDigest(setting as never)
+  for await (const rows of everyPage(store, setting, () => undefined))
+    for (const row of rows) digest.add(row)
+  return digest.digest
+}
+
+function needRoom(target: string, bytes: number): void {
+  const folder = dirname(target)
+  const { bavail, bsize } = statfsSync(folder)
+  const needed = Math.max(ROOM_BYTES_MIN, Math.ceil(bytes))
+  if (bavail * bsize >= needed) return
+  const mib = (value: number): string => `${Math.ceil(value / 2 ** 20)} MiB`
+  throw new ControlError(
+    'failed',
+    `the copy needs about ${mib(needed)}, ${folder} has ${mib(bavail * bsize)} free; --output puts it elsewhere`,
+    folder,
+  )
+}
+
+function expectedBytes(survey: Survey, to: string): number {
+  const bytes = survey.reduce((sum, its) => sum + its.bytes, 0)
+  return Math.ceil(bytes * (ROOM[to] ?? ROOM_DEFAULT))
+}
+
+async function rehearse(source: string, total: number, options: MigrateOptions): Promise<Done> {
+  const store = await openStore(source, { readOnly: true })
+  let count = 0
+  try {
+    const survey = await surveyStore(store, {
+      damaged: (damage) => {
+        count++
+        options.damaged(damage)
+      },
+      onProgress: (rows, bytes) => options.onProgress('reading', rows, bytes, total),
+    })
+    return { survey, damaged: count, original: null }
+  } finally {
+    await store.close()
+  }
+}
+
+async function migrate(
+  source: string,
+  target: string,
+  total: number,
+  options: MigrateOptions,
+): Promise<Done> {
+  const { to, output, keepOriginal, reached = () => undefined } = options
+  const partial = `${target}.partial`
+  removeFiles(partial)
+  const note = { step: 'copying', backend: to, target, partial, settings: '' } as const
+  writeNote(source, note)
+  let copied: { survey: Survey; damaged: number }
+  try {
+    reached('noted')
+    copied = await copyTo(source, partial, total, options)
+    reached('copied')
+    await verify(partial, copied.survey, options)
+    syncFiles(partial)
+    reached('verified')
+  } catch (error) {
+    removeFiles(partial)
+    removeNote(source)
+    throw error
+  }
+  const settings = copied.survey.find(({ name }) => name === setting.name)?.digest ?? ''
+  writeNote(source, { ...note, step: 'switching', settings })
+  reached('switching')
+  moveFiles(partial, target)
+  reached('named')
+  const original = output === undefined && keepOriginal ? freeName(source) : null
+  if (original !== null) moveFiles(source, original)
+  else if (output === undefined) removeFiles(source)
+  reached('removed')
+  removeNote(source)
+  return { ...copied, original }
+}
+
+async function copyTo(
+  source: string,
+  partial: string,
+  total: number,
+  options: MigrateOptions,
+): Promise<{ survey: Survey; damaged: number }> {
+  let damaged = 0
+  // Not for reading only: what the engine's log holds is to be in the vault itself when that is moved.
+  const from = await openStore(source)
+  let survey: Survey
+  try {
+    const to = await openStore(partial, { create: true, backend: options.to })
+    try {
+      survey = await copyStore(from, to, {
+        damaged: (damage) => {
+          damaged++
+          options.damaged(damage)
+        },
+        onProgress: (rows, bytes) => options.onProgress('copying', rows, bytes, total),
+      })
+    } finally {
+      await to.close()
+    }
+  } finally {
+    await from.close()
+  }
+  if (damaged > 0 && !options.skipDamaged)
+    throw new ControlError(
+      'failed',
+      `${damaged} damaged rows, so that nothing was migrated; --skip-damaged leaves them behind`,
+      source,
+    )
+  return { survey, damaged }
+}
+
+/** Reads the copy as whoever opens it next will. Throws ControlError 'failed' unless it holds the same. */
+async function verify(partial: string, wanted: Survey, options: MigrateOptions): Promise<void> {
+  const store = await openStore(partial, { backend: options.to, readOnly: true })
+  const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0)
+  const wrong: string[] = []
+  try {
+    const found = await surveyStore(store, {
+      damaged: ({ collection, message }) => {
+        // What was damaged before was told before.
+        if (collection !== 'extent' && collection !== 'extent_past') wrong.push(message)
+      },
+      onProgress: (rows, bytes) => options.onProgress('verifying', rows, bytes, total),
+    })
+    wrong.push(...differences(wanted, found))
+  } finally {
+    await store.close()
+  }
+  const [first] = wrong
+  if (first === undefined) return
+  throw new ControlError('failed', `the copy is not what it should be: ${first}`, partial)
+}
+
+/** A name of its own for the vault that was replaced. */
+function freeName(source: string): string {
+  const suffix = suffixOf(source)
+  const base = source.slice(0, source.length - suffix.length)
+  for (let count = 1; ; count++) {
+    const path = `${base}.original${count === 1 ? '' : `-${count}`}${suffix}`
+    if (!existsSync(path)) return path
+  }
+}
