@@ -57,7 +57,7 @@ export function vaultPlace(
   const base = isPath ? resolve(given) : join(vaultsDirectory(env), given)
   if (isPath && suffixOf(base) === '' && existsSync(base))
     return { name: basename(base), path: base }
-  const name = vaultName(base)
+  const name = isPath ? vaultName(base) : vaultName(given)
   if (!isPath && (!NAME.test(name) || name.length > NAME_LENGTH_MAX)) {
     throw new ControlError(
       'name',
