@@ -4,7 +4,7 @@
 import { existsSync, lstatSync, statfsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setting } from '../store/collections.ts'
-import { backendOf, backends, openStore } from '../store/open.ts'
+import { backendOf, backends, needBackend, openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { copyStore, differences, type Survey, surveyStore } from '../vault/migrate.ts'
 import { type Damage, everyPage } from '../vault/read-all.ts'
@@ -69,6 +69,7 @@ export async function migrateVault(
 ): Promise<MigrationReport> {
   const began = performance.now()
   const { to, output, notice } = options
+  await needBackend(to)
   const isFinished = finishEarlier(given, notice)
   const named = vaultPlace(given).path
   const source = existingVault(given).path

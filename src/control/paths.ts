@@ -9,14 +9,14 @@ import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { backends } from '../store/open.ts'
+import { backends, persistentBackends } from '../store/open.ts'
 import { ControlError } from './errors.ts'
 import { hasNote } from './migration-note.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What follows the name of a vault in the name of its file, by engine; the default's first. */
-const suffixes = backends.map(({ suffix }) => suffix).filter((suffix) => suffix !== '')
+const suffixes = persistentBackends.map(({ suffix }) => suffix)
 const SUFFIX_DEFAULT = suffixes[0] ?? ''
 
 /** A vault as the user names it: `name` for people (df shows it), `path` of its file, absolute. It need not exist. */

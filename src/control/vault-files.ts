@@ -12,13 +12,14 @@ import {
   rmSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { backends } from '../store/open.ts'
 
-/** What engines keep beside the file: SQLite's logs, LMDB's table of readers. Nothing of it outlives a clean close. */
-const COMPANIONS = ['-wal', '-shm', '-journal', '-lock']
+/** Of all engines, since a vault on its way to its name does not tell its own. Nothing of it is needed after a clean close. */
+const companions = backends.flatMap((backend) => backend.companions)
 
 /** The paths of a vault that exist, its own last: without that it is no vault, and the others are leftovers. */
 export function filesOf(path: string): string[] {
-  return [...COMPANIONS.map((suffix) => path + suffix), path].filter(existsSync)
+  return [...companions.map((suffix) => path + suffix), path].filter(existsSync)
 }
 
 /** Bytes of a vault on disk, which may be open. */

@@ -1,13 +1,15 @@
-// The one file that names the engines. Each is loaded when it is first used.
+// The one file that names the engines. Each is loaded when it is first used, and all but the first may be missing.
 
-import { statSync } from 'node:fs'
-import { extname } from 'node:path'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type Availability, availabilityOf, type Requirement } from './availability.ts'
+import { openKvStore } from './kv/kv-store.ts'
 import { type Store, StoreError } from './store.ts'
 
 export interface OpenOptions {
   /** Makes a new vault, and refuses one that is there already and has rows. */
   readonly create?: boolean
-  /** An engine's name; by default that of the existing vault, or of the path's suffix. */
+  /** An engine's name; by default that of the path's suffix. */
   readonly backend?: string
   /** Refuses commits, and shows what was committed when it was opened, whatever others commit meanwhile. */
   readonly readOnly?: boolean
@@ -15,50 +17,122 @@ export interface OpenOptions {
   readonly cacheBytes?: number
 }
 
-interface Backend {
+export interface Backend {
   readonly name: string
-  /** What the names of its vaults end in; '' if it has no files. */
+  /** What the names of its vaults end in: an existing vault's engine is known by it. '' if it has no files. */
   readonly suffix: string
-  /** Whether what exists at a path can be its vault. Must not open the file: closing it would drop SQLite's locks. */
-  detect(path: string): boolean
+  /** A vault is a folder, and not a file. */
+  readonly isFolder: boolean
+  /** What it may leave beside the vault: these follow the vault's whole name. */
+  readonly companions: readonly string[]
+  readonly requirement: Requirement
+  /** The engine's own version. Rejects when it cannot be loaded. */
+  version(): Promise<string>
   open(path: string, options: OpenOptions): Promise<Store>
 }
+
+const KV_DEFAULTS = { create: false, readOnly: false, cacheBytes: 32 * 1024 * 1024 }
+const require = createRequire(import.meta.url)
 
 /** Every engine: a new one is a row here. The first is the default. */
 export const backends: readonly Backend[] = [
   {
     name: 'sqlite',
     suffix: '.avfs',
-    detect: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
+    isFolder: false,
+    companions: ['-wal', '-shm', '-journal'],
+    requirement: undefined,
+    version: async () => (await import('./sqlite/sqlite.ts')).sqliteVersion(),
     open: async (path, options) => (await import('./sqlite/sqlite.ts')).openSqlite(path, options),
+  },
+  {
+    name: 'lmdb',
+    suffix: '.lmdb',
+    isFolder: false,
+    companions: ['-lock', '.compact'],
+    requirement: { npm: 'lmdb', version: '3.5.6' },
+    version: async () => (await import('./lmdb/lmdb.ts')).lmdbVersion(),
+    open: async (path, options) => {
+      const { openLmdb } = await import('./lmdb/lmdb.ts')
+      return openKvStore(openLmdb, path, { ...KV_DEFAULTS, ...options })
+    },
+  },
+  {
+    name: 'leveldb',
+    suffix: '.leveldb',
+    isFolder: true,
+    companions: [],
+    requirement: { npm: 'classic-level', version: '3.0.0' },
+    version: async () => {
+      await import('./leveldb/leveldb.ts')
+      return `classic-level ${(require('classic-level/package.json') as { version: string }).version}`
+    },
+    open: async (path, options) => {
+      const { openLevel } = await import('./leveldb/leveldb.ts')
+      return openKvStore(openLevel, path, { ...KV_DEFAULTS, ...options })
+    },
   },
   {
     name: 'memory',
     suffix: '',
-    detect: () => false,
+    isFolder: false,
+    companions: [],
+    requirement: undefined,
+    version: async () => '',
     open: async () => (await import('./memory.ts')).openMemory(),
   },
 ]
 
+/** The engines whose vaults outlive a process. */
+export const persistentBackends = backends.filter(({ suffix }) => suffix !== '')
+
 /**
  * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that is no vault or a vault
- * of a newer avfs, 'io' where there is none (or, with `create`, one).
+ * of a newer avfs, 'io' where there is none (or, with `create`, one), 'unavailable' where its engine cannot be loaded.
  */
 export async function openStore(path: string, options: OpenOptions = {}): Promise<Store> {
-  return backendOf(path, options.backend).open(path, options)
+  const backend = backendOf(path, options.backend)
+  const availability = await availabilityOfBackend(backend)
+  if (!availability.available) throw unavailable(backend, availability)
+  return backend.open(path, options)
 }
 
-/** The engine of that name, or else of what exists at the path, or else of its suffix, or else the default. */
+/** The engine of that name, or else of the path's suffix, or else the default. */
 export function backendOf(path: string, name?: string): Backend {
   if (name === undefined) {
-    const suffix = extname(path)
-    const found =
-      backends.find((backend) => backend.detect(path)) ??
-      backends.find((backend) => backend.suffix !== '' && backend.suffix === suffix)
+    const found = persistentBackends.find(({ suffix }) => path.endsWith(suffix))
     return found ?? (backends[0] as Backend)
   }
   const backend = backends.find((candidate) => candidate.name === name)
   if (backend !== undefined) return backend
   const known = backends.map((candidate) => candidate.name).join(', ')
   throw new StoreError('format', `there is no backend named ${name}; there are ${known}`)
+}
+
+/** Whether an engine can be used here. Loads it. */
+export function availabilityOfBackend(backend: Backend): Promise<Availability> {
+  return availabilityOf(backend.requirement, backend.version)
+}
+
+/** Throws StoreError 'unavailable', which says what to do, unless the engine can be used here. */
+export async function needBackend(name: string): Promise<void> {
+  const backend = backendOf('', name)
+  const availability = await availabilityOfBackend(backend)
+  if (!availability.available) throw unavailable(backend, availability)
+}
+
+function unavailable(
+  { name }: Backend,
+  { why, command }: Availability & { available: false },
+): StoreError {
+  return new StoreError(
+    'unavailable',
+    `the backend ${name} is not available: ${why}; run: ${command}`,
+  )
+}
+
+/** All files and folders of a vault, those that are there. */
+export function filesOf(path: string): string[] {
+  const { companions } = backendOf(path)
+  return [path, ...companions.map((end) => path + end)].filter((file) => existsSync(file))
 }

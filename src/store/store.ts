@@ -3,7 +3,16 @@
 
 import type { Collection, Key } from './collections.ts'
 
-export type StoreErrorKind = 'busy' | 'full' | 'corrupt' | 'locked' | 'closed' | 'io' | 'format'
+/** unavailable: the engine cannot be loaded here. */
+export type StoreErrorKind =
+  | 'busy'
+  | 'full'
+  | 'corrupt'
+  | 'locked'
+  | 'closed'
+  | 'io'
+  | 'format'
+  | 'unavailable'
 
 /** An engine that cannot do what was asked; `message` says what to do, `cause` is the engine's own error. */
 export class StoreError extends Error {

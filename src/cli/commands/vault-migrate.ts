@@ -3,7 +3,7 @@
 import type { CommandModule } from 'yargs'
 import { toText } from '../../control/byte-strings.ts'
 import { type MigrationReport, type MigrationStep, migrateVault } from '../../control/migration.ts'
-import { backends } from '../../store/open.ts'
+import { persistentBackends } from '../../store/open.ts'
 import type { Damage } from '../../vault/read-all.ts'
 import { formatBytes, notice, printResult, progressBar } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -16,7 +16,7 @@ interface MigrateArguments extends VaultArguments {
   'skip-damaged': boolean
 }
 
-const engines = backends.filter(({ suffix }) => suffix !== '').map(({ name }) => name)
+const engines = persistentBackends.map(({ name }) => name)
 
 export const vaultMigrateCommand: CommandModule<object, MigrateArguments> = {
   command: 'migrate <name>',

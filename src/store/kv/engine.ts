@@ -10,15 +10,18 @@
 
 import type { StoreStats, StoreTraits } from '../store.ts'
 
-/** Where a key lives: the present's rows, the past's, and blocks. Engines may keep and tune each apart (a column family). */
+/**
+ * Where a key lives: the present's rows, the past's, and the bytes of blocks (what else is known of a block is in ROWS, so
+ * that nobody walks over BLOCKS but a check). Engines may keep and tune each apart (a column family).
+ */
 export const ROWS = 0
 export const PAST = 1
 export const BLOCKS = 2
 export type Group = typeof ROWS | typeof PAST | typeof BLOCKS
 export const GROUP_COUNT = 3
 
-/** No value is longer: a block with its head, a row with its name and extended attribute. */
-export const VALUE_BYTES_MAX = 256 * 1024
+/** No value is longer. Nearly all are below 256 KiB (a block, a row with its extended attribute). */
+export const VALUE_BYTES_MAX = 2 * 1024 * 1024
 
 /**
  * Entries with gte <= key < lt (lt undefined: to the group's end), upwards, or downwards when `reverse`; at most `limit`, and
@@ -37,7 +40,10 @@ export interface KvRange {
 export interface KvReader {
   /** The value, or undefined. Its bytes may change with the next call: copy what stays. */
   get(group: Group, key: Uint8Array): Uint8Array | undefined
-  /** Packed entries, the caller's own bytes. May throw Fault (store.ts) where the engine cannot walk synchronously. */
+  /**
+   * Packed entries, the caller's own bytes, all of one state: no batch shows in part. May throw Fault (store.ts) where the
+   * engine cannot walk synchronously.
+   */
   range(range: KvRange): Uint8Array
 }
 
@@ -49,17 +55,18 @@ export interface KvView extends KvReader {
 export interface KvEngine extends KvReader {
   readonly traits: StoreTraits
   /**
-   * Applies `length` bytes of packed changes as one batch; resolves when it is durable (fsync or better). The buffer may be
-   * used again when this returns. Batches apply in the order of the calls. Rejects with StoreError and has changed nothing then.
+   * Applies `length` bytes of packed changes as one batch; resolves when it is durable (fsync or better). The buffer stays as
+   * it is until then, so that another thread may read it. KvStore hands over the next batch when this one has ended, and none while a compaction runs
+   * that is not online. Rejects with StoreError and has changed nothing then.
    */
   write(changes: Uint8Array, length: number): Promise<void>
   view(): Promise<KvView>
   stats(): StoreStats
-  /** Gives unused space back to the host; may be killed anywhere. Other calls go on meanwhile if traits.compactsOnline. */
+  /** Gives unused space back to the host; may be killed anywhere. Reads go on meanwhile, batches if traits.compactsOnline. */
   compact(): Promise<void>
   /** The engine's own consistency check: findings, [] when sound. */
   verify(): Promise<string[]>
-  /** Waits for running batches. Later calls throw StoreError 'closed'. */
+  /** Called when no batch and no compaction runs; views may still be open, and are of no use then. KvStore calls nothing later. */
   close(): Promise<void>
 }
 

@@ -2,6 +2,7 @@
 // their own, checks in another. Puts the pieces of this folder together as a Store.
 
 import { statSync } from 'node:fs'
+import Database from 'better-sqlite3'
 import type { Collection, Key } from '../collections.ts'
 import { type Batch, type Range, type Store, StoreError, type StoreStats } from '../store.ts'
 import { CommitThread, startWorker } from './commit-thread.ts'
@@ -36,6 +37,16 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
   } catch (error) {
     reader.close()
     throw error
+  }
+}
+
+/** 'SQLite 3.50.4' */
+export function sqliteVersion(): string {
+  const db = new Database(':memory:')
+  try {
+    return `SQLite ${db.prepare('select sqlite_version()').pluck().get()}`
+  } finally {
+    db.close()
   }
 }
 

@@ -1,0 +1,237 @@
+// The LevelDB engine by classic-level: a vault is a folder. Gets are synchronous; walks are not, so that ranges come from a
+// RangeCache or throw Fault; batches are written by another thread, one at a time, with a synced log.
+//
+// A LevelDB that could not write (a full disk) must be opened anew before it writes again: the end of its log is undefined then.
+
+import { readdirSync, statfsSync, statSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engine.ts'
+import { type Change, RangeCache } from '../kv/range-cache.ts'
+import { Fault, StoreError, type StoreStats } from '../store.ts'
+import { assertOurs, storeErrorOf } from './errors.ts'
+import { fetchStretch, getFrom, type Level, LevelView } from './reading.ts'
+import { verifyTable } from './table.ts'
+
+/** Of the memory for reads: what LevelDB keeps of its tables; the rest keeps ranges. */
+const TABLE_SHARE = 0.5
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024
+/** Opening anew writes out what is in the log. */
+const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES
+/** An opened LevelDB has a file of this name. */
+const CURRENT = 'CURRENT'
+/** The first bytes of keys beyond every group. */
+const KEYS_END = 255
+/** A u8 group, a u8 kind and the two lengths: engine.ts. */
+const HEAD_BYTES = 10
+
+/** Opens the folder at a path; see KvOpenOptions. */
+export async function openLevel(path: string, options: KvOpenOptions): Promise<KvEngine> {
+  const exists = statSync(join(path, CURRENT), { throwIfNoEntry: false }) !== undefined
+  if (!options.create && !exists) throw new StoreError('io', `there is no vault at ${path}`)
+  // One that is there is opened: KvStore knows whether it has rows.
+  if (!exists) {
+    await mkdir(path, { recursive: true })
+    assertOurs(path, await readdir(path))
+  }
+  const cacheBytes = Math.floor(options.cacheBytes * TABLE_SHARE)
+  const level = await openFolder(path, cacheBytes, options.create)
+  return new LevelEngine(path, level, cacheBytes, options.readOnly)
+}
+
+async function openFolder(path: string, cacheBytes: number, create: boolean): Promise<Level> {
+  const level: Level = new ClassicLevel(path, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    createIfMissing: create,
+    cacheSize: cacheBytes,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  })
+  try {
+    await level.open()
+    return level
+  } catch (error) {
+    throw storeErrorOf(error)
+  }
+}
+
+class LevelEngine implements KvEngine {
+  readonly traits = {
+    backend: 'leveldb',
+    synchronous: false,
+    persistent: true,
+    compresses: true,
+    compactsOnline: true,
+    // Keys are held by LevelDB with a 32-bit length; no limit that a key could meet.
+    keyBytesMax: 1_000_000,
+    durability: 'log, one fdatasync a commit',
+  }
+  readonly #path: string
+  readonly #cacheBytes: number
+  readonly #readOnly: boolean
+  #level: Level
+  readonly #ranges: RangeCache
+  readonly #views = new Set<LevelView>()
+  #last: Promise<void> = Promise.resolve()
+  #mustReopen = false
+  /** While it is opened anew nothing can be read. */
+  #reopening: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(path: string, level: Level, cacheBytes: number, readOnly: boolean) {
+    this.#path = path
+    this.#level = level
+    this.#cacheBytes = cacheBytes
+    this.#readOnly = readOnly
+    this.#ranges = new RangeCache(
+      (from, to, reverse, bytes) => fetchStretch(this.#level, undefined, from, to, reverse, bytes),
+      cacheBytes,
+    )
+  }
+
+  get(group: Group, key: Uint8Array): Uint8Array | undefined {
+    this.#assertReadable()
+    return getFrom(this.#level, undefined, group, key)
+  }
+
+  range(range: KvRange): Uint8Array {
+    this.#assertReadable()
+    return this.#ranges.read(range)
+  }
+
+  async write(changes: Uint8Array, length: number): Promise<void> {
+    this.#assertOpen()
+    if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
+    // One at a time: so a walk sees each batch whole or not, and none that is younger than one that it lacks.
+    const batch = Uint8Array.from(changes.subarray(0, length))
+    const written = this.#last.then(() => this.#write(batch))
+    this.#last = written.catch(() => undefined)
+    return written
+  }
+
+  async #write(batch: Uint8Array): Promise<void> {
+    if (this.#mustReopen) await this.#reopen()
+    const changes = [...changesOf(batch)]
+    try {
+      await this.#level.batch(
+        changes.map(({ key, value }) =>
+          value === undefined ? { type: 'del', key } : { type: 'put', key, value },
+        ),
+        { sync: true },
+      )
+    } catch (error) {
+      this.#mustReopen = true
+      throw storeErrorOf(error)
+    }
+    this.#ranges.apply(changes)
+  }
+
+  async #reopen(): Promise<void> {
+    const { bavail, bsize } = statfsSync(this.#path)
+    // Closed and not to be opened again it could not even be read.
+    if (bavail * bsize < REOPEN_BYTES) throw new StoreError('full', 'the disk is full')
+    this.#reopening ??= this.#openAnew().finally(() => {
+      this.#reopening = undefined
+    })
+    await this.#reopening
+  }
+
+  async #openAnew(): Promise<void> {
+    for (const view of this.#views) await view.close()
+    await this.#level.close()
+    this.#level = await openFolder(this.#path, this.#cacheBytes, false)
+    this.#mustReopen = false
+  }
+
+  async view(): Promise<KvView> {
+    this.#assertReadable()
+    const view = new LevelView(this.#level, this.#cacheBytes, () => this.#views.delete(view))
+    this.#views.add(view)
+    return view
+  }
+
+  stats(): StoreStats {
+    this.#assertOpen()
+    const names = readdirSync(this.#path)
+    const sizes = names.map((name) => sizeOf(join(this.#path, name)))
+    return {
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+      engine: { files: names.length, ...levelsOf(this.#level) },
+    }
+  }
+
+  async compact(): Promise<void> {
+    this.#assertOpen()
+    if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
+    try {
+      await this.#level.compactRange(new Uint8Array(1), Uint8Array.of(KEYS_END))
+    } catch (error) {
+      throw storeErrorOf(error)
+    }
+  }
+
+  async verify(): Promise<string[]> {
+    this.#assertOpen()
+    const findings: string[] = []
+    for (const name of await readdir(this.#path))
+      if (name.endsWith('.ldb')) findings.push(...(await verifyTable(join(this.#path, name))))
+    return findings
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#last
+    for (const view of this.#views) await view.close()
+    await this.#level.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new StoreError('closed', 'the vault is closed')
+  }
+
+  #assertReadable(): void {
+    this.#assertOpen()
+    const reopening = this.#reopening
+    if (reopening !== undefined) throw new Fault(() => reopening)
+  }
+}
+
+/** The changes of a batch that is the caller's own; see engine.ts. */
+function* changesOf(batch: Uint8Array): Generator<Change> {
+  const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
+  for (let at = 0; at < batch.length; ) {
+    const group = view.getUint8(at)
+    const isPut = view.getUint8(at + 1) === 1
+    const start = at + HEAD_BYTES
+    const middle = start + view.getUint32(at + 2, true)
+    const end = middle + view.getUint32(at + 6, true)
+    // The group goes right before the key, over a length that has been read.
+    batch[start - 1] = group
+    yield {
+      key: batch.subarray(start - 1, middle),
+      value: isPut ? batch.subarray(middle, end) : undefined,
+    }
+    at = end
+  }
+}
+
+/** Files and megabytes of each level that has some, as LevelDB tells them. */
+function levelsOf(level: Level): Record<string, number> {
+  const figures: Record<string, number> = {}
+  for (const line of level.getProperty('leveldb.stats').split('\n')) {
+    const [, name, files, megabytes] = /^\s*(\d+)\s+(\d+)\s+(\d+)/.exec(line) ?? []
+    if (name === undefined) continue
+    figures[`level${name}Files`] = Number(files)
+    figures[`level${name}Megabytes`] = Number(megabytes)
+  }
+  return figures
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}

@@ -1,0 +1,28 @@
+// LMDB's result codes as StoreError kinds: its own are below -30000, errno values are above 0.
+
+import { StoreError, type StoreErrorKind } from '../store.ts'
+
+const kinds: Readonly<Record<number, readonly [kind: StoreErrorKind, advice: string]>> = {
+  [-30792]: ['full', 'the map of the vault cannot grow'],
+  28: ['full', 'the disk that holds the vault is full'],
+  122: ['full', 'the quota of the disk that holds the vault is used up'],
+  [-30797]: ['corrupt', 'the vault is damaged: run avfs vault check'],
+  [-30796]: ['corrupt', 'the vault is damaged: run avfs vault check'],
+  [-30793]: ['format', 'the file is no LMDB database'],
+  [-30794]: ['format', 'the file was written by another LMDB'],
+  [-30790]: ['busy', 'too many programs read the vault'],
+  11: ['busy', 'another program holds the vault'],
+  13: ['locked', 'the vault may not be read or written'],
+  30: ['locked', 'the vault may not be written'],
+}
+
+/** The StoreError that stands for an error of LMDB; one that is a StoreError already is returned as it is. */
+export function storeError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  const [kind, advice] = (typeof code === 'number' ? kinds[code] : undefined) ?? [
+    'io',
+    'the vault cannot be read or written',
+  ]
+  return new StoreError(kind, `${advice} (LMDB: ${String(message ?? error)})`, { cause: error })
+}

@@ -1,0 +1,235 @@
+// The LMDB engine: a vault is one file, NAME.lmdb, mapped into memory, with LMDB's lock file beside it. A database a
+// group. Reads are synchronous; batches are written by a thread of the binding, one transaction each, which LMDB syncs
+// before it is over. LMDB never shortens its file: a compaction writes a copy and puts it in the file's place.
+
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { chmod, open as openFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import * as lmdb from 'lmdb'
+import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engine.ts'
+import { StoreError, type StoreStats } from '../store.ts'
+import { storeError } from './errors.ts'
+import { type Bytes, getFrom, rangeFrom } from './read.ts'
+
+const GROUP_NAMES = ['rows', 'past', 'blocks']
+/** What LMDB takes with pages of 4 KiB. */
+const KEY_BYTES_MAX = 1978
+/** Two root pages, one of which is the newest. */
+const META_PAGES = 2
+const CHANGE_HEAD_BYTES = 10
+
+/** An open file. */
+interface Env {
+  readonly root: lmdb.RootDatabase<Buffer, Uint8Array>
+  readonly groups: readonly Bytes[]
+}
+
+/** 'LMDB 0.9.90' */
+export function lmdbVersion(): string {
+  const { version } = lmdb as unknown as { version: { versionString: string } }
+  return version.versionString.split(':')[0] as string
+}
+
+/** Opens NAME.lmdb. What the kernel keeps of it in memory is its own affair: there is no cache to size. */
+export async function openLmdb(path: string, options: KvOpenOptions): Promise<KvEngine> {
+  const folder = dirname(path)
+  if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
+  const size = statSync(path, { throwIfNoEntry: false })?.size
+  if (size === undefined && !options.create)
+    throw new StoreError('io', `there is no vault at ${path}`)
+  if (size === 0 && !options.create) throw new StoreError('format', `${path} is not an avfs vault`)
+  // What a compaction leaves that was killed.
+  if (!options.readOnly) rmSync(copyFolder(path), { recursive: true, force: true })
+  return new Lmdb(path, openEnv(path, options.create, options.readOnly))
+}
+
+function openEnv(path: string, create: boolean, readOnly: boolean): Env {
+  let root: Env['root'] | undefined
+  try {
+    const common = { encoding: 'binary', keyEncoding: 'binary' } as const
+    // Without overlappingSync, a transaction is over when it is synced, and the newest is the one that is found again.
+    const file = { path, noSubdir: true, readOnly, overlappingSync: false, permissionsMode: 0o600 }
+    root = lmdb.open<Buffer, Uint8Array>({ ...common, ...file })
+    const opened = root
+    const groups = GROUP_NAMES.map((name) => opened.openDB({ ...common, name, create } as never))
+    // The binding says undefined for one that is not there.
+    if (groups.some((group) => (group as unknown) === undefined))
+      throw new StoreError('format', `${path} is not an avfs vault`)
+    return { root, groups: groups as unknown as Bytes[] }
+  } catch (error) {
+    root?.close()
+    const told = storeError(error)
+    if (told.kind !== 'format') throw told
+    throw new StoreError('format', `${path} is not an avfs vault`, { cause: error })
+  }
+}
+
+/** Only for its owner, because LMDB would make a copy that all may read. */
+function copyFolder(path: string): string {
+  return `${path}.compact`
+}
+
+class Lmdb implements KvEngine {
+  readonly traits = {
+    backend: 'lmdb',
+    synchronous: true,
+    persistent: true,
+    compresses: false,
+    compactsOnline: false,
+    keyBytesMax: KEY_BYTES_MAX,
+    durability: 'copy on write, fdatasync and a synced root page a commit',
+  }
+  readonly #path: string
+  #env: Env
+  #views = 0
+  #compacting: Promise<void> | undefined
+
+  constructor(path: string, env: Env) {
+    this.#path = path
+    this.#env = env
+  }
+
+  get(group: Group, key: Uint8Array): Uint8Array | undefined {
+    return getFrom(this.#env.groups[group] as Bytes, key)
+  }
+
+  range(range: KvRange): Uint8Array {
+    return rangeFrom(this.#env.groups[range.group] as Bytes, range)
+  }
+
+  async write(changes: Uint8Array, length: number): Promise<void> {
+    const packed = Buffer.from(changes.buffer, changes.byteOffset, length)
+    let committed: Promise<unknown> = Promise.resolve()
+    // Puts of one turn of the event loop are one transaction.
+    for (let at = 0; at < length; ) {
+      const group = this.#env.groups[packed[at] as number] as Bytes
+      const isPut = packed[at + 1] === 1
+      const keyEnd = at + CHANGE_HEAD_BYTES + packed.readUInt32LE(at + 2)
+      const key = packed.subarray(at + CHANGE_HEAD_BYTES, keyEnd)
+      at = keyEnd + packed.readUInt32LE(keyEnd - key.length - 4)
+      committed = isPut ? group.put(key, packed.subarray(keyEnd, at)) : group.remove(key)
+    }
+    try {
+      await committed
+    } catch (error) {
+      // The reason comes later, by a promise of its own.
+      const { commitError } = error as { commitError?: Promise<never> }
+      throw storeError(await (commitError ?? Promise.reject(error)).catch((reason) => reason))
+    }
+  }
+
+  async view(): Promise<KvView> {
+    await this.#compacting
+    const { root, groups } = this.#env
+    root.resetReadTxn()
+    const transaction = root.useReadTransaction()
+    this.#views++
+    let closing: Promise<void> | undefined
+    const close = async (): Promise<void> => {
+      transaction.done()
+      this.#views--
+    }
+    return {
+      get: (group, key) => getFrom(groups[group] as Bytes, key, transaction),
+      range: (range) => rangeFrom(groups[range.group] as Bytes, range, transaction),
+      close: () => (closing ??= close()),
+    }
+  }
+
+  stats(): StoreStats {
+    const file = statSync(this.#path).size
+    const groups = this.#env.groups.map((group) => group.getStats() as LmdbStats)
+    const { root, free, mapSize, lastPageNumber } = groups[0] as LmdbStats
+    const trees = [root, free, ...groups]
+    const sum = (of: (tree: TreeStats) => number) => trees.reduce((all, tree) => all + of(tree), 0)
+    const pages = lastPageNumber + 1
+    const used = sum(
+      (tree) => tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages,
+    )
+    return {
+      bytes: file,
+      engine: {
+        fileBytes: file,
+        pageBytes: root.pageSize,
+        pages,
+        freePages: pages - META_PAGES - used,
+        overflowPages: sum((tree) => tree.overflowPages),
+        depth: Math.max(...groups.map((tree) => tree.treeDepth)),
+        entries: groups.reduce((all, tree) => all + tree.entryCount, 0),
+        mapBytes: mapSize,
+        mapUsedBytes: pages * root.pageSize,
+      },
+    }
+  }
+
+  async compact(): Promise<void> {
+    if (this.#views > 0)
+      throw new StoreError(
+        'busy',
+        'the vault is being read as a whole; compact it when that is done',
+      )
+    this.#compacting = this.#copyAndSwap().finally(() => {
+      this.#compacting = undefined
+    })
+    // Whoever waits for its end alone does not want to hear how it ended.
+    const ended = this.#compacting
+    this.#compacting = ended.catch(() => {})
+    return ended
+  }
+
+  async #copyAndSwap(): Promise<void> {
+    const folder = copyFolder(this.#path)
+    const copy = join(folder, 'vault.lmdb')
+    const old = this.#env
+    try {
+      mkdirSync(folder, { mode: 0o700 })
+      await old.root.backup(copy, true)
+      await chmod(copy, 0o600)
+      await synced(copy)
+      // Reads go on in the old file until the new one is open.
+      this.#env = openEnv(copy, false, false)
+      await rename(copy, this.#path)
+      await rename(`${copy}-lock`, `${this.#path}-lock`)
+      await synced(dirname(this.#path))
+    } catch (error) {
+      throw storeError(error)
+    } finally {
+      if (this.#env !== old) await old.root.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+
+  /** LMDB has no check of its own; KvStore reads every entry, which walks through every tree. */
+  async verify(): Promise<string[]> {
+    return []
+  }
+
+  async close(): Promise<void> {
+    await this.#env.root.close()
+  }
+}
+
+/** What the binding tells of one tree of pages. */
+interface TreeStats {
+  readonly pageSize: number
+  readonly treeDepth: number
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+  readonly entryCount: number
+}
+interface LmdbStats extends TreeStats {
+  readonly root: TreeStats
+  readonly free: TreeStats
+  readonly mapSize: number
+  readonly lastPageNumber: number
+}
+
+async function synced(path: string): Promise<void> {
+  const handle = await openFile(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

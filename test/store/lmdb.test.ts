@@ -1,0 +1,8 @@
+// The LMDB engine under the suite of all engines.
+
+import { existsSync } from 'node:fs'
+import t from 'tap'
+import { openStore } from '../../src/store/open.ts'
+import { storeSuite } from './suite.ts'
+
+storeSuite(t, 'lmdb', (path) => openStore(path, { create: !existsSync(path), backend: 'lmdb' }))

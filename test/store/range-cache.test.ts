@@ -1,0 +1,202 @@
+// Ranges in memory against a plain sorted list: whatever is loaded, let go and written meanwhile, no answer is stale.
+
+import t from 'tap'
+import { type Group, type KvRange, ROWS } from '../../src/store/kv/engine.ts'
+import {
+  type Change,
+  type FetchStretch,
+  RangeCache,
+  wholeKey,
+} from '../../src/store/kv/range-cache.ts'
+import { answered } from '../../src/store/retry.ts'
+import { Fault } from '../../src/store/store.ts'
+import { type Random, randomFrom, seedOf } from '../support/random.ts'
+
+const ALL = 1_000_000
+
+/** Entries in memory that can only be read asynchronously. */
+class SlowEntries {
+  readonly entries = new Map<string, string>()
+  reads = 0
+  /** Runs between a read's state and its answer. */
+  meanwhile: () => void = () => undefined
+
+  readonly fetch: FetchStretch = async (from, to, reverse, bytes) => {
+    this.reads++
+    const all = this.#within(from, to, reverse)
+    await new Promise((resolve) => setImmediate(resolve))
+    this.meanwhile()
+    await new Promise((resolve) => setImmediate(resolve))
+    let size = 0
+    const end = all.findIndex(([key, value]) => {
+      size += key.length + value.length
+      return size >= bytes
+    })
+    const found = end < 0 ? all : all.slice(0, end + 1)
+    return {
+      keys: found.map(([key]) => Buffer.from(key, 'latin1')),
+      values: found.map(([, value]) => Buffer.from(value, 'latin1')),
+      complete: end < 0,
+    }
+  }
+
+  #within(from: Uint8Array, to: Uint8Array, reverse: boolean): [string, string][] {
+    const all = [...this.entries].filter(
+      ([key]) =>
+        key >= Buffer.from(from).toString('latin1') && key < Buffer.from(to).toString('latin1'),
+    )
+    all.sort(([a], [b]) => (a < b ? -1 : 1))
+    return reverse ? all.reverse() : all
+  }
+
+  range({ group, gte, lt, reverse, limit, bytes }: KvRange): string[] {
+    const to = lt === undefined ? Uint8Array.of(group + 1) : wholeKey(group, lt)
+    const found: string[] = []
+    let size = 0
+    for (const [key, value] of this.#within(wholeKey(group, gte), to, reverse)) {
+      if (found.length / 2 >= limit || size >= bytes) break
+      found.push(key.slice(1), value)
+      size += 8 + key.length - 1 + value.length
+    }
+    return found
+  }
+
+  apply(changes: readonly Change[]): void {
+    for (const { key, value } of changes) {
+      const name = Buffer.from(key).toString('latin1')
+      if (value === undefined) this.entries.delete(name)
+      else this.entries.set(name, Buffer.from(value).toString('latin1'))
+    }
+  }
+}
+
+function unpack(packed: Uint8Array): string[] {
+  const bytes = Buffer.from(packed)
+  const found: string[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const middle = at + 8 + bytes.readUInt32LE(at)
+    const end = middle + bytes.readUInt32LE(at + 4)
+    found.push(bytes.toString('latin1', at + 8, middle), bytes.toString('latin1', middle, end))
+    at = end
+  }
+  return found
+}
+
+const rangeOf = (gte: string, lt: string | undefined, reverse = false, limit = ALL): KvRange => ({
+  group: ROWS,
+  gte: Buffer.from(gte),
+  lt: lt === undefined ? undefined : Buffer.from(lt),
+  reverse,
+  limit,
+  bytes: ALL,
+})
+
+function randomChanges(random: Random): Change[] {
+  return Array.from({ length: 1 + random.below(8) }, () => ({
+    key: wholeKey(random.below(2) as Group, Buffer.from(String(random.below(400)))),
+    value: random.below(3) === 0 ? undefined : random.bytes(random.pick([0, 5, 300, 20_000])),
+  }))
+}
+
+function randomRange(random: Random): KvRange {
+  const bound = (): Uint8Array =>
+    Buffer.from(String(random.below(400)).slice(0, 1 + random.below(3)))
+  return {
+    group: random.below(2) as Group,
+    gte: random.below(4) === 0 ? new Uint8Array() : bound(),
+    lt: random.below(4) === 0 ? undefined : bound(),
+    reverse: random.below(2) === 0,
+    limit: random.pick([1, 2, 10, ALL]),
+    bytes: random.pick([1, 500, 50_000, ALL]),
+  }
+}
+
+t.test(
+  'every answer is that of a plain list, whatever is written while it is loaded',
+  async (t) => {
+    const seed = seedOf('AVFS_SEED')
+    t.comment(`AVFS_SEED=${seed}`)
+    const random = randomFrom(seed)
+    const slow = new SlowEntries()
+    const ranges = new RangeCache(slow.fetch, 40_000)
+    const write = (): void => {
+      const changes = randomChanges(random)
+      slow.apply(changes)
+      ranges.apply(changes)
+    }
+    slow.meanwhile = () => {
+      if (random.below(3) === 0) write()
+    }
+    let wrong = 0
+    for (let round = 0; round < 3000; round++) {
+      if (random.below(3) === 0) write()
+      const range = randomRange(random)
+      // Two at a time: what one brings the other may have brought already.
+      const other = answered(() => ranges.read(randomRange(random)))
+      const found = await answered(() => ({
+        is: unpack(ranges.read(range)),
+        be: slow.range(range),
+      }))
+      if (JSON.stringify(found.is) !== JSON.stringify(found.be)) {
+        wrong++
+        t.same(found.is, found.be, JSON.stringify(range))
+      }
+      await other
+      if (wrong > 3) break
+    }
+    t.equal(wrong, 0)
+  },
+)
+
+t.test('what lies in a known stretch needs no second read, written or not', async (t) => {
+  const slow = new SlowEntries()
+  const ranges = new RangeCache(slow.fetch, 1_000_000)
+  const read = (range: KvRange) => answered(() => unpack(ranges.read(range)))
+  t.same(await read(rangeOf('5', '6')), [])
+  t.equal(slow.reads, 1)
+  const changes = [{ key: wholeKey(ROWS, Buffer.from('7a')), value: Buffer.from('x') }]
+  slow.apply(changes)
+  ranges.apply(changes)
+  t.same(await read(rangeOf('7', '8')), ['7a', 'x'])
+  t.same(await read(rangeOf('7', undefined, true, 1)), ['7a', 'x'])
+  t.equal(slow.reads, 1, 'the first walk went on to the end, and so all of it is known')
+})
+
+t.test('a walk over much needs few reads', async (t) => {
+  const slow = new SlowEntries()
+  for (let i = 0; i < 20_000; i++)
+    slow.entries.set(`\0${String(i).padStart(6, '0')}`, 'x'.repeat(300))
+  const ranges = new RangeCache(slow.fetch, 1000)
+  const found = await answered(() => ranges.read({ ...rangeOf('', undefined), bytes: 1e9 }))
+  t.equal(unpack(found).length, 40_000)
+  t.ok(slow.reads < 12, `${slow.reads} reads`)
+})
+
+t.test('who asks for the same at the same time waits for one read', async (t) => {
+  const slow = new SlowEntries()
+  slow.entries.set('\x001', 'one')
+  const ranges = new RangeCache(slow.fetch, 1000)
+  const reads = [1, 2, 3].map(() => answered(() => unpack(ranges.read(rangeOf('', undefined)))))
+  t.same(await Promise.all(reads), [
+    ['1', 'one'],
+    ['1', 'one'],
+    ['1', 'one'],
+  ])
+  t.equal(slow.reads, 1)
+})
+
+t.test('a read that fails leaves nothing behind', async (t) => {
+  let fails = true
+  const slow = new SlowEntries()
+  const ranges = new RangeCache((...given) => {
+    if (fails) throw new Error('not now')
+    return slow.fetch(...given)
+  }, 1000)
+  await t.rejects(
+    answered(() => ranges.read(rangeOf('', undefined))),
+    { message: 'not now' },
+  )
+  fails = false
+  t.throws(() => ranges.read(rangeOf('', undefined)), Fault)
+  t.same(await answered(() => unpack(ranges.read(rangeOf('', undefined)))), [])
+})
