@@ -70,7 +70,7 @@ export async function migrateVault(
   const began = performance.now()
   const { to, output, notice } = options
   await needBackend(to)
-  const isFinished = finishEarlier(given, notice)
+  const isFinished = await finishEarlier(given, notice)
   const named = vaultPlace(given).path
   const source = existingVault(given).path
   if (lstatSync(named).isSymbolicLink() && output === undefined)
@@ -167,15 +167,20 @@ async function lockFor(path: string): Promise<Lock> {
 }
 
 /** Removes what an earlier run has replaced. True when it did. */
-function finishEarlier(given: string, notice: (text: string) => void): boolean {
+async function finishEarlier(given: string, notice: (text: string) => void): Promise<boolean> {
   const { path } = vaultPlace(given)
   const base = path.slice(0, path.length - suffixOf(path).length)
   const replaced = backends
     .map(({ suffix }) => base + suffix)
     .filter((other) => other !== path && hasNote(other) && !existsSync(other))
   for (const other of replaced) {
-    removeFiles(other)
-    removeNote(other)
+    const lock = await lockFor(other)
+    try {
+      removeFiles(other)
+      removeNote(other)
+    } finally {
+      lock.release()
+    }
     notice(`an earlier migration was complete; removed what was left of ${other}`)
   }
   return replaced.length > 0
