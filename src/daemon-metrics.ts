@@ -35,7 +35,8 @@ function byOperation(counts: Float64Array): Sample[] {
 }
 
 function ofVault(vault: Vault): MetricFamily[] {
-  return Object.entries(vault.stats()).flatMap(([name, value]) => {
+  const { engine, ...stats } = vault.stats()
+  return Object.entries({ ...engine, ...stats }).flatMap(([name, value]) => {
     if (typeof value !== 'number') return []
     const words = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     return [

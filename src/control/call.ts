@@ -61,6 +61,8 @@ async function callHere(
         report,
         send: receive,
         kernel: undefined,
+        // Who started this process ends it.
+        isGone: () => false,
       })
     } finally {
       await vault.close()

@@ -2,6 +2,8 @@
 // it on a vault that nobody holds; neither adds anything. A new method is a row here and a command in src/cli/commands.
 
 import { statSync } from 'node:fs'
+import { gatherFigures } from '../vault/figures.ts'
+import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
 import { compareMethods } from './methods-compare.ts'
 import { historyMethods } from './methods-history.ts'
@@ -29,6 +31,8 @@ export interface Call {
   readonly send: Receive
   /** Undefined when the vault is not mounted. */
   readonly kernel: Kernel | undefined
+  /** True when nobody waits for the result any more: long work that only looks ends then. */
+  readonly isGone: () => boolean
 }
 
 export interface Method {
@@ -44,7 +48,12 @@ const vaultMethods = {
   },
   stats: {
     readOnly: true,
-    run: async (vault) => vault.stats(),
+    run: async (vault, _, { report, isGone }) => {
+      await vault.sync()
+      const slices = slicesOf(vault.core, isGone)
+      const figures = await gatherFigures(vault.core, slices, (rows) => report(rows, 0))
+      return { ...vault.stats(), ...figures }
+    },
   },
   check: {
     readOnly: true,

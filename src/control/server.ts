@@ -90,7 +90,8 @@ async function runMethod(
   }
   const report = throttled((done, total) => line({ progress: { done, total } }))
   try {
-    line({ result: await methods[name].run(vault, parameters, { report, send, kernel }) })
+    const isGone = (): boolean => response.destroyed
+    line({ result: await methods[name].run(vault, parameters, { report, send, kernel, isGone }) })
   } catch (error) {
     // A refusal is an answer; all else is worth a line.
     if (!(error instanceof ControlError)) log('warn', `control method ${name} failed`, error)
