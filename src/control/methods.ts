@@ -1,7 +1,8 @@
 // What can be asked of an open vault: one table. The daemon runs it for those who ask over the socket, the command line runs
 // it on a vault that nobody holds; neither adds anything. A new method is a row here and a command in src/cli/commands.
 
-import { statSync } from 'node:fs'
+import type { Store } from '../store/store.ts'
+import { checkStore } from '../vault/check.ts'
 import { gatherFigures } from '../vault/figures.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -10,6 +11,7 @@ import { historyMethods } from './methods-history.ts'
 import { labelMethods } from './methods-labels.ts'
 import { retentionMethods } from './methods-retention.ts'
 import type { Receive, Report } from './protocol.ts'
+import { assertWritableVault } from './refusal.ts'
 
 /** Parameters as they come off the wire: names to values that each method checks itself. */
 export type Parameters = Readonly<Record<string, unknown>>
@@ -39,6 +41,8 @@ export interface Method {
   /** Needs no write access: a vault is opened read-only for it. */
   readonly readOnly: boolean
   run(vault: Vault, parameters: Parameters, call: Call): Promise<object>
+  /** In place of `run` on a vault that nobody has open, for what must work where opening it as a vault would fail. */
+  readonly runOnStore?: (store: Store, parameters: Parameters, call: Call) => Promise<object>
 }
 
 const vaultMethods = {
@@ -59,13 +63,14 @@ const vaultMethods = {
     readOnly: true,
     run: (vault, parameters, { report }) =>
       vault.check({ deep: parameters.deep === true, onProgress: report }),
+    runOnStore: (store, parameters, { report }) =>
+      checkStore(store, { deep: parameters.deep === true, onProgress: report }),
   },
   compact: {
     readOnly: false,
-    run: async (vault) => {
-      const bytesBefore = bytesOnDisk(vault)
-      await vault.compact()
-      return { bytesBefore, bytesAfter: bytesOnDisk(vault) }
+    run: async (vault, _, { report, kernel }) => {
+      assertWritableVault(vault)
+      return compactVault(vault, kernel !== undefined, report)
     },
   },
   sync: {
@@ -94,10 +99,11 @@ export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(methods, name)
 }
 
-function bytesOnDisk(vault: Vault): number {
-  const { path } = vault.info()
-  return [path, `${path}-wal`].reduce(
-    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
-    0,
-  )
+/** {bytesBefore, bytesAfter, blocks, compacted}: `blocks` nobody used any more; not `compacted` where requests would have to wait. */
+async function compactVault(vault: Vault, isMounted: boolean, report: Report): Promise<object> {
+  const bytesBefore = vault.stats().bytes
+  const { blocks } = await vault.prune({ rules: {}, onProgress: report })
+  const compacted = !isMounted || vault.traits.compactsOnline
+  if (compacted) await vault.compact()
+  return { bytesBefore, bytesAfter: vault.stats().bytes, blocks, compacted }
 }

@@ -1,7 +1,7 @@
 // Moves a vault to another engine: a copy beside it, proved to hold the same, takes its name. At every moment the vault or the
 // copy is whole under that name, so that a crash costs no more than the time; see migration-note.ts.
 
-import { existsSync, lstatSync, statfsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setting } from '../store/collections.ts'
 import { backendOf, backends, needBackend, openStore } from '../store/open.ts'
@@ -10,9 +10,10 @@ import { copyStore, differences, type Survey, surveyStore } from '../vault/migra
 import { type Damage, everyPage } from '../vault/read-all.ts'
 import { RowDigest } from '../vault/row-digest.ts'
 import { ControlError } from './errors.ts'
-import { acquireLock, type Lock, LockedError } from './lock.ts'
+import type { Lock } from './lock.ts'
 import { hasNote, readNote, removeNote, writeNote } from './migration-note.ts'
-import { existingVault, suffixOf, vaultName, vaultPlace } from './paths.ts'
+import { lockOffline, needRoom } from './offline.ts'
+import { existingVault, freePath, suffixOf, vaultName, vaultPlace } from './paths.ts'
 import { bytesOf, moveFiles, removeFiles, syncFiles } from './vault-files.ts'
 
 export type MigrationStep = 'reading' | 'copying' | 'verifying'
@@ -57,7 +58,6 @@ const ROOM: Readonly<Record<string, number>> = {
   sled: 3,
 }
 const ROOM_DEFAULT = 2
-const ROOM_BYTES_MIN = 16 * 1024 * 1024
 
 /**
  * Migrates the vault `given`. Throws ControlError: 'locked' when someone has it open, 'exists' when the target is there,
@@ -94,11 +94,11 @@ export async function migrateVault(
   if (!existsSync(folder)) throw new ControlError('failed', `there is no folder ${folder}`, folder)
   const locks: Lock[] = []
   try {
-    locks.push(await lockFor(source))
-    locks.push(await lockFor(target))
+    locks.push(await lockOffline(source))
+    locks.push(await lockOffline(target))
     await clearEarlier(source, notice)
     if (existsSync(target)) throw new ControlError('exists', `there is ${target} already`, target)
-    needRoom(target, sides.from.bytes * (ROOM[to] ?? ROOM_DEFAULT))
+    needRoom(target, sides.from.bytes * (ROOM[to] ?? ROOM_DEFAULT), '--output puts it elsewhere')
     const done = options.dryRun
       ? await rehearse(source, sides.from.bytes, options)
       : await migrate(source, target, sides.from.bytes, options)
@@ -144,28 +144,6 @@ function targetOf(source: string, to: string, output: string | undefined): strin
   return path.endsWith(suffix) ? path : path + suffix
 }
 
-async function lockFor(path: string): Promise<Lock> {
-  try {
-    const lock = await acquireLock(path, { mountPoint: null, socket: null })
-    process.once('exit', lock.release)
-    return {
-      leftover: lock.leftover,
-      release() {
-        process.off('exit', lock.release)
-        lock.release()
-      },
-    }
-  } catch (error) {
-    if (!(error instanceof LockedError) || error.holder.mountPoint === null) throw error
-    throw new ControlError(
-      'locked',
-      `${error.message}; unmount it first: avfs unmount ${error.holder.mountPoint}`,
-      path,
-      { cause: error },
-    )
-  }
-}
-
 /** Removes what an earlier run has replaced. True when it did. */
 async function finishEarlier(given: string, notice: (text: string) => void): Promise<boolean> {
   const { path } = vaultPlace(given)
@@ -174,7 +152,7 @@ async function finishEarlier(given: string, notice: (text: string) => void): Pro
     .map(({ suffix }) => base + suffix)
     .filter((other) => other !== path && hasNote(other) && !existsSync(other))
   for (const other of replaced) {
-    const lock = await lockFor(other)
+    const lock = await lockOffline(other)
     try {
       removeFiles(other)
       removeNote(other)
@@ -213,19 +191,6 @@ async function settingsDigest(store: Store): Promise<string> {
   for await (const rows of everyPage(store, setting, () => undefined))
     for (const row of rows) digest.add(row)
   return digest.digest
-}
-
-function needRoom(target: string, bytes: number): void {
-  const folder = dirname(target)
-  const { bavail, bsize } = statfsSync(folder)
-  const needed = Math.max(ROOM_BYTES_MIN, Math.ceil(bytes))
-  if (bavail * bsize >= needed) return
-  const mib = (value: number): string => `${Math.ceil(value / 2 ** 20)} MiB`
-  throw new ControlError(
-    'failed',
-    `the copy needs about ${mib(needed)}, ${folder} has ${mib(bavail * bsize)} free; --output puts it elsewhere`,
-    folder,
-  )
 }
 
 function expectedBytes(survey: Survey, to: string): number {
@@ -279,7 +244,7 @@ async function migrate(
   reached('switching')
   moveFiles(partial, target)
   reached('named')
-  const original = output === undefined && keepOriginal ? freeName(source) : null
+  const original = output === undefined && keepOriginal ? freePath(source, 'original') : null
   if (original !== null) moveFiles(source, original)
   else if (output === undefined) removeFiles(source)
   reached('removed')
@@ -342,14 +307,4 @@ async function verify(partial: string, wanted: Survey, options: MigrateOptions):
   const [first] = wrong
   if (first === undefined) return
   throw new ControlError('failed', `the copy is not what it should be: ${first}`, partial)
-}
-
-/** A name of its own for the vault that was replaced. */
-function freeName(source: string): string {
-  const suffix = suffixOf(source)
-  const base = source.slice(0, source.length - suffix.length)
-  for (let count = 1; ; count++) {
-    const path = `${base}.original${count === 1 ? '' : `-${count}`}${suffix}`
-    if (!existsSync(path)) return path
-  }
 }

@@ -77,14 +77,24 @@ export function vaultName(path: string): string {
   return basename(path, suffixOf(path))
 }
 
-/** What is there of the paths that a vault has on each engine; `base` has no suffix. */
-export function namesakes(base: string): string[] {
-  return suffixes.map((suffix) => base + suffix).filter(existsSync)
+/** The paths that a vault has on each engine, if they are there with `ending` behind; `base` has no suffix. */
+export function namesakes(base: string, ending = ''): string[] {
+  return suffixes.map((suffix) => base + suffix).filter((path) => existsSync(path + ending))
 }
 
 /** What tells the engine at the end of a path; '' if nothing does. */
 export function suffixOf(path: string): string {
   return suffixes.find((suffix) => path.endsWith(suffix) && basename(path) !== suffix) ?? ''
+}
+
+/** A path beside a vault for the same as it was, of which nothing is there: NAME.WORD with its own ending. */
+export function freePath(path: string, word: string): string {
+  const suffix = suffixOf(path)
+  const base = path.slice(0, path.length - suffix.length)
+  for (let count = 1; ; count++) {
+    const free = `${base}.${word}${count === 1 ? '' : `-${count}`}${suffix}`
+    if (!existsSync(free)) return free
+  }
 }
 
 /** A vault that is being migrated counts until it is gone. */

@@ -20,7 +20,7 @@ import {
 import { GroupCommit } from '../store/group-commit.ts'
 import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
-import type { Batch, Changes, Store } from '../store/store.ts'
+import type { Batch, Changes, Store, StoreTraits } from '../store/store.ts'
 import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
 import { configuredMs } from './configuration.ts'
@@ -274,6 +274,10 @@ export class Vault {
       createdAt: readSetting(this.#store, 'created_at') ?? '',
       path: this.path,
     }
+  }
+
+  get traits(): StoreTraits {
+    return this.#store.traits
   }
 
   stats(): VaultStats {
