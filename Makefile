@@ -10,7 +10,7 @@ SHELL := /bin/bash
 VAULT ?= myproject
 AT ?= ./mnt/$(VAULT)
 PREFIX ?= /usr/local
-export PJDFSTEST XFSTESTS PTLL
+export PJDFSTEST XFSTESTS PTLL BACKEND
 
 # The system's node if it runs TypeScript (22.18 or newer) and has its C headers beside it; else one from npm, which comes
 # with both: no other host is asked.
@@ -24,6 +24,13 @@ FUSERMOUNT := $(or $(shell command -v fusermount3),/usr/bin/fusermount3)
 ADDON := native/fuse/build/fuse.node
 MODULES := node_modules/.package-lock.json
 BUILT := $(MODULES) $(ADDON)
+
+# Engines that are built only when somebody wants them.
+ROCKSDB := native/rocksdb/build/rocksdb.node
+ROCKSDB_HEADER := $(firstword $(wildcard /usr/include/rocksdb/db.h /usr/local/include/rocksdb/db.h) /usr/include/rocksdb/db.h)
+SLED := native/sled/build/sled.node
+CARGO := $(firstword $(shell command -v cargo) $(wildcard $(HOME)/.cargo/bin/cargo))
+export CARGO_TARGET_DIR ?= $(CURDIR)/native/sled/target
 
 ## List the targets
 .PHONY: help
@@ -51,6 +58,38 @@ $(MODULES): package.json package-lock.json | $(NODE)
 $(ADDON): $(wildcard native/fuse/*.c native/fuse/*.h) | $(NODE)
 	mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -fPIC -shared -I$(NODE_PREFIX)/include/node -o $@ $(filter %.c,$^)
+
+# With Debian's shared librocksdb: its static one cannot be linked into an addon.
+## Build the RocksDB engine
+.PHONY: rocksdb
+rocksdb: $(ROCKSDB)
+
+$(ROCKSDB): $(wildcard native/rocksdb/*.cc native/rocksdb/*.h) | $(NODE) $(ROCKSDB_HEADER)
+	mkdir -p $(@D)
+	$(CXX) -std=c++17 -O2 -Wall -Wextra -fPIC -shared -I$(NODE_PREFIX)/include/node -o $@ $(filter %.cc,$^) -lrocksdb
+
+$(ROCKSDB_HEADER):
+	@if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo 'make: RocksDB is missing: install the package librocksdb-dev (as root: apt-get install librocksdb-dev)' >&2; exit 1; fi
+	DEBIAN_FRONTEND=noninteractive apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends librocksdb-dev
+
+# A minute the first time; CARGO_TARGET_DIR=folder keeps what cargo builds for other checkouts.
+## Build the Sled engine
+.PHONY: sled
+sled: $(SLED)
+
+$(SLED): native/sled/Cargo.toml native/sled/Cargo.lock native/sled/build.rs $(wildcard native/sled/src/*.rs)
+	@[ -n "$(CARGO)" ] || { echo 'make: cargo is missing: install Rust 1.89 or newer (https://rustup.rs)' >&2; exit 1; }
+	mkdir -p $(@D)
+	cd native/sled && "$(CARGO)" build --release --locked --quiet
+	cp --remove-destination "$(CARGO_TARGET_DIR)/release/libavfs_sled.so" $@
+
+# Tests need every engine. One that cannot be built says why here, and its tests fail.
+.PHONY: engines
+engines:
+	@$(MAKE) --no-print-directory rocksdb || echo 'make: the tests of RocksDB will fail' >&2
+	@$(MAKE) --no-print-directory sled || echo 'make: the tests of Sled will fail' >&2
 
 $(FUSERMOUNT):
 	@if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
@@ -93,8 +132,8 @@ unmount: $(BUILT)
 # All groups in one run, so that the last line counts them all.
 ## Run every test
 .PHONY: test
-test: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
-	@$(RUN) node scripts/run-tests.ts unit store vault session cli mount crash
+test: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
+	@$(RUN) node scripts/run-tests.ts unit store vault session cli mount crash engines
 
 # One layer each, from the fastest to the slowest.
 ## Test single modules
@@ -104,12 +143,12 @@ test-unit: $(BUILT)
 
 ## Test the store engines
 .PHONY: test-store
-test-store: $(BUILT)
+test-store: $(BUILT) engines
 	@$(RUN) node scripts/run-tests.ts store
 
 ## Test the vault against a model
 .PHONY: test-vault
-test-vault: $(BUILT)
+test-vault: $(BUILT) engines
 	@$(RUN) node scripts/run-tests.ts vault
 
 ## Test the protocol, bytes in and bytes out
@@ -119,19 +158,25 @@ test-session: $(BUILT)
 
 ## Test the command line
 .PHONY: test-cli
-test-cli: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
+test-cli: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
 	@$(RUN) node scripts/run-tests.ts cli
 
 ## Test real mounts
 .PHONY: test-mount
-test-mount: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
+test-mount: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
 	@$(RUN) node scripts/run-tests.ts mount
 
-# `make test` runs a few rounds of these; this is the long run.
+# `make test` runs a few rounds of these; this is the long run. AVFS_CRASH_BACKEND=lmdb does it to another engine.
 ## Kill the daemon under load, 50 rounds (minutes)
 .PHONY: test-crash
-test-crash: $(BUILT) $(FUSERMOUNT)
+test-crash: $(BUILT) engines $(FUSERMOUNT)
 	@AVFS_CRASH_ROUNDS=$${AVFS_CRASH_ROUNDS:-50} $(RUN) node scripts/run-tests.ts crash
+
+# AVFS_TEST_BACKENDS=lmdb,sled names some engines alone.
+## Test real mounts on each engine but the default
+.PHONY: test-engines
+test-engines: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
+	@$(RUN) node scripts/run-tests.ts engines
 
 # Types, format and the layout that docs/architecture.md describes.
 ## Check types, style and the direction of imports
@@ -154,7 +199,7 @@ bench: $(BUILT) $(FUSERMOUNT)
 fuzz: $(BUILT)
 	@$(RUN) node scripts/fuzz.ts $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-# github.com/pjd/pjdfstest, as root.
+# github.com/pjd/pjdfstest, as root. BACKEND=lmdb runs it on another engine.
 ## Run pjdfstest from the checkout PJDFSTEST=
 .PHONY: pjdfstest
 pjdfstest: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
@@ -181,6 +226,9 @@ install: dist
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build" "$(DESTDIR)$(PREFIX)/lib/avfs/bin"
 	cp -r dist package.json package-lock.json .npmrc LICENSE "$(DESTDIR)$(PREFIX)/lib/avfs"
 	cp $(ADDON) "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build"
+	for engine in rocksdb sled; do \
+	  if [ -f native/$$engine/build/$$engine.node ]; then \
+	    install -D -t "$(DESTDIR)$(PREFIX)/lib/avfs/native/$$engine/build" native/$$engine/build/$$engine.node; fi; done
 	cp --remove-destination "$(NODE)" "$(DESTDIR)$(PREFIX)/lib/avfs/bin/node"
 	cd "$(DESTDIR)$(PREFIX)/lib/avfs" && \
 	  npm ci --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
@@ -192,4 +240,4 @@ install: dist
 ## Remove all that make made
 .PHONY: clean
 clean:
-	rm -rf node_modules .toolchain .tap native/fuse/build dist
+	rm -rf node_modules .toolchain .tap native/*/build native/sled/target dist

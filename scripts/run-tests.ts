@@ -4,12 +4,22 @@
 
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { persistentBackends } from '../src/store/open.ts'
 
 interface Group {
   /** Files at a time. Those that mount or measure time run alone. */
   readonly jobs: number
   /** A file that takes longer hangs. */
   readonly timeoutMs: number
+  /** Those of another group, run once for each engine but the default. */
+  readonly onEngines?: { readonly files: readonly string[]; readonly env: NodeJS.ProcessEnv }
+}
+
+/** A file and the variables it is run under, with a name for people. */
+interface Job {
+  readonly name: string
+  readonly file: string
+  readonly env: NodeJS.ProcessEnv
 }
 
 const groups: Readonly<Record<string, Group>> = {
@@ -20,6 +30,15 @@ const groups: Readonly<Record<string, Group>> = {
   cli: { jobs: 1, timeoutMs: 300_000 },
   mount: { jobs: 1, timeoutMs: 900_000 },
   crash: { jobs: 1, timeoutMs: 3_600_000 },
+  // Of what is slow, these meet an engine most: the rest of mount and crash runs on the default engine alone.
+  engines: {
+    jobs: 1,
+    timeoutMs: 1_800_000,
+    onEngines: {
+      files: ['test/mount/posix.test.ts', 'test/crash/crash.test.ts'],
+      env: { AVFS_CRASH_ROUNDS: '2' },
+    },
+  },
 }
 
 interface Outcome {
@@ -41,17 +60,34 @@ async function main(names: readonly string[]): Promise<boolean> {
   for (const name of names) {
     const group = groups[name]
     if (group === undefined) throw new Error(`no such group: ${name}`)
-    const files = globSync(`test/${name}/**/*.test.ts`).sort()
-    if (files.length === 0) add(report(`test/${name}`, 0, 'no tests', '', ['no test files']))
+    const jobs = jobsOf(name, group)
+    if (jobs.length === 0) add(report(`test/${name}`, 0, 'no tests', '', ['no test files']))
     const lanes = Array.from({ length: group.jobs }, async () => {
-      for (let file = files.shift(); file !== undefined; file = files.shift()) {
-        add(await runFile(file, group.timeoutMs))
+      for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+        add(await runFile(job, group.timeoutMs))
       }
     })
     await Promise.all(lanes)
   }
   console.log(`${passed} passed, ${failed} failed`)
   return failed === 0
+}
+
+function jobsOf(name: string, { onEngines }: Group): Job[] {
+  if (onEngines === undefined)
+    return globSync(`test/${name}/**/*.test.ts`)
+      .sort()
+      .map((file) => ({ name: file, file, env: {} }))
+  const wanted = process.env.AVFS_TEST_BACKENDS?.split(',')
+  return persistentBackends.slice(1).flatMap(({ name: backend }) =>
+    onEngines.files
+      .filter(() => wanted?.includes(backend) ?? true)
+      .map((file) => ({
+        name: `${file} on ${backend}`,
+        file,
+        env: { AVFS_TEST_BACKEND: backend, ...onEngines.env },
+      })),
+  )
 }
 
 function aroundFailure(output: string): string {
@@ -61,13 +97,13 @@ function aroundFailure(output: string): string {
   return lines.slice(from, from + LINES_BEFORE + LINES_AFTER).join('\n')
 }
 
-function runFile(file: string, timeoutMs: number): Promise<Outcome> {
+function runFile({ name, file, env }: Job, timeoutMs: number): Promise<Outcome> {
   return new Promise((resolve) => {
     const start = performance.now()
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // tap's own limit of 30 s a file is for files of no group.
-      env: { ...process.env, TAP_TIMEOUT: String(timeoutMs / 1000) },
+      env: { ...process.env, TAP_TIMEOUT: String(timeoutMs / 1000), ...env },
     })
     let tap = ''
     let output = ''
@@ -92,7 +128,7 @@ function runFile(file: string, timeoutMs: number): Promise<Outcome> {
         const end = timedOut ? `hung for ${timeoutMs / 1000} s` : (signal ?? `exit code ${code}`)
         const { passed, failures } = count(tap, code === 0, end)
         const seconds = ((performance.now() - start) / 1000).toFixed(1)
-        resolve(report(file, passed, `${seconds} s`, output, failures))
+        resolve(report(name, passed, `${seconds} s`, output, failures))
       }, 20)
     })
   })

@@ -120,7 +120,7 @@ for (const file of globSync('{src,test,scripts}/**/*.ts').sort()) {
   }
   if (file.startsWith('test/')) checkTest(file, lines)
 }
-for (const file of globSync('native/**/*.{c,h}').sort()) {
+for (const file of globSync('native/*/{,src/}*.{c,h,cc,rs}').sort()) {
   const lines = readFileSync(file, 'utf8').split('\n')
   checkText(file, lines)
   checkHead(file, lines)

@@ -27,6 +27,7 @@ import { createFileSystem } from './fs/file-system.ts'
 import { openDevice } from './fuse/device.ts'
 import { mount } from './fuse/mount.ts'
 import { type Session, startSession } from './fuse/session.ts'
+import { answered } from './store/retry.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
 const MIB = 1024 * 1024
@@ -120,11 +121,8 @@ async function serve(
 ): Promise<void> {
   let session: Session | undefined
   const { readOnly, trace, pollUs, avfsdir } = config.settings
-  const operations = createFileSystem(vault, {
-    readOnly,
-    avfsdir,
-    atime: atimeRule(config.settings),
-  })
+  const atime = atimeRule(config.settings)
+  const operations = await answered(() => createFileSystem(vault, { readOnly, avfsdir, atime }))
   const server = await startControlServer(config.socket, {
     vault,
     info: infoOf(config),

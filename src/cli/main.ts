@@ -4,6 +4,7 @@
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
+import { backendsCommand } from './commands/backends.ts'
 import { catCommand } from './commands/cat.ts'
 import { diffCommand } from './commands/diff.ts'
 import { holdCommand } from './commands/hold.ts'
@@ -31,7 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
     await yargs([...args])
       .scriptName('avfs')
       .locale('en')
-      .usage('$0 COMMAND\n\nA vault is one file on disk; mounted, it is a directory.')
+      .usage('$0 COMMAND\n\nA vault is one file (or folder) on disk; mounted, it is a directory.')
       .command(vaultCommand)
       .command(mountCommand)
       .command(unmountCommand)
@@ -45,6 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
       .command(metaCommand)
       .command(pruneCommand)
       .command(holdCommand)
+      .command(backendsCommand)
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
       .version(version)
       .demandCommand(1, 'say which command; avfs --help lists them')
@@ -84,6 +86,7 @@ const singles = [
   'undelete',
   'prune',
   'hold',
+  'backends',
 ]
 
 /** The --help that is nearest to what was typed. */

@@ -2,6 +2,7 @@
 
 import { isRegular } from '../base/mode.ts'
 import { hardlink } from '../store/collections.ts'
+import { soon } from '../store/retry.ts'
 import type { Core } from '../vault/core.ts'
 import { findInode } from '../vault/inodes.ts'
 import type { Kernel } from './methods.ts'
@@ -19,6 +20,7 @@ const LINKS_MAX = 65_000
 /** Without a kernel nobody has to be told. */
 export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
   const inodes = new Set<number>()
+  const names = new Set<Promise<void>>()
   const nameChanged = (parent: number, name: string): void => {
     if (kernel === undefined) return
     kernel.entryChanged(parent, name)
@@ -31,10 +33,15 @@ export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
       inodes.add(ino)
       // The kernel believes its own size and times of a file until it has forgotten every name of it. A directory is believed
       // at once, and who works in it would lose its path.
-      for (const { parent, name } of namesOf(core, ino)) nameChanged(parent, name)
+      const told = soon(() => {
+        for (const { parent, name } of namesOf(core, ino)) nameChanged(parent, name)
+      })
+      names.add(told)
+      void told.then(() => names.delete(told))
     },
     isHeld: (ino) => kernel?.holds(ino) === true,
     async sent() {
+      await Promise.all(names)
       for (const ino of inodes) await kernel?.inodeChanged(ino)
       inodes.clear()
     },

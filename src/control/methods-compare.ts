@@ -4,6 +4,7 @@
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import type { EntryRow, InodeRow } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import type { Core } from '../vault/core.ts'
 import type { Moment } from '../vault/moments.ts'
 import { entriesAt, inodeAt, readAt } from '../vault/timeline.ts'
@@ -62,10 +63,13 @@ async function compare(
 ): Promise<{ before: number | null; after: number | null }> {
   const wanted = wantedOf(parameters, 'before')
   const later = wantedOf(parameters, 'after')
-  const after = findSide(core, path, later)
-  const before = findSide(core, path, isEmpty(wanted) ? previous(core, path, later) : wanted)
-  // What was there at neither time: let the error say so.
-  if (before === undefined && after === undefined) findState(core, path, later)
+  const { before, after } = await answered(() => {
+    const after = findSide(core, path, later)
+    const before = findSide(core, path, isEmpty(wanted) ? previous(core, path, later) : wanted)
+    // What was there at neither time: let the error say so.
+    if (before === undefined && after === undefined) findState(core, path, later)
+    return { before, after }
+  })
   await compareRows(core, '', before, after, send)
   return { before: before?.version ?? null, after: after?.version ?? null }
 }
@@ -125,20 +129,21 @@ async function compareTrees(
 ): Promise<void> {
   const left = entriesOf(core, before)
   const right = entriesOf(core, after)
-  let a = left.next().value
-  let b = right.next().value
+  let a = (await left.next()).value
+  let b = (await right.next()).value
   while (a !== undefined || b !== undefined) {
     const order = a === undefined ? 1 : b === undefined ? -1 : compareNames(a.name, b.name)
     const name = (order <= 0 ? a : b)?.name ?? ''
+    const [was, is] = [a, b]
     await compareRows(
       core,
       path === '' ? name : `${path}/${name}`,
-      order <= 0 ? stateOf(core, a, before) : undefined,
-      order >= 0 ? stateOf(core, b, after) : undefined,
+      order <= 0 ? await answered(() => stateOf(core, was, before)) : undefined,
+      order >= 0 ? await answered(() => stateOf(core, is, after)) : undefined,
       send,
     )
-    if (order <= 0) a = left.next().value
-    if (order >= 0) b = right.next().value
+    if (order <= 0) a = (await left.next()).value
+    if (order >= 0) b = (await right.next()).value
   }
 }
 
@@ -146,10 +151,15 @@ function compareNames(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1
 }
 
-function* entriesOf(core: Core, state: State | undefined): Generator<EntryRow, undefined> {
+async function* entriesOf(
+  core: Core,
+  state: State | undefined,
+): AsyncGenerator<EntryRow, undefined> {
   if (!isTree(state)) return undefined
   for (let after: string | undefined; ; ) {
-    const rows = entriesAt(core, state.row.ino, state.moment, after, PAGE_NAMES)
+    const from = after
+    const { row, moment } = state
+    const rows = await answered(() => entriesAt(core, row.ino, moment, from, PAGE_NAMES))
     yield* rows
     if (rows.length < PAGE_NAMES) return undefined
     after = rows[rows.length - 1]?.name
@@ -173,10 +183,11 @@ async function compareFiles(
   after: State | undefined,
   send: Call['send'],
 ): Promise<void> {
-  const same = before !== undefined && after !== undefined && isSame(core, before, after)
+  const same = before !== undefined && after !== undefined && (await isSame(core, before, after))
   if (same && before.row.mode === after.row.mode) return
   const states = [before, after].filter((state) => state !== undefined && hasBytes(state.row.mode))
-  const text = !same && states.length > 0 && states.every((state) => isText(core, state as State))
+  const isAll = () => states.every((state) => isText(core, state as State))
+  const text = !same && states.length > 0 && (await answered(isAll))
   const difference: Difference = {
     path,
     before: sideOf(before),
@@ -188,7 +199,8 @@ async function compareFiles(
   if (!text) return
   for (const state of states as State[]) {
     for (let at = 0; at < state.row.size; at += CHUNK_BYTES) {
-      await send(read(core, state, at, CHUNK_BYTES))
+      const from = at
+      await send(await answered(() => read(core, state, from, CHUNK_BYTES)))
     }
   }
 }
@@ -203,7 +215,7 @@ function hasBytes(mode: number): boolean {
   return isRegular(mode) || isSymlink(mode)
 }
 
-function isSame(core: Core, before: State, after: State): boolean {
+async function isSame(core: Core, before: State, after: State): Promise<boolean> {
   const a = before.row
   const b = after.row
   if ((a.mode & ~0o7777) !== (b.mode & ~0o7777) || a.rdev !== b.rdev) return false
@@ -211,8 +223,9 @@ function isSame(core: Core, before: State, after: State): boolean {
   if (a.size !== b.size) return false
   if (a.ino === b.ino && a.versions === b.versions) return true
   for (let at = 0; at < a.size; at += CHUNK_BYTES) {
-    if (!read(core, before, at, CHUNK_BYTES).equals(read(core, after, at, CHUNK_BYTES)))
-      return false
+    const from = at
+    const chunk = (state: State) => read(core, state, from, CHUNK_BYTES)
+    if (!(await answered(() => chunk(before).equals(chunk(after))))) return false
   }
   return true
 }

@@ -2,6 +2,7 @@
 
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
+import { answered } from '../store/retry.ts'
 import { historyOf } from '../vault/changes.ts'
 import type { Core } from '../vault/core.ts'
 import type { Moment } from '../vault/moments.ts'
@@ -68,16 +69,20 @@ async function log(
   send: Call['send'],
 ): Promise<{ kind: 'file' | 'directory' }> {
   const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
-  const now = findPath(core, path)
-  const versions = now !== undefined && isDirectory(now.mode) ? [] : versionsOfPath(core, path)
+  const { now, versions } = await answered(() => {
+    const now = findPath(core, path)
+    const isThere = now !== undefined && isDirectory(now.mode)
+    return { now, versions: isThere ? [] : versionsOfPath(core, path) }
+  })
   if (versions.length > 0) {
     for (const version of versions.reverse().slice(0, most)) await send({ item: version })
     return { kind: 'file' }
   }
-  const ino = now?.ino ?? formerDirectory(core, path)
-  if (ino === undefined) findState(core, path, {})
+  const ino = await answered(() => now?.ino ?? formerDirectory(core, path))
+  if (ino === undefined) await answered(() => findState(core, path, {}))
   if (ino === undefined || (now !== undefined && !isDirectory(now.mode))) return { kind: 'file' }
-  for (const event of historyOf(core, ino, most)) await send({ item: event })
+  const events = await answered(() => historyOf(core, ino, most))
+  for (const event of events) await send({ item: event })
   return { kind: 'directory' }
 }
 
@@ -87,14 +92,17 @@ async function cat(
   parameters: Parameters,
   send: Call['send'],
 ): Promise<{ size: number; moment: Moment }> {
-  const { row, moment } = findState(core, path, wantedOf(parameters, 'state'))
+  const wanted = wantedOf(parameters, 'state')
+  const { row, moment } = await answered(() => findState(core, path, wanted))
   if (!isRegular(row.mode) && !isSymlink(row.mode)) {
     const what = isDirectory(row.mode) ? 'a directory' : 'no file with content'
     throw new ControlError('failed', `${toText(path)} is ${what}`, toText(path))
   }
   for (let at = 0; at < row.size; at += PIECE_BYTES) {
     // A copy: the pieces are views that do not outlive the next change.
-    await send(Buffer.concat(readAt(core, row, moment, at, PIECE_BYTES)))
+    const from = at
+    const bytes = () => Buffer.concat(readAt(core, row, moment, from, PIECE_BYTES))
+    await send(await answered(bytes))
   }
   return { size: row.size, moment }
 }
@@ -107,9 +115,10 @@ async function restore(
 ): Promise<object> {
   assertWritableVault(vault)
   const { core } = vault
-  const from = findState(core, path, wantedOf(parameters, 'state'))
-  const to =
-    parameters.to === undefined ? path : targetOf(core, pathOf(parameters, 'to'), path, from)
+  const from = await answered(() => findState(core, path, wantedOf(parameters, 'state')))
+  const to = await answered(() =>
+    parameters.to === undefined ? path : targetOf(core, pathOf(parameters, 'to'), path, from),
+  )
   const removeNewer = parameters.removeNewer === true
   const ends = to === path ? 'itself' : 'another'
   return await bringBack(vault, from, to, { removeNewer, ends }, call)
@@ -126,15 +135,15 @@ async function undelete(vault: Vault, path: string, call: Call): Promise<object>
   assertWritableVault(vault)
   const { core } = vault
   const shown = toText(path)
-  if (findPath(core, path) !== undefined) {
+  if ((await answered(() => findPath(core, path))) !== undefined) {
     const hint = 'for a former state of it: avfs restore'
     throw new ControlError('exists', `${shown} is there; ${hint}`, shown)
   }
-  const deleted = lastDeletion(core, path)
+  const deleted = await answered(() => lastDeletion(core, path))
   if (deleted === undefined) {
     throw new ControlError('absent', `nothing called ${shown} was deleted`, shown)
   }
-  const moment = wholeBefore(core, deleted.row)
+  const moment = await answered(() => wholeBefore(core, deleted.row))
   const to = join(`/${namesOf(path).slice(0, -1).join('/')}`, deleted.row.name)
   return await bringBack(
     vault,
@@ -170,10 +179,10 @@ async function bringBack(
   try {
     const parent =
       how.ends === 'itself'
-        ? restoreParents(core, names, from.moment, options)
-        : existingDirectory(core, names)
+        ? await restoreParents(core, names, from.moment, options)
+        : await answered(() => existingDirectory(core, names))
     const result = await restoreTree(core, from, { parent, name }, options)
-    const versions = versionsOfPath(core, to)
+    const versions = await answered(() => versionsOfPath(core, to))
     return { ...result, path: to, moment: from.moment, version: versions.at(-1)?.number ?? null }
   } finally {
     await announced.sent()

@@ -2,11 +2,13 @@
 
 import { isDirectory, isRegular } from '../base/mode.ts'
 import { type SnapshotRow, xattr } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { findInode } from '../vault/inodes.ts'
 import { findPath } from '../vault/paths.ts'
 import { isWithin, lastPaths } from '../vault/places.ts'
+import { readyInode, readyTags } from '../vault/ready.ts'
 import { slicesOf } from '../vault/slices.ts'
 import {
   createSnapshot,
@@ -76,13 +78,14 @@ export const labelMethods = {
   },
   snapshotList: {
     readOnly: true,
-    run: async (vault) => ({ snapshots: listSnapshots(vault.core) }),
+    run: async (vault) => ({ snapshots: await answered(() => listSnapshots(vault.core)) }),
   },
   /** {path, tags} */
   tagAdd: {
     readOnly: false,
     run: (vault, parameters, { kernel }) =>
       changingFile(vault, parameters, kernel, (inode) => {
+        readyTags(vault.core, inode.ino, stringsOf(parameters, 'tags'))
         for (const tag of stringsOf(parameters, 'tags')) tagFile(vault.core, inode, tag)
         return { tags: tagsOf(vault.core, inode.ino) }
       }),
@@ -93,6 +96,7 @@ export const labelMethods = {
     run: (vault, parameters, { kernel }) =>
       changingFile(vault, parameters, kernel, (inode, path) => {
         const had = tagsOf(vault.core, inode.ino)
+        readyTags(vault.core, inode.ino, had)
         for (const tag of stringsOf(parameters, 'tags')) {
           if (!had.includes(tag)) throw absent(`${toText(path)} has no tag '${tag}'`, path)
           untagFile(vault.core, inode, tag)
@@ -103,28 +107,30 @@ export const labelMethods = {
   /** {path}: the tags of a file or directory; of the root: all tags, with the number of what carries them. */
   tagList: {
     readOnly: true,
-    run: async (vault, parameters) => listOfTags(vault.core, pathOf(parameters)),
+    run: (vault, parameters) => answered(() => listOfTags(vault.core, pathOf(parameters))),
   },
   /** {path, tags}: paths at or below `path` that carry all tags. */
   tagFind: {
     readOnly: true,
-    run: async (vault, parameters) => {
-      const top = existing(vault.core, pathOf(parameters)).path
-      const tags = stringsOf(parameters, 'tags')
-      for (const tag of tags) {
-        if (findTag(vault.core, tag) === undefined) throw absent(`there is no tag '${tag}'`)
-      }
-      const paths = filesWith(vault.core, tags).flatMap((ino) => lastPaths(vault.core, ino))
-      return { paths: paths.filter((path) => isWithin(path, top)).sort() }
-    },
+    run: (vault, parameters) =>
+      answered(() => {
+        const top = existing(vault.core, pathOf(parameters)).path
+        const tags = stringsOf(parameters, 'tags')
+        for (const tag of tags) {
+          if (findTag(vault.core, tag) === undefined) throw absent(`there is no tag '${tag}'`)
+        }
+        const paths = filesWith(vault.core, tags).flatMap((ino) => lastPaths(vault.core, ino))
+        return { paths: paths.filter((path) => isWithin(path, top)).sort() }
+      }),
   },
   /** {path}: items {key, value}, byte strings without user. */
   metaList: {
     readOnly: true,
-    run: async (vault, parameters) => {
-      const { inode } = existing(vault.core, pathOf(parameters))
-      return { values: valuesOf(vault.core, inode) }
-    },
+    run: (vault, parameters) =>
+      answered(() => {
+        const { inode } = existing(vault.core, pathOf(parameters))
+        return { values: valuesOf(vault.core, inode) }
+      }),
   },
   /** {path, values}: values is an object of byte strings; null removes a key. */
   metaSet: {
@@ -144,7 +150,7 @@ export const labelMethods = {
 
 async function changing<T extends object>(vault: Vault, what: string, work: () => T): Promise<T> {
   assertWritableVault(vault)
-  const result = await refusing(toBytes(what), work)
+  const result = await refusing(toBytes(what), () => answered(work))
   await vault.sync()
   return result
 }
@@ -156,9 +162,13 @@ async function changingFile<T extends object>(
   kernel: Call['kernel'],
   work: (inode: Inode, path: string) => T,
 ): Promise<T> {
-  const { inode, path } = existing(vault.core, pathOf(parameters))
+  const { inode, path } = await answered(() => existing(vault.core, pathOf(parameters)))
   assertWritableVault(vault)
-  const result = await refusing(path, () => work(inode, path))
+  const change = () => {
+    readyInode(vault.core, inode)
+    return work(inode, path)
+  }
+  const result = await refusing(path, () => answered(change))
   await kernel?.inodeChanged(inode.ino)
   await vault.sync()
   return result
@@ -201,6 +211,8 @@ function setValues(core: Core, inode: Inode, path: string, parameters: Parameter
     throw new ControlError('failed', `${toText(path)} is neither a file nor a directory`)
   }
   if (typeof values !== 'object' || values === null) stringOf(parameters, 'values')
+  const xdg = (values as Record<string, unknown>)[XDG_TAGS.slice(USER.length)]
+  if (typeof xdg === 'string') readyTags(core, inode.ino, fromXdgTags(Buffer.from(xdg, 'latin1')))
   for (const [key, value] of Object.entries(values as Record<string, unknown>)) {
     const bytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : undefined
     if (USER + key === XDG_TAGS) setTags(core, inode, fromXdgTags(bytes ?? new Uint8Array()))
@@ -212,26 +224,36 @@ function setValues(core: Core, inode: Inode, path: string, parameters: Parameter
 }
 
 async function metaFind(core: Core, parameters: Parameters, { send }: Call): Promise<object> {
-  const top = existing(core, pathOf(parameters)).path
+  const { path: top } = await answered(() => existing(core, pathOf(parameters)))
   const keys = stringsOf(parameters, 'keys')
   const slices = slicesOf(core)
   const first = USER + (keys[0] ?? '')
   for (let gte: [number, string?] = [0]; ; ) {
-    const rows = core.overlay.scan(xattr, { gte: gte as [number], limit: PAGE_ROWS })
+    const range = { gte: gte as [number], limit: PAGE_ROWS }
+    const rows = await answered(() => core.overlay.scan(xattr, range))
     for (const row of rows) {
       if (row.name !== first) continue
-      const inode = findInode(core, row.ino)
-      // The attributes of what was deleted stay where they are.
-      if (inode === undefined || inode.nlink === 0) continue
-      const values = valuesOf(core, inode)
-      if (!keys.every((key) => Object.hasOwn(values, key))) continue
-      for (const path of lastPaths(core, row.ino)) {
-        if (isWithin(path, top)) await send({ item: { path, values } })
-      }
+      const found = await answered(() => withKeys(core, row.ino, keys))
+      for (const path of found?.paths ?? [])
+        if (isWithin(path, top)) await send({ item: { path, values: found?.values } })
     }
     const last = rows[rows.length - 1]
     if (last === undefined || rows.length < PAGE_ROWS) return {}
     gte = [last.ino, `${last.name}\0`]
     await slices.turn()
   }
+}
+
+/** The paths and attributes of an inode that is there and has all keys. */
+function withKeys(
+  core: Core,
+  ino: number,
+  keys: readonly string[],
+): { paths: string[]; values: Record<string, string> } | undefined {
+  const inode = findInode(core, ino)
+  // The attributes of what was deleted stay where they are.
+  if (inode === undefined || inode.nlink === 0) return undefined
+  const values = valuesOf(core, inode)
+  if (!keys.every((key) => Object.hasOwn(values, key))) return undefined
+  return { paths: lastPaths(core, ino), values }
 }

@@ -1,5 +1,6 @@
 // Methods on what a vault keeps: its settings, prune, holds.
 
+import { answered } from '../store/retry.ts'
 import { ConfigurationError, configuration, configure, isMeant } from '../vault/configuration.ts'
 import { refreshHistory } from '../vault/history.ts'
 import { addHold, listHolds, releaseHold } from '../vault/holds.ts'
@@ -17,7 +18,7 @@ import { assertWritableVault, refusing } from './refusal.ts'
 export const retentionMethods = {
   configShow: {
     readOnly: true,
-    run: async (vault) => configuration(vault.core),
+    run: (vault) => answered(() => configuration(vault.core)),
   },
   /** {changes: {key: value}}; '' takes a key back to its default. All or none. */
   configSet: {
@@ -26,14 +27,14 @@ export const retentionMethods = {
       const changes = changesOf(parameters)
       assertWritableVault(vault)
       try {
-        configure(vault.core, changes)
+        await answered(() => configure(vault.core, changes))
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error
         throw new ControlError('name', error.message)
       }
-      refreshHistory(vault.core)
+      await answered(() => refreshHistory(vault.core))
       await vault.sync()
-      return configuration(vault.core)
+      return await answered(() => configuration(vault.core))
     },
   },
   /** {path, glob?, keep?, olderThan?, dryRun?, explain?}; hands over each version that was looked at with `explain`. */
@@ -44,7 +45,7 @@ export const retentionMethods = {
     run: async (vault, parameters) => {
       const name = stringOf(parameters, 'name')
       assertWritableVault(vault)
-      const row = await refusing(name, () => addHold(vault.core, name))
+      const row = await refusing(name, () => answered(() => addHold(vault.core, name)))
       if (row === undefined)
         throw new ControlError('absent', `there is no snapshot '${toText(name)}'`)
       await vault.sync()
@@ -56,7 +57,7 @@ export const retentionMethods = {
     run: async (vault, parameters) => {
       const name = stringOf(parameters, 'name')
       assertWritableVault(vault)
-      if (!releaseHold(vault.core, name))
+      if (!(await answered(() => releaseHold(vault.core, name))))
         throw new ControlError('absent', `${toText(name)} is not held`)
       await vault.sync()
       return { name }
@@ -64,13 +65,13 @@ export const retentionMethods = {
   },
   holdList: {
     readOnly: true,
-    run: async (vault) => ({ holds: listHolds(vault.core) }),
+    run: async (vault) => ({ holds: await answered(() => listHolds(vault.core)) }),
   },
 } satisfies Record<string, Method>
 
 async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
   assertWritableVault(vault)
-  const rules = rulesOf(vault, parameters)
+  const rules = await answered(() => rulesOf(vault, parameters))
   const explained: object[] = []
   const explain = (its: PrunedVersion & { path: string | undefined }): void => {
     explained.push(its)

@@ -29,9 +29,11 @@ export interface MigrationNote {
   readonly settings: string
 }
 
-/** Path of the note of a vault. */
-export function notePath(vaultPath: string): string {
-  return `${vaultPath}.migration`
+/** What follows the path of a vault in that of its note. */
+export const NOTE_ENDING = '.migration'
+
+function notePath(vaultPath: string): string {
+  return vaultPath + NOTE_ENDING
 }
 
 /** The note beside a vault, or undefined when there is none that makes sense. */

@@ -1,20 +1,20 @@
 // Moves a vault to another engine: a copy beside it, proved to hold the same, takes its name. At every moment the vault or the
 // copy is whole under that name, so that a crash costs no more than the time; see migration-note.ts.
 
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync, lstatSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setting } from '../store/collections.ts'
-import { backendOf, backends, needBackend, openStore } from '../store/open.ts'
+import { backendOf, needBackend, openStore, persistentBackends } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { copyStore, differences, type Survey, surveyStore } from '../vault/migrate.ts'
 import { type Damage, everyPage } from '../vault/read-all.ts'
 import { RowDigest } from '../vault/row-digest.ts'
 import { ControlError } from './errors.ts'
 import type { Lock } from './lock.ts'
-import { hasNote, readNote, removeNote, writeNote } from './migration-note.ts'
+import { hasNote, NOTE_ENDING, readNote, removeNote, writeNote } from './migration-note.ts'
 import { lockOffline, needRoom } from './offline.ts'
-import { existingVault, freePath, suffixOf, vaultName, vaultPlace } from './paths.ts'
 import { bytesOf, moveFiles, removeFiles, syncFiles } from './vault-files.ts'
+import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
 
 export type MigrationStep = 'reading' | 'copying' | 'verifying'
 
@@ -72,13 +72,11 @@ export async function migrateVault(
   await needBackend(to)
   const isFinished = await finishEarlier(given, notice)
   const named = vaultPlace(given).path
-  const source = existingVault(given).path
-  if (lstatSync(named).isSymbolicLink() && output === undefined)
-    throw new ControlError('failed', `${named} is a link to ${source}: migrate that`, named)
+  const { name, path: source } = existingVault(given)
   const from = backendOf(source).name
   const target = targetOf(source, to, output)
   const sides = {
-    name: vaultName(source),
+    name,
     from: { backend: from, path: source, bytes: bytesOf(source) },
     to: { backend: to, path: target, bytes: 0 },
   }
@@ -97,11 +95,12 @@ export async function migrateVault(
     locks.push(await lockOffline(source))
     locks.push(await lockOffline(target))
     await clearEarlier(source, notice)
+    for (const link of deadLinks(stemOfPath(named))) rmSync(link)
     if (existsSync(target)) throw new ControlError('exists', `there is ${target} already`, target)
     needRoom(target, sides.from.bytes * (ROOM[to] ?? ROOM_DEFAULT), '--output puts it elsewhere')
     const done = options.dryRun
       ? await rehearse(source, sides.from.bytes, options)
-      : await migrate(source, target, sides.from.bytes, options)
+      : await migrate(source, target, named, sides.from.bytes, options)
     return {
       ...sides,
       to: { ...sides.to, bytes: options.dryRun ? expectedBytes(done.survey, to) : bytesOf(target) },
@@ -138,8 +137,7 @@ function finishedReport(
 function targetOf(source: string, to: string, output: string | undefined): string {
   const { suffix } = backendOf('', to)
   if (suffix === '') throw new ControlError('failed', `${to} keeps nothing on disk`)
-  if (output === undefined)
-    return `${source.slice(0, source.length - suffixOf(source).length)}${suffix}`
+  if (output === undefined) return `${stemOfPath(source)}${suffix}`
   const path = resolve(output)
   return path.endsWith(suffix) ? path : path + suffix
 }
@@ -147,10 +145,10 @@ function targetOf(source: string, to: string, output: string | undefined): strin
 /** Removes what an earlier run has replaced. True when it did. */
 async function finishEarlier(given: string, notice: (text: string) => void): Promise<boolean> {
   const { path } = vaultPlace(given)
-  const base = path.slice(0, path.length - suffixOf(path).length)
-  const replaced = backends
-    .map(({ suffix }) => base + suffix)
-    .filter((other) => other !== path && hasNote(other) && !existsSync(other))
+  if (!existsSync(path)) return false
+  for (const link of deadLinks(stemOfPath(path))) rmSync(link)
+  const real = realpathSync(path)
+  const replaced = namesakes(stemOfPath(real), NOTE_ENDING).filter((other) => !existsSync(other))
   for (const other of replaced) {
     const lock = await lockOffline(other)
     try {
@@ -162,6 +160,14 @@ async function finishEarlier(given: string, notice: (text: string) => void): Pro
     notice(`an earlier migration was complete; removed what was left of ${other}`)
   }
   return replaced.length > 0
+}
+
+/** Links by which a vault was found that is gone. */
+function deadLinks(stem: string): string[] {
+  return persistentBackends
+    .map(({ suffix }) => stem + suffix)
+    .filter((link) => lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    .filter((link) => !existsSync(link))
 }
 
 /** Takes back what a run left that did not come to its end. Throws ControlError 'exists' when its copy was used since. */
@@ -218,6 +224,7 @@ async function rehearse(source: string, total: number, options: MigrateOptions):
 async function migrate(
   source: string,
   target: string,
+  named: string,
   total: number,
   options: MigrateOptions,
 ): Promise<Done> {
@@ -244,10 +251,17 @@ async function migrate(
   reached('switching')
   moveFiles(partial, target)
   reached('named')
+  const link =
+    output === undefined && lstatSync(named).isSymbolicLink()
+      ? `${stemOfPath(named)}${backendOf('', to).suffix}`
+      : undefined
+  // A vault elsewhere is found by a link, which tells its engine, too.
+  if (link !== undefined) symlinkSync(target, link)
   const original = output === undefined && keepOriginal ? freePath(source, 'original') : null
   if (original !== null) moveFiles(source, original)
   else if (output === undefined) removeFiles(source)
   reached('removed')
+  if (link !== undefined) rmSync(named, { force: true })
   removeNote(source)
   return { ...copied, original }
 }

@@ -10,7 +10,7 @@ import { ControlError } from './errors.ts'
 import { findDaemon } from './find-daemon.ts'
 import { lockHolder } from './lock.ts'
 import { isBelow, MOUNT_TYPE, type MountEntry, mountAt, mounts } from './mount-table.ts'
-import { type Environment, existingVault, vaultPlace } from './paths.ts'
+import { type Environment, existingVault, vaultPlace } from './vault-names.ts'
 
 /**
  * A file of a vault: `path` begins with / and need not exist. `mountPoint`: where the vault is mounted, if it is. `show` names

@@ -9,9 +9,9 @@ import { type CheckReport, checkStore } from '../vault/check.ts'
 import { copyStore } from '../vault/migrate.ts'
 import { type RepairReport, repairStore } from '../vault/repair.ts'
 import { lockOffline, needRoom } from './offline.ts'
-import { existingVault, freePath, namesakes, suffixOf, vaultPlace } from './paths.ts'
 import type { Report } from './protocol.ts'
 import { bytesOf, moveFiles, removeFiles, syncFiles, syncOne } from './vault-files.ts'
+import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
 
 /** A copy is as large as the vault, but for what engines take while they write. */
 const ROOM = 1.5
@@ -130,9 +130,8 @@ function switchTo(path: string, partial: string, original: string): void {
 /** A repair that was cut short between the two renames of a folder. */
 function finishSwitch(given: string, { onStep }: RepairVaultOptions): void {
   const place = vaultPlace(given)
-  const base = place.path.slice(0, place.path.length - suffixOf(place.path).length)
   if (existsSync(place.path)) return
-  for (const path of namesakes(base, '.repaired')) {
+  for (const path of namesakes(stemOfPath(place.path), '.repaired')) {
     moveFiles(`${path}.repaired`, path)
     onStep(`an earlier repair was cut short; ${path} is what it made`)
     return

@@ -8,6 +8,7 @@ import { ACL_ACCESS, aclAfterChmod } from '../vault/acl.ts'
 import { resizeContent } from '../vault/content.ts'
 import type { Inode } from '../vault/inode.ts'
 import { alter, getInode } from '../vault/inodes.ts'
+import { readyInode } from '../vault/ready.ts'
 import { getXattr, setXattr } from '../vault/xattrs.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { toNode } from './node.ts'
@@ -29,6 +30,7 @@ export function setattr(fs: FsContext, caller: Caller, ino: number, change: Attr
   const { core } = fs
   const inode = getInode(core, ino)
   const { size, mode, uid, gid } = change
+  readyInode(core, inode)
   const resized = size !== undefined && resize(fs, inode, size)
   alter(core, inode)
   if (change.killPrivileges || ((uid !== undefined || gid !== undefined) && mode === undefined))

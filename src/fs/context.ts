@@ -3,9 +3,11 @@
 import type { Counters } from '../base/counters.ts'
 import { EROFS, fail } from '../base/errno.ts'
 import type { EntryRow } from '../store/collections.ts'
+import { soon } from '../store/retry.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { reap } from '../vault/inodes.ts'
+import { readyEnd } from '../vault/ready.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toNode } from './node.ts'
 import type { KernelNotices, Node } from './operations.ts'
@@ -42,7 +44,13 @@ export function giveNode(fs: FsContext, inode: Inode): Node {
 export function forgetNode(fs: FsContext, ino: number, count: number): void {
   if (fs.lookups.add(ino, -count) > 0) return
   const orphan = fs.core.orphans.get(ino)
-  if (orphan !== undefined) reap(fs.core, orphan, fs.core.moments.next())
+  if (orphan === undefined) return
+  // One FORGET counts many numbers: it must not be run again because one of them has to wait.
+  void soon(() => {
+    if (fs.core.orphans.get(ino) !== orphan || fs.lookups.has(ino)) return
+    readyEnd(fs.core, orphan)
+    reap(fs.core, orphan, fs.core.moments.next())
+  })
 }
 
 /** Throws EROFS on a read-only mount. */

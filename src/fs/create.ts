@@ -18,7 +18,8 @@ import { findEntry, putEntry, startDirectory } from '../vault/directory.ts'
 import type { Inode } from '../vault/inode.ts'
 import { addLink, createInode, detach, getInode } from '../vault/inodes.ts'
 import { giveName } from '../vault/names.ts'
-import { claimTags } from '../vault/tags.ts'
+import { readyInode, readyName, readyTags } from '../vault/ready.ts'
+import { claimTags, tagsLeftAt } from '../vault/tags.ts'
 import { seal } from '../vault/versions.ts'
 import { getXattr, setXattr } from '../vault/xattrs.ts'
 import { assertChangeable, type FsContext, giveNode } from './context.ts'
@@ -75,6 +76,7 @@ function directoryFor(fs: FsContext, parent: number, name: string): Inode {
   assertName(name)
   const directory = getDirectory(fs.core, parent)
   if (findEntry(fs.core, parent, name) !== undefined) fail(EEXIST)
+  readyName(fs.core, directory, name)
   return directory
 }
 
@@ -142,6 +144,7 @@ export function create(
   if (before !== undefined && (flags & O_EXCL) === 0)
     return giveNode(fs, getInode(core, before.ino))
   const directory = directoryFor(fs, parent, name)
+  readyTags(core, core.nextIno, tagsLeftAt(core, parent, name))
   const inode = makeInode(fs, caller, directory, (mode & ~S_IFMT) | S_IFREG, umask, 0)
   nameInode(fs, directory, name, inode)
   claimTags(core, inode, parent, name)
@@ -167,6 +170,7 @@ export function link(fs: FsContext, ino: number, parent: number, name: string): 
   const inode = getInode(fs.core, ino)
   if (isDirectory(inode.mode)) fail(EPERM)
   if (inode.nlink === 0 && !fs.core.orphans.has(ino)) fail(EINVAL)
+  readyInode(fs.core, inode)
   addLink(fs.core, inode)
   nameInode(fs, directory, name, inode)
   return giveNode(fs, inode)

@@ -26,6 +26,7 @@ import {
 } from '../vault/content.ts'
 import { type Inode, UNCHANGED } from '../vault/inode.ts'
 import { alter, findInode, getInode, stampChange } from '../vault/inodes.ts'
+import { readyContent } from '../vault/ready.ts'
 import { closeContent } from '../vault/versions.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import type { Caller } from './operations.ts'
@@ -147,6 +148,7 @@ export function fallocate(
   if (unknown !== 0 || (punch && (zero || !keep))) fail(EOPNOTSUPP)
   // Blocks are not set aside, but what cannot fit is refused now rather than when it is written.
   if (!punch && !zero && length > fs.vault.space().available) fail(ENOSPC)
+  readyContent(fs.core, inode, offset, end)
   if (punch || zero) punchContent(fs.core, inode, offset, end)
   if (!keep && end > inode.size) resizeContent(fs.core, inode, end)
   alter(fs.core, inode)

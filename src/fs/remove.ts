@@ -8,7 +8,8 @@ import { type Inode, isProvisional } from '../vault/inode.ts'
 import { alter, dropLink, getInode, stampChange } from '../vault/inodes.ts'
 import type { Moment } from '../vault/moments.ts'
 import { moveName, takeName } from '../vault/names.ts'
-import { claimTags, leaveTags, tagFile, tagsOf } from '../vault/tags.ts'
+import { readyEnd, readyInode, readyName, readyTags } from '../vault/ready.ts'
+import { claimTags, leaveTags, tagFile, tagsLeftAt, tagsOf } from '../vault/tags.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { assertName, getDirectory } from './node.ts'
@@ -26,6 +27,8 @@ export function unlink(fs: FsContext, parent: number, name: string): void {
   const row = getEntry(fs, parent, name)
   const inode = getInode(fs.core, row.ino)
   if (isDirectory(inode.mode)) fail(EISDIR)
+  readyName(fs.core, directory, name)
+  readyEnd(fs.core, inode)
   const moment = fs.core.moments.next()
   leaveTags(fs.core, inode, parent, name)
   const traceless = removeEntry(fs.core, directory, row, moment, fateOf(inode))
@@ -45,6 +48,8 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
   const inode = getInode(fs.core, row.ino)
   if (!isDirectory(inode.mode)) fail(ENOTDIR)
   if (inode.size > 0) fail(ENOTEMPTY)
+  readyName(fs.core, directory, name)
+  readyEnd(fs.core, inode)
   const moment = fs.core.moments.next()
   const traceless = removeEntry(fs.core, directory, row, moment, DELETED)
   directory.nlink--
@@ -73,6 +78,9 @@ export function rename(
   const inode = getInode(core, row.ino)
   const other = findEntry(core, newParent, newName)
   if (isDirectory(inode.mode)) assertNotBelow(fs, to, inode.ino)
+  readyName(core, from, name)
+  readyName(core, to, newName)
+  readyInode(core, inode)
   if ((flags & RENAME_EXCHANGE) !== 0) {
     exchange(fs, from, row, to, other ?? fail(ENOENT))
     return
@@ -81,7 +89,11 @@ export function rename(
   // Two names of one inode: rename(2) asks for success and no change.
   if (other?.ino === inode.ino) return
   const target = other === undefined ? undefined : getInode(core, other.ino)
-  if (target !== undefined) assertReplaceable(inode, target)
+  if (target !== undefined) {
+    assertReplaceable(inode, target)
+    readyEnd(core, target)
+    readyTags(core, inode.ino, tagsOf(core, target.ino))
+  } else readyTags(core, inode.ino, tagsLeftAt(core, newParent, newName))
   const moment = core.moments.next()
   leaveTags(core, inode, parent, name)
   const traceless = removeEntry(core, from, row, moment, MOVED)
@@ -120,6 +132,7 @@ function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: E
   const inode = getInode(core, row.ino)
   const peer = getInode(core, other.ino)
   if (isDirectory(peer.mode)) assertNotBelow(fs, from, peer.ino)
+  readyInode(core, peer)
   const moment = core.moments.next()
   putEntry(core, from, row.name, other, moment)
   putEntry(core, to, other.name, row, moment)

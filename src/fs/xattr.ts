@@ -6,6 +6,7 @@ import { S_ISGID } from '../base/mode.ts'
 import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/acl.ts'
 import type { Inode } from '../vault/inode.ts'
 import { alter, getInode, stampChange } from '../vault/inodes.ts'
+import { readyInode } from '../vault/ready.ts'
 import { fromXdgTags, setTags, tagsOf, toXdgTags, XDG_TAGS } from '../vault/tags.ts'
 import {
   getXattr,
@@ -67,6 +68,7 @@ export function setxattr(
 
 function setAccessAcl(fs: FsContext, inode: Inode, value: Uint8Array, killSetgid: boolean): void {
   const { mode, keep } = modeOfAcl(inode.mode, value)
+  readyInode(fs.core, inode)
   alter(fs.core, inode)
   inode.mode = killSetgid ? mode & ~S_ISGID : mode
   if (keep) setXattr(fs.core, inode, ACL_ACCESS, value, 0)

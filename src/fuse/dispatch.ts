@@ -3,6 +3,7 @@
 
 import { EIO, ENODEV, ENOENT, ENOSYS, errnoName, FsError } from '../base/errno.ts'
 import { log } from '../base/log.ts'
+import { startStep } from '../base/step.ts'
 import type { Operations } from '../fs/operations.ts'
 import { FUSE_INIT } from './abi.ts'
 import type { Channel } from './channel.ts'
@@ -81,6 +82,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function run(request: Request, row: Row, began: number, label: string, faults: number): void {
     clear(reply)
     request.cursor = ARGUMENTS + (row.request?.size ?? 0)
+    startStep()
     try {
       if (request.length - ARGUMENTS < row.requestBytesMin) throw new MalformedError('too short')
       if (context.negotiated === undefined && row.opcode !== FUSE_INIT) {

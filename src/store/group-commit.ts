@@ -3,8 +3,9 @@
 // refuses stays in memory, is tried again, and everybody who asks is told why.
 
 import { log } from '../base/log.ts'
+import { startStep } from '../base/step.ts'
 import type { Layer, Overlay } from './overlay.ts'
-import type { Batch, StoreError } from './store.ts'
+import { type Batch, Fault, type StoreError } from './store.ts'
 
 /** How long a refused commit waits before it is tried again. */
 const RETRY_MS = 1000
@@ -98,8 +99,8 @@ export class GroupCommit {
   }
 
   async #handOver(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure
-    this.#options.collect()
+    // Not awaited: a writer that asks must find at once that nothing is dirty.
+    for (let wait = this.#collect(); wait !== undefined; wait = this.#collect()) await wait
     if (this.#overlay.size === 0) return this.#told
     const layer = this.#overlay.handOver()
     this.#waiting++
@@ -110,6 +111,19 @@ export class GroupCommit {
     this.#tail = this.#write(layer, this.#tail, this.#options.prepare(layer), reject).then(resolve)
     this.#tail.catch(() => {})
     return promise
+  }
+
+  /** Returns what to wait for when a read must wait; what others change meanwhile comes along. */
+  #collect(): Promise<void> | undefined {
+    if (this.#failure !== undefined) throw this.#failure
+    startStep()
+    try {
+      this.#options.collect()
+      return undefined
+    } catch (error) {
+      if (error instanceof Fault) return error.load()
+      throw error
+    }
   }
 
   async #write(

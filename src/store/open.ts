@@ -1,7 +1,8 @@
 // The one file that names the engines. Each is loaded when it is first used, and all but the first may be missing.
 
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { type Availability, availabilityOf, type Requirement } from './availability.ts'
 import { openKvStore } from './kv/kv-store.ts'
 import { type Store, StoreError } from './store.ts'
@@ -73,6 +74,30 @@ export const backends: readonly Backend[] = [
     },
   },
   {
+    name: 'rocksdb',
+    suffix: '.rocksdb',
+    isFolder: true,
+    companions: [],
+    requirement: { make: 'rocksdb' },
+    version: async () => `RocksDB ${await (await import('./rocksdb/native.ts')).rocksdbVersion()}`,
+    open: async (path, options) => {
+      const { openRocksdb } = await import('./rocksdb/rocksdb.ts')
+      return openKvStore(openRocksdb, path, { ...KV_DEFAULTS, ...options })
+    },
+  },
+  {
+    name: 'sled',
+    suffix: '.sled',
+    isFolder: true,
+    companions: [],
+    requirement: { make: 'sled' },
+    version: async () => `sled ${await (await import('./sled/native.ts')).sledVersion()}`,
+    open: async (path, options) => {
+      const { openSled } = await import('./sled/sled.ts')
+      return openKvStore(openSled, path, { ...KV_DEFAULTS, ...options })
+    },
+  },
+  {
     name: 'memory',
     suffix: '',
     isFolder: false,
@@ -135,4 +160,22 @@ function unavailable(
 export function filesOf(path: string): string[] {
   const { companions } = backendOf(path)
   return [path, ...companions.map((end) => path + end)].filter((file) => existsSync(file))
+}
+
+/** What a vault's files have together, and when the last of them changed, without opening it. */
+export function sizeOnDisk(path: string): { bytes: number; changedMs: number } {
+  let bytes = 0
+  let changedMs = 0
+  const add = (file: string): void => {
+    // An engine may be removing it just now.
+    const found = statSync(file, { throwIfNoEntry: false })
+    if (found === undefined) return
+    if (found.isDirectory()) for (const name of readdirSync(file)) add(join(file, name))
+    else {
+      bytes += found.size
+      changedMs = Math.max(changedMs, found.mtimeMs)
+    }
+  }
+  for (const file of filesOf(path)) add(file)
+  return { bytes, changedMs }
 }

@@ -4,6 +4,7 @@
 // A layer keeps, per collection: first key part -> rest of the key -> change. Nearly all scans stay below one first part
 // (the names of a directory, the extents of a file), so that part is the index.
 
+import { noteChange } from '../base/step.ts'
 import type { Collection, Key, KeyPart } from './collections.ts'
 import { compareKeys } from './keys.ts'
 import type { Batch, Changes, Range, Store } from './store.ts'
@@ -124,6 +125,7 @@ export class Overlay {
   }
 
   put<R extends object>(collection: Collection<R>, row: R): void {
+    noteChange()
     if (this.witness !== undefined) this.witness(collection as unknown as Collection<object>, row)
     const { fields, keyLength } = collection
     const values = row as Record<string, KeyPart>
@@ -133,11 +135,13 @@ export class Overlay {
   }
 
   delete<R extends object>(collection: Collection<R>, key: Key): void {
+    noteChange()
     this.#fresh.set(collection as unknown as Collection<object>, key, undefined)
   }
 
   /** Forgets changes that were never handed over, below one first key part. */
   discard<R extends object>(collection: Collection<R>, first: KeyPart): void {
+    noteChange()
     this.#fresh.discard(collection as unknown as Collection<object>, first)
   }
 

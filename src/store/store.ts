@@ -1,6 +1,7 @@
 // What a vault asks of an engine: get, scan, commit and a little housekeeping over collections. Nothing here or below
 // knows what a row means. Every adapter passes test/store/suite.ts.
 
+import { hasChanged } from '../base/step.ts'
 import type { Collection, Key } from './collections.ts'
 
 /** unavailable: the engine cannot be loaded here. */
@@ -26,11 +27,13 @@ export class StoreError extends Error {
 
 /**
  * Thrown by a get or scan that an engine cannot answer synchronously. Whoever runs the operation awaits `load`
- * and runs it again from its start; the same read then answers from memory.
+ * and runs it again from its start; the same read then answers from memory. Making one in a step that has changed something
+ * already is a bug (base/step.ts), and throws an error that says so.
  */
 export class Fault extends Error {
   readonly load: () => Promise<void>
   constructor(load: () => Promise<void>) {
+    if (hasChanged()) throw new Error('a read must wait although the step has changed something')
     super('a read that must wait')
     this.name = 'Fault'
     this.load = load

@@ -3,6 +3,7 @@
 
 import { EFBIG, EIO, ENXIO, fail } from '../base/errno.ts'
 import { CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX } from '../base/limits.ts'
+import { apart } from '../base/step.ts'
 import { block, type ExtentRow } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import {
@@ -17,6 +18,7 @@ import {
 import { type Inode, TRUNCATED, WRITTEN } from './inode.ts'
 import { begin } from './inodes.ts'
 import { cutPieces, type Piece, putPiece, runsOf } from './pieces.ts'
+import { readyContent, readySpill } from './ready.ts'
 import { copyBytes } from './slab.ts'
 
 const zeros = new Uint8Array(CHUNK_BYTES)
@@ -108,6 +110,7 @@ function readMixed(
 export function writeContent(core: Core, inode: Inode, offset: number, data: Uint8Array): void {
   const end = offset + data.length
   if (end > FILE_BYTES_MAX) fail(EFBIG)
+  readyContent(core, inode, offset, end)
   begin(core, inode)
   inode.change = WRITTEN
   inode.pages ??= new Map()
@@ -159,15 +162,21 @@ export function toContent(core: Core, bytes: Uint8Array): Content {
 
 /** Turns all pieces of an inode into extents. */
 export function spill(core: Core, inode: Inode): void {
-  if (inode.pages === undefined) return
-  for (const [chunk, pieces] of inode.pages) spillChunk(core, inode, chunk, pieces)
-  inode.pages = undefined
-  core.dirty.delete(inode)
+  const { pages } = inode
+  if (pages === undefined) return
+  readySpill(core, inode)
+  // The content is the same: whoever runs this again finds nothing to spill.
+  apart(() => {
+    for (const [chunk, pieces] of pages) spillChunk(core, inode, chunk, pieces)
+    inode.pages = undefined
+    core.dirty.delete(inode)
+  })
 }
 
 /** Sets the size; what grows reads as zeros. Throws EFBIG past FILE_BYTES_MAX. */
 export function resizeContent(core: Core, inode: Inode, size: number): void {
   if (size > FILE_BYTES_MAX) fail(EFBIG)
+  readyContent(core, inode, size, Number.POSITIVE_INFINITY)
   begin(core, inode)
   if (size < inode.size) unmap(core, inode, size, Number.POSITIVE_INFINITY)
   // More often follows than not when a file is emptied: versions.ts waits with sealing that alone.
@@ -178,6 +187,7 @@ export function resizeContent(core: Core, inode: Inode, size: number): void {
 
 /** Makes [offset, end) a hole, without changing the size. */
 export function punchContent(core: Core, inode: Inode, offset: number, end: number): void {
+  readyContent(core, inode, offset, end)
   begin(core, inode)
   inode.change = WRITTEN
   unmap(core, inode, offset, Math.min(end, inode.size))
@@ -242,12 +252,13 @@ export function copyContent(
   if (count === 0) return 0
   spill(core, from)
   spill(core, to)
-  begin(core, to)
-  to.change = WRITTEN
   const first = Math.floor(fromOffset / CHUNK_BYTES) * CHUNK_BYTES
   const stop = fromOffset + count
   const shift = toOffset - fromOffset
   const rows = [...scanExtents(core, from.ino, first, stop)]
+  readyContent(core, to, toOffset, toOffset + count)
+  begin(core, to)
+  to.change = WRITTEN
   if (toOffset < to.size) unmap(core, to, toOffset, toOffset + count)
   for (const row of rows) {
     let at = Math.max(row.offset, fromOffset)

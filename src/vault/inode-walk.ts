@@ -13,6 +13,7 @@ import {
   xattr,
   xattrPast,
 } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import type { Slices } from './slices.ts'
 
@@ -55,7 +56,8 @@ async function step(walk: Walk): Promise<void> {
 /** The inodes of a collection; of the rows of each no more than a page is read. */
 async function* numbersOf(core: Core, collection: OfInode, slices: Slices): AsyncGenerator<number> {
   for (let next = 0; ; ) {
-    const rows = core.overlay.store.project(collection, ['ino'], { gte: [next], limit: PAGE_ROWS })
+    const range = { gte: [next], limit: PAGE_ROWS }
+    const rows = await answered(() => core.overlay.store.project(collection, ['ino'], range))
     for (const { ino } of rows)
       if (ino >= next) {
         next = ino + 1

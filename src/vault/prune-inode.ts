@@ -17,9 +17,11 @@ import {
   xattr,
   xattrPast,
 } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import { suspectBlock } from './history.ts'
 import type { Moment } from './moments.ts'
+import { lastPath } from './places.ts'
 import type { Marks } from './prune-marks.ts'
 import { type Kept, keeps } from './retention.ts'
 import { walkRows } from './rows.ts'
@@ -71,7 +73,7 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   const { core, kept, marks } = job
   const { store } = core.overlay
   const isHeld = marks.held.has(ino)
-  const present = presentSince(core, ino)
+  const present = await answered(() => presentSince(core, ino))
   const range = { gte: [ino], lt: [ino + 1] }
   const versions: Version[] = []
   const fields = ['ino', 'number', 'moment', 'size'] as const
@@ -88,7 +90,7 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
 
 /** Whether an inode is gone and none of the states that it had will stay. */
 export async function vanishes(job: PruneJob, ino: number): Promise<boolean> {
-  if (presentSince(job.core, ino) !== undefined) return false
+  if ((await answered(() => presentSince(job.core, ino))) !== undefined) return false
   const { states } = await lifeOf(job, ino)
   return states.length > 0 && states.every(({ why }) => why === '')
 }
@@ -98,6 +100,8 @@ export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
   const { core } = job
   const { present, states, versions } = await lifeOf(job, ino)
   const stays = intervalsOf(states, present)
+  // Who explains asks for the path.
+  if (job.explain !== undefined) await answered(() => lastPath(core, ino))
   explainVersions(job, ino, states, versions, present)
   const doomedVersions = new Set(
     versions.filter(({ moment }) => !covers(stays, moment, moment + 1)).map((its) => its.number),
@@ -223,7 +227,7 @@ async function drop<R extends { ino: number }, F extends keyof R & string>(
   let count = 0
   const range = { gte: [ino], lt: [ino + 1] }
   for await (const row of walkRows(core.overlay.store, collection, fields, range, slices)) {
-    if (!isDoomed(row as unknown as R)) continue
+    if (!(await answered(() => isDoomed(row as unknown as R)))) continue
     count++
     if (job.dryRun) continue
     const values = row as unknown as Record<string, KeyPart>

@@ -2,6 +2,7 @@
 // held by its path. One walk over all names; a number is remembered for each inode that it finds something about.
 
 import { inodePast, inode as inodes, version } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import { listHolds } from './holds.ts'
 import type { Moment } from './moments.ts'
@@ -33,18 +34,20 @@ export const NO_MARKS: Marks = {
 
 /** Walks over all names when rules or holds speak of them. */
 export async function markNames(core: Core, rules: Rules, slices: Slices): Promise<Marks> {
-  const holds = listHolds(core)
+  const holds = (await answered(() => listHolds(core)))
     .filter(({ moment }) => moment === 0)
     .map(({ name }) => name)
   const marks: Marks = { oldest: new Map(), gone: new Set(), held: new Set(), holds }
   if (rules.versions === undefined && holds.length === 0) return marks
   const forgotten = rules.deletedMs === undefined ? 0 : core.moments.last - rules.deletedMs * 1000
   for await (const group of walkNames(core, slices)) {
-    if (holds.length > 0) markHeld(core, group, marks)
     const isForgotten =
       group.present === undefined && group.pasts.every(({ until }) => until <= forgotten)
-    if (rules.versions !== undefined && !isForgotten)
-      markVersions(core, group, rules.versions, marks)
+    await answered(() => {
+      if (holds.length > 0) markHeld(core, group, marks)
+      if (rules.versions !== undefined && !isForgotten)
+        markVersions(core, group, rules.versions, marks)
+    })
     await slices.turn()
   }
   return marks
@@ -103,16 +106,19 @@ function newestVersions(core: Core, ino: number, until: Moment, count: number): 
 
 /** What is kept can be found again only as long as the directories above it are known. */
 function markGone(core: Core, directory: number, marks: Marks): void {
+  const gone: number[] = []
   for (let at = directory; !marks.gone.has(at); ) {
-    if (core.inodes.get(at) !== undefined || core.overlay.get(inodes, [at]) !== undefined) return
+    if (core.inodes.get(at) !== undefined || core.overlay.get(inodes, [at]) !== undefined) break
     const [last] = core.overlay.store.project(inodePast, ['parent'], {
       gte: [at],
       lt: [at + 1],
       reverse: true,
       limit: 1,
     })
-    if (last === undefined) return
-    marks.gone.add(at)
+    if (last === undefined) break
+    gone.push(at)
     at = last.parent
   }
+  // All at once: where the walk is run again it must not take its own beginning for its end.
+  for (const ino of gone) marks.gone.add(ino)
 }

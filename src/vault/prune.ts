@@ -4,6 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { entryPast } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import { collectBlocks } from './collect.ts'
 import type { Core } from './core.ts'
 import { walkInodes } from './inode-walk.ts'
@@ -61,7 +62,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   core.moments.observe()
   const now = core.moments.last
   await slices.settle()
-  const kept = keptBy(core, rules, now)
+  const kept = await answered(() => keptBy(core, rules, now))
   const dropped = { versions: 0, states: 0, names: 0, rows: 0 }
   const everything = keepsEverything(rules)
   const marks = await markNames(core, everything ? {} : rules, slices)
@@ -75,7 +76,9 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   let done = 0
   for await (const ino of walkInodes(core, slices)) {
     options.onProgress?.(++done, Math.max(done, core.inodeCount))
-    if (isMeant === ALL_PATHS || isMeantInode(core, ino, isMeant)) await pruneInode(job, ino)
+    const isTouched =
+      isMeant === ALL_PATHS || (await answered(() => isMeantInode(core, ino, isMeant)))
+    if (isTouched) await pruneInode(job, ino)
     await slices.turn()
   }
   await slices.settle()
@@ -95,7 +98,8 @@ async function pruneNames(job: PruneJob, isMeant: (path: string) => boolean): Pr
   const { core, slices } = job
   for await (const group of walkPastNames(core, slices)) {
     const { parent, name, pasts } = group
-    const stays = isLeft(job, group, isMeant) ? pasts.map(() => true) : needed(job, group)
+    const isWhole = await answered(() => isLeft(job, group, isMeant))
+    const stays = isWhole ? pasts.map(() => true) : needed(job, group)
     for (const [index, row] of pasts.entries()) {
       if (stays[index] && !(await isEmpty(job, row, isMeant))) continue
       job.dropped.names++
@@ -123,7 +127,8 @@ async function isEmpty(
   { ino }: PastName,
   isMeant: (path: string) => boolean,
 ): Promise<boolean> {
-  const isTouched = isMeant === ALL_PATHS || isMeantInode(job.core, ino, isMeant)
+  const isTouched =
+    isMeant === ALL_PATHS || (await answered(() => isMeantInode(job.core, ino, isMeant)))
   return isTouched && (await vanishes(job, ino))
 }
 

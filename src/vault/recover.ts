@@ -1,6 +1,7 @@
 // What a crash leaves undone, done when the vault is opened: inodes that nobody has a name for go, and changes that were
 // not sealed are sealed as they are. The rows are a prefix of what happened, so that there is nothing to repair.
 
+import { apart } from '../base/step.ts'
 import {
   extent,
   extentPast,
@@ -21,22 +22,22 @@ const ALL = 1_000_000
 /** Returns how many inodes were swept and sealed. */
 export function recover(core: Core): { swept: number; sealed: number } {
   const orphans = core.overlay.scan(orphan, { limit: ALL })
-  for (const { ino } of orphans) sweep(core, ino)
+  for (const { ino } of orphans) apart(() => sweep(core, ino))
   const open = core.overlay.scan(unsealed, { limit: ALL })
-  for (const { ino } of open) sealLeft(core, ino)
+  for (const { ino } of open) apart(() => sealLeft(core, ino))
   return { swept: orphans.length, sealed: open.length }
 }
 
 function sweep(core: Core, ino: number): void {
   const wasSealed = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: 1 }).length > 0
-  for (const row of [...scanExtents(core, ino, 0, Number.MAX_SAFE_INTEGER)])
+  const extents = [...scanExtents(core, ino, 0, Number.MAX_SAFE_INTEGER)]
+  const xattrs = core.overlay.scan(xattr, { gte: [ino], lt: [ino + 1], limit: ALL })
+  const pasts = provisionalPast(core, ino)
+  for (const row of extents)
     if (!wasSealed || row.since === PROVISIONAL) core.overlay.delete(extent, [ino, row.offset])
-  if (!wasSealed)
-    for (const row of core.overlay.scan(xattr, { gte: [ino], lt: [ino + 1], limit: ALL }))
-      core.overlay.delete(xattr, [ino, row.name])
+  if (!wasSealed) for (const row of xattrs) core.overlay.delete(xattr, [ino, row.name])
   const moment = core.moments.next()
-  for (const row of provisionalPast(core, ino))
-    core.overlay.put(extentPast, { ...row, until: moment })
+  for (const row of pasts) core.overlay.put(extentPast, { ...row, until: moment })
   core.overlay.delete(orphan, [ino])
 }
 
@@ -48,8 +49,10 @@ function provisionalPast(core: Core, ino: number) {
 
 function sealLeft(core: Core, ino: number): void {
   const inode = findInode(core, ino)
-  core.overlay.delete(unsealed, [ino])
-  if (inode === undefined || inode.since !== PROVISIONAL) return
+  if (inode === undefined || inode.since !== PROVISIONAL) {
+    core.overlay.delete(unsealed, [ino])
+    return
+  }
   const [before] = core.overlay.scan(inodePast, {
     gte: [ino],
     lt: [ino + 1],

@@ -5,6 +5,7 @@ import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
 import type { Moment } from './moments.ts'
+import { readyInode } from './ready.ts'
 import { XDG_TAGS } from './tags.ts'
 import { xattrsAt } from './timeline.ts'
 import { getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts'
@@ -14,6 +15,11 @@ function attributesAt(core: Core, ino: number, moment: Moment): Map<string, Uint
   const found = xattrsAt(core, ino, moment)
   found.delete(XDG_TAGS)
   return found
+}
+
+/** Before `applyAttributes`, when something else is changed first. */
+export function readyAttributes(core: Core, then: InodeRow, moment: Moment): void {
+  if (!core.overlay.store.traits.synchronous) attributesAt(core, then.ino, moment)
 }
 
 /** True when `now` has the mode, owner, mtime and extended attributes of `then`. */
@@ -33,8 +39,9 @@ function isSame(value: Uint8Array | undefined, other: Uint8Array): boolean {
 
 /** Gives `now` the mode, owner, times and extended attributes of `then`. */
 export function applyAttributes(core: Core, now: Inode, then: InodeRow, moment: Moment): void {
-  alter(core, now)
   const attributes = attributesAt(core, then.ino, moment)
+  readyInode(core, now)
+  alter(core, now)
   for (const name of listXattrs(core, now)) if (!attributes.has(name)) removeXattr(core, now, name)
   for (const [name, value] of attributes)
     if (!isSame(getXattr(core, now, name), value)) setXattr(core, now, name, value, 0)

@@ -4,7 +4,8 @@ import { crc32 } from 'node:zlib'
 import { EIO, fail } from '../base/errno.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { type ExtentRow, extent, extentPast, type InodeRow } from '../store/collections.ts'
-import { spill } from './content.ts'
+import { answered } from '../store/retry.ts'
+import { resizeContent, spill } from './content.ts'
 import type { Core } from './core.ts'
 import { place, scanExtents, sliceContent } from './extents.ts'
 import { type Inode, isProvisional } from './inode.ts'
@@ -15,12 +16,24 @@ import { extentsAt } from './timeline.ts'
 /** Extents of a state, by offset: whole chunks at a time, over holes of any size. */
 function* extentsOf(core: Core, row: InodeRow, moment: Moment): Generator<ExtentRow[]> {
   for (let at = 0; at < row.size; ) {
-    const next = nextOffset(core, row.ino, at)
-    if (next === undefined || next >= row.size) return
-    const chunk = Math.floor(next / CHUNK_BYTES)
-    yield extentsAt(core, row.ino, chunk, moment)
-    at = (chunk + 1) * CHUNK_BYTES
+    const next = nextExtents(core, row, moment, at)
+    if (next === undefined) return
+    yield next.rows
+    at = next.end
   }
+}
+
+/** Those of the first chunk from `at` on that ever had content, and where that chunk ends. */
+function nextExtents(
+  core: Core,
+  row: InodeRow,
+  moment: Moment,
+  at: number,
+): { rows: ExtentRow[]; end: number } | undefined {
+  const next = nextOffset(core, row.ino, at)
+  if (next === undefined || next >= row.size) return undefined
+  const chunk = Math.floor(next / CHUNK_BYTES)
+  return { rows: extentsAt(core, row.ino, chunk, moment), end: (chunk + 1) * CHUNK_BYTES }
 }
 
 /** The first offset from `at` on that ever had content. */
@@ -42,17 +55,23 @@ export async function shareContent(
   to: Inode,
   slices: Slices,
 ): Promise<void> {
-  for (const rows of extentsOf(core, then, moment)) {
-    placeAll(core, then, rows, to)
-    slices.changed(rows.length)
+  for (let at = 0; at < then.size; ) {
+    const from = at
+    const next = await answered(() => nextExtents(core, then, moment, from))
+    if (next === undefined) break
+    placeAll(core, then, next.rows, to)
+    slices.changed(next.rows.length)
     await slices.turn()
+    at = next.end
   }
   to.size = then.size
 }
 
 /** The same at once, in the place of what `to` holds. */
 export function replaceContent(core: Core, then: InodeRow, moment: Moment, to: Inode): void {
-  for (const rows of [...extentsOf(core, then, moment)]) placeAll(core, then, rows, to)
+  const all = [...extentsOf(core, then, moment)]
+  resizeContent(core, to, 0)
+  for (const rows of all) placeAll(core, then, rows, to)
   to.size = then.size
 }
 

@@ -7,14 +7,15 @@
 import { ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { DELETED, type EntryRow, type InodeRow } from '../store/collections.ts'
-import { resizeContent } from './content.ts'
+import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, putEntry, removeEntry, startDirectory } from './directory.ts'
 import type { Inode } from './inode.ts'
 import { addLink, createInode, detach, dropLink, findInode, getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
 import { giveName, takeName } from './names.ts'
-import { applyAttributes, hasAttributes } from './restore-attributes.ts'
+import { readyEnd, readyInode, readyName, readyTags } from './ready.ts'
+import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
 import { hasContent, replaceContent, shareContent } from './restore-content.ts'
 import { reviveInode } from './revive.ts'
 import { type Slices, slicesOf } from './slices.ts'
@@ -72,7 +73,8 @@ export async function restoreTree(
   const run: Run = { core, moment: from.moment, options, slices, report, links: new Map() }
   // The state that is read is history from here on: what changes now must not overwrite it.
   core.moments.observe()
-  if (to.name === '') await restoreInto(run, stateOf(run, from.ino), to.parent)
+  if (to.name === '')
+    await restoreInto(run, await answered(() => stateOf(run, from.ino)), to.parent)
   else await restoreName(run, from.ino, to.parent, to.name)
   await slices.settle()
   return report
@@ -84,7 +86,7 @@ function stateOf(run: Run, ino: number): InodeRow {
 }
 
 async function restoreName(run: Run, ino: number, parent: number, name: string): Promise<void> {
-  const then = stateOf(run, ino)
+  const then = await answered(() => stateOf(run, ino))
   if (isDirectory(then.mode)) await restoreDirectory(run, then, parent, name)
   else await restoreFile(run, then, parent, name)
   await run.slices.turn()
@@ -96,17 +98,29 @@ async function restoreDirectory(
   parent: number,
   name: string,
 ): Promise<void> {
-  const { core } = run
-  const row = findEntry(core, parent, name)
-  const now = row === undefined ? undefined : findInode(core, row.ino)
+  const { row, now } = await answered(() => present(run, parent, name))
   if (now !== undefined && isDirectory(now.mode)) return await restoreInto(run, then, now.ino)
   if (row !== undefined) await removeName(run, parent, row)
-  await restoreInto(run, then, makeDirectory(run, then, parent, name).ino)
+  const made = await answered(() => makeDirectory(run, then, parent, name))
+  await restoreInto(run, then, made.ino)
+}
+
+/** What a name leads to now. */
+function present(
+  { core }: Run,
+  parent: number,
+  name: string,
+): { row: EntryRow | undefined; now: Inode | undefined } {
+  const row = findEntry(core, parent, name)
+  return { row, now: row === undefined ? undefined : findInode(core, row.ino) }
 }
 
 function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): Inode {
   const { core } = run
   const directory = getDirectory(core, parent)
+  const tags = tagsAt(core, then.ino, run.moment)
+  readyName(core, directory, name)
+  readyTags(core, core.nextIno, tags)
   // Under its old number a directory has its history again, and so have the names in it.
   const made =
     reviveInode(core, then.ino, core.moments.next()) ??
@@ -116,7 +130,7 @@ function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): 
   putEntry(core, directory, name, named(made), core.moments.next())
   giveName(core, made, parent, name)
   directory.nlink++
-  if (made.ino !== then.ino) setTags(core, made, tagsAt(core, then.ino, run.moment))
+  if (made.ino !== then.ino) setTags(core, made, tags)
   run.options.nameChanged(parent, name)
   return made
 }
@@ -125,46 +139,49 @@ function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): 
 async function restoreInto(run: Run, then: InodeRow, ino: number): Promise<void> {
   const { core, moment, options } = run
   for (let after: string | undefined; ; ) {
-    const rows = entriesAt(core, then.ino, moment, after, PAGE_NAMES)
+    const from = after
+    const rows = await answered(() => entriesAt(core, then.ino, moment, from, PAGE_NAMES))
     for (const row of rows) await restoreName(run, row.ino, ino, row.name)
     if (rows.length < PAGE_NAMES) break
     after = rows[rows.length - 1]?.name
   }
   if (options.removeNewer)
-    for (const row of listEntries(core, ino))
-      if (entryAt(core, then.ino, row.name, moment) === undefined) await removeName(run, ino, row)
+    for (const row of await answered(() => listEntries(core, ino))) {
+      const was = await answered(() => entryAt(core, then.ino, row.name, moment))
+      if (was === undefined) await removeName(run, ino, row)
+    }
   // Last, because filling a directory moves its times.
-  finish(run, getInode(core, ino), then)
+  await answered(() => finish(run, getInode(core, ino), then))
 }
 
 async function restoreFile(run: Run, then: InodeRow, parent: number, name: string): Promise<void> {
   const { core, moment } = run
-  const row = findEntry(core, parent, name)
-  const now = row === undefined ? undefined : findInode(core, row.ino)
+  const { row, now } = await answered(() => present(run, parent, name))
   const linked = run.links.get(then.ino)
   if (now !== undefined && now.ino === linked) return
   if (now !== undefined && linked === undefined) {
-    const same = hasContent(core, now, then, moment)
+    const same = await answered(() => hasContent(core, now, then, moment))
     if (same || (now.ino === then.ino && now.nlink > 1 && isRegular(now.mode))) {
       run.links.set(then.ino, now.ino)
-      if (!same) rewrite(run, now, then)
-      return finish(run, now, then)
+      if (!same) await rewrite(run, now, then)
+      return await answered(() => finish(run, now, then))
     }
   }
   if (row !== undefined && now !== undefined && isDirectory(now.mode))
     await removeName(run, parent, row)
-  const made = linked === undefined ? await makeFile(run, then) : getInode(core, linked)
-  nameFile(run, parent, name, made, linked === undefined ? then : undefined)
+  const made =
+    linked === undefined ? await makeFile(run, then) : await answered(() => getInode(core, linked))
+  const first = linked === undefined ? then : undefined
+  await answered(() => nameFile(run, parent, name, made, first))
   run.links.set(then.ino, made.ino)
   run.slices.changed(1)
   run.report.restored++
 }
 
 /** A file with several names stays what all of them lead to. */
-function rewrite(run: Run, now: Inode, then: InodeRow): void {
-  resizeContent(run.core, now, 0)
-  replaceContent(run.core, then, run.moment, now)
-  seal(run.core, now)
+async function rewrite(run: Run, now: Inode, then: InodeRow): Promise<void> {
+  await answered(() => replaceContent(run.core, then, run.moment, now))
+  await answered(() => seal(run.core, now))
   run.options.inodeChanged(now.ino)
 }
 
@@ -192,11 +209,15 @@ function nameFile(
   const directory = getDirectory(core, parent)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
+  readyName(core, directory, name)
+  readyInode(core, made)
+  if (replaced !== undefined) readyEnd(core, replaced)
+  const tags = then === undefined ? [] : tagsFor(run, then, replaced)
+  readyTags(core, made.ino, tags)
+  if (then !== undefined) readyAttributes(core, then, run.moment)
   if (then === undefined || core.orphans.has(made.ino)) addLink(core, made)
   if (then !== undefined) {
     applyAttributes(core, made, then, run.moment)
-    const tags =
-      replaced === undefined ? tagsAt(core, then.ino, run.moment) : tagsOf(core, replaced.ino)
     setTags(core, made, tags)
     if (isRegular(made.mode) || isSymlink(made.mode)) seal(core, made)
   }
@@ -207,29 +228,37 @@ function nameFile(
   options.nameChanged(parent, name)
 }
 
+/** Labels stay with the name. */
+function tagsFor({ core, moment }: Run, then: InodeRow, replaced: Inode | undefined): string[] {
+  return replaced === undefined ? tagsAt(core, then.ino, moment) : tagsOf(core, replaced.ino)
+}
+
 /**
  * The directory of a path, where what is missing is made as it was at a moment, without what it held. Throws ENOENT when
  * it was not there then either, ENOTDIR.
  */
-export function restoreParents(
+export async function restoreParents(
   core: Core,
   names: readonly string[],
   moment: Moment,
   options: RestoreOptions,
-): number {
+): Promise<number> {
   const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
   const run: Run = { core, moment, options, slices: slicesOf(core), report, links: new Map() }
   core.moments.observe()
   let parent = ROOT_INO
   let former: number | undefined = ROOT_INO
   for (const name of names) {
-    former = former === undefined ? undefined : entryAt(core, former, name, moment)?.ino
-    const row = findEntry(core, parent, name)
-    if (row !== undefined) parent = getDirectory(core, row.ino).ino
+    const above: number = parent
+    const was: number | undefined = former
+    former = await answered(() => (was && entryAt(core, was, name, moment)?.ino) || undefined)
+    const row = await answered(() => findEntry(core, above, name))
+    if (row !== undefined) parent = (await answered(() => getDirectory(core, row.ino))).ino
     else {
-      const then = stateOf(run, former ?? fail(ENOENT))
-      const made = makeDirectory(run, then, parent, name)
-      finish(run, made, then)
+      const ino = former ?? fail(ENOENT)
+      const then = await answered(() => stateOf(run, ino))
+      const made = await answered(() => makeDirectory(run, then, above, name))
+      await answered(() => finish(run, made, then))
       parent = made.ino
     }
   }
@@ -251,14 +280,20 @@ function finish(run: Run, now: Inode, then: InodeRow): void {
 /** Takes a name away, and all below it; history keeps them. */
 async function removeName(run: Run, parent: number, row: EntryRow): Promise<void> {
   const { core, options } = run
-  const wasDirectory = isDirectory(getInode(core, row.ino).mode)
+  const wasDirectory = isDirectory((await answered(() => getInode(core, row.ino))).mode)
   if (wasDirectory)
-    for (const below of listEntries(core, row.ino)) await removeName(run, row.ino, below)
-  const directory = getDirectory(core, parent)
-  const moment = core.moments.next()
-  const traceless = removeEntry(core, directory, row, moment, DELETED)
-  if (wasDirectory) directory.nlink--
-  drop(run, getInode(core, row.ino), parent, row.name, moment, traceless)
+    for (const below of await answered(() => listEntries(core, row.ino)))
+      await removeName(run, row.ino, below)
+  await answered(() => {
+    const directory = getDirectory(core, parent)
+    const inode = getInode(core, row.ino)
+    readyName(core, directory, row.name)
+    readyEnd(core, inode)
+    const moment = core.moments.next()
+    const traceless = removeEntry(core, directory, row, moment, DELETED)
+    if (wasDirectory) directory.nlink--
+    drop(run, inode, parent, row.name, moment, traceless)
+  })
   options.nameChanged(parent, row.name)
   run.report.removed++
   run.slices.changed(1)

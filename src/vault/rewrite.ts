@@ -11,6 +11,7 @@ import { isRecorded, recordedUntil } from './history.ts'
 import { type Inode, isProvisional, newJournal } from './inode.ts'
 import { findInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
+import { readyInode } from './ready.ts'
 import { takeBytes } from './slots.ts'
 
 /** Rewrites one chunk of one file that has more than `max` extents there. Returns false when there is nothing to do. */
@@ -39,6 +40,7 @@ function fragmentedChunk(inode: Inode, max: number): number | undefined {
 }
 
 function rewriteChunk(core: Core, inode: Inode, chunk: number, max: number): void {
+  readyInode(core, inode)
   const runs = runsOf(chunkExtents(core, inode, chunk))
   const contents = runs.map(({ from, to }) =>
     concat(readContent(core, inode, from, to - from), to - from),

@@ -3,6 +3,7 @@
 
 import type { Collection, Key, KeyPart } from '../store/collections.ts'
 import { compareKeys } from '../store/keys.ts'
+import { answered } from '../store/retry.ts'
 import type { Range, Store } from '../store/store.ts'
 import type { Slices } from './slices.ts'
 
@@ -23,7 +24,9 @@ export async function* walkRows<R extends object, F extends keyof R & string>(
   let seen: Key | undefined
   for (;;) {
     const bounds = gte === undefined ? range : { ...range, gte }
-    const rows = store.project(collection, fields, { ...bounds, limit: PAGE_ROWS })
+    const rows = await answered(() =>
+      store.project(collection, fields, { ...bounds, limit: PAGE_ROWS }),
+    )
     for (const row of rows) {
       // After the first page the bound is the last row that was seen, unless that was deleted meanwhile.
       if (seen !== undefined && compareKeys(keyOf(row), seen) === 0) continue

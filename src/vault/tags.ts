@@ -15,6 +15,7 @@ import type { Inode } from './inode.ts'
 import { alter, assertWritable, findInode, stampChange } from './inodes.ts'
 import { assertLabel } from './labels.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
+import { readyInode, readyTags } from './ready.ts'
 
 export const XDG_TAGS = 'user.xdg.tags'
 
@@ -76,6 +77,7 @@ export function tagFile(core: Core, inode: Inode, name: string): void {
   assertTag(name)
   assertWritable(core)
   if (inode.tags > 0 && core.overlay.get(tagging, [inode.ino, name]) !== undefined) return
+  readyInode(core, inode)
   if (core.overlay.get(tags, [name]) === undefined) addTag(core, name)
   alter(core, inode)
   core.overlay.put(tagging, { ino: inode.ino, tag: name, since: core.moments.next() })
@@ -88,6 +90,7 @@ export function untagFile(core: Core, inode: Inode, name: string): void {
   assertWritable(core)
   const row = inode.tags === 0 ? undefined : core.overlay.get(tagging, [inode.ino, name])
   if (row === undefined) fail(ENOENT)
+  readyInode(core, inode)
   alter(core, inode)
   retire(core, row, core.moments.next())
   inode.tags--
@@ -166,6 +169,8 @@ export function fromXdgTags(value: Uint8Array): string[] {
 export function setTags(core: Core, inode: Inode, names: readonly string[]): void {
   for (const name of names) assertTag(name)
   const before = tagsOf(core, inode.ino)
+  readyInode(core, inode)
+  readyTags(core, inode.ino, names)
   for (const name of before) if (!names.includes(name)) untagFile(core, inode, name)
   for (const name of names) tagFile(core, inode, name)
 }
@@ -179,6 +184,11 @@ export function leaveTags(core: Core, inode: Inode, parent: number, name: string
     tags: tagsOf(core, inode.ino),
     untilMs: now + BRIEF_MICROS / 1000,
   })
+}
+
+/** The labels that were left at a name. */
+export function tagsLeftAt(core: Core, parent: number, name: string): readonly string[] {
+  return core.leftTags.get(`${parent}/${name}`)?.tags ?? []
 }
 
 /** Gives a file at a name the labels that were left there. */

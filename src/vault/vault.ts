@@ -20,6 +20,7 @@ import {
 import { GroupCommit } from '../store/group-commit.ts'
 import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
+import { answered, attempted } from '../store/retry.ts'
 import type { Batch, Changes, Store, StoreTraits } from '../store/store.ts'
 import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
@@ -134,7 +135,7 @@ export async function openVault(path: string, options: VaultOptions = {}): Promi
     cacheBytes: Math.floor((options.cacheBytes ?? CACHE_BYTES) / 8),
   })
   try {
-    return new Vault(store, path, options)
+    return await answered(() => new Vault(store, path, options))
   } catch (error) {
     await store.close()
     throw error
@@ -209,7 +210,9 @@ export class Vault {
     const { core } = this
     if (core.dirty.size > 0 || core.commits.behind) return
     const until = performance.now() + TIDY_MS
-    while (performance.now() < until && rewriteNext(core));
+    attempted(() => {
+      while (performance.now() < until && rewriteNext(core));
+    })
   }
 
   /** Copies what may change, leaves out blocks that nobody uses any more, and compresses the others. */
@@ -258,7 +261,7 @@ export class Vault {
     await this.#sweeper.close()
     try {
       if (!this.readOnly) {
-        if (this.core.commits.failure === undefined) sealAll(this.core)
+        if (this.core.commits.failure === undefined) await answered(() => sealAll(this.core))
         await this.core.commits.stop()
       }
     } finally {

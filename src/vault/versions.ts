@@ -1,12 +1,15 @@
 // Sealing: the moment at which a change of content is complete, and becomes a version.
 
+import { apart } from '../base/step.ts'
 import { inodePast, inode as inodes, unsealed, version } from '../store/collections.ts'
+import { attempted } from '../store/retry.ts'
 import { spill } from './content.ts'
 import type { Core } from './core.ts'
 import { sealExtents } from './extents.ts'
 import { isRecorded, recordedUntil } from './history.ts'
 import { type Inode, isProvisional, TRUNCATED, UNCHANGED, WRITTEN } from './inode.ts'
 import { endBefore } from './inodes.ts'
+import { readySeal } from './ready.ts'
 import { isSameContent, takeBack } from './same-content.ts'
 
 /** A file that was only emptied (or made and left empty) is sealed after this much quiet: as a rule more follows at once. */
@@ -21,13 +24,17 @@ export function closeContent(core: Core, inode: Inode): void {
 export function seal(core: Core, inode: Inode): void {
   spill(core, inode)
   if (inode.nlink === 0) return
-  if (isSameContent(core, inode)) sealUnchanged(core, inode)
-  else sealChanged(core, inode)
-  inode.change = UNCHANGED
-  inode.journal = undefined
-  core.open.delete(inode.ino)
-  core.overlay.put(inodes, inode)
-  core.overlay.delete(unsealed, [inode.ino])
+  readySeal(core, inode)
+  const same = isSameContent(core, inode)
+  apart(() => {
+    if (same) sealUnchanged(core, inode)
+    else sealChanged(core, inode)
+    inode.change = UNCHANGED
+    inode.journal = undefined
+    core.open.delete(inode.ino)
+    core.overlay.put(inodes, inode)
+    core.overlay.delete(unsealed, [inode.ino])
+  })
 }
 
 function sealChanged(core: Core, inode: Inode): void {
@@ -52,6 +59,7 @@ function sealChanged(core: Core, inode: Inode): void {
 
 /** Without history the newest version is the only one, but for those that were recorded before. */
 function dropVersion(core: Core, inode: Inode): void {
+  if (inode.versions === 0) return
   const before = core.overlay.get(version, [inode.ino, inode.versions])
   if (before !== undefined && before.moment >= recordedUntil(core, inode.ino))
     core.overlay.delete(version, [inode.ino, inode.versions])
@@ -79,7 +87,7 @@ export function sealQuiet(core: Core, heldMs: number): void {
       inode.change === WRITTEN
         ? now - inode.openedAtMs > heldMs
         : now - inode.changedAtMs > QUIET_MS
-    if (due) seal(core, inode)
+    if (due) attempted(() => seal(core, inode))
   }
 }
 

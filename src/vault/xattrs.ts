@@ -12,6 +12,7 @@ import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
 import type { Moment } from './moments.ts'
+import { readyInode } from './ready.ts'
 
 export const XATTR_CREATE = 1
 export const XATTR_REPLACE = 2
@@ -56,6 +57,7 @@ export function setXattr(
     for (const other of attributes.keys()) listBytes += other.length + 1
     if (listBytes > XATTR_LIST_BYTES_MAX) fail(ENOSPC)
   }
+  readyInode(core, inode)
   alter(core, inode)
   const moment = core.moments.next()
   if (before !== undefined) retire(core, inode, before, moment)
@@ -70,6 +72,7 @@ export function setXattr(
 export function removeXattr(core: Core, inode: Inode, name: string): void {
   const before = inode.xattrs === 0 ? undefined : attributesOf(core, inode).get(name)
   if (before === undefined) fail(ENODATA)
+  readyInode(core, inode)
   alter(core, inode)
   retire(core, inode, before, core.moments.next())
   attributesOf(core, inode).delete(name)

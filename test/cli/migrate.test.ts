@@ -7,11 +7,11 @@ import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { migrateVault } from '../../src/control/migration.ts'
 import { writeNote } from '../../src/control/migration-note.ts'
-import { existingVault } from '../../src/control/paths.ts'
+import { existingVault } from '../../src/control/vault-names.ts'
 import { type BlockRow, block } from '../../src/store/collections.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
 import { changes } from '../store/rows.ts'
-import { availableEngines } from '../support/available-engines.ts'
+import { testedBackends } from '../support/engines.ts'
 import { seedOf } from '../support/random.ts'
 import { makeRichVault } from '../vault/rich-vault.ts'
 import { wholeVault } from '../vault/whole-vault.ts'
@@ -20,7 +20,7 @@ import { type Cli, emptyCli } from './cli.ts'
 setLog('error')
 const MIGRATIONS = 20
 const seed = seedOf('AVFS_SEED')
-const engines = await availableEngines()
+const engines = testedBackends.map(({ name }) => name)
 const others = engines.filter((name) => name !== 'sqlite')
 
 /** A vault 'one' on SQLite, with history, beside the command line. */
@@ -225,8 +225,22 @@ t.test('a vault that was used after its migration was cut short is not thrown aw
   t.ok(existsSync(target))
   renameSync(`${cli.path}.migration`, join(cli.root, 'note'))
   const both = cli.failure('vault', 'info', 'one')
-  t.match(both, { status: 2, message: /one\.avfs or .*one\./ })
+  t.match(both, { status: 1, message: /one\.avfs and one\..* say which/ })
   t.match(cli.json('vault', 'info', 'one.avfs'), { backend: 'sqlite' })
+})
+
+t.test('a vault that lies elsewhere is found by its name afterwards, too', async (t) => {
+  const cli = emptyCli(t)
+  const folder = cli.folder('elsewhere')
+  cli.json('vault', 'create', 'one', '--path', join(folder, 'data.avfs'))
+  const [to] = others as [string]
+  const path = join(folder, `data${backendOf('', to).suffix}`)
+  t.match(cli.json('vault', 'migrate', 'one', '--to', to), { name: 'one', to: { path } })
+  t.match(cli.json('vault', 'info', 'one'), { name: 'one', backend: to })
+  t.same(vaultsIn(folder), [basename(path)])
+  cli.json('vault', 'migrate', 'one', '--to', 'sqlite')
+  t.same(vaultsIn(folder), ['data.avfs'])
+  t.same(readdirSync(cli.home), ['one.avfs'])
 })
 
 t.test('delete takes what a migration left of its copy along', async (t) => {

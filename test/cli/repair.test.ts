@@ -16,7 +16,7 @@ import { backendOf, openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { changes } from '../store/rows.ts'
-import { availableEngines } from '../support/available-engines.ts'
+import { testedBackends } from '../support/engines.ts'
 import { seedOf } from '../support/random.ts'
 import { makeRichVault } from '../vault/rich-vault.ts'
 import { wholeVault } from '../vault/whole-vault.ts'
@@ -24,7 +24,7 @@ import { type Cli, emptyCli } from './cli.ts'
 
 setLog('error')
 const seed = seedOf('AVFS_SEED')
-const engines = await availableEngines()
+const engines = testedBackends.map(({ name }) => name)
 
 async function richCli(t: Test, engine: string): Promise<Cli & { readonly path: string }> {
   const cli = emptyCli(t)

@@ -12,7 +12,7 @@ import { answered } from '../../src/store/retry.ts'
 import { hashOf } from '../../src/vault/blocks.ts'
 import { copyStore, differences } from '../../src/vault/migrate.ts'
 import { changes } from '../store/rows.ts'
-import { availableEngines } from '../support/available-engines.ts'
+import { testedBackends } from '../support/engines.ts'
 import { avfsProgram } from '../support/mount.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { makeRichVault } from '../vault/rich-vault.ts'
@@ -22,7 +22,7 @@ setLog('error')
 const rounds = Number(process.env.AVFS_CRASH_ROUNDS ?? 3)
 const seed = seedOf('AVFS_SEED')
 const random = randomFrom(seed)
-const engines = await availableEngines()
+const engines = testedBackends.map(({ name }) => name)
 
 t.setTimeout(120_000 + rounds * engines.length * 10_000)
 t.comment(`AVFS_SEED=${seed} AVFS_CRASH_ROUNDS=${rounds}, engines: ${engines.join(' ')}`)

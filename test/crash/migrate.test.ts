@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import { existingVault } from '../../src/control/paths.ts'
+import { existingVault } from '../../src/control/vault-names.ts'
 import { backendOf } from '../../src/store/open.ts'
 import type { Survey } from '../../src/vault/migrate.ts'
-import { availableEngines } from '../support/available-engines.ts'
+import { testedBackends } from '../support/engines.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { makeRichVault } from '../vault/rich-vault.ts'
 import { wholeVault } from '../vault/whole-vault.ts'
@@ -20,7 +20,7 @@ setLog('error')
 const rounds = Number(process.env.AVFS_CRASH_ROUNDS ?? 6)
 const seed = seedOf('AVFS_SEED')
 const random = randomFrom(seed)
-const engines = await availableEngines()
+const engines = testedBackends.map(({ name }) => name)
 /** Every `reached` of src/control/migration.ts. */
 const points = ['noted', 'copied', 'verified', 'switching', 'named', 'removed']
 

@@ -8,12 +8,14 @@ import { changes } from './rows.ts'
 
 const store = await openStore(process.argv[2] as string)
 const count = Number(process.argv[3])
-const data = new Uint8Array(50_000).fill(1)
+const compacts = process.argv[4] === 'true'
+const data = new Uint8Array(50_000)
 
 function commit(i: number): Promise<void> {
   const rows = Array.from({ length: count }, (_, number) => ({
     ...{ ino: i, number, moment: i, size: i, mtime: 0, mtimeNs: 0, mode: 0, uid: 0, gid: 0 },
   }))
+  data.fill(i)
   return store
     .commit([
       changes(version, rows),
@@ -24,6 +26,12 @@ function commit(i: number): Promise<void> {
     ])
     .then(() => void writeSync(1, `${i}\n`))
 }
+
+// Commits go on while it runs, or wait for it.
+async function compactForEver(): Promise<void> {
+  for (;;) await store.compact()
+}
+if (compacts) compactForEver()
 
 // Two at a time, so that a kill also meets one commit waiting behind another.
 let before: Promise<void> = Promise.resolve()

@@ -3,6 +3,7 @@
 import { entry, extent, version, xattrPast } from '../../src/store/collections.ts'
 import type { Range } from '../../src/store/store.ts'
 import { randomFrom } from '../support/random.ts'
+import { scanned } from './answers.ts'
 import { changes } from './rows.ts'
 import type { StoreTest } from './suite.ts'
 
@@ -29,19 +30,25 @@ export function testValues(test: StoreTest): void {
       row(6, 'a'),
     ]
     await store.commit([changes(entry, rows)])
-    const found = (range: Omit<Range, 'limit'>, limit = ALL) =>
-      store.scan(entry, { ...range, limit }).map((found) => `${found.parent}${found.name}`)
-    t.same(found({ gte: [5], lt: [6] }), ['5\x01', '5a', '5ab', '5\xff'])
-    t.same(found({ gte: [5], lt: [6], reverse: true }), ['5\xff', '5ab', '5a', '5\x01'])
-    t.same(found({ gte: [5, 'a'], lt: [6] }), ['5a', '5ab', '5\xff'], 'from a name on')
-    t.same(found({ gte: [5, 'a\x01'], lt: [6] }, 1), ['5ab'], 'after a name, one page')
-    t.same(found({ gte: [5, 'a'], lt: [5, 'b'] }), ['5a', '5ab'], 'names by their beginning')
-    t.same(found({ gte: [5], lt: [5, 'ab'], reverse: true }, 1), ['5a'], 'the last before a name')
-    t.same(found({ lt: [5] }), ['4z'])
-    t.same(found({ gte: [6] }), ['6a'])
-    t.same(found({ reverse: true }, 2), ['6a', '5\xff'])
-    t.same(found({ gte: [6], lt: [5] }), [])
-    t.same(found({}, 0), [])
+    const found = async (range: Omit<Range, 'limit'>, limit = ALL) =>
+      (await scanned(store, entry, { ...range, limit })).map(
+        (found) => `${found.parent}${found.name}`,
+      )
+    t.same(await found({ gte: [5], lt: [6] }), ['5\x01', '5a', '5ab', '5\xff'])
+    t.same(await found({ gte: [5], lt: [6], reverse: true }), ['5\xff', '5ab', '5a', '5\x01'])
+    t.same(await found({ gte: [5, 'a'], lt: [6] }), ['5a', '5ab', '5\xff'], 'from a name on')
+    t.same(await found({ gte: [5, 'a\x01'], lt: [6] }, 1), ['5ab'], 'after a name, one page')
+    t.same(await found({ gte: [5, 'a'], lt: [5, 'b'] }), ['5a', '5ab'], 'names by their beginning')
+    t.same(
+      await found({ gte: [5], lt: [5, 'ab'], reverse: true }, 1),
+      ['5a'],
+      'the last before a name',
+    )
+    t.same(await found({ lt: [5] }), ['4z'])
+    t.same(await found({ gte: [6] }), ['6a'])
+    t.same(await found({ reverse: true }, 2), ['6a', '5\xff'])
+    t.same(await found({ gte: [6], lt: [5] }), [])
+    t.same(await found({}, 0), [])
   })
 
   test('finds the newest past row before a moment, by a key of three parts', async (t, store) => {
@@ -49,14 +56,11 @@ export function testValues(test: StoreTest): void {
       [10, 20, 30].map((since) => ({ ino, name: 'user.a', since, until: since + 10, value: null })),
     )
     await store.commit([changes(xattrPast, rows)])
-    const newest = (moment: number) =>
-      store.scan(xattrPast, {
-        gte: [3, 'user.a'],
-        lt: [3, 'user.a', moment],
-        reverse: true,
-        limit: 1,
-      })[0]?.since
-    t.same([10, 11, 25, 99].map(newest), [undefined, 10, 20, 30])
+    const newest = async (moment: number) => {
+      const range = { gte: [3, 'user.a'], lt: [3, 'user.a', moment], reverse: true, limit: 1 }
+      return (await scanned(store, xattrPast, range))[0]?.since
+    }
+    t.same(await Promise.all([10, 11, 25, 99].map(newest)), [undefined, 10, 20, 30])
   })
 
   test('keeps every byte of a name', async (t, store) => {
@@ -84,7 +88,7 @@ export function testValues(test: StoreTest): void {
     const sorted = rows.toSorted((a, b) =>
       Buffer.compare(Buffer.from(a.name, 'latin1'), Buffer.from(b.name, 'latin1')),
     )
-    t.strictSame(store.scan(entry, { gte: [2], lt: [3], limit: ALL }), sorted)
+    t.strictSame(await scanned(store, entry, { gte: [2], lt: [3], limit: ALL }), sorted)
     await store.commit([
       changes(
         entry,
@@ -92,7 +96,7 @@ export function testValues(test: StoreTest): void {
         names.map((name) => [2, name]),
       ),
     ])
-    t.same(store.scan(entry, { limit: ALL }), [], 'each is found again to be deleted')
+    t.same(await scanned(store, entry, { limit: ALL }), [], 'each is found again to be deleted')
   })
 
   test('keeps blobs of every length, and tells an empty one from none', async (t, store) => {
@@ -121,10 +125,10 @@ export function testValues(test: StoreTest): void {
       ...{ mtime: -number + 0, mtimeNs: 999_999_999, mode: 0, uid: 0, gid: 0 },
     }))
     await store.commit([changes(version, rows)])
-    t.strictSame(store.scan(version, { limit: ALL }), rows)
+    t.strictSame(await scanned(store, version, { limit: ALL }), rows)
     for (const row of rows) t.strictSame(store.get(version, [row.ino, row.number]), row)
     const largest = 2 ** 53 - 1
-    t.strictSame(store.scan(version, { gte: [largest], limit: 9 }), [rows.at(-1)])
-    t.equal(store.scan(version, { lt: [largest], limit: ALL }).length, edges.length - 1)
+    t.strictSame(await scanned(store, version, { gte: [largest], limit: 9 }), [rows.at(-1)])
+    t.equal((await scanned(store, version, { lt: [largest], limit: ALL })).length, edges.length - 1)
   })
 }

@@ -15,8 +15,10 @@ import {
 } from '../../src/store/collections.ts'
 import { failing } from '../../src/store/failing.ts'
 import { compareKeys } from '../../src/store/keys.ts'
-import { type Batch, type Range, type Store, StoreError } from '../../src/store/store.ts'
+import { answered } from '../../src/store/retry.ts'
+import { type Batch, Fault, type Range, type Store, StoreError } from '../../src/store/store.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
+import { projected, scanned } from './answers.ts'
 import {
   type AnyCollection,
   changes,
@@ -62,15 +64,20 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     await store.commit([changes(extent, rows), changes(entry, [name as never])])
     const fields = ['offset', 'hash'] as const
     const range = { gte: [1, 5], lt: [2], limit: 9 }
-    t.same(store.project(extent, fields, range), [
+    t.same(await projected(store, extent, fields, range), [
       { offset: 10, hash: '\xff\x01' },
       { offset: 20, hash: '\xff\x01' },
     ])
-    t.same(store.project(extent, ['ino'], { gte: [1], lt: [2], reverse: true, limit: 1 }), [
-      { ino: 1 },
-    ])
-    t.same(store.project(entry, ['name'], { limit: 9 }), [{ name: '\xff' }], 'names are bytes')
-    t.same(store.project(extent, ['data'], { limit: 1 }), [{ data: new Uint8Array(3) }])
+    t.same(
+      await projected(store, extent, ['ino'], { gte: [1], lt: [2], reverse: true, limit: 1 }),
+      [{ ino: 1 }],
+    )
+    t.same(
+      await projected(store, entry, ['name'], { limit: 9 }),
+      [{ name: '\xff' }],
+      'names are bytes',
+    )
+    t.same(await projected(store, extent, ['data'], { limit: 1 }), [{ data: new Uint8Array(3) }])
   })
 
   test('a view keeps what was committed when it was made, and takes no commit', async (t, store) => {
@@ -78,11 +85,11 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     const view = await store.view()
     try {
       await store.commit([changes(orphan, [{ ino: 2 }], [[1]])])
-      t.same(view.scan(orphan, { limit: 9 }), [{ ino: 1 }, { ino: 3 }])
-      t.same(view.scan(orphan, { limit: 1, reverse: true }), [{ ino: 3 }])
+      t.same(await scanned(view, orphan, { limit: 9 }), [{ ino: 1 }, { ino: 3 }])
+      t.same(await scanned(view, orphan, { limit: 1, reverse: true }), [{ ino: 3 }])
       t.same(view.get(orphan, [1]), { ino: 1 })
       t.equal(view.get(orphan, [2]), undefined)
-      t.same(store.scan(orphan, { limit: 9 }), [{ ino: 2 }, { ino: 3 }])
+      t.same(await scanned(store, orphan, { limit: 9 }), [{ ino: 2 }, { ino: 3 }])
       await t.rejects(
         view.commit([changes(orphan, [{ ino: 9 }])]),
         new StoreError('locked', 'the vault is open for reading only'),
@@ -90,7 +97,11 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     } finally {
       await view.close()
     }
-    t.same(store.scan(orphan, { limit: 9 }), [{ ino: 2 }, { ino: 3 }], 'the store is still open')
+    t.same(
+      await scanned(store, orphan, { limit: 9 }),
+      [{ ino: 2 }, { ino: 3 }],
+      'the store is still open',
+    )
   })
 
   test('says what it is', async (t, store) => {
@@ -100,8 +111,22 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     t.ok(traits.durability.length > 0)
   })
 
+  test('throws Fault from a first scan if and only if it says so', async (t, store, path) => {
+    await store.commit([changes(orphan, [{ ino: 1 }])])
+    await store.close()
+    const again = await open(path)
+    try {
+      const scan = () => again.scan(orphan, { limit: 9 })
+      if (again.traits.synchronous) t.doesNotThrow(scan)
+      else t.throws(scan, Fault)
+    } finally {
+      await again.close()
+    }
+  })
+
   test('has no rows when it is new', async (t, store) => {
-    for (const collection of collections) t.same(store.scan(collection, { limit: ALL }), [])
+    for (const collection of collections)
+      t.same(await scanned(store, collection, { limit: ALL }), [])
     t.equal(store.get(entry, [1, 'a']), undefined)
   })
 
@@ -115,12 +140,12 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       model.apply(batch)
       await store.commit(batch)
     }
-    sameRows(t, store, model)
-    sameRanges(t, store, model, random)
+    await sameRows(t, store, model)
+    await sameRanges(t, store, model, random)
     t.same(await store.verify(), [])
     await store.close()
     const again = await open(path)
-    sameRows(t, again, store.traits.persistent ? model : new Model())
+    await sameRows(t, again, store.traits.persistent ? model : new Model())
     await again.close()
   })
 
@@ -138,7 +163,7 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       store.commit([changes(setting, [{ name: 'a', value: 'after' }]), changes(orphan, [nan])]),
       TypeError,
     )
-    t.same(store.scan(setting, { limit: ALL }), [{ name: 'a', value: 'before' }])
+    t.same(await scanned(store, setting, { limit: ALL }), [{ name: 'a', value: 'before' }])
     const unknown = { ...setting, name: 'nothing' } as Collection<{ name: string; value: string }>
     await t.rejects(store.commit(putBatch(unknown, { name: 'a', value: '' })), TypeError)
   })
@@ -184,7 +209,7 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       'and reports them in that order',
     )
     t.equal(store.get(setting, ['n']), undefined, 'the last of them deleted the row')
-    t.equal(store.scan(orphan, { limit: ALL }).length, 50)
+    t.equal((await scanned(store, orphan, { limit: ALL })).length, 50)
   })
 
   test('shows a commit whole or not at all while commits go on, and at once when it has resolved', async (t, store) => {
@@ -206,10 +231,13 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     })()
     let reads = 0
     while (running) {
-      const rows = store.scan(version, { limit: ALL })
+      const { rows, after } = await answered(() => ({
+        rows: store.scan(version, { limit: ALL }),
+        after: last,
+      }))
       const values = new Set(rows.map((row) => row.moment))
-      if (values.size > 1 || (values.values().next().value ?? 0) < last) {
-        t.fail(`a scan saw ${[...values]} after commit ${last}`)
+      if (values.size > 1 || (values.values().next().value ?? 0) < after) {
+        t.fail(`a scan saw ${[...values]} after commit ${after}`)
         break
       }
       reads++
@@ -224,7 +252,7 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     await store.commit([])
     await store.commit([changes(setting, [])])
     await store.commit([changes(setting, [], [['no']]), changes(entry, [], [[1, 'no']])])
-    t.same(store.scan(setting, { limit: ALL }), [])
+    t.same(await scanned(store, setting, { limit: ALL }), [])
     const first = store.commit(putBatch(setting, { name: 'a', value: '1' }))
     await store.commit([])
     t.equal(store.get(setting, ['a'])?.value, '1', 'an empty batch waits for those before it')
@@ -254,7 +282,7 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       .then(() => order.push('commit'))
     await Promise.all([compaction, commit])
     if (store.traits.compactsOnline && store.traits.persistent) t.equal(order[0], 'commit')
-    t.same(store.scan(extent, { limit: ALL }).map(plain), kept.map(plain))
+    t.same((await scanned(store, extent, { limit: ALL })).map(plain), kept.map(plain))
     t.equal(store.get(setting, ['meanwhile'])?.value, 'yes')
     const after = store.stats().bytes
     if (store.traits.persistent) {
@@ -284,7 +312,7 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     const seen: number[] = []
     let page: { ino: number }[] = []
     do {
-      page = store.scan(orphan, { gte: [(seen.at(-1) ?? -1) + 1], limit: 1000 })
+      page = await scanned(store, orphan, { gte: [(seen.at(-1) ?? -1) + 1], limit: 1000 })
       for (const { ino } of page) seen.push(ino)
     } while (page.length > 0)
     t.ok(seen.every((ino, i) => ino === i))
@@ -314,7 +342,7 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       const faulty = failing(inner, at)
       const model = new Model()
       await work(faulty, model)
-      sameRows(t, inner, model)
+      await sameRows(t, inner, model)
       failed = faulty.failed
       if (at > 1) await inner.close()
     }
@@ -326,12 +354,12 @@ async function work(store: Store, model: Model): Promise<void> {
   const random = randomFrom(4)
   for (let i = 0; i < 5; i++) {
     const batch: Batch = randomBatch(collections, model, random, 8)
-    const before = await retried(() => store.scan(setting, { limit: ALL }))
+    const before = await retried(() => scanned(store, setting, { limit: ALL }))
     await retried(async () => {
       try {
         await store.commit(batch)
       } catch (error) {
-        const now = await retried(() => store.scan(setting, { limit: ALL }))
+        const now = await retried(() => scanned(store, setting, { limit: ALL }))
         if (JSON.stringify(now) !== JSON.stringify(before)) throw new Error('a failed commit shows')
         throw error
       }
@@ -349,10 +377,10 @@ async function retried<T>(attempt: () => T | Promise<T>): Promise<T> {
   }
 }
 
-function sameRows(t: Test, store: Store, model: Model): void {
+async function sameRows(t: Test, store: Store, model: Model): Promise<void> {
   for (const collection of collections) {
     const rows = model.rows(collection)
-    const found = store.scan(collection, { limit: ALL })
+    const found = await scanned(store, collection, { limit: ALL })
     t.strictSame(found.map(plain), rows.map(plain), `${collection.name}: ${rows.length} rows`)
     const missing = rows.filter((row) => {
       const got = store.get(collection, keyOfRow(collection, row))
@@ -362,7 +390,7 @@ function sameRows(t: Test, store: Store, model: Model): void {
   }
 }
 
-function sameRanges(t: Test, store: Store, model: Model, random: Random): void {
+async function sameRanges(t: Test, store: Store, model: Model, random: Random): Promise<void> {
   let wrong = 0
   for (const collection of collections) {
     const rows = model.rows(collection)
@@ -380,7 +408,9 @@ function sameRanges(t: Test, store: Store, model: Model, random: Random): void {
       })
       if (range.reverse) inside.reverse()
       const expected = inside.slice(0, range.limit).map((row) => keyOfRow(collection, row))
-      const found = store.scan(collection, range).map((row) => keyOfRow(collection, row))
+      const found = (await scanned(store, collection, range)).map((row) =>
+        keyOfRow(collection, row),
+      )
       if (JSON.stringify(found) === JSON.stringify(expected)) continue
       wrong++
       t.strictSame(found, expected, `${collection.name} ${JSON.stringify(range)}`)

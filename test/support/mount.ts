@@ -15,6 +15,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { sizeOnDisk } from '../../src/store/open.ts'
+import { testBackend } from './engines.ts'
 import { attempt, type Outcome, type RunOptions } from './program.ts'
 
 /** The checkout's own CLI. */
@@ -57,7 +59,7 @@ export function temporaryFolder(t: Test): string {
   return root
 }
 
-/** Creates a vault and its mount point; unmounts it after the test, however that went. */
+/** Creates a vault of AVFS_TEST_BACKEND and its mount point; unmounts it after the test, however that went. */
 export function createVault(t: Test, name = 'testvault'): TestVault {
   const root = temporaryFolder(t)
   const home = join(root, 'home')
@@ -65,7 +67,13 @@ export function createVault(t: Test, name = 'testvault'): TestVault {
   mkdirSync(home)
   mkdirSync(dir)
   const vault = vaultAt(name, root, home, dir)
-  const { status, stdout, stderr } = vault.avfs(['vault', 'create', name])
+  const { status, stdout, stderr } = vault.avfs([
+    'vault',
+    'create',
+    name,
+    '--backend',
+    testBackend.name,
+  ])
   if (status !== 0) throw new Error(`vault create ended with ${status}\n${stdout}${stderr}`)
   t.teardown(async () => {
     if (vault.isMounted()) vault.avfs(['unmount', dir])
@@ -84,7 +92,7 @@ export function mountedVault(t: Test, ...options: readonly string[]): TestVault 
 }
 
 function vaultAt(name: string, root: string, home: string, dir: string): TestVault {
-  const file = join(home, `${name}.avfs`)
+  const file = join(home, `${name}${testBackend.suffix}`)
   const env = { AVFS_HOME: home, XDG_RUNTIME_DIR: root, XDG_STATE_HOME: root }
   const avfs = (args: readonly string[], options: RunOptions = {}): Outcome =>
     attempt(avfsProgram, args, {
@@ -132,9 +140,9 @@ export function isMountPoint(dir: string): boolean {
   return readFileSync('/proc/self/mounts', 'utf8').includes(` ${dir} `)
 }
 
-/** Bytes of a vault on disk: its file and its journal. */
+/** Bytes of a vault on disk: all its files. */
 export function vaultBytes(vault: TestVault): number {
-  return sizeOf(vault.file) + sizeOf(`${vault.file}-wal`)
+  return sizeOnDisk(vault.file).bytes
 }
 
 /** Size of a file in bytes; 0 when there is none. */

@@ -1,6 +1,7 @@
 // A random run that remembers: a full copy of the tree at every moment that is observed, every version of every file, and
 // which file each name led to from when to when. What the as-of reads of a vault are compared with.
 
+import { answered } from '../../src/store/retry.ts'
 import { rewriteNext } from '../../src/vault/rewrite.ts'
 import { createSnapshot } from '../../src/vault/snapshots.ts'
 import { sealAll } from '../../src/vault/versions.ts'
@@ -75,8 +76,8 @@ export class HistoryRun extends Run {
     await super.step()
     this.noticeSeals()
     const kind = this.random(24)
-    if (kind === 0) this.#observe(false)
-    else if (kind === 1) this.#observe(true)
+    if (kind === 0) await this.#observe(false)
+    else if (kind === 1) await this.#observe(true)
     else if (kind < 4) this.#jump()
     else if (kind < 7) this.#rewrite()
   }
@@ -126,8 +127,8 @@ export class HistoryRun extends Run {
     past.written = written
   }
 
-  override close(file: PlainFile): void {
-    super.close(file)
+  override async close(file: PlainFile): Promise<void> {
+    await super.close(file)
     const past = this.past(file)
     if (past.open && past.written) this.#seal(file, past)
   }
@@ -147,8 +148,8 @@ export class HistoryRun extends Run {
         this.#seal(file, past)
   }
 
-  sealAll(): void {
-    sealAll(this.vault.core)
+  async sealAll(): Promise<void> {
+    await answered(() => sealAll(this.vault.core))
     this.noticeSeals()
   }
 
@@ -238,8 +239,8 @@ export class HistoryRun extends Run {
       past.erased = past.born > this.vault.core.moments.barrier
   }
 
-  override drop(file: PlainFile): void {
-    super.drop(file)
+  override async drop(file: PlainFile): Promise<void> {
+    await super.drop(file)
     if (file.nlink === 0) this.past(file).diedAt = this.#now()
   }
 
@@ -256,11 +257,12 @@ export class HistoryRun extends Run {
   }
 
   /** Copies the tree as it is complete now. */
-  #observe(isSnapshot: boolean): void {
+  async #observe(isSnapshot: boolean): Promise<void> {
     const { core } = this.vault
     let moment: number
     if (isSnapshot) {
-      moment = createSnapshot(core, `s${this.#snapshots++}`)
+      const name = `s${this.#snapshots++}`
+      moment = await answered(() => createSnapshot(core, name))
       this.noticeSeals()
     } else {
       moment = core.moments.next()

@@ -5,6 +5,7 @@ import { FsError } from '../../src/base/errno.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { AttributeChange, Caller } from '../../src/fs/operations.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
+import { type Waiting, waiting } from '../support/waiting.ts'
 import {
   directoriesOf,
   type PlainFile,
@@ -37,11 +38,11 @@ export class Run {
   readonly inos = new Map<PlainFile, number>([[this.root, ROOT_INO]])
   readonly random: (below: number) => number
   readonly vault: Vault
-  readonly fs: FileSystem
+  readonly fs: Waiting<FileSystem>
 
   constructor(vault: Vault, seed: number) {
     this.vault = vault
-    this.fs = createFileSystem(vault, { readOnly: false })
+    this.fs = waiting(createFileSystem(vault, { readOnly: false }))
     this.random = randomFrom(seed)
   }
 
@@ -85,8 +86,8 @@ export class Run {
   /** Content is about to change; `written` unless it is emptied. */
   touch(_file: PlainFile, _written: boolean): void {}
 
-  close(file: PlainFile): void {
-    this.fs.flush(caller, this.ino(file))
+  async close(file: PlainFile): Promise<void> {
+    await this.fs.flush(caller, this.ino(file))
   }
 
   /** A name leads to a file now, whatever it led to before. */
@@ -105,9 +106,9 @@ export class Run {
   }
 
   /** Both worlds do the same or both refuse with the same errno. */
-  same(errno: number | undefined, act: () => void): void {
+  async same(errno: number | undefined, act: () => Promise<void>): Promise<void> {
     try {
-      act()
+      await act()
     } catch (error) {
       if (error instanceof FsError && error.errno === errno) return
       throw error
@@ -117,28 +118,28 @@ export class Run {
 
   async step(): Promise<void> {
     const kind = this.random(100)
-    if (kind < 14) this.create()
-    else if (kind < 42) this.write()
-    else if (kind < 50) this.truncate()
-    else if (kind < 54) this.punch()
-    else if (kind < 60) this.copy()
-    else if (kind < 66) this.unlink()
-    else if (kind < 74) this.rename()
-    else if (kind < 78) this.link()
-    else if (kind < 82) this.mkdir()
-    else if (kind < 84) this.rmdir()
-    else if (kind < 89) this.xattr()
-    else if (kind < 92) this.chmod()
-    else if (kind < 98) this.flush()
+    if (kind < 14) await this.create()
+    else if (kind < 42) await this.write()
+    else if (kind < 50) await this.truncate()
+    else if (kind < 54) await this.punch()
+    else if (kind < 60) await this.copy()
+    else if (kind < 66) await this.unlink()
+    else if (kind < 74) await this.rename()
+    else if (kind < 78) await this.link()
+    else if (kind < 82) await this.mkdir()
+    else if (kind < 84) await this.rmdir()
+    else if (kind < 89) await this.xattr()
+    else if (kind < 92) await this.chmod()
+    else if (kind < 98) await this.flush()
     else await this.vault.sync()
   }
 
-  create(): void {
+  async create(): Promise<void> {
     const directory = this.directory()
     const name = this.name()
     const exists = directory.names.has(name)
-    this.same(exists ? 17 : undefined, () => {
-      const node = this.fs.create(caller, this.ino(directory), name, 0o644, 0o22, 0o200)
+    await this.same(exists ? 17 : undefined, async () => {
+      const node = await this.fs.create(caller, this.ino(directory), name, 0o644, 0o22, 0o200)
       const made = plainFile('file', 0o100644)
       this.inos.set(made, node.ino)
       this.made(made)
@@ -146,7 +147,7 @@ export class Run {
     })
   }
 
-  write(): void {
+  async write(): Promise<void> {
     const file = this.file()
     if (file === undefined) return
     const offset = this.random(3) === 0 ? 0 : this.random(file.bytes.length + 200_000)
@@ -154,33 +155,33 @@ export class Run {
     // A Buffer that is reused afterwards, as the session's is: slice() of a Buffer is no copy.
     const data = Buffer.from(wanted)
     this.touch(file, true)
-    this.fs.write(caller, this.ino(file), offset, data, false, false)
+    await this.fs.write(caller, this.ino(file), offset, data, false, false)
     data.fill(0xaa)
     writePlain(file, offset, wanted)
-    if (this.random(2) === 0) this.close(file)
+    if (this.random(2) === 0) await this.close(file)
   }
 
-  truncate(): void {
+  async truncate(): Promise<void> {
     const file = this.file()
     if (file === undefined) return
     const size = this.random(4) === 0 ? 0 : this.random(file.bytes.length + 50_000)
     if (size !== file.bytes.length) this.touch(file, size > 0)
-    this.fs.setattr(caller, this.ino(file), { ...noChange, size })
+    await this.fs.setattr(caller, this.ino(file), { ...noChange, size })
     resizePlain(file, size)
   }
 
-  punch(): void {
+  async punch(): Promise<void> {
     const file = this.file()
     if (file === undefined || file.bytes.length === 0) return
     const offset = this.random(file.bytes.length)
     const length = 1 + this.random(200_000)
     this.touch(file, true)
-    this.fs.fallocate(caller, this.ino(file), offset, length, 3)
+    await this.fs.fallocate(caller, this.ino(file), offset, length, 3)
     file.bytes = file.bytes.slice()
     file.bytes.fill(0, offset, offset + length)
   }
 
-  copy(): void {
+  async copy(): Promise<void> {
     const from = this.file()
     const to = this.file()
     if (from === undefined || to === undefined || from === to) return
@@ -188,7 +189,7 @@ export class Run {
     const toOffset = this.random(to.bytes.length + 1000)
     const length = 1 + this.random(300_000)
     if (fromOffset < from.bytes.length) this.touch(to, true)
-    const copied = this.fs.copyFileRange(
+    const copied = await this.fs.copyFileRange(
       caller,
       this.ino(from),
       fromOffset,
@@ -200,25 +201,25 @@ export class Run {
     if (copied > 0) writePlain(to, toOffset, bytes)
   }
 
-  unlink(): void {
+  async unlink(): Promise<void> {
     const directory = this.directory()
     const name = this.name()
     const file = directory.names.get(name)
     const errno = file === undefined ? 2 : file.kind === 'directory' ? 21 : undefined
-    this.same(errno, () => {
-      this.fs.unlink(caller, this.ino(directory), name)
+    await this.same(errno, async () => {
+      await this.fs.unlink(caller, this.ino(directory), name)
       this.take(directory, name)
-      if (file !== undefined) this.drop(file)
+      if (file !== undefined) await this.drop(file)
     })
   }
 
-  drop(file: PlainFile): void {
+  async drop(file: PlainFile): Promise<void> {
     if (--file.nlink > 0) return
     // The kernel forgets it: every name lookup and creation counted one.
-    this.fs.forget(this.ino(file), 1_000_000)
+    await this.fs.forget(this.ino(file), 1_000_000)
   }
 
-  rename(): void {
+  async rename(): Promise<void> {
     const from = this.directory()
     const to = this.directory()
     const name = this.name()
@@ -227,20 +228,20 @@ export class Run {
     const other = to.names.get(newName)
     const flags = this.random(6)
     if (flags === 2) {
-      this.exchange(from, name, to, newName)
+      await this.exchange(from, name, to, newName)
       return
     }
-    this.same(this.renameErrno(file, other, to, flags === 1), () => {
+    await this.same(this.renameErrno(file, other, to, flags === 1), async () => {
       const flag = flags === 1 ? 1 : 0
-      this.fs.rename(caller, this.ino(from), name, this.ino(to), newName, flag)
+      await this.fs.rename(caller, this.ino(from), name, this.ino(to), newName, flag)
       if (file === undefined || file === other) return
       this.move(from, name, to, newName, file)
       if (file.kind === 'directory') {
         from.nlink--
         if (other === undefined) to.nlink++
       }
-      if (other !== undefined && other.kind !== 'directory') this.drop(other)
-      else if (other !== undefined) this.fs.forget(this.ino(other), 1_000_000)
+      if (other !== undefined && other.kind !== 'directory') await this.drop(other)
+      else if (other !== undefined) await this.fs.forget(this.ino(other), 1_000_000)
     })
   }
 
@@ -259,15 +260,15 @@ export class Run {
     return other.names.size > 0 ? 39 : undefined
   }
 
-  exchange(from: PlainFile, name: string, to: PlainFile, newName: string): void {
+  async exchange(from: PlainFile, name: string, to: PlainFile, newName: string): Promise<void> {
     const file = from.names.get(name)
     const other = to.names.get(newName)
     if (file === undefined || other === undefined) return
     const circular =
       (file.kind === 'directory' && contains(file, to)) ||
       (other.kind === 'directory' && file !== other && contains(other, from))
-    this.same(circular ? 22 : undefined, () => {
-      this.fs.rename(caller, this.ino(from), name, this.ino(to), newName, 2)
+    await this.same(circular ? 22 : undefined, async () => {
+      await this.fs.rename(caller, this.ino(from), name, this.ino(to), newName, 2)
       this.put(from, name, other)
       this.put(to, newName, file)
       if (from !== to) {
@@ -278,23 +279,23 @@ export class Run {
     })
   }
 
-  link(): void {
+  async link(): Promise<void> {
     const file = this.file()
     const directory = this.directory()
     const name = this.name()
     if (file === undefined) return
-    this.same(directory.names.has(name) ? 17 : undefined, () => {
-      this.fs.link(caller, this.ino(file), this.ino(directory), name)
+    await this.same(directory.names.has(name) ? 17 : undefined, async () => {
+      await this.fs.link(caller, this.ino(file), this.ino(directory), name)
       this.put(directory, name, file)
       file.nlink++
     })
   }
 
-  mkdir(): void {
+  async mkdir(): Promise<void> {
     const directory = this.directory()
     const name = this.name()
-    this.same(directory.names.has(name) ? 17 : undefined, () => {
-      const node = this.fs.mkdir(caller, this.ino(directory), name, 0o755, 0)
+    await this.same(directory.names.has(name) ? 17 : undefined, async () => {
+      const node = await this.fs.mkdir(caller, this.ino(directory), name, 0o755, 0)
       const made = plainFile('directory', 0o40755)
       this.inos.set(made, node.ino)
       this.put(directory, name, made)
@@ -302,7 +303,7 @@ export class Run {
     })
   }
 
-  rmdir(): void {
+  async rmdir(): Promise<void> {
     const directory = this.directory()
     const name = this.name()
     const file = directory.names.get(name)
@@ -310,41 +311,41 @@ export class Run {
     if (file === undefined) errno = 2
     else if (file.kind !== 'directory') errno = 20
     else if (file.names.size > 0) errno = 39
-    this.same(errno, () => {
-      this.fs.rmdir(caller, this.ino(directory), name)
+    await this.same(errno, async () => {
+      await this.fs.rmdir(caller, this.ino(directory), name)
       this.take(directory, name)
       directory.nlink--
-      if (file !== undefined) this.fs.forget(this.ino(file), 1_000_000)
+      if (file !== undefined) await this.fs.forget(this.ino(file), 1_000_000)
     })
   }
 
-  xattr(): void {
+  async xattr(): Promise<void> {
     const file = this.file()
     if (file === undefined) return
     const name = `user.${this.random(4)}`
     if (this.random(3) === 0) {
-      this.same(file.xattrs.has(name) ? undefined : 61, () => {
-        this.fs.removexattr(caller, this.ino(file), name)
+      await this.same(file.xattrs.has(name) ? undefined : 61, async () => {
+        await this.fs.removexattr(caller, this.ino(file), name)
         file.xattrs.delete(name)
       })
       return
     }
     const value = Buffer.from(this.bytes(this.random(300)))
-    this.fs.setxattr(caller, this.ino(file), name, value, 0, false)
+    await this.fs.setxattr(caller, this.ino(file), name, value, 0, false)
     file.xattrs.set(name, value)
   }
 
-  chmod(): void {
+  async chmod(): Promise<void> {
     const file = this.file()
     if (file === undefined) return
     const mode = this.random(0o1000)
-    this.fs.setattr(caller, this.ino(file), { ...noChange, mode })
+    await this.fs.setattr(caller, this.ino(file), { ...noChange, mode })
     file.mode = 0o100000 | mode
   }
 
-  flush(): void {
+  async flush(): Promise<void> {
     const file = this.file()
-    if (file !== undefined) this.close(file)
+    if (file !== undefined) await this.close(file)
   }
 }
 

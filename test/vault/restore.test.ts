@@ -9,12 +9,14 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { isDirectory } from '../../src/base/mode.ts'
-import { openStore } from '../../src/store/open.ts'
+import { backendOf, openStore } from '../../src/store/open.ts'
+import { answered } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core.ts'
 import { type RestoreOptions, restoreTree } from '../../src/vault/restore.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
 import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { sealAll } from '../../src/vault/versions.ts'
+import { testedBackends } from '../support/engines.ts'
 import { HistoryRun } from './history-run.ts'
 
 setLog('error')
@@ -66,34 +68,41 @@ function differs(found: readonly string[], wanted: readonly string[] = []): obje
 
 async function restoreAll(t: Test, vault: Vault, moments: readonly number[]): Promise<void> {
   const { core } = vault
-  const before = moments.map((moment) => dump(core, moment))
+  const before: string[][] = []
+  for (const moment of moments) before.push(await answered(() => dump(core, moment)))
   for (const [at, moment] of moments.entries()) {
     // What was there for less than a second would count as temporary, and vanish from the past.
     core.moments.last += 2_000_000
     await restoreTree(core, { ino: ROOT_INO, moment }, { parent: ROOT_INO, name: '' }, options)
-    const found = differs(dump(core, core.moments.next()), before[at])
+    const now = core.moments.next()
+    const found = differs(await answered(() => dump(core, now)), before[at])
     t.equal(found, undefined, `the tree is as it was at ${moment}`)
     const again = { ino: ROOT_INO, moment }
     const report = await restoreTree(core, again, { parent: ROOT_INO, name: '' }, options)
     t.match(report, { restored: 0, removed: 0 }, 'a second time there is nothing to do')
   }
   for (const [at, moment] of moments.entries())
-    t.equal(differs(dump(core, moment), before[at]), undefined, 'the past is what it was')
+    t.equal(
+      differs(await answered(() => dump(core, moment)), before[at]),
+      undefined,
+      'the past is what it was',
+    )
   t.same((await vault.check({ deep: true })).problems, [])
 }
 
-for (const backend of ['memory', 'sqlite']) {
+for (const { name: backend, suffix } of [backendOf('', 'memory'), ...testedBackends]) {
   t.test(`a tree is restored to any moment of a random run, ${backend}`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'avfs-restore-'))
     t.teardown(() => rmSync(folder, { recursive: true }))
-    const path = join(folder, 'v.avfs')
+    const path = join(folder, `v${suffix}`)
     t.comment(`seed ${baseSeed}`)
     const store = await openStore(path, { create: true, backend })
     await store.commit(birthBatch())
-    const vault = new Vault(store, path, { cacheBytes: 400_000, commitMs: 5, sealMs: 1e9 })
-    const run = new HistoryRun(vault, baseSeed)
+    const options = { cacheBytes: 400_000, commitMs: 5, sealMs: 1e9 }
+    const vault = await answered(() => new Vault(store, path, options))
+    const run = await answered(() => new HistoryRun(vault, baseSeed))
     for (let step = 0; step < steps; step++) await run.step()
-    sealAll(vault.core)
+    await answered(() => sealAll(vault.core))
     const all = run.observed.map(({ moment }) => moment)
     const moments = [all[0], all[all.length >> 1], all[all.length - 2], all[1], all[all.length - 1]]
     await restoreAll(

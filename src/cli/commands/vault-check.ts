@@ -3,8 +3,8 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import { existingVault } from '../../control/paths.ts'
 import { repairVault, type VaultRepair } from '../../control/repair.ts'
+import { existingVault } from '../../control/vault-names.ts'
 import type { CheckReport } from '../../vault/check.ts'
 import {
   EXIT_CHECK_FAILED,

@@ -1,11 +1,12 @@
 // `avfs vault delete`: removes a vault for good. Asks first on a terminal; elsewhere it wants --yes.
 
+import { lstatSync, unlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
 import { acquireLock } from '../../control/lock.ts'
 import { readNote, removeNote } from '../../control/migration-note.ts'
-import { existingVault } from '../../control/paths.ts'
 import { removeFiles } from '../../control/vault-files.ts'
+import { existingVault, vaultPlace } from '../../control/vault-names.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -26,7 +27,11 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
     const lock = await acquireLock(path, { mountPoint: null, socket: null })
     try {
       const deleted = yes || (await confirm(name, path))
-      if (deleted) remove(path)
+      const named = vaultPlace(name).path
+      if (deleted) {
+        remove(path)
+        if (lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(named)
+      }
       printResult(json === true, { name, path, deleted }, deleted ? `deleted ${path}` : 'kept it')
     } finally {
       lock.release()

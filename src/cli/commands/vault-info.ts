@@ -3,7 +3,7 @@
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
 import { lockHolder } from '../../control/lock.ts'
-import { existingVault } from '../../control/paths.ts'
+import { existingVault } from '../../control/vault-names.ts'
 import { printResult, properties } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 

@@ -1,10 +1,10 @@
 // `avfs vault list`: the vaults of this user, without opening any.
 
-import { statSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
 import { lockHolder } from '../../control/lock.ts'
-import { listVaults, type VaultPlace, vaultsDirectory } from '../../control/paths.ts'
-import { bytesOf } from '../../control/vault-files.ts'
+import { listVaults, type VaultPlace, vaultsDirectory } from '../../control/vault-names.ts'
+import { sizeOnDisk } from '../../store/open.ts'
 import { formatBytes, printResult, table } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 
@@ -21,8 +21,9 @@ export const vaultListCommand: CommandModule<object, CommonArguments> = {
   builder: (yargs) => yargs.example('$0 vault list --json', 'the same for programs'),
   handler: ({ json }) => {
     const vaults = listVaults().map(describe)
-    const rows = vaults.map(({ name, bytes, changedAt, mountPoint }) => [
+    const rows = vaults.map(({ name, backend, bytes, changedAt, mountPoint }) => [
       name,
+      backend,
       formatBytes(bytes),
       changedAt,
       mountPoint ?? '-',
@@ -30,18 +31,20 @@ export const vaultListCommand: CommandModule<object, CommonArguments> = {
     const text =
       rows.length === 0
         ? `no vaults in ${vaultsDirectory()}; create one with: avfs vault create NAME`
-        : table([['NAME', 'SIZE', 'CHANGED', 'MOUNTED AT'], ...rows])
+        : table([['NAME', 'BACKEND', 'SIZE', 'CHANGED', 'MOUNTED AT'], ...rows])
     printResult(json === true, vaults, text)
   },
 }
 
 function describe(place: VaultPlace): ListedVault {
-  const { mtime } = statSync(place.path)
-  const holder = lockHolder(place.path)
+  const path = realpathSync(place.path)
+  const holder = lockHolder(path)
+  const { bytes, changedMs } = sizeOnDisk(path)
   return {
     ...place,
-    bytes: bytesOf(place.path),
-    changedAt: mtime.toISOString(),
+    path,
+    bytes,
+    changedAt: new Date(changedMs).toISOString(),
     pid: holder?.pid ?? null,
     mountPoint: holder?.mountPoint ?? null,
   }

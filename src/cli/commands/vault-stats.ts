@@ -2,7 +2,7 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import { existingVault } from '../../control/paths.ts'
+import { existingVault } from '../../control/vault-names.ts'
 import type { Figures } from '../../vault/figures.ts'
 import type { VaultStats } from '../../vault/vault.ts'
 import { formatBytes, printResult, progressBar, properties } from '../output.ts'

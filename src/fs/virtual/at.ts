@@ -2,6 +2,7 @@
 
 import { nowMicros } from '../../base/clock.ts'
 import { log } from '../../base/log.ts'
+import type { Fault } from '../../store/store.ts'
 import { changesOf } from '../../vault/changes.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Moment } from '../../vault/moments.ts'
@@ -10,7 +11,7 @@ import { formatMoment, parseMoment } from '../../vault/when.ts'
 import { directoryAttributes } from './attributes.ts'
 import { plantTree } from './past.ts'
 import { pastView } from './tree.ts'
-import type { Listed, View, ViewKind, Views } from './view.ts'
+import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
 /** The newest changes that a listing shows. */
@@ -78,8 +79,9 @@ function rootedAt({ directory, number }: View, name: string, found: Resolved): V
 export const atKind: ViewKind = {
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup: (views, _caller, view, name) => open(views, view, name),
-  *list({ fs }, _caller, view): Generator<Listed> {
-    for (const moment of changesOf(fs.core, view.directory, LISTED_MAX)) {
+  *list({ fs }, _caller, view): Generator<Listed | Fault> {
+    const moments = yield* waiting(() => [...changesOf(fs.core, view.directory, LISTED_MAX)])
+    for (const moment of moments) {
       const name = formatMoment(moment)
       yield { name, type: DIRECTORY, view: rootedAt(view, name, { moment, volatile: false }) }
     }

@@ -13,7 +13,7 @@ import { MAY_READ, may, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { plantTree, type Tree } from './past.ts'
 import { pastView } from './tree.ts'
-import type { Listed, View, ViewKind, Views } from './view.ts'
+import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const PAGE_NAMES = 1024
@@ -62,11 +62,12 @@ export const deletedKind: ViewKind = {
   giveBack,
 }
 
-function* listDeleted(views: Views, reader: Reader, view: View): Generator<Listed> {
+function* listDeleted(views: Views, reader: Reader, view: View): Generator<Listed | Fault> {
   for (let after: string | undefined; ; ) {
-    const page = deletedIn(views.fs.core, view.directory, after, PAGE_NAMES)
+    const from = after
+    const page = yield* waiting(() => deletedIn(views.fs.core, view.directory, from, PAGE_NAMES))
     for (const its of page)
-      if (mayKnow(views, reader, view, its.until))
+      if (yield* waiting(() => mayKnow(views, reader, view, its.until)))
         yield { name: its.name, type: its.row.type, view: deletedView(views, view, its) }
     after = page.at(-1)?.name
     if (after === undefined) return

@@ -1,5 +1,6 @@
 // Open directories of views: a listing runs while the kernel asks for more, so that only what fits its buffer is in memory.
 
+import { Fault } from '../../store/store.ts'
 import type { Caller, Node, TakeEntry } from '../operations.ts'
 import { type Listed, numberOf, type View, type Views } from './view.ts'
 
@@ -44,7 +45,7 @@ function createListing(
   view: View,
   { offer, withdraw }: Offers,
 ): Listing {
-  let names: Iterator<Listed> | undefined
+  let names: Iterator<Listed | Fault> | undefined
   /** The position after the names that were taken, and the name that stands there. */
   let position = 0
   let next: Listed | undefined
@@ -61,7 +62,11 @@ function createListing(
   function peek(): Listed | undefined {
     if (next === undefined) {
       const step = names?.next()
-      if (step?.done === false) next = step.value
+      if (step?.done === false) {
+        // The generator goes on from its read when it is asked again.
+        if (step.value instanceof Fault) throw step.value
+        next = step.value
+      }
     }
     return next
   }

@@ -2,6 +2,7 @@
 
 import { EEXIST, ENAMETOOLONG, ENOENT, EPERM, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
+import type { Fault } from '../../store/store.ts'
 import { getInode } from '../../vault/inodes.ts'
 import {
   createSnapshot,
@@ -18,7 +19,7 @@ import { plantTree } from './past.ts'
 import { placeView } from './place.ts'
 import { toName, toText } from './text.ts'
 import { pastView } from './tree.ts'
-import type { Listed, View, ViewKind, Views } from './view.ts'
+import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
 
@@ -55,13 +56,11 @@ export const snapshotsKind: ViewKind = {
     const row = findSnapshot(views.fs.core, toText(name))
     return row === undefined ? undefined : snapshotView(views, view, row.name, row.moment)
   },
-  *list(views, _caller, view): Generator<Listed> {
-    for (const { name, moment } of listSnapshots(views.fs.core))
-      yield {
-        name: toName(name),
-        type: DIRECTORY,
-        view: snapshotView(views, view, name, moment),
-      }
+  *list(views, _caller, view): Generator<Listed | Fault> {
+    for (const { name, moment } of yield* waiting(() => listSnapshots(views.fs.core))) {
+      const node = yield* waiting(() => snapshotView(views, view, name, moment))
+      yield { name: toName(name), type: DIRECTORY, view: node }
+    }
   },
   mkdir(views, caller, view, name) {
     assertOwner(views, caller)

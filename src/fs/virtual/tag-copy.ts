@@ -5,11 +5,12 @@
 import { EEXIST, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isRegular } from '../../base/mode.ts'
-import { readContent } from '../../vault/content.ts'
+import { readContent, spill } from '../../vault/content.ts'
 import type { Core } from '../../vault/core.ts'
 import { findEntry } from '../../vault/directory.ts'
 import type { Inode } from '../../vault/inode.ts'
 import { findInode, getInode } from '../../vault/inodes.ts'
+import { readyInode, readySeal, readyTags } from '../../vault/ready.ts'
 import { tagFile } from '../../vault/tags.ts'
 import { closeContent } from '../../vault/versions.ts'
 import { forgetNode } from '../context.ts'
@@ -57,6 +58,9 @@ export function endCopy(views: Views, ino: number): void {
       if (made.size === 0) return
       fail(EEXIST)
     }
+    spill(fs.core, made)
+    readySeal(fs.core, made)
+    readyTags(fs.core, ino, copy.tags)
     link(fs, ino, copy.directory, copy.name)
     forgetNode(fs, ino, 1)
     closeContent(fs.core, made)
@@ -64,6 +68,8 @@ export function endCopy(views: Views, ino: number): void {
     void fs.notices?.inodeChanged(copy.directory)
   }
   const labelled = getInode(fs.core, source ?? ino)
+  readyInode(fs.core, labelled)
+  readyTags(fs.core, labelled.ino, copy.tags)
   for (const tag of copy.tags) tagFile(fs.core, labelled, tag)
   fs.notices?.attributesChanged(labelled.ino)
   copies.delete(ino)

@@ -3,7 +3,9 @@
 
 import { EEXIST, ENOENT, ENOTEMPTY, EPERM, EXDEV, fail } from '../../base/errno.ts'
 import { fileType, isDirectory } from '../../base/mode.ts'
+import type { Fault } from '../../store/store.ts'
 import { getInode } from '../../vault/inodes.ts'
+import { readyInode, readyTags } from '../../vault/ready.ts'
 import {
   addTag,
   dropTag,
@@ -24,7 +26,7 @@ import { placeView } from './place.ts'
 import { startCopy } from './tag-copy.ts'
 import { type Tagged, taggedBelow, taggedFile } from './tagged.ts'
 import { toName, toText } from './text.ts'
-import type { Listed, View, ViewKind } from './view.ts'
+import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const SYMLINK = 10
@@ -49,14 +51,17 @@ const tagsKind: ViewKind = {
     const tag = toText(name)
     return findTag(fs.core, tag) === undefined ? undefined : tagView(view, [tag])
   },
-  *list({ fs }, caller, view): Generator<Listed> {
+  *list({ fs }, caller, view): Generator<Listed | Fault> {
     const reader = readerOf(caller)
-    for (const { name } of listTags(fs.core)) {
-      const files = filesWith(fs.core, [name])
-      // A label that was just made is nowhere yet, and has to be seen to be used.
-      const isHere =
-        files.length === 0 ||
-        files.some((ino) => taggedFile(fs.core, view.directory, ino, reader) !== undefined)
+    for (const { name } of yield* waiting(() => listTags(fs.core))) {
+      const isHere = yield* waiting(() => {
+        const files = filesWith(fs.core, [name])
+        // A label that was just made is nowhere yet, and has to be seen to be used.
+        return (
+          files.length === 0 ||
+          files.some((ino) => taggedFile(fs.core, view.directory, ino, reader) !== undefined)
+        )
+      })
       if (isHere) yield { name: toName(name), type: DIRECTORY, view: tagView(view, [name]) }
     }
   },
@@ -72,6 +77,8 @@ const tagsKind: ViewKind = {
     // It changes files everywhere.
     if (caller.uid !== 0 && caller.uid !== getInode(fs.core, ROOT_INO).uid) fail(EPERM)
     const taken = findTag(fs.core, toText(newName))
+    // Read before the taken one is dropped.
+    if (findTag(fs.core, toText(name)) === undefined) fail(ENOENT)
     if (taken !== undefined && filesWith(fs.core, [taken.name]).length > 0) fail(ENOTEMPTY)
     if (taken !== undefined && newName !== name) dropTag(fs.core, taken.name)
     renameTag(fs.core, toText(name), toText(newName))
@@ -90,8 +97,9 @@ const tagKind: ViewKind<TagView> = {
       ? undefined
       : tagView(view, [...view.tags, tag])
   },
-  *list({ fs }, caller, view): Generator<Listed> {
-    const files = taggedBelow(fs.core, view.directory, view.tags, readerOf(caller))
+  *list({ fs }, caller, view): Generator<Listed | Fault> {
+    const reader = readerOf(caller)
+    const files = yield* waiting(() => taggedBelow(fs.core, view.directory, view.tags, reader))
     for (const [name, file] of files) {
       const type = isDirectory(file.inode.mode) ? SYMLINK : fileType(file.inode.mode)
       yield { name, type, view: fileView(view, name, file) }
@@ -101,6 +109,8 @@ const tagKind: ViewKind<TagView> = {
     const inode = getInode(fs.core, ino)
     assertMayTag(fs.core, caller, inode)
     if (taggedFile(fs.core, view.directory, ino, readerOf(caller)) === undefined) fail(EXDEV)
+    readyInode(fs.core, inode)
+    readyTags(fs.core, ino, view.tags)
     for (const tag of view.tags) tagFile(fs.core, inode, tag)
     fs.notices?.attributesChanged(ino)
   },

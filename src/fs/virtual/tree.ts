@@ -1,9 +1,10 @@
 // Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and deleted/ lead to.
 
+import type { Fault } from '../../store/store.ts'
 import { entriesAt, entryAt } from '../../vault/timeline.ts'
 import { attributesOf, type PastView, type Tree, xattrsOf } from './past.ts'
 import { pastFileKind } from './past-file.ts'
-import type { Listed, ViewKind, Views } from './view.ts'
+import { type Listed, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
 /** Names read from the vault at a time. */
@@ -40,9 +41,10 @@ export const treeKind: ViewKind<PastView> = {
   list: (views, _caller, view) => listTree(views, view),
 }
 
-function* listTree({ fs }: Views, { tree, ino, number }: PastView): Generator<Listed> {
+function* listTree({ fs }: Views, { tree, ino, number }: PastView): Generator<Listed | Fault> {
   for (let after: string | undefined; ; ) {
-    const rows = entriesAt(fs.core, ino, tree.moment, after, PAGE_NAMES)
+    const from = after
+    const rows = yield* waiting(() => entriesAt(fs.core, ino, tree.moment, from, PAGE_NAMES))
     for (const { name, type, ino: child } of rows)
       yield { name, type, view: pastView(tree, child, type, number, name) }
     after = rows.at(-1)?.name

@@ -1,12 +1,13 @@
 // Kind: versions/NAME/, one read-only file a version, named by its number with the extension of NAME, and `latest`.
 
+import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
 import { type NameVersion, versionsOf } from '../../vault/name-history.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { plantTree } from './past.ts'
 import { pastView } from './tree.ts'
-import type { Listed, View, ViewKind } from './view.ts'
+import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const REGULAR = 8
 const SYMLINK = 10
@@ -85,8 +86,8 @@ export const versionListKind: ViewKind<VersionListView> = {
     const version = find(false) ?? find(true)
     return version && fileOf(view, version)
   },
-  *list({ fs }, _caller, view): Generator<Listed> {
-    const versions = versionsIn(fs.core, view.directory, view.name, true)
+  *list({ fs }, _caller, view): Generator<Listed | Fault> {
+    const versions = yield* waiting(() => versionsIn(fs.core, view.directory, view.name, true))
     const extension = extensionOf(view.name)
     for (const version of versions)
       yield { name: `${version.number}${extension}`, type: REGULAR, view: fileOf(view, version) }

@@ -1,11 +1,12 @@
 // Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
 
+import { Fault } from '../../store/store.ts'
 import { deletedIn } from '../../vault/deleted.ts'
 import { findEntry, listEntries } from '../../vault/directory.ts'
 import { directoryAttributes } from './attributes.ts'
 import { placeView } from './place.ts'
 import { hasVersions, type VersionListView, versionListKind } from './version-list.ts'
-import type { Listed, View, ViewKind, Views } from './view.ts'
+import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const REGULAR = 8
@@ -23,11 +24,11 @@ export const versionsKind: ViewKind = {
     const known = present?.type === REGULAR || hasVersions(fs.core, view.directory, name)
     return known ? listView(view, name) : undefined
   },
-  *list(views, _caller, view): Generator<Listed> {
-    for (const name of presentNames(views, view))
+  *list(views, _caller, view): Generator<Listed | Fault> {
+    for (const name of yield* waiting(() => presentNames(views, view)))
       yield { name, type: DIRECTORY, view: listView(view, name) }
     for (const name of deletedNames(views, view))
-      yield { name, type: DIRECTORY, view: listView(view, name) }
+      yield name instanceof Fault ? name : { name, type: DIRECTORY, view: listView(view, name) }
   },
 }
 
@@ -38,10 +39,11 @@ function presentNames({ fs }: Views, { directory }: View): string[] {
     .sort()
 }
 
-function* deletedNames({ fs }: Views, { directory }: View): Generator<string> {
+function* deletedNames({ fs }: Views, { directory }: View): Generator<string | Fault> {
   let last: string | undefined
   for (let after: string | undefined; ; ) {
-    const page = deletedIn(fs.core, directory, after, PAGE_NAMES)
+    const from = after
+    const page = yield* waiting(() => deletedIn(fs.core, directory, from, PAGE_NAMES))
     for (const { row } of page) {
       if (row.type !== REGULAR || row.name === last) continue
       last = row.name

@@ -3,6 +3,7 @@
 
 import { hash } from 'node:crypto'
 import type { FsError } from '../../base/errno.ts'
+import { Fault } from '../../store/store.ts'
 import type { Moment } from '../../vault/moments.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller, Node } from '../operations.ts'
@@ -67,8 +68,8 @@ export interface ViewKind<V extends View = View> {
   readonly isConstant?: boolean
   attributes(views: Views, view: V): Node
   lookup?(views: Views, caller: Caller, view: V, name: string): View | undefined
-  /** Names in an order that stays; runs while the kernel asks for more. */
-  list?(views: Views, caller: Caller, view: V): Iterable<Listed>
+  /** Names in an order that stays; runs while the kernel asks for more. A Fault says that it can only go on when that is loaded. */
+  list?(views: Views, caller: Caller, view: V): Iterable<Listed | Fault>
   read?(views: Views, view: V, offset: number, size: number): readonly Uint8Array[]
   readlink?(views: Views, view: V): string
   xattrs?(views: Views, view: V): ReadonlyMap<string, Uint8Array>
@@ -91,6 +92,20 @@ export interface ViewKind<V extends View = View> {
   ): void
   /** Makes a file that is filled by its writer. */
   create?(views: Views, caller: Caller, view: V, name: string, mode: number): Node
+}
+
+/**
+ * What `read` returns, for a generator: a Fault would end it, so that it hands it out (`yield*`) and reads again when it is
+ * resumed.
+ */
+export function* waiting<T>(read: () => T): Generator<Fault, T> {
+  for (;;)
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      yield error
+    }
 }
 
 /**

@@ -63,8 +63,9 @@ export function createViews(fs: FsContext): ViewOperations {
   /** Counts a lookup. A hash that two nodes share is the next one's trouble: it gets the number after. */
   function give(view: View): Node {
     if (view.number < VIEW_BASE) {
+      const node = view.kind.attributes(views, view)
       giveNode(fs, getInode(fs.core, view.ino))
-      return view.kind.attributes(views, view)
+      return node
     }
     for (let known = view; ; known = { ...known, number: known.number + 1 }) {
       const before = held.get(known.number)

@@ -164,8 +164,16 @@ class LevelEngine implements KvEngine {
   async compact(): Promise<void> {
     this.#assertOpen()
     if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
+    await this.#compactAll()
+    // What lies in the lowest level is written anew only where a table above overlaps it: here one that spans all keys.
+    const fence = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, KEYS_END - 1, ...new Uint8Array(9)])
+    await this.write(fence, fence.length)
+    await this.#compactAll()
+  }
+
+  async #compactAll(): Promise<void> {
     try {
-      await this.#level.compactRange(new Uint8Array(1), Uint8Array.of(KEYS_END))
+      await this.#level.compactRange(Uint8Array.of(0), Uint8Array.of(KEYS_END))
     } catch (error) {
       throw storeErrorOf(error)
     }

@@ -1,10 +1,12 @@
-// LMDB's result codes as StoreError kinds: its own are below -30000, errno values are above 0.
+// LMDB's result codes as StoreError kinds: its own are below -30000, errno values are above 0, and Node's have names.
 
 import { StoreError, type StoreErrorKind } from '../store.ts'
 
-const kinds: Readonly<Record<number, readonly [kind: StoreErrorKind, advice: string]>> = {
+export const FULL_ADVICE = 'the disk that holds the vault is full'
+
+const kinds: Readonly<Record<string, readonly [kind: StoreErrorKind, advice: string]>> = {
   [-30792]: ['full', 'the map of the vault cannot grow'],
-  28: ['full', 'the disk that holds the vault is full'],
+  28: ['full', FULL_ADVICE],
   122: ['full', 'the quota of the disk that holds the vault is used up'],
   [-30797]: ['corrupt', 'the vault is damaged: run avfs vault check'],
   [-30796]: ['corrupt', 'the vault is damaged: run avfs vault check'],
@@ -14,15 +16,19 @@ const kinds: Readonly<Record<number, readonly [kind: StoreErrorKind, advice: str
   11: ['busy', 'another program holds the vault'],
   13: ['locked', 'the vault may not be read or written'],
   30: ['locked', 'the vault may not be written'],
+  ENOSPC: ['full', FULL_ADVICE],
+  EACCES: ['locked', 'the vault may not be read or written'],
+  EROFS: ['locked', 'the vault may not be written'],
 }
+
+const NO_SPACE = /No space left on device|Disk quota exceeded/
 
 /** The StoreError that stands for an error of LMDB; one that is a StoreError already is returned as it is. */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const { code, message } = error as { code?: unknown; message?: unknown }
-  const [kind, advice] = (typeof code === 'number' ? kinds[code] : undefined) ?? [
-    'io',
-    'the vault cannot be read or written',
-  ]
+  // A copy that fails tells its reason in words alone.
+  const known = kinds[String(code)] ?? (NO_SPACE.test(String(message)) ? kinds.ENOSPC : undefined)
+  const [kind, advice] = known ?? ['io', 'the vault cannot be read or written']
   return new StoreError(kind, `${advice} (LMDB: ${String(message ?? error)})`, { cause: error })
 }

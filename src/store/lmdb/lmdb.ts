@@ -2,13 +2,15 @@
 // group. Reads are synchronous; batches are written by a thread of the binding, one transaction each, which LMDB syncs
 // before it is over. LMDB never shortens its file: a compaction writes a copy and puts it in the file's place.
 
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
-import { chmod, open as openFile, rename } from 'node:fs/promises'
+import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { chmod, open as openFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as lmdb from 'lmdb'
+import { EIO } from '../../base/errno.ts'
 import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engine.ts'
 import { StoreError, type StoreStats } from '../store.ts'
-import { storeError } from './errors.ts'
+import { FULL_ADVICE, storeError } from './errors.ts'
+import { checkFile, makeLockFile, needRoom } from './file.ts'
 import { type Bytes, getFrom, rangeFrom } from './read.ts'
 
 const GROUP_NAMES = ['rows', 'past', 'blocks']
@@ -38,6 +40,9 @@ export async function openLmdb(path: string, options: KvOpenOptions): Promise<Kv
   if (size === undefined && !options.create)
     throw new StoreError('io', `there is no vault at ${path}`)
   if (size === 0 && !options.create) throw new StoreError('format', `${path} is not an avfs vault`)
+  if (size === undefined || size === 0) needRoom(folder)
+  else checkFile(path, options.readOnly)
+  makeLockFile(path, options.readOnly)
   // What a compaction leaves that was killed.
   if (!options.readOnly) rmSync(copyFolder(path), { recursive: true, force: true })
   return new Lmdb(path, openEnv(path, options.create, options.readOnly))
@@ -48,7 +53,9 @@ function openEnv(path: string, create: boolean, readOnly: boolean): Env {
   try {
     const common = { encoding: 'binary', keyEncoding: 'binary' } as const
     // Without overlappingSync, a transaction is over when it is synced, and the newest is the one that is found again.
-    const file = { path, noSubdir: true, readOnly, overlappingSync: false, permissionsMode: 0o600 }
+    // Its own batches of all that a turn of the event loop writes have a promise that nobody can see fail.
+    const durable = { overlappingSync: false, eventTurnBatching: false }
+    const file = { path, noSubdir: true, readOnly, permissionsMode: 0o600, ...durable }
     root = lmdb.open<Buffer, Uint8Array>({ ...common, ...file })
     const opened = root
     const groups = GROUP_NAMES.map((name) => opened.openDB({ ...common, name, create } as never))
@@ -98,28 +105,45 @@ class Lmdb implements KvEngine {
   }
 
   async write(changes: Uint8Array, length: number): Promise<void> {
-    const packed = Buffer.from(changes.buffer, changes.byteOffset, length)
-    let committed: Promise<unknown> = Promise.resolve()
-    // Puts of one turn of the event loop are one transaction.
-    for (let at = 0; at < length; ) {
-      const group = this.#env.groups[packed[at] as number] as Bytes
-      const isPut = packed[at + 1] === 1
-      const keyEnd = at + CHANGE_HEAD_BYTES + packed.readUInt32LE(at + 2)
-      const key = packed.subarray(at + CHANGE_HEAD_BYTES, keyEnd)
-      at = keyEnd + packed.readUInt32LE(keyEnd - key.length - 4)
-      committed = isPut ? group.put(key, packed.subarray(keyEnd, at)) : group.remove(key)
-    }
     try {
-      await committed
+      await this.#put(Buffer.from(changes.buffer, changes.byteOffset, length))
     } catch (error) {
       // The reason comes later, by a promise of its own.
       const { commitError } = error as { commitError?: Promise<never> }
-      throw storeError(await (commitError ?? Promise.reject(error)).catch((reason) => reason))
+      const reason = await (commitError ?? Promise.reject(error)).catch((why) => why)
+      throw this.#isDiskFull(reason, length)
+        ? new StoreError('full', FULL_ADVICE, { cause: reason })
+        : storeError(reason)
     }
   }
 
+  /** One transaction. */
+  #put(changes: Buffer): Promise<unknown> {
+    const { root, groups } = this.#env
+    return root.batch(() => {
+      for (let at = 0; at < changes.byteLength; ) {
+        const group = groups[changes[at] as number] as Bytes
+        const isPut = changes[at + 1] === 1
+        const keyEnd = at + CHANGE_HEAD_BYTES + changes.readUInt32LE(at + 2)
+        const key = changes.subarray(at + CHANGE_HEAD_BYTES, keyEnd)
+        const valueEnd = keyEnd + changes.readUInt32LE(at + 6)
+        if (isPut) group.put(key, changes.subarray(keyEnd, valueEnd))
+        else group.remove(key)
+        at = valueEnd
+      }
+    })
+  }
+
+  /** LMDB says EIO when the disk takes a part of what it writes. */
+  #isDiskFull(reason: unknown, bytes: number): boolean {
+    if ((reason as { code?: unknown }).code !== EIO) return false
+    const { bavail, bsize } = statfsSync(dirname(this.#path))
+    return bavail * bsize < bytes
+  }
+
   async view(): Promise<KvView> {
-    await this.#compacting
+    // Not awaited in vain: what a compaction asks for must be known before it begins.
+    while (this.#compacting !== undefined) await this.#compacting
     const { root, groups } = this.#env
     root.resetReadTxn()
     const transaction = root.useReadTransaction()
@@ -186,14 +210,12 @@ class Lmdb implements KvEngine {
       await old.root.backup(copy, true)
       await chmod(copy, 0o600)
       await synced(copy)
-      // Reads go on in the old file until the new one is open.
-      this.#env = openEnv(copy, false, false)
-      await rename(copy, this.#path)
-      await rename(`${copy}-lock`, `${this.#path}-lock`)
+      this.#env = takeThePlace(copy, this.#path)
       await synced(dirname(this.#path))
     } catch (error) {
       throw storeError(error)
     } finally {
+      // Reads went on in the old file until the new one was open, and do so if it could not be.
       if (this.#env !== old) await old.root.close()
       rmSync(folder, { recursive: true, force: true })
     }
@@ -223,6 +245,19 @@ interface LmdbStats extends TreeStats {
   readonly free: TreeStats
   readonly mapSize: number
   readonly lastPageNumber: number
+}
+
+/** Opens the copy, and gives it and its lock the names of the vault's. Nothing has happened when it throws. */
+function takeThePlace(copy: string, path: string): Env {
+  const env = openEnv(copy, false, false)
+  try {
+    renameSync(copy, path)
+  } catch (error) {
+    env.root.close()
+    throw error
+  }
+  renameSync(`${copy}-lock`, `${path}-lock`)
+  return env
 }
 
 async function synced(path: string): Promise<void> {

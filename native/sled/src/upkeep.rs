@@ -1,0 +1,189 @@
+// Compaction and the check. sled cannot compact: everything is copied into a new database beside, while batches go on in the
+// old one; what they have changed is copied again, at last with batches stopped, and the new one takes its place.
+
+use crate::database::Database;
+use crate::failure::{Failure, Kind, Result, guarded};
+use crate::live::Live;
+use crate::packed::GROUP_COUNT;
+use crate::values::{PIECES, owner_of, pieces_of, value_of};
+use sled::IVec;
+use std::collections::BTreeSet;
+use std::fs;
+
+/// So much is read from a tree at once. Batches wait as long.
+const PAGE_ENTRIES: usize = 500;
+const PAGE_BYTES: usize = 1024 * 1024;
+/// So many changed keys may be left for the end, when batches wait for all of it.
+const LAST_KEYS_MAX: usize = 500;
+const FINDINGS_MAX: usize = 100;
+
+type Entry = (IVec, IVec);
+
+impl Database {
+    /// May be killed anywhere: the folder that CURRENT names is whole, and what else is there goes at the next open.
+    pub fn compact(&self) -> Result<()> {
+        self.assert_writable()?;
+        let _compacting = self.compacting.lock().unwrap_or_else(|poison| poison.into_inner());
+        self.assert_open()?;
+        self.write_state().changed = Some(BTreeSet::new());
+        let result = guarded(|| self.copy_and_switch());
+        self.write_state().changed = None;
+        // What cannot be removed now is removed at the next open.
+        let _ = self.folder.current().and_then(|current| self.folder.tidy(current));
+        result
+    }
+
+    fn copy_and_switch(&self) -> Result<()> {
+        let number = self.read_state().number + 1;
+        let path = self.folder.at(number);
+        if path.try_exists()? {
+            fs::remove_dir_all(&path)?;
+        }
+        let copy = Live::open(&path, 0)?;
+        self.copy_all(&copy)?;
+        loop {
+            let keys = self.take_changed(LAST_KEYS_MAX);
+            if keys.is_empty() {
+                break;
+            }
+            self.copy_keys(&copy, keys)?;
+        }
+        copy.flush()?;
+
+        let _stopped = self.stop_changes();
+        let keys = self.take_changed(0);
+        self.copy_keys(&copy, keys)?;
+        copy.close()?;
+        // With the cache that the vault is to have.
+        let copy = Live::open(&path, self.cache_bytes)?;
+        let switched = self.folder.switch(number);
+        if switched.is_err() && self.folder.current()? != Some(number) {
+            return switched;
+        }
+        let mut state = self.write_state();
+        let old = state.live.replace(copy);
+        state.number = number;
+        drop(state);
+        old.map_or(Ok(()), Live::close)?;
+        switched
+    }
+
+    fn copy_all(&self, copy: &Live) -> Result<()> {
+        let mut from = Vec::new();
+        loop {
+            self.assert_open()?;
+            let page = self.page(&from, None)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            from = successor(last);
+            let bytes = page.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+            copy.reserve(bytes as u64)?;
+            for (key, value) in page {
+                copy.insert(key, value)?;
+            }
+        }
+    }
+
+    /// Brings keys of the tree in the copy to what they are now.
+    fn copy_keys(&self, copy: &Live, keys: BTreeSet<Vec<u8>>) -> Result<()> {
+        for key in keys {
+            self.assert_open()?;
+            let value = self.read_state().live()?.get(&key)?;
+            match value {
+                Some(value) => {
+                    copy.reserve(value.len() as u64)?;
+                    copy.insert(key, value)?;
+                }
+                None => {
+                    copy.remove(key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What batches have changed since it was last asked; nothing if that is not more than `most_left`.
+    fn take_changed(&self, most_left: usize) -> BTreeSet<Vec<u8>> {
+        match &mut self.write_state().changed {
+            Some(changed) if changed.len() > most_left => std::mem::take(changed),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Entries of the tree from a key on, up to another.
+    fn page(&self, from: &[u8], to: Option<&[u8]>) -> Result<Vec<Entry>> {
+        let state = self.read_state();
+        let mut page = Vec::new();
+        let mut bytes = 0;
+        for entry in state.live()?.range(from..) {
+            let (key, value) = entry?;
+            if to.is_some_and(|to| &key[..] >= to) {
+                break;
+            }
+            bytes += key.len() + value.len();
+            page.push((key, value));
+            if page.len() >= PAGE_ENTRIES || bytes >= PAGE_BYTES {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// Reads everything: what is wrong, in words.
+    pub fn verify(&self) -> Result<Vec<String>> {
+        self.assert_open()?;
+        let mut findings = Vec::new();
+        self.check_entries(&[], &[GROUP_COUNT], &mut findings, |live, key, entry| {
+            value_of(live, key, entry).map(drop)
+        })?;
+        self.check_entries(&[GROUP_COUNT], &[0xff], &mut findings, |live, key, _| {
+            let stray = || Failure::new(Kind::Corrupt, "a piece of no value");
+            let (owner, number) = owner_of(key).filter(|_| key[0] >= PIECES).ok_or_else(stray)?;
+            let pieces = live.get(owner)?.map_or(Ok(0), |entry| pieces_of(&entry))?;
+            if number < pieces { Ok(()) } else { Err(stray()) }
+        })?;
+        Ok(findings)
+    }
+
+    fn check_entries(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        findings: &mut Vec<String>,
+        check: impl Fn(&Live, &IVec, &IVec) -> Result<()>,
+    ) -> Result<()> {
+        let mut from = from.to_vec();
+        while findings.len() < FINDINGS_MAX {
+            self.assert_open()?;
+            let page = match guarded(|| self.page(&from, Some(to))) {
+                Ok(page) => page,
+                Err(failure) => return note(findings, failure),
+            };
+            let Some((last, _)) = page.last() else { break };
+            from = successor(last);
+            // Looked up again, because a batch may have changed them since.
+            let state = self.read_state();
+            let live = state.live()?;
+            for (key, _) in &page {
+                let checked = guarded(|| live.get(key)?.map_or(Ok(()), |entry| check(live, key, &entry)));
+                if let Err(failure) = checked {
+                    note(findings, failure)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Damage is a finding, all else ends the check.
+fn note(findings: &mut Vec<String>, failure: Failure) -> Result<()> {
+    if failure.kind != Kind::Corrupt {
+        return Err(failure);
+    }
+    findings.push(failure.message);
+    Ok(())
+}
+
+/// The first key behind a key.
+fn successor(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}

@@ -1,0 +1,30 @@
+// Whether what runs now has changed anything yet. A step is what runs synchronously between two waits: a request, or a piece of
+// background work. One that meets a read that must wait is run again from its start, and so must not have changed anything
+// before: whoever throws Fault is told here.
+
+let changed = false
+
+/** A step begins: called by whoever runs it again when a read must wait. */
+export function startStep(): void {
+  changed = false
+}
+
+/** The step has changed something: a row, an inode in memory, a count. */
+export function noteChange(): void {
+  changed = true
+}
+
+/** True when running the step again would do something twice. */
+export function hasChanged(): boolean {
+  return changed
+}
+
+/**
+ * Does a part of a step that stands by itself: if the step is run again, the part finds its work done, so that it does not count
+ * as a change.
+ */
+export function apart(work: () => void): void {
+  const before = changed
+  work()
+  changed = before
+}

@@ -1,0 +1,60 @@
+// The native addons of engines, and what they throw as StoreError. They stand beside src, in a checkout as in the npm
+// package, and are there only once make has built them.
+
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { StoreError, type StoreErrorKind } from '../store.ts'
+
+const advices: Readonly<Record<StoreErrorKind, string>> = {
+  busy: 'another program holds the vault',
+  full: 'the disk that holds the vault is full',
+  corrupt: 'the vault is damaged: run avfs vault check',
+  locked: 'the vault is open for reading only',
+  closed: 'the vault is closed',
+  io: 'the vault cannot be read or written',
+  format: 'this is not an avfs vault',
+  unavailable: 'the engine cannot be used here',
+}
+
+/** Loads native/NAME/build/NAME.node. Throws what require throws: code MODULE_NOT_FOUND where it is not built. */
+export function requireAddon<A>(name: string): A {
+  const path = fileURLToPath(new URL(`../../../native/${name}/build/${name}.node`, import.meta.url))
+  return createRequire(import.meta.url)(path) as A
+}
+
+/** The addon of an engine; throws StoreError 'unavailable' with what to do where it cannot be loaded. */
+export function addonOf<A>(name: string): A {
+  try {
+    return requireAddon<A>(name)
+  } catch (cause) {
+    const command = `run "make ${name}" in a checkout of avfs`
+    throw new StoreError('unavailable', `the engine ${name} is not available here: ${command}`, {
+      cause,
+    })
+  }
+}
+
+/** The StoreError of what an addon has thrown: its `kind` and the engine's own words. A TypeError is a bug and stays one. */
+export function storeErrorOf(error: unknown): unknown {
+  if (!(error instanceof Error) || !('kind' in error) || error instanceof StoreError) return error
+  const kind = error.kind as StoreErrorKind
+  return new StoreError(kind, `${advices[kind]} (${error.message})`, { cause: error })
+}
+
+/** Runs a call of an addon, so that what it throws is a StoreError. */
+export function told<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw storeErrorOf(error)
+  }
+}
+
+/** Awaits a call of an addon, so that what it throws or rejects with is a StoreError. */
+export async function toldLater<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    throw storeErrorOf(error)
+  }
+}

@@ -1,0 +1,10 @@
+// The LevelDB engine under the suite of all engines.
+
+import { existsSync } from 'node:fs'
+import t from 'tap'
+import { openStore } from '../../src/store/open.ts'
+import { storeSuite } from './suite.ts'
+
+storeSuite(t, 'leveldb', (path) =>
+  openStore(path, { create: !existsSync(path), backend: 'leveldb' }),
+)
