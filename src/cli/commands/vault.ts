@@ -10,6 +10,7 @@ import { vaultInfoCommand } from './vault-info.ts'
 import { vaultListCommand } from './vault-list.ts'
 import { vaultMigrateCommand } from './vault-migrate.ts'
 import { vaultStatsCommand } from './vault-stats.ts'
+import { vaultTopCommand } from './vault-top.ts'
 
 export const vaultCommand: CommandModule = {
   command: 'vault <command>',
@@ -20,6 +21,7 @@ export const vaultCommand: CommandModule = {
       .command(vaultListCommand)
       .command(vaultInfoCommand)
       .command(vaultStatsCommand)
+      .command(vaultTopCommand)
       .command(vaultConfigCommand)
       .command(vaultCheckCommand)
       .command(vaultCompactCommand)
