@@ -5,6 +5,7 @@ import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
 import { backendsCommand } from './commands/backends.ts'
+import { benchCommand } from './commands/bench.ts'
 import { catCommand } from './commands/cat.ts'
 import { diffCommand } from './commands/diff.ts'
 import { holdCommand } from './commands/hold.ts'
@@ -46,6 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
       .command(metaCommand)
       .command(pruneCommand)
       .command(holdCommand)
+      .command(benchCommand)
       .command(backendsCommand)
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
       .version(version)
@@ -86,6 +88,7 @@ const singles = [
   'undelete',
   'prune',
   'hold',
+  'bench',
   'backends',
 ]
 
