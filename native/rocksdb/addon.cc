@@ -1,6 +1,7 @@
 // The functions of the addon, for src/store/rocksdb. A database and a snapshot are handles; groups are numbers; keys, values,
 // ranges and batches are bytes as src/store/kv/engine.ts packs them. What fails throws or rejects with an Error whose
 // `kind` is one of StoreError; arguments of a wrong type throw TypeError.
+#include "batch.h"
 #include "job.h"
 #include <cstring>
 #include <rocksdb/version.h>
@@ -10,9 +11,9 @@ static const napi_type_tag snapshot_tag = {0x6176667352440002ULL, 0x8f3a1c5e7b92
 
 namespace {
 
-struct Snapshot {
+struct HeldSnapshot {
   std::shared_ptr<Handle> handle;
-  const rocksdb::Snapshot *snapshot;
+  Snapshot snapshot;
   bool is_open;
 
   void release() {
@@ -34,7 +35,7 @@ void drop_database(napi_env, void *data, void *) {
 }
 
 void drop_snapshot(napi_env, void *data, void *) {
-  auto *snapshot = static_cast<Snapshot *>(data);
+  auto *snapshot = static_cast<HeldSnapshot *>(data);
   snapshot->release();
   delete snapshot;
 }
@@ -50,12 +51,12 @@ size_t group_of(const Arguments &arguments, size_t index) {
 }
 
 // Null: what is committed now.
-const rocksdb::Snapshot *snapshot_of(const Arguments &arguments, size_t index, const Shared &handle) {
+const Snapshot *snapshot_of(const Arguments &arguments, size_t index, const Shared &handle) {
   if (arguments.is_undefined(index)) return nullptr;
-  const auto *snapshot = static_cast<Snapshot *>(arguments.external(index, "snapshot", snapshot_tag));
-  if (snapshot->handle != handle) throw std::invalid_argument("snapshot must be one of this database");
-  if (!snapshot->is_open) throw Refusal{"closed", "the snapshot is released"};
-  return snapshot->snapshot;
+  const auto *held = static_cast<HeldSnapshot *>(arguments.external(index, "snapshot", snapshot_tag));
+  if (held->handle != handle) throw std::invalid_argument("snapshot must be one of this database");
+  if (!held->is_open) throw Refusal{"closed", "the snapshot is released"};
+  return &held->snapshot;
 }
 
 // open(path, create, readOnly, cacheBytes) -> Promise of a database
@@ -115,35 +116,30 @@ napi_value range(napi_env env, napi_callback_info info) {
 napi_value write(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info, 3);
   const Shared &handle = handle_of(arguments);
-  const Database &database = handle->open();
+  handle->open();
   rocksdb::Slice changes = arguments.bytes(1, "changes");
   const uint64_t length = arguments.count(2, "length");
   if (length > changes.size()) throw std::invalid_argument("length must be within the changes");
   changes.remove_suffix(changes.size() - length);
-  auto batch = std::make_shared<rocksdb::WriteBatch>(database.batch_of(changes));
+  insist_on_changes(changes);
   auto *job = new Job;
   job->handle = handle;
-  job->run = [database = handle->database, batch] { insist(database->write(batch.get())); };
+  job->run = [database = handle->database, changes = changes.ToString()] { insist(database->write(changes)); };
   return start_write(env, job);
 }
 
 // snapshot(database) -> a snapshot
 napi_value snapshot(napi_env env, napi_callback_info info) {
-  const Shared &handle = handle_of(Arguments(env, info, 1));
-  auto *made = new Snapshot{handle, nullptr, true};
-  try {
-    made->snapshot = handle->open().snapshot();
-  } catch (...) {
-    delete made;
-    throw;
-  }
-  return external_of(env, made, drop_snapshot, snapshot_tag);
+  const Arguments arguments(env, info, 1);
+  const Shared &handle = handle_of(arguments);
+  auto *held = new HeldSnapshot{handle, handle->open().snapshot(), true};
+  return external_of(env, held, drop_snapshot, snapshot_tag);
 }
 
 // release(snapshot); a second time does nothing
 napi_value release(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info, 1);
-  static_cast<Snapshot *>(arguments.external(0, "snapshot", snapshot_tag))->release();
+  static_cast<HeldSnapshot *>(arguments.external(0, "snapshot", snapshot_tag))->release();
   return nullptr;
 }
 

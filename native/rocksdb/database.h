@@ -1,6 +1,6 @@
-// One open RocksDB database with a column family a group of the store. It knows statuses, slices and threads, and nothing of
-// JavaScript. get, range and the snapshots belong to the main thread; open, write, compact, verify and close may take long
-// and run on others, at most one write at a time.
+// One RocksDB database with a column family a group of the store. It knows statuses, slices and threads, and nothing of
+// JavaScript. get, range and the snapshots belong to the main thread; the making, write, compact, verify and close may take
+// long and run on others, at most one write at a time.
 #ifndef AVFS_ROCKSDB_DATABASE_H
 #define AVFS_ROCKSDB_DATABASE_H
 
@@ -9,6 +9,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,12 @@ struct Range {
   uint64_t bytes;
 };
 
+// A place in time to read at. `at` is null for a database that nobody changes.
+struct Snapshot {
+  const rocksdb::Snapshot *at;
+  uint64_t generation;
+};
+
 using Figures = std::vector<std::pair<std::string, double>>;
 using Words = std::vector<std::pair<std::string, std::string>>;
 
@@ -36,18 +43,16 @@ public:
   Database(const Database &) = delete;
   Database &operator=(const Database &) = delete;
 
-  rocksdb::Status get(const rocksdb::Snapshot *snapshot, size_t group, rocksdb::Slice key, rocksdb::PinnableSlice *value);
+  // `snapshot` is null for what is committed now. Both may throw Refusal, too.
+  rocksdb::Status get(const Snapshot *snapshot, size_t group, rocksdb::Slice key, rocksdb::PinnableSlice *value);
   // Appends packed entries (src/store/kv/engine.ts).
-  rocksdb::Status range(const rocksdb::Snapshot *snapshot, const Range &range, std::string *packed);
-  // Reads packed changes into a batch; throws std::invalid_argument where they are not well formed.
-  rocksdb::WriteBatch batch_of(rocksdb::Slice changes) const;
-  // Writes a batch with a synced log, once background errors of before are overcome.
-  rocksdb::Status write(rocksdb::WriteBatch *batch);
+  rocksdb::Status range(const Snapshot *snapshot, const Range &range, std::string *packed);
+  // Writes packed changes as one batch with a synced log. May throw Refusal, too.
+  rocksdb::Status write(const std::string &changes);
 
-  // Null for a database that nobody changes.
-  const rocksdb::Snapshot *snapshot();
+  Snapshot snapshot();
   // Does nothing when it was released before, which closing does too.
-  void release(const rocksdb::Snapshot *snapshot);
+  void release(const Snapshot &snapshot);
 
   // Rewrites all groups, leaving out what is deleted; other calls may go on.
   rocksdb::Status compact();
@@ -66,23 +71,39 @@ private:
 
   rocksdb::DBOptions options(bool create) const;
   rocksdb::ColumnFamilyOptions family(size_t group) const;
-  void open(bool read_only);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families() const;
   bool is_there() const;
   void create();
-  rocksdb::Status resume();
+  rocksdb::Status start(bool read_only);
+  rocksdb::Status stop();
+  rocksdb::Status reopen();
+  void insist_on_room(uint64_t bytes) const;
+  rocksdb::Status recover();
+  rocksdb::DB &db() const;
+  const rocksdb::Snapshot *at(const Snapshot *snapshot) const;
   rocksdb::Status read_blocks();
   uint64_t bytes() const;
 
   const std::string path_;
   const std::shared_ptr<rocksdb::Cache> cache_;
   const std::shared_ptr<Errors> errors_;
+  const bool read_only_;
   std::unique_ptr<Lock> lock_;
+
+  // Taken by whoever uses what follows, exclusively only to open it again.
+  std::shared_mutex opened_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle *> handles_;
   std::vector<rocksdb::ColumnFamilyHandle *> groups_;
   std::set<const rocksdb::Snapshot *> snapshots_;
+  // It could only be opened to read, or not at all, and should be opened again.
+  bool is_stand_in_ = false;
+  // How often it was opened: a snapshot is gone with the database that it was made of.
+  uint64_t generation_ = 0;
+
   std::atomic<bool> cancelled_{false};
-  bool read_only_ = false;
+  // The log that a write to has failed; 0: none.
+  uint64_t broken_log_ = 0;
 };
 
 #endif

@@ -4,6 +4,7 @@
 #define AVFS_ROCKSDB_ERRORS_H
 
 #include "database.h"
+#include <rocksdb/env.h>
 #include <rocksdb/listener.h>
 
 class Database::Errors : public rocksdb::EventListener {
@@ -14,6 +15,14 @@ public:
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool *auto_recovery) override {
     *auto_recovery = false;
   }
+};
+
+// Drops what RocksDB would write to its LOG: what matters there, we are told otherwise. Debian's RocksDB is built with assertions
+// and ends the process when it logs twice on a full disk.
+class NoLog : public rocksdb::Logger {
+public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char *, va_list) override {}
 };
 
 #endif

@@ -16,8 +16,9 @@ Status Database::compact() {
   options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
   options.blob_garbage_collection_age_cutoff = 1.0;
   options.canceled = &cancelled_;
+  const std::shared_lock<std::shared_mutex> shared(opened_);
   for (auto *group : groups_) {
-    Status status = db_->CompactRange(options, group, nullptr, nullptr);
+    Status status = db().CompactRange(options, group, nullptr, nullptr);
     if (!status.ok()) return status;
   }
   return Status::OK();
@@ -34,7 +35,8 @@ Status Database::read_blocks() {
 
 std::vector<std::string> Database::verify() {
   std::vector<std::string> findings;
-  for (const Status &status : {db_->VerifyChecksum(), read_blocks()})
+  const std::shared_lock<std::shared_mutex> shared(opened_);
+  for (const Status &status : {db().VerifyChecksum(), read_blocks()})
     if (status.IsCorruption()) findings.push_back(status.ToString());
     else insist(status);
   if (cancelled_) throw Refusal{"closed", "the check was interrupted"};
@@ -74,6 +76,7 @@ static std::string levels(rocksdb::DB *db, rocksdb::ColumnFamilyHandle *group) {
 
 void Database::report(Figures *figures, Words *words) {
   using Properties = DB::Properties;
+  const std::shared_lock<std::shared_mutex> shared(opened_);
   const std::pair<const char *, std::string> sums[] = {
       {"estimatedKeys", Properties::kEstimateNumKeys},
       {"tableBytes", Properties::kTotalSstFilesSize},
@@ -96,9 +99,9 @@ void Database::report(Figures *figures, Words *words) {
   figures->emplace_back("blockCacheBytes", cache_->GetUsage());
   figures->emplace_back("snapshots", snapshots_.size());
   for (size_t group = 0; group < groups_.size(); group++) {
-    flushed += written(db_.get(), groups_[group], "L0");
-    all += written(db_.get(), groups_[group], "Sum");
-    words->emplace_back(std::string(GROUP_NAMES[group]) + "Levels", levels(db_.get(), groups_[group]));
+    flushed += written(&db(), groups_[group], "L0");
+    all += written(&db(), groups_[group], "Sum");
+    words->emplace_back(std::string(GROUP_NAMES[group]) + "Levels", levels(&db(), groups_[group]));
   }
   figures->emplace_back("writeAmplification", flushed > 0 ? all / flushed : 1);
 }

@@ -44,7 +44,9 @@ export async function repairVault(
       store.close(),
     )
     if (before.problems.length === 0) return { ...before, found: 0, steps: 0, original: null }
-    return options.copy ? await repairCopy(path, options) : await repairHere(path, options)
+    return options.copy
+      ? await repairCopy(path, before.problems.length, options)
+      : await repairHere(path, options)
   } finally {
     lock.release()
   }
@@ -60,7 +62,11 @@ function repair(store: Store, { onStep, report }: RepairVaultOptions): Promise<R
   return repairStore(store, { onStep, onProgress: report })
 }
 
-async function repairCopy(path: string, options: RepairVaultOptions): Promise<VaultRepair> {
+async function repairCopy(
+  path: string,
+  found: number,
+  options: RepairVaultOptions,
+): Promise<VaultRepair> {
   const { onStep } = options
   const backend = backendOf(path).name
   const partial = `${path}.repaired`
@@ -87,7 +93,7 @@ async function repairCopy(path: string, options: RepairVaultOptions): Promise<Va
       await from.close()
       await to.close()
     }
-    const counts = { found: repaired.found + skipped, steps: repaired.steps + skipped }
+    const counts = { found, steps: repaired.steps + skipped }
     if (repaired.left.problems.length > 0) {
       removeFiles(partial)
       return { ...repaired.left, ...counts, original: null }

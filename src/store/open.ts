@@ -77,7 +77,7 @@ export const backends: readonly Backend[] = [
     name: 'rocksdb',
     suffix: '.rocksdb',
     isFolder: true,
-    companions: [],
+    companions: ['.new'],
     requirement: { make: 'rocksdb' },
     version: async () => `RocksDB ${await (await import('./rocksdb/native.ts')).rocksdbVersion()}`,
     open: async (path, options) => {

@@ -103,13 +103,24 @@ async function* byPages<R extends object, P extends object>(
   }
 }
 
-/** Checks a store that nobody changes meanwhile. What cannot be read is among the findings. */
-export async function checkStore(store: Store, options: CheckOptions): Promise<CheckReport> {
+/**
+ * Checks a store that nobody changes meanwhile, or a view of `engine`. What cannot be read is among the findings, and with
+ * `deep` what the engine says of itself.
+ */
+export async function checkStore(
+  store: Store,
+  options: CheckOptions,
+  engine: Store = store,
+): Promise<CheckReport> {
+  const ofEngine = options.deep ? await engine.verify() : []
+  const code = 'engine-damaged'
+  const problems = ofEngine.map((message): Problem => ({ kind: kindOf(code), code, message }))
   try {
-    return await checkRows(store, options)
+    const report = await checkRows(store, options)
+    return { ...report, problems: [...problems, ...report.problems] }
   } catch (error) {
     if (!(error instanceof StoreError) || error.kind !== 'corrupt') throw error
-    const problems = await findUnreadable(store)
+    problems.push(...(await findUnreadable(store)))
     // Readable row by row, but not as a whole: then that is what is told.
     if (problems.length === 0) throw error
     return { problems, inodes: 0, blocks: 0, bytes: 0 }

@@ -4,6 +4,7 @@
 import type { Key } from '../store/collections.ts'
 
 export type FindingCode =
+  | 'engine-damaged'
   | 'row-damaged'
   | 'counter-damaged'
   | 'counter-next'

@@ -1,6 +1,8 @@
 // Holds: paths and moments that prune leaves as they are, until they are released.
 
 import { nowMicros } from '../base/clock.ts'
+import { ENAMETOOLONG, fail } from '../base/errno.ts'
+import { HOLD_BYTES_MAX } from '../base/limits.ts'
 import { type HoldRow, hold, snapshot } from '../store/collections.ts'
 import type { Core } from './core.ts'
 
@@ -10,9 +12,10 @@ const ALL = 1_000_000
 
 /**
  * Holds a path from the root ('/a.txt', a byte string; it need not exist any more) or the snapshot of that name, whose moment stays readable even when the
- * snapshot is deleted. Holding again changes nothing. Returns undefined when there is no such snapshot.
+ * snapshot is deleted. Holding again changes nothing. Returns undefined when there is no such snapshot. Throws ENAMETOOLONG.
  */
 export function addHold(core: Core, name: string): HoldRow | undefined {
+  if (name.length > HOLD_BYTES_MAX) fail(ENAMETOOLONG)
   const known = core.overlay.get(hold, [name])
   if (known !== undefined) return known
   const isPath = name.startsWith('/')

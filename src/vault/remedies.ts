@@ -25,6 +25,8 @@ export type Remedy = (rows: RepairRows, problems: readonly Problem[]) => Promise
 const ROOT = 1
 
 export const remedies: Readonly<Record<FindingCode, Remedy>> = {
+  // Only a copy of what can be read helps.
+  'engine-damaged': async () => undefined,
   'row-damaged': dropRows,
   'extent-chunk': dropRows,
   'extent-checksum': dropRows,

@@ -20,6 +20,7 @@ import { readyInode, readyTags } from './ready.ts'
 export const XDG_TAGS = 'user.xdg.tags'
 
 const ALL = Number.MAX_SAFE_INTEGER
+const NONE: readonly string[] = []
 
 function assertTag(name: string): void {
   assertLabel(name)
@@ -188,7 +189,8 @@ export function leaveTags(core: Core, inode: Inode, parent: number, name: string
 
 /** The labels that were left at a name. */
 export function tagsLeftAt(core: Core, parent: number, name: string): readonly string[] {
-  return core.leftTags.get(`${parent}/${name}`)?.tags ?? []
+  if (core.leftTags.size === 0) return NONE
+  return core.leftTags.get(`${parent}/${name}`)?.tags ?? NONE
 }
 
 /** Gives a file at a name the labels that were left there. */

@@ -320,7 +320,7 @@ export class Vault {
     await this.sync()
     const view = await this.#store.view()
     try {
-      return await checkStore(view, options)
+      return await checkStore(view, options, this.#store)
     } finally {
       await view.close()
     }

@@ -14,6 +14,8 @@ export interface Cli {
   folder(name: string): string
   /** Runs avfs; any exit code is a result. */
   avfs(...args: readonly string[]): Outcome
+  /** The same, under more variables. */
+  avfsUnder(env: Readonly<Record<string, string>>, ...args: readonly string[]): Outcome
   /** Runs avfs with --json and parses what it printed; throws when it failed. */
   json(...args: readonly string[]): unknown
   /** Runs avfs with --json and parses the error it must end with; adds the exit code as `status`. */
@@ -25,12 +27,14 @@ export function emptyCli(t: Test): Cli {
   const home = join(root, 'home')
   mkdirSync(home)
   const env = { AVFS_HOME: home, XDG_RUNTIME_DIR: root, XDG_STATE_HOME: root, NO_COLOR: '1' }
-  const avfs = (...args: readonly string[]): Outcome =>
-    attempt(avfsProgram, args, { env, cwd: root })
+  const avfsUnder = (more: Readonly<Record<string, string>>, ...args: readonly string[]): Outcome =>
+    attempt(avfsProgram, args, { env: { ...env, ...more }, cwd: root })
+  const avfs = (...args: readonly string[]): Outcome => avfsUnder({}, ...args)
   return {
     root,
     home,
     avfs,
+    avfsUnder,
     folder(name) {
       mkdirSync(join(root, name))
       return join(root, name)

@@ -120,7 +120,9 @@ t.test(
     const middle = Math.floor(statSync(cli.path).size / 2 / 16384) * 16384
     writeSync(fd, Buffer.alloc(2 * 16384, 0x5a), 0, 2 * 16384, middle)
     closeSync(fd)
-    t.equal(cli.avfs('vault', 'check', 'one', '--deep').status, 4)
+    const found = cli.avfs('vault', 'check', 'one', '--deep')
+    t.equal(found.status, 4)
+    t.match(found.stdout, /^engine: /m, 'the engine is asked, too')
     const { status, stdout, stderr } = cli.avfs('vault', 'check', 'one', '--repair')
     t.equal(status, 1, stderr)
     t.match(stdout, /left behind|lost with block|dropped/)

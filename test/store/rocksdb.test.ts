@@ -1,7 +1,13 @@
-// RocksDB as a key-value engine.
+// The RocksDB engine: as a key-value engine, and under the suite of all engines.
 
+import { existsSync } from 'node:fs'
 import t from 'tap'
+import { openStore } from '../../src/store/open.ts'
 import { openRocksdb } from '../../src/store/rocksdb/rocksdb.ts'
 import { engineSuite } from './engine-suite.ts'
+import { storeSuite } from './suite.ts'
 
 engineSuite(t, 'rocksdb', openRocksdb)
+storeSuite(t, 'rocksdb', (path) =>
+  openStore(path, { create: !existsSync(path), backend: 'rocksdb' }),
+)

@@ -1,7 +1,11 @@
-// sled as a key-value engine.
+// The sled engine: as a key-value engine, and under the suite of all engines.
 
+import { existsSync } from 'node:fs'
 import t from 'tap'
+import { openStore } from '../../src/store/open.ts'
 import { openSled } from '../../src/store/sled/sled.ts'
 import { engineSuite } from './engine-suite.ts'
+import { storeSuite } from './suite.ts'
 
 engineSuite(t, 'sled', openSled)
+storeSuite(t, 'sled', (path) => openStore(path, { create: !existsSync(path), backend: 'sled' }))

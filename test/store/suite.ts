@@ -8,6 +8,7 @@ import {
   collections,
   entry,
   extent,
+  hold,
   type Key,
   orphan,
   setting,
@@ -36,6 +37,8 @@ import { testValues } from './suite-values.ts'
 export type OpenStore = (path: string) => Promise<Store>
 
 const ALL = 1_000_000
+/** Keys beyond this are not tried. */
+const KEY_BYTES_TRIED = 100_000
 
 /** Makes a test with a new store, which is closed at its end. */
 export type StoreTest = (
@@ -109,6 +112,48 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     t.equal(traits.backend, name)
     t.ok(traits.keyBytesMax >= 8 + 255 + 8, 'the longest name fits into a key')
     t.ok(traits.durability.length > 0)
+  })
+
+  test('takes keys up to the length it says, and none longer', async (t, store) => {
+    const { keyBytesMax } = store.traits
+    // A collection's number is a part of the key.
+    const longest = Math.min(keyBytesMax, KEY_BYTES_TRIED) - 1
+    const row = (length: number) => ({ name: 'x'.repeat(length), moment: 0, createdAt: 0 })
+    await store.commit([changes(hold, [row(longest)])])
+    t.same(await scanned(store, hold, { limit: ALL }), [row(longest)])
+    t.same(store.get(hold, [row(longest).name]), row(longest))
+    if (keyBytesMax > KEY_BYTES_TRIED) return
+    await t.rejects(store.commit([changes(hold, [row(longest + 1)])]), {
+      kind: 'io',
+      message: new RegExp(`a key of ${longest + 2} bytes`),
+    })
+    t.equal((await scanned(store, hold, { limit: ALL })).length, 1)
+  })
+
+  test('compresses if and only if it says so', async (t, store) => {
+    const { compresses, persistent } = store.traits
+    if (!persistent) return
+    // Each line is another one, so that nothing but compression makes them small.
+    const lines = (ino: number) =>
+      Array.from({ length: 1500 }, (_, i) => `file ${ino}, line ${i}: all is well\n`)
+    const rows = Array.from({ length: 100 }, (_, ino) => {
+      const data = Buffer.from(lines(ino).join(''))
+      return {
+        ino,
+        offset: 0,
+        length: data.length,
+        hash: '',
+        blockOffset: 0,
+        crc: 0,
+        data,
+        since: 1,
+      }
+    })
+    const plainBytes = rows.reduce((sum, { length }) => sum + length, 0)
+    await store.commit([changes(extent, rows)])
+    await store.compact()
+    const { bytes } = store.stats()
+    t.equal(bytes < plainBytes / 2, compresses, `${plainBytes} bytes take ${bytes}`)
   })
 
   test('throws Fault from a first scan if and only if it says so', async (t, store, path) => {
@@ -276,12 +321,16 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     ])
     const before = store.stats().bytes
     const order: string[] = []
+    const { compactsOnline, persistent } = store.traits
     const compaction = store.compact().then(() => order.push('compact'))
+    // Where commits wait for it, one that comes before it has begun does not.
+    if (!compactsOnline) await new Promise((resolve) => setImmediate(resolve))
     const commit = store
       .commit(putBatch(setting, { name: 'meanwhile', value: 'yes' }))
       .then(() => order.push('commit'))
     await Promise.all([compaction, commit])
-    if (store.traits.compactsOnline && store.traits.persistent) t.equal(order[0], 'commit')
+    if (persistent)
+      t.equal(order[0], compactsOnline ? 'commit' : 'compact', 'commits go on or wait')
     t.same((await scanned(store, extent, { limit: ALL })).map(plain), kept.map(plain))
     t.equal(store.get(setting, ['meanwhile'])?.value, 'yes')
     const after = store.stats().bytes

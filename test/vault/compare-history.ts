@@ -188,7 +188,11 @@ export async function compareAll(core: Core, run: HistoryRun): Promise<Differenc
   }
   for (const [directory, names] of run.spans) {
     for (const name of names.keys()) {
-      const found = await answered(() => compareVersions(core, run, directory, name))
+      const found = await answered(() => {
+        // The vault goes on sealing what is quiet while this waits.
+        run.noticeSeals()
+        return compareVersions(core, run, directory, name)
+      })
       if (found !== undefined) return found
     }
     const found = await answered(() => compareDeleted(core, run, directory, names))

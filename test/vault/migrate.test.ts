@@ -22,6 +22,7 @@ import type { Damage } from '../../src/vault/read-all.ts'
 import { RowDigest } from '../../src/vault/row-digest.ts'
 import { changes, keyOfRow, randomRow } from '../store/rows.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
+import { damagedStore } from './damaged-store.ts'
 import { makeRichVault } from './rich-vault.ts'
 
 const seed = seedOf('AVFS_SEED')
@@ -121,34 +122,6 @@ t.test('reads that must wait are waited for', async (t) => {
   t.ok(faults >= collections.length)
   await from.close()
 })
-
-/** A store whose engine finds some rows damaged, and refuses each page with one of them; `keys` too refuses their keys. */
-function damagedStore(
-  inner: Store,
-  isBad: (collection: string, row: object) => boolean,
-  keys: boolean,
-): Store {
-  const refuse = (name: string, rows: readonly object[]): void => {
-    if (rows.some((row) => isBad(name, row))) throw new StoreError('corrupt', 'damaged')
-  }
-  return Object.assign(Object.create(inner) as Store, {
-    traits: inner.traits,
-    get: ((collection, key) => {
-      const row = inner.get(collection, key)
-      if (row !== undefined) refuse(collection.name, [row])
-      return row
-    }) as Store['get'],
-    scan: ((collection, range) => {
-      const rows = inner.scan(collection, range)
-      refuse(collection.name, rows)
-      return rows
-    }) as Store['scan'],
-    project: ((collection, fields, range) => {
-      if (keys) refuse(collection.name, inner.scan(collection, range))
-      return inner.project(collection, fields, range)
-    }) as Store['project'],
-  })
-}
 
 for (const keys of [false, true])
   t.test(

@@ -36,6 +36,7 @@ import { repairStore } from '../../src/vault/repair.ts'
 import { ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { changes, keyOfRow } from '../store/rows.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
+import { damagedStore } from './damaged-store.ts'
 import { makeRichVault } from './rich-vault.ts'
 
 setLog('error')
@@ -83,9 +84,9 @@ const isDirectory = ({ mode, ino }: InodeRow) => mode >>> 12 === 4 && ino !== RO
 const isLive = (hand: Hand) => (row: { ino: number }) => hand.get(inodes, [row.ino]) !== undefined
 const isInline = (hand: Hand) => (row: ExtentRow) => row.hash === '' && isLive(hand)(row)
 
-/** What brings each finding about, but for 'row-damaged', which no row says of itself. */
+/** What brings each finding about, but for what no row says of itself. */
 const damages: Readonly<
-  Record<Exclude<FindingCode, 'row-damaged'>, (hand: Hand) => Promise<void>>
+  Record<Exclude<FindingCode, 'row-damaged' | 'engine-damaged'>, (hand: Hand) => Promise<void>>
 > = {
   'counter-damaged': (hand) => hand.put(setting, { name: 'moment', value: 'noon' }),
   'counter-next': (hand) => hand.put(setting, { name: 'next_ino', value: '2' }),
@@ -339,6 +340,53 @@ await t.test(
     await store.close()
   },
 )
+
+await t.test(
+  'rows that the engine cannot read are dropped, and what they leave is repaired',
+  async (t) => {
+    const path = join(t.testdir(), 'one.avfs')
+    await makeRichVault(path, 'sqlite', seed, 200)
+    const onDisk = await openStore(path)
+    const inner = await memoryCopy(onDisk)
+    await onDisk.close()
+    const hand = new Hand(inner, randomFrom(seed))
+    const file = hand.row(inodes, isFile)
+    const name = hand.row(entryPast)
+    const store = damagedStore(
+      inner,
+      (collection, row) =>
+        (collection === inodes.name && (row as InodeRow).ino === file.ino) ||
+        (collection === entryPast.name && (row as typeof name).since === name.since),
+      false,
+    )
+    const found = (await checkStore(store, { deep: true })).problems
+    t.match(found, [
+      { code: 'row-damaged', at: { collection: 'inode', key: [file.ino] } },
+      { code: 'row-damaged', at: { collection: 'entry_past' } },
+    ])
+    await repaired(t, store, ['row-damaged'])
+    t.equal(hand.get(inodes, [file.ino]), undefined)
+  },
+)
+
+await t.test('what the engine says of itself is a finding of a deep check', async (t) => {
+  const path = join(t.testdir(), 'one.avfs')
+  await makeRichVault(path, 'sqlite', seed, 50)
+  const inner = await openStore(path)
+  const store = Object.assign(Object.create(inner), {
+    traits: inner.traits,
+    verify: async () => ['page 7 makes no sense'],
+    scan: inner.scan.bind(inner),
+    get: inner.get.bind(inner),
+    project: inner.project.bind(inner),
+  }) as Store
+  const { problems } = await checkStore(store, { deep: true })
+  t.match(problems, [{ kind: 'engine', code: 'engine-damaged', message: 'page 7 makes no sense' }])
+  t.same((await checkStore(store, { deep: false })).problems, [])
+  const { left } = await repairStore(store, { onStep: (text) => t.fail(text) })
+  t.equal(left.problems.length, 1, 'which nothing in the rows can mend')
+  await inner.close()
+})
 
 await t.test('a file without a name gets one in /lost+found', async (t) => {
   const path = join(t.testdir(), 'one.avfs')

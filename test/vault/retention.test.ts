@@ -165,6 +165,11 @@ t.test('a hold keeps all of a path, and what is below it, until it is released',
     await vault.sync()
   }
   t.equal(addHold(vault.core, 'nosuch'), undefined, 'a snapshot that is not there')
+  t.throws(
+    () => addHold(vault.core, `/${'x'.repeat(1900)}`),
+    { name: 'FsError', errno: 36 },
+    'no key is so long',
+  )
   addHold(vault.core, '/thesis')
   addHold(vault.core, '/notes')
   await vault.prune({ rules: { youngerMs: 0 } })

@@ -17,9 +17,13 @@ pub const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 const CACHE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// A level above costs more time than it saves room; most bytes are blocks, which are compressed already.
 const ZSTD_LEVEL: i32 = 1;
-/// A batch rewrites the leaves that it changes. This many bytes a byte, and some segments, were enough in all runs.
+/// A batch rewrites the leaves that it changes, and begins segments: 8 MiB of blocks made the log grow by 25 MiB at most, 100 KB
+/// of rows by 6.
 const ROOM_FACTOR: u64 = 4;
-const ROOM_BYTES: u64 = 4 * SEGMENT_BYTES as u64;
+const ROOM_BYTES: u64 = 2 * SEGMENT_BYTES as u64;
+/// A small batch may go further, so that something can still be deleted.
+const SMALL_BATCH_BYTES: u64 = 256 * 1024;
+const SMALL_BATCH_ROOM_BYTES: u64 = SEGMENT_BYTES as u64;
 const UNLOCK_PATIENCE: Duration = Duration::from_secs(5);
 const STUCK_AFTER: Duration = Duration::from_secs(2);
 
@@ -70,7 +74,8 @@ impl Live {
     /// Reserves disk space for a batch of some bytes behind the log's end, so that sled itself never meets a full disk.
     pub fn reserve(&self, bytes: u64) -> Result<()> {
         let end = self.log.metadata()?.len();
-        let room = bytes.saturating_mul(ROOM_FACTOR).saturating_add(ROOM_BYTES);
+        let margin = if bytes <= SMALL_BATCH_BYTES { SMALL_BATCH_ROOM_BYTES } else { ROOM_BYTES };
+        let room = bytes.saturating_mul(ROOM_FACTOR).saturating_add(margin);
         let (end, room) = (end as libc::off_t, room as libc::off_t);
         // SAFETY: plain numbers, and a descriptor that lives as long as self.
         let done = unsafe { libc::fallocate(self.log.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, end, room) };

@@ -39,7 +39,7 @@ impl Database {
         if path.try_exists()? {
             fs::remove_dir_all(&path)?;
         }
-        let copy = Live::open(&path, 0)?;
+        let copy = Live::open(&path, self.cache_bytes)?;
         self.copy_all(&copy)?;
         loop {
             let keys = self.take_changed(LAST_KEYS_MAX);
@@ -53,9 +53,7 @@ impl Database {
         let _stopped = self.stop_changes();
         let keys = self.take_changed(0);
         self.copy_keys(&copy, keys)?;
-        copy.close()?;
-        // With the cache that the vault is to have.
-        let copy = Live::open(&path, self.cache_bytes)?;
+        copy.flush()?;
         let switched = self.folder.switch(number);
         if switched.is_err() && self.folder.current()? != Some(number) {
             return switched;

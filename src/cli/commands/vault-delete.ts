@@ -24,10 +24,10 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
       .example('$0 vault delete scratch --yes', 'removes the vault scratch'),
   handler: async ({ name, yes, json }) => {
     const { path } = existingVault(name)
+    const named = vaultPlace(name).path
     const lock = await acquireLock(path, { mountPoint: null, socket: null })
     try {
       const deleted = yes || (await confirm(name, path))
-      const named = vaultPlace(name).path
       if (deleted) {
         remove(path)
         if (lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(named)

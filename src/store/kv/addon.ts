@@ -13,7 +13,7 @@ const advices: Readonly<Record<StoreErrorKind, string>> = {
   closed: 'the vault is closed',
   io: 'the vault cannot be read or written',
   format: 'this is not an avfs vault',
-  unavailable: 'the engine cannot be used here',
+  unavailable: 'the engine is not available here',
 }
 
 /** Loads native/NAME/build/NAME.node. Throws what require throws: code MODULE_NOT_FOUND where it is not built. */
@@ -56,5 +56,17 @@ export async function toldLater<T>(call: () => Promise<T>): Promise<T> {
     return await call()
   } catch (error) {
     throw storeErrorOf(error)
+  }
+}
+
+/**
+ * Awaits a long call of an addon. Node waits for its threads when the process exits; `stop` then ends the call early.
+ */
+export async function toldMuchLater<T>(call: () => Promise<T>, stop: () => unknown): Promise<T> {
+  process.once('exit', stop)
+  try {
+    return await toldLater(call)
+  } finally {
+    process.off('exit', stop)
   }
 }

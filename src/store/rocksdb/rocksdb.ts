@@ -1,7 +1,7 @@
 // The RocksDB engine: a vault is a folder of tables, a column family a group. Reads run on the calling thread; batches,
 // compaction and checks on others. How it is laid out and tuned is native/rocksdb/options.cc.
 
-import { addonOf, told, toldLater } from '../kv/addon.ts'
+import { addonOf, told, toldLater, toldMuchLater } from '../kv/addon.ts'
 import {
   type Group,
   type KvEngine,
@@ -70,11 +70,17 @@ class Rocksdb implements KvEngine {
   }
 
   async compact(): Promise<void> {
-    return toldLater(() => this.#addon.compact(this.#database))
+    return toldMuchLater(
+      () => this.#addon.compact(this.#database),
+      () => this.close(),
+    )
   }
 
   async verify(): Promise<string[]> {
-    return toldLater(() => this.#addon.verify(this.#database))
+    return toldMuchLater(
+      () => this.#addon.verify(this.#database),
+      () => this.close(),
+    )
   }
 
   close(): Promise<void> {

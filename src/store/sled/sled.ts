@@ -1,7 +1,7 @@
 // The sled engine: a vault is a folder with sled's log. Reads run on the calling thread; batches, compaction and checks on
 // others. sled has neither snapshots nor compaction nor a real sync: native/sled adds them.
 
-import { addonOf, told, toldLater } from '../kv/addon.ts'
+import { addonOf, told, toldLater, toldMuchLater } from '../kv/addon.ts'
 import {
   type Group,
   type KvEngine,
@@ -67,11 +67,17 @@ class Sled implements KvEngine {
   }
 
   async compact(): Promise<void> {
-    return toldLater(() => this.#database.compact())
+    return toldMuchLater(
+      () => this.#database.compact(),
+      () => this.close(),
+    )
   }
 
   async verify(): Promise<string[]> {
-    return toldLater(() => this.#database.verify())
+    return toldMuchLater(
+      () => this.#database.verify(),
+      () => this.close(),
+    )
   }
 
   close(): Promise<void> {

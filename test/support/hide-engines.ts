@@ -1,0 +1,14 @@
+// Preloaded into a process (node --import), it hides all that engines beyond the default need: as where the npm package was
+// installed without what is optional.
+
+import { registerHooks } from 'node:module'
+
+const hidden = /^(lmdb|classic-level)(\/|$)|\/(rocksdb|sled)\.node$/
+
+registerHooks({
+  resolve(specifier, context, next) {
+    if (!hidden.test(specifier)) return next(specifier, context)
+    const code = 'ERR_MODULE_NOT_FOUND'
+    throw Object.assign(new Error(`Cannot find package '${specifier}'`), { code })
+  },
+})
