@@ -29,7 +29,7 @@ export interface MigrateOptions {
   readonly notice: (text: string) => void
   readonly onProgress: (step: MigrationStep, rows: number, bytes: number, total: number) => void
   /** Told of each point at which a crash leaves something else behind, for tests. */
-  readonly reached?: (point: string) => void
+  readonly reached?: (point: string) => Promise<void> | void
 }
 
 /** `path` is null where nothing was made or kept. */
@@ -235,12 +235,12 @@ async function migrate(
   writeNote(source, note)
   let copied: { survey: Survey; damaged: number }
   try {
-    reached('noted')
+    await reached('noted')
     copied = await copyTo(source, partial, total, options)
-    reached('copied')
+    await reached('copied')
     await verify(partial, copied.survey, options)
     syncFiles(partial)
-    reached('verified')
+    await reached('verified')
   } catch (error) {
     removeFiles(partial)
     removeNote(source)
@@ -248,9 +248,9 @@ async function migrate(
   }
   const settings = copied.survey.find(({ name }) => name === setting.name)?.digest ?? ''
   writeNote(source, { ...note, step: 'switching', settings })
-  reached('switching')
+  await reached('switching')
   moveFiles(partial, target)
-  reached('named')
+  await reached('named')
   const link =
     output === undefined && lstatSync(named).isSymbolicLink()
       ? `${stemOfPath(named)}${backendOf('', to).suffix}`
@@ -260,7 +260,7 @@ async function migrate(
   const original = output === undefined && keepOriginal ? freePath(source, 'original') : null
   if (original !== null) moveFiles(source, original)
   else if (output === undefined) removeFiles(source)
-  reached('removed')
+  await reached('removed')
   if (link !== undefined) rmSync(named, { force: true })
   removeNote(source)
   return { ...copied, original }

@@ -8,7 +8,7 @@ import { setLog } from '../../src/base/log.ts'
 import { migrateVault } from '../../src/control/migration.ts'
 import { writeNote } from '../../src/control/migration-note.ts'
 import { existingVault } from '../../src/control/vault-names.ts'
-import { type BlockRow, block } from '../../src/store/collections.ts'
+import { type BlockRow, block, type SnapshotRow, snapshot } from '../../src/store/collections.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
 import { changes } from '../store/rows.ts'
 import { testedBackends } from '../support/engines.ts'
@@ -227,6 +227,38 @@ t.test('a vault that was used after its migration was cut short is not thrown aw
   const both = cli.failure('vault', 'info', 'one')
   t.match(both, { status: 1, message: /one\.avfs and one\..* say which/ })
   t.match(cli.json('vault', 'info', 'one.avfs'), { backend: 'sqlite' })
+})
+
+t.test('a copy that is not what it should be is given up, and the vault stays', async (t) => {
+  const cli = await richCli(t)
+  const wanted = await wholeVault(cli.path)
+  const [to] = others as [string]
+  const target = join(cli.home, `one${backendOf('', to).suffix}`)
+  const spoil = async (change: (rows: SnapshotRow[]) => ReturnType<typeof changes>) => {
+    const store = await openStore(`${target}.partial`, { backend: to })
+    await store.commit([change(store.scan(snapshot, { limit: 100 }))])
+    await store.close()
+  }
+  const spoilers = [
+    (rows: SnapshotRow[]) => changes(snapshot, [], [[rows[0]?.name ?? '']]),
+    (rows: SnapshotRow[]) =>
+      changes(
+        snapshot,
+        rows.slice(0, 1).map((row) => ({ ...row, moment: 1 })),
+      ),
+    () => changes(snapshot, [{ name: 'another', moment: 1, createdAt: 1 }]),
+  ]
+  for (const spoiler of spoilers) {
+    const migration = migrateVault(cli.path, {
+      ...{ to, output: undefined, keepOriginal: false, dryRun: false, skipDamaged: false },
+      ...{ damaged: () => undefined, notice: () => undefined, onProgress: () => undefined },
+      reached: (point) => (point === 'copied' ? spoil(spoiler) : undefined),
+    })
+    const failure = await migration.catch((error: unknown) => error)
+    t.match(failure, { message: /not what it should be: snapshot: \d+ rows/ })
+    t.same(readdirSync(cli.home), ['one.avfs'])
+  }
+  t.same(await wholeVault(cli.path), wanted)
 })
 
 t.test('a vault that lies elsewhere is found by its name afterwards, too', async (t) => {
