@@ -68,7 +68,7 @@ export function removeFiles(path: string): void {
     renameSync(path, doomed)
     syncOne(dirname(path))
   }
-  for (const file of filesOf(path)) rmSync(file, { force: true })
+  for (const file of filesOf(path)) rmSync(file, { recursive: true, force: true })
   rmSync(doomed, { recursive: true, force: true })
 }
 
