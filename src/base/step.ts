@@ -3,10 +3,17 @@
 // before: whoever throws Fault is told here.
 
 let changed = false
+let count = 0
 
 /** A step begins: called by whoever runs it again when a read must wait. */
 export function startStep(): void {
   changed = false
+  count++
+}
+
+/** A number for the step that runs now. */
+export function stepNumber(): number {
+  return count
 }
 
 /** The step has changed something: a row, an inode in memory, a count. */

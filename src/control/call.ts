@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../store/open.ts'
 import { openVault } from '../vault/vault.ts'
+import { thisProcess } from './caller.ts'
 import { callDaemon, NoDaemonError } from './client.ts'
 import { acquireLock, LockedError, type LockHolder, lockHolder } from './lock.ts'
 import { type MethodName, methods, type Parameters } from './methods.ts'
@@ -69,6 +70,7 @@ async function callHere(
       return await runOnStore(store, parameters, call).finally(() => store.close())
     }
     const vault = await openVault(vaultPath, { readOnly })
+    vault.core.actors.actAs(thisProcess())
     return await run(vault, parameters, call).finally(() => vault.close())
   } finally {
     process.off('exit', lock.release)

@@ -1,6 +1,7 @@
 // The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults or of the methods.
 
 import { type IncomingMessage, request } from 'node:http'
+import { CALLER_HEADER, callerHeader } from './caller.ts'
 import { ControlError, systemCode } from './errors.ts'
 import { type Answer, type DaemonInfo, fromWire, type Receive, type Report } from './protocol.ts'
 
@@ -73,7 +74,8 @@ function send(
   timeoutMs = 0,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, timeout: timeoutMs }, resolve)
+    const headers = { [CALLER_HEADER]: callerHeader() }
+    const sent = request({ socketPath, method, path, headers, timeout: timeoutMs }, resolve)
     sent.on('timeout', () => sent.destroy(new Error('timed out')))
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
     sent.end(body)

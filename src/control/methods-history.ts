@@ -1,6 +1,5 @@
 // Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare is in methods-compare.ts.
 
-import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { answered } from '../store/retry.ts'
 import { historyOf } from '../vault/changes.ts'
@@ -14,18 +13,15 @@ import {
   restoreParents,
   restoreTree,
 } from '../vault/restore.ts'
-import { readAt } from '../vault/timeline.ts'
 import type { Vault } from '../vault/vault.ts'
 import { announcer } from './announce.ts'
 import { toText } from './byte-strings.ts'
+import { piecesOf } from './content.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { type FoundState, findState, lastDeletion, versionsOfPath, wantedOf } from './state.ts'
-
-/** Content is handed over in pieces of this. */
-const PIECE_BYTES = 4 * CHUNK_BYTES
 
 export const historyMethods = {
   /** {path, limit}: items are versions of a file or events of a directory, newest first; the result says which. */
@@ -93,17 +89,13 @@ async function cat(
   send: Call['send'],
 ): Promise<{ size: number; moment: Moment }> {
   const wanted = wantedOf(parameters, 'state')
-  const { row, moment } = await answered(() => findState(core, path, wanted))
+  const state = await answered(() => findState(core, path, wanted))
+  const { row, moment } = state
   if (!isRegular(row.mode) && !isSymlink(row.mode)) {
     const what = isDirectory(row.mode) ? 'a directory' : 'no file with content'
     throw new ControlError('failed', `${toText(path)} is ${what}`, toText(path))
   }
-  for (let at = 0; at < row.size; at += PIECE_BYTES) {
-    // A copy: the pieces are views that do not outlive the next change.
-    const from = at
-    const bytes = () => Buffer.concat(readAt(core, row, moment, from, PIECE_BYTES))
-    await send(await answered(bytes))
-  }
+  for await (const piece of piecesOf(core, state)) await send(piece)
   return { size: row.size, moment }
 }
 

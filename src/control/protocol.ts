@@ -2,8 +2,9 @@
 //
 //   GET  /          a DaemonInfo
 //   GET  /metrics   Prometheus text
-//   POST /METHOD    JSON parameters in; NDJSON out: any number of {"progress":{"done":1,"total":9}}, {"item":{...}} and
-//                   {"bytes":"base64"}, then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}
+//   POST /METHOD    JSON parameters in, who asks in a header (caller.ts); NDJSON out: any number of
+//                   {"progress":{"done":1,"total":9}}, {"item":{...}} and {"bytes":"base64"},
+//                   then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}
 //
 // Between the process that runs `avfs mount` and the daemon that it starts: DaemonMessage over Node's own IPC.
 

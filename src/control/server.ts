@@ -3,7 +3,9 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { log } from '../base/log.ts'
+import type { Actor } from '../vault/actors.ts'
 import type { Vault } from '../vault/vault.ts'
+import { CALLER_HEADER, callerOf } from './caller.ts'
 import { ControlError } from './errors.ts'
 import { isMethodName, type Kernel, methods, type Parameters } from './methods.ts'
 import { type Answer, type DaemonInfo, type Piece, toWire } from './protocol.ts'
@@ -73,13 +75,15 @@ async function answer(
   if (request.method !== 'POST') return refuse(response, 405, `${name} wants POST`)
   const parameters = await readParameters(request)
   if (parameters === undefined) return refuse(response, 400, 'the body must be a JSON object')
-  await runMethod(served, name, parameters, response)
+  const caller = callerOf(request.headers[CALLER_HEADER])
+  await runMethod(served, name, parameters, caller, response)
 }
 
 async function runMethod(
   { vault, kernel }: Served,
   name: keyof typeof methods,
   parameters: Parameters,
+  caller: Actor,
   response: ServerResponse,
 ): Promise<void> {
   response.setHeader('content-type', 'application/x-ndjson')
@@ -90,6 +94,8 @@ async function runMethod(
   }
   const report = throttled((done, total) => line({ progress: { done, total } }))
   try {
+    // A method that changes something does so, or keeps in mind who asked, before it lets anybody else go on.
+    if (!methods[name].readOnly) vault.core.actors.actAs(caller)
     const isGone = (): boolean => response.destroyed
     line({ result: await methods[name].run(vault, parameters, { report, send, kernel, isGone }) })
   } catch (error) {

@@ -2,13 +2,13 @@
 
 import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
-import { DELETED, type EntryRow, type Fate, MOVED, UNSEEN } from '../store/collections.ts'
+import { DELETED, type EntryRow, type Fate, MOVED, RENAMED, UNSEEN } from '../store/collections.ts'
 import { findEntry, putEntry, removeEntry } from '../vault/directory.ts'
 import { type Inode, isProvisional } from '../vault/inode.ts'
 import { alter, dropLink, getInode, stampChange } from '../vault/inodes.ts'
 import type { Moment } from '../vault/moments.ts'
 import { moveName, takeName } from '../vault/names.ts'
-import { readyEnd, readyInode, readyName, readyTags } from '../vault/ready.ts'
+import { readyInode, readyLoss, readyName, readyTags } from '../vault/ready.ts'
 import { claimTags, leaveTags, tagFile, tagsLeftAt, tagsOf } from '../vault/tags.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { assertChangeable, type FsContext } from './context.ts'
@@ -28,7 +28,7 @@ export function unlink(fs: FsContext, parent: number, name: string): void {
   const inode = getInode(fs.core, row.ino)
   if (isDirectory(inode.mode)) fail(EISDIR)
   readyName(fs.core, directory, name)
-  readyEnd(fs.core, inode)
+  readyLoss(fs.core, inode, parent, name)
   const moment = fs.core.moments.next()
   leaveTags(fs.core, inode, parent, name)
   const traceless = removeEntry(fs.core, directory, row, moment, fateOf(inode))
@@ -49,7 +49,7 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
   if (!isDirectory(inode.mode)) fail(ENOTDIR)
   if (inode.size > 0) fail(ENOTEMPTY)
   readyName(fs.core, directory, name)
-  readyEnd(fs.core, inode)
+  readyLoss(fs.core, inode, parent, name)
   const moment = fs.core.moments.next()
   const traceless = removeEntry(fs.core, directory, row, moment, DELETED)
   directory.nlink--
@@ -91,13 +91,13 @@ export function rename(
   const target = other === undefined ? undefined : getInode(core, other.ino)
   if (target !== undefined) {
     assertReplaceable(inode, target)
-    readyEnd(core, target)
+    readyLoss(core, target, newParent, newName)
     readyTags(core, inode.ino, tagsOf(core, target.ino))
   } else readyTags(core, inode.ino, tagsLeftAt(core, newParent, newName))
   const moment = core.moments.next()
   leaveTags(core, inode, parent, name)
   const traceless = removeEntry(core, from, row, moment, MOVED)
-  putEntry(core, to, newName, row, moment, row)
+  putEntry(core, to, newName, row, moment, RENAMED, row)
   if (isDirectory(inode.mode)) {
     from.nlink--
     if (target === undefined) to.nlink++
@@ -134,8 +134,8 @@ function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: E
   if (isDirectory(peer.mode)) assertNotBelow(fs, from, peer.ino)
   readyInode(core, peer)
   const moment = core.moments.next()
-  putEntry(core, from, row.name, other, moment)
-  putEntry(core, to, other.name, row, moment)
+  putEntry(core, from, row.name, other, moment, RENAMED, other)
+  putEntry(core, to, other.name, row, moment, RENAMED, row)
   const moved = Number(isDirectory(inode.mode)) - Number(isDirectory(peer.mode))
   from.nlink -= moved
   to.nlink += moved

@@ -54,14 +54,21 @@ function reason(requirement: Requirement, error: unknown): string {
     if (isMissing) return `the npm package ${requirement.npm} is not installed`
     return `the npm package ${requirement.npm} cannot be loaded: ${first}`
   }
-  return isMissing ? 'its addon is not built' : `its addon cannot be loaded: ${first}`
+  if (!isMissing) return `its addon cannot be loaded: ${first}`
+  return isCheckout()
+    ? 'its addon is not built'
+    : 'its addon is not built, which a checkout of avfs is for'
 }
 
 function commandFor(requirement: Requirement): string {
-  const isCheckout = existsSync(join(ROOT, 'Makefile'))
   if (requirement !== undefined && 'make' in requirement)
-    return isCheckout ? `make -C ${ROOT} ${requirement.make}` : `make ${requirement.make}`
+    return isCheckout() ? `make -C ${ROOT} ${requirement.make}` : `make ${requirement.make}`
   const { npm, version } = requirement ?? { npm: 'better-sqlite3', version: 'latest' }
-  const production = isCheckout ? '' : ' --omit=dev'
+  const production = isCheckout() ? '' : ' --omit=dev'
   return `npm install --prefix ${ROOT} --no-save${production} ${npm}@${version}`
+}
+
+/** Not the npm package, which has no Makefile. */
+function isCheckout(): boolean {
+  return existsSync(join(ROOT, 'Makefile'))
 }

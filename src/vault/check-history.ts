@@ -3,6 +3,7 @@
 
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import {
+  actor as actors,
   DELETED,
   type EntryPastRow,
   entry,
@@ -74,6 +75,7 @@ interface Part {
 type Say = (code: FindingCode, what: string, at?: RowAt) => void
 
 export async function checkHistory(store: Store, report: Report, tick: () => void): Promise<void> {
+  const known = await actorsOf(store)
   const complete = new Set<number>()
   const directories = new Set<number>()
   const present = new ByInode(everyRow(store, inodes))
@@ -91,7 +93,10 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
     const say: Say = (code, what, at) => report(code, `inode ${ino}: ${what}`, ino, at)
     checkStates(states, row, say)
     if (row !== undefined && row.since !== PROVISIONAL) states.push({ ...row, until: PROVISIONAL })
-    checkVersions(await versions.take(ino), states, row, say)
+    const its = await versions.take(ino)
+    checkVersions(its, states, row, say)
+    const authors = [...states, ...(row === undefined ? [] : [row]), ...its].map((by) => by.actor)
+    checkActors(known, authors, say)
     const content = [...(await parts.take(ino)), ...(await pastParts.take(ino))]
     checkParts(content, states, say)
     const values = await attributes.take(ino)
@@ -100,10 +105,10 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
         'history-xattrs',
         `it has ${values.length} extended attributes, its row says ${row.xattrs}`,
       )
-    const its = await labels.take(ino)
-    if (row !== undefined && row.tags !== its.length)
-      say('history-tags', `it has ${its.length} tags, its row says ${row.tags}`)
-    for (const { tag } of its)
+    const tagged = await labels.take(ino)
+    if (row !== undefined && row.tags !== tagged.length)
+      say('history-tags', `it has ${tagged.length} tags, its row says ${row.tags}`)
+    for (const { tag } of tagged)
       if ((await answered(() => store.get(tags, [tag]))) === undefined)
         say('history-tag', `its tag ${JSON.stringify(tag)} does not exist`, {
           collection: tags.name,
@@ -113,8 +118,23 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
     if (states.some((state) => isDirectory(state.mode))) directories.add(ino)
     tick()
   }
-  await checkNames(store, complete, directories, report, tick)
+  await checkNames(store, { complete, directories, actors: known }, report, tick)
   await checkLabels(store, report, tick)
+}
+
+async function actorsOf(store: Store): Promise<ReadonlySet<number>> {
+  const ids = new Set([0])
+  for await (const { id } of everyRow(store, actors)) ids.add(id)
+  return ids
+}
+
+function checkActors(known: ReadonlySet<number>, ids: readonly number[], say: Say): void {
+  for (const id of ids)
+    if (!known.has(id))
+      say('history-actor', `actor ${id}, who changed it, is not known`, {
+        collection: actors.name,
+        key: [id],
+      })
 }
 
 /** Without the bytes, of which a file has more than memory. */
@@ -242,11 +262,15 @@ function checkOverlaps(parts: readonly Part[], say: Say): void {
 /** Proves that a name led to one inode at a time, in a directory, and that what was deleted can be shown. */
 async function checkNames(
   store: Store,
-  complete: ReadonlySet<number>,
-  directories: ReadonlySet<number>,
+  known: Record<'complete' | 'directories' | 'actors', ReadonlySet<number>>,
   report: Report,
   tick: () => void,
 ): Promise<void> {
+  const { complete, directories } = known
+  for await (const { parent, name, actor } of everyRow(store, entry))
+    checkActors(known.actors, [actor], (code, what, at) =>
+      report(code, `${JSON.stringify(name)} in directory ${parent}: ${what}`, undefined, at),
+    )
   let before: EntryPastRow | undefined
   for await (const row of everyRow(store, entryPast)) {
     const { parent, name, since, until } = row
@@ -262,6 +286,9 @@ async function checkNames(
     if (!directories.has(parent)) say('the directory never was')
     if (row.fate === DELETED && !complete.has(row.ino))
       say(`inode ${row.ino}, which it led to, never was`)
+    checkActors(known.actors, [row.actor, row.endedBy], (code, what, its) =>
+      report(code, `${JSON.stringify(name)} in directory ${parent}: ${what}`, undefined, its),
+    )
     if (before?.parent === parent && before.name === name && before.until > since)
       say(`two past entries overlap at ${since}`)
     const present = await answered(() => store.get(entry, [parent, name]))

@@ -43,6 +43,7 @@ export type FindingCode =
   | 'history-tag'
   | 'history-name'
   | 'history-label'
+  | 'history-actor'
 
 /** A row that a finding is about: the name of its collection and its key. */
 export interface RowAt {

@@ -11,6 +11,7 @@ import { findEntry } from './directory.ts'
 import { chunkExtents, scanExtents } from './extents.ts'
 import { isRecorded, isRecordedName, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
+import { findInode } from './inodes.ts'
 import { tagsOf } from './tags.ts'
 import { listXattrs } from './xattrs.ts'
 
@@ -42,11 +43,19 @@ export function readyInode(core: Core, inode: Inode): void {
   }
   listXattrs(core, inode)
   tagsOf(core, ino)
-  if (inode.nlink > 1 && !isDirectory(inode.mode))
-    core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: 1 })
 }
 
-/** Before an inode loses a name, perhaps its last, which ends it. */
+/** Before an inode loses a name in a directory. */
+export function readyLoss(core: Core, inode: Inode, parent: number, name: string): void {
+  if (isReady(core)) return
+  readyEnd(core, inode)
+  // Another one takes its place in the inode's row.
+  const isFirst = inode.parent === parent && inode.name === name
+  if (isFirst && inode.nlink > 1 && !isDirectory(inode.mode))
+    core.overlay.scan(hardlink, { gte: [inode.ino], lt: [inode.ino + 1], limit: 1 })
+}
+
+/** Before an inode without a name ends. */
 export function readyEnd(core: Core, inode: Inode): void {
   if (isReady(core)) return
   readyInode(core, inode)
@@ -60,6 +69,16 @@ export function readyTags(core: Core, ino: number, names: readonly string[]): vo
   for (const name of names) {
     core.overlay.get(tags, [name])
     core.overlay.get(tagging, [ino, name])
+  }
+}
+
+/** Before labels are taken from whatever carries them, there or not. */
+export function readyTagged(core: Core, inos: readonly number[]): void {
+  if (isReady(core)) return
+  for (const ino of inos) {
+    const inode = findInode(core, ino)
+    if (inode === undefined) recordedUntil(core, ino)
+    else readyInode(core, inode)
   }
 }
 

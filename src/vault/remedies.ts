@@ -3,6 +3,7 @@
 
 import { isDirectory } from '../base/mode.ts'
 import {
+  actor as actors,
   type EntryRow,
   entry,
   extent,
@@ -61,6 +62,7 @@ export const remedies: Readonly<Record<FindingCode, Remedy>> = {
   'history-covered': recover,
   'history-name': dropRows,
   'history-label': dropRows,
+  'history-actor': makeActors,
   // These are counted whenever a round of remedies is over.
   'counter-damaged': recountAll,
   'counter-next': recountAll,
@@ -282,6 +284,15 @@ async function coveredNow(
     size = Math.max(size, offset + length)
   }
   return { allocated, size }
+}
+
+/** Rows keep the number of who made them; nobody knows any more who that was. */
+async function makeActors(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
+  const ids = new Set(problems.flatMap(({ at }) => (at === undefined ? [] : [Number(at.key[0])])))
+  for (const id of ids) {
+    rows.put(actors, { id, uid: 0, pid: 0, command: '', since: rows.moment() })
+    rows.step(`actor ${id}, who made changes, is somebody who is not known`)
+  }
 }
 
 async function makeTags(rows: RepairRows, problems: readonly Problem[]): Promise<void> {

@@ -13,6 +13,7 @@ import {
   inodePast,
   inode as inodes,
   type Key,
+  RESTORED,
   setting,
 } from '../store/collections.ts'
 import { keyOf } from '../store/keys.ts'
@@ -159,7 +160,17 @@ export class RepairRows {
   #link(parent: number, name: string, { ino, mode }: InodeRow): void {
     const type = (mode >>> 12) as EntryRow['type']
     const since = this.moment()
-    this.put(entry, { parent, name, ino, type, fromParent: 0, fromName: '', since })
+    this.put(entry, {
+      parent,
+      name,
+      ino,
+      type,
+      fromParent: 0,
+      fromName: '',
+      origin: 0,
+      actor: 0,
+      since,
+    })
   }
 
   /** An empty directory of root's, for nobody else; link count and size are to be counted. */
@@ -169,7 +180,7 @@ export class RepairRows {
     const time = { atime: sec, mtime: sec, ctime: sec, btime: sec }
     const parts = { atimeNs: 0, mtimeNs: 0, ctimeNs: 0, btimeNs: 0 }
     const counts = { nlink: 2, size: 0, allocated: 0, xattrs: 0, tags: 0, versions: 0 }
-    const owner = { uid: 0, gid: 0, rdev: 0 }
+    const owner = { uid: 0, gid: 0, rdev: 0, actor: 0 }
     return {
       ino,
       mode: DIRECTORY_MODE,

@@ -6,15 +6,16 @@
 
 import { ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../base/mode.ts'
-import { DELETED, type EntryRow, type InodeRow } from '../store/collections.ts'
+import { DELETED, type EntryRow, type InodeRow, RESTORED } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
+import type { Actor } from './actors.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, putEntry, removeEntry, startDirectory } from './directory.ts'
 import type { Inode } from './inode.ts'
 import { addLink, createInode, detach, dropLink, findInode, getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
 import { giveName, takeName } from './names.ts'
-import { readyEnd, readyInode, readyName, readyTags } from './ready.ts'
+import { readyInode, readyLoss, readyName, readyTags } from './ready.ts'
 import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
 import { hasContent, replaceContent, shareContent } from './restore-content.ts'
 import { reviveInode } from './revive.ts'
@@ -44,6 +45,8 @@ export interface RestoreReport {
 
 interface Run {
   readonly core: Core
+  /** Who brings it back: others act in between. */
+  readonly actor: Actor | null
   readonly moment: Moment
   readonly options: RestoreOptions
   readonly slices: Slices
@@ -69,15 +72,19 @@ export async function restoreTree(
   options: RestoreOptions,
 ): Promise<RestoreReport> {
   const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
-  const slices = slicesOf(core)
-  const run: Run = { core, moment: from.moment, options, slices, report, links: new Map() }
+  const run = newRun(core, from.moment, options, report)
   // The state that is read is history from here on: what changes now must not overwrite it.
   core.moments.observe()
   if (to.name === '')
     await restoreInto(run, await answered(() => stateOf(run, from.ino)), to.parent)
   else await restoreName(run, from.ino, to.parent, to.name)
-  await slices.settle()
+  await run.slices.settle()
   return report
+}
+
+function newRun(core: Core, moment: Moment, options: RestoreOptions, report: RestoreReport): Run {
+  const { actor } = core.actors
+  return { core, actor, moment, options, slices: slicesOf(core), report, links: new Map() }
 }
 
 /** A copy, because the row of what has not changed since is that of the live inode. */
@@ -117,6 +124,7 @@ function present(
 
 function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): Inode {
   const { core } = run
+  core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   const tags = tagsAt(core, then.ino, run.moment)
   readyName(core, directory, name)
@@ -127,7 +135,7 @@ function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): 
     createInode(core, { ...then, parent }, core.moments.next(), false)
   made.nlink = 2
   startDirectory(core, made.ino)
-  putEntry(core, directory, name, named(made), core.moments.next())
+  putEntry(core, directory, name, named(made), core.moments.next(), RESTORED)
   giveName(core, made, parent, name)
   directory.nlink++
   if (made.ino !== then.ino) setTags(core, made, tags)
@@ -180,8 +188,15 @@ async function restoreFile(run: Run, then: InodeRow, parent: number, name: strin
 
 /** A file with several names stays what all of them lead to. */
 async function rewrite(run: Run, now: Inode, then: InodeRow): Promise<void> {
-  await answered(() => replaceContent(run.core, then, run.moment, now))
-  await answered(() => seal(run.core, now))
+  const { core, actor } = run
+  await answered(() => {
+    core.actors.actAs(actor)
+    replaceContent(core, then, run.moment, now)
+  })
+  await answered(() => {
+    core.actors.actAs(actor)
+    seal(core, now)
+  })
   run.options.inodeChanged(now.ino)
 }
 
@@ -189,6 +204,7 @@ async function rewrite(run: Run, now: Inode, then: InodeRow): Promise<void> {
 async function makeFile(run: Run, then: InodeRow): Promise<Inode> {
   const { core, moment } = run
   const hasBytes = isRegular(then.mode) || isSymlink(then.mode)
+  core.actors.actAs(run.actor)
   const made = createInode(core, { ...then, parent: 0 }, core.moments.next(), hasBytes)
   if (hasBytes) {
     detach(core, made)
@@ -206,12 +222,13 @@ function nameFile(
   then: InodeRow | undefined,
 ): void {
   const { core, options } = run
+  core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
   readyName(core, directory, name)
   readyInode(core, made)
-  if (replaced !== undefined) readyEnd(core, replaced)
+  if (replaced !== undefined) readyLoss(core, replaced, parent, name)
   const tags = then === undefined ? [] : tagsFor(run, then, replaced)
   readyTags(core, made.ino, tags)
   if (then !== undefined) readyAttributes(core, then, run.moment)
@@ -222,7 +239,7 @@ function nameFile(
     if (isRegular(made.mode) || isSymlink(made.mode)) seal(core, made)
   }
   const moment = core.moments.next()
-  putEntry(core, directory, name, named(made), moment)
+  putEntry(core, directory, name, named(made), moment, RESTORED)
   giveName(core, made, parent, name)
   if (replaced !== undefined) drop(run, replaced, parent, name, moment, false)
   options.nameChanged(parent, name)
@@ -244,7 +261,7 @@ export async function restoreParents(
   options: RestoreOptions,
 ): Promise<number> {
   const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
-  const run: Run = { core, moment, options, slices: slicesOf(core), report, links: new Map() }
+  const run = newRun(core, moment, options, report)
   core.moments.observe()
   let parent = ROOT_INO
   let former: number | undefined = ROOT_INO
@@ -272,6 +289,7 @@ function finish(run: Run, now: Inode, then: InodeRow): void {
     report.unchanged++
     return
   }
+  core.actors.actAs(run.actor)
   applyAttributes(core, now, then, moment)
   run.options.inodeChanged(now.ino)
   report.restored++
@@ -288,7 +306,8 @@ async function removeName(run: Run, parent: number, row: EntryRow): Promise<void
     const directory = getDirectory(core, parent)
     const inode = getInode(core, row.ino)
     readyName(core, directory, row.name)
-    readyEnd(core, inode)
+    readyLoss(core, inode, parent, row.name)
+    core.actors.actAs(run.actor)
     const moment = core.moments.next()
     const traceless = removeEntry(core, directory, row, moment, DELETED)
     if (wasDirectory) directory.nlink--

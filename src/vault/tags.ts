@@ -15,7 +15,7 @@ import type { Inode } from './inode.ts'
 import { alter, assertWritable, findInode, stampChange } from './inodes.ts'
 import { assertLabel } from './labels.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
-import { readyInode, readyTags } from './ready.ts'
+import { readyInode, readyTagged, readyTags } from './ready.ts'
 
 export const XDG_TAGS = 'user.xdg.tags'
 
@@ -42,6 +42,10 @@ export function dropTag(core: Core, name: string): void {
   if (core.overlay.get(tags, [name]) === undefined) fail(ENOENT)
   const rows = taggingsOf(core, name)
   if (rows.some(({ ino }) => isThere(core, ino))) fail(ENOTEMPTY)
+  readyTagged(
+    core,
+    rows.map(({ ino }) => ino),
+  )
   const moment = core.moments.next()
   // Those of deleted files stay in the past.
   for (const row of rows) retire(core, row, moment)
@@ -55,8 +59,13 @@ export function renameTag(core: Core, name: string, newName: string): void {
   const row = core.overlay.get(tags, [name]) ?? fail(ENOENT)
   if (name === newName) return
   if (core.overlay.get(tags, [newName]) !== undefined) fail(EEXIST)
+  const rows = taggingsOf(core, name)
+  readyTagged(
+    core,
+    rows.map(({ ino }) => ino),
+  )
   const moment = core.moments.next()
-  for (const its of taggingsOf(core, name)) {
+  for (const its of rows) {
     retire(core, its, moment)
     core.overlay.put(tagging, { ino: its.ino, tag: newName, since: moment })
   }

@@ -22,6 +22,7 @@ import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
 import { answered, attempted } from '../store/retry.ts'
 import type { Batch, Changes, Store, StoreTraits } from '../store/store.ts'
+import { Actors } from './actors.ts'
 import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
 import { configuredMs } from './configuration.ts'
@@ -34,6 +35,7 @@ import type { PruneOptions, PruneReport } from './prune.ts'
 import { recover } from './recover.ts'
 import { rewriteNext } from './rewrite.ts'
 import { birthRows, counterRows, readCounters, readSetting } from './settings.ts'
+import { beginSlice, noteSlice } from './slices.ts'
 import { Sweeper } from './sweep.ts'
 import { sealAll, sealQuiet } from './versions.ts'
 
@@ -75,6 +77,9 @@ export interface VaultStats {
   readonly dirtyBytes: number
   readonly blockHits: number
   readonly blockLoads: number
+  /** The longest that background work held up others, by the clock and in processor time. */
+  readonly longestSliceMs: number
+  readonly longestSliceCpuMs: number
   readonly engine: Readonly<Record<string, number | string>>
 }
 
@@ -115,6 +120,7 @@ export function birthBatch(): Batch {
     ctimeNs: 0,
     btime: sec,
     btimeNs: 0,
+    actor: 0,
     since: moment,
   }
   const settings: SettingRow[] = [
@@ -169,12 +175,16 @@ export class Vault {
       overlay,
       commits,
       moments: new Moments(counters.moment),
+      actors: new Actors(overlay),
       blocks: new Blocks(store, cacheBytes / 2),
       ...makeCaches(cacheBytes),
+      longestSliceMs: 0,
+      longestSliceCpuMs: 0,
       dirtyBytes: 0,
       nextIno: counters.nextIno,
       inodeCount: counters.inodes,
     }
+    this.core.actors.prepare()
     const { swept, sealed } = recover(this.core)
     if (swept + sealed > 0)
       log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
@@ -209,10 +219,14 @@ export class Vault {
   #tidy(): void {
     const { core } = this
     if (core.dirty.size > 0 || core.commits.behind) return
-    const until = performance.now() + TIDY_MS
-    attempted(() => {
-      while (performance.now() < until && rewriteNext(core));
-    })
+    if (core.fragmented.size === 0) return
+    const began = beginSlice()
+    let more = true
+    const rewrite = (): void => {
+      more = rewriteNext(core)
+    }
+    while (more && performance.now() < began.atMs + TIDY_MS && attempted(rewrite));
+    noteSlice(core, began)
   }
 
   /** Copies what may change, leaves out blocks that nobody uses any more, and compresses the others. */
@@ -295,6 +309,8 @@ export class Vault {
       dirtyBytes: core.dirtyBytes,
       blockHits: core.blocks.hits,
       blockLoads: core.blocks.loads,
+      longestSliceMs: Math.round(core.longestSliceMs * 10) / 10,
+      longestSliceCpuMs: Math.round(core.longestSliceCpuMs * 10) / 10,
       engine,
     }
   }

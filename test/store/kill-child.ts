@@ -13,7 +13,18 @@ const data = new Uint8Array(50_000)
 
 function commit(i: number): Promise<void> {
   const rows = Array.from({ length: count }, (_, number) => ({
-    ...{ ino: i, number, moment: i, size: i, mtime: 0, mtimeNs: 0, mode: 0, uid: 0, gid: 0 },
+    ...{
+      ino: i,
+      number,
+      moment: i,
+      size: i,
+      mtime: 0,
+      mtimeNs: 0,
+      mode: 0,
+      uid: 0,
+      gid: 0,
+      actor: 0,
+    },
   }))
   data.fill(i)
   return store

@@ -164,13 +164,22 @@ t.test('a row has the bytes that it has on disk', async (t) => {
   const row = {
     ...{ ino: 2, mode: 0o100644, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 300, allocated: 300 },
     ...{ parent: 1, name: 'a\xff', xattrs: 0, tags: 0, versions: 1, atime: -1, atimeNs: 5 },
-    ...{ mtime: 1, mtimeNs: 0, ctime: 0, ctimeNs: 0, btime: 0, btimeNs: 0, since: 2 ** 53 - 1 },
+    ...{
+      mtime: 1,
+      mtimeNs: 0,
+      ctime: 0,
+      ctimeNs: 0,
+      btime: 0,
+      btimeNs: 0,
+      actor: 3,
+      since: 2 ** 53 - 1,
+    },
   }
   const { key, value } = rowBytes(inode as unknown as AnyCollection, row)
   t.equal(key.toString('hex'), '020902')
   t.equal(
     value.toString('hex'),
-    '01a48302010000 00ac02ac0201 0261ff 000001 0305 0200 0000 0000 ffffffffffffff0f'.replaceAll(
+    '01a48302010000 00ac02ac0201 0261ff 000001 0305 0200 0000 0000 03 ffffffffffffff0f'.replaceAll(
       ' ',
       '',
     ),

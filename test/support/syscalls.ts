@@ -39,7 +39,7 @@ export function syscalls(cwd: string, ...steps: readonly string[]): string[] {
     cwd,
     encoding: 'latin1',
     maxBuffer: 64 * 1024 * 1024,
-    timeout: 120_000,
+    timeout: 600_000,
     killSignal: 'SIGKILL',
   })
   if (status !== 0) {
@@ -55,7 +55,7 @@ export async function syscallsBeside(cwd: string, ...steps: readonly string[]): 
   const { stdout } = await promisify(execFile)(syscallsProgram(), steps, {
     cwd,
     encoding: 'latin1',
-    timeout: 120_000,
+    timeout: 600_000,
     killSignal: 'SIGKILL',
   })
   return stdout.split('\n').slice(0, -1)

@@ -50,7 +50,7 @@ function counted(inner: Store): { store: Store; read(): number } {
       return rows
     },
     commit: (batch) => inner.commit(batch),
-    view: () => inner.view(),
+    view: async () => counted(await inner.view()).store,
     stats: () => inner.stats(),
     compact: () => inner.compact(),
     verify: () => inner.verify(),

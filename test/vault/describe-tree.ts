@@ -22,7 +22,7 @@ export async function describe(fs: Waiting<FileSystem>, ino: number, path = ''):
     const bytes = isDirectory ? [] : await fs.read(caller, node.ino, 0, node.size)
     const xattrs = new Map<string, string>()
     for (const key of isDirectory ? [] : await fs.listxattr(caller, node.ino)) {
-      const value = (await fs.getxattr(caller, node.ino, key)) ?? []
+      const value = (await fs.getxattr(caller, node.ino, key, false)) ?? []
       xattrs.set(key, Buffer.from(value).toString('hex'))
     }
     lines.push(line(`${path}/${name}`, node.mode, node.nlink, Buffer.concat(bytes), xattrs))

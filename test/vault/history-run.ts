@@ -79,18 +79,18 @@ export class HistoryRun extends Run {
     if (kind === 0) await this.#observe(false)
     else if (kind === 1) await this.#observe(true)
     else if (kind < 4) this.#jump()
-    else if (kind < 7) this.#rewrite()
+    else if (kind < 7) await this.#rewrite()
   }
 
   /** Joins the extents of a file as the vault does with those of a fragmented one: history must not show it. */
-  #rewrite(): void {
+  async #rewrite(): Promise<void> {
     const { core } = this.vault
     const file = this.file()
     if (file === undefined) return
     // Extents are known once they are read.
-    this.fs.read(caller, this.ino(file), 0, file.bytes.length)
+    await this.fs.read(caller, this.ino(file), 0, file.bytes.length)
     core.fragmented.add(this.ino(file))
-    while (core.fragmented.size > 0) rewriteNext(core, 1)
+    while (core.fragmented.size > 0) await answered(() => rewriteNext(core, 1))
   }
 
   #jump(): void {

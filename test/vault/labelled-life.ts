@@ -10,9 +10,10 @@ import { restoreTree } from '../../src/vault/restore.ts'
 import { findSnapshot } from '../../src/vault/snapshots.ts'
 import { filesWith } from '../../src/vault/tags.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
+import { noChange } from '../support/no-change.ts'
 import { waiting } from '../support/waiting.ts'
 import { describe } from './describe-tree.ts'
-import { caller, noChange } from './random-run.ts'
+import { caller } from './random-run.ts'
 
 const O_EXCL = 0o200
 const SECONDS = 1_000_000

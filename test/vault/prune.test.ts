@@ -237,6 +237,28 @@ for (const { backend, rounds, cuts } of engines) {
     },
   )
 
+  t.test(`what is changed while prune is at work stays exact, in ${backend}`, async (t) => {
+    t.comment(`seed ${baseSeed}`)
+    const { store, vault } = await newVault(t, backend)
+    const life = await lived(vault, baseSeed)
+    const from = vault.core.moments.last
+    // Only part of what goes on is durable at any time, as in a vault that is used.
+    const beside = async (): Promise<void> => {
+      if (life.random(4) === 0) await life.step()
+      if (life.random(30) === 0) life.remember()
+    }
+    const slices = { turn: beside, changed() {}, settle: () => vault.core.commits.commit() }
+    await prune(vault.core, { rules: { youngerMs: 0 } }, slices)
+    const changed = life.kept
+      .filter(({ moment }) => moment >= from)
+      .filter(({ moment, tree }) => !isDeepStrictEqual(treeAt(vault, moment), tree))
+    t.same(changed, [], 'every moment from its beginning on')
+    await assertSound(t, vault)
+    await vault.prune({ rules: { youngerMs: 0 } })
+    assertNoGarbage(t, store)
+    await vault.close()
+  })
+
   t.test(
     `a prune that is cut off anywhere leaves a sound vault, and is finished by the next, in ${backend}`,
     async (t) => {

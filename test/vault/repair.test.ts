@@ -200,6 +200,7 @@ const damages: Readonly<
     const row = hand.row(entryPast)
     await hand.change(entryPast, row, { until: row.since })
   },
+  'history-actor': (hand) => hand.change(inodes, hand.row(inodes, isFile), { actor: 4711 }),
   'history-label': (hand) => hand.put(taggingPast, { ino: 2, tag: 'red', since: 9, until: 9 }),
 }
 
@@ -227,6 +228,8 @@ async function directory(hand: Hand, name: string): Promise<{ row: InodeRow; nam
     type: 4,
     fromParent: 0,
     fromName: '',
+    origin: 0,
+    actor: 0,
     since: root.since,
   } as const
   const count = Number(hand.get(setting, ['inodes'])?.value)

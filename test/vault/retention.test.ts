@@ -26,6 +26,7 @@ import { refreshHistory } from '../../src/vault/history.ts'
 import { addHold, releaseHold } from '../../src/vault/holds.ts'
 import { getInode } from '../../src/vault/inodes.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
+import { prune } from '../../src/vault/prune.ts'
 import { keeps, keptBy } from '../../src/vault/retention.ts'
 import { walkRows } from '../../src/vault/rows.ts'
 import { renameTag, setTags, tagsAt } from '../../src/vault/tags.ts'
@@ -181,6 +182,30 @@ t.test('a hold keeps all of a path, and what is below it, until it is released',
   t.same(contents(used, 'text', directory.ino), ['text 4'])
   t.equal(contents(used, 'notes').length, 4)
 })
+
+t.test(
+  'what was read before it was pruned is gone, and reads as what is there later',
+  async (t) => {
+    const { vault, fs } = await memoryVault(t)
+    const { core } = vault
+    const ino = save(fs, 'a', 'one')
+    await vault.sync()
+    const moment = core.moments.last
+    const large = Buffer.alloc(300_000, 'two')
+    for (const data of [large, 'three', 'four']) {
+      save(fs, 'a', data)
+      await vault.sync()
+    }
+    const row = inodeAt(core, ino, moment)
+    t.equal(row && Buffer.concat(readAt(core, row, moment, 0, row.size)).toString(), 'one')
+    const [, second] = versionsOf(core, ROOT_INO, 'a')
+    const state = second && inodeAt(core, ino, second.moment)
+    t.ok(state && Buffer.concat(readAt(core, state, second.moment, 0, state.size)).equals(large))
+    await vault.prune({ rules: { youngerMs: 0 } })
+    t.equal(inodeAt(core, ino, moment), undefined)
+    t.equal(second && inodeAt(core, ino, second.moment), undefined)
+  },
+)
 
 t.test('prune of some paths leaves the others alone', async (t) => {
   const used = await memoryVault(t)
@@ -346,6 +371,34 @@ t.test(
     t.same(modulesNow(), expected('module', [8]))
     t.ok(count(inodePast) > past, 'other files go on having a history')
     t.same((await vault.check({ deep: true })).problems, [])
+  },
+)
+
+t.test(
+  'a version that is replaced while prune is at work stays, whatever of that is durable',
+  async (t) => {
+    for (let turn = 1; turn <= 10; turn++) {
+      const used = await memoryVault(t)
+      const { vault, fs } = used
+      const { commits } = vault.core
+      for (const text of ['1', '2']) {
+        save(fs, 'a', text)
+        save(fs, 'b', text)
+        await vault.sync()
+      }
+      let turns = 0
+      const slices = {
+        turn: async () => {
+          if (++turns === turn) save(fs, 'a', '3')
+        },
+        changed() {},
+        settle: () => commits.commit(),
+      }
+      await prune(vault.core, { rules: { youngerMs: 0 } }, slices)
+      t.ok(turns >= turn)
+      t.same(contents(used, 'a').slice(-2), ['2', '3'], `replaced in turn ${turn}`)
+      t.same((await vault.check({ deep: true })).problems, [])
+    }
   },
 )
 

@@ -36,6 +36,7 @@ const numbers: Readonly<Record<string, number>> = {
   hold: 17,
   orphan: 18,
   unsealed: 19,
+  actor: 20,
 }
 
 /** Where one collection lies. `bodyGroup` is given when it is split. */

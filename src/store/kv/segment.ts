@@ -1,165 +1,230 @@
-// A stretch of the key space of which every entry is known: what RangeCache keeps. Pure data.
+// A stretch of the key space of one group of which every entry is known: what RangeCache keeps. Its entries lie in one buffer,
+// packed as engine.ts says, so that an answer is a piece of it. Nothing but its uses ever changes.
 
-/** A segment that grows beyond this is halved. */
+/** A segment that grows beyond this is cut into pieces. */
 const SEGMENT_BYTES_MAX = 64 * 1024
-/** What an entry takes beside its bytes, about. */
-const ENTRY_BYTES = 160
-const SEGMENT_BYTES = 300
+/** Larger values are not kept when they are written: who wants content reads it by its key. */
+const VALUE_BYTES_MAX = 16 * 1024
+/** The two lengths of a packed entry. */
+const HEAD_BYTES = 8
+/** What a segment and an entry of it take beside the buffer, about. */
+const SEGMENT_COST = 400
+const ENTRY_COST = 4
 
-/** Negative, 0 or positive as a sorts before, with or after b, byte by byte. */
-export const compareBytes: (a: Uint8Array, b: Uint8Array) => number = Buffer.compare
+/** A key that was put or deleted (`value` undefined). */
+export interface Change {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | undefined
+}
 
-export class Segment {
-  /** from <= key < to for each of `keys`, which are in order; `values` beside them. */
-  readonly from: Uint8Array
-  readonly to: Uint8Array
-  readonly #keys: Uint8Array[]
-  readonly #values: Uint8Array[]
-  /** Memory that it takes, about. */
-  bytes: number
-  /** How much was read when it was brought, and when it was last used; ms since 1970. */
+/** How much was read when a segment was brought, when it was last used, and until when it must stay; ms since 1970. */
+interface Uses {
   readonly run: number
   usedMs: number
+  pinnedUntilMs: number
+}
 
+export class Segment implements Uses {
+  /** from <= key < to for each entry; `to` undefined: to the group's end. */
+  readonly from: Uint8Array
+  readonly to: Uint8Array | undefined
+  readonly #packed: Buffer
+  /** Where each entry begins, and where the last one ends. */
+  readonly #offsets: Uint32Array
+  readonly run: number
+  usedMs: number
+  pinnedUntilMs: number
+
+  /** The segment belongs to the caller of the entries, which come in order. */
   constructor(
     from: Uint8Array,
-    to: Uint8Array,
-    keys: Uint8Array[],
-    values: Uint8Array[],
-    run: number,
-    usedMs: number,
+    to: Uint8Array | undefined,
+    packed: Uint8Array,
+    { run, usedMs, pinnedUntilMs }: Uses,
   ) {
     this.from = from
     this.to = to
-    this.#keys = keys
-    this.#values = values
+    this.#packed = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength)
+    this.#offsets = offsetsOf(this.#packed)
     this.run = run
     this.usedMs = usedMs
-    this.bytes = SEGMENT_BYTES
-    for (let i = 0; i < keys.length; i++) this.bytes += this.#cost(i)
+    this.pinnedUntilMs = pinnedUntilMs
   }
 
   /** Number of entries. */
   get size(): number {
-    return this.#keys.length
+    return this.#offsets.length - 1
   }
 
-  /** Calls `take` for the entries of [from, to) until it returns false; true if it did. */
-  walk(
-    from: Uint8Array,
-    to: Uint8Array,
+  /** Memory that it takes, about. */
+  get bytes(): number {
+    return SEGMENT_COST + this.#packed.length + ENTRY_COST * this.size
+  }
+
+  /** The key of entry `index`, as a view. */
+  key(index: number): Uint8Array {
+    const start = this.#at(index) + HEAD_BYTES
+    return this.#packed.subarray(start, start + this.#keyLength(index))
+  }
+
+  /** Number of entries before a key; without one, all. */
+  countBefore(key: Uint8Array | undefined): number {
+    return key === undefined
+      ? this.size
+      : search(this.size, (index) => this.#compare(index, key) < 0)
+  }
+
+  /**
+   * Entries first .. end - 1 in pieces, in order, or downwards if `reverse`: views, at most `limit` entries, and none after
+   * the one with which `bytes` are reached. Returns how many there are.
+   */
+  take(
+    first: number,
+    end: number,
     reverse: boolean,
-    take: (key: Uint8Array, value: Uint8Array) => boolean,
-  ): boolean {
-    const first = this.#index(from)
-    const end = this.#index(to)
-    for (let i = 0; i < end - first; i++) {
-      const at = reverse ? end - 1 - i : first + i
-      if (!take(this.#keys[at] as Uint8Array, this.#values[at] as Uint8Array)) return true
+    limit: number,
+    bytes: number,
+    into: Uint8Array[],
+  ): number {
+    const most = Math.min(end - first, limit)
+    if (most <= 0) return 0
+    if (!reverse) {
+      const start = this.#at(first)
+      const before = search(most, (index) => this.#at(first + index + 1) - start < bytes)
+      const count = Math.min(most, before + 1)
+      into.push(this.#packed.subarray(start, this.#at(first + count)))
+      return count
     }
-    return false
+    let taken = 0
+    let count = 0
+    while (count < most && taken < bytes) {
+      const index = end - 1 - count++
+      const entry = this.#packed.subarray(this.#at(index), this.#at(index + 1))
+      into.push(entry)
+      taken += entry.length
+    }
+    return count
   }
 
-  put(key: Uint8Array, value: Uint8Array): void {
-    const at = this.#index(key)
-    if (this.#holds(at, key)) {
-      this.bytes += value.length - (this.#values[at] as Uint8Array).length
-      this.#values[at] = value
-      return
+  /** What it becomes by changes of keys that lie in it, each of which occurs once. */
+  changed(changes: readonly Change[]): Segment[] {
+    const sorted = changes.toSorted((a, b) => Buffer.compare(a.key, b.key))
+    const parts: Uint8Array[] = []
+    const cuts: Uint8Array[] = []
+    let at = 0
+    for (const { key, value } of sorted) {
+      const index = this.countBefore(key)
+      parts.push(this.#packed.subarray(this.#at(at), this.#at(index)))
+      at = index < this.size && this.#compare(index, key) === 0 ? index + 1 : index
+      if (value === undefined) continue
+      if (value.length > VALUE_BYTES_MAX) cuts.push(Uint8Array.from(key))
+      else parts.push(packEntry(key, value))
     }
-    this.#keys.splice(at, 0, key)
-    this.#values.splice(at, 0, value)
-    this.bytes += this.#cost(at)
-  }
-
-  delete(key: Uint8Array): void {
-    const at = this.#index(key)
-    if (!this.#holds(at, key)) return
-    this.bytes -= this.#cost(at)
-    this.#keys.splice(at, 1)
-    this.#values.splice(at, 1)
+    parts.push(this.#packed.subarray(this.#at(at)))
+    let segments = [new Segment(this.from, this.to, Buffer.concat(parts), this)]
+    for (const key of cuts)
+      segments = segments.flatMap((segment) => segment.without(key, successor(key)))
+    return segments.flatMap((segment) => segment.pieces())
   }
 
   /** What is left of it beside [from, to). */
-  without(from: Uint8Array, to: Uint8Array): Segment[] {
-    if (compareBytes(to, this.from) <= 0 || compareBytes(this.to, from) <= 0) return [this]
+  without(from: Uint8Array, to: Uint8Array | undefined): Segment[] {
+    if (!isBefore(from, this.to) || !isBefore(this.from, to)) return [this]
     const rest: Segment[] = []
-    if (compareBytes(this.from, from) < 0)
-      rest.push(this.#part(0, this.#index(from), this.from, from))
-    if (compareBytes(to, this.to) < 0)
-      rest.push(this.#part(this.#index(to), this.size, to, this.to))
+    if (isBefore(this.from, from)) rest.push(this.#part(0, this.countBefore(from), this.from, from))
+    if (to !== undefined && isBefore(to, this.to))
+      rest.push(this.#part(this.countBefore(to), this.size, to, this.to))
     return rest
   }
 
-  /** Itself, or parts of it when it is too large. */
-  halves(): Segment[] {
-    if (this.bytes <= SEGMENT_BYTES_MAX || this.size < 2) return [this]
-    const middle = this.size >>> 1
-    const border = this.#keys[middle] as Uint8Array
-    const left = this.#part(0, middle, this.from, border)
-    const right = this.#part(middle, this.size, border, this.to)
-    return [...left.halves(), ...right.halves()]
+  /** Itself, or pieces of it when it is too large. */
+  pieces(): Segment[] {
+    if (this.#packed.length <= SEGMENT_BYTES_MAX) return [this]
+    const pieces: Segment[] = []
+    let from = this.from
+    for (let first = 0; first < this.size; ) {
+      const start = this.#at(first)
+      const fits = (index: number) => this.#at(index + 1) - start <= SEGMENT_BYTES_MAX / 2
+      let end = first + 1
+      while (end < this.size && fits(end)) end++
+      const to = end < this.size ? Uint8Array.from(this.key(end)) : this.to
+      pieces.push(this.#part(first, end, from, to))
+      first = end
+      from = to ?? from
+    }
+    return pieces
   }
 
-  #part(first: number, end: number, from: Uint8Array, to: Uint8Array): Segment {
-    const keys = this.#keys.slice(first, end)
-    return new Segment(from, to, keys, this.#values.slice(first, end), this.run, this.usedMs)
+  /** A copy, so that it keeps no more memory than it needs. */
+  #part(first: number, end: number, from: Uint8Array, to: Uint8Array | undefined): Segment {
+    const entries = Uint8Array.prototype.slice.call(this.#packed, this.#at(first), this.#at(end))
+    return new Segment(from, to, entries, this)
   }
 
-  #cost(at: number): number {
-    return (
-      ENTRY_BYTES + (this.#keys[at] as Uint8Array).length + (this.#values[at] as Uint8Array).length
-    )
+  #at(index: number): number {
+    return this.#offsets[index] as number
   }
 
-  #holds(at: number, key: Uint8Array): boolean {
-    const there = this.#keys[at]
-    return there !== undefined && compareBytes(there, key) === 0
+  #keyLength(index: number): number {
+    return this.#packed.readUInt32LE(this.#at(index))
   }
 
-  /** Number of keys before `key`. */
-  #index(key: Uint8Array): number {
-    return countBefore(this.#keys.length, (i) => compareBytes(this.#keys[i] as Uint8Array, key) < 0)
+  #compare(index: number, key: Uint8Array): number {
+    const start = this.#at(index) + HEAD_BYTES
+    return this.#packed.compare(key, 0, key.length, start, start + this.#keyLength(index))
   }
 }
 
-/**
- * Index of the segment that holds `key`, or, with `before`, what comes right before it; -1 if none does. The segments are in
- * order and do not overlap.
- */
-export function findSegment(
-  segments: readonly Segment[],
-  key: Uint8Array,
-  before: boolean,
-): number {
-  const index = segmentsBefore(segments, key, before) - 1
-  const segment = segments[index]
-  if (segment === undefined) return -1
-  const order = compareBytes(key, segment.to)
-  return order < 0 || (before && order === 0) ? index : -1
+/** Whether a key lies before the end of a stretch; undefined is behind every key. */
+export function isBefore(key: Uint8Array, end: Uint8Array | undefined): boolean {
+  return end === undefined || Buffer.compare(key, end) < 0
 }
 
-/** Number of segments that begin at or before `key`; before it, with `before`. */
-export function segmentsBefore(
-  segments: readonly Segment[],
-  key: Uint8Array,
-  before: boolean,
-): number {
-  const most = before ? -1 : 0
-  return countBefore(
-    segments.length,
-    (i) => compareBytes((segments[i] as Segment).from, key) <= most,
-  )
+/** The first key after `key`. */
+export function successor(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1)
+  next.set(key)
+  return next
 }
 
-/** The first index in 0 .. count for which `isBefore`, true up to some index, is false. */
-function countBefore(count: number, isBefore: (index: number) => boolean): number {
+/** Entries that came downwards in the order of their keys. */
+export function upwards(packed: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength)
+  const offsets = offsetsOf(bytes)
+  const entries: Uint8Array[] = []
+  for (let index = offsets.length - 2; index >= 0; index--)
+    entries.push(bytes.subarray(offsets[index], offsets[index + 1]))
+  return Buffer.concat(entries)
+}
+
+/** The first index in 0 .. count for which `holds`, true up to some index, is false. */
+export function search(count: number, holds: (index: number) => boolean): number {
   let low = 0
   let high = count
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (isBefore(middle)) low = middle + 1
+    if (holds(middle)) low = middle + 1
     else high = middle
   }
   return low
+}
+
+function offsetsOf(packed: Buffer): Uint32Array {
+  const offsets: number[] = []
+  let at = 0
+  while (at < packed.length) {
+    offsets.push(at)
+    at += HEAD_BYTES + packed.readUInt32LE(at) + packed.readUInt32LE(at + 4)
+  }
+  offsets.push(at)
+  return Uint32Array.from(offsets)
+}
+
+function packEntry(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const entry = Buffer.allocUnsafe(HEAD_BYTES + key.length + value.length)
+  entry.writeUInt32LE(key.length)
+  entry.writeUInt32LE(value.length, 4)
+  entry.set(key, HEAD_BYTES)
+  entry.set(value, HEAD_BYTES + key.length)
+  return entry
 }

@@ -8,7 +8,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engine.ts'
-import { type Change, RangeCache } from '../kv/range-cache.ts'
+import { type GroupChange, RangeCache } from '../kv/range-cache.ts'
 import { Fault, StoreError, type StoreStats } from '../store.ts'
 import { assertOurs, storeErrorOf } from './errors.ts'
 import { fetchStretch, getFrom, type Level, LevelView } from './reading.ts'
@@ -85,7 +85,7 @@ class LevelEngine implements KvEngine {
     this.#cacheBytes = cacheBytes
     this.#readOnly = readOnly
     this.#ranges = new RangeCache(
-      (from, to, reverse, bytes) => fetchStretch(this.#level, undefined, from, to, reverse, bytes),
+      (range) => fetchStretch(this.#level, undefined, range),
       cacheBytes,
     )
   }
@@ -115,7 +115,7 @@ class LevelEngine implements KvEngine {
     const changes = [...changesOf(batch)]
     try {
       await this.#level.batch(
-        changes.map(({ key, value }) =>
+        changes.map(({ whole: key, value }) =>
           value === undefined ? { type: 'del', key } : { type: 'put', key, value },
         ),
         { sync: true },
@@ -209,11 +209,16 @@ class LevelEngine implements KvEngine {
   }
 }
 
+/** `whole`: the key with its group before it, as LevelDB has it. */
+interface LevelChange extends GroupChange {
+  readonly whole: Uint8Array
+}
+
 /** The changes of a batch that is the caller's own; see engine.ts. */
-function* changesOf(batch: Uint8Array): Generator<Change> {
+function* changesOf(batch: Uint8Array): Generator<LevelChange> {
   const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
   for (let at = 0; at < batch.length; ) {
-    const group = view.getUint8(at)
+    const group = view.getUint8(at) as Group
     const isPut = view.getUint8(at + 1) === 1
     const start = at + HEAD_BYTES
     const middle = start + view.getUint32(at + 2, true)
@@ -221,7 +226,9 @@ function* changesOf(batch: Uint8Array): Generator<Change> {
     // The group goes right before the key, over a length that has been read.
     batch[start - 1] = group
     yield {
-      key: batch.subarray(start - 1, middle),
+      group,
+      whole: batch.subarray(start - 1, middle),
+      key: batch.subarray(start, middle),
       value: isPut ? batch.subarray(middle, end) : undefined,
     }
     at = end

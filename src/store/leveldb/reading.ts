@@ -2,7 +2,7 @@
 
 import type { ClassicLevel } from 'classic-level'
 import type { Group, KvRange, KvView } from '../kv/engine.ts'
-import { RangeCache, type Stretch, wholeKey } from '../kv/range-cache.ts'
+import { RangeCache, type Stretch } from '../kv/range-cache.ts'
 import { StoreError } from '../store.ts'
 import { storeErrorOf } from './errors.ts'
 
@@ -11,6 +11,8 @@ export type Snapshot = ReturnType<Level['snapshot']>
 
 /** So many entries are handed over at a time. */
 const PAGE_ENTRIES = 1000
+/** The two lengths of a packed entry. */
+const HEAD_BYTES = 8
 
 /** What is committed when it is made. `closed` hears of its end, which comes with that of the level at the latest. */
 export class LevelView implements KvView {
@@ -24,10 +26,7 @@ export class LevelView implements KvView {
     this.#level = level
     this.#snapshot = level.snapshot()
     this.#closed = closed
-    this.#ranges = new RangeCache(
-      (from, to, reverse, bytes) => fetchStretch(level, this.#snapshot, from, to, reverse, bytes),
-      cacheBytes,
-    )
+    this.#ranges = new RangeCache((range) => fetchStretch(level, this.#snapshot, range), cacheBytes)
   }
 
   get(group: Group, key: Uint8Array): Uint8Array | undefined {
@@ -69,35 +68,60 @@ export function getFrom(
   }
 }
 
-/** A walk as RangeCache asks for it; the state that it reads is that of the call. */
+/** A walk as RangeCache asks for it. */
 export async function fetchStretch(
   level: Level,
   snapshot: Snapshot | undefined,
-  from: Uint8Array,
-  to: Uint8Array,
-  reverse: boolean,
-  bytes: number,
+  { group, gte, lt, reverse, bytes }: Omit<KvRange, 'limit'>,
 ): Promise<Stretch> {
-  const keys: Uint8Array[] = []
-  const values: Uint8Array[] = []
-  const bounds = { gte: from, lt: to, reverse, highWaterMarkBytes: bytes }
+  const bounds = {
+    gte: wholeKey(group, gte),
+    lt: lt === undefined ? Uint8Array.of(group + 1) : wholeKey(group, lt),
+    reverse,
+    highWaterMarkBytes: bytes,
+  }
+  const pages: Uint8Array[] = []
   try {
     const walk = level.iterator(snapshot === undefined ? bounds : { ...bounds, snapshot })
     try {
       for (let found = 0; found < bytes; ) {
         const page = await walk.nextv(PAGE_ENTRIES)
-        if (page.length === 0) return { keys, values, complete: true }
-        for (const [key, value] of page) {
-          keys.push(key)
-          values.push(value)
-          found += key.length + value.length
-        }
+        if (page.length === 0) return { packed: Buffer.concat(pages), complete: true }
+        const packed = pack(page)
+        pages.push(packed)
+        found += packed.length
       }
-      return { keys, values, complete: false }
+      return { packed: Buffer.concat(pages), complete: false }
     } finally {
       await walk.close()
     }
   } catch (error) {
     throw storeErrorOf(error)
   }
+}
+
+/** Entries as engine.ts packs them; their keys begin with the group, which is left out. */
+function pack(page: readonly [Uint8Array, Uint8Array][]): Uint8Array {
+  let length = 0
+  for (const [key, value] of page) length += HEAD_BYTES + key.length - 1 + value.length
+  const packed = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const [key, value] of page) {
+    // The group's byte comes to lie where the lengths are written.
+    packed.set(key, at + HEAD_BYTES - 1)
+    packed.writeUInt32LE(key.length - 1, at)
+    packed.writeUInt32LE(value.length, at + 4)
+    at += HEAD_BYTES + key.length - 1
+    packed.set(value, at)
+    at += value.length
+  }
+  return packed
+}
+
+/** The key of an entry with its group before it. */
+function wholeKey(group: Group, key: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(key.length + 1)
+  whole[0] = group
+  whole.set(key, 1)
+  return whole
 }

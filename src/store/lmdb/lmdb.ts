@@ -11,7 +11,7 @@ import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engi
 import { StoreError, type StoreStats } from '../store.ts'
 import { FULL_ADVICE, storeError } from './errors.ts'
 import { checkFile, makeLockFile, needRoom } from './file.ts'
-import { type Bytes, getFrom, rangeFrom } from './read.ts'
+import { asTheyAre, type Bytes, getFrom, rangeFrom } from './read.ts'
 
 const GROUP_NAMES = ['rows', 'past', 'blocks']
 /** What LMDB takes with pages of 4 KiB. */
@@ -51,14 +51,13 @@ export async function openLmdb(path: string, options: KvOpenOptions): Promise<Kv
 function openEnv(path: string, create: boolean, readOnly: boolean): Env {
   let root: Env['root'] | undefined
   try {
-    const common = { encoding: 'binary', keyEncoding: 'binary' } as const
     // Without overlappingSync, a transaction is over when it is synced, and the newest is the one that is found again.
     // Its own batches of all that a turn of the event loop writes have a promise that nobody can see fail.
     const durable = { overlappingSync: false, eventTurnBatching: false }
     const file = { path, noSubdir: true, readOnly, permissionsMode: 0o600, ...durable }
-    root = lmdb.open<Buffer, Uint8Array>({ ...common, ...file })
+    root = lmdb.open<Buffer, Uint8Array>({ ...asTheyAre, ...file })
     const opened = root
-    const groups = GROUP_NAMES.map((name) => opened.openDB({ ...common, name, create } as never))
+    const groups = GROUP_NAMES.map((name) => opened.openDB({ ...asTheyAre, name, create } as never))
     // The binding says undefined for one that is not there.
     if (groups.some((group) => (group as unknown) === undefined))
       throw new StoreError('format', `${path} is not an avfs vault`)

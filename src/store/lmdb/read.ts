@@ -10,6 +10,69 @@ export interface Bytes extends Database<Buffer, Uint8Array> {
 }
 
 const HEAD_BYTES = 8
+/** The binding takes no empty key, and would begin behind this one if it were told nothing. */
+const FIRST_KEY = Uint8Array.of(0)
+/** A larger buffer is not kept for the next range. */
+const KEPT_BYTES_MAX = 4 * 1024 * 1024
+
+/** Entries as they come, behind each other. */
+class Packed {
+  #bytes = Buffer.allocUnsafeSlow(64 * 1024)
+  length = 0
+  #keyLength = 0
+
+  key(source: Uint8Array, start: number, end: number): void {
+    this.#keyLength = end - start
+    this.#room(HEAD_BYTES + this.#keyLength)
+    this.#bytes.set(source.subarray(start, end), this.length + HEAD_BYTES)
+  }
+
+  value(source: Uint8Array, length: number): void {
+    const valueAt = this.length + HEAD_BYTES + this.#keyLength
+    this.#room(HEAD_BYTES + this.#keyLength + length)
+    this.#bytes.writeUInt32LE(this.#keyLength, this.length)
+    this.#bytes.writeUInt32LE(length, this.length + 4)
+    this.#bytes.set(source.subarray(0, length), valueAt)
+    this.length = valueAt + length
+  }
+
+  /** Hands over a copy and begins anew. */
+  take(): Uint8Array {
+    const taken = Buffer.from(this.#bytes.subarray(0, this.length))
+    this.length = 0
+    if (this.#bytes.byteLength > KEPT_BYTES_MAX) this.#bytes = Buffer.allocUnsafeSlow(64 * 1024)
+    return taken
+  }
+
+  #room(bytes: number): void {
+    if (this.length + bytes <= this.#bytes.byteLength) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.length + bytes, this.#bytes.byteLength * 2))
+    // What a key has written behind `length` goes along.
+    larger.set(this.#bytes)
+    this.#bytes = larger
+  }
+}
+
+const packed = new Packed()
+
+/**
+ * How the binding is to read and write keys and values: as they are. What a range reads goes straight from the binding's own
+ * buffers to `packed`, since three objects an entry took as long as all the rest.
+ */
+export const asTheyAre = {
+  encoder: {
+    encode: (value: Uint8Array): Uint8Array => value,
+    decode: (source: Uint8Array, length: number): void => packed.value(source, length),
+  },
+  keyEncoder: {
+    writeKey(key: Uint8Array, target: Uint8Array, start: number): number {
+      target.set(key, start)
+      return start + key.byteLength
+    },
+    readKey: (source: Uint8Array, start: number, end: number): void =>
+      packed.key(source, start, end),
+  },
+}
 
 /** The value in the binding's own buffer: it is overwritten by the next get. */
 export function getFrom(
@@ -29,30 +92,21 @@ export function getFrom(
 /** Packed entries; see KvReader. */
 export function rangeFrom(group: Bytes, range: KvRange, transaction?: Transaction): Uint8Array {
   const { gte, lt, reverse, limit, bytes } = range
-  const start = reverse ? lt : gte
-  const end = reverse ? gte : lt
+  const lowest = gte.byteLength === 0 ? FIRST_KEY : gte
   const wanted = {
     limit,
     reverse,
-    // The binding begins and ends at a bound when it is not told otherwise, and takes no empty one.
-    ...(start === undefined || start.byteLength === 0 ? {} : { start }),
-    ...(end === undefined || end.byteLength === 0 ? {} : { end }),
-    ...(reverse ? { exclusiveStart: true, inclusiveEnd: true } : {}),
-    ...(transaction === undefined ? {} : { transaction }),
+    // The binding begins at a bound and ends before one, in both directions.
+    ...(reverse
+      ? { ...(lt && { start: lt }), end: lowest, exclusiveStart: true, inclusiveEnd: true }
+      : { start: lowest, ...(lt && { end: lt }) }),
+    ...(transaction && { transaction }),
   }
-  const parts: Uint8Array[] = []
-  let length = 0
   try {
-    for (const { key, value } of group.getRange(wanted)) {
-      const head = Buffer.allocUnsafe(HEAD_BYTES)
-      head.writeUInt32LE(key.byteLength, 0)
-      head.writeUInt32LE(value.byteLength, 4)
-      parts.push(head, key, value)
-      length += HEAD_BYTES + key.byteLength + value.byteLength
-      if (length >= bytes) break
-    }
+    for (const _ of group.getRange(wanted)) if (packed.length >= bytes) break
+    return packed.take()
   } catch (error) {
+    packed.take()
     throw storeError(error)
   }
-  return Buffer.concat(parts, length)
 }
