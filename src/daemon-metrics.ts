@@ -1,7 +1,7 @@
 // What /metrics says of a daemon: the session's counters by operation, and the vault's figures.
 
 import { type MetricFamily, prometheusText, type Sample } from './control/prometheus.ts'
-import type { SessionMetrics } from './fuse/metrics.ts'
+import { LATENCY_BUCKETS, type SessionMetrics } from './fuse/metrics.ts'
 import { operationTable } from './fuse/ops.ts'
 import type { Vault } from './vault/vault.ts'
 
@@ -18,6 +18,12 @@ function ofSession(metrics: SessionMetrics): MetricFamily[] {
       'Requests answered with an error.',
       byOperation(metrics.refusals),
     ),
+    {
+      name: 'avfs_request_seconds',
+      help: 'Time to the reply.',
+      type: 'histogram',
+      samples: latencies(metrics),
+    },
     counter('avfs_received_bytes_total', 'Bytes read from the kernel.', [
       { value: metrics.bytesReceived },
     ]),
@@ -34,8 +40,29 @@ function byOperation(counts: Float64Array): Sample[] {
   })
 }
 
+/** Cumulative, as a scrape wants it; the last bucket has no upper end. */
+function latencies({ latency, elapsedMs, requests }: SessionMetrics): Sample[] {
+  return [...elapsedMs].flatMap((sumMs, opcode) => {
+    const operation = operationTable[opcode]?.name
+    if (requests[opcode] === 0 || operation === undefined) return []
+    let count = 0
+    const buckets = Array.from({ length: LATENCY_BUCKETS }, (_, bucket): Sample => {
+      count += latency[opcode * LATENCY_BUCKETS + bucket] ?? 0
+      const le = bucket === LATENCY_BUCKETS - 1 ? '+Inf' : String(2 ** bucket / 1e6)
+      return { suffix: '_bucket', labels: { operation, le }, value: count }
+    })
+    const labels = { operation }
+    return [
+      ...buckets,
+      { suffix: '_sum', labels, value: sumMs / 1000 },
+      { suffix: '_count', labels, value: count },
+    ]
+  })
+}
+
 function ofVault(vault: Vault): MetricFamily[] {
-  return Object.entries(vault.stats()).flatMap(([name, value]) => {
+  const { engine, ...stats } = vault.stats()
+  return Object.entries({ ...engine, ...stats }).flatMap(([name, value]) => {
     if (typeof value !== 'number') return []
     const words = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     return [

@@ -9,9 +9,11 @@ export const EXIT_USAGE = 2
 export const EXIT_NO_VAULT = 10
 export const EXIT_LOCKED = 11
 export const EXIT_ABSENT = 13
-/** fsck(8): errors are left uncorrected; the check itself failed. */
+/** fsck(8): errors were corrected; are left uncorrected; the check itself failed; wrong usage of it. */
+export const EXIT_CORRECTED = 1
 export const EXIT_PROBLEMS = 4
 export const EXIT_CHECK_FAILED = 8
+export const EXIT_CHECK_USAGE = 16
 
 /** The command line makes no sense; exit code 2. */
 export class UsageError extends Error {

@@ -5,6 +5,7 @@ import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
 import { backendsCommand } from './commands/backends.ts'
+import { benchCommand } from './commands/bench.ts'
 import { catCommand } from './commands/cat.ts'
 import { diffCommand } from './commands/diff.ts'
 import { holdCommand } from './commands/hold.ts'
@@ -17,13 +18,13 @@ import { snapshotCommand } from './commands/snapshot.ts'
 import { tagCommand } from './commands/tag.ts'
 import { unmountCommand } from './commands/unmount.ts'
 import { vaultCommand } from './commands/vault.ts'
-import { EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
+import { EXIT_CHECK_USAGE, EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
 import { ignoreClosedPipes, printFailure } from './output.ts'
 
 const EXIT_CODES = `Exit codes:
   0 done   1 error   2 wrong usage   10 no such vault   11 the vault is in use
   13 no such path, version, snapshot or tag
-  vault check: 4 problems were found   8 the check itself failed`
+  vault check, as fsck(8): 0 sound   1 repaired   4 problems are left   8 it failed itself   16 wrong usage`
 
 async function main(args: readonly string[]): Promise<number> {
   // Known before parsing, because wrong usage is also told in JSON.
@@ -46,6 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
       .command(metaCommand)
       .command(pruneCommand)
       .command(holdCommand)
+      .command(benchCommand)
       .command(backendsCommand)
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
       .version(version)
@@ -62,7 +64,8 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const code = printFailure(json, error)
     if (code === EXIT_USAGE && !json) process.stderr.write(`avfs: see ${helpCommand(args)}\n`)
-    return code
+    const isCheck = args[0] === 'vault' && args[1] === 'check'
+    return code === EXIT_USAGE && isCheck ? EXIT_CHECK_USAGE : code
   }
 }
 
@@ -85,6 +88,7 @@ const singles = [
   'undelete',
   'prune',
   'hold',
+  'bench',
   'backends',
 ]
 

@@ -2,7 +2,6 @@
 // notices, progress and errors on standard error. Knows no command.
 
 import { styleText } from 'node:util'
-import type { Report } from '../control/protocol.ts'
 import { throttled } from '../control/throttle.ts'
 import { type Failure, failureOf } from './errors.ts'
 
@@ -81,19 +80,37 @@ export function formatBytes(bytes: number): string {
 
 const BAR_WIDTH = 30
 
+/** `note` is written behind the count. */
+export type ReportBar = (done: number, total: number, note?: string) => void
+
 /**
  * A bar on standard error while long work runs: only on a terminal. `finish` wipes it.
  */
-export function progressBar(label: string): { report: Report; finish(): void } {
+export function progressBar(
+  label: string,
+  countText: (done: number, total: number) => string = (done, total) => `${done}/${total}`,
+): { report: ReportBar; finish(): void } {
   if (!process.stderr.isTTY) return { report: () => undefined, finish: () => undefined }
-  const draw = (done: number, total: number): void => {
+  let note = ''
+  let drawn = false
+  const draw = throttled((done: number, total: number): void => {
+    drawn = true
     const share = total > 0 ? Math.min(1, done / total) : 0
     const filled = Math.round(share * BAR_WIDTH)
     const bar = total > 0 ? ` [${'#'.repeat(filled).padEnd(BAR_WIDTH, '.')}]` : ''
-    const count = total > 0 ? `${Math.floor(share * 100)}% ${done}/${total}` : `${done}`
-    process.stderr.write(`\r\x1b[K${label}${bar} ${count}`)
+    const count = total > 0 ? `${Math.floor(share * 100)}% ${countText(done, total)}` : `${done}`
+    process.stderr.write(`\r\x1b[K${label}${bar} ${count}${note}`)
+  })
+  return {
+    report(done, total, behind = '') {
+      note = behind
+      draw(done, total)
+    },
+    finish() {
+      if (drawn) process.stderr.write('\r\x1b[K')
+      drawn = false
+    },
   }
-  return { report: throttled(draw), finish: () => void process.stderr.write('\r\x1b[K') }
 }
 
 /** Lets `avfs ... | head` end quietly: a reader that has gone is no error. */

@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openStore } from '../store/open.ts'
 import { openVault } from '../vault/vault.ts'
 import { thisProcess } from './caller.ts'
 import { callDaemon, NoDaemonError } from './client.ts'
@@ -56,17 +57,21 @@ async function callHere(
   // Whoever reads our output may go away: then the process ends without coming back here.
   process.once('exit', lock.release)
   try {
-    const vault = await openVault(vaultPath, { readOnly: methods[name].readOnly })
-    try {
-      vault.core.actors.actAs(thisProcess())
-      return await methods[name].run(vault, parameters, {
-        report,
-        send: receive,
-        kernel: undefined,
-      })
-    } finally {
-      await vault.close()
+    const { readOnly, run, runOnStore } = methods[name]
+    const call = {
+      report,
+      send: receive,
+      kernel: undefined,
+      // Who started this process ends it.
+      isGone: () => false,
     }
+    if (runOnStore !== undefined) {
+      const store = await openStore(vaultPath, { readOnly })
+      return await runOnStore(store, parameters, call).finally(() => store.close())
+    }
+    const vault = await openVault(vaultPath, { readOnly })
+    vault.core.actors.actAs(thisProcess())
+    return await run(vault, parameters, call).finally(() => vault.close())
   } finally {
     process.off('exit', lock.release)
     lock.release()

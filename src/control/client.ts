@@ -24,6 +24,14 @@ export async function daemonInfo(socket: string): Promise<DaemonInfo> {
   return JSON.parse(body) as DaemonInfo
 }
 
+/** What the daemon says at /metrics, as Prometheus text. Throws NoDaemonError. */
+export async function daemonMetricsText(socket: string): Promise<string> {
+  const response = await send(socket, 'GET', '/metrics', undefined, INFO_TIMEOUT_MS)
+  let body = ''
+  for await (const chunk of response.setEncoding('utf8')) body += chunk
+  return body
+}
+
 /**
  * Runs a method in the daemon and returns its result; `receive` gets what it hands over before that. Throws NoDaemonError when
  * it did not begin, and what the method threw, as ControlError.

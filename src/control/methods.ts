@@ -1,13 +1,17 @@
 // What can be asked of an open vault: one table. The daemon runs it for those who ask over the socket, the command line runs
 // it on a vault that nobody holds; neither adds anything. A new method is a row here and a command in src/cli/commands.
 
-import { answered } from '../store/retry.ts'
+import type { Store } from '../store/store.ts'
+import { checkStore } from '../vault/check.ts'
+import { gatherFigures } from '../vault/figures.ts'
+import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
 import { compareMethods } from './methods-compare.ts'
 import { historyMethods } from './methods-history.ts'
 import { labelMethods } from './methods-labels.ts'
 import { retentionMethods } from './methods-retention.ts'
 import type { Receive, Report } from './protocol.ts'
+import { assertWritableVault } from './refusal.ts'
 
 /** Parameters as they come off the wire: names to values that each method checks itself. */
 export type Parameters = Readonly<Record<string, unknown>>
@@ -29,34 +33,44 @@ export interface Call {
   readonly send: Receive
   /** Undefined when the vault is not mounted. */
   readonly kernel: Kernel | undefined
+  /** True when nobody waits for the result any more: long work that only looks ends then. */
+  readonly isGone: () => boolean
 }
 
 export interface Method {
   /** Needs no write access: a vault is opened read-only for it. */
   readonly readOnly: boolean
   run(vault: Vault, parameters: Parameters, call: Call): Promise<object>
+  /** In place of `run` on a vault that nobody has open, for what must work where opening it as a vault would fail. */
+  readonly runOnStore?: (store: Store, parameters: Parameters, call: Call) => Promise<object>
 }
 
 const vaultMethods = {
   info: {
     readOnly: true,
-    run: (vault) => answered(() => vault.info()),
+    run: async (vault) => vault.info(),
   },
   stats: {
     readOnly: true,
-    run: async (vault) => vault.stats(),
+    run: async (vault, _, { report, isGone }) => {
+      await vault.sync()
+      const slices = slicesOf(vault.core, isGone)
+      const figures = await gatherFigures(vault.core, slices, (rows) => report(rows, 0))
+      return { ...vault.stats(), ...figures }
+    },
   },
   check: {
     readOnly: true,
     run: (vault, parameters, { report }) =>
       vault.check({ deep: parameters.deep === true, onProgress: report }),
+    runOnStore: (store, parameters, { report }) =>
+      checkStore(store, { deep: parameters.deep === true, onProgress: report }),
   },
   compact: {
     readOnly: false,
-    run: async (vault) => {
-      const bytesBefore = vault.stats().bytes
-      await vault.compact()
-      return { bytesBefore, bytesAfter: vault.stats().bytes }
+    run: async (vault, _, { report, kernel }) => {
+      assertWritableVault(vault)
+      return compactVault(vault, kernel !== undefined, report)
     },
   },
   sync: {
@@ -83,4 +97,13 @@ export const methods: Readonly<Record<MethodName, Method>> = table
 /** True for the name of a row of `methods`. */
 export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(methods, name)
+}
+
+/** {bytesBefore, bytesAfter, blocks, compacted}: `blocks` nobody used any more; not `compacted` where requests would have to wait. */
+async function compactVault(vault: Vault, isMounted: boolean, report: Report): Promise<object> {
+  const bytesBefore = vault.stats().bytes
+  const { blocks } = await vault.prune({ rules: {}, onProgress: report })
+  const compacted = !isMounted || vault.traits.compactsOnline
+  if (compacted) await vault.compact()
+  return { bytesBefore, bytesAfter: vault.stats().bytes, blocks, compacted }
 }

@@ -3,11 +3,13 @@
 export interface MetricFamily {
   readonly name: string
   readonly help: string
-  readonly type: 'counter' | 'gauge'
+  readonly type: 'counter' | 'gauge' | 'histogram'
   readonly samples: readonly Sample[]
 }
 
+/** `suffix` follows the family's name: '_bucket', '_sum' and '_count' of a histogram. */
 export interface Sample {
+  readonly suffix?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly value: number
 }
@@ -23,11 +25,30 @@ export function prometheusText(families: readonly MetricFamily[]): string {
     .join('')
 }
 
-function line(name: string, { labels = {}, value }: Sample): string {
+function line(family: string, { suffix = '', labels = {}, value }: Sample): string {
+  const name = family + suffix
   const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`)
   return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`
 }
 
 function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+/** A sample of a scrape: its whole name, its labels, its value. */
+export interface Scraped {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** The samples of what `prometheusText` writes; labels hold no escapes that avfs would write. */
+export function parsePrometheus(text: string): Scraped[] {
+  return text.split('\n').flatMap((row) => {
+    const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(row)
+    if (match === null) return []
+    const pairs = [...(match[2] ?? '').matchAll(/(\w+)="([^"]*)"/g)]
+    const labels = Object.fromEntries(pairs.map(([, name, value]) => [name, value]))
+    return [{ name: match[1] as string, labels, value: Number(match[3]) }]
+  })
 }

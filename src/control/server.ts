@@ -96,7 +96,8 @@ async function runMethod(
   try {
     // A method that changes something does so, or keeps in mind who asked, before it lets anybody else go on.
     if (!methods[name].readOnly) vault.core.actors.actAs(caller)
-    line({ result: await methods[name].run(vault, parameters, { report, send, kernel }) })
+    const isGone = (): boolean => response.destroyed
+    line({ result: await methods[name].run(vault, parameters, { report, send, kernel, isGone }) })
   } catch (error) {
     // A refusal is an answer; all else is worth a line.
     if (!(error instanceof ControlError)) log('warn', `control method ${name} failed`, error)

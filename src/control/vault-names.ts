@@ -9,6 +9,7 @@ import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { backendOf, persistentBackends } from '../store/open.ts'
 import { ControlError } from './errors.ts'
+import { hasNote } from './migration-note.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -120,6 +121,9 @@ function checkName(given: string, bare: string): void {
 function existing(stem: string, given: string): string[] {
   const found = SUFFIXES.map((suffix) => stem + suffix).filter((path) => existsSync(path))
   if (found.length <= 1) return found
+  // One that is being migrated counts until it is gone.
+  const migrated = found.filter((path) => hasNote(realpathSync(path)))
+  if (migrated.length === 1) return migrated
   const names = found.map((path) => basename(path)).join(' and ')
   throw new ControlError(
     'failed',
@@ -136,4 +140,25 @@ function placeAt(path: string): VaultPlace {
 /** True for a link that leads nowhere, too. */
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** The paths that a vault has on each engine, if they are there with `ending` behind; `stem` has no suffix. */
+export function namesakes(stem: string, ending = ''): string[] {
+  return SUFFIXES.map((suffix) => stem + suffix).filter((path) => existsSync(path + ending))
+}
+
+/** A path without what tells the engine. */
+export function stemOfPath(path: string): string {
+  const suffix = SUFFIXES.find((end) => path.endsWith(end) && !path.endsWith(`/${end}`))
+  return suffix === undefined ? path : path.slice(0, -suffix.length)
+}
+
+/** A path beside a vault for the same as it was, of which nothing is there: NAME.WORD with its own ending. */
+export function freePath(path: string, word: string): string {
+  const stem = stemOfPath(path)
+  const suffix = path.slice(stem.length)
+  for (let count = 1; ; count++) {
+    const free = `${stem}.${word}${count === 1 ? '' : `-${count}`}${suffix}`
+    if (!isThere(free)) return free
+  }
 }

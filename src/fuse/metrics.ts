@@ -11,6 +11,8 @@ export interface SessionMetrics {
   readonly refusals: Float64Array
   /** Time to the reply or, where that is delayed, to its promise: LATENCY_BUCKETS an opcode. */
   readonly latency: Float64Array
+  /** The same times added up, in milliseconds by opcode. */
+  readonly elapsedMs: Float64Array
   bytesReceived: number
   bytesSent: number
   /** Deferred replies that wait now. */
@@ -22,6 +24,7 @@ export function createMetrics(): SessionMetrics {
     requests: new Float64Array(FUSE_OPCODES),
     refusals: new Float64Array(FUSE_OPCODES),
     latency: new Float64Array(FUSE_OPCODES * LATENCY_BUCKETS),
+    elapsedMs: new Float64Array(FUSE_OPCODES),
     bytesReceived: 0,
     bytesSent: 0,
     waiting: 0,
@@ -33,4 +36,5 @@ export function countLatency(metrics: SessionMetrics, opcode: number, elapsedMs:
   const bucket = Math.min(32 - Math.clz32(elapsedMs * 1000), LATENCY_BUCKETS - 1)
   const at = opcode * LATENCY_BUCKETS + bucket
   metrics.latency[at] = (metrics.latency[at] ?? 0) + 1
+  metrics.elapsedMs[opcode] = (metrics.elapsedMs[opcode] ?? 0) + elapsedMs
 }

@@ -24,7 +24,8 @@ import {
 } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
-import { everyProjection, everyRow, type Report } from './check.ts'
+import { everyProjection, everyRow } from './check.ts'
+import type { FindingCode, Report, RowAt } from './findings.ts'
 
 /** Rows in the order of inodes, taken one inode at a time. */
 class ByInode<R extends { ino: number }> {
@@ -68,7 +69,10 @@ interface Part {
   readonly end: number
   readonly since: number
   readonly until: number
+  readonly isPast: boolean
 }
+
+type Say = (code: FindingCode, what: string, at?: RowAt) => void
 
 export async function checkHistory(store: Store, report: Report, tick: () => void): Promise<void> {
   const known = await actorsOf(store)
@@ -86,7 +90,7 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
     if (ino === Number.POSITIVE_INFINITY) break
     const [row] = await present.take(ino)
     const states: InodePastRow[] = await past.take(ino)
-    const say = (what: string): void => report('history', `inode ${ino}: ${what}`, ino)
+    const say: Say = (code, what, at) => report(code, `inode ${ino}: ${what}`, ino, at)
     checkStates(states, row, say)
     if (row !== undefined && row.since !== PROVISIONAL) states.push({ ...row, until: PROVISIONAL })
     const its = await versions.take(ino)
@@ -97,13 +101,19 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
     checkParts(content, states, say)
     const values = await attributes.take(ino)
     if (row !== undefined && row.xattrs !== values.length)
-      say(`it has ${values.length} extended attributes, its row says ${row.xattrs}`)
+      say(
+        'history-xattrs',
+        `it has ${values.length} extended attributes, its row says ${row.xattrs}`,
+      )
     const tagged = await labels.take(ino)
     if (row !== undefined && row.tags !== tagged.length)
-      say(`it has ${tagged.length} tags, its row says ${row.tags}`)
+      say('history-tags', `it has ${tagged.length} tags, its row says ${row.tags}`)
     for (const { tag } of tagged)
       if ((await answered(() => store.get(tags, [tag]))) === undefined)
-        say(`its tag ${JSON.stringify(tag)} does not exist`)
+        say('history-tag', `its tag ${JSON.stringify(tag)} does not exist`, {
+          collection: tags.name,
+          key: [tag],
+        })
     if (states.length > 0) complete.add(ino)
     if (states.some((state) => isDirectory(state.mode))) directories.add(ino)
     tick()
@@ -118,12 +128,13 @@ async function actorsOf(store: Store): Promise<ReadonlySet<number>> {
   return ids
 }
 
-function checkActors(
-  known: ReadonlySet<number>,
-  ids: readonly number[],
-  say: (what: string) => void,
-): void {
-  for (const id of ids) if (!known.has(id)) say(`actor ${id}, who changed it, is not known`)
+function checkActors(known: ReadonlySet<number>, ids: readonly number[], say: Say): void {
+  for (const id of ids)
+    if (!known.has(id))
+      say('history-actor', `actor ${id}, who changed it, is not known`, {
+        collection: actors.name,
+        key: [id],
+      })
 }
 
 /** Without the bytes, of which a file has more than memory. */
@@ -131,48 +142,54 @@ async function* everyPart(store: Store, past: boolean): AsyncGenerator<Part> {
   const fields = ['ino', 'offset', 'since', 'length'] as const
   if (past)
     for await (const row of everyProjection(store, extentPast, [...fields, 'until']))
-      yield { ...row, end: row.offset + row.length }
+      yield { ...row, end: row.offset + row.length, isPast: true }
   else
     for await (const row of everyProjection(store, extent, fields))
-      yield { ...row, end: row.offset + row.length, until: PROVISIONAL }
+      yield { ...row, end: row.offset + row.length, until: PROVISIONAL, isPast: false }
 }
 
 function checkStates(
   states: readonly InodePastRow[],
   present: InodeRow | undefined,
-  say: (what: string) => void,
+  say: Say,
 ): void {
   let end = 0
-  for (const { since, until } of states) {
-    if (since >= until) say('a past state ends before it begins')
-    if (end > since) say(`two past states overlap at ${since}`)
+  for (const { ino, since, until } of states) {
+    const at = { collection: inodePast.name, key: [ino, since] }
+    if (since >= until) say('history-state', 'a past state ends before it begins', at)
+    if (end > since) say('history-state', `two past states overlap at ${since}`, at)
     end = until
   }
   if (present === undefined) {
-    if (end === PROVISIONAL) say('its last state does not end, and there is no present one')
+    if (end === PROVISIONAL)
+      say('history-open', 'its last state does not end, and there is no present one')
   } else if (present.since === PROVISIONAL) {
-    if (end > 0 && end !== PROVISIONAL) say('it is being changed, and the state before is over')
-  } else if (end > present.since) say(`its present overlaps its past at ${present.since}`)
+    if (end > 0 && end !== PROVISIONAL)
+      say('history-sealed', 'it is being changed, and the state before is over')
+  } else if (end > present.since)
+    say('history-present', `its present overlaps its past at ${present.since}`)
 }
 
 function checkVersions(
   versions: readonly VersionRow[],
   states: readonly InodePastRow[],
   present: InodeRow | undefined,
-  say: (what: string) => void,
+  say: Say,
 ): void {
   let last = 0
-  for (const { number, moment, size } of versions) {
-    if (moment <= last) say(`version ${number} is not younger than the one before`)
+  for (const { ino, number, moment, size } of versions) {
+    const at = { collection: version.name, key: [ino, number] }
+    const wrong = (what: string): void => say('history-version', what, at)
+    if (moment <= last) wrong(`version ${number} is not younger than the one before`)
     last = moment
     const state = stateAt(states, moment)
-    if (state === undefined) say(`version ${number} has no state`)
+    if (state === undefined) wrong(`version ${number} has no state`)
     else if (state.size !== size || state.versions !== number)
-      say(
+      wrong(
         `version ${number} of ${size} bytes is version ${state.versions} of ${state.size} bytes then`,
       )
     if (present !== undefined && number > present.versions)
-      say(`version ${number} is beyond its newest, ${present.versions}`)
+      wrong(`version ${number} is beyond its newest, ${present.versions}`)
   }
 }
 
@@ -190,18 +207,15 @@ function stateAt(states: readonly InodePastRow[], moment: number): InodePastRow 
 }
 
 /** Proves that at each state the content does not overlap, ends with the file, and covers as much as the state says. */
-function checkParts(
-  parts: readonly Part[],
-  states: readonly InodePastRow[],
-  say: (what: string) => void,
-): void {
+function checkParts(parts: readonly Part[], states: readonly InodePastRow[], say: Say): void {
   const sealed = parts.filter((part) => part.since !== PROVISIONAL)
   for (const part of sealed) {
     const { offset, since, until, end } = part
-    if (since >= until) say(`a past extent at ${offset} ends before it begins`)
+    if (since >= until)
+      say('history-extent', `a past extent at ${offset} ends before it begins`, rowOf(part))
     const state = stateAt(states, since)
     if (state !== undefined && end > state.size)
-      say(`the extent at ${offset} was beyond the end at ${since}`)
+      say('history-end', `the extent at ${offset} was beyond the end at ${since}`, rowOf(part))
   }
   checkOverlaps(sealed, say)
   const starts = sealed.toSorted((a, b) => a.since - b.since)
@@ -214,15 +228,21 @@ function checkParts(
       covered += lengthOf(starts[started])
     for (; (ends[ended]?.until ?? PROVISIONAL) <= since; ended++) covered -= lengthOf(ends[ended])
     if ((isRegular(mode) || isSymlink(mode)) && covered !== allocated)
-      say(`at ${since} its extents cover ${covered} bytes, not ${allocated}`)
+      say('history-covered', `at ${since} its extents cover ${covered} bytes, not ${allocated}`)
   }
+}
+
+function rowOf({ ino, offset, since, isPast }: Part): RowAt {
+  return isPast
+    ? { collection: extentPast.name, key: [ino, offset, since] }
+    : { collection: extent.name, key: [ino, offset] }
 }
 
 function lengthOf(part: Part | undefined): number {
   return part === undefined ? 0 : part.end - part.offset
 }
 
-function checkOverlaps(parts: readonly Part[], say: (what: string) => void): void {
+function checkOverlaps(parts: readonly Part[], say: Say): void {
   // Parts that may still be there when a later one begins, by their chunk's first byte to be seen again.
   let there: Part[] = []
   const sorted = parts.toSorted((a, b) => a.offset - b.offset || a.since - b.since)
@@ -230,7 +250,11 @@ function checkOverlaps(parts: readonly Part[], say: (what: string) => void): voi
     there = there.filter((other) => other.end > part.offset)
     for (const other of there)
       if (other.since < part.until && part.since < other.until)
-        say(`extents at ${other.offset} and ${part.offset} overlap at ${part.since}`)
+        say(
+          'history-extent',
+          `extents at ${other.offset} and ${part.offset} overlap at ${part.since}`,
+          rowOf(part),
+        )
     there.push(part)
   }
 }
@@ -244,19 +268,27 @@ async function checkNames(
 ): Promise<void> {
   const { complete, directories } = known
   for await (const { parent, name, actor } of everyRow(store, entry))
-    checkActors(known.actors, [actor], (what) =>
-      report('history', `${JSON.stringify(name)} in directory ${parent}: ${what}`),
+    checkActors(known.actors, [actor], (code, what, at) =>
+      report(code, `${JSON.stringify(name)} in directory ${parent}: ${what}`, undefined, at),
     )
   let before: EntryPastRow | undefined
   for await (const row of everyRow(store, entryPast)) {
     const { parent, name, since, until } = row
+    const at = { collection: entryPast.name, key: [parent, name, since] }
     const say = (what: string): void =>
-      report('history', `${JSON.stringify(name)} in directory ${parent}: ${what}`)
+      report(
+        'history-name',
+        `${JSON.stringify(name)} in directory ${parent}: ${what}`,
+        undefined,
+        at,
+      )
     if (since >= until) say('a past entry ends before it begins')
     if (!directories.has(parent)) say('the directory never was')
     if (row.fate === DELETED && !complete.has(row.ino))
       say(`inode ${row.ino}, which it led to, never was`)
-    checkActors(known.actors, [row.actor, row.endedBy], say)
+    checkActors(known.actors, [row.actor, row.endedBy], (code, what, its) =>
+      report(code, `${JSON.stringify(name)} in directory ${parent}: ${what}`, undefined, its),
+    )
     if (before?.parent === parent && before.name === name && before.until > since)
       say(`two past entries overlap at ${since}`)
     const present = await answered(() => store.get(entry, [parent, name]))
@@ -270,7 +302,12 @@ async function checkLabels(store: Store, report: Report, tick: () => void): Prom
   for await (const { ino, tag, since, until } of everyRow(store, taggingPast)) {
     const present = await answered(() => store.get(tagging, [ino, tag]))
     if (since >= until || (present !== undefined && present.since < until))
-      report('history', `inode ${ino}: its past tag ${JSON.stringify(tag)} has no lifetime`, ino)
+      report(
+        'history-label',
+        `inode ${ino}: its past tag ${JSON.stringify(tag)} has no lifetime`,
+        ino,
+        { collection: taggingPast.name, key: [ino, tag, since] },
+      )
     tick()
   }
 }

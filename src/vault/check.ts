@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { isDirectory } from '../base/mode.ts'
 import {
   type Collection,
+  collections,
   entry,
   hardlink,
   inode as inodes,
@@ -12,19 +13,23 @@ import {
   PROVISIONAL,
 } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
-import type { Range, Store } from '../store/store.ts'
+import { type Range, type Store, StoreError } from '../store/store.ts'
 import { checkContent } from './check-content.ts'
 import { checkHistory } from './check-history.ts'
-import { readCounters } from './settings.ts'
+import { type FindingCode, kindOf, type Report, type RowAt } from './findings.ts'
+import { everyPage } from './read-all.ts'
+import { type Counters, readCounters, readSetting } from './settings.ts'
 
 const PAGE_ROWS = 500
 const ROOT = 1
 
 export interface Problem {
-  /** What kind of thing is wrong: 'entry', 'links', 'extent', 'block', 'history' ... */
   readonly kind: string
+  readonly code: FindingCode
   readonly message: string
   readonly path?: string
+  readonly ino?: number
+  readonly at?: RowAt
 }
 
 export interface CheckOptions {
@@ -63,8 +68,6 @@ export interface Known {
   under: number
 }
 
-export type Report = (kind: string, message: string, ino?: number) => void
-
 /** Every row of a collection, in key order, a page at a time; lets timers and I/O run between pages. */
 export function everyRow<R extends object>(
   store: Store,
@@ -100,15 +103,70 @@ async function* byPages<R extends object, P extends object>(
   }
 }
 
-/** Checks a store that nobody changes meanwhile. */
-export async function checkStore(store: Store, options: CheckOptions): Promise<CheckReport> {
+/**
+ * Checks a store that nobody changes meanwhile, or a view of `engine`. What cannot be read is among the findings, and with
+ * `deep` what the engine says of itself.
+ */
+export async function checkStore(
+  store: Store,
+  options: CheckOptions,
+  engine: Store = store,
+): Promise<CheckReport> {
+  const ofEngine = options.deep ? await engine.verify() : []
+  const code = 'engine-damaged'
+  const problems = ofEngine.map((message): Problem => ({ kind: kindOf(code), code, message }))
+  try {
+    const report = await checkRows(store, options)
+    return { ...report, problems: [...problems, ...report.problems] }
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'corrupt') throw error
+    problems.push(...(await findUnreadable(store)))
+    // Readable row by row, but not as a whole: then that is what is told.
+    if (problems.length === 0) throw error
+    return { problems, inodes: 0, blocks: 0, bytes: 0 }
+  }
+}
+
+/** A finding for each row that cannot be read. */
+async function findUnreadable(store: Store): Promise<Problem[]> {
+  const problems: Problem[] = []
+  const code = 'row-damaged'
+  for (const collection of collections)
+    for await (const _ of everyPage(store, collection, ({ collection: name, key, message }) => {
+      const at = key === undefined ? {} : { at: { collection: name, key } }
+      const which = key === undefined ? name : `${name} ${JSON.stringify(key)}`
+      problems.push({ kind: kindOf(code), code, message: `${which}: ${message}`, ...at })
+    }));
+  return problems
+}
+
+async function countersOf(store: Store, report: Report): Promise<Counters> {
+  try {
+    return await answered(() => readCounters(store))
+  } catch (error) {
+    const isDamaged = error instanceof StoreError && error.kind === 'corrupt'
+    // Without its format it may be anything.
+    if (!isDamaged || readSetting(store, 'format') === undefined) throw error
+    report('counter-damaged', error.message)
+    return { moment: PROVISIONAL, nextIno: PROVISIONAL, inodes: 0 }
+  }
+}
+
+async function checkRows(store: Store, options: CheckOptions): Promise<CheckReport> {
   const problems: Problem[] = []
   const known = new Map<number, Known>()
-  const report: Report = (kind, message, ino) => {
+  const report: Report = (code, message, ino, at) => {
     const path = ino === undefined ? undefined : pathOf(known, ino)
-    problems.push(path === undefined ? { kind, message } : { kind, message, path })
+    problems.push({
+      kind: kindOf(code),
+      code,
+      message,
+      ...(path === undefined ? {} : { path }),
+      ...(ino === undefined ? {} : { ino }),
+      ...(at === undefined ? {} : { at }),
+    })
   }
-  const counters = await answered(() => readCounters(store))
+  const counters = await countersOf(store, report)
   let done = 0
   const tick = () => {
     if (++done % PAGE_ROWS === 0) options.onProgress?.(done, Math.max(done, counters.inodes * 3))
@@ -130,26 +188,29 @@ export async function checkStore(store: Store, options: CheckOptions): Promise<C
       name: '',
       under: 0,
     })
-    if (row.ino >= counters.nextIno) report('counter', `inode ${row.ino} is beyond next_ino`)
+    if (row.ino >= counters.nextIno) report('counter-next', `inode ${row.ino} is beyond next_ino`)
     if (row.since !== PROVISIONAL && row.since > counters.moment)
-      report('history', `inode ${row.ino} is younger than the vault's last moment`)
+      report('counter-moment', `inode ${row.ino} is younger than the vault's last moment`)
     tick()
   }
   for await (const row of everyRow(store, entry)) {
     const parent = known.get(row.parent)
     const child = known.get(row.ino)
     const name = `${JSON.stringify(row.name)} in directory ${row.parent}`
+    const at = { collection: entry.name, key: [row.parent, row.name] }
     if (parent === undefined || !isDirectory(parent.mode))
-      report('entry', `${name} is in no directory`)
-    if (child === undefined) report('entry', `${name} leads to inode ${row.ino}, which is missing`)
+      report('entry-parent', `${name} is in no directory`, undefined, at)
+    if (child === undefined)
+      report('entry-target', `${name} leads to inode ${row.ino}, which is missing`, undefined, at)
     else {
       child.names++
       if (child.parent === row.parent && child.home === row.name) child.isHome = true
       child.name = row.name
       child.under = row.parent
-      if (child.mode >>> 12 !== row.type) report('entry', `${name} says the wrong type`, row.ino)
+      if (child.mode >>> 12 !== row.type)
+        report('entry-type', `${name} says the wrong type`, row.ino, at)
       if (isDirectory(child.mode) && child.parent !== row.parent)
-        report('tree', `${name} is a directory with parent ${child.parent}`, row.ino)
+        report('tree-parent', `${name} is a directory with parent ${child.parent}`, row.ino, at)
     }
     if (parent !== undefined) {
       parent.directories += child !== undefined && isDirectory(child.mode) ? 1 : 0
@@ -163,14 +224,17 @@ export async function checkStore(store: Store, options: CheckOptions): Promise<C
     const named = await answered(() => store.get(entry, [row.parent, row.name]))
     if (named?.ino !== row.ino)
       report(
-        'links',
+        'links-hardlink',
         `inode ${row.ino} is not ${JSON.stringify(row.name)} in directory ${row.parent}`,
+        undefined,
+        { collection: hardlink.name, key: [row.ino, row.parent, row.name] },
       )
     tick()
   }
+  if (known.get(ROOT) === undefined) report('tree-root', 'there is no root directory', ROOT)
   for (const [ino, its] of known) checkLinks(known, ino, its, report)
   if (known.size !== counters.inodes)
-    report('counter', `${known.size} inodes are there, the counter says ${counters.inodes}`)
+    report('counter-inodes', `${known.size} inodes are there, the counter says ${counters.inodes}`)
   await checkHistory(store, report, tick)
   const content = await checkContent(store, known, options.deep, report, tick)
   options.onProgress?.(done, done)
@@ -181,20 +245,21 @@ function checkLinks(known: Map<number, Known>, ino: number, its: Known, report: 
   const { names, entries } = its
   if (isDirectory(its.mode)) {
     if (its.size !== entries)
-      report('links', `directory ${ino} has ${entries} names, its size says ${its.size}`, ino)
+      report('links-size', `directory ${ino} has ${entries} names, its size says ${its.size}`, ino)
     if (its.nlink !== 2 + its.directories)
       report(
-        'links',
+        'links-count',
         `directory ${ino} has link count ${its.nlink}, not ${2 + its.directories}`,
         ino,
       )
-    if (ino !== ROOT && names !== 1) report('tree', `directory ${ino} has ${names} names`, ino)
+    if (ino !== ROOT && names !== 1)
+      report('tree-names', `directory ${ino} has ${names} names`, ino)
   } else if (its.nlink !== names)
-    report('links', `inode ${ino} has ${names} names, its link count is ${its.nlink}`, ino)
+    report('links-count', `inode ${ino} has ${names} names, its link count is ${its.nlink}`, ino)
   if (ino !== ROOT && names > 0 && (!its.isHome || its.hardlinks !== names - 1))
-    report('links', `inode ${ino} does not know all of its ${names} names`, ino)
+    report('links-homes', `inode ${ino} does not know all of its ${names} names`, ino)
   if (ino !== ROOT && names > 0 && pathOf(known, ino) === undefined)
-    report('tree', `inode ${ino} cannot be reached from the root`)
+    report('tree-reach', `inode ${ino} cannot be reached from the root`, ino)
 }
 
 /** The path of an inode from the root, by one of its names; undefined when it does not lead there. */

@@ -21,7 +21,7 @@ import { GroupCommit } from '../store/group-commit.ts'
 import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
 import { answered, attempted } from '../store/retry.ts'
-import type { Batch, Changes, Store } from '../store/store.ts'
+import type { Batch, Changes, Store, StoreTraits } from '../store/store.ts'
 import { Actors } from './actors.ts'
 import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
@@ -67,7 +67,21 @@ export interface VaultInfo {
   readonly path: string
 }
 
-export type VaultStats = Readonly<Record<string, number | string>>
+/** Figures that cost no walk over rows (figures.ts gathers the others); `engine` holds the engine's own. */
+export interface VaultStats {
+  readonly inodes: number
+  readonly bytes: number
+  readonly commits: number
+  readonly open: number
+  readonly orphans: number
+  readonly dirtyBytes: number
+  readonly blockHits: number
+  readonly blockLoads: number
+  /** The longest that background work held up others, by the clock and in processor time. */
+  readonly longestSliceMs: number
+  readonly longestSliceCpuMs: number
+  readonly engine: Readonly<Record<string, number | string>>
+}
 
 /** Makes a new vault with an empty root directory that belongs to the caller. Throws StoreError when it exists. */
 export async function createVault(path: string, backend: string): Promise<void> {
@@ -279,6 +293,10 @@ export class Vault {
     }
   }
 
+  get traits(): StoreTraits {
+    return this.#store.traits
+  }
+
   stats(): VaultStats {
     const { bytes, engine } = this.#store.stats()
     const { core } = this
@@ -293,7 +311,7 @@ export class Vault {
       blockLoads: core.blocks.loads,
       longestSliceMs: Math.round(core.longestSliceMs * 10) / 10,
       longestSliceCpuMs: Math.round(core.longestSliceCpuMs * 10) / 10,
-      ...engine,
+      engine,
     }
   }
 
@@ -318,7 +336,7 @@ export class Vault {
     await this.sync()
     const view = await this.#store.view()
     try {
-      return await checkStore(view, options)
+      return await checkStore(view, options, this.#store)
     } finally {
       await view.close()
     }

@@ -136,7 +136,12 @@ t.test('stats.json and history.json tell of the vault and the directory', (t) =>
   sh(dir, 'mkdir d && echo 1 > d/f && echo 2 > d/f && echo x > other')
   const stats = JSON.parse(readFileSync(join(dir, '.avfs/stats.json'), 'utf8'))
   const printed = JSON.parse(avfs(['vault', 'stats', name, '--json']).stdout)
-  t.same(Object.keys(stats).sort(), Object.keys(printed).sort())
+  t.same(
+    Object.keys(stats).filter((figure) => !(figure in printed)),
+    [],
+    'the command has all of them, and those that need a walk',
+  )
+  t.match(stats, { inodes: 4, bytes: Number, engine: { format: 1 } })
   const history = JSON.parse(readFileSync(join(dir, 'd/.avfs/history.json'), 'utf8'))
   t.match(history[0], { path: 'f', what: 'changed', size: 2 })
   t.ok(history.every((event: { path: string }) => event.path === 'f'))

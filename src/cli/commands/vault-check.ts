@@ -1,20 +1,31 @@
-// `avfs vault check`: looks for damage and changes nothing. Exit codes as fsck(8): 4 damage found, 8 the check failed.
+// `avfs vault check`: looks for damage, and with --repair mends it. Exit codes as fsck(8): 0 sound, 1 repaired, 4 damage is
+// left, 8 the check failed.
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
+import { repairVault, type VaultRepair } from '../../control/repair.ts'
 import { existingVault } from '../../control/vault-names.ts'
 import type { CheckReport } from '../../vault/check.ts'
-import { EXIT_CHECK_FAILED, EXIT_ERROR, EXIT_PROBLEMS, failureOf } from '../errors.ts'
+import {
+  EXIT_CHECK_FAILED,
+  EXIT_CORRECTED,
+  EXIT_ERROR,
+  EXIT_PROBLEMS,
+  failureOf,
+  UsageError,
+} from '../errors.ts'
 import { formatBytes, printFailure, printResult, progressBar } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 
 interface CheckArguments extends VaultArguments {
   deep: boolean
+  repair: boolean
+  copy: boolean
 }
 
 export const vaultCheckCommand: CommandModule<object, CheckArguments> = {
   command: 'check <name>',
-  describe: 'look for damage; changes nothing, works on a mounted vault too',
+  describe: 'look for damage, mounted or not; --repair mends what it can',
   builder: (yargs) =>
     withVaultName(yargs)
       .option('deep', {
@@ -22,13 +33,27 @@ export const vaultCheckCommand: CommandModule<object, CheckArguments> = {
         default: false,
         describe: 'also read all content and compare it with its hashes',
       })
+      .option('repair', {
+        type: 'boolean',
+        default: false,
+        describe: 'mend a vault that is not mounted, and keep it as it was as NAME.damaged',
+      })
+      .option('copy', {
+        type: 'boolean',
+        default: true,
+        describe: 'repair a copy; --no-copy repairs in place, where there is no room for one',
+      })
       .example('$0 vault check myproject --deep', 'reads everything that the vault holds')
-      .epilogue('Exit codes: 0 sound, 4 problems found, 8 the check itself failed'),
-  handler: async ({ name, deep, json }) => {
+      .example('$0 vault check myproject --repair', 'deep, and prints each step')
+      .epilogue(
+        'Repair gives files without a name one in /lost+found, counts anew, and drops what cannot be read.\n' +
+          'Exit codes: 0 sound, 1 repaired, 4 problems are left, 8 the check itself failed, 16 wrong usage',
+      ),
+  handler: async ({ name, deep, repair, copy, json }) => {
+    if (!copy && !repair) throw new UsageError('--no-copy goes with --repair')
     try {
-      const report = await check(name, deep)
-      printResult(json === true, report, textOf(report))
-      if (report.problems.length > 0) process.exitCode = EXIT_PROBLEMS
+      if (repair) await repaired(name, copy, json === true)
+      else await checked(name, deep, json === true)
     } catch (error) {
       // No such vault and a vault in use keep their codes.
       if (failureOf(error).code !== EXIT_ERROR) throw error
@@ -36,6 +61,12 @@ export const vaultCheckCommand: CommandModule<object, CheckArguments> = {
       process.exitCode = EXIT_CHECK_FAILED
     }
   },
+}
+
+async function checked(name: string, deep: boolean, json: boolean): Promise<void> {
+  const report = await check(name, deep)
+  printResult(json, report, textOf(report))
+  if (report.problems.length > 0) process.exitCode = EXIT_PROBLEMS
 }
 
 async function check(name: string, deep: boolean): Promise<CheckReport> {
@@ -46,6 +77,33 @@ async function check(name: string, deep: boolean): Promise<CheckReport> {
   } finally {
     bar.finish()
   }
+}
+
+async function repaired(name: string, copy: boolean, json: boolean): Promise<void> {
+  const bar = progressBar('checking')
+  const steps: string[] = []
+  let result: VaultRepair
+  try {
+    result = await repairVault(name, {
+      copy,
+      onStep: (text) => {
+        bar.finish()
+        if (json) steps.push(text)
+        else process.stdout.write(`${text}\n`)
+      },
+      report: bar.report,
+    })
+  } finally {
+    bar.finish()
+  }
+  const { found, problems } = result
+  printResult(
+    json,
+    { ...result, steps },
+    `${textOf(result)}${found === 0 ? '' : `; ${found} problems at first`}`,
+  )
+  if (problems.length > 0) process.exitCode = EXIT_PROBLEMS
+  else if (found > 0) process.exitCode = EXIT_CORRECTED
 }
 
 function textOf(report: CheckReport): string {

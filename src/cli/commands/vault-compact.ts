@@ -1,23 +1,42 @@
-// `avfs vault compact`: gives unused space of a vault back to the host.
+// `avfs vault compact`: frees blocks that nothing uses any more and gives unused space of a vault back to the host.
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
 import { existingVault } from '../../control/vault-names.ts'
-import { formatBytes, printResult } from '../output.ts'
+import { formatBytes, printResult, progressBar } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
+
+interface Compacted {
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+  readonly blocks: number
+  readonly compacted: boolean
+}
 
 export const vaultCompactCommand: CommandModule<object, VaultArguments> = {
   command: 'compact <name>',
-  describe: 'give unused space back to the host',
+  describe: 'free blocks that nothing uses, give unused space back to the host',
   builder: (yargs) => withVaultName(yargs).example('$0 vault compact myproject', ''),
   handler: async ({ name, json }) => {
     const { path } = existingVault(name)
-    const result = await callVault(path, 'compact', {}, () => undefined)
-    const { bytesBefore, bytesAfter } = result as { bytesBefore: number; bytesAfter: number }
-    printResult(
-      json === true,
-      result,
-      `${formatBytes(bytesBefore)} before, ${formatBytes(bytesAfter)} after`,
-    )
+    const bar = progressBar('looking for unused blocks')
+    let result: Compacted
+    try {
+      result = (await callVault(path, 'compact', {}, bar.report)) as Compacted
+    } finally {
+      bar.finish()
+    }
+    printResult(json === true, result, textOf(result))
   },
+}
+
+function textOf({ bytesBefore, bytesAfter, blocks, compacted }: Compacted): string {
+  const lines = [
+    `${formatBytes(bytesBefore)} before, ${formatBytes(bytesAfter)} after; freed ${blocks} unused blocks`,
+  ]
+  if (!compacted)
+    lines.push(
+      'the engine cannot give space back while the vault is mounted: what is free is used again; unmount to compact',
+    )
+  return lines.join('\n')
 }

@@ -1,11 +1,12 @@
 // `avfs vault delete`: removes a vault for good. Asks first on a terminal; elsewhere it wants --yes.
 
-import { lstatSync, rmSync, unlinkSync } from 'node:fs'
+import { lstatSync, unlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
 import { acquireLock } from '../../control/lock.ts'
+import { readNote, removeNote } from '../../control/migration-note.ts'
+import { removeFiles } from '../../control/vault-files.ts'
 import { existingVault, vaultPlace } from '../../control/vault-names.ts'
-import { filesOf } from '../../store/open.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -28,7 +29,7 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
     try {
       const deleted = yes || (await confirm(name, path))
       if (deleted) {
-        for (const file of filesOf(path)) rmSync(file, { recursive: true, force: true })
+        remove(path)
         if (lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(named)
       }
       printResult(json === true, { name, path, deleted }, deleted ? `deleted ${path}` : 'kept it')
@@ -36,6 +37,14 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
       lock.release()
     }
   },
+}
+
+/** With what a migration that was cut short left of its copy. */
+function remove(path: string): void {
+  const note = readNote(path)
+  if (note !== undefined) removeFiles(note.partial)
+  removeFiles(path)
+  removeNote(path)
 }
 
 async function confirm(name: string, path: string): Promise<boolean> {

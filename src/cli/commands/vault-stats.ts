@@ -3,15 +3,49 @@
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
 import { existingVault } from '../../control/vault-names.ts'
-import { printResult, properties } from '../output.ts'
+import type { Figures } from '../../vault/figures.ts'
+import type { VaultStats } from '../../vault/vault.ts'
+import { formatBytes, printResult, progressBar, properties } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
+
+/** What `stats` answers: the figures that cost nothing, the engine's own among them, and those that need a walk. */
+type Stats = Figures & VaultStats
 
 export const vaultStatsCommand: CommandModule<object, VaultArguments> = {
   command: 'stats <name>',
-  describe: 'show the figures of a vault',
+  describe: 'show what a vault holds, what it costs and what it saves',
   builder: (yargs) => withVaultName(yargs).example('$0 vault stats myproject --json', ''),
   handler: async ({ name, json }) => {
-    const stats = await callVault(existingVault(name).path, 'stats', {}, () => undefined)
-    printResult(json === true, stats, properties(stats))
+    const { path } = existingVault(name)
+    const bar = progressBar('rows')
+    let stats: Stats
+    try {
+      stats = (await callVault(path, 'stats', {}, bar.report)) as Stats
+    } finally {
+      bar.finish()
+    }
+    printResult(json === true, stats, textOf(stats))
   },
+}
+
+function textOf(stats: Stats): string {
+  const { history, engine } = stats
+  const about = stats.isEstimated ? 'about ' : ''
+  const kept = history.bytes + history.inlineBytes
+  const reads = stats.blockHits + stats.blockLoads
+  const hits = Math.round((stats.blockHits / Math.max(1, reads)) * 100)
+  return properties({
+    files: `${stats.files}, and ${stats.directories} directories, ${stats.symlinks} symlinks, ${stats.others} others`,
+    'logical size': formatBytes(stats.logicalBytes),
+    'on disk': formatBytes(stats.bytes),
+    versions: stats.versions,
+    blocks: `${stats.blocks} of ${formatBytes(stats.blockBytes)}, ${about}${formatBytes(stats.storedBytes)} as stored`,
+    deduplication: `${stats.deduplication.toFixed(2)} x (${formatBytes(stats.referencedBytes)} in present and past)`,
+    compression: `${about}${stats.compression.toFixed(2)} x`,
+    history: `${history.states} states, ${history.names} names; ${history.blocks} blocks of its own, ${about}${formatBytes(kept)}`,
+    unused: `${stats.unusedBlocks} blocks of ${formatBytes(stats.unusedBytes)}`,
+    fragmentation: `${stats.extentsPerChunk.toFixed(2)} extents a chunk of 128 KiB`,
+    ...(reads === 0 ? {} : { cache: `${hits} % of ${reads} reads of blocks` }),
+    engine,
+  })
 }

@@ -8,20 +8,24 @@ import { vaultCreateCommand } from './vault-create.ts'
 import { vaultDeleteCommand } from './vault-delete.ts'
 import { vaultInfoCommand } from './vault-info.ts'
 import { vaultListCommand } from './vault-list.ts'
+import { vaultMigrateCommand } from './vault-migrate.ts'
 import { vaultStatsCommand } from './vault-stats.ts'
+import { vaultTopCommand } from './vault-top.ts'
 
 export const vaultCommand: CommandModule = {
   command: 'vault <command>',
-  describe: 'create, list, inspect, check, compact and delete vaults',
+  describe: 'create, list, inspect, check, compact, migrate and delete vaults',
   builder: (yargs) =>
     yargs
       .command(vaultCreateCommand)
       .command(vaultListCommand)
       .command(vaultInfoCommand)
       .command(vaultStatsCommand)
+      .command(vaultTopCommand)
       .command(vaultConfigCommand)
       .command(vaultCheckCommand)
       .command(vaultCompactCommand)
+      .command(vaultMigrateCommand)
       .command(vaultDeleteCommand)
       .demandCommand(1, 'say what to do with a vault; avfs vault --help lists it')
       .example('$0 vault create myproject', 'makes an empty vault')

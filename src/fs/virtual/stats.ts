@@ -1,4 +1,4 @@
-// stats.json: what `avfs vault stats --json` prints.
+// stats.json: what `avfs vault stats --json` prints, as far as it is known without a walk over all rows.
 
 import { jsonFile } from './computed.ts'
 import type { View, Views } from './view.ts'

@@ -1,0 +1,145 @@
+// Repairs a vault that nobody has open: on a copy of what can be read of it, which takes its name when it is sound, or in
+// place. The vault as it was stays as NAME.damaged unless it is repaired in place.
+
+import { existsSync, linkSync, renameSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { backendOf, openStore } from '../store/open.ts'
+import { type Store, StoreError } from '../store/store.ts'
+import { type CheckReport, checkStore } from '../vault/check.ts'
+import { copyStore } from '../vault/migrate.ts'
+import { type RepairReport, repairStore } from '../vault/repair.ts'
+import { lockOffline, needRoom } from './offline.ts'
+import type { Report } from './protocol.ts'
+import { bytesOf, moveFiles, removeFiles, syncFiles, syncOne } from './vault-files.ts'
+import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
+
+/** A copy is as large as the vault, but for what engines take while they write. */
+const ROOM = 1.5
+
+export interface RepairVaultOptions {
+  /** Repairs a copy and keeps the vault as it was; else in place. */
+  readonly copy: boolean
+  readonly onStep: (text: string) => void
+  readonly report: Report
+}
+
+/** `original`: where the vault is as it was; null if it was sound or repaired in place. */
+export interface VaultRepair extends CheckReport {
+  readonly found: number
+  readonly steps: number
+  readonly original: string | null
+}
+
+/** Repairs the vault `given`. Throws ControlError 'locked' when it is in use. Unless all is mended, a copy is given up. */
+export async function repairVault(
+  given: string,
+  options: RepairVaultOptions,
+): Promise<VaultRepair> {
+  finishSwitch(given, options)
+  const { path } = existingVault(given)
+  const lock = await lockOffline(path)
+  try {
+    const store = await openStore(path, { readOnly: true })
+    const before = await checkStore(store, { deep: true, onProgress: options.report }).finally(() =>
+      store.close(),
+    )
+    if (before.problems.length === 0) return { ...before, found: 0, steps: 0, original: null }
+    return options.copy
+      ? await repairCopy(path, before.problems.length, options)
+      : await repairHere(path, options)
+  } finally {
+    lock.release()
+  }
+}
+
+async function repairHere(path: string, options: RepairVaultOptions): Promise<VaultRepair> {
+  const store = await openStore(path)
+  const repaired = await repair(store, options).finally(() => store.close())
+  return { ...repaired.left, found: repaired.found, steps: repaired.steps, original: null }
+}
+
+function repair(store: Store, { onStep, report }: RepairVaultOptions): Promise<RepairReport> {
+  return repairStore(store, { onStep, onProgress: report })
+}
+
+async function repairCopy(
+  path: string,
+  found: number,
+  options: RepairVaultOptions,
+): Promise<VaultRepair> {
+  const { onStep } = options
+  const backend = backendOf(path).name
+  const partial = `${path}.repaired`
+  needRoom(path, bytesOf(path) * ROOM, '--no-copy repairs the vault in place')
+  removeFiles(partial)
+  try {
+    await foldLog(path)
+    const from = await openStore(path, { readOnly: true })
+    const to = await openStore(partial, { create: true, backend })
+    let repaired: RepairReport
+    let skipped = 0
+    try {
+      await copyStore(from, to, {
+        damaged: ({ collection, message }) => {
+          // Inline content comes along, and its remedy says what becomes of it.
+          if ('extent extent_past'.split(' ').includes(collection) && /checksum/.test(message))
+            return
+          skipped++
+          onStep(`left behind, from ${collection}: ${message}`)
+        },
+      })
+      repaired = await repair(to, options)
+    } finally {
+      await from.close()
+      await to.close()
+    }
+    const counts = { found, steps: repaired.steps + skipped }
+    if (repaired.left.problems.length > 0) {
+      removeFiles(partial)
+      return { ...repaired.left, ...counts, original: null }
+    }
+    syncFiles(partial)
+    const original = freePath(path, 'damaged')
+    switchTo(path, partial, original)
+    onStep(`the vault as it was: ${original}`)
+    return { ...repaired.left, ...counts, original }
+  } catch (error) {
+    removeFiles(partial)
+    throw error
+  }
+}
+
+/** Brings what a crash left in the engine's log into the vault, so that its files are all of it. */
+async function foldLog(path: string): Promise<void> {
+  try {
+    const store = await openStore(path)
+    await store.close()
+  } catch (error) {
+    // As damaged as that it can only be read.
+    if (!(error instanceof StoreError)) throw error
+  }
+}
+
+/** Without an instant in which there is no vault of that name, where the engine keeps one file. */
+function switchTo(path: string, partial: string, original: string): void {
+  if (backendOf(path).isFolder) {
+    moveFiles(path, original)
+    moveFiles(partial, path)
+    return
+  }
+  linkSync(path, original)
+  syncOne(dirname(path))
+  renameSync(partial, path)
+  syncOne(dirname(path))
+}
+
+/** A repair that was cut short between the two renames of a folder. */
+function finishSwitch(given: string, { onStep }: RepairVaultOptions): void {
+  const place = vaultPlace(given)
+  if (existsSync(place.path)) return
+  for (const path of namesakes(stemOfPath(place.path), '.repaired')) {
+    moveFiles(`${path}.repaired`, path)
+    onStep(`an earlier repair was cut short; ${path} is what it made`)
+    return
+  }
+}

@@ -1,0 +1,78 @@
+// The files of a vault that is closed, as things on disk: what belongs to it, how large it is, and making a move, a copy
+// or a removal of it durable. A vault is a file or a folder, and what an engine leaves beside it. Knows no engine.
+
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { backends } from '../store/open.ts'
+
+/** Of all engines, since a vault on its way to its name does not tell its own. Nothing of it is needed after a clean close. */
+const companions = backends.flatMap((backend) => backend.companions)
+
+/** The paths of a vault that exist, its own last: without that it is no vault, and the others are leftovers. */
+export function filesOf(path: string): string[] {
+  return [...companions.map((suffix) => path + suffix), path].filter(existsSync)
+}
+
+/** Bytes of a vault on disk, which may be open. */
+export function bytesOf(path: string): number {
+  return filesOf(path).reduce((sum, file) => sum + sizeOf(file), 0)
+}
+
+function sizeOf(path: string): number {
+  // An engine that has it open removes files of its own while they are counted.
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat?.isDirectory() !== true) return stat?.size ?? 0
+  return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
+}
+
+/** Makes the bytes of a closed vault durable, and its name. */
+export function syncFiles(path: string): void {
+  if (lstatSync(path).isDirectory())
+    for (const name of readdirSync(path)) syncFiles(join(path, name))
+  syncOne(path)
+  syncOne(dirname(path))
+}
+
+/** fsync(2) of a file or, for names in it, a folder. */
+export function syncOne(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Gives a closed vault another name in the same file system; durable when it returns. */
+export function moveFiles(from: string, to: string): void {
+  // The vault itself last: what is beside it holds nothing after a clean close.
+  for (const file of filesOf(from)) renameSync(file, to + file.slice(from.length))
+  syncOne(dirname(to))
+  if (dirname(from) !== dirname(to)) syncOne(dirname(from))
+}
+
+/** Removes a vault, as far as it is there. Cut short, it leaves no vault under this name, or a whole one. */
+export function removeFiles(path: string): void {
+  const doomed = removedPath(path)
+  rmSync(doomed, { recursive: true, force: true })
+  if (existsSync(path)) {
+    renameSync(path, doomed)
+    syncOne(dirname(path))
+  }
+  for (const file of filesOf(path)) rmSync(file, { recursive: true, force: true })
+  rmSync(doomed, { recursive: true, force: true })
+}
+
+/** Where a vault is on its way to be removed. */
+export function removedPath(path: string): string {
+  return `${path}.removed`
+}

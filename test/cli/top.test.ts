@@ -1,0 +1,44 @@
+// avfs vault top, stats and compact on a vault that is mounted and in use.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { mountedVault } from '../support/mount.ts'
+
+t.test('top tells what a mounted vault does, and says so of one that is not mounted', (t) => {
+  const vault = mountedVault(t)
+  const top = (...args: readonly string[]) =>
+    vault.avfs(['vault', 'top', vault.name, '--interval', '0.2', ...args])
+  t.match(JSON.parse(top('--once', '--json').stdout), {
+    seconds: Number,
+    requestsPerSecond: Number,
+    operations: [],
+  })
+  t.match(top('--once').stdout, /^\S+: \d+ requests\/s, in .*\nmemory .*\n\nOPERATION/)
+  writeFileSync(join(vault.dir, 'a'), 'x')
+  const lines = vault.avfs(['vault', 'top', vault.name, '--interval', '0.1'], { timeoutMs: 2000 })
+  t.ok(lines.stdout.trim().split('\n').length > 2, 'a line an interval where there is no terminal')
+  t.match(lines.stdout, /^\d+ requests\/s, in /)
+  vault.unmount()
+  const { status, stderr } = top('--once')
+  t.equal(status, 1)
+  t.match(stderr, /is not mounted/)
+  t.end()
+})
+
+t.test('stats and compact work while the vault is mounted', (t) => {
+  const vault = mountedVault(t)
+  const bytes = Buffer.alloc(1_000_000, 'something to keep ')
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(vault.dir, name), bytes)
+  const asked = (...args: readonly string[]) =>
+    JSON.parse(vault.avfs(['vault', ...args, vault.name, '--json']).stdout)
+  t.match(asked('stats'), { files: 3, logicalBytes: 3_000_000, blocks: Number, commits: Number })
+  t.ok(asked('stats').deduplication > 2, 'three files share their blocks')
+  t.ok(asked('stats').compression > 10)
+  t.match(asked('compact'), { bytesBefore: Number, bytesAfter: Number, blocks: 0 })
+  t.same(readFileSync(join(vault.dir, 'b')), bytes)
+  vault.unmount()
+  t.match(asked('compact'), { compacted: true })
+  vault.check()
+  t.end()
+})

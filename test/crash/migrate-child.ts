@@ -1,0 +1,21 @@
+// Migrates a vault and kills itself at a named point, if that is one: VAULT ENGINE POINT. Prints what it is told to.
+
+import { writeSync } from 'node:fs'
+import { migrateVault } from '../../src/control/migration.ts'
+
+const [vault, to, point] = process.argv.slice(2) as [string, string, string]
+writeSync(1, 'begun\n')
+await migrateVault(vault, {
+  to,
+  output: undefined,
+  keepOriginal: false,
+  dryRun: false,
+  skipDamaged: false,
+  damaged: ({ message }) => void writeSync(1, `damaged: ${message}\n`),
+  notice: (text) => void writeSync(1, `${text}\n`),
+  onProgress: () => undefined,
+  reached: (name) => {
+    if (name === point) process.kill(process.pid, 'SIGKILL')
+  },
+})
+writeSync(1, 'done\n')
