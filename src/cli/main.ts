@@ -6,7 +6,9 @@ import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
 import { catCommand } from './commands/cat.ts'
 import { diffCommand } from './commands/diff.ts'
+import { exportCommand } from './commands/export.ts'
 import { holdCommand } from './commands/hold.ts'
+import { importCommand } from './commands/import.ts'
 import { logCommand } from './commands/log.ts'
 import { metaCommand } from './commands/meta.ts'
 import { mountCommand } from './commands/mount.ts'
@@ -45,6 +47,8 @@ async function main(args: readonly string[]): Promise<number> {
       .command(metaCommand)
       .command(pruneCommand)
       .command(holdCommand)
+      .command(exportCommand)
+      .command(importCommand)
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
       .version(version)
       .demandCommand(1, 'say which command; avfs --help lists them')
@@ -83,6 +87,8 @@ const singles = [
   'undelete',
   'prune',
   'hold',
+  'export',
+  'import',
 ]
 
 /** The --help that is nearest to what was typed. */

@@ -2,7 +2,14 @@
 
 import { type IncomingMessage, request } from 'node:http'
 import { ControlError, systemCode } from './errors.ts'
-import { type Answer, type DaemonInfo, fromWire, type Receive, type Report } from './protocol.ts'
+import {
+  type Answer,
+  type DaemonInfo,
+  type Feed,
+  fromWire,
+  type Receive,
+  type Report,
+} from './protocol.ts'
 
 /** A daemon that does not answer within this is taken for dead. */
 const INFO_TIMEOUT_MS = 5_000
@@ -24,7 +31,8 @@ export async function daemonInfo(socket: string): Promise<DaemonInfo> {
 }
 
 /**
- * Runs a method in the daemon and returns its result; `receive` gets what it hands over before that. Throws NoDaemonError when
+ * Runs a method in the daemon and returns its result; `receive` gets what it hands over before that, `feed` sends what it is to
+ * take meanwhile. Throws NoDaemonError when
  * it did not begin, and what the method threw, as ControlError.
  */
 export async function callDaemon(
@@ -33,8 +41,28 @@ export async function callDaemon(
   parameters: object,
   report: Report,
   receive: Receive = () => undefined,
+  feed?: Feed,
 ): Promise<object> {
-  const response = await send(socket, 'POST', `/${method}`, JSON.stringify(parameters))
+  const body = JSON.stringify(parameters)
+  const [response, fed] =
+    feed === undefined
+      ? [await send(socket, 'POST', `/${method}`, body), undefined]
+      : await sendFed(socket, `/${method}`, body, feed)
+  try {
+    return await answerOf(response, method, socket, report, receive)
+  } catch (error) {
+    // A source that failed cut the stream off: that is the reason.
+    throw (await fed?.failure()) ?? error
+  }
+}
+
+async function answerOf(
+  response: IncomingMessage,
+  method: string,
+  socket: string,
+  report: Report,
+  receive: Receive,
+): Promise<object> {
   for await (const line of linesOf(response)) {
     const answer = JSON.parse(line) as Answer
     if ('bytes' in answer) await receive(Buffer.from(answer.bytes, 'base64'))
@@ -56,6 +84,66 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   }
   if (rest !== '') yield rest
 }
+
+interface Fed {
+  /** Why the source ended early, if it did. */
+  failure(): Promise<unknown>
+}
+
+/** A request whose body goes on while it is answered. */
+async function sendFed(
+  socketPath: string,
+  path: string,
+  parameters: string,
+  feed: Feed,
+): Promise<[IncomingMessage, Fed]> {
+  const headers = { 'content-type': 'application/octet-stream' }
+  const sent = request({ socketPath, path, method: 'POST', headers })
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.once('response', resolve)
+    sent.on('error', (error) => reject(asControlError(socketPath, error)))
+  })
+  answered.catch(() => undefined)
+  let failure: unknown
+  let isClosed = false
+  sent.once('close', () => {
+    isClosed = true
+  })
+  const write = (piece: Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (isClosed) return reject(new NoListener())
+      const gone = (): void => reject(new NoListener())
+      sent.once('close', gone)
+      sent.write(piece, () => {
+        sent.off('close', gone)
+        resolve()
+      })
+    })
+  sent.write(`${parameters}\n`)
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
+    answered.then((its) => {
+      // The method has ended, perhaps before it took all.
+      its.once('end', () => sent.destroy())
+      resolve(its)
+    }, reject)
+  })
+  const fed = feed(write).then(
+    () => void sent.end(),
+    (error: unknown) => {
+      if (!(error instanceof NoListener)) failure = error
+      sent.destroy()
+    },
+  )
+  return [
+    await response.catch(async (error: unknown) => {
+      await fed
+      throw failure ?? error
+    }),
+    { failure: () => fed.then(() => failure) },
+  ]
+}
+
+class NoListener extends Error {}
 
 function send(
   socketPath: string,

@@ -7,6 +7,7 @@ import { compareMethods } from './methods-compare.ts'
 import { historyMethods } from './methods-history.ts'
 import { labelMethods } from './methods-labels.ts'
 import { retentionMethods } from './methods-retention.ts'
+import { transferMethods } from './methods-transfer.ts'
 import type { Receive, Report } from './protocol.ts'
 
 /** Parameters as they come off the wire: names to values that each method checks itself. */
@@ -29,6 +30,8 @@ export interface Call {
   readonly send: Receive
   /** Undefined when the vault is not mounted. */
   readonly kernel: Kernel | undefined
+  /** What the caller sends along. A piece may be used again once the next one is asked for. */
+  readonly body: AsyncIterable<Uint8Array> | undefined
 }
 
 export interface Method {
@@ -74,6 +77,7 @@ const table = {
   ...compareMethods,
   ...labelMethods,
   ...retentionMethods,
+  ...transferMethods,
 }
 
 export type MethodName = keyof typeof table

@@ -3,7 +3,9 @@
 //   GET  /          a DaemonInfo
 //   GET  /metrics   Prometheus text
 //   POST /METHOD    JSON parameters in; NDJSON out: any number of {"progress":{"done":1,"total":9}}, {"item":{...}} and
-//                   {"bytes":"base64"}, then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}
+//                   {"bytes":"base64"}, then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}.
+//                   With content-type application/octet-stream the parameters are the first line, and the rest is the
+//                   method's own: bytes, which it takes while it answers.
 //
 // Between the process that runs `avfs mount` and the daemon that it starts: DaemonMessage over Node's own IPC.
 
@@ -29,6 +31,12 @@ export type Piece = Uint8Array | { readonly item: object }
 
 /** Takes pieces in order; the sender waits for it. */
 export type Receive = (piece: Piece) => Promise<void> | void
+
+/** Sends bytes to a method, in order; resolves when the memory may be used again. Rejects once nobody listens. */
+export type Send = (piece: Uint8Array) => Promise<void>
+
+/** Sends all that a method is to take. */
+export type Feed = (send: Send) => Promise<void>
 
 /** One line of an answer. */
 export type Answer =

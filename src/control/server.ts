@@ -33,6 +33,8 @@ export async function startControlServer(socket: string, served: Served): Promis
       response.destroy()
     })
   })
+  // A large import takes as long as it takes.
+  server.requestTimeout = 0
   await listen(server, socket)
   return {
     close: () =>
@@ -71,15 +73,18 @@ async function answer(
   const name = path.slice(1)
   if (!isMethodName(name)) return refuse(response, 404, `no such method: ${name}`)
   if (request.method !== 'POST') return refuse(response, 405, `${name} wants POST`)
-  const parameters = await readParameters(request)
+  const isFed = request.headers['content-type'] === 'application/octet-stream'
+  const [text, body] = isFed ? await firstLine(request) : [await readText(request), undefined]
+  const parameters = parametersOf(text)
   if (parameters === undefined) return refuse(response, 400, 'the body must be a JSON object')
-  await runMethod(served, name, parameters, response)
+  await runMethod(served, name, parameters, body, response)
 }
 
 async function runMethod(
   { vault, kernel }: Served,
   name: keyof typeof methods,
   parameters: Parameters,
+  body: AsyncIterable<Uint8Array> | undefined,
   response: ServerResponse,
 ): Promise<void> {
   response.setHeader('content-type', 'application/x-ndjson')
@@ -90,7 +95,7 @@ async function runMethod(
   }
   const report = throttled((done, total) => line({ progress: { done, total } }))
   try {
-    line({ result: await methods[name].run(vault, parameters, { report, send, kernel }) })
+    line({ result: await methods[name].run(vault, parameters, { report, send, kernel, body }) })
   } catch (error) {
     // A refusal is an answer; all else is worth a line.
     if (!(error instanceof ControlError)) log('warn', `control method ${name} failed`, error)
@@ -118,15 +123,46 @@ function drained(response: ServerResponse): Promise<void> {
   })
 }
 
-async function readParameters(request: IncomingMessage): Promise<Parameters | undefined> {
+async function readText(request: IncomingMessage): Promise<string | undefined> {
   let body = ''
   request.setEncoding('utf8')
   for await (const chunk of request) {
     body += chunk
     if (body.length > BODY_BYTES_MAX) return undefined
   }
+  return body
+}
+
+/** The first line of a body, and the rest as it comes. */
+async function firstLine(
+  request: IncomingMessage,
+): Promise<[string | undefined, AsyncIterable<Uint8Array>]> {
+  const pieces: AsyncIterator<Buffer> = request[Symbol.asyncIterator]()
+  let head = Buffer.alloc(0)
+  for (;;) {
+    const next = await pieces.next()
+    if (next.done === true || head.length > BODY_BYTES_MAX) return [undefined, request]
+    head = Buffer.concat([head, next.value])
+    const end = head.indexOf(0x0a)
+    if (end < 0) continue
+    const rest = head.subarray(end + 1)
+    return [head.toString('utf8', 0, end), joined(rest, pieces)]
+  }
+}
+
+async function* joined(first: Buffer, pieces: AsyncIterator<Buffer>): AsyncGenerator<Uint8Array> {
+  if (first.length > 0) yield first
+  for (;;) {
+    const next = await pieces.next()
+    if (next.done === true) return
+    yield next.value
+  }
+}
+
+function parametersOf(text: string | undefined): Parameters | undefined {
+  if (text === undefined) return undefined
   try {
-    const parsed: unknown = JSON.parse(body === '' ? '{}' : body)
+    const parsed: unknown = JSON.parse(text === '' ? '{}' : text)
     const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
     return isObject ? (parsed as Parameters) : undefined
   } catch {

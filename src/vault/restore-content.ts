@@ -13,7 +13,7 @@ import type { Slices } from './slices.ts'
 import { extentsAt } from './timeline.ts'
 
 /** Extents of a state, by offset: whole chunks at a time, over holes of any size. */
-function* extentsOf(core: Core, row: InodeRow, moment: Moment): Generator<ExtentRow[]> {
+export function* extentsOf(core: Core, row: InodeRow, moment: Moment): Generator<ExtentRow[]> {
   for (let at = 0; at < row.size; ) {
     const next = nextOffset(core, row.ino, at)
     if (next === undefined || next >= row.size) return

@@ -1,0 +1,63 @@
+// Giving an imported file its name, in the place of what had it.
+
+import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
+import { NAME_BYTES_MAX } from '../base/limits.ts'
+import { fileType, isDirectory } from '../base/mode.ts'
+import { DELETED, type EntryRow } from '../store/collections.ts'
+import { findEntry, putEntry, removeEntry } from './directory.ts'
+import type { Run, Spot } from './import.ts'
+import type { Inode } from './inode.ts'
+import { dropLink, findInode, getInode } from './inodes.ts'
+import { giveName, takeName } from './names.ts'
+
+/** The name below which a mount shows its views. */
+const VIEWS = '.avfs'
+
+/** Throws EINVAL or ENAMETOOLONG for what can be no name in a vault. */
+export function assertName(name: string): void {
+  if (name === '' || name === '.' || name === '..' || name === VIEWS) fail(EINVAL)
+  if (name.includes('/') || name.includes('\0')) fail(EINVAL)
+  if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
+}
+
+/** Puts an inode, whose links are counted, at a name; a file that is there goes to the past. Throws EISDIR, ENOENT, ENOTDIR. */
+export function nameNode(run: Run, { parent, name }: Spot, made: Inode): void {
+  const { core, options } = run
+  assertName(name)
+  const directory = getInode(core, parent)
+  if (!isDirectory(directory.mode)) fail(ENOTDIR)
+  if (directory.nlink === 0) fail(ENOENT)
+  const before = findEntry(core, parent, name)
+  const replaced = before === undefined ? undefined : findInode(core, before.ino)
+  if (replaced !== undefined && isDirectory(replaced.mode)) fail(EISDIR)
+  const moment = core.moments.next()
+  putEntry(core, directory, name, { ino: made.ino, type: fileType(made.mode) }, moment)
+  giveName(core, made, parent, name)
+  if (replaced !== undefined) dropName(run, replaced, { parent, name }, moment, false)
+  if (options.isHeld(parent)) options.nameChanged(parent, name)
+}
+
+/** Takes a name away; history keeps it. */
+export function removeNode(run: Run, row: EntryRow): void {
+  const { core, options } = run
+  const directory = getInode(core, row.parent)
+  const inode = getInode(core, row.ino)
+  const moment = core.moments.next()
+  const traceless = removeEntry(core, directory, row, moment, DELETED)
+  if (isDirectory(inode.mode)) directory.nlink--
+  dropName(run, inode, row, moment, traceless)
+  if (options.isHeld(row.parent)) options.nameChanged(row.parent, row.name)
+}
+
+function dropName(
+  run: Run,
+  inode: Inode,
+  { parent, name }: { readonly parent: number; readonly name: string },
+  moment: number,
+  traceless: boolean,
+): void {
+  const { core, options } = run
+  const stays = inode.nlink > 1 && !isDirectory(inode.mode)
+  dropLink(core, inode, moment, options.isHeld(inode.ino), traceless)
+  if (stays) takeName(core, inode, parent, name)
+}
