@@ -18,6 +18,7 @@ import { copyContent, readContent, resizeContent, seekContent, writeContent } fr
 import { existing, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
 import { assertName, nameNode } from './import-name.ts'
+import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
 import { addLink, createInode, detach, findInode, reap } from './inodes.ts'
 import { setTags, tagsOf, XDG_TAGS } from './tags.ts'
@@ -36,7 +37,7 @@ export interface LargeFile extends Spot {
 
 /** Puts what is complete in its record. Returns false when its content is yet to come. */
 export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot): boolean {
-  const { core, report, links } = run
+  const { core, options, report, links } = run
   if ((head.flags & LINK) !== 0) {
     putLink(run, head, place)
     return true
@@ -55,6 +56,15 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   assertName(place.name)
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
+  if (found === undefined && isFilled && attributes.length === 0) {
+    const ino = createWhole(core, head, content, place)
+    if (head.nlink > 1) links.set(head.key, ino)
+    if (options.isHeld(place.parent)) options.nameChanged(place.parent, place.name)
+    report.files++
+    report.bytes += content.length
+    options.progress(report.files + report.unchanged, report.bytes)
+    return true
+  }
   const made = createInode(core, { mode, uid, gid, rdev, parent: 0 }, core.moments.next(), isFilled)
   if (content.length > 0) writeContent(core, made, 0, content)
   complete(run, made, head, attributes, place)
