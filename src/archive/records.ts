@@ -38,6 +38,8 @@ export const LINK = 4
 export const FAILED = 8
 /** `content` is a map of data. */
 export const SPARSE = 16
+/** A directory on the way to others, of which nothing is known: one that is there stays as it is. */
+export const IMPLIED = 32
 
 export const ENTRY_BYTES = 96
 const SMALL_BYTES = 24

@@ -12,6 +12,7 @@ import {
   type EntryHead,
   endOf,
   headOf,
+  IMPLIED,
   LEAVE,
   leftOf,
   nameOf,
@@ -272,7 +273,7 @@ function leave(run: Run, { ino, path, record, isNew }: Target): void {
     const head = headOf(record)
     const attributes = attributesOf(record)
     if (!isDirectory(head.mode)) fail(EISDIR)
-    if (!isNew && hasHead(core, inode, head, attributes)) return
+    if (!isNew && ((head.flags & IMPLIED) !== 0 || hasHead(core, inode, head, attributes))) return
     applyHead(core, inode, head, attributes)
     if (!isNew) options.inodeChanged(inode.ino)
   })
