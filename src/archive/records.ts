@@ -8,9 +8,7 @@
 //   END      24 bytes: u8 flags at 5, u32 id at 8, f64 size at 16: a file whose ENTRY was not WHOLE is complete (or FAILED)
 //   LEAVE    16 bytes: u32 id at 8: no more names come in this directory
 //   PROBLEM  an ENTRY's head with `error` and a name: it could not be read
-//   STEP     24 bytes: u32 bytes of JSON at 8, f64 at 16; JSON: a change that is no file (see steps.ts)
-//   ROW      as STEP: a row of a vault (see history-rows.ts)
-//   BLOCK    16 bytes: u32 length at 8, 32 bytes SHA-256, bytes: content that rows name
+//   STEP     24 bytes: u32 bytes of JSON at 8, f64 at 16; JSON: a change that is no file (src/vault/import-steps.ts)
 //
 // In an ENTRY: 5 u8 flags, 6 u16 nameLength, 8 u32 parent (a directory's id, 0 for the target itself), 12 u32 id (of a directory
 // or of a file that is not WHOLE), 16 u32 mode, 20 uid, 24 gid, 28 nlink, 32 rdev (as FUSE has it), 36 mtimeNs, 40 f64 size,
@@ -25,8 +23,6 @@ export const END = 3
 export const LEAVE = 4
 export const PROBLEM = 5
 export const STEP = 6
-export const ROW = 7
-export const BLOCK = 8
 
 /** All of the content is in the record. */
 export const WHOLE = 1
@@ -172,19 +168,19 @@ export function leaveRecord(id: number): Buffer {
   return record
 }
 
-/** A STEP or ROW: JSON, with a number beside it. */
-export function jsonRecord(kind: number, value: object, number = 0): Buffer {
+/** A STEP: JSON, with a number beside it. */
+export function stepRecord(value: object, number = 0): Buffer {
   const text = Buffer.from(JSON.stringify(value))
   const record = aligned(padded(SMALL_BYTES + text.length))
-  record.writeUInt8(kind, 4)
+  record.writeUInt8(STEP, 4)
   record.writeUInt32LE(text.length, 8)
   record.writeDoubleLE(number, 16)
   record.set(text, SMALL_BYTES)
   return record
 }
 
-/** The value of a STEP or ROW. */
-export function jsonOf(record: Buffer): unknown {
+/** The value of a STEP. */
+export function stepOf(record: Buffer): unknown {
   const length = record.readUInt32LE(8)
   return JSON.parse(record.toString('utf8', SMALL_BYTES, SMALL_BYTES + length))
 }
@@ -192,20 +188,6 @@ export function jsonOf(record: Buffer): unknown {
 /** The number beside the value of a STEP. */
 export function numberOf(record: Buffer): number {
   return record.readDoubleLE(16)
-}
-
-export function blockRecord(hash: string, bytes: Uint8Array): Buffer {
-  const record = aligned(padded(16 + 32 + bytes.length))
-  record.writeUInt8(BLOCK, 4)
-  record.writeUInt32LE(bytes.length, 8)
-  record.write(hash, 16, 32, 'latin1')
-  record.set(bytes, 48)
-  return record
-}
-
-export function blockOf(record: Buffer): { hash: string; bytes: Buffer } {
-  const length = record.readUInt32LE(8)
-  return { hash: record.toString('latin1', 16, 48), bytes: record.subarray(48, 48 + length) }
 }
 
 export function headOf(record: Buffer): EntryHead {
@@ -319,7 +301,6 @@ function assertWhole(piece: Buffer, at: number, length: number): void {
           piece.readUInt32LE(at + 88)
   else if (kind === DATA) used = SMALL_BYTES + piece.readUInt32LE(at + 12)
   else if (kind === END) used = SMALL_BYTES
-  else if (kind === STEP || kind === ROW) used = SMALL_BYTES + piece.readUInt32LE(at + 8)
-  else if (kind === BLOCK) used = 48 + piece.readUInt32LE(at + 8)
+  else if (kind === STEP) used = SMALL_BYTES + piece.readUInt32LE(at + 8)
   if (used > length) throw new RangeError('this is no stream of records')
 }

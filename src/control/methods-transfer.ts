@@ -2,7 +2,9 @@
 // (src/archive/records.ts); where it comes from and goes to is the caller's affair, with the caller's rights.
 
 import { isDirectory } from '../base/mode.ts'
+import type { Store } from '../store/store.ts'
 import { exportTree } from '../vault/export.ts'
+import { exportHistory } from '../vault/export-history.ts'
 import { importer } from '../vault/import.ts'
 import { findPath, namesOf } from '../vault/paths.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -13,10 +15,13 @@ import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
-import { findState, wantedOf } from './state.ts'
+import { findState, type Wanted, wantedOf } from './state.ts'
 
 export const transferMethods = {
-  /** {path, state, recursive}: hands over the records of what is there; items are {path, message} of what could not be read. */
+  /**
+   * {path, state, recursive, history}: hands over the records of what is there, and with `history` (of the root) all that the vault
+   * holds; items are {path, message} of what could not be read.
+   */
   export: {
     readOnly: true,
     run: (vault, parameters, call) => {
@@ -50,17 +55,34 @@ async function exportPath(
     throw new ControlError('failed', `${toText(path)} is a directory: say --recursive`)
   }
   const refused: Promise<void>[] = []
-  const result = await exportTree(core, state.row, state.moment, {
-    recursive,
-    send,
-    problem: (below, message) => {
-      const its = { path: toText(join(path, below)), message }
-      refused.push(Promise.resolve(send({ item: its })))
-    },
-    progress: (_, bytes) => report(bytes, 0),
-  })
-  await Promise.all(refused)
-  return { ...result, moment: state.moment, problems: refused.length }
+  const problem = (below: string, message: string): void => {
+    const its = { path: toText(join(path, below)), message }
+    refused.push(Promise.resolve(send({ item: its })))
+  }
+  const view = parameters.history === true ? await historyOf(vault, path, wanted) : undefined
+  try {
+    const result = await exportTree(core, state.row, state.moment, {
+      recursive,
+      send,
+      problem,
+      progress: (_, bytes) => report(bytes, 0),
+      beside:
+        view && ((parent, firstId) => exportHistory(view, { parent, firstId, send, problem })),
+    })
+    await Promise.all(refused)
+    return { ...result, moment: state.moment, problems: refused.length }
+  } finally {
+    await view?.close()
+  }
+}
+
+async function historyOf(vault: Vault, path: string, wanted: Wanted): Promise<Store> {
+  if (path !== '/' || Object.keys(wanted).length > 0)
+    throw new ControlError(
+      'failed',
+      'the history is that of the whole vault: export its root as it is now',
+    )
+  return await vault.view()
 }
 
 function join(path: string, below: string): string {

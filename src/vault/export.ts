@@ -27,6 +27,8 @@ import { entriesAt, inodeAt, readAt, xattrsAt } from './timeline.ts'
 export interface ExportOptions {
   /** Also what is below a directory. */
   readonly recursive: boolean
+  /** Sends more into the top directory before it is left; `nextId` is free, and so are those after it. */
+  readonly beside?: ((parent: number, nextId: number) => Promise<void>) | undefined
   /** Takes a piece of the stream, which it may keep. */
   send(piece: Buffer): Promise<void> | void
   problem(path: string, message: string): void
@@ -127,6 +129,10 @@ async function sendDirectory(
     }
     if (entries.length < PAGE_NAMES) break
     after = entries[entries.length - 1]?.name
+  }
+  if (parent === 0 && options.beside !== undefined) {
+    await flush(run)
+    await options.beside(id, run.lastId + 1)
   }
   push(run, leaveRecord(id))
 }

@@ -1,7 +1,7 @@
 // A foreign history as it is imported: files put, moved and removed by their paths, step by step, each step a moment of its own.
 // Into a vault in which nothing ever was, with the times that its steps had; else with those of now.
 
-import { type EntryHead, jsonOf, numberOf } from '../archive/records.ts'
+import { type EntryHead, numberOf, stepOf } from '../archive/records.ts'
 import { nowMicros } from '../base/clock.ts'
 import { EEXIST, FsError, fail } from '../base/errno.ts'
 import { isDirectory, S_IFDIR } from '../base/mode.ts'
@@ -26,7 +26,7 @@ export type Step =
   | { readonly step: 'snapshot'; readonly name: string }
 
 export function takeStep(run: Run, record: Buffer): void {
-  const step = jsonOf(record) as Step
+  const step = stepOf(record) as Step
   if (step.step === 'time') beginStep(run, numberOf(record))
   else if (step.step === 'move')
     guard(run, `${run.options.path}/${step.to}`, () => move(run, step.from, step.to))

@@ -163,10 +163,12 @@ function takeRecord(run: Run, record: Buffer): void {
   if (kind === ENTRY) takeEntry(run, record)
   else if (kind === DATA) {
     const { id, offset, bytes } = dataOf(record)
+    assertCount(offset)
     const file = run.large.get(id)
     if (file !== undefined) guard(run, file.path, () => dataArrived(run, file, offset, bytes))
   } else if (kind === END) {
     const { id, size, flags } = endOf(record)
+    assertCount(size)
     const file = run.large.get(id)
     run.large.delete(id)
     if (file !== undefined) guard(run, file.path, () => fileEnded(run, file, size, flags))
@@ -177,6 +179,18 @@ function takeRecord(run: Run, record: Buffer): void {
     if (target !== undefined) leave(run, target)
   } else if (kind === STEP) takeStep(run, record)
 }
+
+/** Whoever sends a stream may be anybody: what does not fit a row must not come so far. */
+function assertCount(value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(NO_STREAM)
+}
+
+function assertWhole({ mtime, mtimeNs, atime, atimeNs, mode }: EntryHead): void {
+  const isFit = Number.isSafeInteger(mtime) && Number.isSafeInteger(atime) && mode <= 0xffff
+  if (!isFit || mtimeNs > 999_999_999 || atimeNs > 999_999_999) throw new RangeError(NO_STREAM)
+}
+
+const NO_STREAM = 'this is no stream of records'
 
 /** Tells what was refused; a full or closed vault ends all. */
 export function guard(run: Run, path: string, work: () => void): void {
@@ -191,6 +205,8 @@ export function guard(run: Run, path: string, work: () => void): void {
 function takeEntry(run: Run, record: Buffer): void {
   const head = headOf(record)
   const name = nameOf(record)
+  assertCount(head.size)
+  assertWhole(head)
   if (head.parent === BY_PATH) {
     guard(run, `${run.options.path}/${name}`, () => putAtPath(run, record, head, name))
     return
