@@ -1,13 +1,11 @@
-// `avfs export`: a file or directory of a vault, as it is or was, as files of the host or an archive.
+// `avfs export`: a file or directory of a vault, as it is or was, as files of the host or an archive; with its history if wanted.
 
-import { posix } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { hostSink, type Refused } from '../../archive/host-sink.ts'
-import { recordsIn } from '../../archive/records.ts'
-import { callVault } from '../../control/call.ts'
 import type { Place } from '../../control/place.ts'
-import { bytesOfArgument } from '../arguments.ts'
+import { UsageError } from '../errors.ts'
+import { type ExportFormat, type ExportTarget, openTarget } from '../export-target.ts'
 import { formatBytes } from '../output.ts'
+import { receiveRecords } from '../transfer.ts'
 import { transferPlace } from '../transfer-place.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
 import type { CommonArguments } from './common.ts'
@@ -19,6 +17,8 @@ interface ExportArguments extends CommonArguments, StateArguments {
   dest: string
   recursive: boolean
   vault: string | undefined
+  format: ExportFormat
+  'with-history': boolean
 }
 
 export const exportCommand: CommandModule<object, ExportArguments> = {
@@ -34,7 +34,7 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
       .positional('dest', {
         type: 'string',
         demandOption: true,
-        describe: 'what it becomes; a directory that is there is filled',
+        describe: 'what it becomes; a directory that is there is filled; - writes a tar to stdout',
       })
       .option('recursive', {
         type: 'boolean',
@@ -42,22 +42,40 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
         default: false,
         describe: 'also what is below a directory',
       })
+      .option('format', {
+        choices: ['dir', 'tar', 'sqlar'] as const,
+        default: 'dir' as const,
+        describe: 'files, a tar archive, or an SQLite archive',
+      })
+      .option('with-history', {
+        type: 'boolean',
+        default: false,
+        describe: 'of a whole vault: also every version, snapshot and tag, in .avfs-history',
+      })
       .option('vault', {
         type: 'string',
         requiresArg: true,
         describe: 'the vault that /path is in',
       })
       .example('$0 export myproject:/ /tmp/vault-export --recursive', 'all of it')
-      .example('$0 export ~/myproject/src old -r --at yesterday', 'as it was then'),
+      .example('$0 export ~/myproject/src old -r --at yesterday', 'as it was then')
+      .example('$0 export myproject:/ backup.tar -r --format tar --with-history', ''),
   handler: async (args) => {
     const state = wantedState(args)
+    const { format, recursive } = args
+    const withHistory = args['with-history']
+    if (withHistory && (!recursive || state !== undefined || format === 'sqlar'))
+      throw new UsageError('--with-history is for all of a vault: --recursive, no state, no sqlar')
+    if (args.dest === '-' && (format !== 'tar' || args.json === true))
+      throw new UsageError('only --format tar, without --json, is written to standard output')
     const place = await transferPlace(args.src, args.vault)
     await writtenBack(place)
-    const json = args.json === true
-    const report = transferReport('export', json)
+    const report = transferReport('export', args.json === true)
+    const target = await openTarget(args, place, report)
     try {
-      await exportToHost(args, place, state, report)
+      await exportTo(target, args, place, state, report)
     } finally {
+      await target.end()
       report.finish()
     }
   },
@@ -70,76 +88,25 @@ interface ExportResult {
   readonly moment: number
 }
 
-async function exportToHost(
-  { dest, recursive, json }: ExportArguments,
+async function exportTo(
+  target: ExportTarget,
+  args: ExportArguments,
   place: Place,
   state: object | undefined,
   report: TransferReport,
 ): Promise<void> {
-  const root = bytesOfArgument(dest)
-  const sink = hostSink(posix.resolve(bytesOf(process.cwd()), root), {
-    basename: posix.basename(place.path) || 'vault',
-    problem: (path, message) => report.problem(textOf(path), message),
-  })
-  try {
-    const parameters = { path: place.path, state, recursive }
-    const result = (await receiveRecords(place, parameters, report, sink.take)) as ExportResult
-    const { files, directories, bytes } = result
-    printSummary(
-      json === true,
-      { ...result, path: dest, refused: sink.refused, problems: report.problems },
-      `${dest}: ${files} files and ${directories} directories, ${formatBytes(bytes)}`,
-      notesOf(sink.refused),
-    )
-  } finally {
-    sink.end()
-  }
-}
-
-/** Runs the method and hands over each record. */
-async function receiveRecords(
-  place: Place,
-  parameters: { path: string; state: object | undefined; recursive: boolean },
-  report: TransferReport,
-  take: (record: Buffer) => Promise<void> | void,
-): Promise<object> {
-  return await callVault(
-    place.vaultPath,
-    'export',
-    parameters,
-    () => undefined,
-    async (piece) => {
-      if (!(piece instanceof Uint8Array)) {
-        const { path, message } = piece.item as { path: string; message: string }
-        report.problem(path, message)
-        return
-      }
-      const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
-      let names = 0
-      for (const record of recordsIn(bytes)) {
-        names++
-        const taken = take(record)
-        if (taken !== undefined) await taken
-      }
-      report.count(names, piece.length)
-    },
+  const { dest, recursive, json } = args
+  const history = args['with-history']
+  const parameters = { path: place.path, state, recursive, history }
+  const result = (await receiveRecords(place, parameters, report, target.take)) as ExportResult
+  const outcome = await target.finish()
+  report.finish()
+  if (dest === '-') return
+  const { files, directories, bytes } = result
+  printSummary(
+    json === true,
+    { ...result, path: dest, ...outcome.values, problems: report.problems },
+    `${dest}: ${files} files and ${directories} directories, ${formatBytes(bytes)}`,
+    outcome.notes,
   )
-}
-
-function notesOf({ owners, attributes, modes, times }: Refused): string[] {
-  const notes: string[] = []
-  if (owners > 0) notes.push(`${owners} belong to you now: only root may give files away`)
-  if (attributes > 0)
-    notes.push(`${attributes} are without some extended attributes, which were refused there`)
-  if (modes > 0) notes.push(`${modes} are without their mode, which was refused there`)
-  if (times > 0) notes.push(`${times} are without their times, which were refused there`)
-  return notes
-}
-
-function bytesOf(text: string): string {
-  return Buffer.from(text).toString('latin1')
-}
-
-function textOf(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString()
 }
