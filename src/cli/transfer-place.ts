@@ -1,10 +1,11 @@
 // Which path of which vault `export` and `import` mean: with --vault a path in that one; else as all commands take it, NAME:/path or
 // a path in a mount; else, where there is only one vault, a path from its root.
 
+import { toBytes } from '../control/byte-strings.ts'
 import { ControlError } from '../control/errors.ts'
 import { MOUNT_TYPE, mounts } from '../control/mount-table.ts'
 import { listVaults } from '../control/paths.ts'
-import { findPlace, findVault, type Place } from '../control/place.ts'
+import { findPlace, type Place } from '../control/place.ts'
 import { bytesOfArgument } from './arguments.ts'
 import { UsageError } from './errors.ts'
 
@@ -14,7 +15,7 @@ export async function transferPlace(argument: string, vault: string | undefined)
   if (vault !== undefined) {
     if (!given.startsWith('/'))
       throw new UsageError(`with --vault the path in it begins with /, not '${argument}'`)
-    return await below(await findVault(bytesOfArgument(vault)), given)
+    return await findPlace(`${bytesOfArgument(vault)}:${given}`)
   }
   try {
     return await findPlace(given)
@@ -22,23 +23,17 @@ export async function transferPlace(argument: string, vault: string | undefined)
     const only = given.startsWith('/') ? onlyVault() : undefined
     if (!(error instanceof ControlError) || error.kind !== 'missing' || only === undefined)
       throw error
-    return await below(await findVault(only), given)
+    return await findPlace(only + given)
   }
 }
 
-/** The path `given` of a vault, whatever path its place had. */
-async function below(place: Place, given: string): Promise<Place> {
-  const named = await findPlace(`${Buffer.from(place.vaultPath).toString('latin1')}:${given}`)
-  return { ...place, path: named.path, show: named.show }
-}
-
-/** The one mounted vault, or the one there is; a byte string. */
+/** What goes before a path of the one vault that is mounted, or of the one there is; a byte string. */
 function onlyVault(): string | undefined {
   const mounted = mounts().filter(({ type }) => type === MOUNT_TYPE)
   const points = new Set(mounted.map(({ mountPoint }) => mountPoint))
   const [point] = points
-  if (points.size === 1 && point !== undefined) return Buffer.from(point).toString('latin1')
+  if (points.size === 1 && point !== undefined) return toBytes(point)
   const [vault, other] = listVaults()
   if (vault === undefined || other !== undefined) return undefined
-  return Buffer.from(vault.path).toString('latin1')
+  return toBytes(`${vault.name}:`)
 }

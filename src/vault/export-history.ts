@@ -8,7 +8,7 @@ import { block, collections } from '../store/collections.ts'
 import type { Store } from '../store/store.ts'
 import { hexOf, unpackBlock } from './blocks.ts'
 import { everyRow } from './check.ts'
-import { HISTORY_FORMAT, HISTORY_NAME, lineOf, type Manifest } from './history-rows.ts'
+import { HISTORY_FORMAT, HISTORY_NAME, isOwn, lineOf, type Manifest } from './history-rows.ts'
 import { ROW_FORMAT, readCounters } from './settings.ts'
 
 export interface HistoryOptions {
@@ -83,6 +83,7 @@ async function sendRows(run: Run, view: Store, top: number): Promise<Manifest['r
     const hash: Hash = createHash('sha256')
     let count = 0
     for await (const row of everyRow(view, collection, 512)) {
+      if (isOwn(collection, row)) continue
       const line = `${lineOf(collection, row)}\n`
       hash.update(line)
       lines.push(line)

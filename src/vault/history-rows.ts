@@ -1,7 +1,7 @@
 // Rows of a vault as lines of JSON, for an export with history: {"inode_past":{"ino":2,...}}. Names are byte strings (a char a byte),
 // digests hexadecimal, bytes base64. Knows the schema, not what rows mean.
 
-import { type Collection, collections } from '../store/collections.ts'
+import { type Collection, collections, type SettingRow, setting } from '../store/collections.ts'
 
 /** The name of the directory beside the present tree that holds the rest. */
 export const HISTORY_NAME = '.avfs-history'
@@ -17,6 +17,14 @@ export interface Manifest {
   readonly blocks: number
   /** By collection: how many rows, and the SHA-256 of their lines in order of key, each with its line feed, hexadecimal. */
   readonly rows: Readonly<Record<string, { readonly count: number; readonly sha256: string }>>
+}
+
+/** Settings that are a vault's own, who it is: they are no part of its history. */
+export const OWN_SETTINGS = new Set(['id'])
+
+/** True for a row that is not exported. */
+export function isOwn(collection: Collection<object>, row: object): boolean {
+  return (collection as unknown) === setting && OWN_SETTINGS.has((row as SettingRow).name)
 }
 
 type Cell = number | string | Uint8Array | null | undefined

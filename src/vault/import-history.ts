@@ -12,7 +12,14 @@ import {
 import type { Changes, Store } from '../store/store.ts'
 import { hashOf } from './blocks.ts'
 import { everyRow } from './check.ts'
-import { HISTORY_FORMAT, lineOf, type Manifest, rowOf } from './history-rows.ts'
+import {
+  HISTORY_FORMAT,
+  isOwn,
+  lineOf,
+  type Manifest,
+  OWN_SETTINGS,
+  rowOf,
+} from './history-rows.ts'
 import { ROW_FORMAT } from './settings.ts'
 
 export interface HistoryImporter {
@@ -23,8 +30,6 @@ export interface HistoryImporter {
 }
 
 const BATCH_BYTES = 8 * 1024 * 1024
-/** What a vault keeps of its own: who it is. */
-const OWN = new Set(['id'])
 
 /** `own`: the settings of the vault that this becomes. */
 export function historyImporter(store: Store, own: readonly SettingRow[]): HistoryImporter {
@@ -57,7 +62,7 @@ export function historyImporter(store: Store, own: readonly SettingRow[]): Histo
     for (const line of bytes.toString('utf8').split('\n')) {
       if (line === '') continue
       const { collection, row } = rowOf(line)
-      if ((collection as unknown) === setting && OWN.has((row as SettingRow).name)) continue
+      if (isOwn(collection, row)) continue
       await put(collection, row, line.length)
     }
   }
@@ -78,7 +83,7 @@ export function historyImporter(store: Store, own: readonly SettingRow[]): Histo
     async finish() {
       if (manifest === undefined) throw new RangeError('the history has no manifest.json')
       for (const row of own)
-        if (OWN.has(row.name)) await put(setting as unknown as Collection<object>, row, 0)
+        if (OWN_SETTINGS.has(row.name)) await put(setting as unknown as Collection<object>, row, 0)
       await flush()
       await commit
       if (blocks < manifest.blocks)
@@ -100,16 +105,15 @@ async function verify(store: Store, manifest: Manifest): Promise<number> {
   let rows = 0
   for (const collection of collections) {
     const its = manifest.rows[collection.name]
-    // Settings are partly the vault's own; their number is the same.
     if ((collection as unknown) === block) continue
     const hash: Hash = createHash('sha256')
     let count = 0
     for await (const row of everyRow(store, collection)) {
+      if (isOwn(collection, row)) continue
       hash.update(`${lineOf(collection, row)}\n`)
       count++
     }
-    const isSame = (collection as unknown) === setting || hash.digest('hex') === its?.sha256
-    if (its === undefined || count !== its.count || !isSame)
+    if (its === undefined || count !== its.count || hash.digest('hex') !== its.sha256)
       throw new RangeError(`the rows of ${collection.name} are not those that were exported`)
     rows += count
   }

@@ -243,7 +243,7 @@ function placeBelow(run: Run, parent: number, name: string): Spot | undefined {
 }
 
 function enterDirectory(run: Run, record: Buffer, head: EntryHead, place: Spot): void {
-  const { core, directories, report } = run
+  const { core, directories } = run
   const { path } = place
   // Its records come back to the sender.
   const kept = Buffer.from(record)
@@ -256,7 +256,6 @@ function enterDirectory(run: Run, record: Buffer, head: EntryHead, place: Spot):
     return
   }
   const made = makeDirectory(run, head, place)
-  report.directories++
   directories.set(head.id, { ino: made.ino, path, record: kept, isNew: true })
 }
 
@@ -277,6 +276,7 @@ export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
   startDirectory(core, made.ino)
   nameNode(run, place, made)
   parent.nlink++
+  run.report.directories++
   return made
 }
 

@@ -3,7 +3,7 @@
 import type { CommandModule } from 'yargs'
 import { HISTORY_DIRECTORY, historyFiles } from '../../archive/history-source.ts'
 import { importHistory } from '../../control/import-history.ts'
-import { findVault, isMounted, type Place } from '../../control/place.ts'
+import { isMounted, type Place } from '../../control/place.ts'
 import { UsageError } from '../errors.ts'
 import { gitSource, hostSource, type ImportSource, tarSource } from '../import-source.ts'
 import { formatBytes } from '../output.ts'
@@ -115,13 +115,12 @@ async function runHistory(
   report: TransferReport,
 ): Promise<void> {
   if (place.path !== '/') throw new UsageError('a history is that of a whole vault: DEST is /')
-  const { vaultPath } = await findVault(Buffer.from(place.vaultPath).toString('latin1'))
   if (isMounted(place))
     throw new UsageError(`unmount it first: avfs unmount ${place.mountPoint ?? place.vaultPath}`)
   const isFolder = format === 'dir'
   const directory = `${src.replace(/\/+$/, '')}/${HISTORY_DIRECTORY}`
   const source = isFolder ? await hostSource(directory, place, report) : tarSource(src, report)
-  const result = await importHistory(vaultPath, async (take) => {
+  const result = await importHistory(place.vaultPath, async (take) => {
     // The folder itself is the top of what is read then.
     await source.read(historyFiles(take, isFolder))
     if (report.problems > 0) throw new RangeError('not all of the history could be read')
