@@ -3,7 +3,7 @@
 
 import { toBytes } from '../control/byte-strings.ts'
 import { ControlError } from '../control/errors.ts'
-import { MOUNT_TYPE, mounts } from '../control/mount-table.ts'
+import { lockHolder } from '../control/lock.ts'
 import { listVaults } from '../control/paths.ts'
 import { findPlace, type Place } from '../control/place.ts'
 import { bytesOfArgument } from './arguments.ts'
@@ -27,13 +27,10 @@ export async function transferPlace(argument: string, vault: string | undefined)
   }
 }
 
-/** What goes before a path of the one vault that is mounted, or of the one there is; a byte string. */
+/** What goes before a path of the one vault that there is, or of the only one of them that is mounted; a byte string. */
 function onlyVault(): string | undefined {
-  const mounted = mounts().filter(({ type }) => type === MOUNT_TYPE)
-  const points = new Set(mounted.map(({ mountPoint }) => mountPoint))
-  const [point] = points
-  if (points.size === 1 && point !== undefined) return toBytes(point)
-  const [vault, other] = listVaults()
-  if (vault === undefined || other !== undefined) return undefined
-  return toBytes(`${vault.name}:`)
+  const vaults = listVaults()
+  const mounted = vaults.filter(({ path }) => typeof lockHolder(path)?.mountPoint === 'string')
+  const [only, other] = vaults.length === 1 ? vaults : mounted
+  return only === undefined || other !== undefined ? undefined : toBytes(`${only.name}:`)
 }
