@@ -25,6 +25,13 @@ import {
 /** SQLITE_MAX_LENGTH, less what a row needs beside. */
 const FILE_BYTES_MAX = 1_000_000_000 - 10_000
 
+function bytesOf(path: string): Buffer {
+  return Buffer.from(path, 'latin1')
+}
+
+/** The size that says: the data is a link's target. */
+const LINK_SIZE = -1
+
 const SCHEMA = `CREATE TABLE IF NOT EXISTS sqlar(
   name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB)`
 
@@ -54,7 +61,7 @@ export function sqlarSink(
   let current: { id: number; head: EntryHead; path: string; bytes: Buffer } | undefined
 
   const put = (head: EntryHead, path: string, bytes: Buffer | null, size: number): void => {
-    insert.run(Buffer.from(path, 'latin1'), head.mode, head.mtime, size, bytes)
+    insert.run(bytesOf(path), head.mode, head.mtime, size, bytes)
   }
   const putFile = (head: EntryHead, path: string, bytes: Buffer): void => {
     const small = deflateSync(bytes)
@@ -70,15 +77,9 @@ export function sqlarSink(
       directories.set(head.id, path)
       if (path !== '') put(head, path, null, 0)
     } else if ((head.flags & LINK) !== 0 && first !== undefined) {
-      copy.run(Buffer.from(path, 'latin1'), Buffer.from(first, 'latin1'))
+      copy.run(bytesOf(path), bytesOf(first))
     } else if (isSymlink(head.mode)) {
-      insert.run(
-        Buffer.from(path, 'latin1'),
-        head.mode,
-        head.mtime,
-        -1,
-        contentOf(record).toString(),
-      )
+      insert.run(bytesOf(path), head.mode, head.mtime, LINK_SIZE, contentOf(record).toString())
     } else if (!isRegular(head.mode))
       problem(path, 'only files, directories and links fit an sqlar')
     else if ((head.flags & WHOLE) !== 0) putFile(head, path, contentOf(record))

@@ -119,12 +119,16 @@ t.test('sqlite3 -A lists and unpacks an exported SQLite archive', (t) => {
   t.match(cli.avfs(...args), { status: 1, stderr: /d\/fifo: only files/ })
   rmSync(cli.at('d/fifo'))
   t.match(cli.json(...args), { files: 4, problems: 0 })
+  // sqlite3 3.40 makes links and then stops at them, in archives of its own too: it is asked for the list.
+  const expected = join(cli.root, 'expected.sqlar')
+  run('sqlite3', ['-A', '-cf', expected, 'd'], { cwd: cli.dir })
+  const list = (file: string): string[] => run('sqlite3', ['-A', '-tvf', file]).split('\n').sort()
+  t.same(list(archive), list(expected))
+  rmSync(cli.at('d/link'))
+  cli.json(...args)
   const out = cli.folder('out')
   run('sqlite3', ['-A', '-xf', archive], { cwd: out })
-  const flags = ['-rlptn', '-i', '--checksum', '--modify-window=1']
-  t.equal(
-    run('rsync', [...flags, `${cli.at('d')}/`, `${out}/d/`]).replace(/^\.[dL]\.\.t.*\n?/gm, ''),
-    '',
-  )
+  const flags = ['-rpni', '--checksum', '--delete']
+  t.equal(run('rsync', [...flags, `${cli.at('d')}/`, `${out}/d/`]), '')
   t.end()
 })

@@ -74,7 +74,7 @@ t.test('each commit is the state as of its time, and tags are snapshots', (t) =>
     cli.json('export', 'new:/', out, '-r', '--at', `@${days[index]}`)
     git('checkout', '-q', '-f', hash)
     git('clean', '-qfdx')
-    const flags = ['-rlpni', '--checksum', '--delete', '--exclude=/.git', '--exclude=/.cache']
+    const flags = ['-rlpnim', '--checksum', '--delete', '--exclude=/.git', '--exclude=/.cache']
     const told = run('rsync', [...flags, `${repository}/`, `${out}/`])
     t.equal(told.replace(/^\.d.*\n?/gm, ''), '', `commit ${index + 1}`)
   })
@@ -95,11 +95,11 @@ t.test('into a vault that has a past, the commits come after it, mounted or not'
   const repository = cli.folder('repository')
   const { git } = makeRepository(repository)
   t.match(cli.json('import', '--git', repository, cli.at('repo')), { problems: 0 })
-  const flags = ['-rlpni', '--checksum', '--delete', '--exclude=/.git', '--exclude=/.cache']
+  const flags = ['-rlpnim', '--checksum', '--delete', '--exclude=/.git', '--exclude=/.cache']
   const told = run('rsync', [...flags, `${repository}/`, `${cli.at('repo')}/`])
   t.equal(told.replace(/^\.d.*\n?/gm, ''), '')
   t.match(cli.json('log', cli.at('repo/moved.txt')), [{ number: 2 }, { number: 1 }])
-  t.equal(cli.out('cat', cli.at('repo/src/a.txt'), '-s', 'v1'), git('show', 'v1:src/a.txt') + '\n')
+  t.equal(cli.out('cat', cli.at('repo/src/a.txt'), '-s', 'v1'), `${git('show', 'v1:src/a.txt')}\n`)
   t.equal(cli.out('cat', cli.at('before')), 'before')
   cli.unmount()
   t.match(cli.json('vault', 'check', 'one', '--deep'), { problems: [] })

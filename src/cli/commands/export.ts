@@ -2,6 +2,7 @@
 
 import type { CommandModule } from 'yargs'
 import type { Place } from '../../control/place.ts'
+import { dashOf } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
 import { type ExportFormat, type ExportTarget, openTarget } from '../export-target.ts'
 import { formatBytes } from '../output.ts'
@@ -60,7 +61,8 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
       .example('$0 export myproject:/ /tmp/vault-export --recursive', 'all of it')
       .example('$0 export ~/myproject/src old -r --at yesterday', 'as it was then')
       .example('$0 export myproject:/ backup.tar -r --format tar --with-history', ''),
-  handler: async (args) => {
+  handler: async (given) => {
+    const args = { ...given, dest: dashOf(given.dest) }
     const state = wantedState(args)
     const { format, recursive } = args
     const withHistory = args['with-history']

@@ -4,6 +4,7 @@ import type { CommandModule } from 'yargs'
 import { HISTORY_DIRECTORY, historyFiles } from '../../archive/history-source.ts'
 import { importHistory } from '../../control/import-history.ts'
 import { isMounted, type Place } from '../../control/place.ts'
+import { dashOf } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
 import { gitSource, hostSource, type ImportSource, tarSource } from '../import-source.ts'
 import { formatBytes } from '../output.ts'
@@ -61,7 +62,7 @@ export const importCommand: CommandModule<object, ImportArguments> = {
   handler: async (args) => {
     const report = transferReport('import', args.json === true)
     try {
-      await runImport(args, report)
+      await runImport({ ...args, src: dashOf(args.src) }, report)
     } finally {
       report.finish()
     }
