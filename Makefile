@@ -147,6 +147,7 @@ lint: $(MODULES)
 bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench.ts
 	@$(RUN) node scripts/bench-history.ts
+	@$(RUN) node scripts/bench-import.ts
 
 # SEED repeats a run, SECONDS bounds it.
 ## Feed random input to the decoder, the protocol and the vault
