@@ -1,11 +1,15 @@
 // The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults or of the methods.
 
 import { type IncomingMessage, request } from 'node:http'
+import { Units } from '../base/units.ts'
 import { ControlError, systemCode } from './errors.ts'
 import {
   type Answer,
+  BINARY,
+  BYTES_FRAME,
   type DaemonInfo,
   type Feed,
+  FRAME_HEAD_BYTES,
   fromWire,
   type Receive,
   type Report,
@@ -63,26 +67,34 @@ async function answerOf(
   report: Report,
   receive: Receive,
 ): Promise<object> {
-  for await (const line of linesOf(response)) {
-    const answer = JSON.parse(line) as Answer
-    if ('bytes' in answer) await receive(Buffer.from(answer.bytes, 'base64'))
-    else if ('item' in answer) await receive(answer)
+  for await (const frame of framesOf(response)) {
+    const body = frame.subarray(FRAME_HEAD_BYTES)
+    if (frame.readUInt32LE(4) === BYTES_FRAME) {
+      await receive(body)
+      continue
+    }
+    const answer = JSON.parse(body.toString('utf8')) as Answer
+    if ('item' in answer) await receive(answer)
     else if ('progress' in answer) report(answer.progress.done, answer.progress.total)
     else if ('error' in answer) throw fromWire(answer.error)
-    else return answer.result
+    else if ('result' in answer) return answer.result
   }
   throw new ControlError('failed', `the daemon ended before ${method} was done`, socket)
 }
 
-/** Lines as they come; unlike node:readline it reads no further than it is asked. */
-async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of response.setEncoding('utf8')) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
+/** Frames as they come; reads no further than it is asked. */
+async function* framesOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+  const units = new Units()
+  for await (const piece of response as AsyncIterable<Buffer>) {
+    let rest = units.add(piece)
+    while (rest !== undefined && rest.length >= FRAME_HEAD_BYTES) {
+      const length = rest.readUInt32LE(0)
+      if (rest.length < length) break
+      yield rest.subarray(0, length)
+      rest = rest.subarray(length)
+    }
+    if (rest !== undefined) units.keep(rest)
   }
-  if (rest !== '') yield rest
 }
 
 interface Fed {
@@ -97,7 +109,7 @@ async function sendFed(
   parameters: string,
   feed: Feed,
 ): Promise<[IncomingMessage, Fed]> {
-  const headers = { 'content-type': 'application/octet-stream' }
+  const headers = { accept: BINARY, 'content-type': BINARY }
   const sent = request({ socketPath, path, method: 'POST', headers })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve)
@@ -153,7 +165,10 @@ function send(
   timeoutMs = 0,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, timeout: timeoutMs }, resolve)
+    const sent = request(
+      { socketPath, method, path, headers: { accept: BINARY }, timeout: timeoutMs },
+      resolve,
+    )
     sent.on('timeout', () => sent.destroy(new Error('timed out')))
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
     sent.end(body)

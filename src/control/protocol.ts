@@ -4,6 +4,8 @@
 //   GET  /metrics   Prometheus text
 //   POST /METHOD    JSON parameters in; NDJSON out: any number of {"progress":{"done":1,"total":9}}, {"item":{...}} and
 //                   {"bytes":"base64"}, then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}.
+//                   Who accepts application/octet-stream gets the same in frames: u32 length (little-endian, all of it), u32 kind,
+//                   then (kind 0) the JSON of a line or (kind 1) bytes.
 //                   With content-type application/octet-stream the parameters are the first line, and the rest is the
 //                   method's own: bytes, which it takes while it answers.
 //
@@ -45,6 +47,12 @@ export type Answer =
   | { readonly bytes: string }
   | { readonly result: object }
   | { readonly error: WireError }
+
+/** The media type of bodies and answers that are more than text. */
+export const BINARY = 'application/octet-stream'
+export const FRAME_HEAD_BYTES = 8
+export const JSON_FRAME = 0
+export const BYTES_FRAME = 1
 
 /** An error on its way to another process. */
 export interface WireError {

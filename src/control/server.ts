@@ -6,7 +6,16 @@ import { log } from '../base/log.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
 import { isMethodName, type Kernel, methods, type Parameters } from './methods.ts'
-import { type Answer, type DaemonInfo, type Piece, toWire } from './protocol.ts'
+import {
+  type Answer,
+  BINARY,
+  BYTES_FRAME,
+  type DaemonInfo,
+  FRAME_HEAD_BYTES,
+  JSON_FRAME,
+  type Piece,
+  toWire,
+} from './protocol.ts'
 import { throttled } from './throttle.ts'
 
 /** What the server needs of its daemon; `metrics` is Prometheus text. */
@@ -73,11 +82,19 @@ async function answer(
   const name = path.slice(1)
   if (!isMethodName(name)) return refuse(response, 404, `no such method: ${name}`)
   if (request.method !== 'POST') return refuse(response, 405, `${name} wants POST`)
-  const isFed = request.headers['content-type'] === 'application/octet-stream'
+  const isFed = request.headers['content-type'] === BINARY
   const [text, body] = isFed ? await firstLine(request) : [await readText(request), undefined]
   const parameters = parametersOf(text)
   if (parameters === undefined) return refuse(response, 400, 'the body must be a JSON object')
-  await runMethod(served, name, parameters, body, response)
+  const isFramed = request.headers.accept === BINARY
+  await runMethod(served, name, parameters, body, isFramed ? framed(response) : lined(response))
+}
+
+/** How an answer is written; both return false when the caller is behind. */
+interface Writer {
+  readonly response: ServerResponse
+  line(answer: Answer): boolean
+  bytes(piece: Uint8Array): boolean
 }
 
 async function runMethod(
@@ -85,12 +102,10 @@ async function runMethod(
   name: keyof typeof methods,
   parameters: Parameters,
   body: AsyncIterable<Uint8Array> | undefined,
-  response: ServerResponse,
+  { response, line, bytes }: Writer,
 ): Promise<void> {
-  response.setHeader('content-type', 'application/x-ndjson')
-  const line = (answer: Answer): boolean => response.write(`${JSON.stringify(answer)}\n`)
   const send = async (piece: Piece): Promise<void> => {
-    const taken = piece instanceof Uint8Array ? bytesLine(response, piece) : line(piece)
+    const taken = piece instanceof Uint8Array ? bytes(piece) : line(piece)
     if (!taken) await drained(response)
   }
   const report = throttled((done, total) => line({ progress: { done, total } }))
@@ -104,10 +119,33 @@ async function runMethod(
   response.end()
 }
 
-/** As JSON.stringify would have it; base64 needs no look for what to escape, and a byte a char. */
-function bytesLine(response: ServerResponse, { buffer, byteOffset, length }: Uint8Array): boolean {
-  const base64 = Buffer.from(buffer, byteOffset, length).toString('base64')
-  return response.write(`{"bytes":"${base64}"}\n`, 'latin1')
+function lined(response: ServerResponse): Writer {
+  response.setHeader('content-type', 'application/x-ndjson')
+  return {
+    response,
+    line: (answer) => response.write(`${JSON.stringify(answer)}\n`),
+    // As JSON.stringify would have it; base64 needs no look for what to escape, and a byte a char.
+    bytes({ buffer, byteOffset, length }) {
+      const base64 = Buffer.from(buffer, byteOffset, length).toString('base64')
+      return response.write(`{"bytes":"${base64}"}\n`, 'latin1')
+    },
+  }
+}
+
+function framed(response: ServerResponse): Writer {
+  response.setHeader('content-type', BINARY)
+  const write = (kind: number, body: Uint8Array): boolean => {
+    const head = Buffer.alloc(FRAME_HEAD_BYTES)
+    head.writeUInt32LE(FRAME_HEAD_BYTES + body.length, 0)
+    head.writeUInt32LE(kind, 4)
+    // One chunk: the memory of `body` may be the sender's again at once.
+    return response.write(Buffer.concat([head, body]))
+  }
+  return {
+    response,
+    line: (answer) => write(JSON_FRAME, Buffer.from(JSON.stringify(answer))),
+    bytes: (piece) => write(BYTES_FRAME, piece),
+  }
 }
 
 /** Resolves when the caller has read what waits for it. Rejects when it is gone. */

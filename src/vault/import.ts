@@ -21,6 +21,7 @@ import {
 } from '../archive/records.ts'
 import { EISDIR, ENOENT, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
+import { Units } from '../base/units.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, startDirectory } from './directory.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
@@ -116,17 +117,14 @@ export function importer(vault: Vault, options: ImportOptions): Importer {
     links: new Map(),
     pretended: undefined,
   }
-  let rest: Buffer = Buffer.alloc(0)
+  const units = new Units()
   return {
     async take(piece) {
-      const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
-      const whole = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
-      const left = await takeAll(run, whole)
-      // The caller uses its memory again.
-      rest = left.length === 0 ? left : Buffer.from(left)
+      const whole = units.add(piece)
+      if (whole !== undefined) units.keep(await takeAll(run, whole))
     },
     async finish() {
-      if (rest.length > 0) throw new RangeError('the stream of records was cut off')
+      if (units.waiting > 0) throw new RangeError('the stream of records was cut off')
       for (const target of run.directories.values()) leave(run, target)
       await run.core.commits.commit()
       return run.report
