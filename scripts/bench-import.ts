@@ -46,24 +46,28 @@ const report = await withPlaces((work) => {
   mkdirSync(mount)
   for (let round = 0; round < Number(options.rounds); round++) {
     const parts = [
-      () => measure('cp -a', () => run('cp', '-a', tree, copy)),
+      () => {
+        measure('cp -a', () => run('cp', '-a', tree, copy))
+        rmSync(copy, { recursive: true })
+      },
       () => {
         run(avfs, 'vault', 'create', 'plain')
         measure('import', () => run(avfs, 'import', tree, 'plain:/'))
         measure('again', () => run(avfs, 'import', tree, 'plain:/'))
         measure('export', () => run(avfs, 'export', 'plain:/', out, '-r'))
+        rmSync(out, { recursive: true })
+        run(avfs, 'vault', 'delete', 'plain', '--yes')
       },
       () => {
         run(avfs, 'vault', 'create', 'mounted')
         run(avfs, 'mount', 'mounted', mount)
         measure('mounted', () => run(avfs, 'import', tree, mount))
         run(avfs, 'unmount', mount)
+        run(avfs, 'vault', 'delete', 'mounted', '--yes')
       },
     ]
     // The first of several has the colder machine: they take turns.
     for (const part of round % 2 === 0 ? parts : parts.toReversed()) part()
-    for (const name of ['plain', 'mounted']) run(avfs, 'vault', 'delete', name, '--yes')
-    for (const path of [copy, out]) rmSync(path, { recursive: true })
   }
   const base = median(figures.get('cp -a') ?? [])
   const row = (name: string, key: string, line: number | undefined): string[] => {

@@ -12,12 +12,12 @@ import {
   LINK,
   WHOLE,
 } from '../archive/records.ts'
-import { EISDIR, ENXIO, FsError, fail } from '../base/errno.ts'
-import { isDirectory, isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
+import { ENXIO, FsError, fail } from '../base/errno.ts'
+import { isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
 import { copyContent, readContent, resizeContent, seekContent, writeContent } from './content.ts'
 import { existing, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
-import { assertName, nameNode } from './import-name.ts'
+import { assertFree, nameNode } from './import-name.ts'
 import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
 import { addLink, createInode, detach, findInode, reap } from './inodes.ts'
@@ -46,14 +46,13 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   if (hasBytes && (head.flags & WHOLE) === 0) return false
   const content = contentOf(record)
   const attributes = attributesOf(record)
+  assertFree(run, place)
   const found = existing(core, place)
-  if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
   if (found !== undefined && holds(run, found, head, content)) {
     if (head.nlink > 1) links.set(head.key, found.ino)
     keep(run, found, head, attributes)
     return true
   }
-  assertName(place.name)
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
   if (found === undefined && isFilled && attributes.length === 0) {
@@ -148,8 +147,7 @@ function putLink(run: Run, head: EntryHead, place: Spot): void {
     report.unchanged++
     return
   }
-  if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
-  assertName(place.name)
+  assertFree(run, place)
   addLink(core, inode)
   nameNode(run, place, inode)
   report.files++
@@ -166,9 +164,8 @@ function waiting(file: LargeFile): Spot[] {
 /** A file begins whose content arrives by and by. */
 export function startLarge(run: Run, record: Buffer, head: EntryHead, place: Spot): void {
   const { core, large } = run
+  assertFree(run, place)
   const found = existing(core, place)
-  if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
-  assertName(place.name)
   const maySame =
     found !== undefined &&
     isRegular(found.mode) &&
@@ -235,8 +232,20 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
   }
   const head = headOf(file.record)
   const attributes = attributesOf(file.record)
+  try {
+    // Much may have happened since it began.
+    assertFree(run, file)
+  } catch (error) {
+    dropBuilding(run, file)
+    throw error
+  }
   const { same } = file
-  if (same !== undefined && same.size === size && isHole(run, same, file.reached, size)) {
+  if (
+    same !== undefined &&
+    same.nlink > 0 &&
+    same.size === size &&
+    isHole(run, same, file.reached, size)
+  ) {
     if (head.nlink > 1) links.set(head.key, same.ino)
     keep(run, same, head, attributes)
   } else {

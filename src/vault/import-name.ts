@@ -14,22 +14,32 @@ import { giveName, takeName } from './names.ts'
 const VIEWS = '.avfs'
 
 /** Throws EINVAL or ENAMETOOLONG for what can be no name in a vault. */
-export function assertName(name: string): void {
+function assertName(name: string): void {
   if (name === '' || name === '.' || name === '..' || name === VIEWS) fail(EINVAL)
   if (name.includes('/') || name.includes('\0')) fail(EINVAL)
   if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
 }
 
-/** Puts an inode, whose links are counted, at a name; a file that is there goes to the past. Throws EISDIR, ENOENT, ENOTDIR. */
-export function nameNode(run: Run, { parent, name }: Spot, made: Inode): void {
-  const { core, options } = run
+/**
+ * Throws what `nameNode` would throw, before anything was made: EINVAL, ENAMETOOLONG, EISDIR (a directory is there), ENOENT,
+ * ENOTDIR. Somebody may have removed the directory that is being filled.
+ */
+export function assertFree({ core }: Run, { parent, name }: Spot): void {
   assertName(name)
   const directory = getInode(core, parent)
   if (!isDirectory(directory.mode)) fail(ENOTDIR)
   if (directory.nlink === 0) fail(ENOENT)
   const before = findEntry(core, parent, name)
+  const found = before === undefined ? undefined : findInode(core, before.ino)
+  if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
+}
+
+/** Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is there goes to the past. */
+export function nameNode(run: Run, { parent, name }: Spot, made: Inode): void {
+  const { core, options } = run
+  const directory = getInode(core, parent)
+  const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
-  if (replaced !== undefined && isDirectory(replaced.mode)) fail(EISDIR)
   const moment = core.moments.next()
   putEntry(core, directory, name, { ino: made.ino, type: fileType(made.mode) }, moment)
   giveName(core, made, parent, name)

@@ -25,14 +25,32 @@ export type Step =
   | { readonly step: 'remove'; readonly path: string }
   | { readonly step: 'snapshot'; readonly name: string }
 
+/** Throws RangeError for what is no step. */
 export function takeStep(run: Run, record: Buffer): void {
-  const step = stepOf(record) as Step
+  const step = parsedStep(record)
   if (step.step === 'time') beginStep(run, numberOf(record))
   else if (step.step === 'move')
     guard(run, `${run.options.path}/${step.to}`, () => move(run, step.from, step.to))
   else if (step.step === 'remove')
     guard(run, `${run.options.path}/${step.path}`, () => remove(run, step.path))
-  else if (step.step === 'snapshot') takeSnapshot(run, step.name)
+  else takeSnapshot(run, step.name)
+}
+
+function parsedStep(record: Buffer): Step {
+  try {
+    const { step, from, to, path, name } = Object(stepOf(record)) as Record<string, unknown>
+    if (step === 'time' && Number.isSafeInteger(numberOf(record))) return { step }
+    if (step === 'move' && isText(from) && isText(to)) return { step, from, to }
+    if (step === 'remove' && isText(path)) return { step, path }
+    if (step === 'snapshot' && isText(name)) return { step, name }
+  } catch {
+    // Told below.
+  }
+  throw new RangeError('this is no stream of records')
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
 }
 
 /** What was done before is a state of its own, and what follows happens at `moment`, as far as the vault's past allows. */
@@ -41,12 +59,15 @@ function beginStep(run: Run, moment: number): void {
   core.moments.observe()
   if (run.pretended === undefined) {
     // Only a vault without a past can have begun earlier.
-    if (!isUntouched(run) || !(moment < core.moments.last)) return
+    if (!isUntouched(run) || moment >= core.moments.last || moment < EARLIEST) return
     beginAt(run, moment - 1_000_000)
   }
   run.pretended = Math.max(run.pretended ?? 0, Math.min(moment, nowMicros()))
   core.moments.pretend(run.pretended)
 }
+
+/** A second, so that the vault's birth is not before 1970. */
+const EARLIEST = 1_000_000
 
 function isUntouched({ core, report }: Run): boolean {
   if (core.nextIno !== ROOT_INO + 1 || report.files > 0) return false

@@ -19,7 +19,7 @@ import {
   recordsIn,
   STEP,
 } from '../archive/records.ts'
-import { EISDIR, ENOENT, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
+import { EISDIR, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
 import { Units } from '../base/units.ts'
 import type { Core } from './core.ts'
@@ -33,7 +33,7 @@ import {
   putNode,
   startLarge,
 } from './import-file.ts'
-import { nameNode } from './import-name.ts'
+import { assertFree, nameNode } from './import-name.ts'
 import { putAtPath, takeStep } from './import-steps.ts'
 import type { Inode } from './inode.ts'
 import { createInode, findInode, getInode } from './inodes.ts'
@@ -267,8 +267,8 @@ export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
   const { core } = run
   const { mode, uid, gid } = head
   const from = { mode, uid, gid, rdev: 0, parent: place.parent }
+  assertFree(run, place)
   const parent = getInode(core, place.parent)
-  if (parent.nlink === 0) fail(ENOENT)
   const made = createInode(core, from, core.moments.next(), false)
   made.nlink = 2
   startDirectory(core, made.ino)
