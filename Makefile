@@ -148,6 +148,10 @@ bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench.ts
 	@$(RUN) node scripts/bench-history.ts
 	@$(RUN) node scripts/bench-import.ts
+	@$(RUN) node scripts/bench-prune.ts
+	@$(RUN) node scripts/bench-past.ts
+	@$(RUN) node scripts/bench-listings.ts
+	@$(RUN) node scripts/bench-snapshot.ts
 
 # SEED repeats a run, SECONDS bounds it.
 ## Feed random input to the decoder, the protocol and the vault

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
-const avfs = join(root, 'scripts', 'avfs')
+/** The command line program. */
+export const avfs = join(root, 'scripts', 'avfs')
 
 /** A directory to measure in. close() unmounts it and deletes all it held. */
 export interface Place {
@@ -19,6 +20,11 @@ export interface Place {
 
 /** A vault of its own, which can be unmounted and mounted again. */
 export interface VaultPlace extends Place {
+  /** The command line, and the variables under which it finds this vault. */
+  readonly avfs: string
+  readonly env: NodeJS.ProcessEnv
+  /** Runs `body` while the vault is not mounted. */
+  unmounted<T>(body: () => Promise<T>): Promise<T>
   /** `avfs vault config` with these settings. */
   configure(...settings: readonly string[]): void
   /** Mounts anew and returns the milliseconds from calling the command to its return. */
@@ -58,6 +64,16 @@ export function mountVault(work: string, name = 'vault', options: string[] = [])
   return {
     name,
     dir,
+    avfs,
+    env,
+    async unmounted(body) {
+      run('unmount', dir)
+      try {
+        return await body()
+      } finally {
+        mount()
+      }
+    },
     configure: (...settings) => run('vault', 'config', name, ...settings),
     remount() {
       run('unmount', dir)

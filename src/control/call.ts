@@ -4,6 +4,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openVault } from '../vault/vault.ts'
+import { thisProcess } from './caller.ts'
 import { callDaemon, NoDaemonError } from './client.ts'
 import { bodyOf } from './feed.ts'
 import { acquireLock, LockedError, type LockHolder, lockHolder } from './lock.ts'
@@ -61,6 +62,7 @@ async function callHere(
   try {
     const vault = await openVault(vaultPath, { readOnly: methods[name].readOnly })
     try {
+      vault.core.actors.actAs(thisProcess())
       const body = feed === undefined ? undefined : bodyOf(feed)
       return await methods[name].run(vault, parameters, {
         report,

@@ -2,6 +2,7 @@
 
 import { type IncomingMessage, request } from 'node:http'
 import { Units } from '../base/units.ts'
+import { CALLER_HEADER, callerHeader } from './caller.ts'
 import { ControlError, systemCode } from './errors.ts'
 import {
   type Answer,
@@ -109,7 +110,7 @@ async function sendFed(
   parameters: string,
   feed: Feed,
 ): Promise<[IncomingMessage, Fed]> {
-  const headers = { accept: BINARY, 'content-type': BINARY }
+  const headers = { accept: BINARY, 'content-type': BINARY, [CALLER_HEADER]: callerHeader() }
   const sent = request({ socketPath, path, method: 'POST', headers })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve)
@@ -165,10 +166,8 @@ function send(
   timeoutMs = 0,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = request(
-      { socketPath, method, path, headers: { accept: BINARY }, timeout: timeoutMs },
-      resolve,
-    )
+    const headers = { accept: BINARY, [CALLER_HEADER]: callerHeader() }
+    const sent = request({ socketPath, method, path, headers, timeout: timeoutMs }, resolve)
     sent.on('timeout', () => sent.destroy(new Error('timed out')))
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
     sent.end(body)

@@ -3,10 +3,10 @@
 
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
-import type { EntryRow, InodeRow } from '../store/collections.ts'
+import type { EntryRow } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
-import type { Moment } from '../vault/moments.ts'
-import { entriesAt, inodeAt, readAt } from '../vault/timeline.ts'
+import { entriesAt, inodeAt } from '../vault/timeline.ts'
+import { bytesOf, piecesOf, type State } from './content.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf } from './parameters.ts'
@@ -36,11 +36,6 @@ export interface Difference {
   readonly after: Side | null
   readonly text: boolean
   readonly binary: boolean
-}
-
-interface State {
-  readonly row: InodeRow
-  readonly moment: Moment
 }
 
 export const compareMethods = {
@@ -104,12 +99,8 @@ async function compareRows(
   after: State | undefined,
   send: Call['send'],
 ): Promise<void> {
-  if (isTree(before) || isTree(after)) {
-    if (!isTree(before) || !isTree(after)) await compareFiles(core, path, before, after, send)
-    await compareTrees(core, path, before, after, send)
-    return
-  }
-  await compareFiles(core, path, before, after, send)
+  if (!isTree(before) || !isTree(after)) await compareFiles(core, path, before, after, send)
+  if (isTree(before) || isTree(after)) await compareTrees(core, path, before, after, send)
 }
 
 function isTree(state: State | undefined): state is State {
@@ -186,11 +177,8 @@ async function compareFiles(
   }
   await send({ item: difference })
   if (!text) return
-  for (const state of states as State[]) {
-    for (let at = 0; at < state.row.size; at += CHUNK_BYTES) {
-      await send(read(core, state, at, CHUNK_BYTES))
-    }
-  }
+  for (const state of states as State[])
+    for (const piece of piecesOf(core, state)) await send(piece)
 }
 
 function sideOf(state: State | undefined): Side | null {
@@ -211,16 +199,12 @@ function isSame(core: Core, before: State, after: State): boolean {
   if (a.size !== b.size) return false
   if (a.ino === b.ino && a.versions === b.versions) return true
   for (let at = 0; at < a.size; at += CHUNK_BYTES) {
-    if (!read(core, before, at, CHUNK_BYTES).equals(read(core, after, at, CHUNK_BYTES)))
-      return false
+    const piece = bytesOf(core, before, at, CHUNK_BYTES)
+    if (!piece.equals(bytesOf(core, after, at, CHUNK_BYTES))) return false
   }
   return true
 }
 
 function isText(core: Core, state: State): boolean {
-  return state.row.size <= TEXT_BYTES_MAX && !read(core, state, 0, PROBE_BYTES).includes(0)
-}
-
-function read(core: Core, { row, moment }: State, offset: number, size: number): Buffer {
-  return Buffer.concat(readAt(core, row, moment, offset, size))
+  return state.row.size <= TEXT_BYTES_MAX && !bytesOf(core, state, 0, PROBE_BYTES).includes(0)
 }

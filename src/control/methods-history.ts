@@ -1,6 +1,5 @@
 // Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare is in methods-compare.ts.
 
-import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { historyOf } from '../vault/changes.ts'
 import type { Core } from '../vault/core.ts'
@@ -13,18 +12,15 @@ import {
   restoreParents,
   restoreTree,
 } from '../vault/restore.ts'
-import { readAt } from '../vault/timeline.ts'
 import type { Vault } from '../vault/vault.ts'
 import { announcer } from './announce.ts'
 import { toText } from './byte-strings.ts'
+import { piecesOf } from './content.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { type FoundState, findState, lastDeletion, versionsOfPath, wantedOf } from './state.ts'
-
-/** Content is handed over in pieces of this. */
-const PIECE_BYTES = 4 * CHUNK_BYTES
 
 export const historyMethods = {
   /** {path, limit}: items are versions of a file or events of a directory, newest first; the result says which. */
@@ -87,15 +83,13 @@ async function cat(
   parameters: Parameters,
   send: Call['send'],
 ): Promise<{ size: number; moment: Moment }> {
-  const { row, moment } = findState(core, path, wantedOf(parameters, 'state'))
+  const state = findState(core, path, wantedOf(parameters, 'state'))
+  const { row, moment } = state
   if (!isRegular(row.mode) && !isSymlink(row.mode)) {
     const what = isDirectory(row.mode) ? 'a directory' : 'no file with content'
     throw new ControlError('failed', `${toText(path)} is ${what}`, toText(path))
   }
-  for (let at = 0; at < row.size; at += PIECE_BYTES) {
-    // A copy: the pieces are views that do not outlive the next change.
-    await send(Buffer.concat(readAt(core, row, moment, at, PIECE_BYTES)))
-  }
+  for (const piece of piecesOf(core, state)) await send(piece)
   return { size: row.size, moment }
 }
 

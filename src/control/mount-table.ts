@@ -2,7 +2,7 @@
 // looks below a mount point, because the file system there may be dead, or our own.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { systemCode } from './errors.ts'
 
 /** The type that `findmnt` and /proc/mounts show for a mounted vault. */
@@ -65,7 +65,8 @@ export function parseMountInfo(text: string): MountEntry[] {
 /** True when the file system at `mountPoint` has lost its daemon: the kernel answers ENOTCONN by itself. */
 export async function isDeadMount(mountPoint: string): Promise<boolean> {
   try {
-    await stat(mountPoint)
+    // Not stat(2): attributes that the kernel has cached outlive the daemon.
+    await statfs(mountPoint)
     return false
   } catch (error) {
     return systemCode(error) === 'ENOTCONN'

@@ -2,8 +2,9 @@
 //
 //   GET  /          a DaemonInfo
 //   GET  /metrics   Prometheus text
-//   POST /METHOD    JSON parameters in; NDJSON out: any number of {"progress":{"done":1,"total":9}}, {"item":{...}} and
-//                   {"bytes":"base64"}, then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}.
+//   POST /METHOD    JSON parameters in, who asks in a header (caller.ts); NDJSON out: any number of
+//                   {"progress":{"done":1,"total":9}}, {"item":{...}} and {"bytes":"base64"},
+//                   then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}.
 //                   Who accepts application/octet-stream gets the same in frames: u32 length (little-endian, all of it), u32 kind,
 //                   then (kind 0) the JSON of a line or (kind 1) bytes.
 //                   With content-type application/octet-stream the parameters are the first line, and the rest is the

@@ -3,7 +3,9 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { log } from '../base/log.ts'
+import type { Actor } from '../vault/actors.ts'
 import type { Vault } from '../vault/vault.ts'
+import { CALLER_HEADER, callerOf } from './caller.ts'
 import { ControlError } from './errors.ts'
 import { isMethodName, type Kernel, methods, type Parameters } from './methods.ts'
 import {
@@ -86,8 +88,10 @@ async function answer(
   const [text, body] = isFed ? await firstLine(request) : [await readText(request), undefined]
   const parameters = parametersOf(text)
   if (parameters === undefined) return refuse(response, 400, 'the body must be a JSON object')
+  const caller = callerOf(request.headers[CALLER_HEADER])
   const isFramed = request.headers.accept === BINARY
-  await runMethod(served, name, parameters, body, isFramed ? framed(response) : lined(response))
+  const writer = isFramed ? framed(response) : lined(response)
+  await runMethod(served, name, parameters, body, caller, writer)
 }
 
 /** How an answer is written; both return false when the caller is behind. */
@@ -102,6 +106,7 @@ async function runMethod(
   name: keyof typeof methods,
   parameters: Parameters,
   body: AsyncIterable<Uint8Array> | undefined,
+  caller: Actor,
   { response, line, bytes }: Writer,
 ): Promise<void> {
   const send = async (piece: Piece): Promise<void> => {
@@ -110,6 +115,8 @@ async function runMethod(
   }
   const report = throttled((done, total) => line({ progress: { done, total } }))
   try {
+    // A method that changes something does so, or keeps in mind who asked, before it lets anybody else go on.
+    if (!methods[name].readOnly) vault.core.actors.actAs(caller)
     line({ result: await methods[name].run(vault, parameters, { report, send, kernel, body }) })
   } catch (error) {
     // A refusal is an answer; all else is worth a line.

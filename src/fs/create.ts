@@ -12,6 +12,7 @@ import {
   S_IFREG,
   S_ISGID,
 } from '../base/mode.ts'
+import { CREATED, LINKED, type Origin } from '../store/collections.ts'
 import { ACL_ACCESS, ACL_DEFAULT, inheritAcl } from '../vault/acl.ts'
 import { writeContent } from '../vault/content.ts'
 import { findEntry, putEntry, startDirectory } from '../vault/directory.ts'
@@ -63,9 +64,15 @@ function makeInode(
   return inode
 }
 
-function nameInode(fs: FsContext, parent: Inode, name: string, inode: Inode): void {
+function nameInode(
+  fs: FsContext,
+  parent: Inode,
+  name: string,
+  inode: Inode,
+  origin: Origin = CREATED,
+): void {
   const to = { ino: inode.ino, type: fileType(inode.mode) }
-  putEntry(fs.core, parent, name, to, fs.core.moments.next())
+  putEntry(fs.core, parent, name, to, fs.core.moments.next(), origin)
   giveName(fs.core, inode, parent.ino, name)
 }
 
@@ -167,7 +174,8 @@ export function link(fs: FsContext, ino: number, parent: number, name: string): 
   const inode = getInode(fs.core, ino)
   if (isDirectory(inode.mode)) fail(EPERM)
   if (inode.nlink === 0 && !fs.core.orphans.has(ino)) fail(EINVAL)
+  const wasNamed = inode.nlink > 0
   addLink(fs.core, inode)
-  nameInode(fs, directory, name, inode)
+  nameInode(fs, directory, name, inode, wasNamed ? LINKED : CREATED)
   return giveNode(fs, inode)
 }

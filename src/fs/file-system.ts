@@ -1,9 +1,11 @@
 // The POSIX meaning of a vault as one object: each call goes to the family of operations that knows it.
 
 import { Counters } from '../base/counters.ts'
-import { getInode } from '../vault/inodes.ts'
+import { isProvisional } from '../vault/inode.ts'
+import { claim, getInode } from '../vault/inodes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { getattr, setattr, statfs } from './attr.ts'
+import { attributed } from './attributed.ts'
 import { type AtimeRule, type FsContext, forgetNode } from './context.ts'
 import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
 import { lookup, opendir, readdir, releasedir } from './dir.ts'
@@ -47,8 +49,9 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
   }
   const real = realOperations(fs)
   const { avfsdir } = options
+  const all = avfsdir === 'off' ? real : withViews(fs, real, avfsdir === 'visible')
   return {
-    ...(avfsdir === 'off' ? real : withViews(fs, real, avfsdir === 'visible')),
+    ...attributed(fs, all),
     setNotices: (notices) => {
       fs.notices = notices
     },
@@ -81,7 +84,8 @@ function realOperations(fs: FsContext): Operations {
       write(fs, caller, ino, offset, data, killPrivileges, cached),
     flush: (_caller, ino) => flush(fs, ino),
     fsync: async (_caller, ino) => {
-      getInode(fs.core, ino)
+      const inode = getInode(fs.core, ino)
+      if (isProvisional(inode)) claim(fs.core, inode)
       await sync(fs)
     },
     syncfs: () => sync(fs),

@@ -33,11 +33,13 @@ export interface Attributes {
 
 /**
  * An inode as a name or a number leads to it. `blocks` counts 512-byte units.
- * `volatile` entries (computed views) must not be cached by the kernel: entry and attribute timeouts of 0.
+ * The kernel keeps what it is told, as changes are announced. Of `volatile` nodes (computed views) that is not so: their
+ * attributes are good for `nameMs`, or not beyond the call. `nameMs` is how long the way by name is good, if not for ever.
  */
 export interface Node extends Attributes {
   readonly blocks: number
   readonly volatile: boolean
+  readonly nameMs?: number | undefined
 }
 
 /** What setattr changes; undefined leaves a field alone. The object is reused between requests. */
@@ -173,8 +175,8 @@ export interface Operations {
   ): void
   releasedir(handle: number): void
 
-  /** undefined: no such attribute (ENODATA). */
-  getxattr(caller: Caller, ino: number, name: string): Uint8Array | undefined
+  /** undefined: no such attribute (ENODATA). `sizeOnly`: the value's length is asked for, not the value. */
+  getxattr(caller: Caller, ino: number, name: string, sizeOnly: boolean): Uint8Array | undefined
   listxattr(caller: Caller, ino: number): readonly string[]
   /** `value` is valid during the call only. `killSetgid`: FUSE_SETXATTR_ACL_KILL_SGID. */
   setxattr(

@@ -2,7 +2,7 @@
 
 import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
-import { DELETED, type EntryRow, type Fate, MOVED, UNSEEN } from '../store/collections.ts'
+import { DELETED, type EntryRow, type Fate, MOVED, RENAMED, UNSEEN } from '../store/collections.ts'
 import { findEntry, putEntry, removeEntry } from '../vault/directory.ts'
 import { type Inode, isProvisional } from '../vault/inode.ts'
 import { alter, dropLink, getInode, stampChange } from '../vault/inodes.ts'
@@ -85,7 +85,7 @@ export function rename(
   const moment = core.moments.next()
   leaveTags(core, inode, parent, name)
   const traceless = removeEntry(core, from, row, moment, MOVED)
-  putEntry(core, to, newName, row, moment, row)
+  putEntry(core, to, newName, row, moment, RENAMED, row)
   if (isDirectory(inode.mode)) {
     from.nlink--
     if (target === undefined) to.nlink++
@@ -121,8 +121,8 @@ function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: E
   const peer = getInode(core, other.ino)
   if (isDirectory(peer.mode)) assertNotBelow(fs, from, peer.ino)
   const moment = core.moments.next()
-  putEntry(core, from, row.name, other, moment)
-  putEntry(core, to, other.name, row, moment)
+  putEntry(core, from, row.name, other, moment, RENAMED, other)
+  putEntry(core, to, other.name, row, moment, RENAMED, row)
   const moved = Number(isDirectory(inode.mode)) - Number(isDirectory(peer.mode))
   from.nlink -= moved
   to.nlink += moved

@@ -281,7 +281,8 @@ const rows: readonly Row[] = [
   }),
 
   row(k.FUSE_GETXATTR, 'GETXATTR', l.fuse_getxattr_in, 1, none, (fs, request, reply) => {
-    const value = fs.getxattr(request.caller, request.nodeid, takeName(request))
+    const sizeOnly = u32(request, l.fuse_getxattr_in.at.size) === 0
+    const value = fs.getxattr(request.caller, request.nodeid, takeName(request), sizeOnly)
     if (value === undefined) return fail(ENODATA)
     if (fits(request, reply, value.length)) reply.pieces = [value]
   }),

@@ -24,7 +24,7 @@ const TWO_32 = 4294967296
 /** Where the payload of a reply begins. */
 export const PAYLOAD = fuse_out_header.size
 /** Every change comes through the kernel or is announced to it (notify.ts), so what it holds stays true; a day is long enough. */
-const VALID_SECONDS = 86400
+const VALID_MS = 86_400_000
 /** st_blksize. stdio reads that much at least, so it is the page, not the chunk. */
 const BLOCK_BYTES = 4096
 const nothing: readonly Uint8Array[] = []
@@ -107,14 +107,21 @@ function putAttr(view: DataView, at: number, node: Node): void {
   view.setUint32(at + A.flags, 0, true)
 }
 
+/** How long the kernel may keep attributes. */
+function validMs({ volatile, nameMs = 0 }: Node): number {
+  return volatile ? nameMs : VALID_MS
+}
+
 /** fuse_entry_out at `at` (room must be there). The generation is 0: inode numbers are never used again. */
 export function putEntryAt(view: DataView, at: number, node: Node): void {
-  const valid = node.volatile ? 0 : VALID_SECONDS
+  const attributesMs = validMs(node)
+  const nameMs = node.nameMs ?? attributesMs
   putU64(view, at + E.nodeid, node.ino)
   putU64(view, at + E.generation, 0)
-  putU64(view, at + E.entry_valid, valid)
-  putU64(view, at + E.attr_valid, valid)
-  putU64(view, at + E.entry_valid_nsec, 0) // and attr_valid_nsec
+  putU64(view, at + E.entry_valid, nameMs / 1000)
+  putU64(view, at + E.attr_valid, attributesMs / 1000)
+  view.setUint32(at + E.entry_valid_nsec, (nameMs % 1000) * 1e6, true)
+  view.setUint32(at + E.attr_valid_nsec, (attributesMs % 1000) * 1e6, true)
   putAttr(view, at + E.attr, node)
 }
 
@@ -123,7 +130,7 @@ export function putEntry(reply: Reply, node: Node | undefined): void {
   const at = reply.length
   if (node === undefined) {
     grow(reply, fuse_entry_out.size)
-    putU64(reply.view, at + E.entry_valid, VALID_SECONDS)
+    putU64(reply.view, at + E.entry_valid, VALID_MS / 1000)
     return
   }
   reply.length = at + fuse_entry_out.size
@@ -134,8 +141,9 @@ export function putEntry(reply: Reply, node: Node | undefined): void {
 export function putAttrOut(reply: Reply, node: Node): void {
   const at = reply.length
   reply.length = at + fuse_attr_out.size
-  putU64(reply.view, at + fuse_attr_out.at.attr_valid, node.volatile ? 0 : VALID_SECONDS)
-  putU64(reply.view, at + fuse_attr_out.at.attr_valid_nsec, 0) // and dummy
+  const ms = validMs(node)
+  putU64(reply.view, at + fuse_attr_out.at.attr_valid, ms / 1000)
+  putU64(reply.view, at + fuse_attr_out.at.attr_valid_nsec, (ms % 1000) * 1e6) // and dummy
   putAttr(reply.view, at + fuse_attr_out.at.attr, node)
 }
 
@@ -143,7 +151,9 @@ export function putAttrOut(reply: Reply, node: Node): void {
 export function putStatxOut(reply: Reply, node: Node): void {
   const { view } = reply
   const at = grow(reply, fuse_statx_out.size)
-  putU64(view, at + fuse_statx_out.at.attr_valid, node.volatile ? 0 : VALID_SECONDS)
+  const ms = validMs(node)
+  putU64(view, at + fuse_statx_out.at.attr_valid, ms / 1000)
+  view.setUint32(at + fuse_statx_out.at.attr_valid_nsec, (ms % 1000) * 1e6, true)
   const stat = at + fuse_statx_out.at.stat
   view.setUint32(stat + S.mask, STATX_BASIC_STATS | STATX_BTIME, true)
   view.setUint32(stat + S.blksize, BLOCK_BYTES, true)

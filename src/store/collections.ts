@@ -45,7 +45,8 @@ export const PROVISIONAL = Number.MAX_SAFE_INTEGER
 /**
  * stat(2)'s fields; a directory's `size` is the number of its entries. `allocated` counts the bytes that extents cover,
  * `parent` and `name` are where it is found (of hard links the first; the others are rows of `hardlink`), `xattrs` and `tags`
- * count its extended attributes and labels, `versions` is the number of its newest version.
+ * count its extended attributes and labels, `versions` is the number of its newest version. `actor` is who made it what it is
+ * since `since`.
  */
 export interface InodeRow {
   ino: number
@@ -69,6 +70,7 @@ export interface InodeRow {
   ctimeNs: number
   btime: number
   btimeNs: number
+  actor: number
   since: number
 }
 export interface InodePastRow extends InodeRow {
@@ -96,6 +98,7 @@ const attributes = {
   ctimeNs: 'uint',
   btime: 'int',
   btimeNs: 'uint',
+  actor: 'uint',
 } as const
 
 export const inode = collection<InodeRow>('inode', 1, { ino: 'uint', ...attributes, since: 'uint' })
@@ -106,17 +109,26 @@ export const inodePast = collection<InodePastRow>('inode_past', 2, {
   ...attributes,
 })
 
+/** How a name came to lead where it leads; `origin` of an EntryRow. */
+export const CREATED = 0
+export const RENAMED = 1
+export const LINKED = 2
+export const RESTORED = 3
+export type Origin = typeof CREATED | typeof RENAMED | typeof LINKED | typeof RESTORED
+
 /**
  * A name in a directory; `type` is the inode's mode >> 12, kept here so that listings need no inode. `fromParent` and
- * `fromName` say which name became this one by rename(2) at `since`; 0 and '' if none did, or if this one was there already.
+ * `fromName` say which name became this one by rename(2) at `since`; 0 and '' if none did. `actor` is who did it.
  */
 export interface EntryRow {
   parent: number
   name: string
   ino: number
   type: FileType
+  origin: Origin
   fromParent: number
   fromName: string
+  actor: number
   since: number
 }
 /** What ended a name; `fate` of an EntryPastRow. UNSEEN: it is gone, and its file was never complete. */
@@ -126,17 +138,21 @@ export const MOVED = 2
 export const UNSEEN = 3
 export type Fate = typeof DELETED | typeof REPLACED | typeof MOVED | typeof UNSEEN
 
+/** `endedBy` is the actor who did that. */
 export interface EntryPastRow extends EntryRow {
   until: number
   fate: Fate
+  endedBy: number
 }
 export const entry = collection<EntryRow>('entry', 2, {
   parent: 'uint',
   name: 'name',
   ino: 'uint',
   type: 'uint',
+  origin: 'uint',
   fromParent: 'uint',
   fromName: 'name',
+  actor: 'uint',
   since: 'uint',
 })
 export const entryPast = collection<EntryPastRow>('entry_past', 3, {
@@ -146,9 +162,12 @@ export const entryPast = collection<EntryPastRow>('entry_past', 3, {
   until: 'uint',
   ino: 'uint',
   type: 'uint',
+  origin: 'uint',
   fromParent: 'uint',
   fromName: 'name',
+  actor: 'uint',
   fate: 'uint',
+  endedBy: 'uint',
 })
 
 /** A name that an inode has beside the one in its row. */
@@ -239,7 +258,7 @@ export const xattrPast = collection<XattrPastRow>('xattr_past', 3, {
   value: 'bytes',
 })
 
-/** The complete state number `number` (1, 2, 3 ...) of a file, sealed at `moment`, with its attributes of then. */
+/** The complete state number `number` (1, 2, 3 ...) of a file, sealed at `moment` by `actor`, with its attributes of then. */
 export interface VersionRow {
   ino: number
   number: number
@@ -250,6 +269,7 @@ export interface VersionRow {
   gid: number
   mtime: number
   mtimeNs: number
+  actor: number
 }
 export const version = collection<VersionRow>('version', 2, {
   ino: 'uint',
@@ -261,6 +281,26 @@ export const version = collection<VersionRow>('version', 2, {
   gid: 'uint',
   mtime: 'int',
   mtimeNs: 'uint',
+  actor: 'uint',
+})
+
+/**
+ * A process that changed something: its user, its number and what it was called (comm of proc(5), a byte string), since it was
+ * first seen. Number 0 and an empty command stand for what is not known; rows that say actor 0 know nobody at all.
+ */
+export interface ActorRow {
+  id: number
+  uid: number
+  pid: number
+  command: string
+  since: number
+}
+export const actor = collection<ActorRow>('actor', 1, {
+  id: 'uint',
+  uid: 'uint',
+  pid: 'uint',
+  command: 'name',
+  since: 'uint',
 })
 
 /** A name for a moment, given at `createdAt` (microseconds since 1970). */
@@ -337,6 +377,7 @@ export const setting = collection<SettingRow>('setting', 1, { name: 'text', valu
 /** Every collection, in the order in which migration copies them. */
 export const collections: readonly Collection<object>[] = [
   setting,
+  actor,
   inode,
   inodePast,
   entry,

@@ -135,7 +135,8 @@ export class GroupCommit {
     }
     if (this.#failure !== undefined) log('info', 'the refused commit is written now')
     this.#failure = undefined
-    this.#told = Promise.resolve()
+    // Not while a newer layer is under way: who asks then waits for that one.
+    if (this.#waiting === 1) this.#told = Promise.resolve()
     this.commits++
     this.#overlay.settle()
     this.#waiting--

@@ -49,6 +49,11 @@ export function unpackBlock(row: BlockRow): Uint8Array {
   throw new StoreError('corrupt', `block ${hexOf(row.hash)} does not match its hash`)
 }
 
+/** Whether `unpackBlock` knows how the bytes of a block are packed. */
+export function isKnownCodec(codec: number): boolean {
+  return codec === PLAIN || codec === ZSTD
+}
+
 /** A hash as people read it. */
 export function hexOf(hash: string): string {
   return Buffer.from(hash, 'latin1').toString('hex')

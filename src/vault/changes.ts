@@ -2,25 +2,43 @@
 // more than is asked for, however long the history is.
 
 import {
+  CREATED,
   type EntryPastRow,
   type EntryRow,
   entry,
   entryPast,
   inodePast,
+  LINKED,
   MOVED,
+  type Origin,
   PROVISIONAL,
+  RENAMED,
   REPLACED,
-  version,
+  RESTORED,
 } from '../store/collections.ts'
+import { type Actor, actorOf } from './actors.ts'
 import type { Core } from './core.ts'
 import { findInode } from './inodes.ts'
 import { isBrief } from './lifetimes.ts'
 import type { Moment } from './moments.ts'
+import { below, lastPath } from './places.ts'
 
 const ALL = Number.MAX_SAFE_INTEGER
 
-/** 'changed' is a new version, 'attributes' all else of an inode; 'moved' is a name that left, 'renamed' one that came. */
-export type What = 'created' | 'changed' | 'attributes' | 'deleted' | 'moved' | 'renamed'
+/**
+ * 'changed' is a new version, 'attributes' all else of an inode (mode, owner, times, extended attributes, tags); 'moved' is a
+ * name that left, 'renamed' one that came by rename(2), 'linked' one more of a file that had one, 'restored' one that was
+ * brought back.
+ */
+export type What =
+  | 'created'
+  | 'changed'
+  | 'attributes'
+  | 'deleted'
+  | 'moved'
+  | 'renamed'
+  | 'linked'
+  | 'restored'
 
 export interface HistoryEvent {
   readonly moment: Moment
@@ -29,11 +47,45 @@ export interface HistoryEvent {
   readonly what: What
   readonly ino: number
   readonly size: number
+  /** Who did it; null when that is not known. */
+  readonly who: Actor | null
+  /** Of 'renamed': the name before, in the same directory; with its whole path ('/d/a') in another. A byte string. */
+  readonly from?: string
+}
+
+/** An event as it is found: what is told of few of them is looked up at the end. */
+interface Found {
+  readonly moment: Moment
+  readonly what: What
+  readonly span: Span
+  readonly size: number
+  readonly actor: number
+}
+
+const arrivals: Readonly<Record<Origin, What>> = {
+  [CREATED]: 'created',
+  [RENAMED]: 'renamed',
+  [LINKED]: 'linked',
+  [RESTORED]: 'restored',
 }
 
 /** What happened in a directory, newest first, at most `limit`. */
 export function historyOf(core: Core, parent: number, limit: number): HistoryEvent[] {
-  const events: HistoryEvent[] = []
+  return findEvents(core, parent, limit).map(({ moment, what, span, size, actor }) => {
+    const from = what === 'renamed' ? formerName(core, span) : undefined
+    return {
+      ...{ moment, path: span.name, what, ino: span.ino, size, who: actorOf(core, actor) },
+      ...(from === undefined ? {} : { from }),
+    }
+  })
+}
+
+function formerName(core: Core, { parent, fromParent, fromName }: Span): string | undefined {
+  return fromParent === parent ? fromName : below(lastPath(core, fromParent), fromName)
+}
+
+function findEvents(core: Core, parent: number, limit: number): Found[] {
+  const events: Found[] = []
   const trim = (): void => {
     events.sort((a, b) => b.moment - a.moment)
     events.length = Math.min(events.length, limit)
@@ -50,50 +102,52 @@ export function historyOf(core: Core, parent: number, limit: number): HistoryEve
 /** The moments at which something changed in a directory, newest first, at most `limit`. */
 export function changesOf(core: Core, parent: number, limit: number): Moment[] {
   // A rename over a file is two events of one moment.
-  const moments = historyOf(core, parent, 2 * limit).map((event) => event.moment)
+  const moments = findEvents(core, parent, 2 * limit).map((event) => event.moment)
   return [...new Set(moments)].slice(0, limit)
 }
 
-type Span = EntryPastRow | (EntryRow & { until: Moment; fate: undefined })
+type Span = EntryPastRow | (EntryRow & { until: Moment; fate: undefined; endedBy: 0 })
 
 /** Every inode under every name of the directory, temporary names left out. */
 function* spansIn(core: Core, parent: number): Generator<Span> {
   const range = { gte: [parent], lt: [parent + 1], limit: ALL }
   for (const row of core.overlay.scan(entryPast, range)) if (!isBrief(core, row)) yield row
   for (const row of core.overlay.scan(entry, range))
-    yield { ...row, until: PROVISIONAL, fate: undefined }
+    yield { ...row, until: PROVISIONAL, fate: undefined, endedBy: 0 }
 }
 
 interface State {
   readonly since: Moment
   readonly versions: number
   readonly size: number
+  readonly actor: number
 }
 
-function eventsOf(core: Core, span: Span, limit: number): HistoryEvent[] {
-  const { ino, since, until, name: path } = span
-  const events: HistoryEvent[] = []
+function eventsOf(core: Core, span: Span, limit: number): Found[] {
+  const { since, until } = span
+  const events: Found[] = []
   const states = statesOf(core, span, limit)
   states.forEach((state, at) => {
     const before = states[at + 1]
     if (state.since > since && before !== undefined) {
       const what = state.versions > before.versions ? 'changed' : 'attributes'
-      events.push({ moment: state.since, path, what, ino, size: state.size })
+      events.push({ moment: state.since, what, span, size: state.size, actor: state.actor })
     } else if (before === undefined || state.since <= since) {
       // A file is there as soon as it is complete, and not before.
-      const moment = Math.max(since, state.since)
-      const what = isNew(core, ino, moment) ? 'created' : 'renamed'
-      events.push({ moment, path, what, ino, size: state.size })
+      const isLate = state.since > since
+      const moment = isLate ? state.since : since
+      const actor = isLate ? state.actor : span.actor
+      events.push({ moment, what: arrivals[span.origin], span, size: state.size, actor })
     }
   })
   const [last] = states
   if (last !== undefined && until !== PROVISIONAL && span.fate !== REPLACED)
     events.unshift({
       moment: until,
-      path,
       what: span.fate === MOVED ? 'moved' : 'deleted',
-      ino,
+      span,
       size: last.size,
+      actor: span.endedBy,
     })
   return events
 }
@@ -115,11 +169,4 @@ function statesOf(core: Core, span: Span, limit: number): State[] {
     if (row.since <= since) break
   }
   return states
-}
-
-/** True when an inode became complete at that moment for the first time. */
-function isNew(core: Core, ino: number, moment: Moment): boolean {
-  const [first] = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: 1 })
-  const [earliest] = core.overlay.scan(version, { gte: [ino], lt: [ino + 1], limit: 1 })
-  return (first === undefined || first.since >= moment) && (earliest?.moment ?? moment) >= moment
 }

@@ -3,6 +3,7 @@
 import { crc32 } from 'node:zlib'
 import { CHUNK_BYTES } from '../base/limits.ts'
 import {
+  type BlockRow,
   block,
   type Collection,
   type ExtentPastRow,
@@ -11,8 +12,8 @@ import {
   extentPast,
 } from '../store/collections.ts'
 import { type Store, StoreError } from '../store/store.ts'
-import { hexOf, unpackBlock } from './blocks.ts'
-import { everyRow, type Known, type Report } from './check.ts'
+import { hexOf, isKnownCodec, unpackBlock } from './blocks.ts'
+import { everyProjection, everyRow, type Known, type Report } from './check.ts'
 
 /** Rows with content are large: few are read at a time. */
 const PAGE_ROWS = 64
@@ -82,14 +83,19 @@ async function checkBlocks(
   tick: () => void,
 ): Promise<{ blocks: number; bytes: number }> {
   const total = { blocks: 0, bytes: 0 }
-  for await (const row of everyRow(store, block, PAGE_ROWS)) {
+  const rows = deep
+    ? everyRow(store, block, PAGE_ROWS)
+    : everyProjection(store, block, ['hash', 'size', 'codec'])
+  for await (const row of rows) {
     const use = uses.get(row.hash)
     uses.delete(row.hash)
     total.blocks++
     total.bytes += row.size
     if (use !== undefined && use.bytes > row.size)
       report('block', `block ${hexOf(row.hash)} is shorter than what uses it`, use.ino)
-    if (deep) checkHash(row, use?.ino, report)
+    if (!isKnownCodec(row.codec))
+      report('block', `block ${hexOf(row.hash)} is packed in a way that is not known`, use?.ino)
+    else if ('data' in row) checkHash(row as BlockRow, use?.ino, report)
     tick()
   }
   for (const [hash, use] of uses)
@@ -97,11 +103,7 @@ async function checkBlocks(
   return total
 }
 
-function checkHash(
-  row: Parameters<typeof unpackBlock>[0],
-  ino: number | undefined,
-  report: Report,
-): void {
+function checkHash(row: BlockRow, ino: number | undefined, report: Report): void {
   try {
     unpackBlock(row)
   } catch (error) {

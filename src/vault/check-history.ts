@@ -3,6 +3,7 @@
 
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import {
+  actor as actors,
   DELETED,
   type EntryPastRow,
   entry,
@@ -22,10 +23,7 @@ import {
   xattr,
 } from '../store/collections.ts'
 import type { Store } from '../store/store.ts'
-import { everyRow, type Report } from './check.ts'
-
-/** Rows with content are large: few are read at a time. */
-const CONTENT_ROWS = 64
+import { everyProjection, everyRow, type Report } from './check.ts'
 
 /** Rows in the order of inodes, taken one inode at a time. */
 class ByInode<R extends { ino: number }> {
@@ -72,6 +70,7 @@ interface Part {
 }
 
 export async function checkHistory(store: Store, report: Report, tick: () => void): Promise<void> {
+  const known = await actorsOf(store)
   const complete = new Set<number>()
   const directories = new Set<number>()
   const present = new ByInode(everyRow(store, inodes))
@@ -89,38 +88,51 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
     const say = (what: string): void => report('history', `inode ${ino}: ${what}`, ino)
     checkStates(states, row, say)
     if (row !== undefined && row.since !== PROVISIONAL) states.push({ ...row, until: PROVISIONAL })
-    checkVersions(await versions.take(ino), states, row, say)
+    const its = await versions.take(ino)
+    checkVersions(its, states, row, say)
+    const authors = [...states, ...(row === undefined ? [] : [row]), ...its].map((by) => by.actor)
+    checkActors(known, authors, say)
     const content = [...(await parts.take(ino)), ...(await pastParts.take(ino))]
     checkParts(content, states, say)
     const values = await attributes.take(ino)
     if (row !== undefined && row.xattrs !== values.length)
       say(`it has ${values.length} extended attributes, its row says ${row.xattrs}`)
-    const its = await labels.take(ino)
-    if (row !== undefined && row.tags !== its.length)
-      say(`it has ${its.length} tags, its row says ${row.tags}`)
-    for (const { tag } of its)
+    const tagged = await labels.take(ino)
+    if (row !== undefined && row.tags !== tagged.length)
+      say(`it has ${tagged.length} tags, its row says ${row.tags}`)
+    for (const { tag } of tagged)
       if (store.get(tags, [tag]) === undefined) say(`its tag ${JSON.stringify(tag)} does not exist`)
     if (states.length > 0) complete.add(ino)
     if (states.some((state) => isDirectory(state.mode))) directories.add(ino)
     tick()
   }
-  await checkNames(store, complete, directories, report, tick)
+  await checkNames(store, { complete, directories, actors: known }, report, tick)
   await checkLabels(store, report, tick)
 }
 
-async function* everyPart(store: Store, past: boolean): AsyncGenerator<Part> {
-  if (past)
-    for await (const row of everyRow(store, extentPast, CONTENT_ROWS)) yield partOf(row, row.until)
-  else for await (const row of everyRow(store, extent, CONTENT_ROWS)) yield partOf(row, PROVISIONAL)
+async function actorsOf(store: Store): Promise<ReadonlySet<number>> {
+  const ids = new Set([0])
+  for await (const { id } of everyRow(store, actors)) ids.add(id)
+  return ids
+}
+
+function checkActors(
+  known: ReadonlySet<number>,
+  ids: readonly number[],
+  say: (what: string) => void,
+): void {
+  for (const id of ids) if (!known.has(id)) say(`actor ${id}, who changed it, is not known`)
 }
 
 /** Without the bytes, of which a file has more than memory. */
-function partOf(
-  row: { ino: number; offset: number; length: number; since: number },
-  until: number,
-): Part {
-  const { ino, offset, length, since } = row
-  return { ino, offset, end: offset + length, since, until }
+async function* everyPart(store: Store, past: boolean): AsyncGenerator<Part> {
+  const fields = ['ino', 'offset', 'since', 'length'] as const
+  if (past)
+    for await (const row of everyProjection(store, extentPast, [...fields, 'until']))
+      yield { ...row, end: row.offset + row.length }
+  else
+    for await (const row of everyProjection(store, extent, fields))
+      yield { ...row, end: row.offset + row.length, until: PROVISIONAL }
 }
 
 function checkStates(
@@ -224,11 +236,15 @@ function checkOverlaps(parts: readonly Part[], say: (what: string) => void): voi
 /** Proves that a name led to one inode at a time, in a directory, and that what was deleted can be shown. */
 async function checkNames(
   store: Store,
-  complete: ReadonlySet<number>,
-  directories: ReadonlySet<number>,
+  known: Record<'complete' | 'directories' | 'actors', ReadonlySet<number>>,
   report: Report,
   tick: () => void,
 ): Promise<void> {
+  const { complete, directories } = known
+  for await (const { parent, name, actor } of everyRow(store, entry))
+    checkActors(known.actors, [actor], (what) =>
+      report('history', `${JSON.stringify(name)} in directory ${parent}: ${what}`),
+    )
   let before: EntryPastRow | undefined
   for await (const row of everyRow(store, entryPast)) {
     const { parent, name, since, until } = row
@@ -238,6 +254,7 @@ async function checkNames(
     if (!directories.has(parent)) say('the directory never was')
     if (row.fate === DELETED && !complete.has(row.ino))
       say(`inode ${row.ino}, which it led to, never was`)
+    checkActors(known.actors, [row.actor, row.endedBy], say)
     if (before?.parent === parent && before.name === name && before.until > since)
       say(`two past entries overlap at ${since}`)
     const present = store.get(entry, [parent, name])

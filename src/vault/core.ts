@@ -4,20 +4,26 @@
 import { GenerationCache } from '../base/generation-cache.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { Overlay } from '../store/overlay.ts'
+import type { Actors } from './actors.ts'
 import type { Blocks } from './blocks.ts'
 import type { Directory } from './directory.ts'
 import { type History, newHistory } from './history.ts'
 import { costOf, type Inode } from './inode.ts'
 import type { Moments } from './moments.ts'
+import { costOfState, type PastState } from './past-states.ts'
 
 export interface Core {
   readonly overlay: Overlay
   readonly commits: GroupCommit
   readonly moments: Moments
+  /** Who acts now, for the rows that tell who did it. */
+  readonly actors: Actors
   readonly blocks: Blocks
   /** Inodes by number, as far as they were used of late. What has unsaved changes is in the overlay or `open` too. */
   readonly inodes: GenerationCache<number, Inode>
   readonly directories: GenerationCache<number, Directory>
+  /** Former states of inodes, as far as they were read of late. */
+  readonly pasts: GenerationCache<number, PastState>
   /** Inodes with provisional rows. They stay in memory until they are sealed. */
   readonly open: Map<number, Inode>
   /** Inodes without a name that somebody still uses. */
@@ -29,6 +35,9 @@ export interface Core {
   readonly history: History
   /** Labels of files that left a name a moment ago; see tags.ts. */
   readonly leftTags: Map<string, { readonly tags: readonly string[]; readonly untilMs: number }>
+  /** The longest that work in the background (slices.ts) has held up requests since the vault was opened. */
+  longestSliceMs: number
+  longestSliceCpuMs: number
   /** Bytes written since the last hand-over. */
   dirtyBytes: number
   nextIno: number
@@ -40,11 +49,20 @@ export function makeCaches(
   cacheBytes: number,
 ): Pick<
   Core,
-  'inodes' | 'directories' | 'open' | 'orphans' | 'dirty' | 'fragmented' | 'history' | 'leftTags'
+  | 'inodes'
+  | 'directories'
+  | 'pasts'
+  | 'open'
+  | 'orphans'
+  | 'dirty'
+  | 'fragmented'
+  | 'history'
+  | 'leftTags'
 > {
   return {
     inodes: new GenerationCache(cacheBytes / 8, costOf),
     directories: new GenerationCache(cacheBytes / 8, () => 200),
+    pasts: new GenerationCache(cacheBytes / 8, costOfState),
     open: new Map(),
     orphans: new Map(),
     dirty: new Set(),

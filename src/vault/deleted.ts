@@ -40,10 +40,19 @@ export function deletedIn(core: Core, parent: number, after?: string, limit = AL
 export function findDeleted(core: Core, parent: number, name: string): DeletedEntry | undefined {
   const own = trueName(core, parent, name)
   if (findEntry(core, parent, own) !== undefined) return undefined
+  return deletionsOf(core, parent, own).find((its) => its.name === name)
+}
+
+/** What the deletions of a name are listed as while it is not there. */
+export function deletedAs(core: Core, parent: number, name: string): string[] {
+  return deletionsOf(core, parent, name).map((its) => its.name)
+}
+
+function deletionsOf(core: Core, parent: number, name: string): DeletedEntry[] {
   const rows = core.overlay
-    .scan(entryPast, { gte: [parent, own], lt: [parent, `${own}\0`], limit: ALL })
+    .scan(entryPast, { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL })
     .filter((row) => row.fate === DELETED && !isBrief(core, row))
-  return listed(core, rows).find((its) => its.name === name)
+  return listed(core, rows)
 }
 
 /** NAME~2 is the second deletion of NAME, unless something was called so itself. */

@@ -1,7 +1,14 @@
 // Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
 // A name that is removed or replaced after it could be seen stays readable as a past row.
 
-import { type EntryRow, entry, entryPast, type Fate, REPLACED } from '../store/collections.ts'
+import {
+  type EntryRow,
+  entry,
+  entryPast,
+  type Fate,
+  type Origin,
+  REPLACED,
+} from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { isRecordedName } from './history.ts'
 import type { Inode } from './inode.ts'
@@ -85,12 +92,19 @@ export function listEntries(core: Core, parent: number): EntryRow[] {
   return rows
 }
 
+const watchers = new WeakMap<Core, (parent: number, name: string) => void>()
+
+/** Calls `heard` with each name that is given or taken away from here on. One watcher a vault. */
+export function watchNames(core: Core, heard: (parent: number, name: string) => void): void {
+  watchers.set(core, heard)
+}
+
 /** Rows that replaced others: with the name's past they belong to, they are part of history from the beginning. */
 const replacing = new WeakSet<EntryRow>()
 
 /**
- * Puts a name into a directory; a name that was there is replaced and stays in history. `from`: the entry that rename(2) takes
- * away at the same moment.
+ * Puts a name into a directory; a name that was there is replaced and stays in history. `from`: of RENAMED, the entry that
+ * rename(2) takes away at the same moment.
  */
 export function putEntry(
   core: Core,
@@ -98,26 +112,30 @@ export function putEntry(
   name: string,
   to: { ino: number; type: number },
   moment: Moment,
+  origin: Origin,
   from?: EntryRow,
 ): void {
   const before = findEntry(core, parent.ino, name)
+  const actor = core.actors.current
   if (to.type === DIRECTORY) core.history.directories.clear()
   if (before !== undefined && isRecordedName(core, parent.ino, name))
-    core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED })
-  const source = before === undefined ? from : undefined
+    core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED, endedBy: actor })
   const row: EntryRow = {
     parent: parent.ino,
     name,
     ino: to.ino,
     type: to.type,
-    fromParent: source?.parent ?? 0,
-    fromName: source?.name ?? '',
+    origin,
+    fromParent: from?.parent ?? 0,
+    fromName: from?.name ?? '',
+    actor,
     since: moment,
   }
   if (before !== undefined) replacing.add(row)
   core.overlay.put(entry, row)
   remember(core, directoryOf(core, parent.ino), name, row)
   changeDirectory(core, parent, before === undefined ? 1 : 0, moment)
+  watchers.get(core)?.(parent.ino, name)
 }
 
 /** Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace. */
@@ -132,10 +150,11 @@ export function removeEntry(
   const young = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
   const traceless = young && row.fromParent === 0 && !replacing.has(row)
   if (!traceless && isRecordedName(core, row.parent, row.name))
-    core.overlay.put(entryPast, { ...row, until: moment, fate })
+    core.overlay.put(entryPast, { ...row, until: moment, fate, endedBy: core.actors.current })
   core.overlay.delete(entry, [row.parent, row.name])
   remember(core, directoryOf(core, row.parent), row.name, undefined)
   changeDirectory(core, parent, -1, moment)
+  watchers.get(core)?.(row.parent, row.name)
   return traceless
 }
 

@@ -188,7 +188,10 @@ function putProvisional(core: Core, inode: Inode, row: ExtentRow): void {
   core.overlay.put(extent, row)
 }
 
-/** Gives all provisional extents of an inode their moment, and ends what they replaced. */
+/**
+ * Gives all provisional extents of an inode their moment, and ends what they replaced: what would not have lived until then was
+ * never there.
+ */
 export function sealExtents(core: Core, inode: Inode, moment: number): void {
   const { journal, ino } = inode
   if (journal === undefined) return
@@ -205,6 +208,11 @@ export function sealExtents(core: Core, inode: Inode, moment: number): void {
   }
   for (const [offset, since] of journal.past) {
     const past = core.overlay.get(extentPast, [ino, offset, since])
-    if (past?.until === PROVISIONAL) core.overlay.put(extentPast, { ...past, until: moment })
+    if (past?.until !== PROVISIONAL) continue
+    if (since < moment) core.overlay.put(extentPast, { ...past, until: moment })
+    else {
+      core.overlay.delete(extentPast, [ino, offset, since])
+      if (past.hash !== '') suspectBlock(core, past.hash)
+    }
   }
 }

@@ -14,6 +14,7 @@ import {
 } from '../archive/records.ts'
 import { ENXIO, FsError, fail } from '../base/errno.ts'
 import { isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
+import { LINKED } from '../store/collections.ts'
 import { copyContent, readContent, resizeContent, seekContent, writeContent } from './content.ts'
 import { existing, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
@@ -149,7 +150,7 @@ function putLink(run: Run, head: EntryHead, place: Spot): void {
   }
   assertFree(run, place)
   addLink(core, inode)
-  nameNode(run, place, inode)
+  nameNode(run, place, inode, LINKED)
   report.files++
 }
 

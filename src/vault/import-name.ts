@@ -3,7 +3,7 @@
 import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX } from '../base/limits.ts'
 import { fileType, isDirectory } from '../base/mode.ts'
-import { DELETED, type EntryRow } from '../store/collections.ts'
+import { CREATED, DELETED, type EntryRow, type Origin } from '../store/collections.ts'
 import { findEntry, putEntry, removeEntry } from './directory.ts'
 import type { Run, Spot } from './import.ts'
 import type { Inode } from './inode.ts'
@@ -35,13 +35,19 @@ export function assertFree({ core }: Run, { parent, name }: Spot): void {
 }
 
 /** Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is there goes to the past. */
-export function nameNode(run: Run, { parent, name }: Spot, made: Inode): void {
+export function nameNode(
+  run: Run,
+  { parent, name }: Spot,
+  made: Inode,
+  origin: Origin = CREATED,
+): void {
   const { core, options } = run
   const directory = getInode(core, parent)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
   const moment = core.moments.next()
-  putEntry(core, directory, name, { ino: made.ino, type: fileType(made.mode) }, moment)
+  const to = { ino: made.ino, type: fileType(made.mode) }
+  putEntry(core, directory, name, to, moment, origin)
   giveName(core, made, parent, name)
   if (replaced !== undefined) dropName(run, replaced, { parent, name }, moment, false)
   if (options.isHeld(parent)) options.nameChanged(parent, name)

@@ -5,7 +5,14 @@ import { type EntryHead, numberOf, stepOf } from '../archive/records.ts'
 import { nowMicros } from '../base/clock.ts'
 import { EEXIST, FsError, fail } from '../base/errno.ts'
 import { isDirectory, S_IFDIR } from '../base/mode.ts'
-import { entryPast, inodePast, inode as inodes, MOVED, snapshot } from '../store/collections.ts'
+import {
+  entryPast,
+  inodePast,
+  inode as inodes,
+  MOVED,
+  RENAMED,
+  snapshot,
+} from '../store/collections.ts'
 import { findEntry, putEntry, removeEntry } from './directory.ts'
 import { existing, guard, makeDirectory, type Run, type Spot } from './import.ts'
 import { putNode, startLarge } from './import-file.ts'
@@ -179,7 +186,7 @@ function move(run: Run, from: string, to: string): void {
   const moment = core.moments.next()
   removeEntry(core, getInode(core, source.parent), row, moment, MOVED)
   const into = getInode(core, place.parent)
-  putEntry(core, into, place.name, { ino: row.ino, type: row.type }, moment, row)
+  putEntry(core, into, place.name, { ino: row.ino, type: row.type }, moment, RENAMED, row)
   moveName(core, inode, row, place)
   stampChange(inode, false)
   for (const its of [source, place])

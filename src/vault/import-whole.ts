@@ -6,7 +6,7 @@ import type { EntryHead } from '../archive/records.ts'
 import { wallTime } from '../base/clock.ts'
 import { INLINE_BYTES_MAX } from '../base/limits.ts'
 import { fileType } from '../base/mode.ts'
-import { extent, type InodeRow, inode as inodes, version } from '../store/collections.ts'
+import { CREATED, extent, type InodeRow, inode as inodes, version } from '../store/collections.ts'
 import { toContent } from './content.ts'
 import type { Core } from './core.ts'
 import { putEntry } from './directory.ts'
@@ -29,6 +29,7 @@ export function createWhole(
   core.inodeCount++
   const moment = core.moments.next()
   const { parent, name } = place
+  const actor = core.actors.current
   const size = content.length
   if (size > 0) putContent(core, ino, content, moment)
   const { mode, uid, gid, mtime, mtimeNs, atime, atimeNs } = head
@@ -55,12 +56,15 @@ export function createWhole(
     ctimeNs: ns,
     btime: sec,
     btimeNs: ns,
+    actor,
     since: moment,
   }
   core.overlay.put(inodes, row)
-  core.overlay.put(version, { ino, number: 1, moment, size, mode, uid, gid, mtime, mtimeNs })
+  const made = { ino, number: 1, moment, size, mode, uid, gid, mtime, mtimeNs, actor }
+  core.overlay.put(version, made)
   const directory = getInode(core, parent)
-  putEntry(core, directory, name, { ino, type: fileType(mode) }, core.moments.next())
+  const to = { ino, type: fileType(mode) }
+  putEntry(core, directory, name, to, core.moments.next(), CREATED)
   return ino
 }
 

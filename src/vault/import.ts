@@ -22,6 +22,7 @@ import {
 import { EISDIR, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
 import { Units } from '../base/units.ts'
+import type { Actor } from './actors.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, startDirectory } from './directory.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
@@ -76,6 +77,8 @@ export interface Target {
 }
 
 export interface Run {
+  /** On whose behalf all is done: others act in between. */
+  readonly actor: Actor | null
   readonly vault: Vault
   readonly core: Core
   readonly options: ImportOptions
@@ -108,6 +111,7 @@ export interface Importer {
 
 export function importer(vault: Vault, options: ImportOptions): Importer {
   const run: Run = {
+    actor: vault.core.actors.actor,
     vault,
     core: vault.core,
     options,
@@ -125,11 +129,13 @@ export function importer(vault: Vault, options: ImportOptions): Importer {
     },
     async finish() {
       if (units.waiting > 0) throw new RangeError('the stream of records was cut off')
+      run.core.actors.actAs(run.actor)
       for (const target of run.directories.values()) leave(run, target)
       await run.core.commits.commit()
       return run.report
     },
     end() {
+      run.core.actors.actAs(run.actor)
       for (const file of run.large.values()) dropBuilding(run, file)
       run.large.clear()
       run.core.moments.pretend(undefined)
@@ -141,15 +147,19 @@ async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
   const { core, options, report } = run
   const records = recordsIn(piece)
   let until = performance.now() + SLICE_MS
+  core.actors.actAs(run.actor)
   for (;;) {
     const next = records.next()
     if (next.done === true) return next.value
     takeRecord(run, next.value)
     if (core.overlay.size >= ROWS_MAX) core.commits.nudge()
     const pressure = core.overlay.size >= ROWS_MAX ? core.commits.pressure : run.vault.relieve()
-    if (pressure !== undefined) await pressure
-    else if (options.isShared && performance.now() >= until) {
+    if (pressure !== undefined) {
+      await pressure
+      core.actors.actAs(run.actor)
+    } else if (options.isShared && performance.now() >= until) {
       await setImmediate()
+      core.actors.actAs(run.actor)
       until = performance.now() + SLICE_MS
       options.progress(report.files + report.unchanged, report.bytes)
     }

@@ -65,6 +65,7 @@ export function toInode(row: InodeRow, fresh: boolean): Inode {
     ctimeNs: row.ctimeNs,
     btime: row.btime,
     btimeNs: row.btimeNs,
+    actor: row.actor,
     since: row.since,
     pages: undefined,
     chunks: new Map(),
@@ -102,6 +103,7 @@ export function toRow(inode: Inode): InodeRow {
     ctimeNs: inode.ctimeNs,
     btime: inode.btime,
     btimeNs: inode.btimeNs,
+    actor: inode.actor,
     since: inode.since,
   }
 }

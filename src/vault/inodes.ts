@@ -90,6 +90,7 @@ export function createInode(
     ctimeNs: ns,
     btime: sec,
     btimeNs: ns,
+    actor: core.actors.current,
     since: moment,
   }
   const made = toInode(row, true)
@@ -108,16 +109,19 @@ export function createInode(
 
 /**
  * Keeps the row as it was, if anybody can have seen it, and lets the caller change it: the new state counts from now, or from the
- * moment of the change that this one is part of.
+ * moment of the change that this one is part of. A state that nobody has seen stays that of whoever began it.
  */
 export function alter(core: Core, inode: Inode, at?: Moment): void {
   assertWritable(core)
   if (inode.nlink === 0 && core.orphans.has(inode.ino)) return
   const isSeen = !isProvisional(inode) && inode.since <= core.moments.barrier
-  if (isSeen && isRecorded(core, inode)) {
-    const moment = at ?? core.moments.next()
-    core.overlay.put(inodePast, { ...toRow(inode), until: moment })
-    inode.since = moment
+  if (isSeen) {
+    if (isRecorded(core, inode)) {
+      const moment = at ?? core.moments.next()
+      core.overlay.put(inodePast, { ...toRow(inode), until: moment })
+      inode.since = moment
+    }
+    inode.actor = core.actors.current
   }
   core.overlay.put(inodes, inode)
 }
@@ -135,8 +139,19 @@ export function begin(core: Core, inode: Inode): void {
     inode.openedAtMs = inode.changedAtMs
     core.open.set(inode.ino, inode)
     core.overlay.put(unsealed, { ino: inode.ino })
+    inode.actor = 0
   }
+  claim(core, inode)
   core.overlay.put(inodes, inode)
+}
+
+/** Makes whoever acts, if that is known, the author of a change that is not sealed: the last one who touched it is. */
+export function claim(core: Core, inode: Inode): void {
+  const { current } = core.actors
+  if (current === 0 || current === inode.actor) return
+  inode.actor = current
+  // At once: an actor that no row refers to may be swept.
+  if (inode.nlink > 0) core.overlay.put(inodes, inode)
 }
 
 /** Sets ctime to now, and mtime as well. The caller has called `alter` or `begin`. */
@@ -168,6 +183,7 @@ export function addLink(core: Core, inode: Inode): void {
   if (orphaned) {
     core.overlay.delete(orphan, [inode.ino])
     inode.nlink = 1
+    inode.actor = core.actors.current
     core.inodeCount++
     if (isProvisional(inode)) {
       core.open.set(inode.ino, inode)

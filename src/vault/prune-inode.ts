@@ -39,6 +39,8 @@ export interface PrunedVersion {
 export interface PruneJob {
   readonly core: Core
   readonly slices: Slices
+  /** When it began: what is changed later is younger than all that goes. */
+  readonly now: Moment
   readonly kept: Kept
   readonly marks: Marks
   readonly dryRun: boolean
@@ -71,7 +73,7 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   const { core, kept, marks } = job
   const { store } = core.overlay
   const isHeld = marks.held.has(ino)
-  const present = presentSince(core, ino)
+  const present = presentSince(job, ino)
   const range = { gte: [ino], lt: [ino + 1] }
   const versions: Version[] = []
   const fields = ['ino', 'number', 'moment', 'size'] as const
@@ -88,14 +90,13 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
 
 /** Whether an inode is gone and none of the states that it had will stay. */
 export async function vanishes(job: PruneJob, ino: number): Promise<boolean> {
-  if (presentSince(job.core, ino) !== undefined) return false
+  if (presentSince(job, ino) !== undefined) return false
   const { states } = await lifeOf(job, ino)
   return states.length > 0 && states.every(({ why }) => why === '')
 }
 
 /** Drops of one inode what nothing needs. The names that led to it are pruned already. */
 export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
-  const { core } = job
   const { present, states, versions } = await lifeOf(job, ino)
   const stays = intervalsOf(states, present)
   explainVersions(job, ino, states, versions, present)
@@ -115,7 +116,7 @@ export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
   if (present !== undefined) return
   // Asked for each row: a file may come back meanwhile.
   const isNeeded = ({ since }: { since: Moment }) =>
-    presentSince(core, ino) !== undefined || covers(stays, since, Number.POSITIVE_INFINITY)
+    presentSince(job, ino) !== undefined || covers(stays, since, Number.POSITIVE_INFINITY)
   dropped.rows += await drop(job, ino, extent, ['since', 'hash'], (row) => !isNeeded(row))
   dropped.rows += await drop(job, ino, xattr, ['since'], (row) => !isNeeded(row))
   dropped.rows += await drop(job, ino, tagging, ['since'], (row) => !isNeeded(row))
@@ -127,11 +128,22 @@ function reasonOf(kept: Kept, since: Moment, until: Moment, isHeld: boolean): Re
   return keeps(kept, since, until) ? 'moment' : ''
 }
 
-/** The moment of the present state, 0 for an inode that is open without a name; undefined when it is gone. */
-function presentSince(core: Core, ino: number): Moment | undefined {
+/**
+ * Since when the inode has been in the state in which prune met it, 0 for one that is open without a name; undefined when it was
+ * gone. All from there on stays: of what happens while prune is at work, only a part is durable when it is looked at.
+ */
+function presentSince({ core, now }: PruneJob, ino: number): Moment | undefined {
   if (core.orphans.has(ino)) return 0
-  // A change that is not sealed has the state before it as a past row, which no rule lets go.
-  return core.overlay.get(inodes, [ino])?.since
+  const present = core.overlay.get(inodes, [ino])
+  if (present !== undefined && present.since <= now) return present.since
+  const [then] = core.overlay.scan(inodePast, {
+    gte: [ino],
+    lt: [ino, now + 1],
+    reverse: true,
+    limit: 1,
+  })
+  if (then !== undefined && then.until > now) return then.since
+  return present === undefined ? undefined : now + 1
 }
 
 /**
@@ -229,6 +241,7 @@ async function drop<R extends { ino: number }, F extends keyof R & string>(
     const values = row as unknown as Record<string, KeyPart>
     if (values.hash) suspectBlock(core, values.hash as string)
     core.overlay.delete(collection, key.map((field) => values[field] as KeyPart) as Key)
+    core.pasts.delete(ino)
     slices.changed(1)
     await slices.turn()
   }

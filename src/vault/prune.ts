@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { entryPast } from '../store/collections.ts'
 import { collectBlocks } from './collect.ts'
+import { collectActors } from './collect-actors.ts'
 import type { Core } from './core.ts'
 import { walkInodes } from './inode-walk.ts'
 import { BRIEF_MICROS } from './moments.ts'
@@ -68,7 +69,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   const explain =
     options.explain &&
     ((its: PrunedVersion) => options.explain?.({ ...its, path: lastPath(core, its.ino) }))
-  const job: PruneJob = { core, slices, kept, marks, dryRun, dropped, explain }
+  const job: PruneJob = { core, slices, now, kept, marks, dryRun, dropped, explain }
   // First the names: one that stays leads to something as long as the inodes are as they were, and after that too.
   if (!everything) await pruneNames(job, isMeant)
   await slices.settle()
@@ -82,6 +83,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   // All are looked at now.
   if (!dryRun) core.history.suspects.clear()
   const blocks = await collectBlocks(core, slices, 'all', dryRun)
+  if (!dryRun) await collectActors(core, slices)
   return { ...dropped, blocks }
 }
 

@@ -6,7 +6,8 @@
 
 import { ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../base/mode.ts'
-import { DELETED, type EntryRow, type InodeRow } from '../store/collections.ts'
+import { DELETED, type EntryRow, type InodeRow, RESTORED } from '../store/collections.ts'
+import type { Actor } from './actors.ts'
 import { resizeContent } from './content.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, putEntry, removeEntry, startDirectory } from './directory.ts'
@@ -43,6 +44,8 @@ export interface RestoreReport {
 
 interface Run {
   readonly core: Core
+  /** Who brings it back: others act in between. */
+  readonly actor: Actor | null
   readonly moment: Moment
   readonly options: RestoreOptions
   readonly slices: Slices
@@ -68,14 +71,18 @@ export async function restoreTree(
   options: RestoreOptions,
 ): Promise<RestoreReport> {
   const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
-  const slices = slicesOf(core)
-  const run: Run = { core, moment: from.moment, options, slices, report, links: new Map() }
+  const run = newRun(core, from.moment, options, report)
   // The state that is read is history from here on: what changes now must not overwrite it.
   core.moments.observe()
   if (to.name === '') await restoreInto(run, stateOf(run, from.ino), to.parent)
   else await restoreName(run, from.ino, to.parent, to.name)
-  await slices.settle()
+  await run.slices.settle()
   return report
+}
+
+function newRun(core: Core, moment: Moment, options: RestoreOptions, report: RestoreReport): Run {
+  const { actor } = core.actors
+  return { core, actor, moment, options, slices: slicesOf(core), report, links: new Map() }
 }
 
 /** A copy, because the row of what has not changed since is that of the live inode. */
@@ -106,6 +113,7 @@ async function restoreDirectory(
 
 function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): Inode {
   const { core } = run
+  core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   // Under its old number a directory has its history again, and so have the names in it.
   const made =
@@ -113,7 +121,7 @@ function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): 
     createInode(core, { ...then, parent }, core.moments.next(), false)
   made.nlink = 2
   startDirectory(core, made.ino)
-  putEntry(core, directory, name, named(made), core.moments.next())
+  putEntry(core, directory, name, named(made), core.moments.next(), RESTORED)
   giveName(core, made, parent, name)
   directory.nlink++
   if (made.ino !== then.ino) setTags(core, made, tagsAt(core, then.ino, run.moment))
@@ -162,6 +170,7 @@ async function restoreFile(run: Run, then: InodeRow, parent: number, name: strin
 
 /** A file with several names stays what all of them lead to. */
 function rewrite(run: Run, now: Inode, then: InodeRow): void {
+  run.core.actors.actAs(run.actor)
   resizeContent(run.core, now, 0)
   replaceContent(run.core, then, run.moment, now)
   seal(run.core, now)
@@ -172,6 +181,7 @@ function rewrite(run: Run, now: Inode, then: InodeRow): void {
 async function makeFile(run: Run, then: InodeRow): Promise<Inode> {
   const { core, moment } = run
   const hasBytes = isRegular(then.mode) || isSymlink(then.mode)
+  core.actors.actAs(run.actor)
   const made = createInode(core, { ...then, parent: 0 }, core.moments.next(), hasBytes)
   if (hasBytes) {
     detach(core, made)
@@ -189,6 +199,7 @@ function nameFile(
   then: InodeRow | undefined,
 ): void {
   const { core, options } = run
+  core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
@@ -201,7 +212,7 @@ function nameFile(
     if (isRegular(made.mode) || isSymlink(made.mode)) seal(core, made)
   }
   const moment = core.moments.next()
-  putEntry(core, directory, name, named(made), moment)
+  putEntry(core, directory, name, named(made), moment, RESTORED)
   giveName(core, made, parent, name)
   if (replaced !== undefined) drop(run, replaced, parent, name, moment, false)
   options.nameChanged(parent, name)
@@ -218,7 +229,7 @@ export function restoreParents(
   options: RestoreOptions,
 ): number {
   const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
-  const run: Run = { core, moment, options, slices: slicesOf(core), report, links: new Map() }
+  const run = newRun(core, moment, options, report)
   core.moments.observe()
   let parent = ROOT_INO
   let former: number | undefined = ROOT_INO
@@ -243,6 +254,7 @@ function finish(run: Run, now: Inode, then: InodeRow): void {
     report.unchanged++
     return
   }
+  core.actors.actAs(run.actor)
   applyAttributes(core, now, then, moment)
   run.options.inodeChanged(now.ino)
   report.restored++
@@ -255,6 +267,7 @@ async function removeName(run: Run, parent: number, row: EntryRow): Promise<void
   if (wasDirectory)
     for (const below of listEntries(core, row.ino)) await removeName(run, row.ino, below)
   const directory = getDirectory(core, parent)
+  core.actors.actAs(run.actor)
   const moment = core.moments.next()
   const traceless = removeEntry(core, directory, row, moment, DELETED)
   if (wasDirectory) directory.nlink--

@@ -17,7 +17,10 @@ export function reviveInode(core: Core, ino: number, moment: Moment): Inode | un
   const range = { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 }
   const [last] = core.overlay.scan(inodePast, range)
   if (last === undefined) return undefined
-  const made = toInode({ ...last, nlink: 0, size: 0, since: moment }, false)
+  const made = toInode(
+    { ...last, nlink: 0, size: 0, actor: core.actors.current, since: moment },
+    false,
+  )
   core.inodes.set(ino, made)
   core.inodeCount++
   core.overlay.put(inodes, made)

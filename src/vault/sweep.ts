@@ -1,8 +1,9 @@
 // Who prunes and sweeps, one at a time: `prune` when somebody asks for it, and by itself in the background what went without
-// a trace (history.ts) and blocks that lost their last user.
+// a trace (history.ts), blocks that lost their last user, and actors when there are many new ones.
 
 import { log } from '../base/log.ts'
 import { collectBlocks } from './collect.ts'
+import { collectActors } from './collect-actors.ts'
 import type { Core } from './core.ts'
 import { noteSwept, wasUnswept } from './history.ts'
 import { type PruneOptions, type PruneReport, prune } from './prune.ts'
@@ -55,7 +56,9 @@ export class Sweeper {
     if (this.#running !== undefined || this.#closing || history.isSwept) return
     if (this.#core.commits.failure !== undefined) return
     const isWorth = suspects.size > 0 || this.#everything
-    if (leftovers.size === 0 && !(isWorth && performance.now() >= this.#nextAt)) return
+    const { isCrowded } = this.#core.actors
+    if (leftovers.size === 0 && !isCrowded && !(isWorth && performance.now() >= this.#nextAt))
+      return
     this.#running = this.#sweep()
       .catch((error: unknown) => {
         if (!this.#closing)
@@ -79,6 +82,7 @@ export class Sweeper {
     try {
       await sweepLeftovers(core, slices, history.leftovers)
       await this.#collect(slices)
+      if (core.actors.isCrowded) await collectActors(core, slices)
     } finally {
       history.isSwept = false
     }
@@ -111,17 +115,21 @@ export class Sweeper {
 /** Frees the rows of inodes that went without a trace, but for what a recorded state needs. */
 async function sweepLeftovers(core: Core, slices: Slices, leftovers: Set<number>): Promise<void> {
   if (leftovers.size === 0) return
+  // Those that come later have rows that are not durable yet: another time.
+  const inos = [...leftovers]
+  const now = core.moments.last
   await slices.settle()
   const job: PruneJob = {
     core,
     slices,
+    now,
     kept: KEEP_ALL,
     marks: NO_MARKS,
     dryRun: false,
     dropped: { versions: 0, states: 0, names: 0, rows: 0 },
     explain: undefined,
   }
-  for (const ino of leftovers) {
+  for (const ino of inos) {
     await pruneInode(job, ino)
     leftovers.delete(ino)
     await slices.turn()

@@ -10,6 +10,7 @@ import {
   tag as tags,
 } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, assertWritable, findInode, stampChange } from './inodes.ts'
 import { assertLabel } from './labels.ts'
@@ -94,8 +95,14 @@ export function untagFile(core: Core, inode: Inode, name: string): void {
 }
 
 function retire(core: Core, row: TaggingRow, moment: Moment): void {
-  if (row.since <= core.moments.barrier) core.overlay.put(taggingPast, { ...row, until: moment })
-  core.overlay.delete(tagging, [row.ino, row.tag])
+  const { ino, tag, since } = row
+  const inode = findInode(core, ino)
+  // Of a deleted file no state is newer than the last one recorded.
+  const isKept = inode !== undefined && isRecorded(core, inode)
+  const until = isKept ? moment : Math.min(moment, recordedUntil(core, ino))
+  if (since <= core.moments.barrier && since < until)
+    core.overlay.put(taggingPast, { ...row, until })
+  core.overlay.delete(tagging, [ino, tag])
 }
 
 function rowsOf(core: Core, ino: number): TaggingRow[] {

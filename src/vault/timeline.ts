@@ -24,6 +24,7 @@ import { toRow } from './inode.ts'
 import { findInode } from './inodes.ts'
 import { isBrief } from './lifetimes.ts'
 import type { Moment } from './moments.ts'
+import { extentsOf, knownState, pastRowAt } from './past-states.ts'
 import { tagsAt, toXdgTags, XDG_TAGS } from './tags.ts'
 
 /** Rows read at a time. */
@@ -45,15 +46,11 @@ function observe(core: Core, moment: Moment): void {
 /** The inode's row as of a moment; undefined when it had no complete state then. */
 export function inodeAt(core: Core, ino: number, moment: Moment): InodeRow | undefined {
   observe(core, moment)
+  const known = knownState(core, ino, moment)
+  if (known !== undefined) return known.row
   const present = findInode(core, ino)
   if (present !== undefined && present.since <= moment && present.nlink > 0) return toRow(present)
-  const [row] = core.overlay.scan(inodePast, {
-    gte: [ino],
-    lt: [ino, moment + 1],
-    reverse: true,
-    limit: 1,
-  })
-  return row !== undefined && row.until > moment ? row : undefined
+  return pastRowAt(core, ino, moment)
 }
 
 /** The entry of that name as of a moment; undefined also when its inode had no complete state then. */
@@ -191,7 +188,9 @@ export function readAt(
   offset: number,
   size: number,
 ): readonly Uint8Array[] {
-  const present = findInode(core, row.ino)
+  const { ino } = row
+  const known = knownState(core, ino, moment)
+  const present = known === undefined ? findInode(core, ino) : undefined
   // Nothing has changed since.
   if (present !== undefined && present.nlink > 0 && present.since <= moment)
     return readContent(core, present, offset, size)
@@ -200,7 +199,9 @@ export function readAt(
   for (let at = offset; at < end; ) {
     const chunk = Math.floor(at / CHUNK_BYTES)
     const to = Math.min(end, (chunk + 1) * CHUNK_BYTES)
-    readExtents(core, extentsAt(core, row.ino, chunk, moment), at, to, parts)
+    const load = (): ExtentRow[] => extentsAt(core, ino, chunk, moment)
+    const extents = known === undefined ? load() : extentsOf(core, known, chunk, load)
+    readExtents(core, extents, at, to, parts)
     at = to
   }
   return parts

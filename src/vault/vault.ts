@@ -21,6 +21,7 @@ import { GroupCommit } from '../store/group-commit.ts'
 import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
 import type { Batch, Changes, Store } from '../store/store.ts'
+import { Actors } from './actors.ts'
 import { Blocks } from './blocks.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
 import { configuredMs } from './configuration.ts'
@@ -33,6 +34,7 @@ import type { PruneOptions, PruneReport } from './prune.ts'
 import { recover } from './recover.ts'
 import { rewriteNext } from './rewrite.ts'
 import { birthRows, counterRows, readCounters, readSetting } from './settings.ts'
+import { beginSlice, noteSlice } from './slices.ts'
 import { Sweeper } from './sweep.ts'
 import { sealAll, sealQuiet } from './versions.ts'
 
@@ -103,6 +105,7 @@ export function birthBatch(): Batch {
     ctimeNs: 0,
     btime: sec,
     btimeNs: 0,
+    actor: 0,
     since: moment,
   }
   const settings: SettingRow[] = [
@@ -157,8 +160,11 @@ export class Vault {
       overlay,
       commits,
       moments: new Moments(counters.moment),
+      actors: new Actors(overlay),
       blocks: new Blocks(store, cacheBytes / 2),
       ...makeCaches(cacheBytes),
+      longestSliceMs: 0,
+      longestSliceCpuMs: 0,
       dirtyBytes: 0,
       nextIno: counters.nextIno,
       inodeCount: counters.inodes,
@@ -197,8 +203,10 @@ export class Vault {
   #tidy(): void {
     const { core } = this
     if (core.dirty.size > 0 || core.commits.behind) return
-    const until = performance.now() + TIDY_MS
-    while (performance.now() < until && rewriteNext(core));
+    if (core.fragmented.size === 0) return
+    const began = beginSlice()
+    while (performance.now() < began.atMs + TIDY_MS && rewriteNext(core));
+    noteSlice(core, began)
   }
 
   /** Copies what may change, leaves out blocks that nobody uses any more, and compresses the others. */
@@ -277,6 +285,8 @@ export class Vault {
       dirtyBytes: core.dirtyBytes,
       blockHits: core.blocks.hits,
       blockLoads: core.blocks.loads,
+      longestSliceMs: Math.round(core.longestSliceMs * 10) / 10,
+      longestSliceCpuMs: Math.round(core.longestSliceCpuMs * 10) / 10,
       ...engine,
     }
   }

@@ -6,15 +6,20 @@ import type { Core } from './core.ts'
 import { sealExtents } from './extents.ts'
 import { isRecorded, recordedUntil } from './history.ts'
 import { type Inode, isProvisional, TRUNCATED, UNCHANGED, WRITTEN } from './inode.ts'
-import { endBefore } from './inodes.ts'
+import { claim, endBefore } from './inodes.ts'
 import { isSameContent, takeBack } from './same-content.ts'
 
 /** A file that was only emptied (or made and left empty) is sealed after this much quiet: as a rule more follows at once. */
 export const QUIET_MS = 1000
 
-/** close(2): what was written is complete. A bare truncation waits for QUIET_MS. */
+/**
+ * close(2): what was written is complete, and whoever closes it is its author: written it was in the kernel's cache. A bare
+ * truncation waits for QUIET_MS.
+ */
 export function closeContent(core: Core, inode: Inode): void {
-  if (inode.change === WRITTEN && isProvisional(inode)) seal(core, inode)
+  if (!isProvisional(inode)) return
+  claim(core, inode)
+  if (inode.change === WRITTEN) seal(core, inode)
 }
 
 /** Ends a change: the state as it is now counts from now on, as the next version unless its content is the last one's. */
@@ -47,6 +52,7 @@ function sealChanged(core: Core, inode: Inode): void {
     gid: inode.gid,
     mtime: inode.mtime,
     mtimeNs: inode.mtimeNs,
+    actor: inode.actor,
   })
 }
 
@@ -68,6 +74,7 @@ function sealUnchanged(core: Core, inode: Inode): void {
   } else {
     core.overlay.delete(inodePast, [inode.ino, before.since])
     inode.since = before.since
+    inode.actor = before.actor
   }
 }
 

@@ -79,7 +79,7 @@ export function removeXattr(core: Core, inode: Inode, name: string): void {
 }
 
 function retire(core: Core, inode: Inode, row: XattrRow, moment: Moment): void {
-  const until = isRecorded(core, inode) ? moment : recordedUntil(core, row.ino)
+  const until = isRecorded(core, inode) ? moment : Math.min(moment, recordedUntil(core, row.ino))
   if (row.since <= core.moments.barrier && row.since < until)
     core.overlay.put(xattrPast, { ...row, until })
 }

@@ -38,7 +38,7 @@ t.test(
         { number: 1, size: 4 },
       ])
       t.match(cli.json('log', at('a.txt'), '-n', '1'), [{ number: 3 }])
-      t.match(cli.out('log', at('a.txt')), /^version +saved +size +mode +owner\n +3 +\d{4}-/)
+      t.match(cli.out('log', at('a.txt')), /^version +saved +size +mode +owner +who\n +3 +\d{4}-/)
       t.equal(cli.out('cat', at('a.txt')), 'three')
       t.equal(cli.out('cat', at('a.txt'), '-v', '1'), 'one\n')
       t.equal(cli.out('cat', at('a.txt'), '-v', '2'), 'one two\n')

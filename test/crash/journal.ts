@@ -4,9 +4,12 @@
 //   done K US        operation K returned at that time
 //   synced K US US   an fsync after operation K began at the first time and had returned by the second
 //   lost K CODE      operation K failed because the daemon is gone
+//   saved NAME DIGEST SIZE     the file is closed and durable with this content
+//   deleted NAME               its name is gone, durably
 //
 // Times are microseconds of the machine's monotonic clock, so that those of several processes compare.
 
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 export interface Sync {
@@ -42,4 +45,38 @@ export function readJournal(path: string): Journal {
     else if (word === 'lost') isLost = true
   }
   return { doneUs, syncs, isReady, isLost }
+}
+
+/** A content that a writer was told is durable. */
+export interface Saved {
+  readonly digest: string
+  readonly size: number
+}
+
+/** What was acknowledged of single files, by their names. */
+export interface Acknowledged {
+  /** Every version, in the order of saving. */
+  readonly saves: ReadonlyMap<string, readonly Saved[]>
+  readonly deleted: ReadonlySet<string>
+}
+
+/** Reads what a journal says of saved and deleted files; a last line that is not whole does not count. */
+export function readAcknowledged(path: string): Acknowledged {
+  const saves = new Map<string, Saved[]>()
+  const deleted = new Set<string>()
+  for (const line of readFileSync(path, 'utf8').split('\n').slice(0, -1)) {
+    const [word, name = '', digest = '', size] = line.split(' ')
+    if (word === 'deleted') deleted.add(name)
+    if (word !== 'saved') continue
+    const before = saves.get(name)
+    const saved = { digest, size: Number(size) }
+    if (before === undefined) saves.set(name, [saved])
+    else before.push(saved)
+  }
+  return { saves, deleted }
+}
+
+/** A content as journals and oracles name it. */
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 24)
 }

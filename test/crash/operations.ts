@@ -44,7 +44,7 @@ export type Operation =
 const NAMES_MAX = 60
 
 /** Inline content, content of some blocks, and now and then more than one request of the kernel. */
-function someBytes(random: Random): Buffer {
+export function someBytes(random: Random): Buffer {
   const limit = random.pick([200, 5000, 5000, 20_000, 20_000, 300_000])
   return random.bytes(1 + random.below(limit))
 }

@@ -1,7 +1,7 @@
 // Mounting and unmounting by the command line: what is left behind, what is refused, how a daemon ends.
 
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
@@ -111,8 +111,10 @@ t.test(
     const vault = mountedVault(t)
     const pid = vault.daemonPid()
     writeFileSync(join(vault.dir, 'f'), 'synced', { flush: true })
+    statSync(vault.dir)
     await vault.kill()
     t.equal(vault.isMounted(), true, 'the dead mount is still there')
+    t.ok(statSync(vault.dir).isDirectory(), 'and the kernel answers for it what it has cached')
     t.throws(() => readdirSync(vault.dir), /ENOTCONN|ECONNABORTED/)
     const { stdout, stderr } = vault.mount()
     t.match(stdout + stderr, /dead|died|clear|left/i)

@@ -84,6 +84,19 @@ t.test(
   },
 )
 
+t.test('what comes back right after it was listed is a file like any other', async (t) => {
+  const { dir } = mountedVault(t)
+  sh(dir, 'for i in 1 2 3; do echo one > f$i; done')
+  await sleep(LIFETIME_MS)
+  sh(dir, 'rm f*; ls -l .avfs/deleted')
+  sh(dir, 'ls -l .avfs/deleted && mv .avfs/deleted/f1 . && echo two >> f1')
+  t.equal(sh(dir, 'cat f1; ls .avfs/deleted'), 'one\ntwo\nf2\nf3')
+  t.ok(Number(sh(dir, 'stat -c %i f1')) < 2 ** 52)
+  sh(dir, 'ls -l .avfs/deleted && echo new > f2 && sleep 0.05')
+  t.match(attempt('cat', ['.avfs/deleted/f2'], { cwd: dir }).stderr, /No such file/)
+  t.end()
+})
+
 t.test(
   'a name deleted twice is NAME and NAME~2, and one that is there again is not listed',
   async (t) => {

@@ -122,8 +122,7 @@ t.test('versions cannot be changed, and a write that was refused leaves nothing 
   ]) {
     const { status, stderr } = attempt('sh', ['-c', line], { cwd: versions })
     t.not(status, 0, line)
-    // What the kernel has in its cache it gives up with EIO when it is refused.
-    t.match(stderr, /Read-only file system|cross-device|Input\/output error/, line)
+    t.match(stderr, /Read-only file system|cross-device/, line)
   }
   attempt('sh', ['-c', 'echo more >> 1'], { cwd: versions })
   t.equal(readFileSync(join(versions, '1'), 'utf8'), 'one\n')

@@ -12,7 +12,18 @@ const data = new Uint8Array(50_000).fill(1)
 
 function commit(i: number): Promise<void> {
   const rows = Array.from({ length: count }, (_, number) => ({
-    ...{ ino: i, number, moment: i, size: i, mtime: 0, mtimeNs: 0, mode: 0, uid: 0, gid: 0 },
+    ...{
+      ino: i,
+      number,
+      moment: i,
+      size: i,
+      mtime: 0,
+      mtimeNs: 0,
+      mode: 0,
+      uid: 0,
+      gid: 0,
+      actor: 0,
+    },
   }))
   return store
     .commit([

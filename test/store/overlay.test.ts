@@ -23,7 +23,7 @@ t.test('scans see every change, in order, whatever lies in which layer', async (
     const name = `n${below(6)}`
     return {
       ...{ parent: below(3), name, since, until: below(100), ino: below(100), type: 8 },
-      ...{ fromParent: 0, fromName: '', fate: 0 },
+      ...{ origin: 0 as const, actor: 0, fromParent: 0, fromName: '', fate: 0, endedBy: 0 },
     }
   }
   const part = (): Key => {

@@ -117,6 +117,26 @@ t.test('a store that only reads shows the state at its opening, and takes no com
   t.same(readdirSync(dirname(path)), ['vault.avfs'], 'reading a closed vault leaves no log')
 })
 
+t.test('a vault whose process was killed as it closed is read all the same', async (t) => {
+  const path = await made(t)
+  // Without its log, and with a cache of one page, changes go into the file before they are committed.
+  const script = `
+    const db = new (require(process.argv[2]))(process.argv[1])
+    db.pragma('cache_size = 1')
+    db.exec("begin immediate; delete from setting where name = 'a'")
+    const put = db.prepare('insert into setting values (?, ?)')
+    for (let at = 0; at < 500; at++) put.run('b' + at, 'x'.repeat(5000))
+    process.kill(process.pid, 'SIGKILL')`
+  const library = import.meta.resolve('better-sqlite3').slice('file://'.length)
+  const { signal } = spawnSync(process.execPath, ['-e', script, path, library])
+  t.equal(signal, 'SIGKILL')
+  t.ok(existsSync(`${path}-journal`))
+  const store = await openStore(path, { readOnly: true })
+  t.same(store.scan(setting, { limit: 10 }), [{ name: 'a', value: '1' }])
+  await store.close()
+  t.same(readdirSync(dirname(path)), ['vault.avfs'])
+})
+
 t.test('values lie in columns of their types', async (t) => {
   const path = join(t.testdir(), 'vault.avfs')
   const store = await openStore(path, { create: true })
@@ -127,6 +147,8 @@ t.test('values lie in columns of their types', async (t) => {
         name: 'gr\xc3\xbcn',
         ino: 2 ** 53 - 1,
         type: 8,
+        origin: 0 as const,
+        actor: 0,
         fromParent: 0,
         fromName: '',
         since: 0,
@@ -228,6 +250,8 @@ t.test('damage is found, and read as corrupt', async (t) => {
       name: `a rather long name of a file ${i}`,
       ino: i,
       type: 8,
+      origin: 0 as const,
+      actor: 0,
       fromParent: 0,
       fromName: '',
       since: 1,

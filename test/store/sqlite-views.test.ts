@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import {
+  actor,
   type EntryRow,
   entry,
   entryPast,
@@ -39,7 +40,7 @@ function inodeRow(ino: number, mode: number, size: number, more: Partial<InodeRo
     ...{ ino, mode, nlink: 1, uid: 1000, gid: 100, rdev: 0, size, allocated: size },
     ...{ parent: 0, name: '', xattrs: 0, tags: 0, versions: 0 },
     ...{ atime: 0, atimeNs: 0, mtime: 1_700_000_000, mtimeNs: 42, ctime: 0, ctimeNs: 0 },
-    ...{ btime: 0, btimeNs: 0, since: at(0) },
+    ...{ btime: 0, btimeNs: 0, actor: 0, since: at(0) },
     ...more,
   }
 }
@@ -51,16 +52,30 @@ function entryRow(
   type: number,
   since: number,
 ): EntryRow {
-  return { parent, name, ino, type, fromParent: 0, fromName: '', since }
+  return {
+    parent,
+    name,
+    ino,
+    type,
+    origin: 0 as const,
+    actor: 0,
+    fromParent: 0,
+    fromName: '',
+    since,
+  }
 }
 
 /** /docs and /docs/a.txt with two versions, /b.txt that was /docs/old.txt, and /gone/deleted.txt of a deleted directory. */
 async function fill(store: Store): Promise<void> {
   const v = (ino: number, number: number, seconds: number, size: number) => ({
     ...{ ino, number, moment: at(seconds), size, mtime: -1, mtimeNs: 5 },
-    ...{ mode: 0o100644, uid: 0, gid: 0 },
+    ...{ mode: 0o100644, uid: 0, gid: 0, actor: 0 },
   })
   await store.commit([
+    changes(actor, [
+      { id: 1, uid: 1000, pid: 77, command: 'vim', since: at(0) },
+      { id: 2, uid: 0, pid: 78, command: 'mv', since: at(0) },
+    ]),
     changes(inode, [
       inodeRow(1, 0o40755, 0),
       inodeRow(2, 0o40700, 0),
@@ -71,17 +86,17 @@ async function fill(store: Store): Promise<void> {
     changes(entry, [
       entryRow(1, 'docs', 2, 4, at(1)),
       entryRow(2, 'a.txt', 3, 8, at(2)),
-      entryRow(1, 'b.txt', 4, 8, at(6)),
+      { ...entryRow(1, 'b.txt', 4, 8, at(6)), origin: 1, actor: 2 },
       entryRow(2, 'gr\xc3\xbc\xff', 5, 10, PROVISIONAL),
     ]),
     changes(entryPast, [
-      { ...entryRow(2, 'old.txt', 4, 8, at(3)), until: at(6), fate: 2 },
-      { ...entryRow(1, 'gone', 7, 4, at(4)), until: at(9), fate: 0 },
-      { ...entryRow(7, 'deleted.txt', 8, 8, at(5)), until: at(8), fate: 0 },
+      { ...entryRow(2, 'old.txt', 4, 8, at(3)), until: at(6), fate: 2, endedBy: 2 },
+      { ...entryRow(1, 'gone', 7, 4, at(4)), until: at(9), fate: 0, endedBy: 0 },
+      { ...entryRow(7, 'deleted.txt', 8, 8, at(5)), until: at(8), fate: 0, endedBy: 1 },
     ]),
     changes(version, [
       v(3, 1, 2, 10),
-      v(3, 2, 7, 30),
+      { ...v(3, 2, 7, 30), actor: 1 },
       v(4, 1, 3, 4),
       v(8, 1, 5, 55),
       v(8, 2, 7.5, 56),
@@ -133,6 +148,23 @@ t.test('versions lists those of deleted files under their last path', async (t) 
   ])
 })
 
+t.test('versions and history tell who did it, as far as is known', async (t) => {
+  const path = join(t.testdir(), 'vault.avfs')
+  const store = await openStore(path, { create: true })
+  await fill(store)
+  await store.close()
+  const who =
+    "coalesce(by_uid, '') || ' ' || coalesce(by_pid, '') || ' ' || coalesce(by_command, '')"
+  t.same(query(t, path, `select path, number, ${who} from versions where by_uid is not null`), [
+    '/docs/a.txt|2|1000 77 vim',
+  ])
+  t.same(query(t, path, `select what, path, ${who} from history where by_uid is not null`), [
+    'renamed|/b.txt|0 78 mv',
+    'changed|/docs/a.txt|1000 77 vim',
+    'deleted|/gone/deleted.txt|1000 77 vim',
+  ])
+})
+
 t.test('history tells what was created, changed, renamed and deleted, in order', async (t) => {
   const path = join(t.testdir(), 'vault.avfs')
   const store = await openStore(path, { create: true })
@@ -176,6 +208,7 @@ t.test('the views of 30,000 files answer in seconds', async (t) => {
         gid: 0,
         mtime: 0,
         mtimeNs: 0,
+        actor: 0,
       })),
     ),
   ])

@@ -16,6 +16,8 @@ export function testValues(test: StoreTest): void {
       name: child,
       ino: 9,
       type: 8,
+      origin: 0 as const,
+      actor: 0,
       fromParent: 0,
       fromName: '',
       since: 1,
@@ -75,6 +77,8 @@ export function testValues(test: StoreTest): void {
       name,
       ino: i + 10,
       type: 8,
+      origin: 0 as const,
+      actor: 0,
       fromParent: 0,
       fromName: '',
       since: 1,
@@ -118,7 +122,7 @@ export function testValues(test: StoreTest): void {
     const edges = [0, 1, 2 ** 31, 2 ** 32, 2 ** 52 + 1, 2 ** 53 - 2, 2 ** 53 - 1]
     const rows = edges.map((number) => ({
       ...{ ino: number, number, moment: number, size: number },
-      ...{ mtime: -number + 0, mtimeNs: 999_999_999, mode: 0, uid: 0, gid: 0 },
+      ...{ mtime: -number + 0, mtimeNs: 999_999_999, mode: 0, uid: 0, gid: 0, actor: 0 },
     }))
     await store.commit([changes(version, rows)])
     t.strictSame(store.scan(version, { limit: ALL }), rows)

@@ -58,7 +58,17 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
   test('projects rows onto some columns', async (t, store) => {
     const row = { ino: 1, offset: 0, length: 3, hash: '\xff\x01', blockOffset: 0, crc: 7, since: 5 }
     const rows = [0, 10, 20].map((offset) => ({ ...row, offset, data: new Uint8Array(3) }))
-    const name = { parent: 1, name: '\xff', ino: 2, type: 8, fromParent: 0, fromName: '', since: 1 }
+    const name = {
+      parent: 1,
+      name: '\xff',
+      ino: 2,
+      type: 8,
+      origin: 0 as const,
+      actor: 0,
+      fromParent: 0,
+      fromName: '',
+      since: 1,
+    }
     await store.commit([changes(extent, rows), changes(entry, [name as never])])
     const fields = ['offset', 'hash'] as const
     const range = { gte: [1, 5], lt: [2], limit: 9 }
@@ -193,7 +203,18 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     const writer = (async () => {
       for (let i = 1; i <= 100; i++) {
         const rows = Array.from({ length: 20 }, (_, ino) => ({
-          ...{ ino, number: 1, moment: i, size: i, mtime: i, mtimeNs: 0, mode: 0, uid: 0, gid: 0 },
+          ...{
+            ino,
+            number: 1,
+            moment: i,
+            size: i,
+            mtime: i,
+            mtimeNs: 0,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            actor: 0,
+          },
         }))
         await store.commit([
           changes(setting, [{ name: 'i', value: `${i}` }]),

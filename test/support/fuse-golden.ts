@@ -222,7 +222,7 @@ export const golden: Record<string, Golden> = {
   },
   GETXATTR: {
     request: request(22, 5, u32(64), u32(0), name('user.k')),
-    call: ['getxattr', 5, 'user.k'],
+    call: ['getxattr', 5, 'user.k', false],
     result: Buffer.from('value'),
     reply: reply(0, text('value')),
   },

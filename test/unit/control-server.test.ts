@@ -92,10 +92,12 @@ t.test('what a method throws reaches the caller', async (t) => {
   const socket = socketIn(t)
   const server = await startControlServer(
     socket,
-    served({ sync: () => Promise.reject(new Error('disk on fire')) }),
+    served({
+      check: () => Promise.reject(new Error('disk on fire')),
+    }),
   )
   await t.rejects(
-    callDaemon(socket, 'sync', {}, () => undefined),
+    callDaemon(socket, 'check', {}, () => undefined),
     { message: 'disk on fire', kind: 'failed' },
   )
   await server.close()

@@ -7,6 +7,7 @@ import type { Operations, TakeEntry } from '../../src/fs/operations.ts'
 import { operationTable } from '../../src/fuse/ops.ts'
 import { golden, sample } from '../support/fuse-golden.ts'
 import { fakeMount, init, name, reply, request, u32, u64 } from '../support/fuse-wire.ts'
+import { noChange } from '../support/no-change.ts'
 
 const caller = { uid: 1000, gid: 100, pid: 42 }
 
@@ -134,6 +135,17 @@ t.test('a volatile node may not be kept at all', async (t) => {
   t.equal(ask(request(1, 1, name('now')))?.slice(32 + 32, 32 + 64), u64(0) + u64(0))
 })
 
+t.test(
+  'a name that soon leads elsewhere is kept as long as it is good, its node for long',
+  async (t) => {
+    const { ask } = fakeMount({ lookup: () => ({ ...sample, nameMs: 1250.7 }) })
+    t.equal(
+      ask(request(1, 1, name('1h')))?.slice(32 + 32, 32 + 80),
+      u64(1) + u64(86400) + u32(250.7e6) + u32(0),
+    )
+  },
+)
+
 t.test('a directory whose listing changes by itself is not cached', async (t) => {
   const { ask } = fakeMount({ opendir: () => ({ handle: 6, cacheable: false }) })
   t.equal(ask(request(27, 1, u32(0), u32(0))), reply(0, u64(6), u32(0), u32(0)))
@@ -143,10 +155,9 @@ t.test('SETATTR leaves what is not valid undefined', async (t) => {
   const { calls, operations } = recorder(sample)
   const { ask } = fakeMount(operations)
   ask(request(4, 5, u32(0), 'ff'.repeat(84)))
-  const change = calls[0]?.[3]
-  const none = undefined
-  const unset = { mode: none, uid: none, gid: none, size: none, atime: none, mtime: none }
-  t.match(change, { ...unset, ctime: none, killPrivileges: false })
+  // Nanoseconds mean nothing without their seconds.
+  const { atimeNs: _, mtimeNs: __, ctimeNs: ___, ...unset } = noChange
+  t.match(calls[0]?.[3], unset)
 })
 
 t.test('times that no double holds become the farthest that it does', async (t) => {

@@ -4,7 +4,9 @@ import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import {
+  actor,
   type Collection,
+  entry,
   entryPast,
   extentPast,
   hardlink,
@@ -116,6 +118,26 @@ const cases: Readonly<Record<string, [(store: Store) => Promise<void>, RegExp]>>
   'a past name in no directory': [
     (store) => damage(store, entryPast, () => ({ parent: 999 })),
     /the directory never was/,
+  ],
+  'an author who is missing': [
+    (store) => damage(store, actor, 'delete'),
+    /actor 1, who changed it, is not known/,
+  ],
+  'a state by nobody that is known': [
+    (store) => damage(store, inodePast, (row) => (row.ino > 1 ? { actor: 99 } : undefined)),
+    /inode 2: actor 99/,
+  ],
+  'a version by nobody that is known': [
+    (store) => damage(store, version, () => ({ actor: 98 })),
+    /inode 2: actor 98/,
+  ],
+  'a name by nobody that is known': [
+    (store) => damage(store, entry, () => ({ actor: 97 })),
+    /"b" in directory 1: actor 97/,
+  ],
+  'a deletion by nobody that is known': [
+    (store) => damage(store, entryPast, () => ({ endedBy: 96 })),
+    /"a" in directory 1: actor 96/,
   ],
   'a hard link that the file does not know': [
     (store) => damage(store, hardlink, 'delete'),

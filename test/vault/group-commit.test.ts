@@ -1,5 +1,6 @@
 // Commits in groups: who shares one, what happens when the engine refuses, and what stop() promises.
 
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { setting } from '../../src/store/collections.ts'
@@ -60,6 +61,34 @@ t.test('those who wait while two batches are under way share the next one', asyn
   t.equal(memory.scan(setting, { limit: 10 }).length, 5)
   t.equal(commits.pressure, undefined)
 })
+
+t.test(
+  'who has nothing new waits for the newest batch, when an older one is done too',
+  async (t) => {
+    const { memory, state, commits, put } = controlled()
+    const older = Promise.withResolvers<void>()
+    const newer = Promise.withResolvers<void>()
+    state.gate = older.promise
+    put('a')
+    const first = commits.commit()
+    put('b')
+    commits.nudge()
+    // The first has been called when timers run; the second is called as soon as that is done.
+    await setImmediate()
+    state.gate = newer.promise
+    older.resolve()
+    await first
+    let isDurable = false
+    const asked = commits.commit().then(() => {
+      isDurable = true
+    })
+    await setImmediate()
+    t.equal(isDurable, false)
+    newer.resolve()
+    await asked
+    t.equal(memory.get(setting, ['b'])?.value, 'b')
+  },
+)
 
 t.test(
   'a refused commit is told to who waits, kept, written later, and forgotten then',

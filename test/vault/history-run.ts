@@ -1,10 +1,11 @@
 // A random run that remembers: a full copy of the tree at every moment that is observed, every version of every file, and
 // which file each name led to from when to when. What the as-of reads of a vault are compared with.
 
+import { rewriteNext } from '../../src/vault/rewrite.ts'
 import { createSnapshot } from '../../src/vault/snapshots.ts'
 import { sealAll } from '../../src/vault/versions.ts'
 import { directoriesOf, type PlainFile } from './plain-model.ts'
-import { Run } from './random-run.ts'
+import { caller, Run } from './random-run.ts'
 
 const SECOND = 1_000_000
 /** How far the vault's clock is set forward at a time: nothing, a blink, a while. */
@@ -77,6 +78,18 @@ export class HistoryRun extends Run {
     if (kind === 0) this.#observe(false)
     else if (kind === 1) this.#observe(true)
     else if (kind < 4) this.#jump()
+    else if (kind < 7) this.#rewrite()
+  }
+
+  /** Joins the extents of a file as the vault does with those of a fragmented one: history must not show it. */
+  #rewrite(): void {
+    const { core } = this.vault
+    const file = this.file()
+    if (file === undefined) return
+    // Extents are known once they are read.
+    this.fs.read(caller, this.ino(file), 0, file.bytes.length)
+    core.fragmented.add(this.ino(file))
+    while (core.fragmented.size > 0) rewriteNext(core, 1)
   }
 
   #jump(): void {

@@ -38,7 +38,7 @@ function describe(fs: FileSystem, ino: number, path = ''): string[] {
           .listxattr(caller, node.ino)
           .map((key) => [
             key,
-            Buffer.from(fs.getxattr(caller, node.ino, key) ?? []).toString('hex'),
+            Buffer.from(fs.getxattr(caller, node.ino, key, false) ?? []).toString('hex'),
           ])
     lines.push(
       line(`${path}/${name}`, node.mode, node.nlink, Buffer.concat(bytes), new Map(xattrs as [])),

@@ -1,8 +1,11 @@
 // Prune against a plain expectation: random changes by seed, each of whose states is kept in full beside the vault; then
 // some rules, and whatever they promise to keep must read exactly as it was, everything else exactly or not at all.
-// AVFS_SEED chooses the seed, AVFS_STEPS the length.
+// On both stores. AVFS_SEED chooses the seed, AVFS_STEPS the length.
 
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
@@ -22,6 +25,8 @@ setLog('error', () => {})
 const steps = Number(process.env.AVFS_STEPS ?? 300)
 const baseSeed = Number(process.env.AVFS_SEED ?? Date.now() % 1_000_000)
 const caller: Caller = { uid: 0, gid: 0, pid: 1 }
+const folder = mkdtempSync(join(tmpdir(), 'avfs-prune-'))
+t.teardown(() => rmSync(folder, { recursive: true }))
 const ALL = 1_000_000
 
 // Names that live under a second leave no trace: a second and more passes between two steps.
@@ -122,10 +127,33 @@ class Life {
   }
 }
 
-async function memoryVault(): Promise<{ store: Store; vault: Vault }> {
-  const store = await openStore('memory', { create: true, backend: 'memory' })
+/** How often the tests go round: commits of SQLite take longer. */
+const engines = [
+  { backend: 'memory', rounds: 6, cuts: 12 },
+  { backend: 'sqlite', rounds: 2, cuts: 4 },
+] as const
+
+type Backend = (typeof engines)[number]['backend']
+
+let vaults = 0
+
+/** A new store with an empty root directory; closed after the test. */
+async function newStore(t: Test, backend: Backend): Promise<{ store: Store; path: string }> {
+  const path = join(folder, `${++vaults}.avfs`)
+  const store = await openStore(path, { create: true, backend })
+  t.teardown(() => store.close())
   await store.commit(birthBatch())
-  return { store, vault: new Vault(store, '/tmp/none', { commitMs: 5 }) }
+  return { store, path }
+}
+
+async function newVault(t: Test, backend: Backend): Promise<{ store: Store; vault: Vault }> {
+  const { store, path } = await newStore(t, backend)
+  return { store, vault: new Vault(immortal(store), path, { commitMs: 5 }) }
+}
+
+/** A store that a vault leaves open, so that its rows can be looked at. */
+function immortal(store: Store): Store {
+  return mortal(store).store
 }
 
 async function lived(vault: Vault, seed: number): Promise<Life> {
@@ -143,96 +171,116 @@ async function assertSound(t: Test, vault: Vault): Promise<void> {
 
 /** Every block is used by some extent, and every extent belongs to somebody. */
 function assertNoGarbage(t: Test, store: Store): void {
-  const rows = [
-    ...store.scan(extent, { limit: ALL }),
-    ...store.scan(extentPast, { limit: ALL }).map((row) => row),
-  ]
+  const rows = [...store.scan(extent, { limit: ALL }), ...store.scan(extentPast, { limit: ALL })]
   const used = new Set(rows.map(({ hash }) => hash))
   const unused = store.scan(block, { limit: ALL }).filter(({ hash }) => !used.has(hash))
   t.equal(unused.length, 0, 'no block is left that nothing uses')
 }
 
-t.test('without a rule prune keeps every moment', async (t) => {
-  t.comment(`seed ${baseSeed}`)
-  const { store, vault } = await memoryVault()
-  const life = await lived(vault, baseSeed)
-  const report = await vault.prune({ rules: {} })
-  t.match(report, { versions: 0, states: 0, names: 0 })
-  const changed = life.kept.filter(
-    ({ moment, tree }) => !isDeepStrictEqual(treeAt(vault, moment), tree),
-  )
-  t.same(changed, [])
-  await vault.sync()
-  assertNoGarbage(t, store)
-  await assertSound(t, vault)
-  await vault.close()
-})
+for (const { backend, rounds, cuts } of engines) {
+  t.test(`without a rule prune keeps every moment, in ${backend}`, async (t) => {
+    t.comment(`seed ${baseSeed}`)
+    const { store, vault } = await newVault(t, backend)
+    const life = await lived(vault, baseSeed)
+    const report = await vault.prune({ rules: {} })
+    t.match(report, { versions: 0, states: 0, names: 0 })
+    const changed = life.kept.filter(
+      ({ moment, tree }) => !isDeepStrictEqual(treeAt(vault, moment), tree),
+    )
+    t.same(changed, [])
+    await vault.sync()
+    assertNoGarbage(t, store)
+    await assertSound(t, vault)
+    await vault.close()
+  })
 
-t.test(
-  'snapshots and the time that a rule keeps stay exact, and nothing is ever wrong',
-  async (t) => {
-    for (let round = 0; round < 6; round++) {
-      const seed = baseSeed + round
-      t.comment(`seed ${seed}`)
-      const { store, vault } = await memoryVault()
-      const life = await lived(vault, seed)
-      const snapshot = createSnapshot(vault.core, 'one')
-      const atSnapshot = treeAt(vault, snapshot)
-      for (let step = 0; step < steps; step++) await life.step()
-      life.remember()
-      const now = treeAt(vault, vault.core.moments.last)
-      await vault.sync()
-      const before = store.scan(inodePast, { limit: ALL }).length
-      const counted = await vault.prune({ rules: { youngerMs: 0 }, dryRun: true })
-      t.equal(store.scan(inodePast, { limit: ALL }).length, before, 'a dry run changes nothing')
-      const report = await vault.prune({ rules: { youngerMs: 0 } })
-      t.same({ ...report, blocks: 0 }, { ...counted, blocks: 0 }, 'a dry run counts what goes')
-      t.ok(report.states > 0)
-      for (const cold of [false, true]) {
-        if (cold) forget(vault)
-        t.same(treeAt(vault, snapshot), atSnapshot, 'the snapshot is exact')
-        t.same(treeAt(vault, vault.core.moments.last), now, 'the present is as it was')
-        const wrong = life.kept.filter(
-          ({ moment, tree }) => strays(treeAt(vault, moment), tree).length > 0,
+  t.test(
+    `snapshots and the time that a rule keeps stay exact, and nothing is ever wrong, in ${backend}`,
+    async (t) => {
+      for (let round = 0; round < rounds; round++) {
+        const seed = baseSeed + round
+        t.comment(`seed ${seed}`)
+        const { store, vault } = await newVault(t, backend)
+        const life = await lived(vault, seed)
+        const snapshot = createSnapshot(vault.core, 'one')
+        const atSnapshot = treeAt(vault, snapshot)
+        for (let step = 0; step < steps; step++) await life.step()
+        life.remember()
+        const now = treeAt(vault, vault.core.moments.last)
+        await vault.sync()
+        const before = store.scan(inodePast, { limit: ALL }).length
+        const counted = await vault.prune({ rules: { youngerMs: 0 }, dryRun: true })
+        t.equal(store.scan(inodePast, { limit: ALL }).length, before, 'a dry run changes nothing')
+        const report = await vault.prune({ rules: { youngerMs: 0 } })
+        t.same({ ...report, blocks: 0 }, { ...counted, blocks: 0 }, 'a dry run counts what goes')
+        t.ok(report.states > 0)
+        for (const cold of [false, true]) {
+          if (cold) forget(vault)
+          t.same(treeAt(vault, snapshot), atSnapshot, 'the snapshot is exact')
+          t.same(treeAt(vault, vault.core.moments.last), now, 'the present is as it was')
+          const wrong = life.kept.filter(
+            ({ moment, tree }) => strays(treeAt(vault, moment), tree).length > 0,
+          )
+          t.same(wrong, [], 'what still shows of other moments was there')
+        }
+        await vault.sync()
+        assertNoGarbage(t, store)
+        await assertSound(t, vault)
+        const again = await vault.prune({ rules: { youngerMs: 0 } })
+        t.same(
+          again,
+          { versions: 0, states: 0, names: 0, rows: 0, blocks: 0 },
+          'a second run finds nothing',
         )
-        t.same(wrong, [], 'what still shows of other moments was there')
+        await vault.close()
       }
-      await vault.sync()
-      assertNoGarbage(t, store)
-      await assertSound(t, vault)
-      const again = await vault.prune({ rules: { youngerMs: 0 } })
-      t.same(
-        again,
-        { versions: 0, states: 0, names: 0, rows: 0, blocks: 0 },
-        'a second run finds nothing',
-      )
-      await vault.close()
+    },
+  )
+
+  t.test(`what is changed while prune is at work stays exact, in ${backend}`, async (t) => {
+    t.comment(`seed ${baseSeed}`)
+    const { store, vault } = await newVault(t, backend)
+    const life = await lived(vault, baseSeed)
+    const from = vault.core.moments.last
+    // Only part of what goes on is durable at any time, as in a vault that is used.
+    const beside = async (): Promise<void> => {
+      if (life.random(4) === 0) await life.step()
+      if (life.random(30) === 0) life.remember()
     }
-  },
-)
+    const slices = { turn: beside, changed() {}, settle: () => vault.core.commits.commit() }
+    await prune(vault.core, { rules: { youngerMs: 0 } }, slices)
+    const changed = life.kept
+      .filter(({ moment }) => moment >= from)
+      .filter(({ moment, tree }) => !isDeepStrictEqual(treeAt(vault, moment), tree))
+    t.same(changed, [], 'every moment from its beginning on')
+    await assertSound(t, vault)
+    await vault.prune({ rules: { youngerMs: 0 } })
+    assertNoGarbage(t, store)
+    await vault.close()
+  })
+
+  t.test(
+    `a prune that is cut off anywhere leaves a sound vault, and is finished by the next, in ${backend}`,
+    async (t) => {
+      t.comment(`seed ${baseSeed}`)
+      const random = randomFrom(baseSeed)
+      const whole = await cutOff(t, backend, baseSeed, Number.MAX_SAFE_INTEGER)
+      t.ok(whole > 50, `a whole run is ${whole} commits`)
+      for (const commits of [0, 1, 3]) await cutOff(t, backend, baseSeed, commits)
+      for (let round = 0; round < cuts; round++) await cutOff(t, backend, baseSeed, random(whole))
+    },
+  )
+}
 
 function forget(vault: Vault): void {
   vault.core.inodes.clear()
   vault.core.directories.clear()
 }
 
-t.test(
-  'a prune that is cut off anywhere leaves a sound vault, and is finished by the next',
-  async (t) => {
-    t.comment(`seed ${baseSeed}`)
-    const random = randomFrom(baseSeed)
-    const whole = await cutOff(t, baseSeed, Number.MAX_SAFE_INTEGER)
-    t.ok(whole > 50, `a whole run is ${whole} commits`)
-    for (const commits of [0, 1, 2, 3]) await cutOff(t, baseSeed, commits)
-    for (let round = 0; round < 12; round++) await cutOff(t, baseSeed, random(whole))
-  },
-)
-
 /** Prunes until so many commits are made, and looks at what is left; returns the number of commits. */
-async function cutOff(t: Test, seed: number, commits: number): Promise<number> {
-  const store = await openStore('memory', { create: true, backend: 'memory' })
-  await store.commit(birthBatch())
-  const vault = new Vault(mortal(store).store, '/tmp/none', { commitMs: 5 })
+async function cutOff(t: Test, backend: Backend, seed: number, commits: number): Promise<number> {
+  const { store, path } = await newStore(t, backend)
+  const vault = new Vault(immortal(store), path, { commitMs: 5 })
   const life = await lived(vault, seed)
   const snapshot = createSnapshot(vault.core, 'one')
   const tree = treeAt(vault, snapshot)
@@ -240,7 +288,7 @@ async function cutOff(t: Test, seed: number, commits: number): Promise<number> {
   await vault.close()
 
   const mortality = mortal(store)
-  const first = new Vault(mortality.store, '/tmp/none', { commitMs: 60_000 })
+  const first = new Vault(mortality.store, path, { commitMs: 60_000 })
   await first.sync()
   mortality.left = commits
   const { core } = first
@@ -256,7 +304,7 @@ async function cutOff(t: Test, seed: number, commits: number): Promise<number> {
   mortality.left = 0
   first.close().catch(() => {})
 
-  const second = new Vault(mortal(store).store, '/tmp/none', { commitMs: 5 })
+  const second = new Vault(immortal(store), path, { commitMs: 5 })
   await assertSound(t, second)
   t.same(treeAt(second, snapshot), tree, `the snapshot is exact after ${done} commits`)
   const wrong = life.kept.filter((its) => strays(treeAt(second, its.moment), its.tree).length > 0)
@@ -267,7 +315,6 @@ async function cutOff(t: Test, seed: number, commits: number): Promise<number> {
   t.match(again, { versions: 0, states: 0, names: 0, rows: 0, blocks: 0 }, 'nothing is left over')
   assertNoGarbage(t, store)
   await second.close()
-  await store.close()
   return done
 }
 

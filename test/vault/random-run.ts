@@ -3,8 +3,9 @@
 
 import { FsError } from '../../src/base/errno.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
-import type { AttributeChange, Caller } from '../../src/fs/operations.ts'
+import type { Caller } from '../../src/fs/operations.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
+import { noChange } from '../support/no-change.ts'
 import {
   directoriesOf,
   type PlainFile,
@@ -16,20 +17,6 @@ import {
 
 export const caller: Caller = { uid: 0, gid: 0, pid: 1 }
 const SIZES = [1, 100, 4096, 5000, 9000, 70_000, 131_072, 140_000, 300_000]
-
-export const noChange: AttributeChange = {
-  mode: undefined,
-  uid: undefined,
-  gid: undefined,
-  size: undefined,
-  atime: undefined,
-  atimeNs: 0,
-  mtime: undefined,
-  mtimeNs: 0,
-  ctime: undefined,
-  ctimeNs: 0,
-  killPrivileges: false,
-}
 
 /** One run: the two worlds and the map between them. */
 export class Run {

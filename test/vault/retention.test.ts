@@ -16,6 +16,7 @@ import {
   extentPast,
   inodePast,
   orphan,
+  taggingPast,
   version,
   xattrPast,
 } from '../../src/store/collections.ts'
@@ -23,9 +24,12 @@ import { openStore } from '../../src/store/open.ts'
 import { configure, isMeant } from '../../src/vault/configuration.ts'
 import { refreshHistory } from '../../src/vault/history.ts'
 import { addHold, releaseHold } from '../../src/vault/holds.ts'
+import { getInode } from '../../src/vault/inodes.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
+import { prune } from '../../src/vault/prune.ts'
 import { keeps, keptBy } from '../../src/vault/retention.ts'
 import { walkRows } from '../../src/vault/rows.ts'
+import { renameTag, setTags, tagsAt } from '../../src/vault/tags.ts'
 import { inodeAt, readAt } from '../../src/vault/timeline.ts'
 import { birthBatch, createVault, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 
@@ -174,6 +178,30 @@ t.test('a hold keeps all of a path, and what is below it, until it is released',
   t.equal(contents(used, 'notes').length, 4)
 })
 
+t.test(
+  'what was read before it was pruned is gone, and reads as what is there later',
+  async (t) => {
+    const { vault, fs } = await memoryVault(t)
+    const { core } = vault
+    const ino = save(fs, 'a', 'one')
+    await vault.sync()
+    const moment = core.moments.last
+    const large = Buffer.alloc(300_000, 'two')
+    for (const data of [large, 'three', 'four']) {
+      save(fs, 'a', data)
+      await vault.sync()
+    }
+    const row = inodeAt(core, ino, moment)
+    t.equal(row && Buffer.concat(readAt(core, row, moment, 0, row.size)).toString(), 'one')
+    const [, second] = versionsOf(core, ROOT_INO, 'a')
+    const state = second && inodeAt(core, ino, second.moment)
+    t.ok(state && Buffer.concat(readAt(core, state, second.moment, 0, state.size)).equals(large))
+    await vault.prune({ rules: { youngerMs: 0 } })
+    t.equal(inodeAt(core, ino, moment), undefined)
+    t.equal(second && inodeAt(core, ino, second.moment), undefined)
+  },
+)
+
 t.test('prune of some paths leaves the others alone', async (t) => {
   const used = await memoryVault(t)
   const { vault, fs } = used
@@ -226,9 +254,13 @@ t.test('without history changes leave no past rows, and what is deleted is freed
     save(fs, 'large', large(String(at)))
     fs.setxattr(caller, save(fs, 'other', `${at}`), 'user.a', Buffer.from(`${at}`), 0, false)
     saveByRename(fs, 'small', `renamed ${at}`)
+    setTags(vault.core, getInode(vault.core, ROOT_INO), [`tag ${at}`])
     await vault.sync()
   }
-  for (const rows of [inodePast, entryPast, extentPast, xattrPast]) t.equal(count(rows), 0)
+  renameTag(vault.core, 'tag 4', 'tag 5')
+  await vault.sync()
+  for (const rows of [inodePast, entryPast, extentPast, xattrPast, taggingPast])
+    t.equal(count(rows), 0)
   await until(() => count(version) === 3, 'each file has one version')
   t.same(contents(used, 'small'), ['renamed 4'])
   unlink(fs, 'large')
@@ -242,9 +274,11 @@ t.test('without history changes leave no past rows, and what is deleted is freed
 t.test('turning history off leaves what was recorded exact', async (t) => {
   const used = await memoryVault(t)
   const { vault, fs } = used
+  const tag = (ino: number, name: string) => setTags(vault.core, getInode(vault.core, ino), [name])
   const parts = (first: string, second: string) =>
     Buffer.concat([Buffer.alloc(131_072, first), Buffer.alloc(131_072, second)])
   const ino = save(fs, 'a', parts('1', '2'))
+  tag(ino, 'red')
   await vault.sync()
   const first = vault.core.moments.last
   passedMs += 1500
@@ -252,13 +286,17 @@ t.test('turning history off leaves what was recorded exact', async (t) => {
   fs.flush(caller, ino)
   await vault.sync()
   await configureVault(used, { history: 'off' })
+  for (const name of ['green', 'blue', 'black']) tag(ino, name)
   fs.write(caller, ino, 131_072, Buffer.alloc(131_072, '4'), false, false)
   fs.flush(caller, ino)
   await vault.prune({ rules: {} })
   const before = () => {
     const row = inodeAt(vault.core, ino, first)
-    return row && Buffer.concat(readAt(vault.core, row, first, 0, row.size)).equals(parts('1', '2'))
+    const isSame = tagsAt(vault.core, ino, first).join() === 'red'
+    const bytes = row && Buffer.concat(readAt(vault.core, row, first, 0, row.size))
+    return isSame && bytes?.equals(parts('1', '2'))
   }
+  t.equal(used.count(taggingPast), 1)
   t.equal(before(), true)
   unlink(fs, 'a')
   await sleep(600)
@@ -295,6 +333,69 @@ t.test('history.exclude names paths that leave no trace, and no others', async (
   save(fs, 'now', '2', modules.ino)
   t.same(contents(used, 'now', modules.ino), ['1', '2'], 'a moved directory has a history')
 })
+
+t.test(
+  'history.exclude counts from then on, and prune drops what was recorded before',
+  async (t) => {
+    const used = await memoryVault(t)
+    const { vault, fs, count } = used
+    const modules = fs.mkdir(caller, ROOT_INO, 'node_modules', 0o755, 0)
+    const saveAll = async (from: number, to: number) => {
+      for (let at = from; at <= to; at++) {
+        save(fs, 'index.js', `module ${at}`, modules.ino)
+        save(fs, 'main.js', `main ${at}`)
+        await vault.sync()
+      }
+    }
+    await saveAll(1, 3)
+    await configureVault(used, { 'history.exclude': 'node_modules/**' })
+    await saveAll(4, 6)
+    const expected = (name: string, numbers: readonly number[]) =>
+      numbers.map((at) => `${name} ${at}`)
+    const modulesNow = () => contents(used, 'index.js', modules.ino)
+    t.same(modulesNow(), expected('module', [1, 2, 6]), 'what was past already stays')
+    t.same(contents(used, 'main.js'), expected('main', [1, 2, 3, 4, 5, 6]))
+    await vault.prune({
+      rules: { versions: 1 },
+      isMeant: (path) => isMeant(path, 'node_modules/**'),
+    })
+    t.same(modulesNow(), expected('module', [6]))
+    t.same(contents(used, 'main.js'), expected('main', [1, 2, 3, 4, 5, 6]))
+    const past = count(inodePast)
+    await saveAll(7, 8)
+    t.same(modulesNow(), expected('module', [8]))
+    t.ok(count(inodePast) > past, 'other files go on having a history')
+    t.same((await vault.check({ deep: true })).problems, [])
+  },
+)
+
+t.test(
+  'a version that is replaced while prune is at work stays, whatever of that is durable',
+  async (t) => {
+    for (let turn = 1; turn <= 10; turn++) {
+      const used = await memoryVault(t)
+      const { vault, fs } = used
+      const { commits } = vault.core
+      for (const text of ['1', '2']) {
+        save(fs, 'a', text)
+        save(fs, 'b', text)
+        await vault.sync()
+      }
+      let turns = 0
+      const slices = {
+        turn: async () => {
+          if (++turns === turn) save(fs, 'a', '3')
+        },
+        changed() {},
+        settle: () => commits.commit(),
+      }
+      await prune(vault.core, { rules: { youngerMs: 0 } }, slices)
+      t.ok(turns >= turn)
+      t.same(contents(used, 'a').slice(-2), ['2', '3'], `replaced in turn ${turn}`)
+      t.same((await vault.check({ deep: true })).problems, [])
+    }
+  },
+)
 
 t.test('a walk misses no row when those before it are deleted meanwhile', async (t) => {
   const { vault } = await memoryVault(t)

@@ -30,7 +30,8 @@ import {
 import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { sealQuiet } from '../../src/vault/versions.ts'
-import { caller, noChange } from './random-run.ts'
+import { noChange } from '../support/no-change.ts'
+import { caller } from './random-run.ts'
 
 setLog('error')
 
@@ -166,6 +167,27 @@ test('save by rename goes on with the versions and the tags', async (t, desk) =>
   t.same(desk.versions('a'), ['one', 'two', 'three'])
   t.same(desk.deleted(), [])
   t.same(tagsOf(desk.core, desk.ino('a')), ['urgent'])
+})
+
+test('versions are the same whether their rows are durable or not', async (t, desk) => {
+  for (let at = 0; at < 600; at++) {
+    desk.echo('new', `${at}`)
+    // Other files, whose numbers lie between.
+    if (at % 3 === 0) desk.echo(`other ${at}`, 'x')
+    if (at % 100 === 50) desk.mv('new', 'aside')
+    else desk.mv('new', 'a')
+    if (at % 7 === 0) desk.wait(0)
+    if (at % 200 === 199) desk.echo('a', `${at} in place`)
+  }
+  const before = versionsOf(desk.core, ROOT_INO, 'a')
+  t.ok(before.length > 590)
+  const texts = desk.versions('a')
+  await desk.vault.sync()
+  t.same(versionsOf(desk.core, ROOT_INO, 'a'), before)
+  t.same(desk.versions('a'), texts)
+  desk.echo('new', 'last')
+  desk.mv('new', 'a')
+  t.same(desk.versions('a'), [...texts, 'last'])
 })
 
 test('a temporary name that was committed shows neither in the past nor among the deleted', async (t, desk) => {
@@ -333,10 +355,10 @@ test('user.xdg.tags reads and writes the tags', async (t, desk) => {
   desk.echo('a', 'one')
   const ino = desk.ino('a')
   const { core, fs } = desk
-  const get = () => Buffer.from(fs.getxattr(caller, ino, 'user.xdg.tags') ?? []).toString()
+  const get = () => Buffer.from(fs.getxattr(caller, ino, 'user.xdg.tags', false) ?? []).toString()
   const set = (text: string, flags = 0) =>
     fs.setxattr(caller, ino, 'user.xdg.tags', Buffer.from(text, 'latin1'), flags, false)
-  t.equal(fs.getxattr(caller, ino, 'user.xdg.tags'), undefined)
+  t.equal(fs.getxattr(caller, ino, 'user.xdg.tags', false), undefined)
   t.throws(() => fs.removexattr(caller, ino, 'user.xdg.tags'), { message: 'ENODATA' })
   t.throws(() => set('x', 2), { message: 'ENODATA' })
   set('work, red,,work')

@@ -1,12 +1,15 @@
 // The virtual tree without a mount: what src/fs answers for numbers and names below .avfs.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { FsError } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
 import { openStore } from '../../src/store/open.ts'
+import { Fault } from '../../src/store/store.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { noChange } from '../support/no-change.ts'
 
 setLog('error')
 const VIEW_BASE = 2 ** 52
@@ -68,24 +71,10 @@ function list(fs: FileSystem, ino: number, room = 1000, plus = false, caller = r
 
 function save(fs: FileSystem, parent: number, name: string, text: string): number {
   const node = fs.lookup(root, parent, name) ?? fs.create(root, parent, name, 0o100644, 0, O_EXCL)
-  fs.setattr(root, node.ino, { ...nothing, size: 0 })
+  fs.setattr(root, node.ino, { ...noChange, size: 0 })
   fs.write(root, node.ino, 0, Buffer.from(text), false, false)
   fs.flush(root, node.ino)
   return node.ino
-}
-
-const nothing = {
-  mode: undefined,
-  uid: undefined,
-  gid: undefined,
-  size: undefined,
-  atime: undefined,
-  atimeNs: 0,
-  mtime: undefined,
-  mtimeNs: 0,
-  ctime: undefined,
-  ctimeNs: 0,
-  killPrivileges: false,
 }
 
 function textOf(fs: FileSystem, node: Node): string {
@@ -197,7 +186,7 @@ t.test('everything but the gestures is refused with EROFS', async (t) => {
       () => fs.rename(root, ino, 'f', ino, 'g', 0),
       () => fs.rename(root, ROOT_INO, 'f', ino, 'g', 0),
       () => fs.link(root, walk(fs, 'f').ino, ino, 'g'),
-      () => fs.setattr(root, ino, { ...nothing, mode: 0o777 }),
+      () => fs.setattr(root, ino, { ...noChange, mode: 0o777 }),
       () => fs.setxattr(root, ino, 'user.a', Buffer.from('b'), 0, false),
     ])
       refused(t, change, 30, path)
@@ -219,6 +208,24 @@ t.test('10m leads to one moment while a program walks the tree below it', async 
   t.equal(walk(fs, '.avfs/at/now').ino, first)
   t.equal(textOf(fs, walk(fs, '.avfs/at/now/f')), 'one')
 })
+
+t.test(
+  'the kernel keeps 10m until it leads elsewhere, which it does only when something happened',
+  async (t) => {
+    const fs = await open(t)
+    save(fs, ROOT_INO, 'f', 'one')
+    const first = walk(fs, '.avfs/at/now')
+    t.ok((first.nameMs ?? 0) > 0 && (first.nameMs ?? 0) <= 1000)
+    t.equal(first.volatile, false)
+    await sleep((first.nameMs ?? 0) + 100)
+    t.equal(walk(fs, '.avfs/at/now').ino, first.ino, 'the same tree: the kernel has it all')
+    save(fs, ROOT_INO, 'f', 'two')
+    await sleep(1100)
+    const next = walk(fs, '.avfs/at/now')
+    t.not(next.ino, first.ino)
+    t.equal(textOf(fs, walk(fs, '.avfs/at/now/f')), 'two')
+  },
+)
 
 t.test('only who owns the vault takes snapshots and renames tags', async (t) => {
   const fs = await open(t)
@@ -264,9 +271,88 @@ t.test('the kernel is told when what it may keep of a view changes', async (t) =
   fs.rename(root, here, 's', here, 'r', 0)
   t.same(told.splice(0).sort(), [`${here} s`, `${there} s`].sort())
   t.same(list(fs, there), ['r'])
-  fs.setattr(root, dir.ino, { ...nothing, mode: 0o700 })
+  fs.setattr(root, dir.ino, { ...noChange, mode: 0o700 })
   t.same(told.splice(0).sort(), [String(there), String(way)].sort())
   t.equal(fs.getattr(root, way).mode, 0o40700)
-  fs.setattr(root, dir.ino, { ...nothing, mtime: 5 })
+  fs.setattr(root, dir.ino, { ...noChange, mtime: 5 })
   t.same(told, [], 'times are those of its birth')
+})
+
+/** The nodes that a listing gives with the names. */
+function listNodes(fs: FileSystem, ino: number, caller = root): Map<string, Node> {
+  const { handle } = fs.opendir(caller, ino)
+  const nodes = new Map<string, Node>()
+  fs.readdir(caller, ino, handle, 0, true, (name, _ino, _type, _next, node) => {
+    if (node !== undefined) nodes.set(name, node)
+    return true
+  })
+  fs.releasedir(handle)
+  return nodes
+}
+
+t.test(
+  'the kernel keeps listed deleted names for a moment, and is told when they change',
+  async (t) => {
+    const fs = await open(t)
+    const told: string[] = []
+    fs.setNotices({
+      entryChanged: (parent, name) => void told.push(`${parent} ${name}`),
+      inodeChanged: () => Promise.resolve(),
+      attributesChanged: () => {},
+    })
+    const dir = fs.mkdir(root, ROOT_INO, 'dir', 0o755, 0).ino
+    for (let round = 0; round < 2; round++) {
+      save(fs, dir, 'f', `round ${round}`)
+      save(fs, dir, 'g', 'once')
+      await sleep(1100)
+      for (const name of ['f', 'g']) fs.unlink(root, dir, name)
+    }
+    const deleted = walk(fs, 'dir/.avfs/deleted').ino
+    t.equal(walk(fs, 'dir/.avfs/deleted/f').nameMs, 0, 'a name that is looked up is not kept')
+    save(fs, dir, 'g', 'again')
+    t.same(told, [], 'nothing was listed')
+    const listed = listNodes(fs, deleted)
+    t.same([...listed.keys()], ['f', 'f~2'])
+    for (const { nameMs } of listed.values()) t.ok((nameMs ?? 0) > 0)
+    save(fs, dir, 'f', 'again')
+    t.same(told.splice(0).sort(), [`${deleted} f`, `${deleted} f~2`])
+    await sleep(400)
+    fs.unlink(root, dir, 'f')
+    t.same(told, [], 'the kernel has forgotten by itself')
+  },
+)
+
+t.test('deleted names that not everybody may know are not kept by the kernel', async (t) => {
+  const fs = await open(t)
+  const dir = fs.mkdir(root, ROOT_INO, 'dir', 0o700, 0).ino
+  save(fs, dir, 'f', 'secret')
+  await sleep(1100)
+  await fs.syncfs(root)
+  fs.unlink(root, dir, 'f')
+  await fs.syncfs(root)
+  fs.setattr(root, dir, { ...noChange, mode: 0o755 })
+  const deleted = walk(fs, 'dir/.avfs/deleted').ino
+  t.equal(listNodes(fs, deleted).get('f')?.nameMs, 0)
+  t.same([...listNodes(fs, deleted, other).keys()], [])
+})
+
+t.test('a name comes back once the kernel no longer keeps where it led', async (t) => {
+  const fs = await open(t)
+  save(fs, ROOT_INO, 'f', 'one')
+  await sleep(1100)
+  fs.unlink(root, ROOT_INO, 'f')
+  const deleted = walk(fs, '.avfs/deleted').ino
+  const listedAt = performance.now()
+  const { nameMs = 0 } = listNodes(fs, deleted).get('f') ?? {}
+  t.ok(nameMs > 0)
+  const mv = (): void => fs.rename(root, deleted, 'f', ROOT_INO, 'back', 0)
+  try {
+    mv()
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    await error.load()
+  }
+  mv()
+  t.equal(textOf(fs, walk(fs, 'back')), 'one')
+  t.ok(performance.now() - listedAt > nameMs)
 })

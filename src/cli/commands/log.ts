@@ -3,6 +3,7 @@
 import type { CommandModule } from 'yargs'
 import { toText } from '../../control/byte-strings.ts'
 import { timeText } from '../../control/state.ts'
+import type { Actor } from '../../vault/actors.ts'
 import type { HistoryEvent } from '../../vault/changes.ts'
 import type { NameVersion } from '../../vault/name-history.ts'
 import { UsageError } from '../errors.ts'
@@ -42,32 +43,51 @@ export const logCommand: CommandModule<object, LogArguments> = {
 }
 
 function printVersions(json: boolean, versions: readonly NameVersion[]): void {
-  const rows = versions.map(({ number, moment, size, mode, uid, gid }) => [
+  const rows = versions.map(({ number, moment, size, mode, uid, gid, who }) => [
     `${number}`,
     timeText(moment),
     formatBytes(size),
     (mode & 0o7777).toString(8),
     `${uid}:${gid}`,
+    whoText(who),
   ])
   printResult(
     json,
-    versions.map((its) => ({ ...its, savedAt: iso(its.moment) })),
-    table([['version', 'saved', 'size', 'mode', 'owner'], ...rows]),
+    versions.map((its) => ({ ...its, who: whoJson(its.who), savedAt: iso(its.moment) })),
+    table([['version', 'saved', 'size', 'mode', 'owner', 'who'], ...rows]),
   )
 }
 
 function printEvents(json: boolean, events: readonly HistoryEvent[]): void {
-  const rows = events.map(({ moment, path, what, size }) => [
+  const rows = events.map(({ moment, path, what, size, who, from }) => [
     timeText(moment),
     what,
     formatBytes(size),
-    toText(path),
+    whoText(who),
+    from === undefined ? toText(path) : `${toText(path)} (was ${toText(from)})`,
   ])
   printResult(
     json,
-    events.map((its) => ({ ...its, path: toText(its.path), at: iso(its.moment) })),
-    table([['time', 'what', 'size', 'name'], ...rows]),
+    events.map((its) => ({
+      ...its,
+      path: toText(its.path),
+      ...(its.from === undefined ? {} : { from: toText(its.from) }),
+      who: whoJson(its.who),
+      at: iso(its.moment),
+    })),
+    table([['time', 'what', 'size', 'who', 'name'], ...rows]),
   )
+}
+
+/** 'cp[4711] uid 1000'; as much as is known. */
+function whoText(who: Actor | null): string {
+  if (who === null) return '-'
+  const pid = who.pid === 0 ? '' : `[${who.pid}]`
+  return `${toText(who.command)}${pid} uid ${who.uid}`.trim()
+}
+
+function whoJson(who: Actor | null): Actor | null {
+  return who && { ...who, command: toText(who.command) }
 }
 
 function iso(moment: number): string {

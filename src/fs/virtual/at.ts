@@ -23,10 +23,10 @@ interface Relative {
   readonly moment: Moment
   readonly resolved: number
 }
-/** `volatile`: it leads elsewhere later. */
+/** `nameMs`: how long the name leads there; undefined: always. */
 interface Resolved {
   readonly moment: Moment
-  readonly volatile: boolean
+  readonly nameMs: number | undefined
 }
 const relatives = new WeakMap<Core, Map<string, Relative>>()
 
@@ -36,21 +36,24 @@ function resolve(core: Core, directory: number, name: string): Resolved | undefi
   const now = Math.max(nowMicros(), core.moments.last)
   const moment = parseMoment(name, now)
   if (moment === undefined) return undefined
-  if (moment === parseMoment(name, now + SECOND_MICROS)) return { moment, volatile: false }
+  if (moment === parseMoment(name, now + SECOND_MICROS)) return { moment, nameMs: undefined }
   let known = relatives.get(core)
   if (known === undefined) {
     known = new Map()
     relatives.set(core, known)
   }
+  const lasts = Math.max((now - moment) / 10, SECOND_MICROS)
   const key = `${directory}\0${name}`
-  const before = known.get(key)
-  const age = now - moment
-  if (before !== undefined && now - before.resolved < Math.max(age / 10, SECOND_MICROS))
-    return { moment: before.moment, volatile: true }
-  known.delete(key)
-  known.set(key, { moment, resolved: now })
-  if (known.size > REMEMBERED_MAX) known.delete(known.keys().next().value ?? '')
-  return { moment, volatile: true }
+  let its = known.get(key)
+  if (its === undefined || now - its.resolved >= lasts) {
+    // Where nothing happened since, the tree is the same as before: with one number the kernel keeps what it knows of it.
+    its = { moment: Math.min(moment, core.moments.last), resolved: now }
+    known.delete(key)
+    known.set(key, its)
+    if (known.size > REMEMBERED_MAX) known.delete(known.keys().next().value ?? '')
+  }
+  // The kernel asks again when the name leads elsewhere, and not before.
+  return { moment: its.moment, nameMs: (its.resolved + lasts - now) / 1000 }
 }
 
 function open({ fs, birth }: Views, view: View, name: string): View | undefined {
@@ -69,9 +72,9 @@ function open({ fs, birth }: Views, view: View, name: string): View | undefined 
 }
 
 function rootedAt({ directory, number }: View, name: string, found: Resolved): View {
-  const { moment, volatile } = found
+  const { moment, nameMs } = found
   const key = `at\0${directory}\0${name}\0${moment}`
-  const tree = plantTree(key, { moment, directory, root: directory, volatile })
+  const tree = plantTree(key, { moment, directory, root: directory, nameMs })
   return pastView(tree, directory, DIRECTORY, number, name)
 }
 
@@ -81,7 +84,7 @@ export const atKind: ViewKind = {
   *list({ fs }, _caller, view): Generator<Listed> {
     for (const moment of changesOf(fs.core, view.directory, LISTED_MAX)) {
       const name = formatMoment(moment)
-      yield { name, type: DIRECTORY, view: rootedAt(view, name, { moment, volatile: false }) }
+      yield { name, type: DIRECTORY, view: rootedAt(view, name, { moment, nameMs: undefined }) }
     }
   },
 }

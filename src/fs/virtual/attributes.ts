@@ -48,8 +48,8 @@ function likeDirectory(node: Node, number: number, volatile: boolean): Node {
   }
 }
 
-/** An inode as it was. `volatile`: its name may lead elsewhere next time. */
-export function pastAttributes(row: InodeRow, number: number, volatile: boolean): Node {
+/** An inode as it was, which it will always have been. */
+export function pastAttributes(row: InodeRow, number: number): Node {
   return {
     ino: number,
     mode: row.mode,
@@ -67,6 +67,6 @@ export function pastAttributes(row: InodeRow, number: number, volatile: boolean)
     btime: row.btime,
     btimeNs: row.btimeNs,
     blocks: isDirectory(row.mode) ? 0 : Math.ceil(row.allocated / SECTOR_BYTES),
-    volatile,
+    volatile: false,
   }
 }

@@ -6,26 +6,34 @@ import { Fault } from '../../store/store.ts'
 import { type DeletedEntry, deletedIn, findDeleted } from '../../vault/deleted.ts'
 import { findEntry } from '../../vault/directory.ts'
 import { findInode, getInode } from '../../vault/inodes.ts'
+import { readAhead } from '../../vault/past-states.ts'
 import { wholeBefore } from '../../vault/removal.ts'
 import { restoreTree } from '../../vault/restore.ts'
 import { inodeAt } from '../../vault/timeline.ts'
 import { MAY_READ, may, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { plantTree, type Tree } from './past.ts'
+import { noteShown, SHOWN_MS, untilForgotten } from './shown.ts'
 import { pastView } from './tree.ts'
-import type { Listed, View, ViewKind, Views } from './view.ts'
+import type { Asked, Listed, View, ViewKind, Views } from './view.ts'
 
 const DIRECTORY = 4
 const PAGE_NAMES = 1024
+const READ_BY_ALL = 0o444
 
-function deletedView(views: Views, view: View, { name, row, until }: DeletedEntry): View {
+function deletedView(
+  views: Views,
+  view: View,
+  { name, row, until }: DeletedEntry,
+  nameMs: number,
+): View {
   const key = `deleted\0${view.directory}\0${row.name}\0${until}`
   let moment = until - 1
   let tree: Tree = plantTree(key, {
     moment,
     directory: view.directory,
     root: row.ino,
-    volatile: true,
+    nameMs,
     until,
   })
   if (row.type === DIRECTORY) {
@@ -50,24 +58,37 @@ function mayKnow({ fs }: Views, reader: Reader, { directory }: View, until: numb
   return then === undefined || may(reader, then, undefined, MAY_READ)
 }
 
+/** Whether everybody may know, so that the kernel need not ask for each of them. */
+function mayAllKnow({ fs }: Views, { directory }: View, until: number): boolean {
+  const then = inodeAt(fs.core, directory, until - 1)
+  return then === undefined || (then.mode & READ_BY_ALL) === READ_BY_ALL
+}
+
 export const deletedKind: ViewKind = {
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup(views, caller, view, name) {
     const found = findDeleted(views.fs.core, view.directory, name)
     if (found === undefined || !mayKnow(views, readerOf(caller), view, found.until))
       return undefined
-    return deletedView(views, view, found)
+    // What mv takes out of here must not bring its old node along: see `giveBack`.
+    return deletedView(views, view, found, 0)
   },
-  list: (views, caller, view) => listDeleted(views, readerOf(caller), view),
+  list: (views, caller, view, asked) => listDeleted(views, readerOf(caller), view, asked),
   giveBack,
 }
 
-function* listDeleted(views: Views, reader: Reader, view: View): Generator<Listed> {
+function* listDeleted(views: Views, reader: Reader, view: View, asked: Asked): Generator<Listed> {
+  const { core } = views.fs
   for (let after: string | undefined; ; ) {
-    const page = deletedIn(views.fs.core, view.directory, after, PAGE_NAMES)
-    for (const its of page)
-      if (mayKnow(views, reader, view, its.until))
-        yield { name: its.name, type: its.row.type, view: deletedView(views, view, its) }
+    const page = deletedIn(core, view.directory, after, PAGE_NAMES)
+    if (asked.plus) readAhead(core, page, ({ row, until }) => ({ ino: row.ino, moment: until - 1 }))
+    for (const its of page) {
+      if (!mayKnow(views, reader, view, its.until)) continue
+      const isKept = asked.plus && mayAllKnow(views, view, its.until)
+      if (isKept) noteShown(views, view)
+      const { name, row } = its
+      yield { name, type: row.type, view: deletedView(views, view, its, isKept ? SHOWN_MS : 0) }
+    }
     after = page.at(-1)?.name
     if (after === undefined) return
   }
@@ -105,6 +126,8 @@ function giveBack(
   throw new Fault(async () => {
     try {
       await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)
+      // The kernel moves the name with what it led to: by then it must want to ask where it leads.
+      await untilForgotten(views, view.directory)
       returns.set(key, true)
     } catch (error) {
       if (!(error instanceof FsError)) throw error

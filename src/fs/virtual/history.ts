@@ -8,10 +8,18 @@ import type { View, Views } from './view.ts'
 const EVENTS_MAX = 1000
 
 export function historyFile({ fs }: Views, _caller: unknown, up: View): View {
-  const events = historyOf(fs.core, up.directory, EVENTS_MAX).map(({ moment, path, ...rest }) => ({
-    time: formatMoment(moment),
-    path: Buffer.from(path, 'latin1').toString('utf8'),
-    ...rest,
-  }))
+  const events = historyOf(fs.core, up.directory, EVENTS_MAX).map(
+    ({ moment, path, who, from, ...rest }) => ({
+      time: formatMoment(moment),
+      path: textOf(path),
+      ...rest,
+      ...(from === undefined ? {} : { from: textOf(from) }),
+      who: who && { ...who, command: textOf(who.command) },
+    }),
+  )
   return jsonFile('history', up, events)
+}
+
+function textOf(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8')
 }

@@ -48,10 +48,11 @@ function createListing(
   /** The position after the names that were taken, and the name that stands there. */
   let position = 0
   let next: Listed | undefined
+  const asked = { plus: false }
 
   function seek(to: number): void {
     if (names === undefined || to < position) {
-      names = (view.kind.list?.(views, caller, view) ?? [])[Symbol.iterator]()
+      names = (view.kind.list?.(views, caller, view, asked) ?? [])[Symbol.iterator]()
       position = 0
       next = undefined
     }
@@ -68,6 +69,7 @@ function createListing(
 
   return {
     read(cookie, plus, take) {
+      asked.plus = plus
       if (cookie < 1 && !take('.', view.number, DIRECTORY, 1, undefined)) return
       if (cookie < DOTS && !take('..', view.up, DIRECTORY, DOTS, undefined)) return
       seek(Math.max(0, cookie - DOTS))

@@ -16,9 +16,9 @@ export interface Tree {
   readonly moment: Moment
   /** The directory of the vault below whose .avfs it is. */
   readonly directory: number
-  /** The inode at the top. `volatile`: its name may lead elsewhere next time, and the kernel keeps nothing of it. */
+  /** The inode at the top, and how long the kernel may keep the name that leads to it; undefined: no limit. */
   readonly root: number
-  readonly volatile: boolean
+  readonly nameMs: number | undefined
   /** When the top was deleted, shown as its ctime. */
   readonly until: Moment | undefined
   readonly number: (ino: number) => number
@@ -36,11 +36,11 @@ export function plantTree(
     moment: Moment
     directory: number
     root: number
-    volatile: boolean
+    nameMs?: number | undefined
     until?: Moment
   },
 ): Tree {
-  return { key, ...from, until: from.until, number: numbersOf(key) }
+  return { key, ...from, nameMs: from.nameMs, until: from.until, number: numbersOf(key) }
 }
 
 /** The row that a node shows. Throws ENOENT when history does not reach back so far any more. */
@@ -50,10 +50,12 @@ export function rowOf({ fs }: Views, { tree, ino }: PastView): InodeRow {
 
 export function attributesOf(views: Views, view: PastView): Node {
   const { tree, ino, number } = view
-  const node = pastAttributes(rowOf(views, view), number, tree.volatile && ino === tree.root)
-  if (ino !== tree.root || tree.until === undefined) return node
-  const ctime = Math.floor(tree.until / 1e6)
-  return { ...node, ctime, ctimeNs: (tree.until - ctime * 1e6) * 1000 }
+  const node = pastAttributes(rowOf(views, view), number)
+  if (ino !== tree.root) return node
+  const { nameMs, until } = tree
+  if (until === undefined) return { ...node, nameMs }
+  const ctime = Math.floor(until / 1e6)
+  return { ...node, nameMs, ctime, ctimeNs: (until - ctime * 1e6) * 1000 }
 }
 
 /** The extended attributes that the inode had. `ls -l` asks every file for some, and nearly none has any. */

@@ -139,7 +139,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Ope
     releasedir(handle) {
       if (!listings.close(handle)) real.releasedir(handle)
     },
-    getxattr: (caller, ino, name) => of(ino).getxattr(caller, ino, name),
+    getxattr: (caller, ino, name, sizeOnly) => of(ino).getxattr(caller, ino, name, sizeOnly),
     listxattr: (caller, ino) => of(ino).listxattr(caller, ino),
     setxattr(caller, ino, name, value, flags, killSetgid) {
       of(ino).setxattr(caller, ino, name, value, flags, killSetgid)

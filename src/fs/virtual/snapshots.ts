@@ -35,12 +35,7 @@ function snapshotView({ fs }: Views, view: View, name: string, moment: number): 
   const key = `snapshot\0${moment}`
   if (inodeAt(fs.core, directory, moment) === undefined)
     return placeView(emptyKind, key, directory, number)
-  const tree = plantTree(`${key}\0${directory}`, {
-    moment,
-    directory,
-    root: directory,
-    volatile: false,
-  })
+  const tree = plantTree(`${key}\0${directory}`, { moment, directory, root: directory })
   return pastView(tree, directory, DIRECTORY, number, toName(name))
 }
 

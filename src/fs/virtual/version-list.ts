@@ -11,7 +11,7 @@ import type { Listed, View, ViewKind } from './view.ts'
 const REGULAR = 8
 const SYMLINK = 10
 const LATEST = 'latest'
-/** How long numbers that are known need no new look at the history: `ls -l` asks for each file by itself. */
+/** How long a number that is known needs no new look at the history, neither by us nor by the kernel: it stays what it is. */
 const KNOWN_MS = 1000
 
 export interface VersionListView extends View {
@@ -45,9 +45,20 @@ function versionsIn(
   return versions
 }
 
-/** Whether a name has a history in a directory. */
+/** Whether a name has a history in a directory. One that was there a moment ago still is. */
 export function hasVersions(core: Core, directory: number, name: string): boolean {
-  return versionsIn(core, directory, name, true).length > 0
+  return (
+    versionsIn(core, directory, name, false).length > 0 ||
+    versionsIn(core, directory, name, true).length > 0
+  )
+}
+
+/** Numbers grow from 1, with gaps. */
+function findNumber(versions: readonly NameVersion[], number: number): NameVersion | undefined {
+  let at = Math.min(number, versions.length) - 1
+  while (at > 0 && (versions[at] as NameVersion).number > number) at--
+  const found = versions[at]
+  return found?.number === number ? found : undefined
 }
 
 function extensionOf(name: string): string {
@@ -60,7 +71,7 @@ function fileOf(view: VersionListView, { ino, moment, number: version }: NameVer
   const listed = `${version}${extensionOf(name)}`
   const key = `version\0${directory}\0${name}\0${ino}\0${moment}`
   return pastView(
-    plantTree(key, { moment, directory, root: ino, volatile: true }),
+    plantTree(key, { moment, directory, root: ino, nameMs: KNOWN_MS }),
     ino,
     REGULAR,
     number,
@@ -69,7 +80,11 @@ function fileOf(view: VersionListView, { ino, moment, number: version }: NameVer
 }
 
 export const versionListKind: ViewKind<VersionListView> = {
-  attributes: (views, view) => directoryAttributes(views, view, true),
+  // Who may come here is decided on the way: there changes of permissions show at once.
+  attributes: (views, view) => ({
+    ...directoryAttributes(views, view, true),
+    nameMs: KNOWN_MS,
+  }),
   lookup({ fs }, _caller, view, name) {
     const { directory } = view
     const extension = extensionOf(view.name)
@@ -81,7 +96,7 @@ export const versionListKind: ViewKind<VersionListView> = {
     if (!/^[1-9]\d{0,9}$/.test(digits) || `${digits}${extension}` !== name) return undefined
     const number = Number(digits)
     const find = (fresh: boolean): NameVersion | undefined =>
-      versionsIn(fs.core, directory, view.name, fresh).find((each) => each.number === number)
+      findNumber(versionsIn(fs.core, directory, view.name, fresh), number)
     const version = find(false) ?? find(true)
     return version && fileOf(view, version)
   },

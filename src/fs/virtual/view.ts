@@ -36,6 +36,12 @@ export interface Listed {
   readonly view: View | undefined
 }
 
+/** What the kernel asks of a listing now. It may change its mind from one part to the next. */
+export interface Asked {
+  /** Attributes with the names. */
+  readonly plus: boolean
+}
+
 /** What all kinds share. */
 export interface Views {
   readonly fs: FsContext
@@ -47,6 +53,8 @@ export interface Views {
   readonly copies: Map<number, TagCopy>
   /** Renames that brought something back and are asked for once more: how they ended. */
   readonly returns: Map<string, true | FsError>
+  /** Directories whose deleted/ was listed a moment ago: its number, and until when the kernel keeps the names. */
+  readonly shown: Map<number, { readonly number: number; readonly untilMs: number }>
 }
 
 /** A file on its way into a tag. */
@@ -68,7 +76,7 @@ export interface ViewKind<V extends View = View> {
   attributes(views: Views, view: V): Node
   lookup?(views: Views, caller: Caller, view: V, name: string): View | undefined
   /** Names in an order that stays; runs while the kernel asks for more. */
-  list?(views: Views, caller: Caller, view: V): Iterable<Listed>
+  list?(views: Views, caller: Caller, view: V, asked: Asked): Iterable<Listed>
   read?(views: Views, view: V, offset: number, size: number): readonly Uint8Array[]
   readlink?(views: Views, view: V): string
   xattrs?(views: Views, view: V): ReadonlyMap<string, Uint8Array>

@@ -26,11 +26,18 @@ import type { Caller, Node, Operations } from '../operations.ts'
 import { createListings, type Listings } from './listings.ts'
 import { announceSnapshots } from './place.ts'
 import { rootView } from './root.ts'
+import { announceDeleted } from './shown.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
 
 const SEEK_DATA = 3
 const SEEK_HOLE = 4
 const TRUSTED = 'trusted.'
+/**
+ * What a program gains by running a file. The kernel asks for its size before each write(2), and removes it first when there
+ * is one: that is refused before a byte is taken, whereas a write would be refused only when it is written back.
+ */
+const CAPABILITY = 'security.capability'
+const SOME_CAPABILITY = new Uint8Array(20)
 
 /** Operations on numbers from VIEW_BASE on, and what the router needs of them. */
 export interface ViewOperations
@@ -52,9 +59,11 @@ export function createViews(fs: FsContext): ViewOperations {
     held: new Map(),
     copies: new Map(),
     returns: new Map(),
+    shown: new Map(),
   }
   const { held } = views
   announceSnapshots(views)
+  announceDeleted(views)
 
   function at(number: number): View {
     return held.get(number)?.view ?? fail(ESTALE)
@@ -228,8 +237,9 @@ export function createViews(fs: FsContext): ViewOperations {
     readdir: (_caller, _ino, handle, cookie, plus, take) =>
       (listings.get(handle) ?? fail(EBADF)).read(cookie, plus, take),
 
-    getxattr(_caller, ino, name) {
+    getxattr(_caller, ino, name, sizeOnly) {
       const view = at(ino)
+      if (name === CAPABILITY && sizeOnly && view.kind.read !== undefined) return SOME_CAPABILITY
       if (view.kind.xattrs !== undefined) return view.kind.xattrs(views, view).get(name)
       // Who may enter the directory may enter its views.
       if (name !== ACL_ACCESS || view.kind.lookup === undefined) return undefined

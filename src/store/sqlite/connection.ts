@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { StoreError } from '../store.ts'
-import { storeError } from './errors.ts'
+import { failureOf, storeError } from './errors.ts'
 import { APPLICATION_ID, createSchema, FORMAT, PAGE_BYTES, tables } from './schema.ts'
 
 /** How long a statement waits for another process that holds the file, for example a shell that recovers its log. */
@@ -23,6 +23,31 @@ export interface ConnectionOptions {
  * one, 'io' when there is none, or with `create` when there is one that has rows.
  */
 export function openConnection(path: string, options: ConnectionOptions): Database.Database {
+  try {
+    return openOnce(path, options)
+  } catch (error) {
+    const { code } = failureOf(error instanceof Error ? error.cause : undefined)
+    if (code !== 'SQLITE_READONLY_ROLLBACK') throw error
+    rollBack(path)
+    return openOnce(path, options)
+  }
+}
+
+/** Takes back what a process that was killed was writing into the file itself: without its log, that is when it was closing. */
+function rollBack(path: string): void {
+  try {
+    const db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+    try {
+      db.pragma('user_version')
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    throw storeError(error)
+  }
+}
+
+function openOnce(path: string, options: ConnectionOptions): Database.Database {
   const folder = dirname(path)
   if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
   if (!options.create && !existsSync(path))

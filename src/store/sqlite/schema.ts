@@ -1,7 +1,7 @@
 // How collections lie in SQLite: one table each, made from collections.ts, with columns in snake_case. Also the numbers
 // by which a file is known as a vault, and the making of what is missing. Knows no connection but the one it is given.
 //
-//   key is one uint            integer primary key (the rowid): inode, orphan, unsealed
+//   key is one uint            integer primary key (the rowid): inode, actor, orphan, unsealed
 //   rows with large blobs      rowid table and a unique index <table>_key: extent, extent_past, block
 //   all others                 primary key, without rowid
 //

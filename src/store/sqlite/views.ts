@@ -17,10 +17,10 @@ function isoOfMoment(moment: string): string {
 // Every link there was, and for each inode its last: the one still there, else the one that ended last. Following the last
 // links of deleted directories upwards ends at the root, since a directory outlives what was last seen in it.
 // The casts give constants the type of the columns that they meet: without it SQLite makes no index for a join.
-const LINKS = `link(parent, name, ino, type, since, until) as materialized (
-  select parent, name, ino, type, since, cast(9007199254740992 as integer) from entry
+const LINKS = `link(parent, name, ino, type, origin, since, until, actor, ended_by) as materialized (
+  select parent, name, ino, type, origin, since, cast(9007199254740992 as integer), actor, 0 from entry
   union all
-  select parent, name, ino, type, since, until from entry_past
+  select parent, name, ino, type, origin, since, until, actor, ended_by from entry_past
 ),
 last(ino, parent, name, type, until) as materialized (
   select ino, parent, name, type, max(until) from link group by ino
@@ -63,24 +63,23 @@ select
   ${isoOfMoment('version.moment')} as saved,
   version.size as size,
   ${isoOfSeconds('version.mtime', 'version.mtime_ns')} as mtime,
-  version.ino as ino
-from version left join place using (ino)`,
+  version.ino as ino,
+  actor.uid as by_uid,
+  actor.pid as by_pid,
+  actor.command as by_command
+from version left join place using (ino) left join actor on actor.id = version.actor`,
 
   // Joins with what SQLite can index, not `exists`: those would read all links for each of them.
   history: `with recursive ${LINKS},
-first(ino, since) as materialized (select ino, min(since) from link group by ino),
 begun(ino, moment) as materialized (select distinct ino, since from link),
-ended(ino, moment) as materialized (select distinct ino, until from link),
-event(moment, what, ino, parent, name) as (
+event(moment, what, ino, parent, name, actor) as (
   select
-    link.since,
-    case when ended.ino is not null then 'renamed' when first.since < link.since then 'linked' else 'created' end,
-    link.ino, link.parent, link.name
+    since,
+    case origin when 1 then 'renamed' when 2 then 'linked' when 3 then 'restored' else 'created' end,
+    ino, parent, name, actor
   from link
-    join first on first.ino = link.ino
-    left join ended on ended.ino = link.ino and ended.moment = link.since
   union all
-  select link.until, 'deleted', link.ino, link.parent, link.name
+  select link.until, 'deleted', link.ino, link.parent, link.name, link.ended_by
   from link left join begun on begun.ino = link.ino and begun.moment = link.until
   where link.until < 9007199254740992 and begun.ino is null
 )
@@ -94,11 +93,16 @@ select
     order by number desc limit 1
   ) as size,
   event.ino as ino,
-  moment
-from event join directory on directory.ino = event.parent
+  moment,
+  actor.uid as by_uid,
+  actor.pid as by_pid,
+  actor.command as by_command
+from event join directory on directory.ino = event.parent left join actor on actor.id = event.actor
 union all
-select ${isoOfMoment('moment')}, place.path, 'changed', version.size, version.ino, moment
-from version left join place using (ino)
+select
+  ${isoOfMoment('moment')}, place.path, 'changed', version.size, version.ino, moment,
+  actor.uid, actor.pid, actor.command
+from version left join place using (ino) left join actor on actor.id = version.actor
 where number > 1
 order by moment`,
 }
