@@ -192,6 +192,7 @@ lint: $(MODULES)
 bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench.ts
 	@$(RUN) node scripts/bench-history.ts
+	@$(RUN) node scripts/bench-import.ts
 	@$(RUN) node scripts/bench-prune.ts
 	@$(RUN) node scripts/bench-past.ts
 	@$(RUN) node scripts/bench-listings.ts

@@ -1,5 +1,5 @@
-// The addon's entry point and its argument checks. The functions are in mount.c, device.c and poll.c; none of them knows
-// the FUSE protocol or decides anything: src/fuse does.
+// The addon's entry point and its argument checks. The functions are in the files beside it; none of them knows the FUSE
+// protocol or decides anything: src/fuse and src/archive do.
 #include "addon.h"
 #include <limits.h>
 #include <stdio.h>
@@ -83,6 +83,12 @@ NAPI_MODULE_INIT() {
       FUNCTION("pollStart", avfs_poll_start),
       FUNCTION("pollStop", avfs_poll_stop),
       FUNCTION("coarseTime", avfs_coarse_time),
+      FUNCTION("directoryReader", avfs_directory_reader),
+      FUNCTION("readDirectory", avfs_read_directory),
+      FUNCTION("readNode", avfs_read_node),
+      FUNCTION("seek", avfs_seek),
+      FUNCTION("makeNode", avfs_make_node),
+      FUNCTION("writeAttributes", avfs_write_attributes),
 #undef FUNCTION
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);

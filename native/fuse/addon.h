@@ -38,4 +38,12 @@ napi_value avfs_poll_stop(napi_env env, napi_callback_info info);
 
 napi_value avfs_coarse_time(napi_env env, napi_callback_info info);
 
+napi_value avfs_directory_reader(napi_env env, napi_callback_info info);
+napi_value avfs_read_directory(napi_env env, napi_callback_info info);
+napi_value avfs_read_node(napi_env env, napi_callback_info info);
+napi_value avfs_seek(napi_env env, napi_callback_info info);
+
+napi_value avfs_make_node(napi_env env, napi_callback_info info);
+napi_value avfs_write_attributes(napi_env env, napi_callback_info info);
+
 #endif

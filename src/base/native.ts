@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url'
 /** A running uv_poll. */
 export type PollHandle = object & { readonly pollHandle: never }
 
+/** A directory that is being read. */
+export type DirectoryReader = object & { readonly directoryReader: never }
+
 export interface Addon {
   mount(source: string, type: string, directory: string, flags: number, options: string): number
   unmount(directory: string, lazy: number): number
@@ -21,6 +24,17 @@ export interface Addon {
   pollStop(handle: PollHandle): number
   /** Nanoseconds of the kernel's coarse clock, the one that it stamps cached writes with; returns whole seconds since 1970. */
   coarseTime(ns: ArrayBuffer): number
+  directoryReader(path: Uint8Array): DirectoryReader
+  /** Fills `into` with records of src/archive/records.ts; 0 after the last name. One call at a time for a reader. */
+  readDirectory(reader: DirectoryReader, into: ArrayBuffer, inlineMax: number): Promise<number>
+  /** One record without a name, of the path itself. */
+  readNode(path: Uint8Array, into: ArrayBuffer): number
+  /** SEEK_DATA, or with `hole` 1 SEEK_HOLE. */
+  seek(fd: number, offset: number, hole: number): number
+  /** Makes what a record describes; answers with a descriptor where its content is yet to come. */
+  makeNode(path: Uint8Array, record: Uint8Array): number
+  /** Bits of what could not be set: 1 owner, 2 extended attributes, 4 mode, 8 times. */
+  writeAttributes(path: Uint8Array, record: Uint8Array): number
 }
 
 let loaded: Addon | undefined

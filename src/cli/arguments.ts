@@ -12,3 +12,8 @@ export function bytesOfArgument(argument: string): string {
   const found = given.find((bytes) => Buffer.from(bytes, 'latin1').toString('utf8') === argument)
   return found ?? toBytes(argument)
 }
+
+/** An argument that may be '-', which yargs takes away. */
+export function dashOf(argument: string): string {
+  return argument === '' ? '-' : argument
+}

@@ -8,7 +8,9 @@ import { backendsCommand } from './commands/backends.ts'
 import { benchCommand } from './commands/bench.ts'
 import { catCommand } from './commands/cat.ts'
 import { diffCommand } from './commands/diff.ts'
+import { exportCommand } from './commands/export.ts'
 import { holdCommand } from './commands/hold.ts'
+import { importCommand } from './commands/import.ts'
 import { logCommand } from './commands/log.ts'
 import { metaCommand } from './commands/meta.ts'
 import { mountCommand } from './commands/mount.ts'
@@ -49,6 +51,8 @@ async function main(args: readonly string[]): Promise<number> {
       .command(holdCommand)
       .command(benchCommand)
       .command(backendsCommand)
+      .command(exportCommand)
+      .command(importCommand)
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
       .version(version)
       .demandCommand(1, 'say which command; avfs --help lists them')
@@ -90,6 +94,8 @@ const singles = [
   'hold',
   'bench',
   'backends',
+  'export',
+  'import',
 ]
 
 /** The --help that is nearest to what was typed. */

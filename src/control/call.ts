@@ -7,16 +7,18 @@ import { openStore } from '../store/open.ts'
 import { openVault } from '../vault/vault.ts'
 import { thisProcess } from './caller.ts'
 import { callDaemon, NoDaemonError } from './client.ts'
+import { bodyOf } from './feed.ts'
 import { acquireLock, LockedError, type LockHolder, lockHolder } from './lock.ts'
 import { type MethodName, methods, type Parameters } from './methods.ts'
-import type { Receive, Report } from './protocol.ts'
+import type { Feed, Receive, Report } from './protocol.ts'
 
 /** How long to wait for a holder that is only starting, ending or running a short command of its own. */
 const WAIT_MS = 5_000
 const RETRY_MS = 50
 
 /**
- * Runs `method` on the vault at `vaultPath`, which must exist; `receive` gets what it hands over before its result.
+ * Runs `method` on the vault at `vaultPath`, which must exist; `receive` gets what it hands over before its result, and `feed`,
+ * called once at most, sends what it is to take.
  * Throws LockedError when its holder cannot be asked.
  */
 export async function callVault(
@@ -25,14 +27,15 @@ export async function callVault(
   parameters: Parameters,
   report: Report,
   receive: Receive = ignore,
+  feed?: Feed,
 ): Promise<object> {
   const deadline = performance.now() + WAIT_MS
   for (;;) {
     const holder = lockHolder(vaultPath)
     try {
       if (holder === undefined)
-        return await callHere(vaultPath, method, parameters, report, receive)
-      return await callHolder(vaultPath, holder, method, parameters, report, receive)
+        return await callHere(vaultPath, method, parameters, report, receive, feed)
+      return await callHolder(vaultPath, holder, method, parameters, report, receive, feed)
     } catch (error) {
       const isPassing = error instanceof LockedError || error instanceof NoDaemonError
       if (!isPassing) throw error
@@ -52,13 +55,16 @@ async function callHere(
   parameters: Parameters,
   report: Report,
   receive: Receive,
+  feed: Feed | undefined,
 ): Promise<object> {
   const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
   // Whoever reads our output may go away: then the process ends without coming back here.
   process.once('exit', lock.release)
   try {
     const { readOnly, run, runOnStore } = methods[name]
+    const body = feed === undefined ? undefined : bodyOf(feed)
     const call = {
+      body,
       report,
       send: receive,
       kernel: undefined,
@@ -85,9 +91,10 @@ async function callHolder(
   parameters: Parameters,
   report: Report,
   receive: Receive,
+  feed: Feed | undefined,
 ): Promise<object> {
   if (holder.socket === null || holder.host !== hostname()) {
     throw new LockedError(vaultPath, holder)
   }
-  return await callDaemon(holder.socket, method, parameters, report, receive)
+  return await callDaemon(holder.socket, method, parameters, report, receive, feed)
 }

@@ -1,9 +1,20 @@
 // The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults or of the methods.
 
 import { type IncomingMessage, request } from 'node:http'
+import { Units } from '../base/units.ts'
 import { CALLER_HEADER, callerHeader } from './caller.ts'
 import { ControlError, systemCode } from './errors.ts'
-import { type Answer, type DaemonInfo, fromWire, type Receive, type Report } from './protocol.ts'
+import {
+  type Answer,
+  BINARY,
+  BYTES_FRAME,
+  type DaemonInfo,
+  type Feed,
+  FRAME_HEAD_BYTES,
+  fromWire,
+  type Receive,
+  type Report,
+} from './protocol.ts'
 
 /** A daemon that does not answer within this is taken for dead. */
 const INFO_TIMEOUT_MS = 5_000
@@ -33,7 +44,8 @@ export async function daemonMetricsText(socket: string): Promise<string> {
 }
 
 /**
- * Runs a method in the daemon and returns its result; `receive` gets what it hands over before that. Throws NoDaemonError when
+ * Runs a method in the daemon and returns its result; `receive` gets what it hands over before that, `feed` sends what it is to
+ * take meanwhile. Throws NoDaemonError when
  * it did not begin, and what the method threw, as ControlError.
  */
 export async function callDaemon(
@@ -42,29 +54,117 @@ export async function callDaemon(
   parameters: object,
   report: Report,
   receive: Receive = () => undefined,
+  feed?: Feed,
 ): Promise<object> {
-  const response = await send(socket, 'POST', `/${method}`, JSON.stringify(parameters))
-  for await (const line of linesOf(response)) {
-    const answer = JSON.parse(line) as Answer
-    if ('bytes' in answer) await receive(Buffer.from(answer.bytes, 'base64'))
-    else if ('item' in answer) await receive(answer)
+  const body = JSON.stringify(parameters)
+  const [response, fed] =
+    feed === undefined
+      ? [await send(socket, 'POST', `/${method}`, body), undefined]
+      : await sendFed(socket, `/${method}`, body, feed)
+  try {
+    return await answerOf(response, method, socket, report, receive)
+  } catch (error) {
+    // A source that failed cut the stream off: that is the reason.
+    throw (await fed?.failure()) ?? error
+  }
+}
+
+async function answerOf(
+  response: IncomingMessage,
+  method: string,
+  socket: string,
+  report: Report,
+  receive: Receive,
+): Promise<object> {
+  for await (const frame of framesOf(response)) {
+    const body = frame.subarray(FRAME_HEAD_BYTES)
+    if (frame.readUInt32LE(4) === BYTES_FRAME) {
+      await receive(body)
+      continue
+    }
+    const answer = JSON.parse(body.toString('utf8')) as Answer
+    if ('item' in answer) await receive(answer)
     else if ('progress' in answer) report(answer.progress.done, answer.progress.total)
     else if ('error' in answer) throw fromWire(answer.error)
-    else return answer.result
+    else if ('result' in answer) return answer.result
   }
   throw new ControlError('failed', `the daemon ended before ${method} was done`, socket)
 }
 
-/** Lines as they come; unlike node:readline it reads no further than it is asked. */
-async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of response.setEncoding('utf8')) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
+/** Frames as they come; reads no further than it is asked. */
+async function* framesOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+  const units = new Units()
+  for await (const piece of response as AsyncIterable<Buffer>) {
+    let rest = units.add(piece)
+    while (rest !== undefined && rest.length >= FRAME_HEAD_BYTES) {
+      const length = rest.readUInt32LE(0)
+      if (rest.length < length) break
+      yield rest.subarray(0, length)
+      rest = rest.subarray(length)
+    }
+    if (rest !== undefined) units.keep(rest)
   }
-  if (rest !== '') yield rest
 }
+
+interface Fed {
+  /** Why the source ended early, if it did. */
+  failure(): Promise<unknown>
+}
+
+/** A request whose body goes on while it is answered. */
+async function sendFed(
+  socketPath: string,
+  path: string,
+  parameters: string,
+  feed: Feed,
+): Promise<[IncomingMessage, Fed]> {
+  const headers = { accept: BINARY, 'content-type': BINARY, [CALLER_HEADER]: callerHeader() }
+  const sent = request({ socketPath, path, method: 'POST', headers })
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.once('response', resolve)
+    sent.on('error', (error) => reject(asControlError(socketPath, error)))
+  })
+  answered.catch(() => undefined)
+  let failure: unknown
+  let isClosed = false
+  sent.once('close', () => {
+    isClosed = true
+  })
+  const write = (piece: Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (isClosed) return reject(new NoListener())
+      const gone = (): void => reject(new NoListener())
+      sent.once('close', gone)
+      sent.write(piece, () => {
+        sent.off('close', gone)
+        resolve()
+      })
+    })
+  sent.write(`${parameters}\n`)
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
+    answered.then((its) => {
+      // The method has ended, perhaps before it took all.
+      its.once('end', () => sent.destroy())
+      resolve(its)
+    }, reject)
+  })
+  const fed = feed(write).then(
+    () => void sent.end(),
+    (error: unknown) => {
+      if (!(error instanceof NoListener)) failure = error
+      sent.destroy()
+    },
+  )
+  return [
+    await response.catch(async (error: unknown) => {
+      await fed
+      throw failure ?? error
+    }),
+    { failure: () => fed.then(() => failure) },
+  ]
+}
+
+class NoListener extends Error {}
 
 function send(
   socketPath: string,
@@ -74,7 +174,7 @@ function send(
   timeoutMs = 0,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const headers = { [CALLER_HEADER]: callerHeader() }
+    const headers = { accept: BINARY, [CALLER_HEADER]: callerHeader() }
     const sent = request({ socketPath, method, path, headers, timeout: timeoutMs }, resolve)
     sent.on('timeout', () => sent.destroy(new Error('timed out')))
     sent.on('error', (error) => reject(asControlError(socketPath, error)))

@@ -10,6 +10,7 @@ import { compareMethods } from './methods-compare.ts'
 import { historyMethods } from './methods-history.ts'
 import { labelMethods } from './methods-labels.ts'
 import { retentionMethods } from './methods-retention.ts'
+import { transferMethods } from './methods-transfer.ts'
 import type { Receive, Report } from './protocol.ts'
 import { assertWritableVault } from './refusal.ts'
 
@@ -35,6 +36,8 @@ export interface Call {
   readonly kernel: Kernel | undefined
   /** True when nobody waits for the result any more: long work that only looks ends then. */
   readonly isGone: () => boolean
+  /** What the caller sends along. A piece may be used again once the next one is asked for. */
+  readonly body: AsyncIterable<Uint8Array> | undefined
 }
 
 export interface Method {
@@ -88,6 +91,7 @@ const table = {
   ...compareMethods,
   ...labelMethods,
   ...retentionMethods,
+  ...transferMethods,
 }
 
 export type MethodName = keyof typeof table

@@ -4,7 +4,11 @@
 //   GET  /metrics   Prometheus text
 //   POST /METHOD    JSON parameters in, who asks in a header (caller.ts); NDJSON out: any number of
 //                   {"progress":{"done":1,"total":9}}, {"item":{...}} and {"bytes":"base64"},
-//                   then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}
+//                   then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}.
+//                   Who accepts application/octet-stream gets the same in frames: u32 length (little-endian, all of it), u32 kind,
+//                   then (kind 0) the JSON of a line or (kind 1) bytes.
+//                   With content-type application/octet-stream the parameters are the first line, and the rest is the
+//                   method's own: bytes, which it takes while it answers.
 //
 // Between the process that runs `avfs mount` and the daemon that it starts: DaemonMessage over Node's own IPC.
 
@@ -31,6 +35,12 @@ export type Piece = Uint8Array | { readonly item: object }
 /** Takes pieces in order; the sender waits for it. */
 export type Receive = (piece: Piece) => Promise<void> | void
 
+/** Sends bytes to a method, in order; resolves when the memory may be used again. Rejects once nobody listens. */
+export type Send = (piece: Uint8Array) => Promise<void>
+
+/** Sends all that a method is to take. */
+export type Feed = (send: Send) => Promise<void>
+
 /** One line of an answer. */
 export type Answer =
   | { readonly progress: { readonly done: number; readonly total: number } }
@@ -38,6 +48,12 @@ export type Answer =
   | { readonly bytes: string }
   | { readonly result: object }
   | { readonly error: WireError }
+
+/** The media type of bodies and answers that are more than text. */
+export const BINARY = 'application/octet-stream'
+export const FRAME_HEAD_BYTES = 8
+export const JSON_FRAME = 0
+export const BYTES_FRAME = 1
 
 /** An error on its way to another process. */
 export interface WireError {

@@ -8,7 +8,16 @@ import type { Vault } from '../vault/vault.ts'
 import { CALLER_HEADER, callerOf } from './caller.ts'
 import { ControlError } from './errors.ts'
 import { isMethodName, type Kernel, methods, type Parameters } from './methods.ts'
-import { type Answer, type DaemonInfo, type Piece, toWire } from './protocol.ts'
+import {
+  type Answer,
+  BINARY,
+  BYTES_FRAME,
+  type DaemonInfo,
+  FRAME_HEAD_BYTES,
+  JSON_FRAME,
+  type Piece,
+  toWire,
+} from './protocol.ts'
 import { throttled } from './throttle.ts'
 
 /** What the server needs of its daemon; `metrics` is Prometheus text. */
@@ -35,6 +44,8 @@ export async function startControlServer(socket: string, served: Served): Promis
       response.destroy()
     })
   })
+  // A large import takes as long as it takes.
+  server.requestTimeout = 0
   await listen(server, socket)
   return {
     close: () =>
@@ -73,23 +84,33 @@ async function answer(
   const name = path.slice(1)
   if (!isMethodName(name)) return refuse(response, 404, `no such method: ${name}`)
   if (request.method !== 'POST') return refuse(response, 405, `${name} wants POST`)
-  const parameters = await readParameters(request)
+  const isFed = request.headers['content-type'] === BINARY
+  const [text, body] = isFed ? await firstLine(request) : [await readText(request), undefined]
+  const parameters = parametersOf(text)
   if (parameters === undefined) return refuse(response, 400, 'the body must be a JSON object')
   const caller = callerOf(request.headers[CALLER_HEADER])
-  await runMethod(served, name, parameters, caller, response)
+  const isFramed = request.headers.accept === BINARY
+  const writer = isFramed ? framed(response) : lined(response)
+  await runMethod(served, name, parameters, body, caller, writer)
+}
+
+/** How an answer is written; both return false when the caller is behind. */
+interface Writer {
+  readonly response: ServerResponse
+  line(answer: Answer): boolean
+  bytes(piece: Uint8Array): boolean
 }
 
 async function runMethod(
   { vault, kernel }: Served,
   name: keyof typeof methods,
   parameters: Parameters,
+  body: AsyncIterable<Uint8Array> | undefined,
   caller: Actor,
-  response: ServerResponse,
+  { response, line, bytes }: Writer,
 ): Promise<void> {
-  response.setHeader('content-type', 'application/x-ndjson')
-  const line = (answer: Answer): boolean => response.write(`${JSON.stringify(answer)}\n`)
   const send = async (piece: Piece): Promise<void> => {
-    const taken = piece instanceof Uint8Array ? bytesLine(response, piece) : line(piece)
+    const taken = piece instanceof Uint8Array ? bytes(piece) : line(piece)
     if (!taken) await drained(response)
   }
   const report = throttled((done, total) => line({ progress: { done, total } }))
@@ -97,7 +118,8 @@ async function runMethod(
     // A method that changes something does so, or keeps in mind who asked, before it lets anybody else go on.
     if (!methods[name].readOnly) vault.core.actors.actAs(caller)
     const isGone = (): boolean => response.destroyed
-    line({ result: await methods[name].run(vault, parameters, { report, send, kernel, isGone }) })
+    const call = { report, send, kernel, isGone, body }
+    line({ result: await methods[name].run(vault, parameters, call) })
   } catch (error) {
     // A refusal is an answer; all else is worth a line.
     if (!(error instanceof ControlError)) log('warn', `control method ${name} failed`, error)
@@ -106,10 +128,33 @@ async function runMethod(
   response.end()
 }
 
-/** As JSON.stringify would have it; base64 needs no look for what to escape, and a byte a char. */
-function bytesLine(response: ServerResponse, { buffer, byteOffset, length }: Uint8Array): boolean {
-  const base64 = Buffer.from(buffer, byteOffset, length).toString('base64')
-  return response.write(`{"bytes":"${base64}"}\n`, 'latin1')
+function lined(response: ServerResponse): Writer {
+  response.setHeader('content-type', 'application/x-ndjson')
+  return {
+    response,
+    line: (answer) => response.write(`${JSON.stringify(answer)}\n`),
+    // As JSON.stringify would have it; base64 needs no look for what to escape, and a byte a char.
+    bytes({ buffer, byteOffset, length }) {
+      const base64 = Buffer.from(buffer, byteOffset, length).toString('base64')
+      return response.write(`{"bytes":"${base64}"}\n`, 'latin1')
+    },
+  }
+}
+
+function framed(response: ServerResponse): Writer {
+  response.setHeader('content-type', BINARY)
+  const write = (kind: number, body: Uint8Array): boolean => {
+    const head = Buffer.alloc(FRAME_HEAD_BYTES)
+    head.writeUInt32LE(FRAME_HEAD_BYTES + body.length, 0)
+    head.writeUInt32LE(kind, 4)
+    // One chunk: the memory of `body` may be the sender's again at once.
+    return response.write(Buffer.concat([head, body]))
+  }
+  return {
+    response,
+    line: (answer) => write(JSON_FRAME, Buffer.from(JSON.stringify(answer))),
+    bytes: (piece) => write(BYTES_FRAME, piece),
+  }
 }
 
 /** Resolves when the caller has read what waits for it. Rejects when it is gone. */
@@ -125,15 +170,46 @@ function drained(response: ServerResponse): Promise<void> {
   })
 }
 
-async function readParameters(request: IncomingMessage): Promise<Parameters | undefined> {
+async function readText(request: IncomingMessage): Promise<string | undefined> {
   let body = ''
   request.setEncoding('utf8')
   for await (const chunk of request) {
     body += chunk
     if (body.length > BODY_BYTES_MAX) return undefined
   }
+  return body
+}
+
+/** The first line of a body, and the rest as it comes. */
+async function firstLine(
+  request: IncomingMessage,
+): Promise<[string | undefined, AsyncIterable<Uint8Array>]> {
+  const pieces: AsyncIterator<Buffer> = request[Symbol.asyncIterator]()
+  let head = Buffer.alloc(0)
+  for (;;) {
+    const next = await pieces.next()
+    if (next.done === true || head.length > BODY_BYTES_MAX) return [undefined, request]
+    head = Buffer.concat([head, next.value])
+    const end = head.indexOf(0x0a)
+    if (end < 0) continue
+    const rest = head.subarray(end + 1)
+    return [head.toString('utf8', 0, end), joined(rest, pieces)]
+  }
+}
+
+async function* joined(first: Buffer, pieces: AsyncIterator<Buffer>): AsyncGenerator<Uint8Array> {
+  if (first.length > 0) yield first
+  for (;;) {
+    const next = await pieces.next()
+    if (next.done === true) return
+    yield next.value
+  }
+}
+
+function parametersOf(text: string | undefined): Parameters | undefined {
+  if (text === undefined) return undefined
   try {
-    const parsed: unknown = JSON.parse(body === '' ? '{}' : body)
+    const parsed: unknown = JSON.parse(text === '' ? '{}' : text)
     const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
     return isObject ? (parsed as Parameters) : undefined
   } catch {

@@ -17,14 +17,27 @@ export class Moments {
    */
   barrier: Moment
 
+  #pretended: Moment | undefined
+
   constructor(last: Moment) {
     this.last = last
     this.barrier = last
   }
 
   next(): Moment {
-    this.last = Math.max(this.last + 1, nowMicros())
+    this.last = Math.max(this.last + 1, this.#pretended ?? nowMicros())
     return this.last
+  }
+
+  /** What follows happened at `moment`, or (undefined) happens now: a foreign history is being imported. */
+  pretend(moment: Moment | undefined): void {
+    this.#pretended = moment
+  }
+
+  /** Only where nothing was there yet: the vault's history begins at `moment`. */
+  rewind(moment: Moment): void {
+    this.last = moment
+    this.barrier = moment
   }
 
   /** From here on the present state is part of history. */

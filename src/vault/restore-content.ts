@@ -14,7 +14,7 @@ import type { Slices } from './slices.ts'
 import { extentsAt } from './timeline.ts'
 
 /** Extents of a state, by offset: whole chunks at a time, over holes of any size. */
-function* extentsOf(core: Core, row: InodeRow, moment: Moment): Generator<ExtentRow[]> {
+export function* extentsOf(core: Core, row: InodeRow, moment: Moment): Generator<ExtentRow[]> {
   for (let at = 0; at < row.size; ) {
     const next = nextExtents(core, row, moment, at)
     if (next === undefined) return

@@ -331,10 +331,15 @@ export class Vault {
     await this.#store.compact()
   }
 
+  /** All that was done so far, as a store that stays as it is. Its owner closes it. */
+  async view(): Promise<Store> {
+    await this.sync()
+    return await this.#store.view()
+  }
+
   /** Checks everything that is durable now; reads only, and lets other work go on. */
   async check(options: CheckOptions): Promise<CheckReport> {
-    await this.sync()
-    const view = await this.#store.view()
+    const view = await this.view()
     try {
       return await checkStore(view, options, this.#store)
     } finally {

@@ -1,0 +1,322 @@
+// The commits of a git repository as records: the line of first parents, the oldest first, each a step with the time of its commit.
+// What git finds to be renamed is moved, so that a file keeps its history; tags on the line become snapshots. git does the reading:
+// `log --raw` says what changed, `cat-file --batch` gives content as it is asked for, so that memory is bounded.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts'
+import { type ByteReader, byteReader } from './byte-reader.ts'
+import type { SourceOptions } from './host-source.ts'
+import {
+  DATA_BYTES_MAX,
+  dataRecord,
+  type EntryHead,
+  endRecord,
+  entryRecord,
+  IMPLIED,
+  stepRecord,
+  WHOLE,
+} from './records.ts'
+
+/** As src/vault/import.ts has it: the name is a path below the target. */
+const BY_PATH = 0xffffffff
+const INLINE_BYTES_MAX = 64 * 1024
+const PIECE_BYTES = 512 * 1024
+const GITLINK = 0o160000
+const SYMLINK = 0o120000
+/** How many objects are asked for before the first is read: what git answers must fit no pipe meanwhile, but its question does. */
+const ASKED_MAX = 64
+
+interface Change {
+  readonly mode: number
+  readonly object: string
+  /** A, M, T, D or R. */
+  readonly status: string
+  readonly path: string
+  /** Where a renamed file was. */
+  readonly from: string | undefined
+  /** Renamed and otherwise the same. */
+  readonly isSame: boolean
+}
+
+interface Commit {
+  readonly hash: string
+  /** Seconds since 1970. */
+  readonly time: number
+  readonly changes: Change[]
+}
+
+interface Run {
+  readonly send: (piece: Buffer) => Promise<void>
+  readonly options: Pick<SourceOptions, 'problem' | 'read'>
+  readonly objects: Objects
+  pieces: Buffer[]
+  pieceBytes: number
+  lastId: number
+}
+
+/** What was sent. */
+export interface GitReport {
+  readonly commits: number
+  readonly snapshots: number
+  /** Tags on commits that are not on the line. */
+  readonly tagsLeftOut: number
+}
+
+/** Sends the history of what HEAD points to. Rejects with Error when git fails. */
+export async function readGit(
+  repository: string,
+  send: (piece: Buffer) => Promise<void>,
+  options: Pick<SourceOptions, 'problem' | 'read'>,
+): Promise<GitReport> {
+  const tags = await tagsOf(repository)
+  const objects = new Objects(repository)
+  const run: Run = { send, options, objects, pieces: [], pieceBytes: 0, lastId: 0 }
+  let [commits, snapshots] = [0, 0]
+  try {
+    for await (const commit of commitsOf(repository)) {
+      await push(run, stepRecord({ step: 'time' }, commit.time * 1_000_000))
+      if (commits++ === 0)
+        await push(run, entryRecord(headOf(run, commit, 0, S_IFDIR | 0o755), '', []))
+      await sendCommit(run, commit)
+      for (const name of tags.get(commit.hash) ?? []) {
+        await push(run, stepRecord({ step: 'snapshot', name }))
+        snapshots++
+      }
+    }
+    await flush(run)
+  } finally {
+    objects.close()
+  }
+  let all = 0
+  for (const names of tags.values()) all += names.length
+  return { commits, snapshots, tagsLeftOut: all - snapshots }
+}
+
+async function push(run: Run, record: Buffer): Promise<void> {
+  run.pieces.push(record)
+  run.pieceBytes += record.length
+  if (run.pieceBytes >= PIECE_BYTES) await flush(run)
+}
+
+async function flush(run: Run): Promise<void> {
+  if (run.pieceBytes === 0) return
+  const piece = Buffer.concat(run.pieces)
+  run.pieces = []
+  run.pieceBytes = 0
+  await run.send(piece)
+}
+
+async function sendCommit(run: Run, commit: Commit): Promise<void> {
+  const changes = untangled(commit.changes)
+  for (const its of changes)
+    if (its.status === 'D') await push(run, stepRecord({ step: 'remove', path: its.path }))
+  for (const { from, path } of changes)
+    if (from !== undefined) await push(run, stepRecord({ step: 'move', from, to: path }))
+  const puts = changes.filter((its) => its.status !== 'D' && !its.isSame && isFile(run, its))
+  for (let at = 0; at < puts.length; at += ASKED_MAX) {
+    const some = puts.slice(at, at + ASKED_MAX)
+    run.objects.ask(some.map(({ object }) => object))
+    for (const its of some) await sendFile(run, commit, its)
+  }
+}
+
+/** Files that changed places are put anew: no order of moves would do it. */
+function untangled(changes: readonly Change[]): Change[] {
+  const targets = new Set(changes.map(({ path }) => path))
+  return changes.map((its) =>
+    its.from !== undefined && targets.has(its.from)
+      ? { ...its, from: undefined, isSame: false, status: 'A' }
+      : its,
+  )
+}
+
+function isFile({ options }: Run, { mode, path }: Change): boolean {
+  if (mode !== GITLINK) return true
+  options.problem(path, 'a submodule is a repository of its own and was left out')
+  return false
+}
+
+async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promise<void> {
+  const type = mode === SYMLINK ? S_IFLNK | 0o777 : S_IFREG | (mode & 0o777)
+  const { reader } = run.objects
+  const size = await run.objects.next()
+  run.options.read(1, size)
+  if (size <= INLINE_BYTES_MAX) {
+    const content = size === 0 ? Buffer.alloc(0) : await reader.exactly(size)
+    if (content === undefined) throw new Error('git cat-file ended too early')
+    const head = { ...headOf(run, commit, BY_PATH, type), flags: WHOLE, id: 0, size }
+    await push(run, entryRecord(head, path, [], [content]))
+  } else {
+    const head = { ...headOf(run, commit, BY_PATH, type), size }
+    await push(run, entryRecord(head, path, []))
+    for (let at = 0; at < size; ) {
+      const bytes = await reader.some(Math.min(DATA_BYTES_MAX, size - at))
+      if (bytes === undefined) throw new Error('git cat-file ended too early')
+      await push(run, dataRecord(head.id, at, [bytes]))
+      at += bytes.length
+    }
+    await push(run, endRecord(head.id, size, 0))
+  }
+  // A line feed behind each object.
+  await reader.skip(1)
+}
+
+function headOf(run: Run, { time }: Commit, parent: number, mode: number): EntryHead {
+  return {
+    flags: IMPLIED,
+    parent,
+    id: ++run.lastId,
+    mode,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    nlink: 1,
+    rdev: 0,
+    size: 0,
+    mtime: time,
+    mtimeNs: 0,
+    atime: time,
+    atimeNs: 0,
+    key: '',
+  }
+}
+
+function git(repository: string, args: readonly string[], stdin: 'ignore' | 'pipe'): ChildProcess {
+  // Replaced and grafted commits, and what a user's settings do to diffs, are not the history.
+  const plain = ['-c', 'core.quotePath=false', '-c', 'diff.renameLimit=10000']
+  return spawn('git', ['-C', repository, '--no-replace-objects', ...plain, ...args], {
+    stdio: [stdin, 'pipe', 'pipe'],
+  })
+}
+
+/** Resolves to nothing when git has ended well. Rejects with what it said. */
+function ended(child: ChildProcess): Promise<void> {
+  let said = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-1000)
+  })
+  const over = new Promise<void>((resolve, reject) => {
+    child.once('error', (error) => reject(new Error(`git cannot be run: ${error.message}`)))
+    child.once('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`git: ${said.trim() || `exit code ${code}`}`)),
+    )
+  })
+  over.catch(() => undefined)
+  return over
+}
+
+async function tagsOf(repository: string): Promise<Map<string, string[]>> {
+  const format = '%(objectname) %(*objectname) %(refname:lstrip=2)'
+  const child = git(repository, ['for-each-ref', `--format=${format}`, 'refs/tags'], 'ignore')
+  const over = ended(child)
+  let text = ''
+  for await (const piece of child.stdout ?? []) text += piece
+  await over
+  const tags = new Map<string, string[]>()
+  for (const line of text.split('\n')) {
+    const [object = '', peeled = '', ...name] = line.split(' ')
+    if (name.length === 0) continue
+    const commit = peeled === '' ? object : peeled
+    tags.set(commit, [...(tags.get(commit) ?? []), name.join(' ')])
+  }
+  return tags
+}
+
+const LOG = ['log', '--reverse', '--first-parent', '--diff-merges=first-parent', '--root', '-M']
+const FORM = ['--raw', '-z', '--no-abbrev', '--format=commit %H %ct', '--end-of-options', 'HEAD']
+
+async function* commitsOf(repository: string): AsyncGenerator<Commit> {
+  const child = git(repository, [...LOG, ...FORM], 'ignore')
+  const over = ended(child)
+  let commit: Commit | undefined
+  const tokens = tokensOf((child.stdout ?? []) as AsyncIterable<Buffer>)
+  try {
+    for (;;) {
+      const next = await tokens.next()
+      if (next.done === true) break
+      const token = next.value.replace(/^\n/, '')
+      const [, hash, time] = /^commit ([0-9a-f]+) (\d+)$/.exec(token) ?? []
+      if (hash !== undefined) {
+        if (commit !== undefined) yield commit
+        commit = { hash, time: Number(time), changes: [] }
+      } else if (token.startsWith(':')) commit?.changes.push(await changeOf(token, tokens))
+    }
+    await over
+    if (commit !== undefined) yield commit
+  } finally {
+    child.kill()
+  }
+}
+
+/** ':100644 100755 OLD NEW R086' and then one path, or two. */
+async function changeOf(token: string, tokens: AsyncGenerator<string>): Promise<Change> {
+  const [, mode = '', , object = '', status = ''] = token.split(' ')
+  const path = async (): Promise<string> => {
+    const next = await tokens.next()
+    if (next.done === true) throw new Error('git log ended too early')
+    return next.value
+  }
+  const first = await path()
+  const letter = status[0] ?? ''
+  const isRename = letter === 'R'
+  const second = isRename ? await path() : first
+  const [, oldMode] = /^:(\d+)/.exec(token) ?? []
+  return {
+    mode: Number.parseInt(mode, 8),
+    object,
+    status: letter,
+    path: second,
+    from: isRename ? first : undefined,
+    isSame: status === 'R100' && oldMode === mode,
+  }
+}
+
+/** What NULs separate, as byte strings. */
+async function* tokensOf(source: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<string> {
+  let rest = ''
+  for await (const piece of source) {
+    const tokens = (rest + piece.toString('latin1')).split('\0')
+    rest = tokens.pop() ?? ''
+    for (const token of tokens) if (token !== '') yield token
+  }
+  if (rest !== '') yield rest
+}
+
+/** Content by its name: a child that answers one question after the other. */
+class Objects {
+  readonly reader: ByteReader
+  readonly #child: ChildProcess
+  readonly #over: Promise<void>
+
+  constructor(repository: string) {
+    this.#child = git(repository, ['cat-file', '--batch'], 'pipe')
+    this.#over = ended(this.#child)
+    this.#child.stdin?.on('error', () => undefined)
+    this.reader = byteReader((this.#child.stdout ?? []) as AsyncIterable<Buffer>)
+  }
+
+  /** Asks for objects; each is to be read in this order. */
+  ask(objects: readonly string[]): void {
+    this.#child.stdin?.write(objects.map((its) => `${its}\n`).join(''))
+  }
+
+  /** The size of the next object, whose bytes and a line feed come next. */
+  async next(): Promise<number> {
+    let line = ''
+    for (;;) {
+      const byte = await this.reader.exactly(1)
+      if (byte === undefined) {
+        await this.#over
+        throw new Error('git cat-file ended too early')
+      }
+      if (byte[0] === 0x0a) break
+      line += byte.toString('latin1')
+    }
+    const size = /^[0-9a-f]+ blob (\d+)$/.exec(line)?.[1]
+    if (size === undefined) throw new Error(`git cat-file: ${line}`)
+    return Number(size)
+  }
+
+  close(): void {
+    this.#child.kill()
+  }
+}

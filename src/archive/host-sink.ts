@@ -1,0 +1,258 @@
+// Records as files of the host, below a path. What is there already is merged: directories are filled, anything else is replaced
+// (unlinked first, as tar does), and a directory never takes the place of a file or the other way round. Links are not followed.
+// What the user may not set is counted, what could not be made is told; the rest goes on.
+
+import {
+  closeSync,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import { ENAMETOOLONG, errnoName } from '../base/errno.ts'
+import { isDirectory } from '../base/mode.ts'
+import { addon } from '../base/native.ts'
+import {
+  DATA,
+  dataOf,
+  END,
+  ENTRY,
+  type EntryHead,
+  endOf,
+  FAILED,
+  headOf,
+  LEAVE,
+  LINK,
+  leftOf,
+  nameOf,
+} from './records.ts'
+
+/** How often the user may not have set something. */
+export interface Refused {
+  owners: number
+  attributes: number
+  modes: number
+  times: number
+}
+
+export interface HostSink {
+  readonly refused: Refused
+  /** Takes one record. Throws the system's error when the disk is full. */
+  take(record: Buffer): void
+  /** Closes what is left open, however it ended. */
+  end(): void
+}
+
+interface SinkOptions {
+  /** What a file is called that goes into an existing directory; a byte string. */
+  readonly basename: string
+  problem(path: string, message: string): void
+}
+
+interface OpenFile {
+  readonly fd: number
+  readonly path: string
+  readonly record: Buffer
+}
+
+interface Run {
+  readonly root: string
+  readonly options: SinkOptions
+  readonly refused: Refused
+  /** Directories that are being filled; without a path: refused, with all that is below. */
+  readonly directories: Map<number, { path: string | undefined; record: Buffer }>
+  readonly open: Map<number, OpenFile>
+  /** The first path of each file that has several. */
+  readonly links: Map<string, string>
+}
+
+const PATH_BYTES_MAX = 4095
+const EEXIST = -17
+
+function bytesOf(path: string): Buffer {
+  return Buffer.from(path, 'latin1')
+}
+
+/** Puts what comes as parent 0 at `root`, a byte string. */
+export function hostSink(root: string, options: SinkOptions): HostSink {
+  const refused: Refused = { owners: 0, attributes: 0, modes: 0, times: 0 }
+  const run: Run = {
+    root,
+    options,
+    refused,
+    directories: new Map(),
+    open: new Map(),
+    links: new Map(),
+  }
+  return {
+    refused,
+    take: (record) => takeRecord(run, record),
+    end() {
+      for (const [id, file] of run.open) drop(run, id, file)
+    },
+  }
+}
+
+/** What is not whole must not look as if it were. */
+function drop(run: Run, id: number, { fd, path }: OpenFile): void {
+  run.open.delete(id)
+  closeSync(fd)
+  unlinkSync(bytesOf(path))
+}
+
+function takeRecord(run: Run, record: Buffer): void {
+  const kind = record.readUInt8(4)
+  if (kind === ENTRY) takeEntry(run, record)
+  else if (kind === DATA) {
+    const { id, offset, bytes } = dataOf(record)
+    const file = run.open.get(id)
+    if (file !== undefined && !telling(run, file.path, () => writeAll(file.fd, bytes, offset)))
+      drop(run, id, file)
+  } else if (kind === END) takeEnd(run, record)
+  else if (kind === LEAVE) {
+    const left = run.directories.get(leftOf(record))
+    run.directories.delete(leftOf(record))
+    if (left?.path !== undefined) applyAttributes(run, left.path, left.record)
+  }
+}
+
+function writeAll(fd: number, bytes: Buffer, offset: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, offset + done)
+}
+
+/** A full disk ends all: nothing after it would do better. */
+function telling(run: Run, path: string, work: () => void): boolean {
+  try {
+    work()
+    return true
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error)) throw error
+    const code = String(error.code)
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw error
+    run.options.problem(path, code)
+    return false
+  }
+}
+
+/** An error like those of node:fs. */
+function assertDone(result: number, path: string): number {
+  if (result >= 0) return result
+  const code = errnoName(-result)
+  throw Object.assign(new Error(`${code}: ${bytesOf(path).toString()}`), { code })
+}
+
+function takeEntry(run: Run, record: Buffer): void {
+  const head = headOf(record)
+  const { directories } = run
+  if (isDirectory(head.mode)) directories.set(head.id, { path: undefined, record })
+  const path = pathOf(run, head, record)
+  if (path === undefined) return
+  if (path.length > PATH_BYTES_MAX) {
+    run.options.problem(path, errnoName(ENAMETOOLONG))
+    return
+  }
+  telling(run, path, () => {
+    if ((head.flags & LINK) !== 0) makeLink(run, head, path)
+    else makeNode(run, head, path, atMultipleOf8(record))
+  })
+}
+
+/** As the addon wants it; a copy also outlives the piece. */
+function atMultipleOf8(record: Buffer): Buffer {
+  return record.byteOffset % 8 === 0 ? record : copyOf(record)
+}
+
+function copyOf(record: Buffer): Buffer {
+  const copy = Buffer.from(new ArrayBuffer(record.length))
+  record.copy(copy)
+  return copy
+}
+
+function pathOf(run: Run, head: EntryHead, record: Buffer): string | undefined {
+  if (head.parent !== 0) {
+    const above = run.directories.get(head.parent)?.path
+    return above === undefined ? undefined : `${above === '/' ? '' : above}/${nameOf(record)}`
+  }
+  const there = statSync(bytesOf(run.root), { throwIfNoEntry: false })
+  const goesInto = there?.isDirectory() === true && !isDirectory(head.mode)
+  return goesInto ? `${run.root === '/' ? '' : run.root}/${run.options.basename}` : run.root
+}
+
+function makeNode(run: Run, head: EntryHead, path: string, record: Buffer): void {
+  const { makeNode: make } = addon()
+  let result = make(bytesOf(path), record)
+  if (result === EEXIST) {
+    if (isDirectory(head.mode) && isFilled(run, head, path)) {
+      run.directories.set(head.id, { path, record: copyOf(record) })
+      return
+    }
+    makeRoom(path, head)
+    result = make(bytesOf(path), record)
+  }
+  assertDone(result, path)
+  if (head.nlink > 1 && !isDirectory(head.mode)) run.links.set(head.key, path)
+  if (isDirectory(head.mode)) run.directories.set(head.id, { path, record: copyOf(record) })
+  else if (head.id === 0) applyAttributes(run, path, record)
+  else run.open.set(head.id, { fd: result, path, record: copyOf(record) })
+}
+
+/** A directory that is there. What the user named may be a link to one; below it no link is followed. */
+function isFilled(run: Run, head: EntryHead, path: string): boolean {
+  const found = head.parent === 0 ? statSync(bytesOf(run.root)) : lstatSync(bytesOf(path))
+  return found.isDirectory()
+}
+
+/** Takes away a file that is in the way. Throws EISDIR or ENOTDIR where it is not one of its kind. */
+function makeRoom(path: string, head: EntryHead): void {
+  const found = lstatSync(bytesOf(path), { throwIfNoEntry: false })
+  if (found === undefined) return
+  if (isDirectory(head.mode)) throw Object.assign(new Error('ENOTDIR'), { code: 'ENOTDIR' })
+  if (found.isDirectory()) throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' })
+  unlinkSync(bytesOf(path))
+}
+
+function makeLink(run: Run, head: EntryHead, path: string): void {
+  const first = run.links.get(head.key)
+  // The file itself was refused, which was told.
+  if (first === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
+  try {
+    linkSync(bytesOf(first), bytesOf(path))
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error
+    const [one, other] = [lstatSync(bytesOf(first)), lstatSync(bytesOf(path))]
+    if (one.ino === other.ino && one.dev === other.dev) return
+    makeRoom(path, head)
+    linkSync(bytesOf(first), bytesOf(path))
+  }
+}
+
+function takeEnd(run: Run, record: Buffer): void {
+  const { id, size, flags } = endOf(record)
+  const file = run.open.get(id)
+  if (file === undefined) return
+  if ((flags & FAILED) !== 0) {
+    drop(run, id, file)
+    return
+  }
+  if (!telling(run, file.path, () => ftruncateSync(file.fd, size))) {
+    drop(run, id, file)
+    return
+  }
+  run.open.delete(id)
+  if (telling(run, file.path, () => closeSync(file.fd)))
+    applyAttributes(run, file.path, file.record)
+  else unlinkSync(bytesOf(file.path))
+}
+
+function applyAttributes(run: Run, path: string, record: Buffer): void {
+  const bits = addon().writeAttributes(bytesOf(path), record)
+  if (bits === 0) return
+  const { refused } = run
+  if ((bits & 1) !== 0) refused.owners++
+  if ((bits & 2) !== 0) refused.attributes++
+  if ((bits & 4) !== 0) refused.modes++
+  if ((bits & 8) !== 0) refused.times++
+}

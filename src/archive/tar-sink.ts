@@ -1,0 +1,262 @@
+// Records as a tar archive that GNU tar reads with everything: pax headers for long names, nanoseconds, extended attributes
+// (SCHILY.xattr.*), access lists (SCHILY.acl.*) and large numbers; sparse files in GNU's format 1.0. Names that are not UTF-8 stay as
+// they are. Sockets have no place in an archive.
+
+import {
+  isDirectory,
+  isRegular,
+  isSymlink,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFMT,
+} from '../base/mode.ts'
+import { aclToText } from './acl-text.ts'
+import {
+  attributesOf,
+  contentOf,
+  DATA,
+  dataOf,
+  END,
+  ENTRY,
+  type EntryHead,
+  endOf,
+  headOf,
+  LEAVE,
+  LINK,
+  leftOf,
+  mapOf,
+  nameOf,
+  SPARSE,
+  WHOLE,
+} from './records.ts'
+import {
+  BLOCK_BYTES,
+  encodeHeader,
+  encodePax,
+  needsPax,
+  paddingOf,
+  paxTime,
+  type TarHeader,
+} from './tar-header.ts'
+
+export interface TarSink {
+  take(record: Buffer): Promise<void>
+  /** Ends the archive. */
+  finish(): Promise<void>
+}
+
+interface Run {
+  /** What the path of the tree itself is called in the archive; '.' for a root. */
+  readonly top: string
+  readonly write: (bytes: Buffer) => Promise<void>
+  readonly problem: (path: string, message: string) => void
+  readonly directories: Map<number, string>
+  readonly links: Map<string, string>
+  /** The file whose data is coming, if it is not left out. */
+  current: Current | undefined
+  written: number
+}
+
+/** A file in the archive: how far it is, in bytes of the archive's copy. */
+interface Current {
+  readonly id: number
+  readonly stored: number
+  readonly isSparse: boolean
+  reached: number
+}
+
+const ZEROS = Buffer.alloc(64 * 1024)
+const RECORD_BYTES = 20 * BLOCK_BYTES
+const NAME_BYTES_MAX = 100
+const types: Readonly<Record<number, string>> = { [S_IFCHR]: '3', [S_IFBLK]: '4', [S_IFIFO]: '6' }
+
+/** `top` is a byte string; `write` gets the archive's bytes in order. */
+export function tarSink(
+  top: string,
+  write: (bytes: Buffer) => Promise<void>,
+  problem: (path: string, message: string) => void,
+): TarSink {
+  const run: Run = {
+    top,
+    write,
+    problem,
+    directories: new Map(),
+    links: new Map(),
+    current: undefined,
+    written: 0,
+  }
+  return {
+    take: (record) => takeRecord(run, record),
+    async finish() {
+      await put(run, ZEROS.subarray(0, 2 * BLOCK_BYTES))
+      const rest = run.written % RECORD_BYTES
+      if (rest > 0) await put(run, ZEROS.subarray(0, RECORD_BYTES - rest))
+    },
+  }
+}
+
+async function put(run: Run, bytes: Buffer): Promise<void> {
+  run.written += bytes.length
+  await run.write(bytes)
+}
+
+async function takeRecord(run: Run, record: Buffer): Promise<void> {
+  const kind = record.readUInt8(4)
+  if (kind === ENTRY) await takeEntry(run, record)
+  else if (kind === DATA) {
+    const { id, offset, bytes } = dataOf(record)
+    const { current } = run
+    if (current?.id !== id) return
+    if (!current.isSparse) await fill(run, current, offset)
+    await put(run, bytes)
+    current.reached += bytes.length
+  } else if (kind === END) {
+    const { current } = run
+    if (current?.id !== endOf(record).id) return
+    // Also when it could not be read to its end: the header has promised so many bytes.
+    await fill(run, current, current.stored)
+    await put(run, ZEROS.subarray(0, paddingOf(current.stored)))
+    run.current = undefined
+  } else if (kind === LEAVE) run.directories.delete(leftOf(record))
+}
+
+/** Zeros up to an offset. */
+async function fill(run: Run, current: Current, to: number): Promise<void> {
+  while (current.reached < to) {
+    const length = Math.min(ZEROS.length, to - current.reached)
+    await put(run, ZEROS.subarray(0, length))
+    current.reached += length
+  }
+}
+
+async function takeEntry(run: Run, record: Buffer): Promise<void> {
+  const head = headOf(record)
+  const { mode } = head
+  const above = head.parent === 0 ? undefined : run.directories.get(head.parent)
+  const path = above === undefined ? run.top : `${above}/${nameOf(record)}`
+  if (isDirectory(mode)) run.directories.set(head.id, path)
+  const first = run.links.get(head.key)
+  if ((head.flags & LINK) !== 0 && first !== undefined) {
+    await putHeader(run, { ...plain(head, path), type: '1', linkname: first }, new Map())
+    return
+  }
+  if (head.nlink > 1 && !isDirectory(mode)) run.links.set(head.key, path)
+  const pax = paxOf(head, record)
+  if (isDirectory(mode)) await putHeader(run, { ...plain(head, `${path}/`), type: '5' }, pax)
+  else if (isSymlink(mode)) {
+    const linkname = contentOf(record).toString('latin1')
+    await putHeader(run, { ...plain(head, path), type: '2', linkname }, pax)
+  } else if (isRegular(mode)) await putFile(run, head, record, path, pax)
+  else {
+    const type = types[mode & S_IFMT]
+    if (type === undefined) run.problem(path, 'sockets have no place in a tar archive')
+    else await putHeader(run, { ...plain(head, path), type }, pax)
+  }
+}
+
+async function putFile(
+  run: Run,
+  head: EntryHead,
+  record: Buffer,
+  path: string,
+  pax: Map<string, string>,
+): Promise<void> {
+  if ((head.flags & WHOLE) !== 0) {
+    const content = contentOf(record)
+    await putHeader(run, { ...plain(head, path), size: content.length }, pax)
+    await put(run, content)
+    await put(run, ZEROS.subarray(0, paddingOf(content.length)))
+    return
+  }
+  if ((head.flags & SPARSE) === 0) {
+    await putHeader(run, { ...plain(head, path), size: head.size }, pax)
+    run.current = { id: head.id, stored: head.size, isSparse: false, reached: 0 }
+    return
+  }
+  const runs = mapOf(record)
+  // As GNU tar ends a map whose last part is a hole.
+  const end = runs[runs.length - 1]
+  if (end === undefined || end[0] + end[1] < head.size) runs.push([head.size, 0])
+  const map = mapText(runs)
+  const stored = runs.reduce((sum, [, length]) => sum + length, 0)
+  pax.set('GNU.sparse.major', '1')
+  pax.set('GNU.sparse.minor', '0')
+  pax.set('GNU.sparse.name', path)
+  pax.set('GNU.sparse.realsize', String(head.size))
+  const slash = path.lastIndexOf('/') + 1
+  const name = `${path.slice(0, slash)}GNUSparseFile.0/${path.slice(slash)}`
+  await putHeader(run, { ...plain(head, name), size: map.length + stored }, pax)
+  await put(run, map)
+  run.current = { id: head.id, stored, isSparse: true, reached: 0 }
+}
+
+function mapText(runs: readonly [number, number][]): Buffer {
+  const lines = [runs.length, ...runs.flat()].map((each) => `${each}\n`).join('')
+  return Buffer.concat([Buffer.from(lines), ZEROS.subarray(0, paddingOf(lines.length))])
+}
+
+function plain(head: EntryHead, name: string): TarHeader {
+  const { mode, uid, gid, mtime, rdev } = head
+  // As FUSE encodes devices: 12 bits of major between the two parts of minor.
+  const major = (rdev >>> 8) & 0xfff
+  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00)
+  return { name, mode, uid, gid, size: 0, mtime, type: '0', linkname: '', major, minor }
+}
+
+function paxOf(head: EntryHead, record: Buffer): Map<string, string> {
+  const pax = new Map<string, string>()
+  const { mtime, mtimeNs, atime, atimeNs } = head
+  if (mtimeNs !== 0 || mtime < 0) pax.set('mtime', paxTime(mtime, mtimeNs))
+  pax.set('atime', paxTime(atime, atimeNs))
+  for (const { name, value } of attributesOf(record)) {
+    const acl = /^system\.posix_acl_(access|default)$/.exec(name)?.[1]
+    if (acl === undefined) {
+      pax.set(`SCHILY.xattr.${encodeKey(name)}`, Buffer.from(value).toString('latin1'))
+      continue
+    }
+    const text = aclToText(value)
+    if (text !== undefined) pax.set(`SCHILY.acl.${acl}`, text)
+  }
+  return pax
+}
+
+/** An = would end the key. */
+function encodeKey(name: string): string {
+  return name.replaceAll('%', '%25').replaceAll('=', '%3D')
+}
+
+async function putHeader(run: Run, header: TarHeader, pax: Map<string, string>): Promise<void> {
+  const parts: Buffer[] = []
+  const { name, linkname } = header
+  if (needsPax(header)) {
+    pax.set('uid', String(header.uid))
+    pax.set('gid', String(header.gid))
+    pax.set('size', String(header.size))
+  }
+  if (name.length > NAME_BYTES_MAX) putLong(parts, pax, 'path', 'L', name)
+  if (linkname.length > NAME_BYTES_MAX) putLong(parts, pax, 'linkpath', 'K', linkname)
+  if (pax.size > 0) parts.push(...extra('x', encodePax(pax)))
+  parts.push(encodeHeader(header))
+  await put(run, Buffer.concat(parts))
+}
+
+/** pax text is UTF-8: any other name goes the way that GNU tar had before. */
+function putLong(
+  parts: Buffer[],
+  pax: Map<string, string>,
+  key: string,
+  type: string,
+  name: string,
+): void {
+  const bytes = Buffer.from(name, 'latin1')
+  if (bytes.equals(Buffer.from(bytes.toString('utf8')))) pax.set(key, name)
+  else parts.push(...extra(type, Buffer.concat([bytes, Buffer.alloc(1)])))
+}
+
+function extra(type: string, bytes: Buffer): Buffer[] {
+  const name = type === 'x' ? 'PaxHeader' : '././@LongLink'
+  const empty = { mode: 0o644, uid: 0, gid: 0, mtime: 0, linkname: '', major: 0, minor: 0 }
+  const header = encodeHeader({ ...empty, name, type, size: bytes.length })
+  return [header, bytes, ZEROS.subarray(0, paddingOf(bytes.length))]
+}

@@ -1,0 +1,119 @@
+// Where `avfs export` puts what it gets: files of the host, a tar archive, an SQLite archive. One shape for all.
+
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { posix } from 'node:path'
+import { hostSink, type Refused } from '../archive/host-sink.ts'
+import { sqlarSink } from '../archive/sqlar-sink.ts'
+import { tarSink } from '../archive/tar-sink.ts'
+import type { Place } from '../control/place.ts'
+import { bytesOfArgument } from './arguments.ts'
+import { writeBytes } from './output.ts'
+import type { TransferReport } from './transfer-report.ts'
+
+export type ExportFormat = 'dir' | 'tar' | 'sqlar'
+
+export interface ExportTarget {
+  take(record: Buffer): Promise<void> | void
+  /** All came. Resolves to what the summary says beside the counts. */
+  finish(): Promise<Outcome> | Outcome
+  /** Must be called in the end; an archive that was not finished is removed. */
+  end(): Promise<void> | void
+}
+
+interface Outcome {
+  readonly values: object
+  readonly notes: readonly string[]
+}
+
+const NOTHING: Outcome = { values: {}, notes: [] }
+
+/** Opens what the arguments of the command name. Throws the system's error. */
+export async function openTarget(
+  { dest, format }: { readonly dest: string; readonly format: ExportFormat },
+  place: Place,
+  report: TransferReport,
+): Promise<ExportTarget> {
+  const path = posix.resolve(toBytes(process.cwd()), bytesOfArgument(dest))
+  const problem = (where: string, message: string): void => report.problem(toText(where), message)
+  if (format === 'dir') return hostTarget(path, place, problem)
+  const top = posix.basename(place.path)
+  if (format === 'sqlar') return sqlarTarget(path, top, problem)
+  return tarTarget(dest === '-' ? undefined : path, top === '' ? '.' : top, problem)
+}
+
+type Problem = (path: string, message: string) => void
+
+function hostTarget(path: string, place: Place, problem: Problem): ExportTarget {
+  const basename = posix.basename(place.path) || 'vault'
+  const sink = hostSink(path, { basename, problem })
+  return {
+    take: sink.take,
+    finish: () => ({ values: { refused: sink.refused }, notes: notesOf(sink.refused) }),
+    end: sink.end,
+  }
+}
+
+function notesOf({ owners, attributes, modes, times }: Refused): string[] {
+  const notes: string[] = []
+  if (owners > 0) notes.push(`${owners} belong to you now: only root may give files away`)
+  if (attributes > 0) notes.push(`${attributes} are without extended attributes refused there`)
+  if (modes > 0) notes.push(`${modes} are without their mode, which was refused there`)
+  if (times > 0) notes.push(`${times} are without their times, which were refused there`)
+  return notes
+}
+
+function tarTarget(path: string | undefined, top: string, problem: Problem): ExportTarget {
+  const fd = path === undefined ? undefined : openSync(bytesOf(path), 'w')
+  let isWhole = false
+  const write = async (bytes: Buffer): Promise<void> => {
+    if (fd === undefined) await writeBytes(bytes)
+    else for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+  }
+  const sink = tarSink(top, write, problem)
+  return {
+    take: sink.take,
+    async finish() {
+      await sink.finish()
+      if (fd !== undefined) fsyncSync(fd)
+      isWhole = true
+      return NOTHING
+    },
+    end() {
+      if (fd === undefined || path === undefined) return
+      closeSync(fd)
+      if (!isWhole) rmSync(bytesOf(path), { force: true })
+    },
+  }
+}
+
+function sqlarTarget(path: string, top: string, problem: Problem): ExportTarget {
+  // An archive that is there is replaced, as a tar is; SQLite would add to it.
+  rmSync(bytesOf(path), { force: true })
+  const sink = sqlarSink(toText(path), top, problem)
+  let isWhole = false
+  return {
+    take: sink.take,
+    finish() {
+      sink.finish()
+      isWhole = true
+      const left = 'an sqlar has no owners, extended attributes, holes or parts of seconds'
+      return { values: {}, notes: [left] }
+    },
+    end() {
+      sink.end()
+      if (!isWhole) rmSync(bytesOf(path), { force: true })
+    },
+  }
+}
+
+function bytesOf(path: string): Buffer {
+  return Buffer.from(path, 'latin1')
+}
+
+function toBytes(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
+function toText(bytes: string): string {
+  return bytesOf(bytes).toString()
+}

@@ -1,0 +1,115 @@
+// Where `avfs import` takes files from: the host, a tar archive, a git repository; and whether that makes sense with its target.
+
+import { createReadStream } from 'node:fs'
+import { dirname, posix } from 'node:path'
+import type { Readable } from 'node:stream'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { readGit } from '../archive/git-source.ts'
+import { nodeAt, readHost, type Sink, type SourceOptions } from '../archive/host-source.ts'
+import { readTar } from '../archive/tar-source.ts'
+import { findPlace, type Place } from '../control/place.ts'
+import { bytesOfArgument } from './arguments.ts'
+import { UsageError } from './errors.ts'
+import type { TransferReport } from './transfer-report.ts'
+
+/** Something to import. `read` resolves to sentences for the summary. */
+export interface ImportSource {
+  /** What a file is called that goes into an existing directory; a byte string. */
+  readonly basename: string
+  read(send: Sink): Promise<readonly string[]>
+}
+
+function optionsOf(report: TransferReport): Pick<SourceOptions, 'problem' | 'read'> {
+  return {
+    problem: (path, message) => report.problem(Buffer.from(path, 'latin1').toString(), message),
+    read: report.count,
+  }
+}
+
+/** A file or folder of the host. Throws UsageError for one that holds the place it is to go to. */
+export async function hostSource(
+  argument: string,
+  place: Place,
+  report: TransferReport,
+): Promise<ImportSource> {
+  const given = bytesOfArgument(argument)
+  const path = posix.resolve(Buffer.from(process.cwd()).toString('latin1'), given)
+  await assertApart(path, place)
+  const options = { ...optionsOf(report), guarded: guardedOf(place) }
+  return {
+    basename: posix.basename(path) || 'root',
+    async read(send) {
+      await readHost(path, send, options)
+      return []
+    },
+  }
+}
+
+/** A tar archive, compressed by gzip or zstd or not; '-' is standard input. */
+export function tarSource(argument: string, report: TransferReport): ImportSource {
+  const path = Buffer.from(bytesOfArgument(argument), 'latin1')
+  return {
+    basename: posix.basename(bytesOfArgument(argument)),
+    async read(send) {
+      const input = argument === '-' ? process.stdin : createReadStream(path)
+      await readTar(await plain(input), async (piece) => await send(piece), optionsOf(report))
+      return []
+    },
+  }
+}
+
+/** The history of a git repository. */
+export function gitSource(repository: string, report: TransferReport): ImportSource {
+  return {
+    basename: posix.basename(repository),
+    async read(send) {
+      const options = optionsOf(report)
+      const result = await readGit(repository, async (piece) => await send(piece), options)
+      const notes = [`${result.commits} commits, ${result.snapshots} tags as snapshots`]
+      if (result.tagsLeftOut > 0)
+        notes.push(`${result.tagsLeftOut} tags are not on the line of first parents: left out`)
+      return notes
+    },
+  }
+}
+
+/** What is in a stream that may be compressed, by its first bytes. Throws UsageError for other compressions. */
+async function plain(input: Readable): Promise<AsyncIterable<Uint8Array>> {
+  const first = await new Promise<Buffer>((resolve, reject) => {
+    input.once('error', reject)
+    input.once('end', () => resolve(Buffer.alloc(0)))
+    input.once('readable', () => {
+      const bytes: unknown = input.read()
+      resolve(bytes instanceof Buffer ? bytes : Buffer.alloc(0))
+    })
+  })
+  input.unshift(first)
+  const magic = first.toString('hex', 0, 6)
+  if (magic.startsWith('fd377a585a00') || magic.startsWith('425a68'))
+    throw new UsageError('decompress it first: only gzip and zstd are read')
+  const through = magic.startsWith('1f8b')
+    ? createGunzip()
+    : magic.startsWith('28b52ffd')
+      ? createZstdDecompress()
+      : undefined
+  if (through === undefined) return input
+  input.on('error', (error) => through.destroy(error))
+  return input.pipe(through)
+}
+
+/** The files of the vault itself, should they lie in what is imported. */
+function guardedOf({ vaultPath }: Place): { key: string; prefix: string } | undefined {
+  const directory = nodeAt(Buffer.from(dirname(vaultPath)).toString('latin1'))
+  if (typeof directory === 'number') return undefined
+  const prefix = posix.basename(Buffer.from(vaultPath).toString('latin1'))
+  return { key: directory.toString('latin1', 72, 88), prefix }
+}
+
+/** Throws UsageError when a directory of a mounted vault is to go into itself: that would never end. */
+async function assertApart(source: string, place: Place): Promise<void> {
+  const from = await findPlace(source).catch(() => undefined)
+  if (from?.vaultPath !== place.vaultPath) return
+  const above = from.path === '/' ? '/' : `${from.path}/`
+  if (place.path === from.path || place.path.startsWith(above))
+    throw new UsageError('a directory cannot be imported into itself')
+}

@@ -1,0 +1,135 @@
+// Methods that take a tree out of a vault and put one into it: export, import. What goes through is a stream of records
+// (src/archive/records.ts); where it comes from and goes to is the caller's affair, with the caller's rights.
+
+import { isDirectory } from '../base/mode.ts'
+import type { Store } from '../store/store.ts'
+import { exportTree } from '../vault/export.ts'
+import { exportHistory } from '../vault/export-history.ts'
+import { importer } from '../vault/import.ts'
+import { findPath, namesOf } from '../vault/paths.ts'
+import type { Vault } from '../vault/vault.ts'
+import { sealForSnapshot } from '../vault/versions.ts'
+import { announcer } from './announce.ts'
+import { toText } from './byte-strings.ts'
+import { ControlError } from './errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { pathOf, stringOf } from './parameters.ts'
+import { assertWritableVault, refusing } from './refusal.ts'
+import { findState, type Wanted, wantedOf } from './state.ts'
+
+export const transferMethods = {
+  /**
+   * {path, state, recursive, history}: hands over the records of what is there, and with `history` (of the root) all that the vault
+   * holds; items are {path, message} of what could not be read.
+   */
+  export: {
+    readOnly: true,
+    run: (vault, parameters, call) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => exportPath(vault, path, parameters, call))
+    },
+  },
+  /** {path, basename}, and records in the body: makes `path` what they say. Items are {path, message} of what was refused. */
+  import: {
+    readOnly: false,
+    run: (vault, parameters, call) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => importPath(vault, path, parameters, call))
+    },
+  },
+} satisfies Record<string, Method>
+
+async function exportPath(
+  vault: Vault,
+  path: string,
+  parameters: Parameters,
+  { report, send }: Call,
+): Promise<object> {
+  const { core } = vault
+  const wanted = wantedOf(parameters, 'state')
+  // An export of now shows what programs have written so far.
+  if (!vault.readOnly && Object.keys(wanted).length === 0) sealForSnapshot(core)
+  const state = findState(core, path, wanted)
+  const recursive = parameters.recursive === true
+  if (isDirectory(state.row.mode) && !recursive) {
+    throw new ControlError('failed', `${toText(path)} is a directory: say --recursive`)
+  }
+  const refused: Promise<void>[] = []
+  const problem = (below: string, message: string): void => {
+    const its = { path: toText(join(path, below)), message }
+    refused.push(Promise.resolve(send({ item: its })))
+  }
+  const view = parameters.history === true ? await historyOf(vault, path, wanted) : undefined
+  try {
+    const result = await exportTree(core, state.row, state.moment, {
+      recursive,
+      send,
+      problem,
+      progress: (_, bytes) => report(bytes, 0),
+      beside:
+        view && ((parent, firstId) => exportHistory(view, { parent, firstId, send, problem })),
+    })
+    await Promise.all(refused)
+    return { ...result, moment: state.moment, problems: refused.length }
+  } finally {
+    await view?.close()
+  }
+}
+
+async function historyOf(vault: Vault, path: string, wanted: Wanted): Promise<Store> {
+  if (path !== '/' || Object.keys(wanted).length > 0)
+    throw new ControlError(
+      'failed',
+      'the history is that of the whole vault: export its root as it is now',
+    )
+  return await vault.view()
+}
+
+function join(path: string, below: string): string {
+  return path === '/' ? below : path + below
+}
+
+async function importPath(
+  vault: Vault,
+  path: string,
+  parameters: Parameters,
+  { body, kernel, report, send }: Call,
+): Promise<object> {
+  if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
+  assertWritableVault(vault)
+  const { core } = vault
+  const names = namesOf(path)
+  const name = names.pop() ?? ''
+  const parent = findPath(core, `/${names.join('/')}`)
+  if (parent === undefined || !isDirectory(parent.mode)) {
+    const shown = toText(`/${names.join('/')}`)
+    throw new ControlError('absent', `there is no directory ${shown}`, shown)
+  }
+  const announced = announcer(core, kernel)
+  let problems = 0
+  const work = importer(vault, {
+    parent: parent.ino,
+    name,
+    path: path === '/' ? '' : path,
+    basename: stringOf(parameters, 'basename'),
+    isShared: kernel !== undefined,
+    isHeld: announced.isHeld,
+    nameChanged: announced.nameChanged,
+    inodeChanged: announced.inodeChanged,
+    problem: (where, message) => {
+      problems++
+      send({ item: { path: toText(where), message } })
+    },
+    progress: (_, bytes) => report(bytes, 0),
+  })
+  try {
+    for await (const piece of body) await work.take(piece)
+    return { ...(await work.finish()), problems }
+  } catch (error) {
+    if (error instanceof RangeError) throw new ControlError('failed', error.message)
+    throw error
+  } finally {
+    work.end()
+    await announced.sent()
+  }
+}

@@ -1,0 +1,87 @@
+// Mode, owner, times, extended attributes and labels of an imported record for an inode.
+
+import type { Attribute, EntryHead } from '../archive/records.ts'
+import { EINVAL, EOPNOTSUPP, fail } from '../base/errno.ts'
+import { ACL_ACCESS, ACL_DEFAULT, parseAcl } from './acl.ts'
+import type { Core } from './core.ts'
+import type { Inode } from './inode.ts'
+import { alter, stampChange } from './inodes.ts'
+import { fromXdgTags, setTags, tagsOf, XDG_TAGS } from './tags.ts'
+import { getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts'
+
+/** True when an inode has all that the record says of it but its content; the time of access does not count. */
+export function hasHead(
+  core: Core,
+  inode: Inode,
+  head: EntryHead,
+  attributes: readonly Attribute[],
+): boolean {
+  if (inode.mode !== head.mode || inode.uid !== head.uid || inode.gid !== head.gid) return false
+  if (inode.mtime !== head.mtime || inode.mtimeNs !== head.mtimeNs) return false
+  const tags = attributes.find(({ name }) => name === XDG_TAGS)
+  if (tags !== undefined && !hasTags(core, inode, tags.value)) return false
+  const others = attributes.filter(({ name }) => name !== XDG_TAGS)
+  if (others.length !== inode.xattrs) return false
+  return others.every(({ name, value }) => {
+    const its = getXattr(core, inode, name)
+    return its !== undefined && Buffer.compare(its, value) === 0
+  })
+}
+
+function hasTags(core: Core, inode: Inode, value: Uint8Array): boolean {
+  const wanted = fromXdgTags(value).sort()
+  const present = tagsOf(core, inode.ino).sort()
+  return wanted.length === present.length && wanted.every((tag, at) => tag === present[at])
+}
+
+/**
+ * Gives an inode all that a record says of it but its content. Labels stay when the record has none. Throws EINVAL or EOPNOTSUPP
+ * for attributes that no file of a vault can have; the others are set all the same.
+ */
+export function applyHead(
+  core: Core,
+  inode: Inode,
+  head: EntryHead,
+  attributes: readonly Attribute[],
+): void {
+  alter(core, inode)
+  let refused = 0
+  if (attributes.length > 0 || inode.xattrs > 0) refused = applyAttributes(core, inode, attributes)
+  inode.mode = head.mode
+  inode.uid = head.uid
+  inode.gid = head.gid
+  stampChange(inode, false)
+  inode.mtime = head.mtime
+  inode.mtimeNs = head.mtimeNs
+  inode.atime = head.atime
+  inode.atimeNs = head.atimeNs
+  if (refused !== 0) fail(refused)
+}
+
+function applyAttributes(core: Core, inode: Inode, attributes: readonly Attribute[]): number {
+  let refused = 0
+  const wanted = new Set(attributes.map(({ name }) => name))
+  for (const name of listXattrs(core, inode)) if (!wanted.has(name)) removeXattr(core, inode, name)
+  for (const { name, value } of attributes) {
+    try {
+      applyAttribute(core, inode, name, value)
+    } catch (error) {
+      if (!(error instanceof Error) || !('errno' in error)) throw error
+      refused = Number(error.errno)
+    }
+  }
+  return refused
+}
+
+function applyAttribute(core: Core, inode: Inode, name: string, value: Uint8Array): void {
+  if (name === XDG_TAGS) {
+    setTags(core, inode, fromXdgTags(value))
+    return
+  }
+  const isAcl = name === ACL_ACCESS || name === ACL_DEFAULT
+  if (!isAcl && !/^(user|trusted|security)\../s.test(name)) fail(EOPNOTSUPP)
+  if (isAcl && parseAcl(value).length === 0) fail(EINVAL)
+  const before = getXattr(core, inode, name)
+  if (before === undefined || Buffer.compare(before, value) !== 0)
+    setXattr(core, inode, name, value, 0)
+}

@@ -1,0 +1,134 @@
+// avfs export and import of tar archives, held against GNU tar both ways, and of SQLite archives, held against sqlite3 -A.
+
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { attempt, needProgram, run } from '../support/program.ts'
+import { historyCli } from './history.ts'
+import { bytesOnDisk, differences, makeOddTree } from './odd-tree.ts'
+
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(240_000)
+needProgram('rsync', 'setfattr', 'setfacl', 'sqlite3')
+
+const ALL = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner']
+
+t.test('GNU tar unpacks an exported archive with everything in it', (t) => {
+  const cli = historyCli(t)
+  const tree = cli.folder('tree')
+  makeOddTree(tree)
+  const [archive, out] = [join(cli.root, 'a.tar'), cli.folder('out')]
+  cli.json('import', tree, cli.at('d'))
+  const result = cli.json('export', cli.at('d'), archive, '-r', '--format', 'tar')
+  t.match(result, { problems: 0 })
+  run('tar', ['-C', out, ...ALL, '-xpf', archive])
+  t.equal(differences(tree, join(out, 'd')), '')
+  t.ok(bytesOnDisk(join(out, 'd/sparse')) < 1_000_000, 'holes stay holes')
+  t.ok(statSync(archive).size < 8_000_000, 'and take no room in the archive')
+  t.equal(statSync(archive).size % 10240, 0)
+  t.equal(attempt('tar', ['-tf', archive]).stderr, '')
+  t.end()
+})
+
+t.test('archives of GNU tar are imported, in each of its formats', (t) => {
+  const cli = historyCli(t)
+  const tree = cli.folder('tree')
+  makeOddTree(tree)
+  // Only pax holds all; the others have whole seconds and none of the attributes.
+  const pax = join(cli.root, 'pax.tar')
+  run('tar', ['-C', tree, ...ALL, '--format=pax', '-S', '-cf', pax, '.'])
+  t.match(cli.json('import', pax, cli.at('pax'), '--format', 'tar'), { problems: 0 })
+  t.equal(differences(tree, cli.at('pax')), '')
+  cli.json('import', tree, cli.at('plain'))
+  for (const path of [tree, cli.at('plain')]) {
+    run('setfattr', ['-x', 'trusted.t', join(path, 'sub')])
+    run('setfattr', ['-x', 'user.k', join(path, 'text')])
+    run('setfattr', ['-x', 'user.xdg.tags', join(path, 'sub/two')])
+    run('setfacl', ['-R', '-b', path])
+    // What lies before 1970 or has parts of seconds is beyond them.
+    run('find', [path, '-exec', 'touch', '-h', '-d', '2002-02-02', '{}', '+'])
+  }
+  for (const [format, sparse] of [
+    ['gnu', '--sparse-version=0.0'],
+    ['oldgnu', '--sparse-version=0.0'],
+    ['posix', '--sparse-version=0.0'],
+    ['posix', '--sparse-version=0.1'],
+  ] as const) {
+    const archive = join(cli.root, `${format}.tar.gz`)
+    run('tar', ['-C', tree, `--format=${format}`, sparse, '-S', '-czf', archive, '.'])
+    const name = `${format}${sparse.slice(-1)}`
+    t.match(cli.json('import', archive, cli.at(name), '--format', 'tar'), { problems: 0 }, name)
+    t.equal(differences(tree, cli.at(name)), '', name)
+    t.equal(statSync(cli.at(`${name}/hole`)).blocks, 0, name)
+  }
+  cli.unmount()
+  t.match(cli.json('vault', 'check', 'one', '--deep'), { problems: [] })
+  t.end()
+})
+
+t.test('an archive goes through pipes, in and out', (t) => {
+  const cli = historyCli(t)
+  mkdirSync(cli.at('d'))
+  writeFileSync(cli.at('d/a'), 'text')
+  writeFileSync(cli.at('d/b'), Buffer.alloc(1_000_000, 'abc'))
+  const program = join(import.meta.dirname, '../../scripts/avfs')
+  const env = { AVFS_HOME: cli.home, XDG_RUNTIME_DIR: cli.root }
+  const pipe = `"$0" export one:/d - -r --format tar | tee "$1" | "$0" import - one:/copy --format tar`
+  run('sh', ['-c', pipe, program, join(cli.root, 'a.tar')], { env })
+  t.equal(run('tar', ['-tf', join(cli.root, 'a.tar')]), 'd/\nd/a\nd/b')
+  t.equal(differences(cli.at('d'), cli.at('copy/d')), '')
+  t.match(cli.failure('export', cli.at('d'), '-', '-r'), { status: 2 })
+  t.end()
+})
+
+t.test('what leads out of an archive is refused, what is none is said to be none', (t) => {
+  const cli = historyCli(t)
+  const folder = cli.folder('folder')
+  writeFileSync(join(folder, 'good'), 'good')
+  const archive = join(cli.root, 'a.tar')
+  const rename = ['--transform', 's,^evil,../../evil,', '--transform', 's,^root,/root,']
+  for (const name of ['evil', 'root']) writeFileSync(join(folder, name), name)
+  run('tar', ['-C', folder, '-P', '-cf', archive, ...rename, 'good', 'evil', 'root'])
+  const { status, stderr } = cli.avfs('import', archive, cli.at('d'), '--format', 'tar')
+  t.equal(status, 1)
+  t.match(stderr, /\.\.\/\.\.\/evil: leads out of the archive/)
+  t.equal(readFileSync(cli.at('d/good'), 'utf8'), 'good')
+  t.equal(readFileSync(cli.at('d/root'), 'utf8'), 'root', 'a slash in front does not count')
+  writeFileSync(join(cli.root, 'none'), 'x'.repeat(2000))
+  const none = cli.failure('import', join(cli.root, 'none'), cli.at('e'), '--format', 'tar')
+  t.match(none, { status: 1, message: /no tar archive/ })
+  writeFileSync(join(cli.root, 'cut'), readFileSync(archive).subarray(0, 700))
+  const cut = cli.failure('import', join(cli.root, 'cut'), cli.at('e'), '--format', 'tar')
+  t.match(cut, { status: 1, message: /ends too early/ })
+  cli.unmount()
+  t.match(cli.json('vault', 'check', 'one', '--deep'), { problems: [] })
+  t.end()
+})
+
+t.test('sqlite3 -A lists and unpacks an exported SQLite archive', (t) => {
+  const cli = historyCli(t)
+  mkdirSync(cli.at('d/sub'), { recursive: true })
+  writeFileSync(cli.at('d/a'), 'text '.repeat(1000))
+  writeFileSync(cli.at('d/sub/large'), Buffer.alloc(300_000, 'abc'))
+  run('ln', ['-s', 'sub/large', cli.at('d/link')])
+  run('ln', [cli.at('d/a'), cli.at('d/twice')])
+  run('chmod', ['750', cli.at('d/a')])
+  run('mkfifo', [cli.at('d/fifo')])
+  const archive = join(cli.root, 'a.sqlar')
+  const args = ['export', cli.at('d'), archive, '-r', '--format', 'sqlar'] as const
+  t.match(cli.avfs(...args), { status: 1, stderr: /d\/fifo: only files/ })
+  rmSync(cli.at('d/fifo'))
+  t.match(cli.json(...args), { files: 4, problems: 0 })
+  // sqlite3 3.40 makes links and then stops at them, in archives of its own too: it is asked for the list.
+  const expected = join(cli.root, 'expected.sqlar')
+  run('sqlite3', ['-A', '-cf', expected, 'd'], { cwd: cli.dir })
+  const list = (file: string): string[] => run('sqlite3', ['-A', '-tvf', file]).split('\n').sort()
+  t.same(list(archive), list(expected))
+  rmSync(cli.at('d/link'))
+  cli.json(...args)
+  const out = cli.folder('out')
+  run('sqlite3', ['-A', '-xf', archive], { cwd: out })
+  const flags = ['-rpni', '--checksum', '--delete']
+  t.equal(run('rsync', [...flags, `${cli.at('d')}/`, `${out}/d/`]), '')
+  t.end()
+})

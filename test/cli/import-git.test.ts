@@ -1,0 +1,109 @@
+// avfs import --git: what git checks out of a commit, a vault shows as of its time.
+
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { needProgram, run } from '../support/program.ts'
+import { historyCli } from './history.ts'
+
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(240_000)
+needProgram('git')
+
+/** A repository of six commits, a day apart, with all that can happen to a file. */
+function makeRepository(root: string): { git(...args: string[]): string; days: number[] } {
+  const at = (path: string): string => join(root, path)
+  const days: number[] = []
+  const author = ['-c', 'user.name=n', '-c', 'user.email=e', '-c', 'commit.gpgSign=false']
+  const git = (...args: string[]): string => {
+    const when = `@${1_600_000_000 + days.length * 86_400} +0000`
+    const env = { GIT_AUTHOR_DATE: when, GIT_COMMITTER_DATE: when, HOME: root }
+    return run('git', ['-C', root, ...author, ...args], { env })
+  }
+  const commit = (message: string): void => {
+    git('add', '-A')
+    git('commit', '-q', '-m', message)
+    days.push(1_600_000_000 + days.length * 86_400)
+  }
+  git('init', '-q', '-b', 'main')
+  mkdirSync(at('src/deep'), { recursive: true })
+  writeFileSync(at('src/a.txt'), 'first\n'.repeat(100))
+  writeFileSync(at('src/deep/b'), 'b')
+  writeFileSync(at('large'), Buffer.alloc(300_000, 'large'))
+  symlinkSync('src/a.txt', at('link'))
+  commit('one')
+  git('tag', 'v1')
+  writeFileSync(at('src/a.txt'), `${'first\n'.repeat(100)}second\n`)
+  chmodSync(at('src/deep/b'), 0o755)
+  commit('two')
+  renameSync(at('src/a.txt'), at('moved.txt'))
+  rmSync(at('src/deep'), { recursive: true })
+  commit('three')
+  git('tag', '-a', '-m', 'annotated', 'v2')
+  // A directory where a file was, and the other way round.
+  rmSync(at('link'))
+  mkdirSync(at('link'))
+  writeFileSync(at('link/inside'), 'inside')
+  commit('four')
+  git('checkout', '-q', '-b', 'side', 'HEAD~1')
+  writeFileSync(at('side'), 'side')
+  git('add', '-A')
+  git('commit', '-q', '-m', 'on the side')
+  git('tag', 'aside')
+  git('checkout', '-q', 'main')
+  git('merge', '-q', '--no-ff', '-m', 'merge', 'side')
+  days.push(1_600_000_000 + days.length * 86_400)
+  writeFileSync(at('name with\nline feed'), 'odd')
+  commit('six')
+  return { git, days }
+}
+
+t.test('each commit is the state as of its time, and tags are snapshots', (t) => {
+  const cli = historyCli(t)
+  const repository = cli.folder('repository')
+  const { git, days } = makeRepository(repository)
+  cli.json('vault', 'create', 'new')
+  t.match(cli.avfs('import', '--git', repository, 'new:/'), {
+    status: 0,
+    stdout: /6 commits, 2 tags as snapshots\n1 tags are not on the line/,
+  })
+  const hashes = git('log', '--reverse', '--first-parent', '--format=%H').split('\n')
+  t.equal(hashes.length, days.length)
+  hashes.forEach((hash, index) => {
+    const out = join(cli.root, `out${index}`)
+    cli.json('export', 'new:/', out, '-r', '--at', `@${days[index]}`)
+    git('checkout', '-q', '-f', hash)
+    git('clean', '-qfdx')
+    const flags = ['-rlpnim', '--checksum', '--delete', '--exclude=/.git', '--exclude=/.cache']
+    const told = run('rsync', [...flags, `${repository}/`, `${out}/`])
+    t.equal(told.replace(/^\.d.*\n?/gm, ''), '', `commit ${index + 1}`)
+  })
+  t.match(cli.json('snapshot', 'list', 'new'), [{ name: 'v1' }, { name: 'v2' }])
+  t.match(
+    cli.json('log', 'new:/moved.txt'),
+    [{ number: 2 }, { number: 1 }],
+    'a rename keeps history',
+  )
+  t.equal(cli.out('cat', 'new:/src/a.txt', '-s', 'v1'), 'first\n'.repeat(100))
+  t.match(cli.json('vault', 'check', 'new', '--deep'), { problems: [] })
+  t.end()
+})
+
+t.test('into a vault that has a past, the commits come after it, mounted or not', (t) => {
+  const cli = historyCli(t)
+  writeFileSync(cli.at('before'), 'before')
+  const repository = cli.folder('repository')
+  const { git } = makeRepository(repository)
+  t.match(cli.json('import', '--git', repository, cli.at('repo')), { problems: 0 })
+  const flags = ['-rlpnim', '--checksum', '--delete', '--exclude=/.git', '--exclude=/.cache']
+  const told = run('rsync', [...flags, `${repository}/`, `${cli.at('repo')}/`])
+  t.equal(told.replace(/^\.d.*\n?/gm, ''), '')
+  t.match(cli.json('log', cli.at('repo/moved.txt')), [{ number: 2 }, { number: 1 }])
+  t.equal(cli.out('cat', cli.at('repo/src/a.txt'), '-s', 'v1'), `${git('show', 'v1:src/a.txt')}\n`)
+  t.equal(cli.out('cat', cli.at('before')), 'before')
+  cli.unmount()
+  t.match(cli.json('vault', 'check', 'one', '--deep'), { problems: [] })
+  t.match(cli.failure('import', '--git', cli.home, 'one:/x'), { status: 1, message: /git: / })
+  t.match(cli.failure('import', '--git', repository), { status: 2 })
+  t.end()
+})
