@@ -21,6 +21,16 @@ function pair(): [number, number] {
 
 t.test('every function throws at arguments of a wrong number, type or range', async (t) => {
   const buffer = new ArrayBuffer(16)
+  const room = new ArrayBuffer(8192)
+  const path = Buffer.from('/no/such/path')
+  const reader = native.directoryReader(path)
+  const record = new Uint8Array(96)
+  record[0] = 96
+  // One that says it has more content than there is, and one that does not lie at a multiple of 8.
+  const lying = record.slice()
+  lying[88] = 1
+  const odd = new Uint8Array(new ArrayBuffer(200), 1, 96)
+  odd.set(record)
   const wrong: Record<string, unknown[][]> = {
     mount: [
       [],
@@ -56,6 +66,19 @@ t.test('every function throws at arguments of a wrong number, type or range', as
     pollStop: [[], [{}], [0], [null]],
     socketpair: [],
     coarseTime: [[], [1], [new ArrayBuffer(2)], [new Uint8Array(4)]],
+    directoryReader: [[], ['/'], [new Uint8Array(0)], [new Uint8Array(5000)], [Buffer.from('a\0')]],
+    readDirectory: [
+      [],
+      [{}, room, 0],
+      [reader, buffer, 0],
+      [reader, new Uint8Array(8192), 0],
+      [reader, room, -1],
+      [native.pollStop, room, 0],
+    ],
+    readNode: [[], [path], [path, buffer], ['/', room], [Buffer.from('a\0b'), room]],
+    seek: [[], [0, 0], [0, -1, 0], [0, 0.5 - 1, 0], [0, 2 ** 60, 0], [0, 0, 2], [-1, 0, 0]],
+    makeNode: [[], [path], [path, new Uint8Array(95)], ['/', record], [path, lying], [path, odd]],
+    writeAttributes: [[], [path], [path, {}], [path, lying], [path, odd]],
   }
   t.strictSame(Object.keys(wrong).sort(), Object.keys(native).sort())
   for (const [name, calls] of Object.entries(wrong)) {
@@ -71,7 +94,23 @@ t.test('descriptors that are not open are EBADF', async (t) => {
   t.equal(await native.notify(9999, new Uint8Array(8)), -EBADF)
   t.equal(native.flock(9999, 1), -EBADF)
   t.equal(native.receiveDescriptor(9999), -EBADF)
+  t.equal(native.seek(9999, 0, 0), -EBADF)
 })
+
+t.test(
+  'a directory that is not there is told, and one reader reads one batch at a time',
+  async (t) => {
+    const room = new ArrayBuffer(65536)
+    t.equal(native.readNode(Buffer.from('/no/such/path'), room), -ENOENT)
+    const missing = native.directoryReader(Buffer.from('/no/such/path'))
+    t.equal(await native.readDirectory(missing, room, 0), -ENOENT)
+    const reader = native.directoryReader(Buffer.from(import.meta.dirname))
+    const first = native.readDirectory(reader, room, 0)
+    t.throws(() => native.readDirectory(reader, room, 0), TypeError)
+    t.ok((await first) > 0)
+    t.equal(await native.readDirectory(reader, room, 0), 0)
+  },
+)
 
 t.test('a reply gathers the header and the pieces; notices come from another thread', async (t) => {
   const [near, far] = pair()
