@@ -91,8 +91,11 @@ t.test(
     await engine.close()
     for (const text of ['7\n', '', 'x', '\xff']) {
       writeFileSync(join(path, 'CURRENT'), text, 'latin1')
-      await t.rejects(openSled(path, { ...options, create: false }), { kind: 'corrupt' })
-      await t.rejects(openSled(path, options), { kind: 'corrupt' })
+      await t.rejects(openSled(path, { ...options, create: false }), {
+        name: 'StoreError',
+        kind: 'corrupt',
+      })
+      await t.rejects(openSled(path, options), { name: 'StoreError', kind: 'corrupt' })
     }
     writeFileSync(join(path, 'CURRENT'), '1\n')
     const again = await openSled(path, options)
