@@ -46,10 +46,14 @@ impl Folder {
 
     /// The number that CURRENT names, or None for a vault that is being made.
     pub fn current(&self) -> Result<Option<u64>> {
-        match fs::read_to_string(self.path.join(CURRENT)) {
-            Ok(text) => text.trim().parse().map(Some).map_err(|_| {
-                Failure::new(Kind::Corrupt, "CURRENT names no folder")
-            }),
+        match fs::read(self.path.join(CURRENT)) {
+            Ok(text) => {
+                let number = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+                // What it does not name is removed, so that it must name something.
+                let named = number.filter(|number| self.at(*number).join("db").is_file());
+                let damaged = || Failure::new(Kind::Corrupt, "CURRENT names no folder of sled");
+                named.map(Some).ok_or_else(damaged)
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
