@@ -166,7 +166,8 @@ export const space: Table = {
         fstat 1 size -> ${32 * MIB}
       `)
       const grown = vaultBytes(vault) - before
-      t.ok(grown < 2 * MIB, `the vault grew by ${grown} bytes`)
+      // Engines that write pages or logs anew grow by more than the rows.
+      t.ok(grown < 8 * MIB, `the vault grew by ${grown} bytes`)
     },
   },
   'statfs tells the free space of the host and the number of inodes': {
