@@ -73,7 +73,8 @@ export class RangeCache {
     while (isBefore(gte, lt)) {
       const segment = segments[indexOf(segments, at, reverse)]
       if (segment === undefined) {
-        const from = at
+        // The caller may use the buffer of its key again.
+        const from = at && Uint8Array.from(at)
         const wanted = Math.min(bytes - taken, (limit - entries) * ENTRY_BYTES)
         const until = Date.now() + STEP_PIN_MS
         for (const its of this.#used) its.pinnedUntilMs = until
