@@ -166,7 +166,7 @@ export class RepairRows {
       type,
       fromParent: 0,
       fromName: '',
-      origin: 0,
+      origin: RESTORED,
       actor: 0,
       since,
     })
