@@ -13,6 +13,7 @@ import {
   inodePast,
   inode as inodes,
   type Key,
+  RESTORED,
   setting,
 } from '../store/collections.ts'
 import { keyOf } from '../store/keys.ts'
