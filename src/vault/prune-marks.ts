@@ -32,14 +32,19 @@ export const NO_MARKS: Marks = {
   holds: [],
 }
 
-/** Walks over all names when rules or holds speak of them. */
-export async function markNames(core: Core, rules: Rules, slices: Slices): Promise<Marks> {
+/** Walks over all names when rules or holds speak of them, seen from `now` (microseconds). */
+export async function markNames(
+  core: Core,
+  rules: Rules,
+  now: Moment,
+  slices: Slices,
+): Promise<Marks> {
   const holds = (await answered(() => listHolds(core)))
     .filter(({ moment }) => moment === 0)
     .map(({ name }) => name)
   const marks: Marks = { oldest: new Map(), gone: new Set(), held: new Set(), holds }
   if (rules.versions === undefined && holds.length === 0) return marks
-  const forgotten = rules.deletedMs === undefined ? 0 : core.moments.last - rules.deletedMs * 1000
+  const forgotten = rules.deletedMs === undefined ? 0 : now - rules.deletedMs * 1000
   for await (const group of walkNames(core, slices)) {
     const isForgotten =
       group.present === undefined && group.pasts.every(({ until }) => until <= forgotten)

@@ -3,6 +3,7 @@
 // The present is never touched.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { nowMicros } from '../base/clock.ts'
 import { entryPast } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import { collectBlocks } from './collect.ts'
@@ -63,10 +64,12 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   core.moments.observe()
   const now = core.moments.last
   await slices.settle()
-  const kept = await answered(() => keptBy(core, rules, now))
+  // Ages count from today, also where nothing has changed for long.
+  const today = Math.max(now, nowMicros())
+  const kept = await answered(() => keptBy(core, rules, today))
   const dropped = { versions: 0, states: 0, names: 0, rows: 0 }
   const everything = keepsEverything(rules)
-  const marks = await markNames(core, everything ? {} : rules, slices)
+  const marks = await markNames(core, everything ? {} : rules, today, slices)
   const explain =
     options.explain &&
     ((its: PrunedVersion) => options.explain?.({ ...its, path: lastPath(core, its.ino) }))

@@ -249,6 +249,19 @@ t.test('rules by time keep the state at the start of hours, days, weeks and mont
   t.ok(keeps(both, at(2026, 10, 22, 23), at(2026, 10, 23, 2)), 'covers midnight')
 })
 
+t.test('ages count from today, also where nothing has changed for long', async (t) => {
+  const used = await memoryVault(t)
+  const { vault, fs } = used
+  save(fs, 'f', 'first')
+  save(fs, 'f', 'second')
+  const older = { rules: { youngerMs: 3_600_000 } }
+  await vault.prune(older)
+  t.same(contents(used, 'f'), ['first', 'second'])
+  passedMs += 3_700_000
+  await vault.prune(older)
+  t.same(contents(used, 'f'), ['second'])
+})
+
 t.test('without history changes leave no past rows, and what is deleted is freed', async (t) => {
   const used = await memoryVault(t)
   const { vault, fs, count } = used
