@@ -1,12 +1,12 @@
 // A copy of a closed vault takes its name: repair and the import of a history end so. Under that name is the vault or the copy, whole,
-// at every moment; where the file system cannot exchange two folders, none is there for an instant. A note beside the
+// at every moment; where the file system cannot exchange two names, none is there for an instant. A note beside the
 // vault tells whoever comes after a crash how far that came:
 //
 //   the vault is the old one   the copy is removed, if it is there: the work is done again
 //   the vault is the copy      what it replaced gets the name that it was to get, or is removed
 //   there is no vault          the copy gets the name
 
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { EINVAL, ENOSYS, errnoName } from '../base/errno.ts'
 import { addon } from '../base/native.ts'
@@ -16,7 +16,7 @@ import { filesOf, moveFiles, removeFiles, syncOne, writeWhole } from './vault-fi
 export interface SwitchOptions {
   /** Told of each point at which a crash leaves something else behind, for tests. */
   readonly reached?: ((point: string) => void) | undefined
-  /** Whether two folders changed places; false where the file system cannot. */
+  /** Whether two names changed places; false where the file system cannot. */
   readonly exchange?: (path: string, other: string) => boolean
 }
 
@@ -41,62 +41,85 @@ export function switchFiles(
   options: SwitchOptions = {},
 ): void {
   const { reached = () => undefined, exchange = exchanged } = options
-  if (statSync(path).isDirectory()) switchFolder(fresh, path, former, reached, exchange)
-  else switchFile(fresh, path, former, reached)
-}
-
-function switchFolder(
-  fresh: string,
-  path: string,
-  former: string | null,
-  reached: (point: string) => void,
-  exchange: (path: string, other: string) => boolean,
-): void {
-  const aside = former ?? `${path}.former`
+  // What the copy has beside it holds nothing after its clean close.
+  for (const file of besides(fresh)) rmSync(file, { recursive: true })
+  if (former === null && statSync(path).isFile() && besides(path).length === 0) {
+    renameSync(fresh, path)
+    syncOne(dirname(path))
+    return
+  }
+  const aside = former ?? asideOf(path)
   const note = { fresh: basename(fresh), ino: inoOf(fresh), former: former && basename(former) }
-  removeFiles(`${path}.former`)
+  removeFiles(asideOf(path))
   writeWhole(path + SWITCH_ENDING, `${JSON.stringify(note)}\n`)
   reached('noted')
-  if (exchange(fresh, path)) {
-    syncOne(dirname(path))
-    reached('exchanged')
-    moveFiles(fresh, aside)
-  } else {
-    moveFiles(path, aside)
-    reached('aside')
-    try {
-      renameSync(fresh, path)
-    } catch (error) {
-      // Somebody looked for the vault in that instant and found the note; else it is as if nothing had been tried.
-      if (!existsSync(path)) {
-        moveFiles(aside, path)
-        throw error
-      }
-    }
-    syncOne(dirname(path))
+  // A log is the old vault's, and must not be met beside the copy.
+  moveBesides(path, aside)
+  reached('parted')
+  try {
+    if (exchange(fresh, path)) turnOver(fresh, path, aside, exchange, reached)
+    else moveBoth(fresh, path, aside, reached)
+  } catch (error) {
+    moveBesides(aside, path)
+    removeNote(path)
+    throw error
   }
   reached('switched')
   if (former === null) removeFiles(aside)
   removeNote(path)
 }
 
-/** Without an instant in which there is no vault of that name: a file is renamed over another. */
-function switchFile(
+/** After an exchange: what was the vault gets its name. */
+function turnOver(
   fresh: string,
   path: string,
-  former: string | null,
+  aside: string,
+  exchange: (path: string, other: string) => boolean,
   reached: (point: string) => void,
 ): void {
-  // A folder beside it is what an engine's compaction had left.
-  const files = filesOf(path).filter((file) => statSync(file).isFile())
-  if (former !== null) for (const file of files) linkSync(file, former + file.slice(path.length))
+  try {
+    syncOne(dirname(path))
+    reached('exchanged')
+    moveFiles(fresh, aside)
+  } catch (error) {
+    // Whoever has the copy made removes it then, under the name that it knows.
+    if (existsSync(fresh)) exchange(fresh, path)
+    throw error
+  }
+}
+
+function moveBoth(
+  fresh: string,
+  path: string,
+  aside: string,
+  reached: (point: string) => void,
+): void {
+  moveFiles(path, aside)
+  reached('aside')
+  try {
+    renameSync(fresh, path)
+  } catch (error) {
+    // Else somebody looked for the vault in that instant, and did what the note says.
+    if (!existsSync(path)) {
+      moveFiles(aside, path)
+      throw error
+    }
+  }
   syncOne(dirname(path))
-  reached('linked')
-  // A log beside it is the old vault's; what the copy has beside it holds nothing after its clean close.
-  for (const file of [...filesOf(path), ...filesOf(fresh)])
-    if (file !== path && file !== fresh) rmSync(file, { recursive: true })
-  renameSync(fresh, path)
-  syncOne(dirname(path))
+}
+
+/** Where what is to go lies meanwhile. */
+function asideOf(path: string): string {
+  return `${path}.former`
+}
+
+/** What an engine has left beside a vault. */
+function besides(path: string): string[] {
+  return filesOf(path).filter((file) => file !== path)
+}
+
+function moveBesides(from: string, to: string): void {
+  for (const file of besides(from)) renameSync(file, to + file.slice(from.length))
 }
 
 /** True when a switch of this vault was cut short. */
@@ -109,10 +132,12 @@ export function finishSwitch(path: string): string | undefined {
   nameCopy(path)
   const note = readNote(path)
   if (note === undefined || !existsSync(path)) return undefined
+  const aside = note.former ?? asideOf(path)
   const isDone = inoOf(path) === note.ino
+  if (!isDone) moveBesides(aside, path)
   if (!isDone || note.former === null) removeFiles(note.fresh)
   else if (existsSync(note.fresh)) moveFiles(note.fresh, note.former)
-  if (note.former === null) removeFiles(`${path}.former`)
+  if (note.former === null) removeFiles(aside)
   removeNote(path)
   if (!isDone) return `an earlier copy of ${path} did not take its place; removed it`
   return note.former === null

@@ -118,8 +118,10 @@ export async function recover(rows: RepairRows, problems: readonly Problem[]): P
     const present = (await rows.below(extent, ino)).map((part) => ({ ...part, until: PROVISIONAL }))
     const past = await rows.below<ExtentPastRow>(extentPast, ino)
     const states = await rows.below<InodePastRow>(inodePast, ino)
+    const known = past.length
     if (row !== undefined && row.since !== PROVISIONAL) endParts(rows, past, row.since)
     dropFromDirectories(rows, past, states)
+    const dropped = known - past.length
     const parts = [...present, ...past]
     const mended = <R extends InodeRow>(state: R): R => {
       const until = 'until' in state ? (state.until as number) : PROVISIONAL
@@ -143,7 +145,8 @@ export async function recover(rows: RepairRows, problems: readonly Problem[]): P
       }
       rows.put(inodes, mended(row))
     }
-    rows.step(`inode ${ino}: counted anew what its states cover`)
+    const but = dropped === 0 ? '' : `; dropped ${dropped} pieces of content that are of none`
+    rows.step(`inode ${ino}: counted anew what its states cover${but}`)
   }
 }
 
@@ -151,8 +154,8 @@ export async function recover(rows: RepairRows, problems: readonly Problem[]): P
  * The last resort, for inodes whose rows no remedy brings to agree: their past is dropped, and the present begins anew with the
  * content that it has.
  */
-export async function forgetPast(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
-  for (const ino of inosOf(problems)) {
+export async function forgetPast(rows: RepairRows, inos: ReadonlySet<number>): Promise<void> {
+  for (const ino of inos) {
     for (const { since } of await rows.below(inodePast, ino)) rows.delete(inodePast, [ino, since])
     for (const { offset, since } of await rows.below(extentPast, ino))
       rows.delete(extentPast, [ino, offset, since])

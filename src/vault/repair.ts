@@ -9,7 +9,7 @@ import { type CheckReport, checkStore, type Problem } from './check.ts'
 import type { FindingCode } from './findings.ts'
 import { everyPage } from './read-all.ts'
 import { remedies } from './remedies.ts'
-import { forgetPast } from './remedies-history.ts'
+import { forgetPast, inosOf } from './remedies-history.ts'
 import { RepairRows } from './repair-rows.ts'
 import { type Counters, readCounters } from './settings.ts'
 
@@ -52,11 +52,9 @@ export async function repairStore(store: Store, options: RepairOptions): Promise
   const moment = found === 0 ? 0 : await lastMoment(store)
   for (let round = 0; report.problems.length > 0 && round < ROUNDS_MAX; round++) {
     const now = JSON.stringify(report.problems)
-    if (seen.has(now) || round >= ROUNDS_GENTLE) {
-      // That has not helped either.
-      if (!isGentle && seen.has(now)) break
-      isGentle = false
-    }
+    // Nothing helps any more.
+    if (seen.has(now) && !isGentle) break
+    if (seen.has(now) || round >= ROUNDS_GENTLE) isGentle = false
     seen.add(now)
     const counters = await countersOf(store)
     const rows = new RepairRows(
@@ -67,10 +65,13 @@ export async function repairStore(store: Store, options: RepairOptions): Promise
         onStep(text)
       },
     )
-    if (!isGentle) await forgetPast(rows, report.problems)
-    await rows.flush()
+    if (!isGentle) {
+      const ofContent = report.problems.filter(({ kind }) => /history|extent/.test(kind))
+      await forgetPast(rows, inosOf(ofContent))
+      await rows.flush()
+    }
     await apply(rows, report.problems)
-    if (!rows.isChanged) break
+    if (!rows.isChanged) continue
     await rows.close()
     report = await check()
   }

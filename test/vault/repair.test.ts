@@ -32,7 +32,10 @@ import type { Store } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check.ts'
 import type { FindingCode } from '../../src/vault/findings.ts'
 import { copyStore } from '../../src/vault/migrate.ts'
+import { forgetPast } from '../../src/vault/remedies-history.ts'
 import { repairStore } from '../../src/vault/repair.ts'
+import { RepairRows } from '../../src/vault/repair-rows.ts'
+import { readCounters } from '../../src/vault/settings.ts'
 import { ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { changes, keyOfRow } from '../store/rows.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
@@ -429,6 +432,25 @@ await t.test('what the engine says of itself is a finding of a deep check', asyn
   const { left } = await repairStore(store, { onStep: (text) => t.fail(text) })
   t.equal(left.problems.length, 1, 'which nothing in the rows can mend')
   await inner.close()
+})
+
+await t.test('what gives up its past keeps its present', async (t) => {
+  await onVault(t.testdir(), 200, async (hand, sound) => {
+    const { store } = hand
+    const { ino } = hand.row(inodePast, (its) => isFile(its) && isLive(hand)(its))
+    const rows = new RepairRows(store, readCounters(store), () => undefined)
+    await forgetPast(rows, new Set([ino]))
+    await rows.flush()
+    await rows.close()
+    const { left } = await repairStore(store, { onStep: () => undefined })
+    t.same(left.problems, [])
+    const range = { gte: [ino], lt: [ino + 1], limit: ALL }
+    t.same(store.scan(inodePast, range), [])
+    t.same(store.scan(extentPast, range), [])
+    const since = hand.get(inodes, [ino])?.since
+    const former = sound.scan(extent, range).map((row) => ({ ...row, since }))
+    t.same(store.scan(extent, range), former)
+  })
 })
 
 await t.test('a file without a name gets one in /lost+found', async (t) => {
