@@ -77,6 +77,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("socketpair", avfs_socketpair),
       FUNCTION("receiveDescriptor", avfs_receive_descriptor),
       FUNCTION("flock", avfs_flock),
+      FUNCTION("exchange", avfs_exchange),
       FUNCTION("receive", avfs_receive),
       FUNCTION("reply", avfs_reply),
       FUNCTION("notify", avfs_notify),

@@ -28,6 +28,7 @@ napi_value avfs_unmount(napi_env env, napi_callback_info info);
 napi_value avfs_socketpair(napi_env env, napi_callback_info info);
 napi_value avfs_receive_descriptor(napi_env env, napi_callback_info info);
 napi_value avfs_flock(napi_env env, napi_callback_info info);
+napi_value avfs_exchange(napi_env env, napi_callback_info info);
 
 napi_value avfs_receive(napi_env env, napi_callback_info info);
 napi_value avfs_reply(napi_env env, napi_callback_info info);

@@ -17,6 +17,8 @@ export interface Addon {
   socketpair(): [ours: number, theirs: number] | number
   receiveDescriptor(socket: number): number
   flock(fd: number, exclusive: number): number
+  /** Two names of one file system change places in one step; RENAME_EXCHANGE of rename(2). */
+  exchange(path: string, other: string): number
   receive(fd: number, into: ArrayBuffer, pollUs: number): number
   reply(fd: number, head: ArrayBuffer, length: number, pieces: readonly Uint8Array[]): number
   notify(fd: number, bytes: Uint8Array): Promise<number>

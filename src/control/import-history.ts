@@ -1,9 +1,6 @@
 // An exported history as a vault: it is built beside the vault's file and takes its place when all of it is there and verified, so
 // that a crash leaves the empty vault or the whole one. Only a vault in which nothing was done yet is replaced.
 
-import { renameSync, rmSync, statSync } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { entryPast, inodePast, type SettingRow, setting, snapshot } from '../store/collections.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
@@ -13,6 +10,8 @@ import { readCounters } from '../vault/settings.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
 import { acquireLock } from './lock.ts'
+import { finishSwitch, switchFiles } from './switch-files.ts'
+import { removeFiles, syncFiles } from './vault-files.ts'
 
 /** Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError, LockedError; nothing has changed then. */
 export async function importHistory(
@@ -23,9 +22,10 @@ export async function importHistory(
   process.once('exit', lock.release)
   const aside = `${vaultPath}.importing`
   try {
+    finishSwitch(vaultPath)
     const { backend, settings } = await emptyVault(vaultPath)
     // What a run that was killed has left.
-    removeStore(aside)
+    removeFiles(aside)
     const store = await openStore(aside, { create: true, backend })
     let result: { rows: number; blocks: number }
     try {
@@ -33,10 +33,11 @@ export async function importHistory(
     } finally {
       await store.close()
     }
-    await swap(aside, vaultPath)
+    syncFiles(aside)
+    switchFiles(aside, vaultPath, null)
     return result
   } catch (error) {
-    removeStore(aside)
+    removeFiles(aside)
     throw error instanceof RangeError ? new ControlError('failed', error.message) : error
   } finally {
     process.off('exit', lock.release)
@@ -75,28 +76,5 @@ async function emptyVault(path: string): Promise<{ backend: string; settings: Se
     return { backend: store.traits.backend, settings }
   } finally {
     await store.close()
-  }
-}
-
-function removeStore(path: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-lock'])
-    rmSync(path + suffix, { recursive: true, force: true })
-}
-
-/** Puts one store in the place of another. */
-async function swap(from: string, to: string): Promise<void> {
-  // A directory is not renamed over one that holds something.
-  if (statSync(to).isDirectory()) {
-    const old = `${to}.old`
-    rmSync(old, { recursive: true, force: true })
-    renameSync(to, old)
-    renameSync(from, to)
-    rmSync(old, { recursive: true, force: true })
-  } else renameSync(from, to)
-  const directory = await open(dirname(to))
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }

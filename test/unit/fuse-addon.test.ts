@@ -42,6 +42,7 @@ t.test('every function throws at arguments of a wrong number, type or range', as
     unmount: [[], ['/'], [null, 0], ['/', 2], ['x'.repeat(5000), 0]],
     receiveDescriptor: [[], ['0'], [-1], [2 ** 31], [Number.NaN], [undefined]],
     flock: [[], [0], [-1, 0], [0, 2], [{}, 0]],
+    exchange: [[], ['/'], ['/', 1], ['/a\0', '/b'], ['/a', 'x'.repeat(5000)]],
     receive: [
       [],
       [0, buffer],
