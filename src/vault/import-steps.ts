@@ -18,10 +18,10 @@ import { findEntry, putEntry, removeEntry } from './directory.ts'
 import { existing, guard, makeDirectory, type Run, type Spot } from './import.ts'
 import { putNode, startLarge } from './import-file.ts'
 import { removeNode } from './import-name.ts'
-import { readyPlace, readyRemoval } from './import-ready.ts'
+import { readyPlace } from './import-ready.ts'
 import { alter, findInode, getInode, stampChange } from './inodes.ts'
 import { moveName } from './names.ts'
-import { isReady, readyInode, readyName } from './ready.ts'
+import { readyInode, readyName } from './ready.ts'
 import { createSnapshot } from './snapshots.ts'
 import { ROOT_INO } from './vault.ts'
 
@@ -156,27 +156,14 @@ function remove(run: Run, path: string): void {
   const { parent, name } = spotOf(run, path, undefined)
   const row = findEntry(core, parent, name)
   if (row === undefined) return
-  readyEmpty(run, parent)
   removeNode(run, row)
   removeEmpty(run, parent)
 }
 
-/** Before one name goes from a directory, and the directory with it if that was the last one. */
-function readyEmpty(run: Run, ino: number): void {
-  const { core } = run
-  if (isReady(core)) return
-  const top = targetDirectory(run)
-  for (let at = ino; at !== top && at !== ROOT_INO; ) {
-    const inode = findInode(core, at)
-    if (inode === undefined || inode.size > 1) return
-    const row = findEntry(core, inode.parent, inode.name)
-    if (row?.ino !== at) return
-    readyRemoval(core, row)
-    at = inode.parent
-  }
-}
-
-/** A directory that holds nothing any more goes, and so on upwards: git knows none. */
+/**
+ * A directory that holds nothing any more goes, and so on upwards: git knows none. What this reads is known by the way to the name that
+ * went.
+ */
 function removeEmpty(run: Run, ino: number): void {
   const { core } = run
   const top = targetDirectory(run)
@@ -208,7 +195,6 @@ function move(run: Run, from: string, to: string): void {
   readyName(core, getInode(core, source.parent), source.name)
   readyPlace(core, place)
   readyInode(core, inode)
-  readyEmpty(run, source.parent)
   alter(core, inode)
   const moment = core.moments.next()
   removeEntry(core, getInode(core, source.parent), row, moment, MOVED)
