@@ -89,6 +89,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("seek", avfs_seek),
       FUNCTION("makeNode", avfs_make_node),
       FUNCTION("writeAttributes", avfs_write_attributes),
+      FUNCTION("exchange", avfs_exchange),
 #undef FUNCTION
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);

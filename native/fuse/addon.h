@@ -45,5 +45,6 @@ napi_value avfs_seek(napi_env env, napi_callback_info info);
 
 napi_value avfs_make_node(napi_env env, napi_callback_info info);
 napi_value avfs_write_attributes(napi_env env, napi_callback_info info);
+napi_value avfs_exchange(napi_env env, napi_callback_info info);
 
 #endif

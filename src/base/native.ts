@@ -35,6 +35,8 @@ export interface Addon {
   makeNode(path: Uint8Array, record: Uint8Array): number
   /** Bits of what could not be set: 1 owner, 2 extended attributes, 4 mode, 8 times. */
   writeAttributes(path: Uint8Array, record: Uint8Array): number
+  /** Two paths change their names, at once. EINVAL where the file system cannot. */
+  exchange(path: Uint8Array, other: Uint8Array): number
 }
 
 let loaded: Addon | undefined

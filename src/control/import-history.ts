@@ -1,9 +1,9 @@
 // An exported history as a vault: it is built beside the vault's file and takes its place when all of it is there and verified, so
 // that a crash leaves the empty vault or the whole one. Only a vault in which nothing was done yet is replaced.
 
-import { renameSync, rmSync, statSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { addon } from '../base/native.ts'
 import { entryPast, inodePast, type SettingRow, setting, snapshot } from '../store/collections.ts'
 import { openStore } from '../store/open.ts'
 import { answered } from '../store/retry.ts'
@@ -14,6 +14,7 @@ import { readCounters } from '../vault/settings.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
 import { acquireLock } from './lock.ts'
+import { removeFiles, syncFiles, syncOne } from './vault-files.ts'
 
 /** Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError, LockedError; nothing has changed then. */
 export async function importHistory(
@@ -24,9 +25,9 @@ export async function importHistory(
   process.once('exit', lock.release)
   const aside = `${vaultPath}.importing`
   try {
+    // What a run that was killed has left: half of a history, or the empty vault that one took the place of.
+    removeFiles(aside)
     const { backend, settings } = await emptyVault(vaultPath)
-    // What a run that was killed has left.
-    removeStore(aside)
     const store = await openStore(aside, { create: true, backend })
     let result: { rows: number; blocks: number }
     try {
@@ -34,10 +35,10 @@ export async function importHistory(
     } finally {
       await store.close()
     }
-    await swap(aside, vaultPath)
+    swap(aside, vaultPath)
     return result
   } catch (error) {
-    removeStore(aside)
+    removeFiles(aside)
     throw error instanceof RangeError ? new ControlError('failed', error.message) : error
   } finally {
     process.off('exit', lock.release)
@@ -62,7 +63,8 @@ async function fill(
 
 /** Its settings. Throws ControlError when there is or was anything in it. */
 async function emptyVault(path: string): Promise<{ backend: string; settings: SettingRow[] }> {
-  const store = await openStore(path, { readOnly: true })
+  // Not for reading only: what the engine's log holds must not stay beside another file.
+  const store = await openStore(path)
   try {
     const { nextIno } = await answered(() => readCounters(store))
     const past = await answered(() =>
@@ -81,25 +83,21 @@ async function emptyVault(path: string): Promise<{ backend: string; settings: Se
   }
 }
 
-function removeStore(path: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-lock'])
-    rmSync(path + suffix, { recursive: true, force: true })
+/** Puts one closed store in the place of another, at once, and removes that. Throws ControlError where the file system cannot. */
+function swap(from: string, to: string): void {
+  syncFiles(from)
+  // A folder is not renamed over one that holds something.
+  if (statSync(to).isDirectory()) {
+    if (addon().exchange(Buffer.from(from), Buffer.from(to)) < 0) throw cannotExchange(to)
+  } else renameSync(from, to)
+  syncOne(dirname(to))
+  removeFiles(from)
 }
 
-/** Puts one store in the place of another. */
-async function swap(from: string, to: string): Promise<void> {
-  // A directory is not renamed over one that holds something.
-  if (statSync(to).isDirectory()) {
-    const old = `${to}.old`
-    rmSync(old, { recursive: true, force: true })
-    renameSync(to, old)
-    renameSync(from, to)
-    rmSync(old, { recursive: true, force: true })
-  } else renameSync(from, to)
-  const directory = await open(dirname(to))
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
+function cannotExchange(path: string): ControlError {
+  return new ControlError(
+    'failed',
+    `the file system of ${dirname(path)} cannot exchange two folders: import the history into a vault of sqlite, and migrate that`,
+    path,
+  )
 }
