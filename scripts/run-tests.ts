@@ -35,7 +35,7 @@ const groups: Readonly<Record<string, Group>> = {
     jobs: 1,
     timeoutMs: 1_800_000,
     onEngines: {
-      files: ['test/mount/posix.test.ts', 'test/crash/crash.test.ts'],
+      files: ['test/mount/posix.test.ts', 'test/crash/crash.test.ts', 'test/crash/import.test.ts'],
       env: { AVFS_CRASH_ROUNDS: '2' },
     },
   },

@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { ENAMETOOLONG, errnoName } from '../base/errno.ts'
+import { PATH_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory } from '../base/mode.ts'
 import { addon } from '../base/native.ts'
 import {
@@ -68,7 +69,6 @@ interface Run {
   readonly links: Map<string, string>
 }
 
-const PATH_BYTES_MAX = 4095
 const EEXIST = -17
 
 function bytesOf(path: string): Buffer {

@@ -3,7 +3,8 @@
 
 import { close, constants, fstat, open, read } from 'node:fs'
 import { promisify } from 'node:util'
-import { ENXIO, errnoName } from '../base/errno.ts'
+import { ENAMETOOLONG, ENXIO, errnoName } from '../base/errno.ts'
+import { PATH_BYTES_MAX } from '../base/limits.ts'
 import { S_IFDIR, S_IFMT, S_IFREG } from '../base/mode.ts'
 import { addon } from '../base/native.ts'
 import {
@@ -78,6 +79,7 @@ function bytesOf(path: string): Buffer {
 
 /** The record of a path itself, without a name, or an errno. */
 export function nodeAt(path: string): Buffer | number {
+  if (path.length > PATH_BYTES_MAX) return ENAMETOOLONG
   const into = new ArrayBuffer(NODE_BYTES)
   const length = addon().readNode(bytesOf(path), into)
   return length < 0 ? -length : Buffer.from(into, 0, length)
@@ -120,6 +122,10 @@ async function drain(run: Run): Promise<void> {
 }
 
 async function sendDirectory(run: Run, directory: Directory): Promise<void> {
+  if (directory.path.length > PATH_BYTES_MAX) {
+    run.options.problem(directory.path, errnoName(ENAMETOOLONG))
+    return await run.sink(leaveRecord(directory.id))
+  }
   const { readDirectory, directoryReader } = addon()
   const { guarded } = run.options
   const inlineMax = guarded?.key === directory.key ? 0 : INLINE_BYTES_MAX

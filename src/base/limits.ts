@@ -11,7 +11,9 @@ export const INLINE_BYTES_MAX = 5 * 1024
 export const NAME_BYTES_MAX = 255
 /** A held path is a key, of which LMDB takes 1,978 bytes; PATH_MAX leaves no room for the smallest of engines. */
 export const HOLD_BYTES_MAX = 1900
-/** PATH_MAX - 1: the longest symlink target that Linux takes. */
+/** PATH_MAX - 1: the longest path that a system call takes. */
+export const PATH_BYTES_MAX = 4095
+/** The same of the target of a symlink. */
 export const SYMLINK_BYTES_MAX = 4095
 /** XATTR_NAME_MAX, XATTR_SIZE_MAX and XATTR_LIST_MAX of xattr(7). */
 export const XATTR_NAME_BYTES_MAX = 255

@@ -30,8 +30,9 @@ export function hasChanged(): boolean {
  * Does a part of a step that stands by itself: if the step is run again, the part finds its work done, so that it does not count
  * as a change.
  */
-export function apart(work: () => void): void {
+export function apart<T>(work: () => T): T {
   const before = changed
-  work()
+  const result = work()
   changed = before
+  return result
 }

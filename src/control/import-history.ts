@@ -3,6 +3,7 @@
 
 import { entryPast, inodePast, type SettingRow, setting, snapshot } from '../store/collections.ts'
 import { openStore } from '../store/open.ts'
+import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
 import { checkStore } from '../vault/check.ts'
 import { type HistoryImporter, historyImporter } from '../vault/import-history.ts'
@@ -62,17 +63,20 @@ async function fill(
 
 /** Its settings. Throws ControlError when there is or was anything in it. */
 async function emptyVault(path: string): Promise<{ backend: string; settings: SettingRow[] }> {
-  const store = await openStore(path, { readOnly: true })
+  // Not for reading only: what the engine's log holds must not stay beside another file.
+  const store = await openStore(path)
   try {
-    const { nextIno } = readCounters(store)
-    const past = [inodePast, entryPast, snapshot].some(
-      (collection) => store.scan(collection as typeof inodePast, { limit: 1 }).length > 0,
+    const { nextIno } = await answered(() => readCounters(store))
+    const past = await answered(() =>
+      [inodePast, entryPast, snapshot].some(
+        (collection) => store.scan(collection as typeof inodePast, { limit: 1 }).length > 0,
+      ),
     )
     if (nextIno > ROOT_INO + 1 || past) {
       const hint = 'create a new one and import it there'
       throw new ControlError('exists', `a history is imported into an empty vault: ${hint}`, path)
     }
-    const settings = store.scan(setting, { limit: 1000 })
+    const settings = await answered(() => store.scan(setting, { limit: 1000 }))
     return { backend: store.traits.backend, settings }
   } finally {
     await store.close()

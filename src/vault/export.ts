@@ -19,9 +19,10 @@ import { errnoName, FsError } from '../base/errno.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import type { InodeRow } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import type { Moment } from './moments.ts'
-import { extentsOf } from './restore-content.ts'
+import { eachExtents } from './restore-content.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from './timeline.ts'
 
 export interface ExportOptions {
@@ -116,12 +117,14 @@ async function sendDirectory(
 ): Promise<void> {
   const { core, moment, options, report } = run
   const id = ++run.lastId
-  push(run, entryRecord(headOf(run, row, parent, id, 0), name, attributesOf(run, row)))
+  const head = headOf(run, row, parent, id, 0)
+  push(run, await answered(() => entryRecord(head, name, attributesOf(run, row))))
   report.directories++
   for (let after: string | undefined; options.recursive; ) {
-    const entries = entriesAt(core, row.ino, moment, after, PAGE_NAMES)
+    const last = after
+    const entries = await answered(() => entriesAt(core, row.ino, moment, last, PAGE_NAMES))
     for (const its of entries) {
-      const found = inodeAt(core, its.ino, moment)
+      const found = await answered(() => inodeAt(core, its.ino, moment))
       if (found !== undefined)
         await sendNode(run, { ...found }, id, its.name, `${path}/${its.name}`)
       const turn = rest(run)
@@ -156,10 +159,13 @@ async function sendFile(
   const isFull = !isRegular(row.mode) || row.allocated >= row.size
   if (hasBytes && isFull && row.size <= INLINE_BYTES_MAX) {
     try {
-      const content = readAt(core, row, moment, 0, row.size)
+      const head = headOf(run, row, parent, 0, WHOLE)
       push(
         run,
-        entryRecord(headOf(run, row, parent, 0, WHOLE), name, attributesOf(run, row), content),
+        await answered(() => {
+          const attributes = attributesOf(run, row)
+          return entryRecord(head, name, attributes, readAt(core, row, moment, 0, row.size))
+        }),
       )
       report.bytes += row.size
     } catch (error) {
@@ -167,7 +173,8 @@ async function sendFile(
       options.problem(path, errnoName(error.errno))
     }
   } else if (!hasBytes) {
-    push(run, entryRecord(headOf(run, row, parent, 0, WHOLE), name, attributesOf(run, row)))
+    const head = headOf(run, row, parent, 0, WHOLE)
+    push(run, await answered(() => entryRecord(head, name, attributesOf(run, row))))
   } else await sendContent(run, row, parent, name, path, isFull)
 }
 
@@ -183,12 +190,15 @@ async function sendContent(
   const id = ++run.lastId
   const map = isFull ? undefined : await mapOf(run, row)
   const head = headOf(run, row, parent, id, map === undefined ? 0 : SPARSE)
-  push(run, entryRecord(head, name, attributesOf(run, row), map === undefined ? [] : [map]))
+  const content = map === undefined ? [] : [map]
+  push(run, await answered(() => entryRecord(head, name, attributesOf(run, row), content)))
   try {
-    for (const [from, to] of runsOf(core, row, moment))
+    for await (const [from, to] of runsOf(core, row, moment))
       for (let at = from; at < to; ) {
         const length = Math.min(DATA_BYTES_MAX, to - at)
-        push(run, dataRecord(id, at, readAt(core, row, moment, at, length)))
+        const offset = at
+        const read = (): Buffer => dataRecord(id, offset, readAt(core, row, moment, offset, length))
+        push(run, await answered(read))
         report.bytes += length
         at += length
         await flush(run)
@@ -205,10 +215,14 @@ async function sendContent(
 }
 
 /** Ranges that hold data, in order; what touches is one, up to some MiB. */
-function* runsOf(core: Core, row: InodeRow, moment: Moment): Generator<[number, number]> {
+async function* runsOf(
+  core: Core,
+  row: InodeRow,
+  moment: Moment,
+): AsyncGenerator<[number, number]> {
   let from = 0
   let to = 0
-  for (const rows of extentsOf(core, row, moment))
+  for await (const rows of eachExtents(core, row, moment))
     for (const extent of rows) {
       const end = Math.min(extent.offset + extent.length, row.size)
       if (end <= extent.offset) continue
@@ -226,7 +240,7 @@ function* runsOf(core: Core, row: InodeRow, moment: Moment): Generator<[number, 
 /** The content of a SPARSE record; undefined where the file is in too many pieces. */
 async function mapOf(run: Run, row: InodeRow): Promise<Buffer | undefined> {
   const runs: [number, number][] = []
-  for (const [from, to] of runsOf(run.core, row, run.moment)) {
+  for await (const [from, to] of runsOf(run.core, row, run.moment)) {
     const last = runs[runs.length - 1]
     if (last !== undefined && last[1] === from) last[1] = to
     else runs.push([from, to])

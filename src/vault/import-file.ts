@@ -12,16 +12,26 @@ import {
   LINK,
   WHOLE,
 } from '../archive/records.ts'
-import { ENXIO, FsError, fail } from '../base/errno.ts'
+import { ENXIO, errnoName, FsError, fail } from '../base/errno.ts'
 import { isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
+import { apart } from '../base/step.ts'
 import { LINKED } from '../store/collections.ts'
-import { copyContent, readContent, resizeContent, seekContent, writeContent } from './content.ts'
-import { existing, type Run, type Spot } from './import.ts'
+import {
+  copyContent,
+  readContent,
+  resizeContent,
+  seekContent,
+  spill,
+  writeContent,
+} from './content.ts'
+import { existing, guard, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
 import { assertFree, nameNode } from './import-name.ts'
+import { readyCopy, readyHead, readyPlace, readyPut } from './import-ready.ts'
 import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
 import { addLink, createInode, detach, findInode, reap } from './inodes.ts'
+import { readyInode, readySeal } from './ready.ts'
 import { setTags, tagsOf, XDG_TAGS } from './tags.ts'
 import { seal } from './versions.ts'
 
@@ -54,6 +64,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
     keep(run, found, head, attributes)
     return true
   }
+  readyPut(core, place, core.nextIno, attributes)
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
   if (found === undefined && isFilled && attributes.length === 0) {
@@ -95,12 +106,16 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
     report.unchanged++
     return
   }
+  readyHead(core, found, attributes)
   report.files++
   options.inodeChanged(found.ino)
   applyHead(core, found, head, attributes)
 }
 
-/** Gives a new inode its attributes and its name. What is refused of the attributes is told; the file is there all the same. */
+/**
+ * Gives a new inode its attributes and its name, for which `readyPut` has read. What is refused of the attributes is told; the file
+ * is there all the same.
+ */
 function complete(
   run: Run,
   made: Inode,
@@ -110,7 +125,7 @@ function complete(
 ): void {
   const { core, links, options, report } = run
   const before = existing(core, place)
-  let refusal: unknown
+  let refusal: FsError | undefined
   try {
     applyHead(core, made, head, attributes)
   } catch (error) {
@@ -125,7 +140,7 @@ function complete(
   report.files++
   if (head.nlink > 1) links.set(head.key, made.ino)
   options.progress(report.files + report.unchanged, report.bytes)
-  if (refusal !== undefined) throw refusal
+  if (refusal !== undefined) options.problem(place.path, errnoName(refusal.errno))
 }
 
 function putLink(run: Run, head: EntryHead, place: Spot): void {
@@ -149,6 +164,8 @@ function putLink(run: Run, head: EntryHead, place: Spot): void {
     return
   }
   assertFree(run, place)
+  readyPlace(core, place)
+  readyInode(core, inode)
   addLink(core, inode)
   nameNode(run, place, inode, LINKED)
   report.files++
@@ -188,16 +205,21 @@ export function startLarge(run: Run, record: Buffer, head: EntryHead, place: Spo
   large.set(head.id, file)
 }
 
-function build(run: Run, file: LargeFile): Inode {
-  const { core } = run
+/** What a file is built in, with as much of it as has come. A step that is run again finds it made. */
+function build({ core }: Run, file: LargeFile): Inode {
+  const { made, same, reached } = file
+  if (made !== undefined) return made
+  if (same !== undefined) readyCopy(core, same, reached)
   const { mode, uid, gid } = headOf(file.record)
   const from = { mode, uid, gid, rdev: 0, parent: 0 }
-  const made = createInode(core, from, core.moments.next(), true)
-  detach(core, made)
-  if (file.same !== undefined) copyContent(core, file.same, 0, made, 0, file.reached)
-  file.same = undefined
-  file.made = made
-  return made
+  return apart(() => {
+    const fresh = createInode(core, from, core.moments.next(), true)
+    detach(core, fresh)
+    if (same !== undefined) copyContent(core, same, 0, fresh, 0, reached)
+    file.same = undefined
+    file.made = fresh
+    return fresh
+  })
 }
 
 /** The next piece; what lies between it and the one before is a hole. */
@@ -209,7 +231,7 @@ export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Ui
     same.nlink > 0 &&
     isHole(run, same, file.reached, offset) &&
     isEqual(run, same, offset, bytes)
-  if (!isStillSame) writeContent(core, file.made ?? build(run, file), offset, bytes)
+  if (!isStillSame) writeContent(core, build(run, file), offset, bytes)
   file.reached = offset + bytes.length
   report.bytes += bytes.length
 }
@@ -240,6 +262,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     dropBuilding(run, file)
     throw error
   }
+  for (const place of waiting(file)) readyPlace(core, place)
   const { same } = file
   if (
     same !== undefined &&
@@ -248,17 +271,22 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     isHole(run, same, file.reached, size)
   ) {
     if (head.nlink > 1) links.set(head.key, same.ino)
+    readyInode(core, same)
     keep(run, same, head, attributes)
   } else {
-    const made = file.made ?? build(run, file)
-    if (made.size !== size) resizeContent(core, made, size)
+    const made = build(run, file)
+    // Run again, it finds the size as it is to be.
+    if (made.size !== size) apart(() => resizeContent(core, made, size))
+    spill(core, made)
+    readySeal(core, made)
+    readyPut(core, file, made.ino, attributes)
     addLink(core, made)
     complete(run, made, head, attributes, file)
   }
-  for (const place of waiting(file)) putLink(run, head, place)
+  for (const place of waiting(file)) guard(run, place.path, () => putLink(run, head, place))
 }
 
 /** Forgets a file that did not come to its end. */
 export function dropBuilding({ core }: Run, { made }: LargeFile): void {
-  if (made !== undefined) reap(core, made, core.moments.next())
+  if (made !== undefined && made.nlink === 0) reap(core, made, core.moments.next())
 }

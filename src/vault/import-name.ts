@@ -6,6 +6,7 @@ import { fileType, isDirectory } from '../base/mode.ts'
 import { CREATED, DELETED, type EntryRow, type Origin } from '../store/collections.ts'
 import { findEntry, putEntry, removeEntry } from './directory.ts'
 import type { Run, Spot } from './import.ts'
+import { readyRemoval } from './import-ready.ts'
 import type { Inode } from './inode.ts'
 import { dropLink, findInode, getInode } from './inodes.ts'
 import { giveName, takeName } from './names.ts'
@@ -56,6 +57,7 @@ export function nameNode(
 /** Takes a name away; history keeps it. */
 export function removeNode(run: Run, row: EntryRow): void {
   const { core, options } = run
+  readyRemoval(core, row)
   const directory = getInode(core, row.parent)
   const inode = getInode(core, row.ino)
   const moment = core.moments.next()

@@ -5,6 +5,7 @@ import { type EntryHead, numberOf, stepOf } from '../archive/records.ts'
 import { nowMicros } from '../base/clock.ts'
 import { EEXIST, FsError, fail } from '../base/errno.ts'
 import { isDirectory, S_IFDIR } from '../base/mode.ts'
+import { apart } from '../base/step.ts'
 import {
   entryPast,
   inodePast,
@@ -17,8 +18,10 @@ import { findEntry, putEntry, removeEntry } from './directory.ts'
 import { existing, guard, makeDirectory, type Run, type Spot } from './import.ts'
 import { putNode, startLarge } from './import-file.ts'
 import { removeNode } from './import-name.ts'
+import { readyPlace } from './import-ready.ts'
 import { alter, findInode, getInode, stampChange } from './inodes.ts'
 import { moveName } from './names.ts'
+import { readyInode, readyName } from './ready.ts'
 import { createSnapshot } from './snapshots.ts'
 import { ROOT_INO } from './vault.ts'
 
@@ -116,7 +119,10 @@ function targetDirectory(run: Run): number {
   return name === '' ? parent : (findEntry(run.core, parent, name)?.ino ?? parent)
 }
 
-/** The place of a path; with `head` the directories on the way are made, in the place of files if need be. */
+/**
+ * The place of a path; with `head` the directories on the way are made, in the place of files if need be. A step that is run again
+ * finds them.
+ */
 function spotOf(run: Run, path: string, head: EntryHead | undefined): Spot {
   const { core, options } = run
   const names = path.split('/')
@@ -129,11 +135,12 @@ function spotOf(run: Run, path: string, head: EntryHead | undefined): Spot {
     let found = existing(core, place)
     if (found !== undefined && !isDirectory(found.mode) && head !== undefined) {
       const row = findEntry(core, parent, each)
-      if (row !== undefined) removeNode(run, row)
+      if (row !== undefined) apart(() => removeNode(run, row))
       found = undefined
     }
     if (found === undefined && head === undefined) break
-    found ??= makeDirectory(run, { ...(head as EntryHead), mode: S_IFDIR | 0o755 }, place)
+    const like = { ...(head as EntryHead), mode: S_IFDIR | 0o755 }
+    found ??= apart(() => makeDirectory(run, like, place))
     parent = found.ino
   }
   return { parent, name, path: `${options.path}/${path}` }
@@ -141,7 +148,7 @@ function spotOf(run: Run, path: string, head: EntryHead | undefined): Spot {
 
 function removeTree(run: Run, { parent, name }: Spot): void {
   const row = findEntry(run.core, parent, name)
-  if (row !== undefined) removeNode(run, row)
+  if (row !== undefined) apart(() => removeNode(run, row))
 }
 
 function remove(run: Run, path: string): void {
@@ -153,7 +160,10 @@ function remove(run: Run, path: string): void {
   removeEmpty(run, parent)
 }
 
-/** A directory that holds nothing any more goes, and so on upwards: git knows none. */
+/**
+ * A directory that holds nothing any more goes, and so on upwards: git knows none. What this reads is known by the way to the name that
+ * went.
+ */
 function removeEmpty(run: Run, ino: number): void {
   const { core } = run
   const top = targetDirectory(run)
@@ -179,9 +189,12 @@ function move(run: Run, from: string, to: string): void {
   const before = findEntry(core, place.parent, place.name)
   if (before !== undefined) {
     if (before.ino === row.ino) return
-    removeNode(run, before)
+    apart(() => removeNode(run, before))
   }
   if (isDirectory(inode.mode)) fail(EEXIST)
+  readyName(core, getInode(core, source.parent), source.name)
+  readyPlace(core, place)
+  readyInode(core, inode)
   alter(core, inode)
   const moment = core.moments.next()
   removeEntry(core, getInode(core, source.parent), row, moment, MOVED)

@@ -22,6 +22,7 @@ import {
 import { EISDIR, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
 import { Units } from '../base/units.ts'
+import { answered } from '../store/retry.ts'
 import type { Actor } from './actors.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, startDirectory } from './directory.ts'
@@ -35,6 +36,7 @@ import {
   startLarge,
 } from './import-file.ts'
 import { assertFree, nameNode } from './import-name.ts'
+import { readyHead, readyPlace } from './import-ready.ts'
 import { putAtPath, takeStep } from './import-steps.ts'
 import type { Inode } from './inode.ts'
 import { createInode, findInode, getInode } from './inodes.ts'
@@ -129,8 +131,7 @@ export function importer(vault: Vault, options: ImportOptions): Importer {
     },
     async finish() {
       if (units.waiting > 0) throw new RangeError('the stream of records was cut off')
-      run.core.actors.actAs(run.actor)
-      for (const target of run.directories.values()) leave(run, target)
+      for (const target of run.directories.values()) await step(run, () => leave(run, target))
       await run.core.commits.commit()
       return run.report
     },
@@ -145,13 +146,16 @@ export function importer(vault: Vault, options: ImportOptions): Importer {
 
 async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
   const { core, options, report } = run
+  const { synchronous } = core.overlay.store.traits
   const records = recordsIn(piece)
   let until = performance.now() + SLICE_MS
   core.actors.actAs(run.actor)
   for (;;) {
     const next = records.next()
     if (next.done === true) return next.value
-    takeRecord(run, next.value)
+    const record = next.value
+    if (synchronous) takeRecord(run, record)
+    else await step(run, () => takeRecord(run, record))
     if (core.overlay.size >= ROWS_MAX) core.commits.nudge()
     const pressure = core.overlay.size >= ROWS_MAX ? core.commits.pressure : run.vault.relieve()
     if (pressure !== undefined) {
@@ -166,6 +170,15 @@ async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
   }
 }
 
+/** Does a part of the import once all it reads is in memory. Others may have acted while it waited. */
+async function step(run: Run, work: () => void): Promise<void> {
+  await answered(() => {
+    run.core.actors.actAs(run.actor)
+    work()
+  })
+}
+
+/** A step: it may be run again as long as it has changed nothing. */
 function takeRecord(run: Run, record: Buffer): void {
   const kind = record.readUInt8(4)
   if (kind === ENTRY) takeEntry(run, record)
@@ -178,13 +191,13 @@ function takeRecord(run: Run, record: Buffer): void {
     const { id, size, flags } = endOf(record)
     assertCount(size)
     const file = run.large.get(id)
-    run.large.delete(id)
     if (file !== undefined) guard(run, file.path, () => fileEnded(run, file, size, flags))
+    run.large.delete(id)
   } else if (kind === LEAVE) {
     const id = leftOf(record)
     const target = run.directories.get(id)
-    run.directories.delete(id)
     if (target !== undefined) leave(run, target)
+    run.directories.delete(id)
   } else if (kind === STEP) takeStep(run, record)
 }
 
@@ -278,6 +291,7 @@ export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
   const { mode, uid, gid } = head
   const from = { mode, uid, gid, rdev: 0, parent: place.parent }
   assertFree(run, place)
+  readyPlace(core, place)
   const parent = getInode(core, place.parent)
   const made = createInode(core, from, core.moments.next(), false)
   made.nlink = 2
@@ -298,6 +312,7 @@ function leave(run: Run, { ino, path, record, isNew }: Target): void {
     const attributes = attributesOf(record)
     if (!isDirectory(head.mode)) fail(EISDIR)
     if (!isNew && ((head.flags & IMPLIED) !== 0 || hasHead(core, inode, head, attributes))) return
+    readyHead(core, inode, attributes)
     applyHead(core, inode, head, attributes)
     if (!isNew) options.inodeChanged(inode.ino)
   })

@@ -19,7 +19,7 @@ import { listXattrs } from './xattrs.ts'
 const CHUNKS_MAX = 1024
 
 /** True when nothing has to be read now; what comes after a change was read before it. */
-function isReady(core: Core): boolean {
+export function isReady(core: Core): boolean {
   return core.overlay.store.traits.synchronous || hasChanged()
 }
 

@@ -13,6 +13,21 @@ import type { Moment } from './moments.ts'
 import type { Slices } from './slices.ts'
 import { extentsAt } from './timeline.ts'
 
+/** `extentsOf` in steps, for whoever lets other work go on between them. */
+export async function* eachExtents(
+  core: Core,
+  row: InodeRow,
+  moment: Moment,
+): AsyncGenerator<ExtentRow[]> {
+  for (let at = 0; at < row.size; ) {
+    const from = at
+    const next = await answered(() => nextExtents(core, row, moment, from))
+    if (next === undefined) return
+    yield next.rows
+    at = next.end
+  }
+}
+
 /** Extents of a state, by offset: whole chunks at a time, over holes of any size. */
 export function* extentsOf(core: Core, row: InodeRow, moment: Moment): Generator<ExtentRow[]> {
   for (let at = 0; at < row.size; ) {
@@ -55,14 +70,10 @@ export async function shareContent(
   to: Inode,
   slices: Slices,
 ): Promise<void> {
-  for (let at = 0; at < then.size; ) {
-    const from = at
-    const next = await answered(() => nextExtents(core, then, moment, from))
-    if (next === undefined) break
-    placeAll(core, then, next.rows, to)
-    slices.changed(next.rows.length)
+  for await (const rows of eachExtents(core, then, moment)) {
+    placeAll(core, then, rows, to)
+    slices.changed(rows.length)
     await slices.turn()
-    at = next.end
   }
   to.size = then.size
 }

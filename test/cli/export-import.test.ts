@@ -210,6 +210,23 @@ t.test('with one vault a path from its root is enough, as is --vault', (t) => {
   t.end()
 })
 
+t.test('what lies deeper than a path may be long is told, and the rest is done', (t) => {
+  const cli = historyCli(t)
+  const tree = cli.folder('tree')
+  const names = Array.from({ length: 19 }, () => 'n'.repeat(200))
+  mkdirSync(join(tree, 'a', ...names), { recursive: true })
+  writeFileSync(join(tree, 'a', ...names, 'deep'), 'deep')
+  writeFileSync(join(tree, 'near'), 'near')
+  renameSync(join(tree, 'a'), join(tree, 'l'.repeat(250)))
+  const { status, stdout, stderr } = cli.avfs('import', tree, 'one:/d')
+  t.equal(status, 1)
+  t.match(stderr, /^avfs: .*n\/n+: name too long\n$/)
+  t.match(stdout, /1 files and 21 directories/)
+  t.equal(readFileSync(cli.at('d/near'), 'utf8'), 'near')
+  t.match(cli.failure('import', `${cli.root}${'/x'.repeat(2100)}`, 'one:/e'), { status: 1 })
+  t.end()
+})
+
 t.test('the files of the vault itself are left out of what is imported into it', (t) => {
   const cli = historyCli(t)
   cli.unmount()
