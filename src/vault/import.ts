@@ -151,6 +151,11 @@ async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
   for (;;) {
     const next = records.next()
     if (next.done === true) return next.value
+    for (let wait = core.room.ask(next.value.length); wait !== undefined; ) {
+      await wait
+      core.actors.actAs(run.actor)
+      wait = core.room.ask(next.value.length)
+    }
     takeRecord(run, next.value)
     if (core.overlay.size >= ROWS_MAX) core.commits.nudge()
     const pressure = core.overlay.size >= ROWS_MAX ? core.commits.pressure : run.vault.relieve()

@@ -30,6 +30,8 @@ class Sled implements KvEngine {
     // Sixteen keys and values of a leaf must stay far below a quarter of a segment.
     keyBytesMax: 16_384,
     durability: 'log-structured, one fdatasync a commit',
+    growth: 4,
+    reserveBytes: 32 * 1024 * 1024,
   }
   readonly #database: SledDatabase
   /** Where values are read to. */
