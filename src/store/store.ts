@@ -82,10 +82,14 @@ export interface StoreTraits {
   readonly reserveBytes: number
 }
 
-/** `bytes` on disk (all files), those of them that new rows can take, if that is known, and the engine's own figures by name. */
+/**
+ * `bytes` on disk (all files), and the engine's own figures by name. Where they are known: `freeBytes` of those that new rows can
+ * take, and `reservedBytes` behind the end of a file that are the vault's already, so that the disk counts them as used.
+ */
 export interface StoreStats {
   readonly bytes: number
   readonly freeBytes?: number | undefined
+  readonly reservedBytes?: number | undefined
   readonly engine: Readonly<Record<string, number | string>>
 }
 

@@ -11,7 +11,7 @@ import { Fault, type Store } from '../store/store.ts'
 /** The disk is asked no more often, unless it seems to be full. */
 const FRESH_MS = 100
 /** The reserve is no more than this part of a small disk. */
-const SHARE_MAX = 1 / 4
+const SHARE_MAX = 1 / 2
 /** Below this part of the reserve nothing is begun any more, not even a deletion: the rest is for prune and compact. */
 const FLOOR = 1 / 4
 /** Of what is free inside the engine's files so much can be used: the rest lies in pieces that are too small. */
@@ -149,8 +149,9 @@ export class Room {
     const host = bavail * bsize
     // Asked only where it matters. What is free inside the files is of no use without a little room beside them.
     const isNear = host < reserve * 2 + this.#pending * growth
-    const inside = isNear && host > reserve * FLOOR ? (this.#store.stats().freeBytes ?? 0) : 0
-    const usable = Math.floor(inside * USABLE)
+    const { freeBytes = 0, reservedBytes = 0 } = isNear ? this.#store.stats() : {}
+    const inside = host > reserve * FLOOR ? freeBytes * USABLE : 0
+    const usable = Math.floor(inside + reservedBytes)
     return { total, free: bfree * bsize + usable, available: host + usable, reserve }
   }
 }

@@ -67,7 +67,7 @@ class LevelEngine implements KvEngine {
     keyBytesMax: 1_000_000,
     durability: 'log, one fdatasync a commit',
     growth: 2,
-    reserveBytes: 48 * 1024 * 1024,
+    reserveBytes: 64 * 1024 * 1024,
   }
   readonly #path: string
   readonly #cacheBytes: number

@@ -32,7 +32,7 @@ class Rocksdb implements KvEngine {
     keyBytesMax: 65_535,
     durability: 'write-ahead log, one fdatasync a commit',
     growth: 2,
-    reserveBytes: 64 * 1024 * 1024,
+    reserveBytes: 32 * 1024 * 1024,
   }
   readonly #addon: RocksdbAddon
   readonly #database: Database

@@ -61,7 +61,7 @@ class SqliteStore implements Store {
     keyBytesMax: 1_000_000_000,
     durability: 'write-ahead log, one fsync a commit',
     growth: 2,
-    reserveBytes: 32 * 1024 * 1024,
+    reserveBytes: 24 * 1024 * 1024,
   }
   readonly #path: string
   readonly #reader: Reader
