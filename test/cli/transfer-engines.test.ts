@@ -38,6 +38,7 @@ function gitHistory(cli: Cli): string {
   git('add', '-A')
   git('commit', '-q', '-m', 'one')
   git('mv', 'src/a', 'b')
+  rmSync(join(root, 'src'), { recursive: true, force: true })
   writeFileSync(join(root, 'src'), 'a file now')
   git('add', '-A')
   git('commit', '-q', '-m', 'two')
