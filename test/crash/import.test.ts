@@ -98,7 +98,7 @@ for (let round = 1; round <= rounds; round++) {
     avfs('vault', 'check', 'two', '--deep')
     t.ok(statSync(join(vault.home, `two${testBackend.suffix}`)).size > 0)
     t.same(
-      readdirSync(vault.home).filter((name) => name.includes('importing')),
+      readdirSync(vault.home).filter((name) => /importing|former|switch/.test(name)),
       [],
     )
   })

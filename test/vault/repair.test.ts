@@ -346,7 +346,8 @@ await t.test(
         await damage(hand)
         await repaired(t, store, [code as FindingCode])
         const apart = distance(sound, store)
-        t.ok(apart < 20, `${code}: ${apart} rows of ${rowsOf(sound).size} differ from before`)
+        // A piece of content that is dropped changes every state that had it.
+        t.ok(apart < 60, `${code}: ${apart} rows of ${rowsOf(sound).size} differ from before`)
         const vault = new Vault(store, '/tmp/none', { commitMs: 1e9 })
         t.equal(vault.info().format, 1, 'and it opens')
         await vault.close()
