@@ -77,6 +77,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("socketpair", avfs_socketpair),
       FUNCTION("receiveDescriptor", avfs_receive_descriptor),
       FUNCTION("flock", avfs_flock),
+      FUNCTION("exchange", avfs_exchange),
       FUNCTION("receive", avfs_receive),
       FUNCTION("reply", avfs_reply),
       FUNCTION("notify", avfs_notify),
@@ -89,7 +90,6 @@ NAPI_MODULE_INIT() {
       FUNCTION("seek", avfs_seek),
       FUNCTION("makeNode", avfs_make_node),
       FUNCTION("writeAttributes", avfs_write_attributes),
-      FUNCTION("exchange", avfs_exchange),
 #undef FUNCTION
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);

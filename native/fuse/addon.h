@@ -28,6 +28,7 @@ napi_value avfs_unmount(napi_env env, napi_callback_info info);
 napi_value avfs_socketpair(napi_env env, napi_callback_info info);
 napi_value avfs_receive_descriptor(napi_env env, napi_callback_info info);
 napi_value avfs_flock(napi_env env, napi_callback_info info);
+napi_value avfs_exchange(napi_env env, napi_callback_info info);
 
 napi_value avfs_receive(napi_env env, napi_callback_info info);
 napi_value avfs_reply(napi_env env, napi_callback_info info);
@@ -45,6 +46,5 @@ napi_value avfs_seek(napi_env env, napi_callback_info info);
 
 napi_value avfs_make_node(napi_env env, napi_callback_info info);
 napi_value avfs_write_attributes(napi_env env, napi_callback_info info);
-napi_value avfs_exchange(napi_env env, napi_callback_info info);
 
 #endif

@@ -131,13 +131,3 @@ napi_value avfs_write_attributes(napi_env env, napi_callback_info info) {
   if (utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) < 0) refused |= REFUSED_TIMES;
   return integer(env, refused);
 }
-
-// exchange(path bytes, path bytes) -> 0 or -errno: each gets the other's name, at once. -EINVAL where the file system cannot.
-napi_value avfs_exchange(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
-  char path[PATH_MAX], other[PATH_MAX];
-  if (!take_arguments(env, info, 2, arguments) || !take_host_path(env, arguments[0], path) ||
-      !take_host_path(env, arguments[1], other))
-    return NULL;
-  return integer(env, renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE) < 0 ? -errno : 0);
-}

@@ -1,4 +1,4 @@
-// Making and ending mounts, receiving the descriptor that fusermount3 passes, and the lock of a file.
+// Making and ending mounts, receiving the descriptor that fusermount3 passes, the lock of a file, and the exchange of two names.
 #define _GNU_SOURCE
 #include "addon.h"
 #include <errno.h>
@@ -98,4 +98,14 @@ napi_value avfs_flock(napi_env env, napi_callback_info info) {
       !take_integer(env, arguments[1], "exclusive", 0, 1, &exclusive))
     return NULL;
   return integer(env, flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? -errno : 0);
+}
+
+// exchange(path, other) -> 0: two names of one file system change places in one step; see RENAME_EXCHANGE in rename(2).
+napi_value avfs_exchange(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  char path[PATH_MAX], other[PATH_MAX];
+  if (!take_arguments(env, info, 2, arguments) || !take_string(env, arguments[0], "path", path, sizeof path) ||
+      !take_string(env, arguments[1], "other", other, sizeof other))
+    return NULL;
+  return integer(env, renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE) < 0 ? -errno : 0);
 }

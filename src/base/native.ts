@@ -17,6 +17,8 @@ export interface Addon {
   socketpair(): [ours: number, theirs: number] | number
   receiveDescriptor(socket: number): number
   flock(fd: number, exclusive: number): number
+  /** Two names of one file system change places in one step; RENAME_EXCHANGE of rename(2). */
+  exchange(path: string, other: string): number
   receive(fd: number, into: ArrayBuffer, pollUs: number): number
   reply(fd: number, head: ArrayBuffer, length: number, pieces: readonly Uint8Array[]): number
   notify(fd: number, bytes: Uint8Array): Promise<number>
@@ -35,8 +37,6 @@ export interface Addon {
   makeNode(path: Uint8Array, record: Uint8Array): number
   /** Bits of what could not be set: 1 owner, 2 extended attributes, 4 mode, 8 times. */
   writeAttributes(path: Uint8Array, record: Uint8Array): number
-  /** Two paths change their names, at once. EINVAL where the file system cannot. */
-  exchange(path: Uint8Array, other: Uint8Array): number
 }
 
 let loaded: Addon | undefined

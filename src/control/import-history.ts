@@ -1,9 +1,6 @@
 // An exported history as a vault: it is built beside the vault's file and takes its place when all of it is there and verified, so
 // that a crash leaves the empty vault or the whole one. Only a vault in which nothing was done yet is replaced.
 
-import { renameSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { addon } from '../base/native.ts'
 import { entryPast, inodePast, type SettingRow, setting, snapshot } from '../store/collections.ts'
 import { openStore } from '../store/open.ts'
 import { answered } from '../store/retry.ts'
@@ -14,7 +11,8 @@ import { readCounters } from '../vault/settings.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
 import { acquireLock } from './lock.ts'
-import { removeFiles, syncFiles, syncOne } from './vault-files.ts'
+import { finishSwitch, switchFiles } from './switch-files.ts'
+import { removeFiles, syncFiles } from './vault-files.ts'
 
 /** Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError, LockedError; nothing has changed then. */
 export async function importHistory(
@@ -25,9 +23,10 @@ export async function importHistory(
   process.once('exit', lock.release)
   const aside = `${vaultPath}.importing`
   try {
-    // What a run that was killed has left: half of a history, or the empty vault that one took the place of.
-    removeFiles(aside)
+    finishSwitch(vaultPath)
     const { backend, settings } = await emptyVault(vaultPath)
+    // What a run that was killed has left.
+    removeFiles(aside)
     const store = await openStore(aside, { create: true, backend })
     let result: { rows: number; blocks: number }
     try {
@@ -35,7 +34,8 @@ export async function importHistory(
     } finally {
       await store.close()
     }
-    swap(aside, vaultPath)
+    syncFiles(aside)
+    switchFiles(aside, vaultPath, null)
     return result
   } catch (error) {
     removeFiles(aside)
@@ -81,23 +81,4 @@ async function emptyVault(path: string): Promise<{ backend: string; settings: Se
   } finally {
     await store.close()
   }
-}
-
-/** Puts one closed store in the place of another, at once, and removes that. Throws ControlError where the file system cannot. */
-function swap(from: string, to: string): void {
-  syncFiles(from)
-  // A folder is not renamed over one that holds something.
-  if (statSync(to).isDirectory()) {
-    if (addon().exchange(Buffer.from(from), Buffer.from(to)) < 0) throw cannotExchange(to)
-  } else renameSync(from, to)
-  syncOne(dirname(to))
-  removeFiles(from)
-}
-
-function cannotExchange(path: string): ControlError {
-  return new ControlError(
-    'failed',
-    `the file system of ${dirname(path)} cannot exchange two folders: import the history into a vault of sqlite, and migrate that`,
-    path,
-  )
 }

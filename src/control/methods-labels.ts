@@ -1,5 +1,6 @@
 // Methods on what people put beside the content: snapshots, tags and extended attributes of theirs (user.*).
 
+import { XATTR_VALUE_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory, isRegular } from '../base/mode.ts'
 import { type SnapshotRow, xattr } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
@@ -9,6 +10,7 @@ import { findInode } from '../vault/inodes.ts'
 import { findPath } from '../vault/paths.ts'
 import { isWithin, lastPaths } from '../vault/places.ts'
 import { readyInode, readyTags } from '../vault/ready.ts'
+import { ROW_BYTES } from '../vault/room.ts'
 import { slicesOf } from '../vault/slices.ts'
 import {
   createSnapshot,
@@ -48,10 +50,10 @@ export const labelMethods = {
     readOnly: false,
     run: (vault, parameters) => {
       const name = stringOf(parameters, 'name')
-      return changing(vault, `snapshot '${name}'`, () => ({
-        name,
-        moment: createSnapshot(vault.core, name),
-      }))
+      return changing(vault, `snapshot '${name}'`, () => {
+        vault.core.room.grow(ROW_BYTES)
+        return { name, moment: createSnapshot(vault.core, name) }
+      })
     },
   },
   snapshotDelete: {
@@ -85,6 +87,7 @@ export const labelMethods = {
     readOnly: false,
     run: (vault, parameters, { kernel }) =>
       changingFile(vault, parameters, kernel, (inode) => {
+        vault.core.room.grow(ROW_BYTES)
         readyTags(vault.core, inode.ino, stringsOf(parameters, 'tags'))
         for (const tag of stringsOf(parameters, 'tags')) tagFile(vault.core, inode, tag)
         return { tags: tagsOf(vault.core, inode.ino) }
@@ -137,6 +140,7 @@ export const labelMethods = {
     readOnly: false,
     run: (vault, parameters, { kernel }) =>
       changingFile(vault, parameters, kernel, (inode, path) => {
+        vault.core.room.grow(XATTR_VALUE_BYTES_MAX)
         setValues(vault.core, inode, path, parameters)
         return { values: valuesOf(vault.core, inode) }
       }),

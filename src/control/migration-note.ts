@@ -5,19 +5,10 @@
 //   switching   the copy is whole, and perhaps has its name already; the vault is about to go
 //   no vault    the copy has taken its place; what is left of the vault is to be removed
 
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { systemCode } from './errors.ts'
-import { syncOne } from './vault-files.ts'
+import { syncOne, writeWhole } from './vault-files.ts'
 
 export interface MigrationNote {
   readonly step: 'copying' | 'switching'
@@ -58,17 +49,7 @@ function isNote(value: unknown): value is MigrationNote {
 
 /** Writes the note, whole or not at all; durable when it returns. */
 export function writeNote(vaultPath: string, note: MigrationNote): void {
-  const path = notePath(vaultPath)
-  const fresh = `${path}.new`
-  const fd = openSync(fresh, 'w', 0o600)
-  try {
-    writeSync(fd, `${JSON.stringify(note)}\n`)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(fresh, path)
-  syncOne(dirname(path))
+  writeWhole(notePath(vaultPath), `${JSON.stringify(note)}\n`)
 }
 
 export function removeNote(vaultPath: string): void {

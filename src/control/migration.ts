@@ -13,6 +13,7 @@ import { ControlError } from './errors.ts'
 import type { Lock } from './lock.ts'
 import { hasNote, NOTE_ENDING, readNote, removeNote, writeNote } from './migration-note.ts'
 import { lockOffline, needRoom } from './offline.ts'
+import { finishSwitch } from './switch-files.ts'
 import { bytesOf, moveFiles, removeFiles, syncFiles } from './vault-files.ts'
 import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
 
@@ -94,6 +95,8 @@ export async function migrateVault(
   try {
     locks.push(await lockOffline(source))
     locks.push(await lockOffline(target))
+    const switched = finishSwitch(source)
+    if (switched !== undefined) notice(switched)
     await clearEarlier(source, notice)
     for (const link of deadLinks(stemOfPath(named))) rmSync(link)
     if (existsSync(target)) throw new ControlError('exists', `there is ${target} already`, target)

@@ -1,8 +1,6 @@
 // Repairs a vault that nobody has open: on a copy of what can be read of it, which takes its name when it is sound, or in
 // place. The vault as it was stays as NAME.damaged unless it is repaired in place.
 
-import { existsSync, linkSync, renameSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { backendOf, openStore } from '../store/open.ts'
 import { type Store, StoreError } from '../store/store.ts'
 import { type CheckReport, checkStore } from '../vault/check.ts'
@@ -10,8 +8,9 @@ import { copyStore } from '../vault/migrate.ts'
 import { type RepairReport, repairStore } from '../vault/repair.ts'
 import { lockOffline, needRoom } from './offline.ts'
 import type { Report } from './protocol.ts'
-import { bytesOf, moveFiles, removeFiles, syncFiles, syncOne } from './vault-files.ts'
-import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
+import { finishSwitch, type SwitchOptions, switchFiles } from './switch-files.ts'
+import { bytesOf, removeFiles, syncFiles } from './vault-files.ts'
+import { existingVault, freePath } from './vault-names.ts'
 
 /** A copy is as large as the vault, but for what engines take while they write. */
 const ROOM = 1.5
@@ -21,6 +20,7 @@ export interface RepairVaultOptions {
   readonly copy: boolean
   readonly onStep: (text: string) => void
   readonly report: Report
+  readonly reached?: SwitchOptions['reached']
 }
 
 /** `original`: where the vault is as it was; null if it was sound or repaired in place. */
@@ -35,10 +35,11 @@ export async function repairVault(
   given: string,
   options: RepairVaultOptions,
 ): Promise<VaultRepair> {
-  finishSwitch(given, options)
   const { path } = existingVault(given)
   const lock = await lockOffline(path)
   try {
+    const finished = finishSwitch(path)
+    if (finished !== undefined) options.onStep(finished)
     const store = await openStore(path, { readOnly: true })
     const before = await checkStore(store, { deep: true, onProgress: options.report }).finally(() =>
       store.close(),
@@ -100,7 +101,7 @@ async function repairCopy(
     }
     syncFiles(partial)
     const original = freePath(path, 'damaged')
-    switchTo(path, partial, original)
+    switchFiles(partial, path, original, { reached: options.reached })
     onStep(`the vault as it was: ${original}`)
     return { ...repaired.left, ...counts, original }
   } catch (error) {
@@ -117,29 +118,5 @@ async function foldLog(path: string): Promise<void> {
   } catch (error) {
     // As damaged as that it can only be read.
     if (!(error instanceof StoreError)) throw error
-  }
-}
-
-/** Without an instant in which there is no vault of that name, where the engine keeps one file. */
-function switchTo(path: string, partial: string, original: string): void {
-  if (backendOf(path).isFolder) {
-    moveFiles(path, original)
-    moveFiles(partial, path)
-    return
-  }
-  linkSync(path, original)
-  syncOne(dirname(path))
-  renameSync(partial, path)
-  syncOne(dirname(path))
-}
-
-/** A repair that was cut short between the two renames of a folder. */
-function finishSwitch(given: string, { onStep }: RepairVaultOptions): void {
-  const place = vaultPlace(given)
-  if (existsSync(place.path)) return
-  for (const path of namesakes(stemOfPath(place.path), '.repaired')) {
-    moveFiles(`${path}.repaired`, path)
-    onStep(`an earlier repair was cut short; ${path} is what it made`)
-    return
   }
 }

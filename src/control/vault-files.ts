@@ -10,6 +10,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { backends } from '../store/open.ts'
@@ -50,6 +51,20 @@ export function syncOne(path: string): void {
   } finally {
     closeSync(fd)
   }
+}
+
+/** Writes a small file, whole or not at all; durable when it returns. */
+export function writeWhole(path: string, text: string): void {
+  const fresh = `${path}.new`
+  const fd = openSync(fresh, 'w', 0o600)
+  try {
+    writeSync(fd, text)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(fresh, path)
+  syncOne(dirname(path))
 }
 
 /** Gives a closed vault another name in the same file system; durable when it returns. */

@@ -4,12 +4,13 @@
 //
 // A vault elsewhere has its name by a link in that directory (`avfs vault create NAME --path FILE`).
 
-import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { backendOf, persistentBackends } from '../store/open.ts'
 import { ControlError } from './errors.ts'
 import { hasNote } from './migration-note.ts'
+import { nameCopy } from './switch-files.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -47,6 +48,8 @@ export function vaultPlace(given: string, env: Environment = process.env): Vault
 
 /** Like vaultPlace, of a vault that exists, its path without links. Throws ControlError 'missing', saying how to create it. */
 export function existingVault(given: string, env: Environment = process.env): VaultPlace {
+  const { stem } = stemOf(given, env)
+  for (const suffix of SUFFIXES) nameCopy(linked(stem + suffix))
   const place = vaultPlace(given, env)
   if (!existsSync(place.path)) {
     throw new ControlError(
@@ -130,6 +133,12 @@ function existing(stem: string, given: string): string[] {
     `there are several vaults named '${given}' in ${dirname(stem)}: ${names}; say which, with its end`,
     stem,
   )
+}
+
+/** Where a link leads, also when nothing is there; other paths as they are. */
+function linked(path: string): string {
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+  return isLink ? resolve(dirname(path), readlinkSync(path)) : path
 }
 
 function placeAt(path: string): VaultPlace {

@@ -12,6 +12,7 @@ import { lookup, opendir, readdir, releasedir } from './dir.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { rename, rmdir, unlink } from './remove.ts'
+import { withinRoom } from './room.ts'
 import { withViews } from './virtual/router.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 
@@ -47,7 +48,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     writtenBack: new Set(),
     notices: undefined,
   }
-  const real = realOperations(fs)
+  const real = withinRoom(fs, realOperations(fs))
   const { avfsdir } = options
   const all = avfsdir === 'off' ? real : withViews(fs, real, avfsdir === 'visible')
   return {

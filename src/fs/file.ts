@@ -70,7 +70,7 @@ function touchAtime(fs: FsContext, inode: Inode): boolean {
     isNotAfter(atime, atimeNs, inode.mtime, inode.mtimeNs) ||
     isNotAfter(atime, atimeNs, inode.ctime, inode.ctimeNs) ||
     sec - atime >= DAY_SECONDS
-  if (!behind || fs.core.commits.failure !== undefined) return false
+  if (!behind || fs.core.commits.failure !== undefined || fs.core.room.isTight) return false
   inode.atime = sec
   inode.atimeNs = ns
   if (inode.nlink > 0) fs.core.overlay.put(inodes, inode)

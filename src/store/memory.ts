@@ -116,6 +116,8 @@ class MemoryStore implements Store {
     compactsOnline: true,
     keyBytesMax: Number.MAX_SAFE_INTEGER,
     durability: 'none: gone with the process',
+    growth: 0,
+    reserveBytes: 0,
   }
   readonly #items: Map<string, SortedItems>
   readonly #readOnly: boolean

@@ -76,11 +76,20 @@ export interface StoreTraits {
   readonly keyBytesMax: number
   /** What makes a commit durable, for people: 'WAL, fsync a commit'. */
   readonly durability: string
+  /** What a batch may take on the disk, a byte of its rows, until the engine has put them where they stay. */
+  readonly growth: number
+  /** What deletions, and all that the engine does in the background, may take beside that on a disk that is nearly full. */
+  readonly reserveBytes: number
 }
 
-/** `bytes` on disk (all files), and the engine's own figures by name. */
+/**
+ * `bytes` on disk (all files), and the engine's own figures by name. Where they are known: `freeBytes` of those that new rows can
+ * take, and `reservedBytes` behind the end of a file that are the vault's already, so that the disk counts them as used.
+ */
 export interface StoreStats {
   readonly bytes: number
+  readonly freeBytes?: number | undefined
+  readonly reservedBytes?: number | undefined
   readonly engine: Readonly<Record<string, number | string>>
 }
 

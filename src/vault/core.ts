@@ -11,10 +11,12 @@ import { type History, newHistory } from './history.ts'
 import { costOf, type Inode } from './inode.ts'
 import type { Moments } from './moments.ts'
 import { costOfState, type PastState } from './past-states.ts'
+import type { Room } from './room.ts'
 
 export interface Core {
   readonly overlay: Overlay
   readonly commits: GroupCommit
+  readonly room: Room
   readonly moments: Moments
   /** Who acts now, for the rows that tell who did it. */
   readonly actors: Actors

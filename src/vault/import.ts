@@ -154,6 +154,11 @@ async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
     const next = records.next()
     if (next.done === true) return next.value
     const record = next.value
+    for (let wait = core.room.ask(record.length); wait !== undefined; ) {
+      await wait
+      core.actors.actAs(run.actor)
+      wait = core.room.ask(record.length)
+    }
     if (synchronous) takeRecord(run, record)
     else await step(run, () => takeRecord(run, record))
     if (core.overlay.size >= ROWS_MAX) core.commits.nudge()

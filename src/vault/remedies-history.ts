@@ -2,6 +2,7 @@
 
 import { isDirectory } from '../base/mode.ts'
 import {
+  type ExtentPastRow,
   extent,
   extentPast,
   type InodePastRow,
@@ -9,6 +10,7 @@ import {
   inodePast,
   inode as inodes,
   PROVISIONAL,
+  taggingPast,
   unsealed,
   version,
 } from '../store/collections.ts'
@@ -83,11 +85,44 @@ export async function endBefore(rows: RepairRows, problems: readonly Problem[]):
   }
 }
 
+/** Content of the past ends where the present begins, else it would be counted in both. */
+function endParts(rows: RepairRows, past: ExtentPastRow[], until: number): void {
+  for (const part of past.splice(0)) {
+    if (part.until <= until) past.push(part)
+    else {
+      rows.delete(extentPast, [part.ino, part.offset, part.since])
+      if (part.since >= until) continue
+      past.push({ ...part, until })
+      rows.put(extentPast, { ...part, until })
+    }
+  }
+}
+
+/** What was a directory then had no content. */
+function dropFromDirectories(
+  rows: RepairRows,
+  past: ExtentPastRow[],
+  states: readonly InodePastRow[],
+): void {
+  for (const part of past.splice(0)) {
+    const its = states.find(({ since, until }) => since <= part.since && part.since < until)
+    if (its === undefined || !isDirectory(its.mode)) past.push(part)
+    else rows.delete(extentPast, [part.ino, part.offset, part.since])
+  }
+}
+
 /** What each state says it covers, counted from the content of then. */
 export async function recover(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   for (const ino of inosOf(problems)) {
+    const row = await rows.get(inodes, [ino])
     const present = (await rows.below(extent, ino)).map((part) => ({ ...part, until: PROVISIONAL }))
-    const parts = [...present, ...(await rows.below(extentPast, ino))]
+    const past = await rows.below<ExtentPastRow>(extentPast, ino)
+    const states = await rows.below<InodePastRow>(inodePast, ino)
+    const known = past.length
+    if (row !== undefined && row.since !== PROVISIONAL) endParts(rows, past, row.since)
+    dropFromDirectories(rows, past, states)
+    const dropped = known - past.length
+    const parts = [...present, ...past]
     const mended = <R extends InodeRow>(state: R): R => {
       const until = 'until' in state ? (state.until as number) : PROVISIONAL
       const sealed = parts.filter((part) => part.since !== PROVISIONAL)
@@ -99,9 +134,7 @@ export async function recover(rows: RepairRows, problems: readonly Problem[]): P
         size: ever.reduce((size, part) => Math.max(size, part.offset + part.length), state.size),
       }
     }
-    for (const state of await rows.below<InodePastRow>(inodePast, ino))
-      if (!isDirectory(state.mode)) rows.put(inodePast, mended(state))
-    const row = await rows.get(inodes, [ino])
+    for (const state of states) if (!isDirectory(state.mode)) rows.put(inodePast, mended(state))
     if (row !== undefined && row.since !== PROVISIONAL && !isDirectory(row.mode)) {
       // Content of the present is part of the present state, whenever it says it began.
       for (const part of present) {
@@ -112,6 +145,30 @@ export async function recover(rows: RepairRows, problems: readonly Problem[]): P
       }
       rows.put(inodes, mended(row))
     }
-    rows.step(`inode ${ino}: counted anew what its states cover`)
+    const but = dropped === 0 ? '' : `; dropped ${dropped} pieces of content that are of none`
+    rows.step(`inode ${ino}: counted anew what its states cover${but}`)
+  }
+}
+
+/**
+ * The last resort, for inodes whose rows no remedy brings to agree: their past is dropped, and the present begins anew with the
+ * content that it has.
+ */
+export async function forgetPast(rows: RepairRows, inos: ReadonlySet<number>): Promise<void> {
+  for (const ino of inos) {
+    for (const { since } of await rows.below(inodePast, ino)) rows.delete(inodePast, [ino, since])
+    for (const { offset, since } of await rows.below(extentPast, ino))
+      rows.delete(extentPast, [ino, offset, since])
+    for (const { number } of await rows.below(version, ino)) rows.delete(version, [ino, number])
+    for (const { tag, since } of await rows.below(taggingPast, ino))
+      rows.delete(taggingPast, [ino, tag, since])
+    rows.delete(unsealed, [ino])
+    const row = await rows.get(inodes, [ino])
+    const since = rows.moment()
+    if (row !== undefined) rows.put(inodes, { ...row, since, versions: 0 })
+    for (const part of await rows.below(extent, ino))
+      if (row === undefined) rows.delete(extent, [ino, part.offset])
+      else rows.put(extent, { ...part, since })
+    rows.step(`inode ${ino}: dropped its past, whose rows do not agree`)
   }
 }

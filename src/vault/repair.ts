@@ -9,11 +9,14 @@ import { type CheckReport, checkStore, type Problem } from './check.ts'
 import type { FindingCode } from './findings.ts'
 import { everyPage } from './read-all.ts'
 import { remedies } from './remedies.ts'
+import { forgetPast, inosOf } from './remedies-history.ts'
 import { RepairRows } from './repair-rows.ts'
 import { type Counters, readCounters } from './settings.ts'
 
 /** One remedy can uncover the need of another, as often as rows lead to rows; this is far beyond. */
 const ROUNDS_MAX = 30
+/** After so many, remedies undo one another: what is left gives up its past. */
+const ROUNDS_GENTLE = 15
 
 /** What an extent that is wrong in itself does to its neighbours is over when it is dropped: that is looked at again before. */
 const first: Readonly<Partial<Record<FindingCode, readonly FindingCode[]>>> = {
@@ -44,12 +47,15 @@ export async function repairStore(store: Store, options: RepairOptions): Promise
   let report = await check()
   const found = report.problems.length
   let steps = 0
-  let before = ''
+  const seen = new Set<string>()
+  let isGentle = true
   const moment = found === 0 ? 0 : await lastMoment(store)
   for (let round = 0; report.problems.length > 0 && round < ROUNDS_MAX; round++) {
     const now = JSON.stringify(report.problems)
-    if (now === before) break
-    before = now
+    // Nothing helps any more.
+    if (seen.has(now) && !isGentle) break
+    if (seen.has(now) || round >= ROUNDS_GENTLE) isGentle = false
+    seen.add(now)
     const counters = await countersOf(store)
     const rows = new RepairRows(
       store,
@@ -59,8 +65,13 @@ export async function repairStore(store: Store, options: RepairOptions): Promise
         onStep(text)
       },
     )
+    if (!isGentle) {
+      const ofContent = report.problems.filter(({ kind }) => /history|extent/.test(kind))
+      await forgetPast(rows, inosOf(ofContent))
+      await rows.flush()
+    }
     await apply(rows, report.problems)
-    if (!rows.isChanged) break
+    if (!rows.isChanged) continue
     await rows.close()
     report = await check()
   }

@@ -19,6 +19,7 @@ import { readyInode, readyLoss, readyName, readyTags } from './ready.ts'
 import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
 import { hasContent, replaceContent, shareContent } from './restore-content.ts'
 import { reviveInode } from './revive.ts'
+import { ROW_BYTES } from './room.ts'
 import { type Slices, slicesOf } from './slices.ts'
 import { setTags, tagsAt, tagsOf } from './tags.ts'
 import { entriesAt, entryAt, inodeAt } from './timeline.ts'
@@ -59,6 +60,8 @@ interface Run {
 }
 
 const PAGE_NAMES = 1000
+/** Rows of extents that share blocks take about this part of the content. */
+const EXTENT_SHARE = 512
 
 /**
  * Puts what inode `ino` was at `moment` at `name` in directory `parent`; the name '' stands for the directory itself. Lets other
@@ -94,6 +97,7 @@ function stateOf(run: Run, ino: number): InodeRow {
 
 async function restoreName(run: Run, ino: number, parent: number, name: string): Promise<void> {
   const then = await answered(() => stateOf(run, ino))
+  await answered(() => run.core.room.grow(ROW_BYTES + Math.ceil(then.size / EXTENT_SHARE)))
   if (isDirectory(then.mode)) await restoreDirectory(run, then, parent, name)
   else await restoreFile(run, then, parent, name)
   await run.slices.turn()

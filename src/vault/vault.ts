@@ -2,8 +2,6 @@
 // do the work on `core`; src/fs gives them their POSIX meaning.
 
 import { randomUUID } from 'node:crypto'
-import { statfsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { log } from '../base/log.ts'
 import { S_IFDIR } from '../base/mode.ts'
 import {
@@ -34,6 +32,7 @@ import { Moments } from './moments.ts'
 import type { PruneOptions, PruneReport } from './prune.ts'
 import { recover } from './recover.ts'
 import { rewriteNext } from './rewrite.ts'
+import { Room, type Space } from './room.ts'
 import { birthRows, counterRows, readCounters, readSetting } from './settings.ts'
 import { beginSlice, noteSlice } from './slices.ts'
 import { Sweeper } from './sweep.ts'
@@ -174,6 +173,7 @@ export class Vault {
     this.core = {
       overlay,
       commits,
+      room: new Room(store, path, commits),
       moments: new Moments(counters.moment),
       actors: new Actors(overlay),
       blocks: new Blocks(store, cacheBytes / 2),
@@ -219,7 +219,7 @@ export class Vault {
   #tidy(): void {
     const { core } = this
     if (core.dirty.size > 0 || core.commits.behind) return
-    if (core.fragmented.size === 0) return
+    if (core.fragmented.size === 0 || core.room.isTight) return
     const began = beginSlice()
     let more = true
     const rewrite = (): void => {
@@ -231,6 +231,7 @@ export class Vault {
 
   /** Copies what may change, leaves out blocks that nobody uses any more, and compresses the others. */
   async #prepare(layer: Layer): Promise<Batch> {
+    this.core.room.handOver(layer)
     const used = new Set<string>()
     for (const collection of [extent, extentPast as unknown as typeof extent])
       for (const row of layer.rows(collection)) if (row.hash !== '') used.add(row.hash)
@@ -253,6 +254,7 @@ export class Vault {
   }
 
   #settled(layer: Layer): void {
+    this.core.room.settle(layer)
     for (const hash of this.#brought.get(layer) ?? []) this.core.blocks.settle(hash)
   }
 
@@ -315,10 +317,9 @@ export class Vault {
     }
   }
 
-  /** Free and total space of the host's file system, in bytes. */
-  space(): { total: number; free: number; available: number } {
-    const { bsize, blocks, bfree, bavail } = statfsSync(dirname(this.path))
-    return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
+  /** The room on the host's file system. */
+  space(): Space {
+    return this.core.room.space()
   }
 
   /** Lets go of past states as prune.ts says, one run at a time. Rejects with StoreError when a commit is refused. */

@@ -19,6 +19,8 @@ export class MemoryEngine implements KvEngine {
     compactsOnline: false,
     keyBytesMax: 1978,
     durability: 'none: gone with the process',
+    growth: 0,
+    reserveBytes: 0,
   }
   groups: Groups = [[], [], []]
   refuse = 0

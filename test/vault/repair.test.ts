@@ -32,7 +32,10 @@ import type { Store } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check.ts'
 import type { FindingCode } from '../../src/vault/findings.ts'
 import { copyStore } from '../../src/vault/migrate.ts'
+import { forgetPast } from '../../src/vault/remedies-history.ts'
 import { repairStore } from '../../src/vault/repair.ts'
+import { RepairRows } from '../../src/vault/repair-rows.ts'
+import { readCounters } from '../../src/vault/settings.ts'
 import { ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { changes, keyOfRow } from '../store/rows.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
@@ -43,6 +46,9 @@ setLog('error')
 const seed = seedOf('AVFS_SEED')
 const ALL = 1_000_000
 const DIRECTORY = 0o40000
+
+/** A random life has not led to a row of that kind. */
+class NoSuchRow extends Error {}
 
 /** Rows of a store at hand, and how they are damaged. */
 class Hand {
@@ -57,7 +63,7 @@ class Hand {
   /** One of the rows that are fit. */
   row<R extends object>(collection: Collection<R>, isFit: (row: R) => boolean = () => true): R {
     const fit = this.store.scan(collection, { limit: ALL }).filter(isFit)
-    if (fit.length === 0) throw new Error(`the vault has no such row of ${collection.name}`)
+    if (fit.length === 0) throw new NoSuchRow(`the vault has no such row of ${collection.name}`)
     return this.random.pick(fit)
   }
 
@@ -124,7 +130,10 @@ const damages: Readonly<
   'entry-type': (hand) => hand.change(entry, hand.row(entry), { type: 6 }),
   'links-hardlink': (hand) => hand.put(hardlink, { ino: 4711, parent: 1, name: 'x' }),
   'links-size': (hand) => hand.change(inodes, hand.row(inodes, isDirectory), { size: 777 }),
-  'links-count': (hand) => hand.change(inodes, hand.row(inodes, isFile), { nlink: 3 }),
+  'links-count': (hand) => {
+    const row = hand.row(inodes, isFile)
+    return hand.change(inodes, row, { nlink: row.nlink + 1 })
+  },
   'links-homes': (hand) => hand.change(inodes, hand.row(inodes, isFile), { name: 'elsewhere' }),
   'extent-overlap': async (hand) => {
     const row = hand.row(extent, (its) => its.length > 10 && isInline(hand)(its))
@@ -218,7 +227,7 @@ async function rewriteBlock(hand: Hand, fields: object): Promise<void> {
 
 /** A new directory in the root, by its rows; what is counted of it is right. */
 async function directory(hand: Hand, name: string): Promise<{ row: InodeRow; name: EntryRow }> {
-  const root = hand.get(inodes, [ROOT_INO]) as InodeRow
+  const root = hand.row(inodes, ({ ino }) => ino === ROOT_INO)
   const ino = Number(hand.get(setting, ['next_ino'])?.value)
   const row = { ...root, ino, mode: DIRECTORY | 0o755, nlink: 2, size: 0, parent: ROOT_INO, name }
   const named = {
@@ -270,6 +279,46 @@ function distance(a: Store, b: Store): number {
   return [...keys].filter((key) => rowsA.get(key) !== rowsB.get(key)).length
 }
 
+/** Random vaults that were made, by seed and steps; nobody changes them. */
+const sounds = new Map<string, Store>()
+t.teardown(async () => {
+  for (const store of sounds.values()) await store.close()
+})
+
+async function soundVault(folder: string, at: number, steps: number): Promise<Store> {
+  const known = sounds.get(`${at}/${steps}`)
+  if (known !== undefined) return known
+  const path = join(folder, `v${at}.avfs`)
+  await makeRichVault(path, 'sqlite', at, steps)
+  const onDisk = await openStore(path, { readOnly: true })
+  const sound = await memoryCopy(onDisk)
+  await onDisk.close()
+  const { problems } = await checkStore(sound, { deep: true })
+  if (problems.length > 0)
+    throw new Error(`a vault of seed ${at} is not sound: ${problems[0]?.message}`)
+  sounds.set(`${at}/${steps}`, sound)
+  return sound
+}
+
+/** Does `work` on a random vault, and on those of the next seeds for as long as one lacks the rows that it needs. */
+async function onVault<T>(
+  folder: string,
+  steps: number,
+  work: (hand: Hand, sound: Store) => Promise<T>,
+): Promise<T> {
+  for (let at = seed; ; at++) {
+    const sound = await soundVault(folder, at, steps)
+    const store = await memoryCopy(sound)
+    try {
+      return await work(new Hand(store, randomFrom(at)), sound)
+    } catch (error) {
+      if (!(error instanceof NoSuchRow) || at - seed > 20) throw error
+    } finally {
+      await store.close()
+    }
+  }
+}
+
 async function memoryCopy(from: Store): Promise<Store> {
   const to = await openStore('', { backend: 'memory' })
   await copyStore(from, to, { damaged: () => undefined })
@@ -290,23 +339,18 @@ await t.test(
   'each kind of damage is found under its code and repaired, and little else is changed',
   async (t) => {
     t.comment(`AVFS_SEED=${seed}`)
-    const path = join(t.testdir(), 'one.avfs')
-    await makeRichVault(path, 'sqlite', seed, 300)
-    const onDisk = await openStore(path, { readOnly: true })
-    const sound = await memoryCopy(onDisk)
-    await onDisk.close()
-    t.same((await checkStore(sound, { deep: true })).problems, [])
-    for (const [code, damage] of Object.entries(damages)) {
-      const store = await memoryCopy(sound)
-      await damage(new Hand(store, randomFrom(seed)))
-      await repaired(t, store, [code as FindingCode])
-      const apart = distance(sound, store)
-      t.ok(apart < 20, `${code}: ${apart} rows of ${rowsOf(sound).size} differ from before`)
-      const vault = new Vault(store, '/tmp/none', { commitMs: 1e9 })
-      t.equal(vault.info().format, 1, 'and it opens')
-      await vault.close()
-    }
-    await sound.close()
+    const folder = t.testdir()
+    for (const [code, damage] of Object.entries(damages))
+      await onVault(folder, 300, async (hand, sound) => {
+        const { store } = hand
+        await damage(hand)
+        await repaired(t, store, [code as FindingCode])
+        const apart = distance(sound, store)
+        t.ok(apart < 20, `${code}: ${apart} rows of ${rowsOf(sound).size} differ from before`)
+        const vault = new Vault(store, '/tmp/none', { commitMs: 1e9 })
+        t.equal(vault.info().format, 1, 'and it opens')
+        await vault.close()
+      })
   },
 )
 
@@ -321,7 +365,11 @@ await t.test('many kinds of damage at once are repaired, in SQLite too', async (
     for (let count = 0; count < 12; count++) {
       const code = hand.random.pick(Object.keys(damages)) as keyof typeof damages
       // What one damage has left may have no row that is fit for another.
-      await damages[code](hand).catch(() => undefined)
+      try {
+        await damages[code](hand)
+      } catch (error) {
+        if (!(error instanceof NoSuchRow)) throw error
+      }
     }
     await repaired(t, store, [])
     await store.close()
@@ -331,44 +379,39 @@ await t.test('many kinds of damage at once are repaired, in SQLite too', async (
 await t.test(
   'a directory that is lost is made anew where its name is, with what was in it',
   async (t) => {
-    const path = join(t.testdir(), 'one.avfs')
-    await makeRichVault(path, 'sqlite', seed, 100)
-    const store = await openStore(path)
-    const hand = new Hand(store, randomFrom(seed))
-    await damages['entry-parent'](hand)
-    const steps = await repaired(t, store, ['entry-parent', 'entry-target'])
-    t.ok(steps.some((step) => /made directory \d+ anew/.test(step)))
-    const lost = hand.row(entry, ({ parent, name }) => parent === ROOT_INO && name === 'lost')
-    t.ok(hand.get(entry, [lost.ino, 'kept']), 'under its name')
-    await store.close()
+    await onVault(t.testdir(), 100, async (hand) => {
+      const { store } = hand
+      await damages['entry-parent'](hand)
+      const steps = await repaired(t, store, ['entry-parent', 'entry-target'])
+      t.ok(steps.some((step) => /made directory \d+ anew/.test(step)))
+      const lost = hand.row(entry, ({ parent, name }) => parent === ROOT_INO && name === 'lost')
+      t.ok(hand.get(entry, [lost.ino, 'kept']), 'under its name')
+    })
   },
 )
 
 await t.test(
   'rows that the engine cannot read are dropped, and what they leave is repaired',
   async (t) => {
-    const path = join(t.testdir(), 'one.avfs')
-    await makeRichVault(path, 'sqlite', seed, 200)
-    const onDisk = await openStore(path)
-    const inner = await memoryCopy(onDisk)
-    await onDisk.close()
-    const hand = new Hand(inner, randomFrom(seed))
-    const file = hand.row(inodes, isFile)
-    const name = hand.row(entryPast)
-    const store = damagedStore(
-      inner,
-      (collection, row) =>
-        (collection === inodes.name && (row as InodeRow).ino === file.ino) ||
-        (collection === entryPast.name && (row as typeof name).since === name.since),
-      false,
-    )
-    const found = (await checkStore(store, { deep: true })).problems
-    t.match(found, [
-      { code: 'row-damaged', at: { collection: 'inode', key: [file.ino] } },
-      { code: 'row-damaged', at: { collection: 'entry_past' } },
-    ])
-    await repaired(t, store, ['row-damaged'])
-    t.equal(hand.get(inodes, [file.ino]), undefined)
+    await onVault(t.testdir(), 200, async (hand) => {
+      const inner = hand.store
+      const file = hand.row(inodes, isFile)
+      const name = hand.row(entryPast)
+      const store = damagedStore(
+        inner,
+        (collection, row) =>
+          (collection === inodes.name && (row as InodeRow).ino === file.ino) ||
+          (collection === entryPast.name && (row as typeof name).since === name.since),
+        false,
+      )
+      const found = (await checkStore(store, { deep: true })).problems
+      t.match(found, [
+        { code: 'row-damaged', at: { collection: 'inode', key: [file.ino] } },
+        { code: 'row-damaged', at: { collection: 'entry_past' } },
+      ])
+      await repaired(t, store, ['row-damaged'])
+      t.equal(hand.get(inodes, [file.ino]), undefined)
+    })
   },
 )
 
@@ -391,19 +434,36 @@ await t.test('what the engine says of itself is a finding of a deep check', asyn
   await inner.close()
 })
 
+await t.test('what gives up its past keeps its present', async (t) => {
+  await onVault(t.testdir(), 200, async (hand, sound) => {
+    const { store } = hand
+    const { ino } = hand.row(inodePast, (its) => isFile(its) && isLive(hand)(its))
+    const rows = new RepairRows(store, readCounters(store), () => undefined)
+    await forgetPast(rows, new Set([ino]))
+    await rows.flush()
+    await rows.close()
+    const { left } = await repairStore(store, { onStep: () => undefined })
+    t.same(left.problems, [])
+    const range = { gte: [ino], lt: [ino + 1], limit: ALL }
+    t.same(store.scan(inodePast, range), [])
+    t.same(store.scan(extentPast, range), [])
+    const since = hand.get(inodes, [ino])?.since
+    const former = sound.scan(extent, range).map((row) => ({ ...row, since }))
+    t.same(store.scan(extent, range), former)
+  })
+})
+
 await t.test('a file without a name gets one in /lost+found', async (t) => {
-  const path = join(t.testdir(), 'one.avfs')
-  await makeRichVault(path, 'sqlite', seed, 200)
-  const store = await openStore(path)
-  const hand = new Hand(store, randomFrom(seed))
-  const file = hand.row(inodes, (row) => isFile(row) && row.nlink === 1)
-  await hand.delete(
-    entry,
-    hand.row(entry, ({ ino }) => ino === file.ino),
-  )
-  await repaired(t, store, ['links-count'])
-  const folder = hand.get(entry, [ROOT_INO, 'lost+found']) as EntryRow
-  t.match(hand.get(entry, [folder.ino, `#${file.ino}`]), { ino: file.ino })
-  t.match(hand.get(inodes, [file.ino]), { size: file.size, mode: file.mode, nlink: 1 })
-  await store.close()
+  await onVault(t.testdir(), 200, async (hand) => {
+    const { store } = hand
+    const file = hand.row(inodes, (row) => isFile(row) && row.nlink === 1)
+    await hand.delete(
+      entry,
+      hand.row(entry, ({ ino }) => ino === file.ino),
+    )
+    await repaired(t, store, ['links-count'])
+    const folder = hand.get(entry, [ROOT_INO, 'lost+found']) as EntryRow
+    t.match(hand.get(entry, [folder.ino, `#${file.ino}`]), { ino: file.ino })
+    t.match(hand.get(inodes, [file.ino]), { size: file.size, mode: file.mode, nlink: 1 })
+  })
 })

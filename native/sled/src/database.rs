@@ -47,6 +47,7 @@ pub struct Turn(u64);
 pub struct Figures {
     pub bytes: u64,
     pub log_bytes: u64,
+    pub reserved_bytes: u64,
     pub segments: u64,
     pub views: usize,
     pub view_bytes: usize,
@@ -173,6 +174,7 @@ impl Database {
         Ok(Figures {
             bytes: self.folder.bytes(),
             log_bytes,
+            reserved_bytes: state.live()?.reserved()?,
             segments: log_bytes.div_ceil(SEGMENT_BYTES as u64),
             views: state.views.count(),
             view_bytes: state.views.saved_bytes(),

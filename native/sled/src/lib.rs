@@ -164,6 +164,7 @@ impl SledDatabase {
         Ok(Stats {
             bytes: figures.bytes as f64,
             log_bytes: figures.log_bytes as f64,
+            reserved_bytes: figures.reserved_bytes as f64,
             segments: figures.segments as f64,
             segment_bytes: live::SEGMENT_BYTES as f64,
             views: figures.views as f64,
@@ -198,6 +199,7 @@ impl SledDatabase {
 pub struct Stats {
     pub bytes: f64,
     pub log_bytes: f64,
+    pub reserved_bytes: f64,
     pub segments: f64,
     pub segment_bytes: f64,
     pub views: f64,

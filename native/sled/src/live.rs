@@ -7,6 +7,7 @@ use sled::{Db, Mode, Tree};
 use std::fs::File;
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -93,8 +94,21 @@ impl Live {
     /// Closes it, and gives back what was reserved and not used.
     pub fn close(self) -> Result<()> {
         self.flush()?;
-        drop(self.db);
-        Ok(self.log.set_len(self.log.metadata()?.len())?)
+        let Self { db, log } = self;
+        drop(db);
+        trim(&log)
+    }
+
+    /// Gives back what was reserved and not used. Nobody may change anything meanwhile.
+    pub fn give_back(&self) -> Result<()> {
+        self.flush()?;
+        trim(&self.log)
+    }
+
+    /// What is reserved on the disk behind the log's end.
+    pub fn reserved(&self) -> Result<u64> {
+        let about = self.log.metadata()?;
+        Ok((about.blocks() * 512).saturating_sub(about.len()))
     }
 
     /// Makes everything that was done durable.
@@ -126,4 +140,8 @@ impl Live {
     pub fn size_on_disk(&self) -> Result<u64> {
         Ok(self.db.size_on_disk()?)
     }
+}
+
+fn trim(log: &File) -> Result<()> {
+    Ok(log.set_len(log.metadata()?.len())?)
 }

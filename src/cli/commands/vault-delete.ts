@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
 import { acquireLock } from '../../control/lock.ts'
 import { readNote, removeNote } from '../../control/migration-note.ts'
+import { finishSwitch } from '../../control/switch-files.ts'
 import { removeFiles } from '../../control/vault-files.ts'
 import { existingVault, vaultPlace } from '../../control/vault-names.ts'
 import { UsageError } from '../errors.ts'
@@ -39,8 +40,9 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
   },
 }
 
-/** With what a migration that was cut short left of its copy. */
+/** With what a migration, a repair or an import that was cut short left of its copy; what a repair kept stays. */
 function remove(path: string): void {
+  finishSwitch(path)
   const note = readNote(path)
   if (note !== undefined) removeFiles(note.partial)
   removeFiles(path)

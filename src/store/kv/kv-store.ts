@@ -308,6 +308,6 @@ function readOnlyError(): StoreError {
   return new StoreError('locked', 'the vault is open for reading only')
 }
 
-function withFormat({ bytes, engine }: StoreStats): StoreStats {
-  return { bytes, engine: { format: FORMAT, ...engine } }
+function withFormat(stats: StoreStats): StoreStats {
+  return { ...stats, engine: { format: FORMAT, ...stats.engine } }
 }

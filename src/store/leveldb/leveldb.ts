@@ -66,6 +66,8 @@ class LevelEngine implements KvEngine {
     // Keys are held by LevelDB with a 32-bit length; no limit that a key could meet.
     keyBytesMax: 1_000_000,
     durability: 'log, one fdatasync a commit',
+    growth: 2,
+    reserveBytes: 64 * 1024 * 1024,
   }
   readonly #path: string
   readonly #cacheBytes: number

@@ -84,6 +84,8 @@ class Lmdb implements KvEngine {
     compactsOnline: false,
     keyBytesMax: KEY_BYTES_MAX,
     durability: 'copy on write, fdatasync and a synced root page a commit',
+    growth: 2,
+    reserveBytes: 16 * 1024 * 1024,
   }
   readonly #path: string
   #env: Env
@@ -169,13 +171,15 @@ class Lmdb implements KvEngine {
     const used = sum(
       (tree) => tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages,
     )
+    const freePages = pages - META_PAGES - used
     return {
       bytes: file,
+      freeBytes: freePages * root.pageSize,
       engine: {
         fileBytes: file,
         pageBytes: root.pageSize,
         pages,
-        freePages: pages - META_PAGES - used,
+        freePages,
         overflowPages: sum((tree) => tree.overflowPages),
         depth: Math.max(...groups.map((tree) => tree.treeDepth)),
         entries: groups.reduce((all, tree) => all + tree.entryCount, 0),

@@ -31,6 +31,8 @@ class Rocksdb implements KvEngine {
     // RocksDB itself takes more; this leaves a batch room to hold a key beside a value.
     keyBytesMax: 65_535,
     durability: 'write-ahead log, one fdatasync a commit',
+    growth: 2,
+    reserveBytes: 32 * 1024 * 1024,
   }
   readonly #addon: RocksdbAddon
   readonly #database: Database

@@ -30,6 +30,8 @@ class Sled implements KvEngine {
     // Sixteen keys and values of a leaf must stay far below a quarter of a segment.
     keyBytesMax: 16_384,
     durability: 'log-structured, one fdatasync a commit',
+    growth: 4,
+    reserveBytes: 48 * 1024 * 1024,
   }
   readonly #database: SledDatabase
   /** Where values are read to. */
@@ -62,8 +64,8 @@ class Sled implements KvEngine {
   }
 
   stats(): StoreStats {
-    const { bytes = 0, ...engine } = told(() => this.#database.stats())
-    return { bytes, engine }
+    const { bytes = 0, reservedBytes, ...engine } = told(() => this.#database.stats())
+    return { bytes, reservedBytes, engine }
   }
 
   async compact(): Promise<void> {

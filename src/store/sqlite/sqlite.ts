@@ -60,6 +60,8 @@ class SqliteStore implements Store {
     // SQLITE_MAX_LENGTH: no limit that a key could meet.
     keyBytesMax: 1_000_000_000,
     durability: 'write-ahead log, one fsync a commit',
+    growth: 2,
+    reserveBytes: 24 * 1024 * 1024,
   }
   readonly #path: string
   readonly #reader: Reader
@@ -112,15 +114,17 @@ class SqliteStore implements Store {
     this.#assertOpen()
     const file = sizeOf(this.#path)
     const wal = sizeOf(`${this.#path}-wal`)
+    const freePages = this.#reader.fact('freelist_count')
     return {
       bytes: file + wal + sizeOf(`${this.#path}-shm`),
+      freeBytes: Number(freePages) * PAGE_BYTES,
       engine: {
         format: FORMAT,
         fileBytes: file,
         walBytes: wal,
         pageBytes: PAGE_BYTES,
         pages: this.#reader.fact('page_count'),
-        freePages: this.#reader.fact('freelist_count'),
+        freePages,
       },
     }
   }
