@@ -191,6 +191,7 @@ lint: $(MODULES)
 .PHONY: bench
 bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench.ts
+	@$(RUN) node scripts/bench-engines.ts
 	@$(RUN) node scripts/bench-history.ts
 	@$(RUN) node scripts/bench-import.ts
 	@$(RUN) node scripts/bench-prune.ts

@@ -3,7 +3,7 @@
 // unmounts. Knows no benchmark and no report.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -31,7 +31,7 @@ export interface VaultPlace extends Place {
   remount(): number
   /** Memory of the daemon in MiB: resident now, and its highest so far. */
   memoryMib(): { readonly now: number; readonly highest: number }
-  /** Size of the vault's file in MiB. */
+  /** What the vault takes on disk, in MiB. */
   sizeMib(): number
 }
 
@@ -47,8 +47,13 @@ export function plainFolder(work: string): Place {
   return { name: 'plain folder', dir, close: () => rmSync(dir, { recursive: true, force: true }) }
 }
 
-/** Creates a vault in `work` and mounts it; `options` go to `avfs mount`. */
-export function mountVault(work: string, name = 'vault', options: string[] = []): VaultPlace {
+/** Creates a vault in `work`, of the default engine unless told, and mounts it; `options` go to `avfs mount`. */
+export function mountVault(
+  work: string,
+  name = 'vault',
+  options: readonly string[] = [],
+  backend = 'sqlite',
+): VaultPlace {
   const home = join(work, `${name}-home`)
   const dir = join(work, name)
   mkdirSync(home)
@@ -58,8 +63,8 @@ export function mountVault(work: string, name = 'vault', options: string[] = [])
     execFileSync(avfs, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
   }
   const mount = (): void => run('mount', name, dir, ...options)
-  const file = join(home, `${name}.avfs`)
-  run('vault', 'create', name)
+  run('vault', 'create', name, '--backend', backend)
+  const file = join(home, readdirSync(home).find((its) => its.startsWith(`${name}.`)) ?? name)
   mount()
   return {
     name,
@@ -89,7 +94,10 @@ export function mountVault(work: string, name = 'vault', options: string[] = [])
         Math.round(Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(status)?.[1]) / 1024)
       return { now: mib('VmRSS'), highest: mib('VmHWM') }
     },
-    sizeMib: () => Math.round(statSync(file).size / 2 ** 20),
+    sizeMib() {
+      const used = execFileSync('du', ['-s', '-k', file], { encoding: 'utf8' })
+      return Math.round(Number.parseInt(used, 10) / 1024)
+    },
     close: () => unmount(dir, () => run('unmount', dir)),
   }
 }

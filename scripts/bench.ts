@@ -4,7 +4,6 @@
 //
 //   node scripts/bench.ts [--rounds 5] [--files 2000] [--mib 128] [--only idle|loaded] [--write]
 
-import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { amount, machine, median, table, writeSection } from './bench-report.ts'
 import {
@@ -18,26 +17,7 @@ import {
   withPlaces,
 } from './bench-support.ts'
 import { mountToy } from './bench-toy.ts'
-
-/** The rows of fsbench, and what the vault must make of passthrough_ll's figure. */
-const lines: Readonly<Record<string, number>> = {
-  create4k: 1.3,
-  stat_cold: 1.5,
-  stat_warm: 0.9,
-  read4k_cold: 1.5,
-  read4k_warm: 4,
-  ls_l: 1.5,
-  rename: 1,
-  rewrite_fsync: 0.5,
-  unlink: 1,
-  write_seq: 0.25,
-  read_seq_cold: 0.6,
-  rand_read4k: 1.5,
-  rand_write4k: 0.7,
-}
-
-/** Row -> place -> one figure a round. */
-type Figures = Map<string, Map<string, number[]>>
+import { type Figures, lines, measure } from './fsbench.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -48,7 +28,8 @@ const { values: options } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 })
-const rounds = Number(options.rounds)
+const { rounds, files, mib } = options
+const counts = { rounds: Number(rounds), files, mib }
 
 const report = await withPlaces(async (work, keep) => {
   const fsbench = buildC('fsbench.c')
@@ -63,14 +44,14 @@ const report = await withPlaces(async (work, keep) => {
   const parts = [machine()]
   if (!dropCaches()) parts.push('Not run as root: the rows named cold are warm.')
   parts.push(
-    `fsbench DIR ${options.files} ${options.mib}, medians of ${rounds}, all places in one run; operations or MiB a second, more is better.`,
+    `fsbench DIR ${files} ${mib}, medians of ${rounds}, all places in one run; operations or MiB a second, more is better.`,
   )
   for (const condition of ['idle', 'loaded']) {
     if (options.only !== undefined && options.only !== condition) continue
     const stop = condition === 'loaded' ? keepBusy() : () => {}
     try {
       const title = condition === 'idle' ? 'Idle machine' : 'Two niced busy loops beside'
-      parts.push(`### ${title}`, compare(measure(fsbench, places, condition), places))
+      parts.push(`### ${title}`, compare(measure(fsbench, places, counts, condition), places))
     } finally {
       stop()
     }
@@ -79,28 +60,6 @@ const report = await withPlaces(async (work, keep) => {
 })
 console.log(report)
 if (options.write) writeSection('fsbench', `## fsbench\n\n${report}`)
-
-/** Runs fsbench in every place once a round; each round starts with another place. */
-function measure(fsbench: string, places: readonly Place[], condition: string): Figures {
-  const figures: Figures = new Map()
-  for (let round = 0; round < rounds; round++) {
-    const first = round % places.length
-    for (const place of [...places.slice(first), ...places.slice(0, first)]) {
-      console.error(`${condition}, round ${round + 1} of ${rounds}: ${place.name}`)
-      const output = execFileSync(fsbench, [place.dir, options.files, options.mib], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-      for (const [, row, figure] of output.matchAll(/^(\w+) +([\d.]+)/gm)) {
-        if (row === undefined || figure === undefined) continue
-        const ofRow = figures.get(row) ?? new Map<string, number[]>()
-        figures.set(row, ofRow)
-        ofRow.set(place.name, [...(ofRow.get(place.name) ?? []), Number(figure)])
-      }
-    }
-  }
-  return figures
-}
 
 function compare(figures: Figures, places: readonly Place[]): string {
   const rows = [...figures].map(([row, ofRow]) => {

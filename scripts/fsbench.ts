@@ -1,0 +1,58 @@
+// fsbench in several places in one run, a row a figure. What benchmarks of mounts share; knows no report.
+
+import { execFileSync } from 'node:child_process'
+import type { Place } from './bench-support.ts'
+
+/** The rows of fsbench, and what the vault must make of passthrough_ll's figure. */
+export const lines: Readonly<Record<string, number>> = {
+  create4k: 1.3,
+  stat_cold: 1.5,
+  stat_warm: 0.9,
+  read4k_cold: 1.5,
+  read4k_warm: 4,
+  ls_l: 1.5,
+  rename: 1,
+  rewrite_fsync: 0.5,
+  unlink: 1,
+  write_seq: 0.25,
+  read_seq_cold: 0.6,
+  rand_read4k: 1.5,
+  rand_write4k: 0.7,
+}
+
+/** Row -> place -> one figure a round. */
+export type Figures = Map<string, Map<string, number[]>>
+
+/** How often, and what fsbench is given: files of 4 KiB, and the size of the large file in MiB. */
+interface Counts {
+  readonly rounds: number
+  readonly files: string
+  readonly mib: string
+}
+
+/** Runs fsbench in every place once a round; each round starts with another place. */
+export function measure(
+  fsbench: string,
+  places: readonly Place[],
+  { rounds, files, mib }: Counts,
+  condition: string,
+): Figures {
+  const figures: Figures = new Map()
+  for (let round = 0; round < rounds; round++) {
+    const first = round % places.length
+    for (const place of [...places.slice(first), ...places.slice(0, first)]) {
+      console.error(`${condition}, round ${round + 1} of ${rounds}: ${place.name}`)
+      const output = execFileSync(fsbench, [place.dir, files, mib], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      for (const [, row, figure] of output.matchAll(/^(\w+) +([\d.]+)/gm)) {
+        if (row === undefined || figure === undefined) continue
+        const ofRow = figures.get(row) ?? new Map<string, number[]>()
+        figures.set(row, ofRow)
+        ofRow.set(place.name, [...(ofRow.get(place.name) ?? []), Number(figure)])
+      }
+    }
+  }
+  return figures
+}
