@@ -33,6 +33,8 @@ export class GroupCommit {
   #told: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #failure: StoreError | undefined
+  /** Tell those who wait for a layer that is under way. */
+  readonly #refusals = new Set<(error: unknown) => void>()
   #wake: (() => void)[] = []
   #stopped = false
   commits = 0
@@ -108,6 +110,7 @@ export class GroupCommit {
     // Nobody may be waiting; a refusal is logged where it happens.
     promise.catch(() => {})
     this.#told = promise
+    this.#refusals.add(reject)
     this.#tail = this.#write(layer, this.#tail, this.#options.prepare(layer), reject).then(resolve)
     this.#tail.catch(() => {})
     return promise
@@ -141,7 +144,8 @@ export class GroupCommit {
         if (this.#failure === undefined)
           log('error', 'a commit was refused; it is kept in memory and tried again', error)
         this.#failure = error as StoreError
-        refused(error)
+        // Those of the layers behind it too, which cannot be written before it.
+        for (const refuse of this.#refusals) refuse(error)
         this.#release()
         if (this.#stopped) throw error
         await new Promise((go) => setTimeout(go, RETRY_MS))
@@ -151,6 +155,7 @@ export class GroupCommit {
     this.#failure = undefined
     // Not while a newer layer is under way: who asks then waits for that one.
     if (this.#waiting === 1) this.#told = Promise.resolve()
+    this.#refusals.delete(refused)
     this.commits++
     this.#overlay.settle()
     this.#waiting--
