@@ -50,7 +50,7 @@ export interface MigrationReport {
   readonly collections: Survey
 }
 
-/** Room that a copy needs, by the size of a vault on SQLite: the most that was measured (docs/backends.md), and a sixth or more. */
+/** Room that a copy needs, by the size of a vault on SQLite: the most that was measured (docs/backends.md) and a tenth of it or more. */
 const ROOM: Readonly<Record<string, number>> = {
   sqlite: 1.2,
   lmdb: 1.5,
