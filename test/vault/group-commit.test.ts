@@ -62,6 +62,23 @@ t.test('those who wait while two batches are under way share the next one', asyn
   t.equal(commits.pressure, undefined)
 })
 
+t.test('who waits for the batch behind one that is refused is told', async (t) => {
+  const { memory, state, commits, put } = controlled()
+  const gate = Promise.withResolvers<void>()
+  state.gate = gate.promise
+  put('a')
+  const first = commits.commit()
+  put('b')
+  const second = commits.commit()
+  state.refuse = true
+  gate.resolve()
+  await t.rejects(first, full)
+  await t.rejects(second, full)
+  state.refuse = false
+  await commits.stop().catch(() => {})
+  t.equal(memory.scan(setting, { limit: 10 }).length, 2, 'nothing is lost')
+})
+
 t.test(
   'who has nothing new waits for the newest batch, when an older one is done too',
   async (t) => {
