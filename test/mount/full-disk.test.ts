@@ -39,7 +39,7 @@ interface Small {
 }
 
 for (const { name, suffix } of testedBackends) {
-  t.test(`${name}: a vault that fills its disk refuses more, and can be emptied`, (t) => {
+  t.test(`${name}: a vault that fills its disk refuses more, and can be emptied`, async (t) => {
     const small = mountedOnSmallDisk(t, suffix)
     const { vault, files } = small
     write(small, 'kept', 100_000)
@@ -48,7 +48,7 @@ for (const { name, suffix } of testedBackends) {
     const taken = [...files.values()].reduce((sum, size) => sum + size, 0)
     t.ok(taken > (DISK_MIB * MIB) / 8, `${Math.round(taken / MIB)} MiB were taken`)
     t.ok(leftIn(vault.dir) < 4 * MIB, `df says full: ${leftIn(vault.dir)} bytes are left`)
-    copyFails(t, small)
+    await copyFails(t, small)
     holds(t, small)
 
     chmodSync(join(vault.dir, 'kept'), 0o600)
@@ -63,7 +63,6 @@ for (const { name, suffix } of testedBackends) {
     for (let count = 0; count < 4; count++) write(small, `again${count}`, 4 * MIB)
     holds(t, small)
     ends(t, small)
-    t.end()
   })
 
   t.test(`${name}: a disk that others fill to the last byte harms nothing`, async (t) => {
@@ -136,15 +135,20 @@ function fill(small: Small): void {
     }
 }
 
-/** cp(1) hears of it when it writes or closes, and no size stays that no bytes stand for. */
-function copyFails(t: Test, { vault, disk }: Small): void {
+/**
+ * cp(1) hears of it when it writes or closes. The kernel writes back in no order: a later part may have found room when
+ * an earlier one had none, which is a hole then.
+ */
+async function copyFails(t: Test, { vault, disk }: Small): Promise<void> {
   const source = join(vault.root, 'source')
   writeFileSync(source, bytesOf('source', (DISK_MIB * MIB) / 2))
   const { status, stderr } = attempt('cp', [source, join(vault.dir, 'copy')])
   t.equal(status, 1)
   t.match(stderr, /No space left on device/)
-  const size = statSync(join(vault.dir, 'copy'), { throwIfNoEntry: false })?.size ?? 0
-  t.ok(size < statSync(source).size, `${size} bytes of the copy are left`)
+  // What the kernel has of it in its cache goes when it is told, a moment later.
+  const left = () =>
+    (statSync(join(vault.dir, 'copy'), { throwIfNoEntry: false })?.blocks ?? 0) * 512
+  await until(() => left() < statSync(source).size, 'a part of the copy is left')
   rmSync(join(vault.dir, 'copy'), { force: true })
   t.ok(leftIn(disk) > 0, 'the reserve is not used up')
 }
@@ -172,7 +176,7 @@ function ends(t: Test, small: Small): void {
   const { vault, path } = small
   succeeds(t, vault, 'unmount', vault.dir)
   succeeds(t, vault, 'vault', 'check', path, '--deep')
-  succeeds(t, vault, 'mount', path, vault.dir, ...(process.env.TR ? ['--trace'] : []))
+  succeeds(t, vault, 'mount', path, vault.dir)
   holds(t, small)
   succeeds(t, vault, 'unmount', vault.dir)
 }
