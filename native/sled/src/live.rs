@@ -95,14 +95,9 @@ impl Live {
     pub fn close(self) -> Result<()> {
         self.flush()?;
         let Self { db, log } = self;
+        // Not before: sled writes in threads of its own, and what it appends between a look at the length and the cut would be lost.
         drop(db);
-        trim(&log)
-    }
-
-    /// Gives back what was reserved and not used. Nobody may change anything meanwhile.
-    pub fn give_back(&self) -> Result<()> {
-        self.flush()?;
-        trim(&self.log)
+        Ok(log.set_len(log.metadata()?.len())?)
     }
 
     /// What is reserved on the disk behind the log's end.
@@ -140,8 +135,4 @@ impl Live {
     pub fn size_on_disk(&self) -> Result<u64> {
         Ok(self.db.size_on_disk()?)
     }
-}
-
-fn trim(log: &File) -> Result<()> {
-    Ok(log.set_len(log.metadata()?.len())?)
 }

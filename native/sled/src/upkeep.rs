@@ -34,11 +34,6 @@ impl Database {
     }
 
     fn copy_and_switch(&self) -> Result<()> {
-        // The copy may need it.
-        {
-            let _stopped = self.stop_changes();
-            self.read_state().live()?.give_back()?;
-        }
         let number = self.read_state().number + 1;
         let path = self.folder.at(number);
         if path.try_exists()? {
