@@ -166,8 +166,8 @@ export const space: Table = {
         fstat 1 size -> ${32 * MIB}
       `)
       const grown = vaultBytes(vault) - before
-      // Engines that write pages or logs anew grow by more than the rows.
-      t.ok(grown < 8 * MIB, `the vault grew by ${grown} bytes`)
+      // Engines write logs anew, and merge what came before meanwhile; without sharing it would be 32 MiB more.
+      t.ok(grown < 16 * MIB, `the vault grew by ${grown} bytes`)
     },
   },
   'statfs tells the free space of the host and the number of inodes': {
