@@ -63,6 +63,19 @@ bool take_string(napi_env env, napi_value value, const char *name, char *result,
   return refuse(env, name, "a string without NUL, of bounded length");
 }
 
+bool take_path(napi_env env, napi_value value, char *path) {
+  void *bytes;
+  size_t length;
+  if (!take_bytes(env, value, "path", &bytes, &length)) return false;
+  if (length == 0 || length >= PATH_MAX || memchr(bytes, 0, length) != NULL) {
+    throw_type_error(env, "path must be shorter than PATH_MAX and hold no NUL");
+    return false;
+  }
+  memcpy(path, bytes, length);
+  path[length] = 0;
+  return true;
+}
+
 napi_value integer(napi_env env, int64_t value) {
   napi_value result = NULL;
   napi_create_int64(env, value, &result);

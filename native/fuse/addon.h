@@ -19,6 +19,8 @@ bool take_buffer(napi_env env, napi_value value, const char *name, void **bytes,
 bool take_bytes(napi_env env, napi_value value, const char *name, void **bytes, size_t *length);
 // The string is copied into `result`; one that is longer than size - 1 bytes or contains a NUL is refused.
 bool take_string(napi_env env, napi_value value, const char *name, char *result, size_t size);
+// A path as bytes, which need not be UTF-8, copied into PATH_MAX bytes; one that does not fit or contains a NUL is refused.
+bool take_path(napi_env env, napi_value value, char *path);
 
 napi_value throw_type_error(napi_env env, const char *message);
 napi_value integer(napi_env env, int64_t value);

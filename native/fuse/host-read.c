@@ -52,11 +52,9 @@ static void free_reader(napi_env env, void *data, void *hint) {
 // directoryReader(path bytes) -> a handle for readDirectory. Nothing is opened yet.
 napi_value avfs_directory_reader(napi_env env, napi_callback_info info) {
   napi_value argument, result;
-  void *bytes;
-  size_t length;
-  if (!take_arguments(env, info, 1, &argument) || !take_bytes(env, argument, "path", &bytes, &length)) return NULL;
-  if (length == 0 || length >= PATH_MAX || memchr(bytes, 0, length) != NULL)
-    return throw_type_error(env, "path must be shorter than PATH_MAX and hold no NUL");
+  char path[PATH_MAX];
+  if (!take_arguments(env, info, 1, &argument) || !take_path(env, argument, path)) return NULL;
+  size_t length = strlen(path);
   struct reader *reader = calloc(1, sizeof *reader + length + 1);
   if (reader == NULL) {
     napi_throw_error(env, NULL, "out of memory");
@@ -64,7 +62,7 @@ napi_value avfs_directory_reader(napi_env env, napi_callback_info info) {
   }
   reader->atime_flag = O_NOATIME;
   reader->path_length = length;
-  memcpy(reader->path, bytes, length);
+  memcpy(reader->path, path, length);
   napi_create_external(env, reader, free_reader, NULL, &result);
   napi_type_tag_object(env, result, &reader_tag);
   return result;
@@ -305,19 +303,6 @@ napi_value avfs_read_directory(napi_env env, napi_callback_info info) {
   }
   reader->is_busy = true;
   return promise;
-}
-
-static bool take_path(napi_env env, napi_value value, char *path) {
-  void *bytes;
-  size_t length;
-  if (!take_bytes(env, value, "path", &bytes, &length)) return false;
-  if (length == 0 || length >= PATH_MAX || memchr(bytes, 0, length) != NULL) {
-    throw_type_error(env, "path must be shorter than PATH_MAX and hold no NUL");
-    return false;
-  }
-  memcpy(path, bytes, length);
-  path[length] = 0;
-  return true;
 }
 
 // readNode(path bytes, buffer) -> bytes of the one record that describes the path itself, without content, or -errno.

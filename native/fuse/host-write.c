@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,19 +14,6 @@
 
 // What could not be set, as bits of writeAttributes's answer.
 enum { REFUSED_OWNER = 1, REFUSED_XATTRS = 2, REFUSED_MODE = 4, REFUSED_TIMES = 8 };
-
-static bool take_host_path(napi_env env, napi_value value, char *path) {
-  void *bytes;
-  size_t length;
-  if (!take_bytes(env, value, "path", &bytes, &length)) return false;
-  if (length == 0 || length >= PATH_MAX || memchr(bytes, 0, length) != NULL) {
-    throw_type_error(env, "path must be shorter than PATH_MAX and hold no NUL");
-    return false;
-  }
-  memcpy(path, bytes, length);
-  path[length] = 0;
-  return true;
-}
 
 static bool take_record(napi_env env, napi_value value, struct record **result) {
   void *bytes;
@@ -68,7 +54,7 @@ napi_value avfs_make_node(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   char path[PATH_MAX];
   struct record *record;
-  if (!take_arguments(env, info, 2, arguments) || !take_host_path(env, arguments[0], path) ||
+  if (!take_arguments(env, info, 2, arguments) || !take_path(env, arguments[0], path) ||
       !take_record(env, arguments[1], &record))
     return NULL;
   const char *content = record->bytes + record->name_length + record->xattr_bytes;
@@ -111,7 +97,7 @@ napi_value avfs_write_attributes(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   char path[PATH_MAX];
   struct record *record;
-  if (!take_arguments(env, info, 2, arguments) || !take_host_path(env, arguments[0], path) ||
+  if (!take_arguments(env, info, 2, arguments) || !take_path(env, arguments[0], path) ||
       !take_record(env, arguments[1], &record))
     return NULL;
   int refused = 0;
