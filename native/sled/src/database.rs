@@ -158,6 +158,15 @@ impl Database {
         Ok(())
     }
 
+    /// Closes the database, which gives back what was reserved and not used, and opens it again. Everybody waits.
+    pub(crate) fn reopen(&self) -> Result<()> {
+        let _changing = self.stop_changes();
+        let mut state = self.write_state();
+        let closed = state.live.take().map_or(Ok(()), |live| guarded(|| live.close()));
+        state.live = Some(guarded(|| Live::open(&self.folder.at(state.number), self.cache_bytes))?);
+        closed
+    }
+
     pub fn view(&self) -> Result<u32> {
         self.assert_open()?;
         Ok(self.write_state().views.open())

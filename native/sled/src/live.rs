@@ -106,6 +106,17 @@ impl Live {
         Ok((about.blocks() * 512).saturating_sub(about.len()))
     }
 
+    /// True while the disk has less room than the log takes.
+    pub fn is_cramped(&self) -> Result<bool> {
+        // SAFETY: plain numbers, for which zero is a value.
+        let mut disk: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: a descriptor that lives as long as self, and a place that is written during the call alone.
+        if unsafe { libc::fstatvfs(self.log.as_raw_fd(), &raw mut disk) } != 0 {
+            return Err(std::io::Error::last_os_error().into());
+        }
+        Ok(disk.f_bavail * disk.f_frsize < self.log.metadata()?.len())
+    }
+
     /// Makes everything that was done durable.
     pub fn flush(&self) -> Result<()> {
         self.watched(|| Ok(self.db.flush()?))?;

@@ -34,6 +34,11 @@ impl Database {
     }
 
     fn copy_and_switch(&self) -> Result<()> {
+        // The copy may need what is reserved behind the log.
+        let is_cramped = self.read_state().live()?.is_cramped()?;
+        if is_cramped {
+            self.reopen()?;
+        }
         let number = self.read_state().number + 1;
         let path = self.folder.at(number);
         if path.try_exists()? {
