@@ -6,7 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts'
 import { type ByteReader, byteReader } from './byte-reader.ts'
 import type { SourceOptions } from './host-source.ts'
+import { Outbox } from './outbox.ts'
 import {
+  BY_PATH,
   DATA_BYTES_MAX,
   dataRecord,
   type EntryHead,
@@ -17,10 +19,7 @@ import {
   WHOLE,
 } from './records.ts'
 
-/** As src/vault/import.ts has it: the name is a path below the target. */
-const BY_PATH = 0xffffffff
 const INLINE_BYTES_MAX = 64 * 1024
-const PIECE_BYTES = 512 * 1024
 const GITLINK = 0o160000
 const SYMLINK = 0o120000
 /** How many objects are asked for before the first is read: what git answers must fit no pipe meanwhile, but its question does. */
@@ -46,11 +45,9 @@ interface Commit {
 }
 
 interface Run {
-  readonly send: (piece: Buffer) => Promise<void>
+  readonly out: Outbox
   readonly options: Pick<SourceOptions, 'problem' | 'read'>
   readonly objects: Objects
-  pieces: Buffer[]
-  pieceBytes: number
   lastId: number
 }
 
@@ -70,20 +67,20 @@ export async function readGit(
 ): Promise<GitReport> {
   const tags = await tagsOf(repository)
   const objects = new Objects(repository)
-  const run: Run = { send, options, objects, pieces: [], pieceBytes: 0, lastId: 0 }
+  const run: Run = { out: new Outbox(send), options, objects, lastId: 0 }
   let [commits, snapshots] = [0, 0]
   try {
     for await (const commit of commitsOf(repository)) {
-      await push(run, stepRecord({ step: 'time' }, commit.time * 1_000_000))
+      await run.out.push(stepRecord({ step: 'time' }, commit.time * 1_000_000))
       if (commits++ === 0)
-        await push(run, entryRecord(headOf(run, commit, 0, S_IFDIR | 0o755), '', []))
+        await run.out.push(entryRecord(headOf(run, commit, 0, S_IFDIR | 0o755), '', []))
       await sendCommit(run, commit)
       for (const name of tags.get(commit.hash) ?? []) {
-        await push(run, stepRecord({ step: 'snapshot', name }))
+        await run.out.push(stepRecord({ step: 'snapshot', name }))
         snapshots++
       }
     }
-    await flush(run)
+    await run.out.flush()
   } finally {
     objects.close()
   }
@@ -92,26 +89,12 @@ export async function readGit(
   return { commits, snapshots, tagsLeftOut: all - snapshots }
 }
 
-async function push(run: Run, record: Buffer): Promise<void> {
-  run.pieces.push(record)
-  run.pieceBytes += record.length
-  if (run.pieceBytes >= PIECE_BYTES) await flush(run)
-}
-
-async function flush(run: Run): Promise<void> {
-  if (run.pieceBytes === 0) return
-  const piece = Buffer.concat(run.pieces)
-  run.pieces = []
-  run.pieceBytes = 0
-  await run.send(piece)
-}
-
 async function sendCommit(run: Run, commit: Commit): Promise<void> {
   const changes = untangled(commit.changes)
   for (const its of changes)
-    if (its.status === 'D') await push(run, stepRecord({ step: 'remove', path: its.path }))
+    if (its.status === 'D') await run.out.push(stepRecord({ step: 'remove', path: its.path }))
   for (const { from, path } of changes)
-    if (from !== undefined) await push(run, stepRecord({ step: 'move', from, to: path }))
+    if (from !== undefined) await run.out.push(stepRecord({ step: 'move', from, to: path }))
   const puts = changes.filter((its) => its.status !== 'D' && !its.isSame && isFile(run, its))
   for (let at = 0; at < puts.length; at += ASKED_MAX) {
     const some = puts.slice(at, at + ASKED_MAX)
@@ -145,17 +128,17 @@ async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promi
     const content = size === 0 ? Buffer.alloc(0) : await reader.exactly(size)
     if (content === undefined) throw new Error('git cat-file ended too early')
     const head = { ...headOf(run, commit, BY_PATH, type), flags: WHOLE, id: 0, size }
-    await push(run, entryRecord(head, path, [], [content]))
+    await run.out.push(entryRecord(head, path, [], [content]))
   } else {
     const head = { ...headOf(run, commit, BY_PATH, type), size }
-    await push(run, entryRecord(head, path, []))
+    await run.out.push(entryRecord(head, path, []))
     for (let at = 0; at < size; ) {
       const bytes = await reader.some(Math.min(DATA_BYTES_MAX, size - at))
       if (bytes === undefined) throw new Error('git cat-file ended too early')
-      await push(run, dataRecord(head.id, at, [bytes]))
+      await run.out.push(dataRecord(head.id, at, [bytes]))
       at += bytes.length
     }
-    await push(run, endRecord(head.id, size, 0))
+    await run.out.push(endRecord(head.id, size, 0))
   }
   // A line feed behind each object.
   await reader.skip(1)

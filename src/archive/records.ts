@@ -37,6 +37,9 @@ export const SPARSE = 16
 /** A directory on the way to others, of which nothing is known: one that is there stays as it is. */
 export const IMPLIED = 32
 
+/** A parent that says: the name is a path below the target. */
+export const BY_PATH = 0xffffffff
+
 export const ENTRY_BYTES = 96
 const SMALL_BYTES = 24
 export const DATA_BYTES_MAX = 1024 * 1024

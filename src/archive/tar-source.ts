@@ -5,6 +5,7 @@ import { isDirectory, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } fro
 import { aclFromText } from './acl-text.ts'
 import { type ByteReader, byteReader } from './byte-reader.ts'
 import type { SourceOptions } from './host-source.ts'
+import { Outbox } from './outbox.ts'
 import {
   type Attribute,
   DATA_BYTES_MAX,
@@ -31,15 +32,13 @@ type TarOptions = Pick<SourceOptions, 'problem' | 'read'>
 
 interface Run {
   readonly reader: ByteReader
-  readonly send: (piece: Buffer) => Promise<void>
+  readonly out: Outbox
   readonly options: TarOptions
   /** Ids of directories by their path ('' for the tree itself). */
   readonly directories: Map<string, number>
   readonly ids: number[]
   /** Keys of what can have further names, by path. */
   readonly keys: Map<string, string>
-  pieces: Buffer[]
-  pieceBytes: number
   lastId: number
 }
 
@@ -48,7 +47,6 @@ interface Member extends TarHeader {
   readonly sparse: SparseFile | undefined
 }
 
-const PIECE_BYTES = 512 * 1024
 const INLINE_BYTES_MAX = 64 * 1024
 /** Names and extended attributes of one file; more is no archive. */
 const EXTRA_BYTES_MAX = 16 * 1024 * 1024
@@ -72,13 +70,11 @@ export async function readTar(
 ): Promise<void> {
   const run: Run = {
     reader: byteReader(source),
-    send,
+    out: new Outbox(send),
     options,
     directories: new Map(),
     ids: [],
     keys: new Map(),
-    pieces: [],
-    pieceBytes: 0,
     lastId: 0,
   }
   const globals = new Map<string, string>()
@@ -89,22 +85,8 @@ export async function readTar(
   }
   await directoryOf(run, '')
   // The innermost first: what they are comes when all below is there.
-  for (const id of run.ids.reverse()) await push(run, leaveRecord(id))
-  await flush(run)
-}
-
-async function push(run: Run, record: Buffer): Promise<void> {
-  run.pieces.push(record)
-  run.pieceBytes += record.length
-  if (run.pieceBytes >= PIECE_BYTES) await flush(run)
-}
-
-async function flush(run: Run): Promise<void> {
-  if (run.pieceBytes === 0) return
-  const piece = Buffer.concat(run.pieces)
-  run.pieces = []
-  run.pieceBytes = 0
-  await run.send(piece)
+  for (const id of run.ids.reverse()) await run.out.push(leaveRecord(id))
+  await run.out.flush()
 }
 
 /** The next header with all that stood before it about it. */
@@ -199,7 +181,7 @@ async function takeMember(run: Run, member: Member): Promise<void> {
     const key = keys.get(pathOf(member.linkname) ?? '')
     if (key === undefined)
       options.problem(member.name, `links to ${member.linkname}, which is not there`)
-    else await push(run, entryRecord(headOf(member, parent, 0, LINK, key), name, []))
+    else await run.out.push(entryRecord(headOf(member, parent, 0, LINK, key), name, []))
     await run.reader.skip(stored + paddingOf(stored))
     return
   }
@@ -221,17 +203,19 @@ async function putFile(
   const mode = modes[type] ?? S_IFREG
   if (mode !== S_IFREG) {
     const content = type === '2' ? [Buffer.from(member.linkname, 'latin1')] : []
-    await push(run, entryRecord(headOf(member, parent, 0, WHOLE, key), name, attributes, content))
+    await run.out.push(
+      entryRecord(headOf(member, parent, 0, WHOLE, key), name, attributes, content),
+    )
     await reader.skip(size + paddingOf(size))
   } else if (sparse === undefined && size <= INLINE_BYTES_MAX) {
     const content = size === 0 ? Buffer.alloc(0) : await reader.exactly(size)
     if (content === undefined) throw new Error('the archive ends too early')
     const head = headOf(member, parent, 0, WHOLE, key)
-    await push(run, entryRecord(head, name, attributes, [content]))
+    await run.out.push(entryRecord(head, name, attributes, [content]))
     await reader.skip(paddingOf(size))
   } else {
     const id = ++run.lastId
-    await push(run, entryRecord(headOf(member, parent, id, 0, key), name, attributes))
+    await run.out.push(entryRecord(headOf(member, parent, id, 0, key), name, attributes))
     await putContent(run, id, member)
   }
 }
@@ -250,13 +234,13 @@ async function putContent(run: Run, id: number, { size, sparse }: Member): Promi
     for (let at = 0; at < length; ) {
       const bytes = await reader.some(Math.min(DATA_BYTES_MAX, length - at))
       if (bytes === undefined) throw new Error('the archive ends too early')
-      await push(run, dataRecord(id, offset + at, [bytes]))
+      await run.out.push(dataRecord(id, offset + at, [bytes]))
       at += bytes.length
     }
     left -= length
   }
   await reader.skip(left + paddingOf(size))
-  await push(run, endRecord(id, sparse?.size ?? size, 0))
+  await run.out.push(endRecord(id, sparse?.size ?? size, 0))
 }
 
 function headOf(member: Member, parent: number, id: number, flags: number, key: string): EntryHead {
@@ -317,7 +301,7 @@ async function putDirectory(run: Run, path: string, member: Member): Promise<voi
   // One that was implied by its files is told again, with what it is.
   if (known === undefined || path !== '') directories.set(path, id)
   const head = { ...headOf(member, parent, id, 0, ''), mode: S_IFDIR | member.mode }
-  await push(run, entryRecord(head, path.slice(slash + 1), attributesOf(run, member)))
+  await run.out.push(entryRecord(head, path.slice(slash + 1), attributesOf(run, member)))
 }
 
 /** The id of a directory; those that no member told of are implied. */
@@ -347,6 +331,6 @@ async function directoryOf(run: Run, path: string): Promise<number> {
     atimeNs: 0,
     key: '',
   }
-  await push(run, entryRecord(head, path.slice(slash + 1), []))
+  await run.out.push(entryRecord(head, path.slice(slash + 1), []))
   return id
 }

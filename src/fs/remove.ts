@@ -5,9 +5,9 @@ import { isDirectory } from '../base/mode.ts'
 import { DELETED, type EntryRow, type Fate, MOVED, RENAMED, UNSEEN } from '../store/collections.ts'
 import { findEntry, putEntry, removeEntry } from '../vault/directory.ts'
 import { type Inode, isProvisional } from '../vault/inode.ts'
-import { alter, dropLink, getInode, stampChange } from '../vault/inodes.ts'
+import { alter, getInode, stampChange } from '../vault/inodes.ts'
 import type { Moment } from '../vault/moments.ts'
-import { moveName, takeName } from '../vault/names.ts'
+import { dropName, moveName } from '../vault/names.ts'
 import { readyInode, readyLoss, readyName, readyTags } from '../vault/ready.ts'
 import { claimTags, leaveTags, tagFile, tagsLeftAt, tagsOf } from '../vault/tags.ts'
 import { ROOT_INO } from '../vault/vault.ts'
@@ -32,8 +32,7 @@ export function unlink(fs: FsContext, parent: number, name: string): void {
   const moment = fs.core.moments.next()
   leaveTags(fs.core, inode, parent, name)
   const traceless = removeEntry(fs.core, directory, row, moment, fateOf(inode))
-  dropLink(fs.core, inode, moment, fs.lookups.has(row.ino), traceless)
-  if (inode.nlink > 0) takeName(fs.core, inode, parent, name)
+  dropName(fs.core, inode, parent, name, moment, fs.lookups.has(row.ino), traceless)
 }
 
 /** History has something to show of a file only when it was complete once. */
@@ -53,7 +52,7 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
   const moment = fs.core.moments.next()
   const traceless = removeEntry(fs.core, directory, row, moment, DELETED)
   directory.nlink--
-  dropLink(fs.core, inode, moment, fs.lookups.has(row.ino), traceless)
+  dropName(fs.core, inode, parent, name, moment, fs.lookups.has(row.ino), traceless)
 }
 
 /**
@@ -107,8 +106,7 @@ export function rename(
   if (target === undefined) claimTags(core, inode, newParent, newName)
   else {
     for (const tag of tagsOf(core, target.ino)) tagFile(core, inode, tag)
-    dropLink(core, target, moment, fs.lookups.has(target.ino), false)
-    if (target.nlink > 0) takeName(core, target, newParent, newName)
+    dropName(core, target, newParent, newName, moment, fs.lookups.has(target.ino), false)
   }
 }
 

@@ -2,7 +2,7 @@
 // died. Gives a descriptor to device.ts; knows nothing of what is said over it.
 
 import { spawnSync } from 'node:child_process'
-import { closeSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, statSync } from 'node:fs'
 import { errnoName } from '../base/errno.ts'
 import { REQUEST_BYTES_MAX } from '../base/limits.ts'
 import { log } from '../base/log.ts'
@@ -113,40 +113,7 @@ export function clearDeadMount(directory: string): boolean {
   return true
 }
 
-export interface MountedFileSystem {
-  readonly directory: string
-  readonly type: string
-  readonly source: string
-  /** major:minor, the name of its directory below /sys/class/bdi. */
-  readonly device: string
-  readonly readOnly: boolean
-}
-
-/** What is mounted at a directory (the topmost), read from the kernel's list without touching the mount. */
-export function findMount(directory: string): MountedFileSystem | undefined {
-  for (const line of readFileSync('/proc/self/mountinfo', 'latin1')
-    .trimEnd()
-    .split('\n')
-    .reverse()) {
-    const [fields = '', tail = ''] = line.split(' - ')
-    const [, , device = '', , at = ''] = fields.split(' ')
-    const [type = '', source = '', superOptions = ''] = tail.split(' ')
-    if (fromOctal(at) !== directory) continue
-    const readOnly = superOptions.split(',').includes('ro')
-    return { directory, type, source: fromOctal(source), device, readOnly }
-  }
-  return undefined
-}
-
 /** fusermount3 splits at commas, and takes a backslash before one. */
 function escapeCommas(value: string): string {
   return value.replace(/[\\,]/g, '\\$&')
-}
-
-/** The kernel writes space, tab, newline and backslash in octal. */
-function fromOctal(value: string): string {
-  const bytes = value.replace(/\\([0-7]{3})/g, (_, octal) =>
-    String.fromCharCode(parseInt(octal, 8)),
-  )
-  return Buffer.from(bytes, 'latin1').toString()
 }

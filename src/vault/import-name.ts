@@ -8,8 +8,8 @@ import { findEntry, putEntry, removeEntry } from './directory.ts'
 import type { Run, Spot } from './import.ts'
 import { readyRemoval } from './import-ready.ts'
 import type { Inode } from './inode.ts'
-import { dropLink, findInode, getInode } from './inodes.ts'
-import { giveName, takeName } from './names.ts'
+import { findInode, getInode } from './inodes.ts'
+import { dropName, giveName } from './names.ts'
 
 /** The name below which a mount shows its views. */
 const VIEWS = '.avfs'
@@ -50,7 +50,8 @@ export function nameNode(
   const to = { ino: made.ino, type: fileType(made.mode) }
   putEntry(core, directory, name, to, moment, origin)
   giveName(core, made, parent, name)
-  if (replaced !== undefined) dropName(run, replaced, { parent, name }, moment, false)
+  if (replaced !== undefined)
+    dropName(core, replaced, parent, name, moment, options.isHeld(replaced.ino), false)
   if (options.isHeld(parent)) options.nameChanged(parent, name)
 }
 
@@ -63,19 +64,6 @@ export function removeNode(run: Run, row: EntryRow): void {
   const moment = core.moments.next()
   const traceless = removeEntry(core, directory, row, moment, DELETED)
   if (isDirectory(inode.mode)) directory.nlink--
-  dropName(run, inode, row, moment, traceless)
+  dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), traceless)
   if (options.isHeld(row.parent)) options.nameChanged(row.parent, row.name)
-}
-
-function dropName(
-  run: Run,
-  inode: Inode,
-  { parent, name }: { readonly parent: number; readonly name: string },
-  moment: number,
-  traceless: boolean,
-): void {
-  const { core, options } = run
-  const stays = inode.nlink > 1 && !isDirectory(inode.mode)
-  dropLink(core, inode, moment, options.isHeld(inode.ino), traceless)
-  if (stays) takeName(core, inode, parent, name)
 }

@@ -5,6 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import {
   attributesOf,
+  BY_PATH,
   DATA,
   dataOf,
   END,
@@ -93,8 +94,6 @@ export interface Run {
   pretended: Moment | undefined
 }
 
-/** A parent that says: the name is a path below the target. */
-export const BY_PATH = 0xffffffff
 const SLICE_MS = 4
 /** Rows in one commit, so that memory stays bounded whatever a file weighs. */
 const ROWS_MAX = 20_000

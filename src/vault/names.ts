@@ -5,7 +5,8 @@ import { isDirectory } from '../base/mode.ts'
 import { hardlink } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
-import { findInode } from './inodes.ts'
+import { dropLink, findInode } from './inodes.ts'
+import type { Moment } from './moments.ts'
 
 const ROOT_INO = 1
 /** Deeper paths than PATH_MAX allows lead in a circle. */
@@ -21,8 +22,22 @@ export function giveName(core: Core, inode: Inode, parent: number, name: string)
   }
 }
 
+/** Takes a name from an inode; with the last one the inode goes, as `dropLink` says. */
+export function dropName(
+  core: Core,
+  inode: Inode,
+  parent: number,
+  name: string,
+  moment: Moment,
+  used: boolean,
+  traceless: boolean,
+): void {
+  dropLink(core, inode, moment, used, traceless)
+  if (inode.nlink > 0) takeName(core, inode, parent, name)
+}
+
 /** Forgets one of several names. */
-export function takeName(core: Core, inode: Inode, parent: number, name: string): void {
+function takeName(core: Core, inode: Inode, parent: number, name: string): void {
   const { ino } = inode
   if (inode.parent !== parent || inode.name !== name) {
     core.overlay.delete(hardlink, [ino, parent, name])

@@ -12,9 +12,9 @@ import type { Actor } from './actors.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, putEntry, removeEntry, startDirectory } from './directory.ts'
 import type { Inode } from './inode.ts'
-import { addLink, createInode, detach, dropLink, findInode, getInode } from './inodes.ts'
+import { addLink, createInode, detach, findInode, getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
-import { giveName, takeName } from './names.ts'
+import { dropName, giveName } from './names.ts'
 import { readyInode, readyLoss, readyName, readyTags } from './ready.ts'
 import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
 import { hasContent, replaceContent, shareContent } from './restore-content.ts'
@@ -245,7 +245,8 @@ function nameFile(
   const moment = core.moments.next()
   putEntry(core, directory, name, named(made), moment, RESTORED)
   giveName(core, made, parent, name)
-  if (replaced !== undefined) drop(run, replaced, parent, name, moment, false)
+  if (replaced !== undefined)
+    dropName(core, replaced, parent, name, moment, options.isHeld(replaced.ino), false)
   options.nameChanged(parent, name)
 }
 
@@ -315,26 +316,12 @@ async function removeName(run: Run, parent: number, row: EntryRow): Promise<void
     const moment = core.moments.next()
     const traceless = removeEntry(core, directory, row, moment, DELETED)
     if (wasDirectory) directory.nlink--
-    drop(run, inode, parent, row.name, moment, traceless)
+    dropName(core, inode, parent, row.name, moment, options.isHeld(inode.ino), traceless)
   })
   options.nameChanged(parent, row.name)
   run.report.removed++
   run.slices.changed(1)
   await run.slices.turn()
-}
-
-function drop(
-  run: Run,
-  inode: Inode,
-  parent: number,
-  name: string,
-  moment: Moment,
-  traceless: boolean,
-): void {
-  const { core, options } = run
-  const stays = inode.nlink > 1 && !isDirectory(inode.mode)
-  dropLink(core, inode, moment, options.isHeld(inode.ino), traceless)
-  if (stays) takeName(core, inode, parent, name)
 }
 
 function getDirectory(core: Core, ino: number): Inode {

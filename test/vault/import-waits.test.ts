@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import {
   type Attribute,
   attributesOf,
+  BY_PATH,
   contentOf,
   DATA,
   dataOf,
@@ -28,7 +29,7 @@ import { openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { Changes, Store } from '../../src/store/store.ts'
 import { exportTree } from '../../src/vault/export.ts'
-import { BY_PATH, importer } from '../../src/vault/import.ts'
+import { importer } from '../../src/vault/import.ts'
 import { inodeAt } from '../../src/vault/timeline.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { faulting } from '../support/faulting.ts'
