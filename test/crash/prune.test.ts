@@ -7,14 +7,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import {
-  avfsProgram,
-  killProcess,
-  mountedVault,
-  sizeOf,
-  until,
-  vaultBytes,
-} from '../support/mount.ts'
+import { avfsProgram, killProcess, mountedVault, until, vaultBytes } from '../support/mount.ts'
 import { run } from '../support/program.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 import { digestOf } from './journal.ts'
@@ -106,7 +99,7 @@ async function cutOffline(t: Test, round: number): Promise<void> {
   const name = `o${round}`
   loads.push(load(name, random))
   vault.unmount()
-  const whole = sizeOf(vault.file)
+  const whole = vaultBytes(vault)
   const kill = async (child: ChildProcess): Promise<void> => {
     if (child.exitCode === null) await killProcess(child.pid as number)
   }
@@ -244,10 +237,16 @@ function assertPruned(t: Test): void {
 }
 
 function assertShrinks(t: Test, wholeBytes: number): void {
-  const before = sizeOf(vault.file)
-  must('vault', 'compact', vault.name)
-  const bytes = sizeOf(vault.file)
+  const before = vaultBytes(vault)
+  const said = must('vault', 'compact', vault.name)
+  // LMDB can use free space again while it is open, but not give it back.
+  if (said.includes('unmount to compact')) {
+    vault.unmount()
+    must('vault', 'compact', vault.name)
+    vault.mount('--allow-other')
+  }
+  const bytes = vaultBytes(vault)
   t.comment(`${wholeBytes} bytes before, ${before} after prune, ${bytes} after compact`)
-  t.ok(bytes < wholeBytes - FREED_BYTES, 'the file is smaller')
+  t.ok(bytes < wholeBytes - FREED_BYTES, 'the vault is smaller')
   vault.check()
 }
