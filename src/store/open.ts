@@ -172,7 +172,8 @@ export function sizeOnDisk(path: string): { bytes: number; changedMs: number } {
     if (found === undefined) return
     if (found.isDirectory()) for (const name of readdirSync(file)) add(join(file, name))
     else {
-      bytes += found.size
+      // One with holes takes less than its length, one with room behind its end no more.
+      bytes += Math.min(found.size, found.blocks * 512)
       changedMs = Math.max(changedMs, found.mtimeMs)
     }
   }

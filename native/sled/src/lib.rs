@@ -4,12 +4,15 @@
 mod database;
 mod failure;
 mod folder;
+mod heap;
 mod live;
 mod packed;
 mod range;
+mod room;
 mod upkeep;
 mod values;
 mod views;
+mod watch;
 
 use database::Database;
 use failure::{Failure, Kind, guarded};
@@ -142,7 +145,7 @@ impl SledDatabase {
         let turn = database.turn();
         Ok(Job::start(move || {
             let changes = packed::changes(&bytes);
-            database.write(turn, changes, bytes.len() as u64)
+            database.write(turn, changes)
         }))
     }
 
@@ -164,6 +167,7 @@ impl SledDatabase {
         Ok(Stats {
             bytes: figures.bytes as f64,
             log_bytes: figures.log_bytes as f64,
+            value_bytes: figures.value_bytes as f64,
             reserved_bytes: figures.reserved_bytes as f64,
             segments: figures.segments as f64,
             segment_bytes: live::SEGMENT_BYTES as f64,
@@ -199,6 +203,7 @@ impl SledDatabase {
 pub struct Stats {
     pub bytes: f64,
     pub log_bytes: f64,
+    pub value_bytes: f64,
     pub reserved_bytes: f64,
     pub segments: f64,
     pub segment_bytes: f64,

@@ -1,5 +1,6 @@
-// The sled engine: a vault is a folder with sled's log. Reads run on the calling thread; batches, compaction and checks on
-// others. sled has neither snapshots nor compaction nor a real sync: native/sled adds them.
+// The sled engine: a vault is a folder with sled's log and a file of long values. Reads run on the calling thread; batches, compaction and checks on
+// others. sled has neither snapshots nor compaction nor a real sync, and writes long values again and again: native/sled
+// mends that.
 
 import { addonOf, told, toldLater, toldMuchLater } from '../kv/addon.ts'
 import {
@@ -27,9 +28,9 @@ class Sled implements KvEngine {
     persistent: true,
     compresses: true,
     compactsOnline: true,
-    // Sixteen keys and values of a leaf must stay far below a quarter of a segment.
+    // Sixteen keys and near values of a leaf must stay far below a quarter of a segment.
     keyBytesMax: 16_384,
-    durability: 'log-structured, one fdatasync a commit',
+    durability: 'log-structured, one fdatasync a commit, two with long values',
     growth: 4,
     reserveBytes: 48 * 1024 * 1024,
   }
