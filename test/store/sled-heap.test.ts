@@ -5,7 +5,7 @@ import { readdirSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { BLOCKS, type KvEngine, PAST, ROWS } from '../../src/store/kv/engine.ts'
-import { openSled } from '../../src/store/sled/sled.ts'
+import { openSled } from '../../src/store/sled.ts'
 import { randomFrom } from '../support/random.ts'
 import { get, put } from './engine-suite.ts'
 
