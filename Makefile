@@ -36,7 +36,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/native/sled/target
 .PHONY: help
 help:
 	@awk '/^## / { text = substr($$0, 4) } \
-	  /^[a-z-]+:/ && text { split($$0, name, ":"); printf "  make %-14s %s\n", name[1], text; text = "" }' Makefile
+	  /^[a-z-]+:/ && text { split($$0, name, ":"); printf "  make %-16s %s\n", name[1], text; text = "" }' Makefile
 
 # Nothing is compiled from TypeScript: Node runs the sources.
 ## Install what avfs needs and build the native addon
@@ -177,6 +177,12 @@ test-crash: $(BUILT) engines $(FUSERMOUNT)
 .PHONY: test-engines
 test-engines: $(BUILT) $(FUSERMOUNT) $(TEST_PROGRAMS)
 	@$(RUN) node scripts/run-tests.ts engines
+
+# Views, git, builds, databases and the rest of what is mounted: 10 minutes an engine or more.
+## Test all that is mounted on each engine but the default
+.PHONY: test-engines-all
+test-engines-all: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
+	@$(RUN) node scripts/run-tests.ts engines-all
 
 # Types, format and the layout that docs/architecture.md describes.
 ## Check types, style and the direction of imports

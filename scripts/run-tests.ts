@@ -11,8 +11,16 @@ interface Group {
   readonly jobs: number
   /** A file that takes longer hangs. */
   readonly timeoutMs: number
-  /** Those of another group, run once for each engine but the default. */
-  readonly onEngines?: { readonly files: readonly string[]; readonly env: NodeJS.ProcessEnv }
+  /** Files of other groups, run once for each engine but the default. */
+  readonly onEngines?: readonly EngineRun[]
+}
+
+interface EngineRun {
+  /** Patterns below test. */
+  readonly files: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  /** One engine alone. */
+  readonly backend?: string
 }
 
 /** A file and the variables it is run under, with a name for people. */
@@ -30,14 +38,27 @@ const groups: Readonly<Record<string, Group>> = {
   cli: { jobs: 1, timeoutMs: 300_000 },
   mount: { jobs: 1, timeoutMs: 900_000 },
   crash: { jobs: 1, timeoutMs: 3_600_000 },
-  // Of what is slow, these meet an engine most: the rest of mount and crash runs on the default engine alone.
+  // Of what is slow, these meet an engine most. Views read most ways at once, so that they run on the engine whose reads wait.
   engines: {
     jobs: 1,
     timeoutMs: 1_800_000,
-    onEngines: {
-      files: ['test/mount/posix.test.ts', 'test/crash/crash.test.ts', 'test/crash/import.test.ts'],
-      env: { AVFS_CRASH_ROUNDS: '2' },
-    },
+    onEngines: [
+      {
+        files: ['mount/posix.test.ts', 'crash/crash.test.ts', 'crash/import.test.ts'],
+        env: { AVFS_CRASH_ROUNDS: '2' },
+      },
+      { files: ['mount/views-*.test.ts', 'mount/real-*.test.ts'], backend: 'leveldb' },
+    ],
+  },
+  // All that is mounted, minutes an engine. full-disk.test.ts goes through the engines by itself.
+  'engines-all': {
+    jobs: 1,
+    timeoutMs: 1_800_000,
+    onEngines: [
+      { files: ['mount/{views,real}-*.test.ts'] },
+      { files: ['mount/{posix,lifecycle,options,persistence,resources}.test.ts'] },
+      { files: ['crash/{crash,import,database,versions}.test.ts'] },
+    ],
   },
 }
 
@@ -80,13 +101,17 @@ function jobsOf(name: string, { onEngines }: Group): Job[] {
       .map((file) => ({ name: file, file, env: {} }))
   const wanted = process.env.AVFS_TEST_BACKENDS?.split(',')
   return persistentBackends.slice(1).flatMap(({ name: backend }) =>
-    onEngines.files
-      .filter(() => wanted?.includes(backend) ?? true)
-      .map((file) => ({
-        name: `${file} on ${backend}`,
-        file,
-        env: { AVFS_TEST_BACKEND: backend, ...onEngines.env },
-      })),
+    onEngines
+      .filter((run) => (run.backend ?? backend) === backend && (wanted?.includes(backend) ?? true))
+      .flatMap(({ files, env }) =>
+        globSync(files.map((file) => `test/${file}`))
+          .sort()
+          .map((file) => ({
+            name: `${file} on ${backend}`,
+            file,
+            env: { AVFS_TEST_BACKEND: backend, ...env },
+          })),
+      ),
   )
 }
 

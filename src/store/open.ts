@@ -79,9 +79,9 @@ export const backends: readonly Backend[] = [
     isFolder: true,
     companions: ['.new'],
     requirement: { make: 'rocksdb' },
-    version: async () => `RocksDB ${await (await import('./rocksdb/native.ts')).rocksdbVersion()}`,
+    version: async () => `RocksDB ${await (await import('./rocksdb.ts')).rocksdbVersion()}`,
     open: async (path, options) => {
-      const { openRocksdb } = await import('./rocksdb/rocksdb.ts')
+      const { openRocksdb } = await import('./rocksdb.ts')
       return openKvStore(openRocksdb, path, { ...KV_DEFAULTS, ...options })
     },
   },
@@ -91,9 +91,9 @@ export const backends: readonly Backend[] = [
     isFolder: true,
     companions: [],
     requirement: { make: 'sled' },
-    version: async () => `sled ${await (await import('./sled/native.ts')).sledVersion()}`,
+    version: async () => `sled ${await (await import('./sled.ts')).sledVersion()}`,
     open: async (path, options) => {
-      const { openSled } = await import('./sled/sled.ts')
+      const { openSled } = await import('./sled.ts')
       return openKvStore(openSled, path, { ...KV_DEFAULTS, ...options })
     },
   },
@@ -172,7 +172,8 @@ export function sizeOnDisk(path: string): { bytes: number; changedMs: number } {
     if (found === undefined) return
     if (found.isDirectory()) for (const name of readdirSync(file)) add(join(file, name))
     else {
-      bytes += found.size
+      // One with holes takes less than its length, one with room behind its end no more.
+      bytes += Math.min(found.size, found.blocks * 512)
       changedMs = Math.max(changedMs, found.mtimeMs)
     }
   }

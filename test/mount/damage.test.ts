@@ -1,12 +1,13 @@
-// Damage below a mounted vault: blocks that rotted in the file, a disk that is full. The daemon answers with an errno,
-// for what is hit alone, and lives on.
+// Damage below a mounted vault of SQLite: blocks that rotted in the file, a disk that is full. The daemon answers with an
+// errno, for what is hit alone, and lives on. full-disk.test.ts fills the disks of the other engines.
 
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
 import { CHUNK_BYTES } from '../../src/base/limits.ts'
-import { createVault, mountedVault, until } from '../support/mount.ts'
+import { backendNamed } from '../support/engines.ts'
+import { createVault, until } from '../support/mount.ts'
 import { attempt, run } from '../support/program.ts'
 import { randomFrom } from '../support/random.ts'
 import { syscalls } from '../support/syscalls.ts'
@@ -14,7 +15,8 @@ import { syscalls } from '../support/syscalls.ts'
 t.setTimeout(120_000)
 
 t.test('a damaged block is EIO for its bytes alone, and the log and check name it', (t) => {
-  const vault = mountedVault(t)
+  const vault = createVault(t, backendNamed('sqlite'))
+  vault.mount()
   const bytes = randomFrom(1).bytes(4 * CHUNK_BYTES)
   writeFileSync(join(vault.dir, 'f'), bytes)
   writeFileSync(join(vault.dir, 'other'), 'whole')

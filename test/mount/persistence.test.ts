@@ -4,7 +4,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { createVault, mountedVault, type TestVault } from '../support/mount.ts'
+import { backendNamed } from '../support/engines.ts'
+import { createVault, mountedVault, sqliteFile, type TestVault } from '../support/mount.ts'
 import { needProgram, run } from '../support/program.ts'
 import { runScript } from '../support/syscalls.ts'
 import { describeTree, describeXattrs } from '../support/tree.ts'
@@ -103,7 +104,7 @@ t.test('a huge sparse file is still there after a remount', (t) => {
 
 /** Rows of a select on the unmounted vault. */
 function select(vault: TestVault, sql: string): unknown[] {
-  const database = new Database(vault.file, { readonly: true })
+  const database = new Database(sqliteFile(vault), { readonly: true })
   try {
     return database.prepare(sql).raw().all()
   } finally {
@@ -164,9 +165,9 @@ t.test('fsync makes no version, and reading makes none', (t) => {
   t.end()
 })
 
-t.test('the sqlite3 shell reads the vault, also while it is mounted', (t) => {
+t.test('the sqlite3 shell reads a vault of SQLite, also while it is mounted', (t) => {
   needProgram('sqlite3')
-  const vault = createVault(t)
+  const vault = createVault(t, backendNamed('sqlite'))
   vault.mount()
   writeFileSync(join(vault.dir, 'f'), 'hello', { flush: true })
   const shell = (sql: string) => run('sqlite3', ['-readonly', vault.file, sql])

@@ -2,17 +2,20 @@
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { mountedVault, sizeOf } from '../support/mount.ts'
+import { backendNamed } from '../support/engines.ts'
+import { createVault, mountedVault, sizeOf } from '../support/mount.ts'
 import { syscalls, syscallsBeside } from '../support/syscalls.ts'
 
 t.setTimeout(180_000)
 
 const MIB = 1024 ** 2
 
-/** The most memory that the process has had, in MiB. */
+/** The most memory that the process has had, in MiB, without what it has of mapped files: that is the kernel's to take back. */
 function peakMemoryMb(pid: number): number {
-  const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  return Number(line?.[1]) / 1024
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const mib = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024
+  return mib('VmHWM') - mib('RssFile')
 }
 
 t.test("the daemon's memory does not grow with the size of a file", (t) => {
@@ -39,8 +42,9 @@ t.test("the daemon's memory does not grow with the size of a file", (t) => {
   t.end()
 })
 
-t.test('the journal stays bounded under constant load', async (t) => {
-  const vault = mountedVault(t)
+t.test("SQLite's journal stays bounded under constant load", async (t) => {
+  const vault = createVault(t, backendNamed('sqlite'))
+  vault.mount()
   const journal = `${vault.file}-wal`
   let largest = 0
   const watch = setInterval(() => {

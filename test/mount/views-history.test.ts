@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { mountedVault, type TestVault } from '../support/mount.ts'
+import { mountedVault, sqliteFile, type TestVault } from '../support/mount.ts'
 import { needProgram, run } from '../support/program.ts'
 
 t.setTimeout(120_000)
@@ -217,7 +217,7 @@ t.test('prune lets go of who made nothing that is left', async (t: Test) => {
   sh(dir, 'mkdir d')
   const actors = (): number => {
     vault.unmount()
-    const db = run('python3', ['-c', COUNT, vault.file])
+    const db = run('python3', ['-c', COUNT, sqliteFile(vault)])
     vault.mount('--allow-other')
     return Number(db)
   }

@@ -4,8 +4,8 @@
 import { writeSync } from 'node:fs'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { BLOCKS, type KvEngine, ROWS } from '../../src/store/kv/engine.ts'
-import { openRocksdb } from '../../src/store/rocksdb/rocksdb.ts'
-import { openSled } from '../../src/store/sled/sled.ts'
+import { openRocksdb } from '../../src/store/rocksdb.ts'
+import { openSled } from '../../src/store/sled.ts'
 import { type Change, put } from './engine-suite.ts'
 
 type End = 'exit' | 'throw' | 'terminate' | 'leave'

@@ -15,8 +15,8 @@ import {
 import { join } from 'node:path'
 import t from 'tap'
 import { BLOCKS, ROWS } from '../../src/store/kv/engine.ts'
-import { openRocksdb } from '../../src/store/rocksdb/rocksdb.ts'
-import { openSled } from '../../src/store/sled/sled.ts'
+import { openRocksdb } from '../../src/store/rocksdb.ts'
+import { openSled } from '../../src/store/sled.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { get, put } from './engine-suite.ts'
 

@@ -3,8 +3,8 @@
 
 import type { KvEngine } from '../../src/store/kv/engine.ts'
 import { BLOCKS, ROWS } from '../../src/store/kv/engine.ts'
-import { openRocksdb } from '../../src/store/rocksdb/rocksdb.ts'
-import { openSled } from '../../src/store/sled/sled.ts'
+import { openRocksdb } from '../../src/store/rocksdb.ts'
+import { openSled } from '../../src/store/sled.ts'
 import { StoreError } from '../../src/store/store.ts'
 
 const [path, name, count] = process.argv.slice(2) as [string, string, string]

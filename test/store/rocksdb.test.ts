@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import t from 'tap'
 import { openStore } from '../../src/store/open.ts'
-import { openRocksdb } from '../../src/store/rocksdb/rocksdb.ts'
+import { openRocksdb } from '../../src/store/rocksdb.ts'
 import { engineSuite } from './engine-suite.ts'
 import { storeSuite } from './suite.ts'
 

@@ -332,6 +332,8 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       ...{ data: random.bytes(65_536), since: 1 },
     }))
     await store.commit([changes(extent, rows)])
+    // Some engine gives it back when rows are deleted, the others now.
+    const before = store.stats().bytes
     const kept = rows.filter((row) => row.ino % 8 === 7)
     await store.commit([
       changes(
@@ -340,7 +342,6 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
         rows.filter((row) => row.ino % 8 < 7).map((row) => [row.ino, 0]),
       ),
     ])
-    const before = store.stats().bytes
     const order: string[] = []
     const { compactsOnline, persistent } = store.traits
     const compaction = store.compact().then(() => order.push('compact'))

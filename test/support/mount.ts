@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { sizeOnDisk } from '../../src/store/open.ts'
+import { type Backend, sizeOnDisk } from '../../src/store/open.ts'
 import { testBackend } from './engines.ts'
 import { attempt, type Outcome, type RunOptions } from './program.ts'
 
@@ -27,6 +27,7 @@ export const FULL = ['--allow-other', '-o', 'suid,dev'] as const
 
 export interface TestVault {
   readonly name: string
+  readonly backend: Backend
   /** The temporary folder that holds all of this; other folders of a test may be made in it. */
   readonly root: string
   readonly home: string
@@ -59,21 +60,20 @@ export function temporaryFolder(t: Test): string {
   return root
 }
 
-/** Creates a vault of AVFS_TEST_BACKEND and its mount point; unmounts it after the test, however that went. */
-export function createVault(t: Test, name = 'testvault'): TestVault {
+/**
+ * Creates a vault of AVFS_TEST_BACKEND, or of an engine that the test is about, and its mount point; unmounts it after the test,
+ * however that went.
+ */
+export function createVault(t: Test, backend: Backend = testBackend): TestVault {
+  const name = 'testvault'
   const root = temporaryFolder(t)
   const home = join(root, 'home')
   const dir = join(root, 'mnt')
   mkdirSync(home)
   mkdirSync(dir)
-  const vault = vaultAt(name, root, home, dir)
-  const { status, stdout, stderr } = vault.avfs([
-    'vault',
-    'create',
-    name,
-    '--backend',
-    testBackend.name,
-  ])
+  const vault = vaultAt({ name, root, home, dir, backend })
+  const create = ['vault', 'create', name, '--backend', backend.name]
+  const { status, stdout, stderr } = vault.avfs(create)
   if (status !== 0) throw new Error(`vault create ended with ${status}\n${stdout}${stderr}`)
   t.teardown(async () => {
     if (vault.isMounted()) vault.avfs(['unmount', dir])
@@ -91,8 +91,10 @@ export function mountedVault(t: Test, ...options: readonly string[]): TestVault 
   return vault
 }
 
-function vaultAt(name: string, root: string, home: string, dir: string): TestVault {
-  const file = join(home, `${name}${testBackend.suffix}`)
+type Place = Pick<TestVault, 'name' | 'root' | 'home' | 'dir' | 'backend'>
+
+function vaultAt({ name, root, home, dir, backend }: Place): TestVault {
+  const file = join(home, `${name}${backend.suffix}`)
   const env = { AVFS_HOME: home, XDG_RUNTIME_DIR: root, XDG_STATE_HOME: root }
   const avfs = (args: readonly string[], options: RunOptions = {}): Outcome =>
     attempt(avfsProgram, args, {
@@ -119,6 +121,7 @@ function vaultAt(name: string, root: string, home: string, dir: string): TestVau
   }
   return {
     name,
+    backend,
     root,
     home,
     file,
@@ -138,6 +141,19 @@ function vaultAt(name: string, root: string, home: string, dir: string): TestVau
 /** Whether something is mounted there; asks the mount table, so a dead mount does not block it. */
 export function isMountPoint(dir: string): boolean {
   return readFileSync('/proc/self/mounts', 'utf8').includes(` ${dir} `)
+}
+
+/**
+ * The SQLite file of an unmounted vault, so that its rows and views can be asked in SQL. On another engine it is a copy that
+ * `avfs vault migrate` makes, with all rows of the vault.
+ */
+export function sqliteFile(vault: TestVault): string {
+  if (vault.backend.name === 'sqlite') return vault.file
+  const copy = join(mkdtempSync(join(vault.root, 'sqlite-')), 'copy.avfs')
+  const migrate = ['vault', 'migrate', vault.name, '--to', 'sqlite', '--output', copy]
+  const { status, stdout, stderr } = vault.avfs(migrate)
+  if (status !== 0) throw new Error(`vault migrate ended with ${status}\n${stdout}${stderr}`)
+  return copy
 }
 
 /** Bytes of a vault on disk: all its files. */

@@ -3,12 +3,14 @@
 
 use crate::failure::{Failure, Kind, Result, guarded};
 use crate::folder::Folder;
-use crate::live::{Live, SEGMENT_BYTES};
+use crate::heap::Place;
+use crate::live::{Last, Live, SEGMENT_BYTES};
 use crate::packed::Change;
 use crate::range::{self, Range};
-use crate::values::{self, Changed};
+use crate::values::{self, Kept};
 use crate::views::{Old, Views};
-use std::collections::{BTreeMap, BTreeSet};
+use sled::Batch;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -47,6 +49,7 @@ pub struct Turn(u64);
 pub struct Figures {
     pub bytes: u64,
     pub log_bytes: u64,
+    pub value_bytes: u64,
     pub reserved_bytes: u64,
     pub segments: u64,
     pub views: usize,
@@ -107,15 +110,25 @@ impl Database {
     }
 
     /// Applies changes as one batch in its turn; it is durable, or nothing of it is there.
-    pub fn write(&self, turn: Turn, changes: Result<Vec<Change<'_>>>, bytes: u64) -> Result<()> {
+    pub fn write(&self, turn: Turn, changes: Result<Vec<Change<'_>>>) -> Result<()> {
         self.in_turn(turn, || {
             let changes = changes?;
+            // A key counts once, with its last value.
+            let last: Last<'_> = changes
+                .iter()
+                .map(|Change { group, key, value }| {
+                    (values::tree_key(*group, key), value.map(|value| Kept::new(*group, value)))
+                })
+                .collect();
             let _changing = open(self.changing.lock());
             self.recover()?;
-            self.read_state().live()?.reserve(bytes)?;
+            let places = self.read_state().live()?.keep_far(&last)?;
             let result = guarded(|| {
-                self.apply(&changes)?;
-                self.read_state().live()?.flush()
+                let released = self.apply(last, places)?;
+                let state = self.read_state();
+                state.live()?.flush()?;
+                state.live()?.heap.release(released);
+                Ok(())
             });
             if result.is_err() {
                 // Whatever sled holds in memory now may differ from what it has on disk.
@@ -126,27 +139,34 @@ impl Database {
         })
     }
 
-    fn apply(&self, changes: &[Change<'_>]) -> Result<()> {
-        // A key counts once, with its last value.
-        let last: BTreeMap<Vec<u8>, Option<&[u8]>> =
-            changes.iter().map(|change| (values::tree_key(change.group, change.key), change.value)).collect();
+    /// `places` are those of the far values in the order of their keys. Returns those that are of no use once it is durable.
+    fn apply(&self, last: Last<'_>, places: Vec<Place>) -> Result<Vec<Place>> {
+        let mut places = places.into_iter();
+        let mut released = Vec::new();
+        let mut batch = Batch::default();
         let mut state = self.write_state();
         let State { live, views, changed, .. } = &mut *state;
         let live = live.as_ref().ok_or_else(Failure::closed)?;
-        let mut note = |key: &[u8]| {
+        for (key, value) in last {
+            if views.want(&key) {
+                views.save(&key, values::read(live, &key, |value| Arc::from(value))?);
+            }
             if let Some(changed) = changed {
-                changed.insert(key.to_vec());
+                changed.insert(key.clone());
             }
-        };
-        let mut batch = Changed { batch: sled::Batch::default(), note: &mut note };
-        for (key, value) in &last {
-            if views.want(key) {
-                views.save(key, values::read(live, key, |value| Arc::from(value))?);
+            // What cannot be read is replaced all the same.
+            let before = live.get(&key)?.and_then(|entry| values::place_of(&entry).ok().flatten());
+            released.extend(before);
+            match value {
+                None => batch.remove(key),
+                Some(kept) => {
+                    let place = kept.far().and_then(|_| places.next());
+                    batch.insert(key, kept.entry(place));
+                }
             }
-            values::write(live, &mut batch, key, *value)?;
         }
-        let batch = batch.batch;
-        live.watched(|| Ok(live.apply_batch(batch)?))
+        live.watched(|| Ok(live.apply_batch(batch)?))?;
+        Ok(released)
     }
 
     /// Opens the database again if a failure has closed it.
@@ -179,10 +199,11 @@ impl Database {
     pub fn figures(&self) -> Result<Figures> {
         self.assert_open()?;
         let state = self.read_state();
-        let log_bytes = state.live()?.size_on_disk()?;
+        let log_bytes = state.live()?.log_bytes()?;
         Ok(Figures {
             bytes: self.folder.bytes(),
             log_bytes,
+            value_bytes: state.live()?.heap.bytes()?,
             reserved_bytes: state.live()?.reserved()?,
             segments: log_bytes.div_ceil(SEGMENT_BYTES as u64),
             views: state.views.count(),

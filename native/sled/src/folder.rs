@@ -4,7 +4,7 @@
 use crate::failure::{Failure, Kind, Result};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 const CURRENT: &str = "CURRENT";
@@ -114,7 +114,8 @@ fn bytes_below(path: &Path) -> u64 {
         .flatten()
         .map(|entry| match entry.metadata() {
             Ok(about) if about.is_dir() => bytes_below(&entry.path()),
-            Ok(about) => about.len(),
+            // A file with holes takes less than its length, one with room behind its end no more.
+            Ok(about) => about.len().min(about.blocks() * 512),
             // It was removed in the meantime.
             Err(_) => 0,
         })

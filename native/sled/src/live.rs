@@ -1,35 +1,43 @@
 // One open database of sled, with what sled leaves undone: it calls a commit durable that no disk was asked to keep, takes
 // errors of its log too late, and may wait for ever after one.
 
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::Result;
 use crate::folder::sync;
+use crate::heap::{Heap, Place};
+use crate::room;
+use crate::values::Kept;
+use crate::watch::Watch;
 use sled::{Db, Mode, Tree};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Deref;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 pub const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
-/// sled divides its cache by 256, and what is larger than such a part is read anew each time: a leaf of pieces fits.
+/// sled divides its cache by 256, and what is larger than such a part is read anew each time: a leaf of inline extents fits.
 const CACHE_BYTES_MIN: u64 = 64 * 1024 * 1024;
-/// A level above costs more time than it saves room; most bytes are blocks, which are compressed already.
-const ZSTD_LEVEL: i32 = 1;
-/// A batch rewrites the leaves that it changes, and begins segments: 8 MiB of blocks made the log grow by 25 MiB at most, 100 KB
+/// A batch rewrites the leaves that it changes, and begins segments: 8 MiB of values made the log grow by 25 MiB at most, 100 KB
 /// of rows by 6.
 const ROOM_FACTOR: u64 = 4;
 const ROOM_BYTES: u64 = 2 * SEGMENT_BYTES as u64;
 /// A small batch may go further, so that something can still be deleted.
 const SMALL_BATCH_BYTES: u64 = 256 * 1024;
 const SMALL_BATCH_ROOM_BYTES: u64 = SEGMENT_BYTES as u64;
+/// So much more is reserved at a time, where there is room, that small batches seldom have to.
+const ROOM_AHEAD_BYTES: u64 = SEGMENT_BYTES as u64;
 const UNLOCK_PATIENCE: Duration = Duration::from_secs(5);
-const STUCK_AFTER: Duration = Duration::from_secs(2);
+
+/// What a batch makes of keys of the tree; None deletes.
+pub type Last<'a> = BTreeMap<Vec<u8>, Option<Kept<'a>>>;
 
 pub struct Live {
+    /// Ends first: it holds the database, too.
+    watch: Watch,
     db: Db,
+    pub heap: Heap,
     /// sled's log, to sync it and to make room in it.
     log: File,
 }
@@ -50,8 +58,6 @@ impl Live {
             .mode(Mode::LowSpace)
             .cache_capacity(cache_bytes.max(CACHE_BYTES_MIN))
             .segment_size(SEGMENT_BYTES)
-            .use_compression(true)
-            .compression_factor(ZSTD_LEVEL)
             .flush_every_ms(None);
         let begun = Instant::now();
         let db = loop {
@@ -68,53 +74,80 @@ impl Live {
         };
         let log = File::options().read(true).write(true).open(path.join("db"))?;
         log.sync_all()?;
+        let heap = Heap::open(path)?;
         sync(path)?;
-        Ok(Self { db, log })
+        let watch = Watch::start(db.clone())?;
+        Ok(Self { watch, db, heap, log })
     }
 
-    /// Reserves disk space for a batch of some bytes behind the log's end, so that sled itself never meets a full disk.
-    pub fn reserve(&self, bytes: u64) -> Result<()> {
-        let end = self.log.metadata()?.len();
-        let margin = if bytes <= SMALL_BATCH_BYTES { SMALL_BATCH_ROOM_BYTES } else { ROOM_BYTES };
-        let room = bytes.saturating_mul(ROOM_FACTOR).saturating_add(margin);
-        let (end, room) = (end as libc::off_t, room as libc::off_t);
-        // SAFETY: plain numbers, and a descriptor that lives as long as self.
-        let done = unsafe { libc::fallocate(self.log.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, end, room) };
-        if done == 0 {
+    /// Reserves disk space for a batch, of which `far` bytes go to the heap and `near` into the tree, so that sled itself never
+    /// meets a full disk.
+    pub fn reserve(&self, near: u64, far: u64) -> Result<()> {
+        if far > 0 {
+            self.heap.reserve(far)?;
+        }
+        let margin = if near + far <= SMALL_BATCH_BYTES { SMALL_BATCH_ROOM_BYTES } else { ROOM_BYTES };
+        let room = near.saturating_mul(ROOM_FACTOR).saturating_add(margin);
+        if self.log_reserved()? >= room {
             return Ok(());
         }
-        let error = std::io::Error::last_os_error();
-        // A file system that cannot reserve will say so when it is full.
-        if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINTR)) {
-            return Ok(());
+        room::reserve(&self.log, self.log.metadata()?.len(), room + ROOM_AHEAD_BYTES)
+            .or_else(|_| room::reserve(&self.log, self.log.metadata()?.len(), room))
+    }
+
+    /// Makes room for a batch and puts its far values into the heap, durably; their places in the order of their keys.
+    pub fn keep_far(&self, last: &Last<'_>) -> Result<Vec<Place>> {
+        let (mut near, mut far) = (0, 0);
+        for (key, value) in last {
+            let length = value.as_ref().map_or(0, Kept::len);
+            let is_far = value.as_ref().is_some_and(|kept| kept.far().is_some());
+            near += key.len();
+            *if is_far { &mut far } else { &mut near } += length;
         }
-        Err(error.into())
+        self.reserve(near as u64, far as u64)?;
+        if far == 0 {
+            return Ok(Vec::new());
+        }
+        let end = self.heap.len();
+        let values = last.values().flatten().filter_map(Kept::far);
+        let kept = values.map(|value| self.heap.append(value)).collect::<Result<Vec<_>>>();
+        kept.and_then(|places| self.heap.sync().map(|()| places)).inspect_err(|_| self.heap.cut(end))
+    }
+
+    /// Puts a value under a key of the tree, beside no batch: into a copy that nobody reads yet.
+    pub fn put(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        let kept = Kept::new(key[0], value);
+        let far = kept.far().map_or(0, <[u8]>::len);
+        self.reserve((key.len() + kept.len() - far) as u64, far as u64)?;
+        let place = kept.far().map(|bytes| self.heap.append(bytes)).transpose()?;
+        self.db.insert(key, kept.entry(place))?;
+        Ok(())
     }
 
     /// Closes it, and gives back what was reserved and not used.
     pub fn close(self) -> Result<()> {
         self.flush()?;
-        let Self { db, log } = self;
+        let Self { watch, db, heap, log } = self;
+        drop(watch);
         // Not before: sled writes in threads of its own, and what it appends between a look at the length and the cut would be lost.
         drop(db);
+        heap.close()?;
         Ok(log.set_len(log.metadata()?.len())?)
     }
 
-    /// What is reserved on the disk behind the log's end.
+    /// What is reserved on the disk behind the ends of files.
     pub fn reserved(&self) -> Result<u64> {
+        Ok(self.log_reserved()? + self.heap.reserved())
+    }
+
+    fn log_reserved(&self) -> Result<u64> {
         let about = self.log.metadata()?;
         Ok((about.blocks() * 512).saturating_sub(about.len()))
     }
 
-    /// True while the disk has less room than the log takes.
+    /// True while the disk has less room than this takes.
     pub fn is_cramped(&self) -> Result<bool> {
-        // SAFETY: plain numbers, for which zero is a value.
-        let mut disk: libc::statvfs = unsafe { std::mem::zeroed() };
-        // SAFETY: a descriptor that lives as long as self, and a place that is written during the call alone.
-        if unsafe { libc::fstatvfs(self.log.as_raw_fd(), &raw mut disk) } != 0 {
-            return Err(std::io::Error::last_os_error().into());
-        }
-        Ok(disk.f_bavail * disk.f_frsize < self.log.metadata()?.len())
+        Ok(room::left(&self.log)? < self.bytes()?)
     }
 
     /// Makes everything that was done durable.
@@ -123,27 +156,24 @@ impl Live {
         Ok(self.log.sync_data()?)
     }
 
-    /// Runs a call that waits for sled's log. After an error there, sled wakes nobody until the next one asks.
-    pub fn watched<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
-        let (done, is_done) = channel::<()>();
-        let db = &self.db;
-        thread::scope(|scope| {
-            let watch = move || {
-                while is_done.recv_timeout(STUCK_AFTER) == Err(RecvTimeoutError::Timeout) {
-                    let _ = db.flush();
-                }
-            };
-            thread::Builder::new()
-                .name("avfs-sled-watch".into())
-                .spawn_scoped(scope, watch)
-                .map_err(|error| Failure::new(Kind::Io, error.to_string()))?;
-            let result = call();
-            drop(done);
-            result
-        })
+    /// The same, where values were put into the heap since.
+    pub fn flush_all(&self) -> Result<()> {
+        self.heap.sync()?;
+        self.flush()
     }
 
-    pub fn size_on_disk(&self) -> Result<u64> {
+    /// Runs a call that waits for sled's log.
+    pub fn watched<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.watch.call(call)
+    }
+
+    /// What sled's log takes on the disk.
+    pub fn log_bytes(&self) -> Result<u64> {
         Ok(self.db.size_on_disk()?)
+    }
+
+    /// What all of it takes.
+    pub fn bytes(&self) -> Result<u64> {
+        Ok(self.log_bytes()? + self.heap.bytes()?)
     }
 }

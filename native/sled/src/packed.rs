@@ -2,6 +2,8 @@
 
 use crate::failure::{Failure, Kind, Result};
 
+/// The group of the bytes of blocks.
+pub const BLOCKS: u8 = 2;
 pub const GROUP_COUNT: u8 = 3;
 
 /// A value to put, or None to delete, under a group and its key.

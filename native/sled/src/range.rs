@@ -1,10 +1,11 @@
 // Ranges: the entries of the tree, and those of a view merged from the tree and the old values that hide parts of it.
 
 use crate::failure::Result;
+use crate::live::Live;
 use crate::packed::append;
-use crate::values::{tree_key, value_of};
+use crate::values::{open, tree_key};
 use crate::views::Old;
-use sled::{IVec, Tree};
+use sled::IVec;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ pub struct Range<'a> {
 }
 
 /// The packed entries of a range; `old` are the values of a view.
-pub fn read(tree: &Tree, old: Option<&Old>, range: &Range<'_>) -> Result<Vec<u8>> {
+pub fn read(live: &Live, old: Option<&Old>, range: &Range<'_>) -> Result<Vec<u8>> {
     let mut packed = Vec::new();
     let low = tree_key(range.group, range.gte);
     let high = match range.lt {
@@ -28,20 +29,20 @@ pub fn read(tree: &Tree, old: Option<&Old>, range: &Range<'_>) -> Result<Vec<u8>
     if low >= high || range.limit == 0 {
         return Ok(packed);
     }
-    let now = tree.range(low.clone()..high.clone());
+    let now = live.range(low.clone()..high.clone());
     let none = Old::new();
     let then = old.unwrap_or(&none).range(low..high);
     if range.reverse {
-        pack(tree, now.rev(), then.rev(), range, &mut packed)?;
+        pack(live, now.rev(), then.rev(), range, &mut packed)?;
     } else {
-        pack(tree, now, then, range, &mut packed)?;
+        pack(live, now, then, range, &mut packed)?;
     }
     Ok(packed)
 }
 
 /// Takes from two sequences in the range's order, where the second hides entries of the first with the same key.
 fn pack<'a>(
-    tree: &Tree,
+    live: &Live,
     now: impl Iterator<Item = sled::Result<(IVec, IVec)>>,
     then: impl Iterator<Item = (&'a Vec<u8>, &'a Option<Arc<[u8]>>)>,
     range: &Range<'_>,
@@ -63,7 +64,7 @@ fn pack<'a>(
         if order == Ordering::Less {
             if let Some(entry) = now.next() {
                 let (key, entry) = entry?;
-                append(packed, &key[1..], &value_of(tree, &key, &entry)?);
+                open(live, &entry, |value| append(packed, &key[1..], value))?;
                 count += 1;
             }
             continue;

@@ -4,8 +4,7 @@
 use crate::database::Database;
 use crate::failure::{Failure, Kind, Result, guarded};
 use crate::live::Live;
-use crate::packed::GROUP_COUNT;
-use crate::values::{PIECES, owner_of, pieces_of, value_of};
+use crate::values;
 use sled::IVec;
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +16,8 @@ const PAGE_BYTES: usize = 1024 * 1024;
 const LAST_KEYS_MAX: usize = 500;
 const FINDINGS_MAX: usize = 100;
 
-type Entry = (IVec, IVec);
+/// A key of the tree and its value, or why that cannot be read.
+type Entry = (IVec, Result<Vec<u8>>);
 
 impl Database {
     /// May be killed anywhere: the folder that CURRENT names is whole, and what else is there goes at the next open.
@@ -53,16 +53,16 @@ impl Database {
             }
             self.copy_keys(&copy, keys)?;
         }
-        copy.flush()?;
-        // A copy in order is up to three times what it holds: sled frees segments only as it goes on writing.
-        if copy.size_on_disk()? >= self.read_state().live()?.size_on_disk()? {
+        copy.flush_all()?;
+        // A log in order is up to three times what it holds: sled frees segments only as it goes on writing.
+        if copy.bytes()? >= self.read_state().live()?.bytes()? {
             return copy.close();
         }
 
         let _stopped = self.stop_changes();
         let keys = self.take_changed(0);
         self.copy_keys(&copy, keys)?;
-        copy.flush()?;
+        copy.flush_all()?;
         let switched = self.folder.switch(number);
         if switched.is_err() && self.folder.current()? != Some(number) {
             return switched;
@@ -79,13 +79,11 @@ impl Database {
         let mut from = Vec::new();
         loop {
             self.assert_open()?;
-            let page = self.page(&from, None)?;
+            let page = self.page(&from)?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             from = successor(last);
-            let bytes = page.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-            copy.reserve(bytes as u64)?;
             for (key, value) in page {
-                copy.insert(key, value)?;
+                copy.put(&key, &value?)?;
             }
         }
     }
@@ -94,12 +92,8 @@ impl Database {
     fn copy_keys(&self, copy: &Live, keys: BTreeSet<Vec<u8>>) -> Result<()> {
         for key in keys {
             self.assert_open()?;
-            let value = self.read_state().live()?.get(&key)?;
-            match value {
-                Some(value) => {
-                    copy.reserve(value.len() as u64)?;
-                    copy.insert(key, value)?;
-                }
+            match values::read(self.read_state().live()?, &key, <[u8]>::to_vec)? {
+                Some(value) => copy.put(&key, &value)?,
                 None => {
                     copy.remove(key)?;
                 }
@@ -116,17 +110,16 @@ impl Database {
         }
     }
 
-    /// Entries of the tree from a key on, up to another.
-    fn page(&self, from: &[u8], to: Option<&[u8]>) -> Result<Vec<Entry>> {
+    /// Entries of the tree from a key on.
+    fn page(&self, from: &[u8]) -> Result<Vec<Entry>> {
         let state = self.read_state();
+        let live = state.live()?;
         let mut page = Vec::new();
         let mut bytes = 0;
-        for entry in state.live()?.range(from..) {
-            let (key, value) = entry?;
-            if to.is_some_and(|to| &key[..] >= to) {
-                break;
-            }
-            bytes += key.len() + value.len();
+        for entry in live.range(from..) {
+            let (key, entry) = entry?;
+            let value = values::open(live, &entry, <[u8]>::to_vec);
+            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
             page.push((key, value));
             if page.len() >= PAGE_ENTRIES || bytes >= PAGE_BYTES {
                 break;
@@ -137,47 +130,26 @@ impl Database {
 
     /// Reads everything: what is wrong, in words.
     pub fn verify(&self) -> Result<Vec<String>> {
-        self.assert_open()?;
         let mut findings = Vec::new();
-        self.check_entries(&[], &[GROUP_COUNT], &mut findings, |live, key, entry| {
-            value_of(live, key, entry).map(drop)
-        })?;
-        self.check_entries(&[GROUP_COUNT], &[0xff], &mut findings, |live, key, _| {
-            let stray = || Failure::new(Kind::Corrupt, "a piece of no value");
-            let (owner, number) = owner_of(key).filter(|_| key[0] >= PIECES).ok_or_else(stray)?;
-            let pieces = live.get(owner)?.map_or(Ok(0), |entry| pieces_of(&entry))?;
-            if number < pieces { Ok(()) } else { Err(stray()) }
-        })?;
-        Ok(findings)
-    }
-
-    fn check_entries(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        findings: &mut Vec<String>,
-        check: impl Fn(&Live, &IVec, &IVec) -> Result<()>,
-    ) -> Result<()> {
-        let mut from = from.to_vec();
+        let mut from = Vec::new();
         while findings.len() < FINDINGS_MAX {
             self.assert_open()?;
-            let page = match guarded(|| self.page(&from, Some(to))) {
+            let page = match guarded(|| self.page(&from)) {
                 Ok(page) => page,
-                Err(failure) => return note(findings, failure),
+                Err(failure) => {
+                    note(&mut findings, failure)?;
+                    break;
+                }
             };
             let Some((last, _)) = page.last() else { break };
             from = successor(last);
-            // Looked up again, because a batch may have changed them since.
-            let state = self.read_state();
-            let live = state.live()?;
-            for (key, _) in &page {
-                let checked = guarded(|| live.get(key)?.map_or(Ok(()), |entry| check(live, key, &entry)));
-                if let Err(failure) = checked {
-                    note(findings, failure)?;
+            for (_, value) in page {
+                if let Err(failure) = value {
+                    note(&mut findings, failure)?;
                 }
             }
         }
-        Ok(())
+        Ok(findings)
     }
 }
 

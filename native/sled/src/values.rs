@@ -1,19 +1,38 @@
-// How keys and values lie in sled's one tree:
+// How keys and values lie in sled's one tree, numbers big-endian:
 //
-//   u8 group, key                                          u8 0, value            a value of up to PIECE_BYTES
-//   u8 group, key                                          u8 1, u32 length       a longer one, whose bytes are pieces
-//   u8 PIECES + group, u32 key length, key, u16 number     PIECE_BYTES of it      (numbers are big-endian, lengths too)
+//   u8 group, key    u8 0, bytes                     a value of up to NEAR_BYTES
+//   u8 group, key    u8 1, place                     a longer one, whose bytes are in the heap (heap.rs)
+//   u8 group, key    u8 2, u32 length, bytes         the same packed by zstd; the length is that of the value
+//   u8 group, key    u8 3, u32 length, place
 //
 // A leaf of sled holds up to 16 values and is written and read as a whole; above a quarter of a segment it would become a file
-// that sled never syncs. Hence the pieces.
+// that sled never syncs. sled could pack leaves, but makes everything that zstd needs anew for each.
 
 use crate::failure::{Failure, Kind, Result};
-use sled::{Batch, IVec, Tree};
+use crate::heap::Place;
+use crate::live::Live;
+use crate::packed::BLOCKS;
+use sled::IVec;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use zstd::bulk::{Compressor, Decompressor};
 
-pub const PIECE_BYTES: usize = 16 * 1024;
-pub const PIECES: u8 = 0x80;
-const WHOLE: u8 = 0;
-const SPLIT: u8 = 1;
+/// An inline extent stays in the tree, so that a small commit syncs one file.
+const NEAR_BYTES: usize = 8 * 1024;
+/// Below, there is little to gain. Blocks are packed already.
+const PACKED_FROM_BYTES: usize = 512;
+/// A level above costs more time than it saves room.
+const ZSTD_LEVEL: i32 = 1;
+/// No value is longer; packed ones say how long they are before they can be checked.
+const VALUE_BYTES_MAX: u32 = 64 * 1024 * 1024;
+const NEAR: u8 = 0;
+const FAR: u8 = 1;
+const PACKED: u8 = 2;
+
+thread_local! {
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// The key of a value in the tree.
 pub fn tree_key(group: u8, key: &[u8]) -> Vec<u8> {
@@ -23,125 +42,105 @@ pub fn tree_key(group: u8, key: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The value that an entry of the tree stands for.
-pub fn value_of(tree: &Tree, key: &[u8], entry: &IVec) -> Result<Vec<u8>> {
-    match split_length(entry)? {
-        None => Ok(entry[1..].to_vec()),
-        Some(length) => read_pieces(tree, key, length),
+/// A value as it is kept.
+pub struct Kept<'a> {
+    /// The value's own length, if it was packed.
+    length: Option<u32>,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Kept<'a> {
+    pub fn new(group: u8, value: &'a [u8]) -> Self {
+        let packed = if group == BLOCKS || value.len() < PACKED_FROM_BYTES { None } else { pack(value) };
+        match packed {
+            Some(packed) => Self { length: Some(value.len() as u32), bytes: packed.into() },
+            None => Self { length: None, bytes: value.into() },
+        }
+    }
+
+    /// The bytes, if they go to the heap.
+    pub fn far(&self) -> Option<&[u8]> {
+        (self.bytes.len() > NEAR_BYTES).then_some(&self.bytes)
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The entry of the tree; `place` is where the bytes are if they are far.
+    pub fn entry(&self, place: Option<Place>) -> Vec<u8> {
+        let far = place.map(Place::to_bytes);
+        let bytes = far.as_ref().map_or(&self.bytes[..], |place| &place[..]);
+        let kind = if far.is_some() { FAR } else { NEAR };
+        match self.length {
+            None => [&[kind], bytes].concat(),
+            Some(length) => [&[PACKED | kind], &length.to_be_bytes()[..], bytes].concat(),
+        }
     }
 }
 
-/// Hands the value under a key of the tree to `take`, without a copy where it is stored whole; None: there is none.
-pub fn read<T>(tree: &Tree, key: &[u8], take: impl FnOnce(&[u8]) -> T) -> Result<Option<T>> {
-    let Some(entry) = tree.get(key)? else { return Ok(None) };
-    Ok(Some(match split_length(&entry)? {
-        None => take(&entry[1..]),
-        Some(length) => take(&read_pieces(tree, key, length)?),
-    }))
+/// What an entry of the tree says: the value's length if it is packed, whether its bytes are far, and they or their place.
+fn parts(entry: &[u8]) -> Result<(Option<u32>, bool, &[u8])> {
+    match entry {
+        [kind @ (NEAR | FAR), rest @ ..] => Ok((None, *kind == FAR, rest)),
+        [kind, a, b, c, d, rest @ ..] if kind & !FAR == PACKED => {
+            Ok((Some(u32::from_be_bytes([*a, *b, *c, *d])), kind & FAR != 0, rest))
+        }
+        _ => Err(damaged("an entry that is of no known kind")),
+    }
 }
 
-/// Adds to a batch what puts a value under a key (None: deletes it), and the end of the value that is there now.
-pub fn write(tree: &Tree, batch: &mut Changed<'_>, key: &[u8], value: Option<&[u8]>) -> Result<()> {
-    let pieces_before = match tree.get(key)? {
-        // What cannot be read is replaced all the same.
-        Some(entry) => split_length(&entry).ok().flatten().map_or(0, piece_count),
-        None => 0,
-    };
-    let mut pieces = 0;
-    match value {
-        None => batch.remove(key.to_vec()),
-        Some(value) if value.len() <= PIECE_BYTES => {
-            batch.insert(key.to_vec(), [&[WHOLE], value].concat());
+/// Where the bytes of an entry lie, if that is in the heap.
+pub fn place_of(entry: &[u8]) -> Result<Option<Place>> {
+    let (_, is_far, bytes) = parts(entry)?;
+    if is_far { place_in(bytes).map(Some) } else { Ok(None) }
+}
+
+fn place_in(bytes: &[u8]) -> Result<Place> {
+    Place::from_bytes(bytes).ok_or_else(|| damaged("an entry that is of no known kind"))
+}
+
+/// Hands the value that an entry of the tree stands for to `take`.
+pub fn open<T>(live: &Live, entry: &IVec, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    let (length, is_far, bytes) = parts(entry)?;
+    let bytes = if is_far { Cow::from(live.heap.read(place_in(bytes)?)?) } else { bytes.into() };
+    Ok(match length {
+        None => take(&bytes),
+        Some(length) => take(&unpack(&bytes, length)?),
+    })
+}
+
+/// The same of the value under a key of the tree; None: there is none.
+pub fn read<T>(live: &Live, key: &[u8], take: impl FnOnce(&[u8]) -> T) -> Result<Option<T>> {
+    live.get(key)?.map(|entry| open(live, &entry, take)).transpose()
+}
+
+/// None where packing does not make it smaller.
+fn pack(value: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        if compressor.is_none() {
+            *compressor = Compressor::new(ZSTD_LEVEL).ok();
         }
-        Some(value) => {
-            batch.insert(key.to_vec(), [&[SPLIT][..], &(value.len() as u32).to_be_bytes()].concat());
-            for piece in value.chunks(PIECE_BYTES) {
-                batch.insert(piece_key(key, pieces), piece.to_vec());
-                pieces += 1;
+        let packed = compressor.as_mut()?.compress(value).ok()?;
+        (packed.len() < value.len() / 8 * 7).then_some(packed)
+    })
+}
+
+fn unpack(bytes: &[u8], length: u32) -> Result<Vec<u8>> {
+    let value = DECOMPRESSOR.with_borrow_mut(|decompressor| -> Result<Vec<u8>> {
+        if decompressor.is_none() {
+            *decompressor = Some(Decompressor::new()?);
+        }
+        match decompressor {
+            Some(decompressor) if length <= VALUE_BYTES_MAX => {
+                decompressor.decompress(bytes, length as usize).map_err(|error| damaged(&error.to_string()))
             }
+            _ => Err(damaged("a packed value is too long")),
         }
-    }
-    for number in pieces..pieces_before {
-        batch.remove(piece_key(key, number));
-    }
-    Ok(())
+    })?;
+    if value.len() == length as usize { Ok(value) } else { Err(damaged("a packed value has another length")) }
 }
 
-/// A batch of sled that tells of each key it gets.
-pub struct Changed<'a> {
-    pub batch: Batch,
-    pub note: &'a mut dyn FnMut(&[u8]),
-}
-
-impl Changed<'_> {
-    fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        (self.note)(&key);
-        self.batch.insert(key, value);
-    }
-
-    fn remove(&mut self, key: Vec<u8>) {
-        (self.note)(&key);
-        self.batch.remove(key);
-    }
-}
-
-/// The key in the tree of the value that a piece belongs to, and the piece's number; None for what is no key of a piece.
-pub fn owner_of(piece: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let (group, rest) = piece.split_first()?;
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let (key, number) = rest.split_last_chunk::<2>()?;
-    if key.len() != u32::from_be_bytes(*length) as usize {
-        return None;
-    }
-    Some((tree_key(group.checked_sub(PIECES)?, key), u16::from_be_bytes(*number) as usize))
-}
-
-/// How many pieces an entry of the tree has.
-pub fn pieces_of(entry: &IVec) -> Result<usize> {
-    Ok(split_length(entry)?.map_or(0, piece_count))
-}
-
-fn split_length(entry: &IVec) -> Result<Option<usize>> {
-    match **entry {
-        [WHOLE, ..] => Ok(None),
-        [SPLIT, a, b, c, d] => Ok(Some(u32::from_be_bytes([a, b, c, d]) as usize)),
-        _ => Err(Failure::new(Kind::Corrupt, "an entry that is neither whole nor split")),
-    }
-}
-
-fn piece_count(length: usize) -> usize {
-    length.div_ceil(PIECE_BYTES)
-}
-
-/// `key` is that in the tree, with its group.
-fn piece_key(key: &[u8], number: usize) -> Vec<u8> {
-    let mut bytes = piece_prefix(key);
-    bytes.extend_from_slice(&(number as u16).to_be_bytes());
-    bytes
-}
-
-fn piece_prefix(key: &[u8]) -> Vec<u8> {
-    let (group, key) = (key[0], &key[1..]);
-    let mut bytes = Vec::with_capacity(7 + key.len());
-    bytes.push(PIECES + group);
-    bytes.extend_from_slice(&(key.len() as u32).to_be_bytes());
-    bytes.extend_from_slice(key);
-    bytes
-}
-
-fn read_pieces(tree: &Tree, key: &[u8], length: usize) -> Result<Vec<u8>> {
-    let mut value = Vec::with_capacity(length);
-    let prefix = piece_prefix(key);
-    for (number, piece) in tree.scan_prefix(&prefix).take(piece_count(length)).enumerate() {
-        let (piece_key, piece) = piece?;
-        if piece_key[prefix.len()..] != (number as u16).to_be_bytes() {
-            break;
-        }
-        value.extend_from_slice(&piece);
-    }
-    if value.len() == length {
-        Ok(value)
-    } else {
-        Err(Failure::new(Kind::Corrupt, "a value misses a piece"))
-    }
+fn damaged(what: &str) -> Failure {
+    Failure::new(Kind::Corrupt, what)
 }

@@ -1,0 +1,27 @@
+// The sled engine: a vault is a folder with sled's log and a file of long values. sled has neither snapshots nor compaction nor
+// a real sync, and writes long values again and again: native/sled mends that.
+
+import { requireAddon } from './kv/addon.ts'
+import type { KvEngine, KvOpenOptions } from './kv/engine.ts'
+import { type NativeAddon, openNative } from './kv/native-engine.ts'
+
+/** Opens NAME.sled. A reader writes nothing into the vault, but sled tidies its log when it opens it. */
+export function openSled(path: string, options: KvOpenOptions): Promise<KvEngine> {
+  return openNative(path, options, {
+    backend: 'sled',
+    synchronous: true,
+    persistent: true,
+    compresses: true,
+    compactsOnline: true,
+    // Sixteen keys and near values of a leaf must stay far below a quarter of a segment.
+    keyBytesMax: 16_384,
+    durability: 'log-structured, one fdatasync a commit, two with long values',
+    growth: 4,
+    reserveBytes: 48 * 1024 * 1024,
+  })
+}
+
+/** sled's version; rejects with what require throws where the addon cannot be loaded. */
+export async function sledVersion(): Promise<string> {
+  return requireAddon<NativeAddon>('sled').version
+}
