@@ -90,7 +90,8 @@ export class Indexer {
   #needsSweep = false
   #done = 0
   #waitingSince = 0
-  #isAtWork = false
+  /** Commits of which all is in. */
+  #serial = 0
   #wake: (() => void) | undefined
   readonly #waiters = new Set<() => void>()
   #sent: Promise<unknown> = Promise.resolve()
@@ -119,7 +120,7 @@ export class Indexer {
    * before.
    */
   async caughtUp(timeoutMs: number): Promise<boolean> {
-    const target = this.#core.changed.moment
+    const target = this.#core.changed.serial
     const until = performance.now() + timeoutMs
     this.#pace.urgent++
     try {
@@ -158,13 +159,9 @@ export class Indexer {
     await this.#running
   }
 
-  #isIn(moment: number): boolean {
-    if (this.#needsWalk || this.#isAtWork || this.#moment < moment) {
-      // Of commits without names and versions nobody hears.
-      if (this.#needsWalk || this.#isAtWork || this.#core.changed.size > 0) return false
-      this.#moment = this.#core.changed.moment
-    }
-    return this.#moment >= moment
+  /** Whether all is in that was durable when so many commits were counted. */
+  #isIn(serial: number): boolean {
+    return !this.#needsWalk && this.#serial >= serial
   }
 
   #rouse(): void {
@@ -222,7 +219,6 @@ export class Indexer {
   }
 
   async #work(): Promise<void> {
-    this.#isAtWork = true
     try {
       await this.#pace.waitFor(Promise.resolve())
       this.#waitingSince = 0
@@ -232,10 +228,10 @@ export class Indexer {
       else await this.#follow(changed)
       if (sweeps) await this.#sweep()
       await this.#flushTo(changed.moment)
+      this.#serial = changed.serial
       this.#needsWalk = false
       if (sweeps) this.#needsSweep = false
     } finally {
-      this.#isAtWork = false
       this.#tell()
     }
   }

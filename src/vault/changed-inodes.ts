@@ -33,6 +33,8 @@ export interface Changed {
   /** More changed than could be kept in mind: the sets do not hold all. */
   readonly isLost: boolean
   readonly moment: Moment
+  /** How many commits with changes there were until then. */
+  readonly serial: number
 }
 
 export class ChangedInodes {
@@ -41,12 +43,17 @@ export class ChangedInodes {
 
   /** `moment`: the newest one that is durable. */
   constructor(moment: Moment) {
-    this.#changed = nothing(moment)
+    this.#changed = nothing(moment, 0)
   }
 
   /** The newest moment that is durable with all before it. */
   get moment(): Moment {
     return this.#changed.moment
+  }
+
+  /** How many commits with changes there were since somebody follows. */
+  get serial(): number {
+    return this.#changed.serial
   }
 
   /** How many inodes wait to be taken; infinite when that is not known. */
@@ -58,13 +65,13 @@ export class ChangedInodes {
   /** From here on changes are kept; `heard` is called when there are some. One follower a vault; undefined ends it. */
   follow(heard: (() => void) | undefined): void {
     this.#heard = heard
-    this.#changed = nothing(this.#changed.moment)
+    this.#changed = nothing(this.#changed.moment, 0)
   }
 
   /** Takes out what changed since the last time. */
   take(): Changed {
     const taken = this.#changed
-    this.#changed = nothing(taken.moment)
+    this.#changed = nothing(taken.moment, taken.serial)
     return taken
   }
 
@@ -73,19 +80,26 @@ export class ChangedInodes {
     const moment = momentOf(layer)
     if (moment !== undefined) this.#changed = { ...this.#changed, moment }
     if (this.#heard === undefined) return
-    const { inodes, pruned, moved, isLost } = this.#changed
+    const { inodes, pruned, moved, isLost, serial } = this.#changed
     if (!isLost) {
       noteVersions(layer, inodes, pruned)
       noteNames(layer, inodes, moved)
       noteEnds(layer, inodes)
-      if (this.size > INODES_MAX) this.#changed = { ...nothing(this.#changed.moment), isLost: true }
+      if (this.size > INODES_MAX) this.#lose()
     }
-    if (this.size > 0) this.#heard()
+    if (this.size === 0) return
+    this.#changed = { ...this.#changed, serial: serial + 1 }
+    this.#heard()
+  }
+
+  #lose(): void {
+    const { moment, serial } = this.#changed
+    this.#changed = { ...nothing(moment, serial), isLost: true }
   }
 }
 
-function nothing(moment: Moment): Changed {
-  return { inodes: new Set(), pruned: new Set(), moved: new Set(), isLost: false, moment }
+function nothing(moment: Moment, serial: number): Changed {
+  return { inodes: new Set(), pruned: new Set(), moved: new Set(), isLost: false, moment, serial }
 }
 
 type Groups = ReadonlyMap<

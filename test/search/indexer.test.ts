@@ -176,7 +176,7 @@ t.test('a deleted file stays known until its versions are pruned', async (t) => 
   const after = await caughtUp()
   t.equal(after.files[ino], 'a: a')
   t.equal(after.texts.length, 1)
-  await vault.prune({ rules: { youngerMs: 1 } })
+  await vault.prune({ rules: { youngerMs: 0 } })
   const pruned = await caughtUp()
   t.same(pruned.versions, {})
   t.same(pruned.texts, [], 'nothing has this text')
