@@ -21,15 +21,13 @@ import {
   UNSPACED,
   UPPER,
 } from './fold.ts'
+import { WordBuffer } from './word-buffer.ts'
 
-/** Longer words are cut: keys of an index must be bounded, and nobody types them. */
-export const WORD_BYTES_MAX = 64
 /** More marks than this on one character are not writing. */
 const MARKS_MAX = 16
 /** Identifiers of one text that are remembered, so that each is in `whole` once; beyond, some may be there again. */
 const IDENTIFIERS_MAX = 50_000
 const IDENTIFIER_LENGTH_MAX = 256
-const SPACE = 0x20
 
 /** Who is told of words one by one. `start` and `end` are offsets in the text, in UTF-16 units. */
 export interface WordVisitor {
@@ -78,14 +76,14 @@ const asciiClasses = Uint8Array.from({ length: 128 }, (_, code) => classOf(code)
 class Cutter {
   readonly #text: string
   readonly #visitor: WordVisitor | undefined
-  readonly #wholes = new Output()
+  readonly #wholes = new WordBuffer()
   readonly #identifiers = new Set<string>()
-  readonly #out: Output
+  readonly #out: WordBuffer
 
   constructor(text: string, visitor: WordVisitor | undefined) {
     this.#text = text
     this.#visitor = visitor
-    this.#out = new Output(visitor === undefined ? text.length : 0)
+    this.#out = new WordBuffer(visitor === undefined ? text.length : 0)
   }
 
   cut(): void {
@@ -301,100 +299,5 @@ class RunState {
     this.partStart = -1
     this.#last = SEPARATOR
     this.#hasLetter = false
-  }
-}
-
-/** Words in UTF-8, with a space after each. A word that is full takes no more characters. */
-class Output {
-  #bytes: Buffer
-  #wordStart = 0
-  #isFull = false
-  /** Of all bytes, with the space after the last word. */
-  length = 0
-
-  constructor(capacity = 0) {
-    this.#bytes = Buffer.allocUnsafe(capacity + 2 * WORD_BYTES_MAX)
-  }
-
-  begin(): void {
-    // A word with its space; what follows needs no more checks.
-    if (this.length + WORD_BYTES_MAX + 1 > this.#bytes.length) this.#grow()
-    this.#wordStart = this.length
-    this.#isFull = false
-  }
-
-  end(): void {
-    this.#bytes[this.length++] = SPACE
-  }
-
-  /** Adds ASCII letters and digits. */
-  addLowerCase(text: string, start: number, end: number): void {
-    const bytes = this.#bytes
-    const last = Math.min(end, start + WORD_BYTES_MAX)
-    let at = this.length
-    for (let index = start; index < last; index++) {
-      const code = text.charCodeAt(index)
-      bytes[at++] = code >= 0x41 && code <= 0x5a ? code | 0x20 : code
-    }
-    this.length = at
-  }
-
-  addCharacter(codePoint: number): void {
-    const size = codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4
-    this.#isFull ||= this.length - this.#wordStart + size > WORD_BYTES_MAX
-    if (this.#isFull) return
-    const bytes = this.#bytes
-    if (size === 1) bytes[this.length++] = codePoint
-    else {
-      bytes[this.length++] = ((0xf00 >> size) & 0xff) | (codePoint >> (6 * (size - 1)))
-      for (let shift = 6 * (size - 2); shift >= 0; shift -= 6)
-        bytes[this.length++] = 0x80 | ((codePoint >> shift) & 0x3f)
-    }
-  }
-
-  /** Adds the words of another output from `start` on as one word. */
-  addJoined(from: Output, start: number): void {
-    let size = 0
-    for (let index = start; index < from.length; index++) {
-      const byte = from.#bytes[index] ?? 0
-      if (byte === SPACE) continue
-      if (size === WORD_BYTES_MAX) {
-        // Not within a character.
-        if ((byte & 0xc0) === 0x80) this.#cutLast()
-        break
-      }
-      this.#bytes[this.length++] = byte
-      size++
-    }
-  }
-
-  word(): string {
-    return this.#bytes.toString('utf8', this.#wordStart, this.length)
-  }
-
-  joined(start: number): string {
-    const whole = new Output()
-    whole.begin()
-    whole.addJoined(this, start)
-    return whole.word()
-  }
-
-  clear(): void {
-    this.length = 0
-  }
-
-  toString(): string {
-    return this.#bytes.toString('utf8', 0, Math.max(0, this.length - 1))
-  }
-
-  /** Takes back the bytes of a character that is not complete. */
-  #cutLast(): void {
-    while (((this.#bytes[--this.length] ?? 0) & 0xc0) === 0x80);
-  }
-
-  #grow(): void {
-    const bytes = Buffer.allocUnsafe(2 * this.#bytes.length)
-    this.#bytes.copy(bytes, 0, 0, this.length)
-    this.#bytes = bytes
   }
 }

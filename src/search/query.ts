@@ -99,7 +99,7 @@ class Parser {
     }
     if (wanted.length > 0) return without(groupOf('and', wanted), excluded)
     if (excluded.length === 0) throw this.#error(NOTHING_TO_FIND, first)
-    throw this.#error('NOT alone finds nothing: say what to find, as in: this NOT that', first)
+    throw this.#error('NOT alone finds nothing', first, 'say what to find, as in: this NOT that')
   }
 
   #isEndOfAll(): boolean {
@@ -109,6 +109,7 @@ class Parser {
 
   /** One query, or none for punctuation. */
   #factor(field: QueryField | undefined, depth: number): Query[] {
+    const before = this.#tokens[this.#index - 1]
     const token = this.#next()
     switch (token.kind) {
       case 'text':
@@ -120,25 +121,24 @@ class Parser {
       case 'field':
         return [this.#ofField(field, depth, token)]
       default:
-        throw this.#missing(token)
+        throw this.#missing(token, before)
     }
   }
 
   /** What is wrong where a word or phrase was due. */
-  #missing(token: Token): QuerySyntaxError {
-    const before = this.#tokens[this.#index - 2]
-    const names = { and: 'AND', or: 'OR', not: 'NOT' } as const
-    if (before?.kind === 'and' || before?.kind === 'or' || before?.kind === 'not')
-      return this.#error(`${names[before.kind]} needs something after it`, before)
-    if (before?.kind === 'field')
-      return this.#error(`${before.text}: needs a word, a phrase or parentheses after it`, before)
-    if (token.kind === 'and' || token.kind === 'or')
-      return this.#error(
-        `${names[token.kind]} needs something before it (quote it to look for the word)`,
-        token,
-      )
-    if (before?.kind === 'open') return this.#error('nothing within the parentheses', before)
-    return this.#error('a word or a phrase is missing', token)
+  #missing(token: Token, before: Token | undefined): QuerySyntaxError {
+    switch (before?.kind) {
+      case 'and':
+      case 'or':
+      case 'not':
+        return this.#error(`nothing after ${before.text}`, before, QUOTE_OPERATOR)
+      case 'field':
+        return this.#error(`nothing after ${before.text}:`, before)
+      case 'open':
+        return this.#error('nothing within the parentheses', before, 'they group words')
+      default:
+        return this.#error(`nothing before ${token.text}`, token, QUOTE_OPERATOR)
+    }
   }
 
   #term(token: Token): Term[] {
@@ -170,7 +170,7 @@ class Parser {
     let token = this.#next()
     for (; token.kind === 'text'; token = this.#next()) terms.push(...this.#term(token))
     if (terms.length === 0 && token.kind !== 'end')
-      throw this.#error('NEAR needs words or phrases, as in NEAR(this that, 5)', open)
+      throw this.#error('nothing within NEAR', open, 'write NEAR(this that, 5)')
     const distance = token.kind === 'comma' ? this.#distance(token) : DISTANCE_DEFAULT
     if (token.kind === 'comma') token = this.#next()
     if (token.kind === 'end') throw this.#error('unclosed parenthesis of NEAR', open)
@@ -202,12 +202,13 @@ class Parser {
     return this.#tokens[this.#index - 1] as Token
   }
 
-  #error(message: string, { position }: Token): QuerySyntaxError {
-    return new QuerySyntaxError(message, this.#text, position)
+  #error(message: string, { position }: Token, hint?: string): QuerySyntaxError {
+    return new QuerySyntaxError(message, this.#text, position, hint)
   }
 }
 
-const NOTHING_TO_FIND = 'nothing to look for: no letter and no digit'
+const NOTHING_TO_FIND = 'nothing to look for (no letter and no digit)'
+const QUOTE_OPERATOR = 'AND, OR and NOT stand between words; to look for one of them, quote it'
 
 function groupOf(kind: 'and' | 'or', members: readonly Query[]): Query {
   const [first, second] = members

@@ -5,10 +5,10 @@
 export class QuerySyntaxError extends Error {
   readonly position: number
 
-  /** `offset` is in UTF-16 units. */
-  constructor(message: string, text: string, offset: number) {
+  /** `offset` is in UTF-16 units; `hint` says what to do. */
+  constructor(message: string, text: string, offset: number, hint = '') {
     const position = [...text.slice(0, offset)].length
-    super(`${message} at character ${position + 1}`)
+    super(`${message} at character ${position + 1}${hint === '' ? '' : `: ${hint}`}`)
     this.name = 'QuerySyntaxError'
     this.position = position
   }
@@ -44,7 +44,7 @@ const operators: ReadonlyMap<string, TokenKind> = new Map([
 /** All tokens, the last one 'end'. Throws QuerySyntaxError, also for a text of more characters than that. */
 export function tokensOf(text: string, lengthMax: number): Token[] {
   if (text.length > lengthMax)
-    throw new QuerySyntaxError(`a query has at most ${lengthMax} characters:`, text, lengthMax)
+    throw new QuerySyntaxError('the query is too long', text, lengthMax, 'cut it here')
   const lexer = new Lexer(text)
   const tokens: Token[] = []
   do tokens.push(lexer.next())
@@ -80,10 +80,7 @@ class Lexer {
       case '*':
         throw this.#error("'*' belongs at the end of a word", position)
       case ':':
-        throw this.#error(
-          `':' belongs behind name, path or body; ${this.#quoteHint(position)}`,
-          position,
-        )
+        throw this.#error('no field', position, this.#fieldHint(position))
       default:
         return this.#word(position)
     }
@@ -105,10 +102,7 @@ class Lexer {
 
   #field(text: string, position: number): Token {
     if (!fields.includes(text))
-      throw this.#error(
-        `no field '${text}': the fields are name, path and body; ${this.#quoteHint(position)}`,
-        position,
-      )
+      throw this.#error(`no field '${text}'`, position, this.#fieldHint(position))
     this.#index++
     return tokenOf('field', text, position)
   }
@@ -132,10 +126,10 @@ class Lexer {
   }
 
   /** How to look for what has a colon. */
-  #quoteHint(position: number): string {
+  #fieldHint(position: number): string {
     const text = /[^\s"()*]*/y
     text.lastIndex = position
-    return `to look for the text, quote it: "${text.exec(this.#text)?.[0] ?? ''}"`
+    return `fields are name, path and body; for the text itself write "${text.exec(this.#text)?.[0] ?? ''}"`
   }
 
   /** Takes what the pattern finds here, '' when it finds nothing. */
@@ -146,8 +140,8 @@ class Lexer {
     return found
   }
 
-  #error(message: string, offset: number): QuerySyntaxError {
-    return new QuerySyntaxError(message, this.#text, offset)
+  #error(message: string, offset: number, hint?: string): QuerySyntaxError {
+    return new QuerySyntaxError(message, this.#text, offset, hint)
   }
 }
 
