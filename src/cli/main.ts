@@ -16,6 +16,7 @@ import { metaCommand } from './commands/meta.ts'
 import { mountCommand } from './commands/mount.ts'
 import { pruneCommand } from './commands/prune.ts'
 import { restoreCommand, undeleteCommand } from './commands/restore.ts'
+import { searchCommand } from './commands/search.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { tagCommand } from './commands/tag.ts'
 import { unmountCommand } from './commands/unmount.ts'
@@ -24,7 +25,7 @@ import { EXIT_CHECK_USAGE, EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
 import { ignoreClosedPipes, printFailure } from './output.ts'
 
 const EXIT_CODES = `Exit codes:
-  0 done   1 error   2 wrong usage   10 no such vault   11 the vault is in use
+  0 done   1 error, or nothing found   2 wrong usage   10 no such vault   11 the vault is in use
   13 no such path, version, snapshot or tag
   vault check, as fsck(8): 0 sound   1 repaired   4 problems are left   8 it failed itself   16 wrong usage`
 
@@ -47,6 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
       .command(snapshotCommand)
       .command(tagCommand)
       .command(metaCommand)
+      .command(searchCommand)
       .command(pruneCommand)
       .command(holdCommand)
       .command(benchCommand)
@@ -90,6 +92,7 @@ const singles = [
   'diff',
   'restore',
   'undelete',
+  'search',
   'prune',
   'hold',
   'bench',

@@ -3,8 +3,8 @@
 
 import type { SqlStatement } from '../store/store.ts'
 import { StoreError, type StoreErrorKind } from '../store/store.ts'
-import type { Match } from './evaluate.ts'
 import type { IndexStatus } from './engine.ts'
+import type { Match } from './evaluate.ts'
 import type { Asked, Item } from './index-writer.ts'
 import { QuerySyntaxError } from './query.ts'
 import type { Fragment } from './snippet.ts'
@@ -12,7 +12,7 @@ import type { Fragment } from './snippet.ts'
 /** Which engine, and where: within the vault's file, or in a folder of its own. */
 export type EngineSpec =
   | { readonly kind: 'fts5'; readonly path: string }
-  | { readonly kind: 'tantivy'; readonly folder: string }
+  | { readonly kind: 'tantivy'; readonly folder: string; readonly readOnly: boolean }
 
 /** workerData of worker.ts. */
 export interface ThreadOptions {
@@ -51,11 +51,14 @@ export type ToThread =
 export type FromThread =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failure: Failure }
-  | {
-      readonly id: number
-      readonly statements: readonly SqlStatement[]
-      readonly durable: boolean
-    }
+  | WriteRequest
+
+/** To be run by the vault's own writer; see Auxiliary. */
+export interface WriteRequest {
+  readonly id: number
+  readonly statements: readonly SqlStatement[]
+  readonly durable: boolean
+}
 
 /** The id of the answer that no call asked for: the engine is open, or could not be opened. */
 export const READY_ID = 0

@@ -9,13 +9,14 @@ import {
   type EngineSpec,
   errorOf,
   type Failure,
-  failureOf,
   type FromThread,
+  failureOf,
   type MethodName,
   READY_ID,
   type ThreadMethods,
   type ThreadOptions,
   type ToThread,
+  type WriteRequest,
 } from './thread-protocol.ts'
 
 interface Waiting {
@@ -89,7 +90,7 @@ export class SearchThread {
     else waiting?.resolve(message.result)
   }
 
-  #write({ id, statements, durable }: FromThread & { statements: unknown }): void {
+  #write({ id, statements, durable }: WriteRequest): void {
     const refuse = (refused: Failure): void => this.#post({ id, refused })
     if (this.#auxiliary === undefined) {
       refuse(failureOf(new StoreError('io', 'this vault takes no other tables')))

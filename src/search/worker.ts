@@ -7,14 +7,14 @@ import { wordsOf } from './analyze.ts'
 import type { SearchEngine } from './engine.ts'
 import { type Match, matchesOf } from './evaluate.ts'
 import { textOf } from './extract.ts'
-import { type Item, IndexWriter } from './index-writer.ts'
+import { IndexWriter, type Item } from './index-writer.ts'
 import { openEngine } from './open-engine.ts'
 import { parseQuery } from './query.ts'
-import { fragmentsOf } from './snippet.ts'
+import { snippets } from './snippet.ts'
 import {
   errorOf,
-  failureOf,
   type FromThread,
+  failureOf,
   READY_ID,
   type ThreadMethods,
   type ThreadOptions,
@@ -94,7 +94,7 @@ function methodsOf(engine: SearchEngine): ThreadMethods {
     },
     async fragments(query, bytes, limit) {
       const text = textOf(bytes)
-      return text === undefined ? [] : fragmentsOf(parseQuery(query), text, limit)
+      return text === undefined ? [] : snippets(text, parseQuery(query), limit)
     },
     close: () =>
       queued(async () => {

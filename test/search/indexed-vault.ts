@@ -3,7 +3,12 @@
 
 import { createHash } from 'node:crypto'
 import type { IndexBatch, SearchEngine, Words } from '../../src/search/engine.ts'
-import { type Content, type Item, IndexWriter, type Language } from '../../src/search/index-writer.ts'
+import {
+  type Content,
+  IndexWriter,
+  type Item,
+  type Language,
+} from '../../src/search/index-writer.ts'
 import { Indexer, type Taker } from '../../src/search/indexer.ts'
 import { inode as inodes, type VersionRow, version } from '../../src/store/collections.ts'
 import { answered } from '../../src/store/retry.ts'
@@ -27,7 +32,10 @@ export const plainLanguage: Language = {
       return undefined
     }
   },
-  wordsOf: (text): Words => ({ parts: text.toLowerCase().match(/\w+/g)?.join(' ') ?? '', whole: '' }),
+  wordsOf: (text): Words => ({
+    parts: text.toLowerCase().match(/\w+/g)?.join(' ') ?? '',
+    whole: '',
+  }),
 }
 
 /** What an index holds: the paths of inodes, and the SHA-256 of versions in hexadecimal, 'none' for those that are no text. */
@@ -98,7 +106,11 @@ function sorted(entries: [number | string, string][]): Record<string, string> {
 }
 
 /** The indexer's other end, in the same thread. */
-export function takerOf(engine: SearchEngine, language = plainLanguage, batchBytes = 20_000): Taker {
+export function takerOf(
+  engine: SearchEngine,
+  language = plainLanguage,
+  batchBytes = 20_000,
+): Taker {
   const writer = new IndexWriter(engine, language, { batchBytes })
   // One call at a time, as in a thread of its own.
   let last: Promise<unknown> = Promise.resolve()
@@ -127,7 +139,10 @@ export function indexerOf(core: Core, engine: SearchEngine): Indexer {
   return new Indexer(core, takerOf(engine), {
     textBytesMax: TEXT_BYTES_MAX,
     watermark: engine.status().watermark,
-    failed: (error) => process.nextTick(() => { throw error }),
+    failed: (error) =>
+      process.nextTick(() => {
+        throw error
+      }),
   })
 }
 

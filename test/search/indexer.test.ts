@@ -7,11 +7,11 @@ import { answered } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { configure } from '../../src/vault/configuration.ts'
 import { refreshHistory } from '../../src/vault/history.ts'
-import { sealAll } from '../../src/vault/versions.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { sealAll } from '../../src/vault/versions.ts'
 import { faulting } from '../support/faulting.ts'
-import { randomFrom, seedOf } from '../support/random.ts'
 import { noChange } from '../support/no-change.ts'
+import { randomFrom, seedOf } from '../support/random.ts'
 import { caller, Run } from '../vault/random-run.ts'
 import { indexerOf, present, type Recorder, rebuilt, recorder } from './indexed-vault.ts'
 
@@ -47,11 +47,19 @@ async function agree(t: Test, vault: Vault, engine: Recorder, what: string): Pro
   t.strictSame(pick(documents.versions, versions), versions, `${what}: versions`)
 }
 
-const settings: readonly { name: string; changes: Record<string, string>; wrap?: (store: Store) => Store }[] = [
+const settings: readonly {
+  name: string
+  changes: Record<string, string>
+  wrap?: (store: Store) => Store
+}[] = [
   { name: 'with history', changes: {} },
   { name: 'without history', changes: { history: 'off' } },
   { name: 'with a part that has no history', changes: { 'history.exclude': 'n1,n2' } },
-  { name: 'on a store that answers late', changes: {}, wrap: (store) => faulting(store, { gets: true }) },
+  {
+    name: 'on a store that answers late',
+    changes: {},
+    wrap: (store) => faulting(store, { gets: true }),
+  },
 ]
 
 for (const { name, changes, wrap } of settings)
@@ -188,18 +196,21 @@ function engineFiles({ files }: { files: object }): string[] {
   return Object.keys(files)
 }
 
-t.test('a file with many versions is indexed without a gap, and its newest alone later', async (t) => {
-  const { write, rewrite, caughtUp, vault, engine } = await withIndex(t)
-  const ino = await write(ROOT_INO, 'log', 'line 0')
-  for (let count = 1; count < 200; count++) await rewrite(ino, `line ${count}`)
-  const { versions } = await caughtUp()
-  t.equal(Object.keys(versions).length, 200)
-  await rewrite(ino, 'one more')
-  const before = engine.analyzed
-  await caughtUp()
-  t.equal(engine.analyzed, before + 1)
-  t.strictSame(engine.documents().versions, (await present(vault.core)).versions)
-})
+t.test(
+  'a file with many versions is indexed without a gap, and its newest alone later',
+  async (t) => {
+    const { write, rewrite, caughtUp, vault, engine } = await withIndex(t)
+    const ino = await write(ROOT_INO, 'log', 'line 0')
+    for (let count = 1; count < 200; count++) await rewrite(ino, `line ${count}`)
+    const { versions } = await caughtUp()
+    t.equal(Object.keys(versions).length, 200)
+    await rewrite(ino, 'one more')
+    const before = engine.analyzed
+    await caughtUp()
+    t.equal(engine.analyzed, before + 1)
+    t.strictSame(engine.documents().versions, (await present(vault.core)).versions)
+  },
+)
 
 t.test('more changes than can be kept in mind are found by a walk', async (t) => {
   const { write, caughtUp, vault, engine, indexer } = await withIndex(t)
