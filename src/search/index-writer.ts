@@ -59,6 +59,8 @@ export class IndexWriter {
   #nextText: number
   /** Texts by hash in hexadecimal that queries do not see yet. */
   readonly #coming = new Map<string, number>()
+  /** Versions that queries do not see yet. */
+  readonly #comingVersions = new Set<string>()
   /** Texts that are being removed. */
   readonly #going = new Set<number>()
   /** Texts that lost a version. */
@@ -77,10 +79,12 @@ export class IndexWriter {
 
   /** Which of these versions the index does not have; everything taken before counts. */
   async missing(asked: readonly Asked[]): Promise<number[][]> {
-    await this.#apply()
-    await this.#applied
     return asked.map(({ ino, numbers }) =>
-      numbers.filter((number) => this.#engine.textOf(ino, number) === undefined),
+      numbers.filter(
+        (number) =>
+          !this.#comingVersions.has(keyOf(ino, number)) &&
+          this.#engine.textOf(ino, number) === undefined,
+      ),
     )
   }
 
@@ -135,7 +139,8 @@ export class IndexWriter {
     if (path === undefined || remaining !== undefined) this.#removeOthers(ino, remaining ?? [])
     for (const { number, bytes } of versions) {
       const text = bytes === undefined ? 0 : this.#textFor(bytes)
-      this.#batch.versions.set(`${ino}.${number}`, { ino, number, text })
+      this.#batch.versions.set(keyOf(ino, number), { ino, number, text })
+      this.#comingVersions.add(keyOf(ino, number))
     }
   }
 
@@ -153,11 +158,12 @@ export class IndexWriter {
     for (const [key, version] of versions)
       if (version.ino === ino && !stays.has(version.number)) {
         versions.delete(key)
+        this.#comingVersions.delete(key)
         this.#suspect(version.text)
       }
     for (const { number, text } of this.#engine.versionsOfFile(ino)) {
       if (stays.has(number)) continue
-      removedVersions.set(`${ino}.${number}`, { ino, number })
+      removedVersions.set(keyOf(ino, number), { ino, number })
       this.#suspect(text)
     }
   }
@@ -212,6 +218,7 @@ export class IndexWriter {
     })
     this.#applied = applied.then(() => {
       for (const { hash } of texts) this.#coming.delete(Buffer.from(hash).toString('hex'))
+      for (const key of versions.keys()) this.#comingVersions.delete(key)
       for (const text of removedTexts) this.#going.delete(text)
     })
     // Heard by whoever waits for this batch or the next.
@@ -239,13 +246,17 @@ export class IndexWriter {
   }
 }
 
+function keyOf(ino: number, number: number): string {
+  return `${ino}.${number}`
+}
+
 function isReplaced(
   ino: number,
   number: number,
   versions: ReadonlyMap<string, TextVersion>,
   removed: ReadonlyMap<string, unknown>,
 ): boolean {
-  const key = `${ino}.${number}`
+  const key = keyOf(ino, number)
   return versions.has(key) || removed.has(key)
 }
 
