@@ -106,6 +106,9 @@ t.test('paths are named as they were given, in order, and where they are not giv
   const env = { AVFS_HOME: cli.home, XDG_RUNTIME_DIR: cli.root, XDG_STATE_HOME: cli.root }
   const here = run(avfsProgram, ['grep', '-l', 'foo'], { env, cwd: cli.at('d') })
   t.equal(here, './b.md\n./deep/c.txt\n./latin')
+  writeFileSync(cli.at('dash'), 'a -x b\n')
+  t.same(cli.out('grep', '-l', '--', '-x', 'one'), 'one:/dash\n')
+  t.same(cli.out('grep', '-e=-x', '-l', 'one'), 'one:/dash\n')
   t.equal(
     cli.out('grep', '--no-filename', '--no-line-number', 'foo', 'mnt/a.txt'),
     'one foo\nfoobar\n',

@@ -17,6 +17,7 @@ import { type MomentArguments, wantedMoment, withMoment } from './state-options.
 type Many = string | string[] | undefined
 
 interface GrepArguments extends CommonArguments, MomentArguments {
+  _: (string | number)[]
   pattern: string | undefined
   paths: string[] | undefined
   regexp: Many
@@ -105,15 +106,17 @@ const TEXT = { type: 'string', nargs: 1 } as const
 const NUMBER = { type: 'number', nargs: 1 } as const
 const SWITCH = { type: 'boolean', default: false } as const
 
-function subjectsOf({ pattern, paths, regexp }: GrepArguments): {
+function subjectsOf({ pattern, paths, regexp, _ }: GrepArguments): {
   patterns: string[]
   paths: string[]
 } {
-  const patterns = listOf(regexp) ?? (pattern === undefined ? [] : [pattern])
+  // What follows -- is none of the named ones.
+  const subjects = [pattern, ...(paths ?? []), ..._.slice(1).map(String)].filter(
+    (subject) => subject !== undefined,
+  )
+  const patterns = listOf(regexp) ?? subjects.splice(0, 1)
   if (patterns.length === 0) throw new UsageError('say what to find: avfs grep PATTERN [PATH]')
-  const isPath = regexp !== undefined && pattern !== undefined
-  const all = [...(isPath ? [pattern] : []), ...(paths ?? [])]
-  return { patterns, paths: all.length === 0 ? ['.'] : all }
+  return { patterns, paths: subjects.length === 0 ? ['.'] : subjects }
 }
 
 function listOf(value: Many): string[] | undefined {
