@@ -8,6 +8,7 @@ import { gatherFigures } from '../vault/figures.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
 import { compareMethods } from './methods-compare.ts'
+import { findMethods } from './methods-find.ts'
 import { historyMethods } from './methods-history.ts'
 import { labelMethods } from './methods-labels.ts'
 import { retentionMethods } from './methods-retention.ts'
@@ -93,6 +94,7 @@ const table = {
   ...vaultMethods,
   ...historyMethods,
   ...compareMethods,
+  ...findMethods,
   ...labelMethods,
   ...retentionMethods,
   ...transferMethods,
