@@ -79,9 +79,12 @@ class Fts5Engine implements SearchEngine {
   async apply(batch: IndexBatch): Promise<void> {
     this.#assertOpen()
     const statements = statementsOf(batch)
-    await this.#enqueue(() => this.#write([...(this.#isThere() ? [] : create), ...statements]))
-    // Nobody waits for it but the next batch, and what fails here is tried again then.
+    const applied = this.#enqueue(() =>
+      this.#write([...(this.#isThere() ? [] : create), ...statements]),
+    )
+    // At once, so that it comes before the next batch. What fails here is tried again then.
     this.#enqueue(() => this.#merge()).catch(() => {})
+    await applied
   }
 
   async flush(): Promise<void> {
