@@ -27,6 +27,7 @@ import { createFileSystem } from './fs/file-system.ts'
 import { openDevice } from './fuse/device.ts'
 import { mount } from './fuse/mount.ts'
 import { type Session, startSession } from './fuse/session.ts'
+import { Searcher } from './search/searcher.ts'
 import { answered } from './store/retry.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
@@ -123,8 +124,10 @@ async function serve(
   const { readOnly, trace, pollUs, avfsdir } = config.settings
   const atime = atimeRule(config.settings)
   const operations = await answered(() => createFileSystem(vault, { readOnly, avfsdir, atime }))
+  const searcher = Searcher.start(vault)
   const server = await startControlServer(config.socket, {
     vault,
+    searcher,
     info: infoOf(config),
     kernel: {
       entryChanged: (parent, name) => session?.notices.entryChanged(parent, name),
@@ -154,6 +157,7 @@ async function serve(
     log('info', `${config.mountPoint} is unmounted`)
   } finally {
     await server.close()
+    await searcher.close()
   }
 }
 

@@ -18,6 +18,7 @@ import { metaCommand } from './commands/meta.ts'
 import { mountCommand } from './commands/mount.ts'
 import { pruneCommand } from './commands/prune.ts'
 import { restoreCommand, undeleteCommand } from './commands/restore.ts'
+import { searchCommand } from './commands/search.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { tagCommand } from './commands/tag.ts'
 import { unmountCommand } from './commands/unmount.ts'
@@ -26,7 +27,7 @@ import { EXIT_CHECK_USAGE, EXIT_ERROR, EXIT_OK, EXIT_USAGE, UsageError } from '.
 import { ignoreClosedPipes, printFailure } from './output.ts'
 
 const EXIT_CODES = `Exit codes:
-  0 done   1 error   2 wrong usage   10 no such vault   11 the vault is in use
+  0 done   1 error, or nothing found   2 wrong usage   10 no such vault   11 the vault is in use
   13 no such path, version, snapshot or tag
   grep, as grep(1): 0 found   1 not found   2 and more: an error
   vault check, as fsck(8): 0 sound   1 repaired   4 problems are left   8 it failed itself   16 wrong usage`
@@ -52,6 +53,7 @@ async function main(args: readonly string[]): Promise<number> {
       .command(snapshotCommand)
       .command(tagCommand)
       .command(metaCommand)
+      .command(searchCommand)
       .command(pruneCommand)
       .command(holdCommand)
       .command(benchCommand)
@@ -103,6 +105,7 @@ const singles = [
   'find',
   'restore',
   'undelete',
+  'search',
   'prune',
   'hold',
   'bench',
