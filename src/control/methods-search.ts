@@ -6,7 +6,7 @@ import type { Searcher } from '../search/searcher.ts'
 import type { Fragment } from '../search/snippet.ts'
 import { answered } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
-import { isMeant } from '../vault/configuration.ts'
+import { GlobError, pathMatcher } from '../vault/glob.ts'
 import { findPath } from '../vault/paths.ts'
 import { findTag } from '../vault/tags.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -59,6 +59,7 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
   const top = pathOf(parameters)
   const limit = countOf(parameters, 'limit')
   const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
+  const matches = glob === undefined ? () => true : matcherOf(glob)
   const tag = parameters.tag === undefined ? undefined : stringOf(parameters, 'tag')
   const since = parameters.since === undefined ? 0 : countOf(parameters, 'since')
   const pastToo = parameters.allVersions === true
@@ -74,13 +75,22 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
       since,
       pastToo,
       tags: tag === undefined ? [] : [tag],
-      isMeant: (path) => glob === undefined || isMeant(path, glob),
+      isMeant: (path) => matches(path.slice(1)),
       fragments: FRAGMENTS,
       isGone: call.isGone,
     })
     for (const result of results) await call.send({ item: itemOf(result) })
     return { complete }
   })
+}
+
+function matcherOf(glob: string): (path: string) => boolean {
+  try {
+    return pathMatcher([glob])
+  } catch (error) {
+    if (error instanceof GlobError) throw new ControlError('name', error.message)
+    throw error
+  }
 }
 
 function assertThere(vault: Vault, top: string, tag: string | undefined, pastToo: boolean): void {

@@ -3,13 +3,12 @@
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Availability } from '../store/availability.ts'
-import { availabilityOf } from '../store/availability.ts'
 import { setting } from '../store/collections.ts'
 import { INDEX_ENDING } from '../store/open.ts'
 import { answered } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
 import type { Vault } from '../vault/vault.ts'
+import { availabilityOfSearch, type SearchBackend, searchBackends } from './engines.ts'
 import type { EngineSpec } from './thread-protocol.ts'
 
 /** Of what analyze.ts and index-writer.ts make of a file: with another number all is made anew. */
@@ -18,24 +17,19 @@ const INDEX_FORMAT = 1
 const STAMP_SETTING = 'search_index'
 const STAMP_FILE = 'stamp'
 
+const tantivy = searchBackends.find(({ name }) => name === 'tantivy') as SearchBackend
+
 /** The index of a vault. Throws StoreError 'unavailable', which says what to do, where no engine can be had. */
 export async function engineOf(vault: Vault): Promise<EngineSpec> {
   const { auxiliary } = vault.core.overlay.store
   if (auxiliary !== undefined) return { kind: 'fts5', path: auxiliary.path }
   if (!vault.traits.persistent)
     throw new StoreError('unavailable', 'a vault in memory has no search')
-  const availability = await searchAvailability()
+  const availability = await availabilityOfSearch(tantivy)
   if (availability.available)
     return { kind: 'tantivy', folder: folderOf(vault.path), readOnly: vault.readOnly }
   const { why, command } = availability
   throw new StoreError('unavailable', `search is not available: ${why}; run: ${command}`)
-}
-
-/** Whether vaults on engines other than SQLite can be searched here. */
-export function searchAvailability(): Promise<Availability> {
-  return availabilityOf({ make: 'search' }, async () =>
-    (await import('./tantivy-native.ts')).tantivyVersion(),
-  )
 }
 
 function folderOf(path: string): string {

@@ -5,26 +5,16 @@ import { log } from '../base/log.ts'
 import { answered } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
 import { configured, configuredBytes } from '../vault/configuration.ts'
-import { slicesOf } from '../vault/slices.ts'
+import type { Moment } from '../vault/moments.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { IndexStatus } from './engine.ts'
-import type { Match } from './evaluate.ts'
 import { Indexer, type Taker } from './indexer.ts'
+import { lookFor, type SearchRequest } from './look.ts'
 import { claimIndex, emptyIndexFolder, engineOf, isOwn, removeIndexFolder } from './place.ts'
 import { parseQuery } from './query.ts'
-import { type Conditions, resultOf, type SearchResult } from './results.ts'
-import { bytesOf } from './source.ts'
+import type { SearchResult } from './results.ts'
 import { SearchThread } from './thread.ts'
 import type { EngineSpec } from './thread-protocol.ts'
-
-export interface SearchRequest extends Partial<Conditions> {
-  readonly query: string
-  readonly limit: number
-  /** Fragments of each result; none unless told. */
-  readonly fragments?: number
-  /** True when nobody waits for the answer any more. */
-  readonly isGone?: () => boolean
-}
 
 /** `why` tells people why there is no search, and what to do. `waiting`: inodes that are not in yet, null when that is not known. */
 export interface SearchStatus extends IndexStatus {
@@ -44,9 +34,6 @@ interface Session {
   readonly indexer: Indexer | undefined
 }
 
-/** Matches asked for at a time: the first results come soon, and a strict condition does not ask a thousand times. */
-const PAGE = 50
-const PAGE_MAX = 1000
 /** What failed is tried again, and not at once. */
 const RETRY_MS = 10_000
 const EVERYTHING = Number.MAX_SAFE_INTEGER
@@ -102,7 +89,8 @@ export class Searcher {
     parseQuery(request.query)
     const { thread } = await this.#needed()
     try {
-      return await this.#search(thread, request)
+      const core = this.#vault.core
+      return await lookFor(core, thread, request, () => this.#settled())
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'corrupt') this.#mend(error)
       throw error
@@ -184,6 +172,13 @@ export class Searcher {
       }
       await this.#shut()
     })
+  }
+
+  /** Names that are newer may not be in the index. */
+  #settled(): Moment {
+    const progress = this.#session?.indexer?.progress
+    if (progress === undefined) return 0
+    return progress.waiting > 0 ? progress.moment : EVERYTHING
   }
 
   #queued<T>(work: () => Promise<T>): Promise<T> {
@@ -335,67 +330,5 @@ export class Searcher {
       if (isCorrupt) await this.#open(true)
       else this.#later(false)
     }).catch((reason: unknown) => log('error', 'search failed', reason))
-  }
-
-  async #search(thread: SearchThread, request: SearchRequest): Promise<SearchResult[]> {
-    const { query, limit, isGone = () => false } = request
-    const conditions: Conditions = {
-      top: request.top ?? '/',
-      isMeant: request.isMeant ?? (() => true),
-      tags: request.tags ?? [],
-      since: request.since ?? 0,
-      pastToo: request.pastToo ?? false,
-      reach: request.reach,
-    }
-    const id = await thread.call('find', query, conditions.pastToo)
-    const results: SearchResult[] = []
-    const slices = slicesOf(this.#vault.core, isGone)
-    try {
-      for (let count = PAGE; results.length < limit; count = Math.min(2 * count, PAGE_MAX)) {
-        const matches = await thread.call('next', id, count)
-        for (const match of matches) {
-          const result = await this.#resultOf(match, conditions)
-          await slices.turn()
-          if (result !== undefined) results.push(result)
-          if (results.length === limit) break
-        }
-        if (matches.length < count) break
-      }
-    } finally {
-      await thread.call('done', id).catch(() => undefined)
-    }
-    const fragments = request.fragments ?? 0
-    if (fragments === 0) return results
-    const shown: SearchResult[] = []
-    for (const result of results)
-      shown.push(await this.#withFragments(thread, result, query, fragments))
-    return shown
-  }
-
-  #resultOf(match: Match, conditions: Conditions): Promise<SearchResult | undefined> {
-    const { core } = this.#vault
-    const progress = this.#session?.indexer?.progress
-    const settled =
-      progress === undefined || progress.waiting > 0 ? (progress?.moment ?? 0) : EVERYTHING
-    return answered(() => resultOf(core, match, conditions, settled))
-  }
-
-  async #withFragments(
-    thread: SearchThread,
-    result: SearchResult,
-    query: string,
-    count: number,
-  ): Promise<SearchResult> {
-    const newest = result.versions[result.versions.length - 1]
-    if (newest === undefined) return result
-    const bytes = await bytesOf(
-      this.#vault.core,
-      result.ino,
-      newest,
-      () => true,
-      (work) => answered(work),
-    )
-    if (bytes === undefined) return result
-    return { ...result, fragments: await thread.call('fragments', query, bytes, count) }
   }
 }

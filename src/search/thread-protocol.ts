@@ -67,6 +67,8 @@ export const READY_ID = 0
 export interface Failure {
   readonly message: string
   readonly kind: StoreErrorKind | undefined
+  /** The engine's own error, where there is one: its code and its words. */
+  readonly cause: { readonly code: string; readonly message: string } | undefined
   /** Of a wrong query. */
   readonly position: number | undefined
   readonly stack: string | undefined
@@ -76,14 +78,24 @@ export function failureOf(error: unknown): Failure {
   return {
     message: error instanceof Error ? error.message : String(error),
     kind: error instanceof StoreError ? error.kind : undefined,
+    cause: causeOf(error),
     position: error instanceof QuerySyntaxError ? error.position : undefined,
     stack: error instanceof Error ? error.stack : undefined,
   }
 }
 
+function causeOf(error: unknown): Failure['cause'] {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (!(cause instanceof Error) || !('code' in cause)) return undefined
+  return { code: String(cause.code), message: cause.message }
+}
+
 /** What the other thread threw. A wrong query is not thrown again as such: queries are parsed before they are sent. */
-export function errorOf({ message, kind, stack }: Failure): Error {
-  if (kind !== undefined) return new StoreError(kind, message)
+export function errorOf({ message, kind, cause, stack }: Failure): Error {
+  if (kind !== undefined) {
+    const own = cause && Object.assign(new Error(cause.message), { code: cause.code })
+    return new StoreError(kind, message, own && { cause: own })
+  }
   const error = new Error(message)
   if (stack !== undefined) error.stack = stack
   return error

@@ -6,6 +6,7 @@ import { setLog } from '../../src/base/log.ts'
 import { isDirectory, isRegular } from '../../src/base/mode.ts'
 import { type MethodName, methods, type Parameters } from '../../src/control/methods.ts'
 import type { FoundEntry, Stretch } from '../../src/control/methods-find.ts'
+import { Searcher } from '../../src/search/searcher.ts'
 import { openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
 import { stateAt, stateNow, type TreeState } from '../../src/vault/tree-state.ts'
@@ -41,6 +42,7 @@ async function run(
     kernel: undefined,
     isGone: () => false,
     body: undefined,
+    searcher: () => Searcher.start(vault, false),
   })
   return found
 }
