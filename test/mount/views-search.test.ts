@@ -193,6 +193,19 @@ t.test('where search is off a query says so, and the directory stays', async (t)
   t.match(vault.log(), /search\/other shows nothing.*search is off/)
 })
 
+t.test('a read-only mount shows what the index knows', async (t) => {
+  const vault = mountedVault(t)
+  const { dir } = vault
+  sh(dir, 'echo term then > f')
+  await sleep(1300)
+  sh(dir, 'echo term now > f')
+  await shows(dir, 'ls .avfs/search/term/.all | wc -l', '2')
+  vault.unmount()
+  vault.mount('-o', 'ro')
+  await shows(dir, 'ls .avfs/search/term', '1-f')
+  await shows(dir, 'cat .avfs/search/term/.all/*', 'term now\nterm then')
+})
+
 t.test('a listing has at most a thousand names, and they stay while it is used', async (t) => {
   const { dir } = mountedVault(t)
   const many = join(dir, 'many')

@@ -131,11 +131,10 @@ async function ask(fs: FsContext, question: Question, key: string): Promise<void
   const began = performance.now()
   const { last } = fs.core.moments
   const { answers } = keptOf(fs.core)
-  const { hits, errno } = await found(fs, question)
-  const generation = fs.search?.generation ?? 0
+  const its = await found(fs, question)
   const atMs = performance.now()
   answers.delete(key)
-  answers.set(key, { hits, errno, generation, last, atMs, costMs: atMs - began })
+  answers.set(key, { ...its, last, atMs, costMs: atMs - began })
   const [oldest] = answers.keys()
   if (answers.size > ANSWERS_MAX && oldest !== undefined) answers.delete(oldest)
 }
@@ -143,11 +142,14 @@ async function ask(fs: FsContext, question: Question, key: string): Promise<void
 async function found(
   { core, search }: FsContext,
   { directory, query, pastToo, reader }: Question,
-): Promise<{ hits: Hits; errno: number }> {
+): Promise<Pick<Answer, 'hits' | 'errno' | 'generation'>> {
   const nothing = new Map<string, Hit>()
+  let generation = search?.generation ?? 0
   try {
     if (search === undefined) throw new StoreError('unavailable', 'there is no search here')
     await search.refresh(REFRESH_MS)
+    // What the index takes in from here on may be missing.
+    generation = search.generation
     const files = await search.search({
       query,
       limit: RESULTS_MAX,
@@ -160,11 +162,12 @@ async function found(
         return its === undefined ? undefined : '/'
       },
     })
-    return { hits: await named(core, files, { directory, query, pastToo, reader }), errno: 0 }
+    const hits = await named(core, files, { directory, query, pastToo, reader })
+    return { hits, errno: 0, generation }
   } catch (error) {
     const isOff = error instanceof StoreError && error.kind === 'unavailable'
     log(isOff ? 'info' : 'warn', `search/${query} shows nothing`, error)
-    return { hits: nothing, errno: isOff ? EOPNOTSUPP : EIO }
+    return { hits: nothing, errno: isOff ? EOPNOTSUPP : EIO, generation }
   }
 }
 
