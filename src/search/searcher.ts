@@ -32,6 +32,8 @@ interface Session {
   readonly thread: SearchThread
   /** Undefined on a vault that is open for reading only. */
   readonly indexer: Indexer | undefined
+  /** What was in the index when it was opened. */
+  readonly watermark: Moment
 }
 
 /** What failed is tried again, and not at once. */
@@ -106,7 +108,7 @@ export class Searcher {
     onProgress: (done: number) => void = () => {},
   ): Promise<boolean> {
     const { indexer } = await this.#needed()
-    if (indexer === undefined) return false
+    if (indexer === undefined) return this.#settled() === EVERYTHING
     if (this.#vault.core.commits.failure === undefined) await this.#vault.sync()
     const timer = setInterval(() => onProgress(indexer.progress.done), 200)
     try {
@@ -176,9 +178,11 @@ export class Searcher {
 
   /** Names that are newer may not be in the index. */
   #settled(): Moment {
-    const progress = this.#session?.indexer?.progress
-    if (progress === undefined) return 0
-    return progress.waiting > 0 ? progress.moment : EVERYTHING
+    if (this.#session === undefined) return 0
+    const { indexer, watermark } = this.#session
+    if (indexer === undefined)
+      return watermark < this.#vault.core.changed.moment ? watermark : EVERYTHING
+    return indexer.progress.waiting > 0 ? indexer.progress.moment : EVERYTHING
   }
 
   #queued<T>(work: () => Promise<T>): Promise<T> {
@@ -230,7 +234,7 @@ export class Searcher {
         status = await thread.call('status')
       }
       const indexer = vault.readOnly ? undefined : this.#follow(thread, textBytesMax, status)
-      return { engine, thread, indexer }
+      return { engine, thread, indexer, watermark: status.watermark }
     } catch (error) {
       await thread.kill()
       throw error

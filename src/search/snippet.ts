@@ -5,7 +5,7 @@
 import { visitWords } from './analyze.ts'
 import type { Phrase } from './engine.ts'
 import { identifierOf, phraseOf } from './plan.ts'
-import type { Leaf, Query, Term } from './query.ts'
+import type { Leaf, Query } from './query.ts'
 
 /** `line` counts from 1. Marks are [start, end) in UTF-16 units of `text`, in order, and do not touch. */
 export interface Fragment {
