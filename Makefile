@@ -30,7 +30,10 @@ ROCKSDB := native/rocksdb/build/rocksdb.node
 ROCKSDB_HEADER := $(firstword $(wildcard /usr/include/rocksdb/db.h /usr/local/include/rocksdb/db.h) /usr/include/rocksdb/db.h)
 SLED := native/sled/build/sled.node
 CARGO := $(firstword $(shell command -v cargo) $(wildcard $(HOME)/.cargo/bin/cargo))
-export CARGO_TARGET_DIR ?= $(CURDIR)/native/sled/target
+# Without it, each crate has its own.
+SLED_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/native/sled/target)
+TANTIVY := native/tantivy-node/build/tantivy-node.node
+TANTIVY_TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/native/tantivy-node/target)
 
 ## List the targets
 .PHONY: help
@@ -82,14 +85,26 @@ sled: $(SLED)
 $(SLED): native/sled/Cargo.toml native/sled/Cargo.lock native/sled/build.rs $(wildcard native/sled/src/*.rs)
 	@[ -n "$(CARGO)" ] || { echo 'make: cargo is missing: install Rust 1.89 or newer (https://rustup.rs)' >&2; exit 1; }
 	mkdir -p $(@D)
-	cd native/sled && "$(CARGO)" build --release --locked --quiet
-	cp --remove-destination "$(CARGO_TARGET_DIR)/release/libavfs_sled.so" $@
+	cd native/sled && CARGO_TARGET_DIR="$(SLED_TARGET)" "$(CARGO)" build --release --locked --quiet
+	cp --remove-destination "$(SLED_TARGET)/release/libavfs_sled.so" $@
+
+# Some minutes the first time. Vaults on SQLite are searched by SQLite itself.
+## Build the search of vaults on other engines than SQLite
+.PHONY: search
+search: $(TANTIVY)
+
+$(TANTIVY): $(addprefix native/tantivy-node/,Cargo.toml Cargo.lock build.rs) $(wildcard native/tantivy-node/src/*.rs)
+	@[ -n "$(CARGO)" ] || { echo 'make: cargo is missing: install Rust 1.89 or newer (https://rustup.rs)' >&2; exit 1; }
+	mkdir -p $(@D)
+	cd native/tantivy-node && CARGO_TARGET_DIR="$(TANTIVY_TARGET)" "$(CARGO)" build --release --locked --quiet
+	cp --remove-destination "$(TANTIVY_TARGET)/release/libtantivy_node.so" $@
 
 # Tests need every engine. One that cannot be built says why here, and its tests fail.
 .PHONY: engines
 engines:
 	@$(MAKE) --no-print-directory rocksdb || echo 'make: the tests of RocksDB will fail' >&2
 	@$(MAKE) --no-print-directory sled || echo 'make: the tests of Sled will fail' >&2
+	@$(MAKE) --no-print-directory search || echo 'make: the tests of tantivy will fail' >&2
 
 $(FUSERMOUNT):
 	@if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
@@ -133,7 +148,7 @@ unmount: $(BUILT)
 ## Run every test
 .PHONY: test
 test: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
-	@$(RUN) node scripts/run-tests.ts unit store vault session cli mount crash engines
+	@$(RUN) node scripts/run-tests.ts unit store vault search session cli mount crash engines
 
 # One layer each, from the fastest to the slowest.
 ## Test single modules
@@ -150,6 +165,11 @@ test-store: $(BUILT) engines
 .PHONY: test-vault
 test-vault: $(BUILT) engines
 	@$(RUN) node scripts/run-tests.ts vault
+
+## Test the engines of search
+.PHONY: test-search
+test-search: $(BUILT) engines
+	@$(RUN) node scripts/run-tests.ts search
 
 ## Test the protocol, bytes in and bytes out
 .PHONY: test-session
@@ -238,7 +258,7 @@ install: dist
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build" "$(DESTDIR)$(PREFIX)/lib/avfs/bin"
 	cp -r dist package.json package-lock.json .npmrc LICENSE "$(DESTDIR)$(PREFIX)/lib/avfs"
 	cp $(ADDON) "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build"
-	for engine in rocksdb sled; do \
+	for engine in rocksdb sled tantivy-node; do \
 	  if [ -f native/$$engine/build/$$engine.node ]; then \
 	    install -D -t "$(DESTDIR)$(PREFIX)/lib/avfs/native/$$engine/build" native/$$engine/build/$$engine.node; fi; done
 	cp --remove-destination "$(NODE)" "$(DESTDIR)$(PREFIX)/lib/avfs/bin/node"
@@ -252,4 +272,4 @@ install: dist
 ## Remove all that make made
 .PHONY: clean
 clean:
-	rm -rf node_modules .toolchain .tap native/*/build native/sled/target dist
+	rm -rf node_modules .toolchain .tap native/*/build native/*/target dist

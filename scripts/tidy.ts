@@ -16,10 +16,20 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   store: ['base/'],
   archive: ['base/'],
   vault: ['archive/records.ts', 'store/', 'base/'],
-  fs: ['vault/', 'store/', 'base/'],
+  search: ['vault/', 'store/', 'base/'],
+  fs: ['search/', 'vault/', 'store/', 'base/'],
   fuse: ['base/', 'fs/operations.ts', 'store/store.ts'],
-  control: ['vault/', 'archive/records.ts', 'store/', 'base/'],
-  cli: ['control/', 'vault/', 'archive/', 'store/open.ts', 'store/store.ts', 'base/', 'daemon.ts'],
+  control: ['search/', 'vault/', 'archive/records.ts', 'store/', 'base/'],
+  cli: [
+    'control/',
+    'search/',
+    'vault/',
+    'archive/',
+    'store/open.ts',
+    'store/store.ts',
+    'base/',
+    'daemon.ts',
+  ],
 }
 
 /** Imports of these from there must be `import type`, but for the names listed. */

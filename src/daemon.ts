@@ -27,6 +27,7 @@ import { createFileSystem } from './fs/file-system.ts'
 import { openDevice } from './fuse/device.ts'
 import { mount } from './fuse/mount.ts'
 import { type Session, startSession } from './fuse/session.ts'
+import { Searcher } from './search/searcher.ts'
 import { answered } from './store/retry.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
@@ -56,8 +57,9 @@ export async function runDaemon(
     const interval = commitMs === undefined ? {} : { commitMs }
     const options = { cacheBytes: cacheMb * MIB, readOnly, ...interval }
     const vault = await openVault(config.vaultPath, options)
+    const searcher = Searcher.start(vault)
     try {
-      await serve(config, vault, tell)
+      await serve(config, vault, searcher, tell).finally(() => searcher.close())
     } finally {
       // The lock outlives the vault: who finds it free finds everything on disk.
       await vault.close()
@@ -117,14 +119,18 @@ async function clearRemains(
 async function serve(
   config: DaemonConfig,
   vault: Vault,
+  search: Searcher,
   tell: (message: DaemonMessage) => void,
 ): Promise<void> {
   let session: Session | undefined
   const { readOnly, trace, pollUs, avfsdir } = config.settings
   const atime = atimeRule(config.settings)
-  const operations = await answered(() => createFileSystem(vault, { readOnly, avfsdir, atime }))
+  const operations = await answered(() =>
+    createFileSystem(vault, { readOnly, avfsdir, atime, search }),
+  )
   const server = await startControlServer(config.socket, {
     vault,
+    searcher: search,
     info: infoOf(config),
     kernel: {
       entryChanged: (parent, name) => session?.notices.entryChanged(parent, name),

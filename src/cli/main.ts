@@ -9,6 +9,8 @@ import { benchCommand } from './commands/bench.ts'
 import { catCommand } from './commands/cat.ts'
 import { diffCommand } from './commands/diff.ts'
 import { exportCommand } from './commands/export.ts'
+import { findCommand } from './commands/find.ts'
+import { grepCommand } from './commands/grep.ts'
 import { holdCommand } from './commands/hold.ts'
 import { importCommand } from './commands/import.ts'
 import { logCommand } from './commands/log.ts'
@@ -16,16 +18,18 @@ import { metaCommand } from './commands/meta.ts'
 import { mountCommand } from './commands/mount.ts'
 import { pruneCommand } from './commands/prune.ts'
 import { restoreCommand, undeleteCommand } from './commands/restore.ts'
+import { searchCommand } from './commands/search.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { tagCommand } from './commands/tag.ts'
 import { unmountCommand } from './commands/unmount.ts'
 import { vaultCommand } from './commands/vault.ts'
-import { EXIT_CHECK_USAGE, EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
+import { EXIT_CHECK_USAGE, EXIT_ERROR, EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
 import { ignoreClosedPipes, printFailure } from './output.ts'
 
 const EXIT_CODES = `Exit codes:
-  0 done   1 error   2 wrong usage   10 no such vault   11 the vault is in use
+  0 done   1 error, or nothing found   2 wrong usage   10 no such vault   11 the vault is in use
   13 no such path, version, snapshot or tag
+  grep, as grep(1): 0 found   1 not found   2 and more: an error
   vault check, as fsck(8): 0 sound   1 repaired   4 problems are left   8 it failed itself   16 wrong usage`
 
 async function main(args: readonly string[]): Promise<number> {
@@ -42,11 +46,14 @@ async function main(args: readonly string[]): Promise<number> {
       .command(logCommand)
       .command(catCommand)
       .command(diffCommand)
+      .command(grepCommand)
+      .command(findCommand)
       .command(restoreCommand)
       .command(undeleteCommand)
       .command(snapshotCommand)
       .command(tagCommand)
       .command(metaCommand)
+      .command(searchCommand)
       .command(pruneCommand)
       .command(holdCommand)
       .command(benchCommand)
@@ -68,9 +75,15 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const code = printFailure(json, error)
     if (code === EXIT_USAGE && !json) process.stderr.write(`avfs: see ${helpCommand(args)}\n`)
-    const isCheck = args[0] === 'vault' && args[1] === 'check'
-    return code === EXIT_USAGE && isCheck ? EXIT_CHECK_USAGE : code
+    return ownCode(args, code)
   }
+}
+
+/** check and grep have exit codes of programs that people know. */
+function ownCode(args: readonly string[], code: number): number {
+  if (args[0] === 'vault' && args[1] === 'check')
+    return code === EXIT_USAGE ? EXIT_CHECK_USAGE : code
+  return code === EXIT_ERROR && args[0] === 'grep' ? EXIT_USAGE : code
 }
 
 /** yargs speaks of 'non-option arguments'. */
@@ -88,8 +101,11 @@ const singles = [
   'log',
   'cat',
   'diff',
+  'grep',
+  'find',
   'restore',
   'undelete',
+  'search',
   'prune',
   'hold',
   'bench',

@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Searcher } from '../search/searcher.ts'
 import { openStore } from '../store/open.ts'
 import { openVault } from '../vault/vault.ts'
 import { thisProcess } from './caller.ts'
@@ -63,25 +64,34 @@ async function callHere(
   try {
     const { readOnly, run, runOnStore } = methods[name]
     const body = feed === undefined ? undefined : bodyOf(feed)
-    const call = {
-      body,
-      report,
-      send: receive,
-      kernel: undefined,
-      // Who started this process ends it.
-      isGone: () => false,
-    }
+    // Who started this process ends it.
+    const common = { body, report, send: receive, kernel: undefined, isGone: () => false }
     if (runOnStore !== undefined) {
       const store = await openStore(vaultPath, { readOnly })
+      const call = { ...common, searcher: noSearcher }
       return await runOnStore(store, parameters, call).finally(() => store.close())
     }
     const vault = await openVault(vaultPath, { readOnly })
     vault.core.actors.actAs(thisProcess())
-    return await run(vault, parameters, call).finally(() => vault.close())
+    let opened: Searcher | undefined
+    const searcher = (): Searcher => {
+      opened ??= Searcher.start(vault, false)
+      return opened
+    }
+    try {
+      return await run(vault, parameters, { ...common, searcher })
+    } finally {
+      await opened?.close()
+      await vault.close()
+    }
   } finally {
     process.off('exit', lock.release)
     lock.release()
   }
+}
+
+function noSearcher(): never {
+  throw new Error('a store has no search')
 }
 
 async function callHolder(

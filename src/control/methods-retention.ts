@@ -23,7 +23,7 @@ export const retentionMethods = {
   /** {changes: {key: value}}; '' takes a key back to its default. All or none. */
   configSet: {
     readOnly: false,
-    run: async (vault, parameters) => {
+    run: async (vault, parameters, { searcher }) => {
       const changes = changesOf(parameters)
       assertWritableVault(vault)
       try {
@@ -34,6 +34,8 @@ export const retentionMethods = {
       }
       await answered(() => refreshHistory(vault.core))
       await vault.sync()
+      if (Object.keys(changes).some((key) => key.startsWith('search')))
+        await searcher().reconfigure()
       return await answered(() => configuration(vault.core))
     },
   },

@@ -1,15 +1,18 @@
 // What can be asked of an open vault: one table. The daemon runs it for those who ask over the socket, the command line runs
 // it on a vault that nobody holds; neither adds anything. A new method is a row here and a command in src/cli/commands.
 
+import type { Searcher } from '../search/searcher.ts'
 import type { Store } from '../store/store.ts'
 import { checkStore } from '../vault/check.ts'
 import { gatherFigures } from '../vault/figures.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
 import { compareMethods } from './methods-compare.ts'
+import { findMethods } from './methods-find.ts'
 import { historyMethods } from './methods-history.ts'
 import { labelMethods } from './methods-labels.ts'
 import { retentionMethods } from './methods-retention.ts'
+import { compactIndex, searchMethods } from './methods-search.ts'
 import { transferMethods } from './methods-transfer.ts'
 import type { Receive, Report } from './protocol.ts'
 import { assertWritableVault } from './refusal.ts'
@@ -34,6 +37,8 @@ export interface Call {
   readonly send: Receive
   /** Undefined when the vault is not mounted. */
   readonly kernel: Kernel | undefined
+  /** The search of the vault; where it is not open by itself, it is until the call ends. */
+  readonly searcher: () => Searcher
   /** True when nobody waits for the result any more: long work that only looks ends then. */
   readonly isGone: () => boolean
   /** What the caller sends along. A piece may be used again once the next one is asked for. */
@@ -55,11 +60,11 @@ const vaultMethods = {
   },
   stats: {
     readOnly: true,
-    run: async (vault, _, { report, isGone }) => {
+    run: async (vault, _, { report, isGone, searcher }) => {
       await vault.sync()
       const slices = slicesOf(vault.core, isGone)
       const figures = await gatherFigures(vault.core, slices, (rows) => report(rows, 0))
-      return { ...vault.stats(), ...figures }
+      return { ...vault.stats(), ...figures, search: await searcher().status() }
     },
   },
   check: {
@@ -71,9 +76,9 @@ const vaultMethods = {
   },
   compact: {
     readOnly: false,
-    run: async (vault, _, { report, kernel }) => {
+    run: async (vault, _, call) => {
       assertWritableVault(vault)
-      return compactVault(vault, kernel !== undefined, report)
+      return compactVault(vault, call)
     },
   },
   sync: {
@@ -89,9 +94,11 @@ const table = {
   ...vaultMethods,
   ...historyMethods,
   ...compareMethods,
+  ...findMethods,
   ...labelMethods,
   ...retentionMethods,
   ...transferMethods,
+  ...searchMethods,
 }
 
 export type MethodName = keyof typeof table
@@ -104,10 +111,11 @@ export function isMethodName(name: string): name is MethodName {
 }
 
 /** {bytesBefore, bytesAfter, blocks, compacted}: `blocks` nobody used any more; not `compacted` where requests would have to wait. */
-async function compactVault(vault: Vault, isMounted: boolean, report: Report): Promise<object> {
+async function compactVault(vault: Vault, { kernel, report, searcher }: Call): Promise<object> {
   const bytesBefore = vault.stats().bytes
   const { blocks } = await vault.prune({ rules: {}, onProgress: report })
-  const compacted = !isMounted || vault.traits.compactsOnline
+  await compactIndex(searcher())
+  const compacted = kernel === undefined || vault.traits.compactsOnline
   if (compacted) await vault.compact()
   return { bytesBefore, bytesAfter: vault.stats().bytes, blocks, compacted }
 }

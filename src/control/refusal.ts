@@ -28,13 +28,18 @@ const words: Readonly<Record<number, { kind: ControlErrorKind; text: string }>> 
   [EROFS]: { kind: 'failed', text: 'the vault cannot be written now' },
 }
 
+/** What an errno means for people. */
+export function inWords(error: FsError): { kind: ControlErrorKind; text: string } {
+  return words[error.errno] ?? { kind: 'failed', text: error.message }
+}
+
 /** Does some work about `what`, a byte string; an errno becomes a ControlError in words. */
 export async function refusing<T>(what: string, work: () => Promise<T> | T): Promise<T> {
   try {
     return await work()
   } catch (error) {
     if (!(error instanceof FsError)) throw error
-    const { kind, text } = words[error.errno] ?? { kind: 'failed', text: error.message }
+    const { kind, text } = inWords(error)
     throw new ControlError(kind, `${toText(what)}: ${text}`, toText(what), { cause: error })
   }
 }

@@ -3,6 +3,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { log } from '../base/log.ts'
+import type { Searcher } from '../search/searcher.ts'
 import type { Actor } from '../vault/actors.ts'
 import type { Vault } from '../vault/vault.ts'
 import { CALLER_HEADER, callerOf } from './caller.ts'
@@ -25,6 +26,7 @@ export interface Served {
   readonly vault: Vault
   readonly info: DaemonInfo
   readonly kernel?: Kernel
+  readonly searcher: Searcher
   metrics(): string
 }
 
@@ -102,7 +104,7 @@ interface Writer {
 }
 
 async function runMethod(
-  { vault, kernel }: Served,
+  { vault, kernel, searcher }: Served,
   name: keyof typeof methods,
   parameters: Parameters,
   body: AsyncIterable<Uint8Array> | undefined,
@@ -118,7 +120,7 @@ async function runMethod(
     // A method that changes something does so, or keeps in mind who asked, before it lets anybody else go on.
     if (!methods[name].readOnly) vault.core.actors.actAs(caller)
     const isGone = (): boolean => response.destroyed
-    const call = { report, send, kernel, isGone, body }
+    const call = { report, send, kernel, isGone, body, searcher: () => searcher }
     line({ result: await methods[name].run(vault, parameters, call) })
   } catch (error) {
     // A refusal is an answer; all else is worth a line.

@@ -11,6 +11,7 @@ import { readyEnd } from '../vault/ready.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toNode } from './node.ts'
 import type { KernelNotices, Node } from './operations.ts'
+import type { SearchService } from './virtual/search-results.ts'
 
 /** An open directory: its names as of the first read, so that renames meanwhile show no name twice and lose none. */
 export interface ListingHandle {
@@ -25,6 +26,8 @@ export interface FsContext {
   readonly core: Core
   readonly readOnly: boolean
   readonly atime: AtimeRule
+  /** Undefined where the vault has no search. */
+  readonly search: SearchService | undefined
   /** How often the kernel holds each inode: LOOKUPs less FORGETs. */
   readonly lookups: Counters
   readonly listings: Map<number, ListingHandle>

@@ -14,6 +14,7 @@ import type { KernelNotices, Operations } from './operations.ts'
 import { rename, rmdir, unlink } from './remove.ts'
 import { withinRoom } from './room.ts'
 import { withViews } from './virtual/router.ts'
+import type { SearchService } from './virtual/search-results.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 
 /** The operations of a mounted vault. */
@@ -33,6 +34,8 @@ export interface FileSystemOptions {
 export interface FileSystemOptions {
   readonly readOnly: boolean
   readonly atime?: AtimeRule
+  /** What .avfs/search asks. */
+  readonly search?: SearchService
 }
 
 /** Gives a vault its POSIX meaning. One file system a vault at a time. */
@@ -42,6 +45,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     core: vault.core,
     readOnly: options.readOnly || vault.readOnly,
     atime: options.atime ?? 'relatime',
+    search: options.search,
     lookups: new Counters(),
     listings: new Map(),
     nextHandle: 1,

@@ -59,7 +59,7 @@ export function mayNow(core: Core, reader: Reader, inode: Inode, wanted: number)
 
 /**
  * The names from `top` down to `name` in directory `parent`; undefined when that is not below `top`, or when the reader may not
- * search a directory on the way. The right to come to `top` is the caller's to check.
+ * do all of `wanted` in a directory on the way. The right to come to `top` is the caller's to check.
  */
 export function pathBelow(
   core: Core,
@@ -67,13 +67,14 @@ export function pathBelow(
   top: number,
   parent: number,
   name: string,
+  wanted = MAY_SEARCH,
 ): string[] | undefined {
   const names = [name]
   for (let at = parent; at !== top; ) {
     const directory = findInode(core, at)
     if (directory === undefined || directory.nlink === 0 || directory.parent === at)
       return undefined
-    if (!mayNow(core, reader, directory, MAY_SEARCH)) return undefined
+    if (!mayNow(core, reader, directory, wanted)) return undefined
     names.push(directory.name)
     at = directory.parent
   }

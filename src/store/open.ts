@@ -35,6 +35,9 @@ export interface Backend {
 const KV_DEFAULTS = { create: false, readOnly: false, cacheBytes: 32 * 1024 * 1024 }
 const require = createRequire(import.meta.url)
 
+/** What follows the path of a vault in that of its index, where the engine's own file takes none. */
+export const INDEX_ENDING = '.search'
+
 /** Every engine: a new one is a row here. The first is the default. */
 export const backends: readonly Backend[] = [
   {
@@ -50,7 +53,7 @@ export const backends: readonly Backend[] = [
     name: 'lmdb',
     suffix: '.lmdb',
     isFolder: false,
-    companions: ['-lock', '.compact'],
+    companions: ['-lock', '.compact', INDEX_ENDING],
     requirement: { npm: 'lmdb', version: '3.5.6' },
     version: async () => (await import('./lmdb/lmdb.ts')).lmdbVersion(),
     open: async (path, options) => {
@@ -62,7 +65,7 @@ export const backends: readonly Backend[] = [
     name: 'leveldb',
     suffix: '.leveldb',
     isFolder: true,
-    companions: [],
+    companions: [INDEX_ENDING],
     requirement: { npm: 'classic-level', version: '3.0.0' },
     version: async () => {
       await import('./leveldb/leveldb.ts')
@@ -77,7 +80,7 @@ export const backends: readonly Backend[] = [
     name: 'rocksdb',
     suffix: '.rocksdb',
     isFolder: true,
-    companions: ['.new'],
+    companions: ['.new', INDEX_ENDING],
     requirement: { make: 'rocksdb' },
     version: async () => `RocksDB ${await (await import('./rocksdb.ts')).rocksdbVersion()}`,
     open: async (path, options) => {
@@ -89,7 +92,7 @@ export const backends: readonly Backend[] = [
     name: 'sled',
     suffix: '.sled',
     isFolder: true,
-    companions: [],
+    companions: [INDEX_ENDING],
     requirement: { make: 'sled' },
     version: async () => `sled ${await (await import('./sled.ts')).sledVersion()}`,
     open: async (path, options) => {

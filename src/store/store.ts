@@ -93,8 +93,37 @@ export interface StoreStats {
   readonly engine: Readonly<Record<string, number | string>>
 }
 
+export type SqlValue = string | number | bigint | Uint8Array | null
+
+/** A statement of SQL that answers nothing, run once for each of `rows` with its values in place of the question marks. */
+export interface SqlStatement {
+  readonly sql: string
+  readonly rows: readonly (readonly SqlValue[])[]
+}
+
+/**
+ * Tables of someone else's that lie in the same file as the collections: derived data, which a migration leaves behind. The
+ * owner reads them over connections of its own, and closes those before the store.
+ */
+export interface Auxiliary {
+  /** The file. */
+  readonly path: string
+  /**
+   * Runs statements in their order as one transaction, after all commits and runs that were asked for before, and resolves when
+   * other connections see it, with the number of rows that changed. Commits wait behind it: it should take milliseconds.
+   * Unless `durable`, it is synced with the next commit and no sooner: a crash of the host may take it back, with all that came
+   * after it, and never a commit. Rejects with StoreError and has changed nothing then; commits behind it are not refused.
+   */
+  run(
+    statements: readonly SqlStatement[],
+    options?: { readonly durable?: boolean },
+  ): Promise<number>
+}
+
 export interface Store {
   readonly traits: StoreTraits
+  /** Where the engine's file takes other tables, too. */
+  readonly auxiliary?: Auxiliary
   /** The row with this whole key, or undefined. Sees every commit that has resolved, and none in part. */
   get<R extends object>(collection: Collection<R>, key: Key): R | undefined
   scan<R extends object>(collection: Collection<R>, range: Range): R[]

@@ -30,6 +30,25 @@ const count = (describe: string): Setting => ({
   },
 })
 
+const size = (fallback: string, describe: string): Setting => ({
+  fallback,
+  describe,
+  check(key, value) {
+    const bytes = sizeBytes(value)
+    if (bytes === undefined || bytes < 1024 || bytes > 64 * MIB)
+      throw new ConfigurationError(`${key}=${value}: give a size from 1KiB to 64MiB, such as 8MiB`)
+  },
+})
+
+const choice = (fallback: 'on' | 'off', describe: string): Setting => ({
+  fallback,
+  describe,
+  check(key, value) {
+    if (value !== 'on' && value !== 'off')
+      throw new ConfigurationError(`${key}=${value}: say on or off`)
+  },
+})
+
 const interval = (fallback: string, describe: string): Setting => ({
   fallback,
   describe,
@@ -42,6 +61,8 @@ const interval = (fallback: string, describe: string): Setting => ({
   },
 })
 
+const MIB = 1024 * 1024
+
 /** Every key, in the order in which they are shown. */
 export const settings = {
   'keep.versions': count('newest versions of each file that prune keeps'),
@@ -53,14 +74,7 @@ export const settings = {
   'keep.deleted': count(
     'days after its deletion for which keep.versions covers a file; else for good',
   ),
-  history: {
-    fallback: 'on',
-    describe: 'whether what is changed or deleted stays readable',
-    check(key, value) {
-      if (value !== 'on' && value !== 'off')
-        throw new ConfigurationError(`${key}=${value}: say on or off`)
-    },
-  },
+  history: choice('on', 'whether what is changed or deleted stays readable'),
   'history.exclude': {
     fallback: '',
     describe:
@@ -78,6 +92,8 @@ export const settings = {
     '1s',
     'the longest time until a change is on disk; mount -o commit_ms= goes first',
   ),
+  search: choice('on', 'whether names and texts are kept in an index, for avfs search'),
+  'search.max-text': size('8MiB', 'larger files are found by their names alone'),
 } as const satisfies Readonly<Record<string, Setting>>
 
 export type SettingName = keyof typeof settings
@@ -102,6 +118,12 @@ export function configured(core: Pick<Core, 'overlay'>, key: SettingName): strin
 /** An interval that is set, in milliseconds. */
 export function configuredMs(core: Pick<Core, 'overlay'>, key: 'seal' | 'commit'): number {
   return durationMs(configured(core, key)) ?? (durationMs(settings[key].fallback) as number)
+}
+
+/** The size of the largest file whose text is searched. */
+export function configuredBytes(core: Pick<Core, 'overlay'>): number {
+  const key = 'search.max-text'
+  return sizeBytes(configured(core, key)) ?? (sizeBytes(settings[key].fallback) as number)
 }
 
 /**
@@ -137,6 +159,16 @@ export function durationMs(text: string): number | undefined {
   return digits === undefined || unit === undefined
     ? undefined
     : Number(digits) * (UNITS_MS[unit] as number)
+}
+
+const FACTORS: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: MIB }
+
+/** '65536', '512KiB', '8MiB' in bytes; undefined for anything else. */
+function sizeBytes(text: string): number | undefined {
+  const [, digits, unit] = /^(\d{1,9})(|KiB|MiB)$/.exec(text) ?? []
+  return digits === undefined || unit === undefined
+    ? undefined
+    : Number(digits) * (FACTORS[unit] as number)
 }
 
 /** The globs of a comma list. */

@@ -6,6 +6,7 @@ import type { GroupCommit } from '../store/group-commit.ts'
 import type { Overlay } from '../store/overlay.ts'
 import type { Actors } from './actors.ts'
 import type { Blocks } from './blocks.ts'
+import type { ChangedInodes } from './changed-inodes.ts'
 import type { Directory } from './directory.ts'
 import { type History, newHistory } from './history.ts'
 import { costOf, type Inode } from './inode.ts'
@@ -21,6 +22,8 @@ export interface Core {
   /** Who acts now, for the rows that tell who did it. */
   readonly actors: Actors
   readonly blocks: Blocks
+  /** What was given other names or content, for an index that follows. */
+  readonly changed: ChangedInodes
   /** Inodes by number, as far as they were used of late. What has unsaved changes is in the overlay or `open` too. */
   readonly inodes: GenerationCache<number, Inode>
   readonly directories: GenerationCache<number, Directory>

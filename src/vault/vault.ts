@@ -22,6 +22,7 @@ import { answered, attempted } from '../store/retry.ts'
 import type { Batch, Changes, Store, StoreTraits } from '../store/store.ts'
 import { Actors } from './actors.ts'
 import { Blocks } from './blocks.ts'
+import { ChangedInodes } from './changed-inodes.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
 import { configuredMs } from './configuration.ts'
 import { spill } from './content.ts'
@@ -176,6 +177,7 @@ export class Vault {
       room: new Room(store, path, commits),
       moments: new Moments(counters.moment),
       actors: new Actors(overlay),
+      changed: new ChangedInodes(counters.moment),
       blocks: new Blocks(store, cacheBytes / 2),
       ...makeCaches(cacheBytes),
       longestSliceMs: 0,
@@ -255,6 +257,7 @@ export class Vault {
 
   #settled(layer: Layer): void {
     this.core.room.settle(layer)
+    this.core.changed.note(layer)
     for (const hash of this.#brought.get(layer) ?? []) this.core.blocks.settle(hash)
   }
 

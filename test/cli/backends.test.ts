@@ -15,12 +15,16 @@ t.test('every engine is listed, with its version', async (t) => {
   const found = cli.json('backends') as { name: string; available: boolean; version: string }[]
   t.same(
     found.map(({ name }) => name),
-    ['sqlite', 'lmdb', 'leveldb', 'rocksdb', 'sled'],
+    ['sqlite', 'lmdb', 'leveldb', 'rocksdb', 'sled', 'fts5', 'tantivy'],
   )
   for (const { name, version } of found) t.match(version, /\d+\.\d+/, name)
   t.match(found[0], { isDefault: true, file: 'NAME.avfs', why: null, command: null })
-  t.match(found[2], { isDefault: false, file: 'NAME.leveldb/' })
-  t.match(cli.avfs('backends').stdout, /^sqlite \(default\) +NAME\.avfs +yes +SQLite 3/m)
+  t.match(found[2], { kind: 'store', isDefault: false, file: 'NAME.leveldb/' })
+  t.match(found[6], { kind: 'search', index: 'beside any other vault', why: null })
+  const text = cli.avfs('backends').stdout
+  t.match(text, /^sqlite \(default\) +NAME\.avfs +yes +SQLite 3/m)
+  t.match(text, /^fts5 +within NAME\.avfs +yes +SQLite 3/m)
+  t.match(text, /^tantivy +beside any other vault +yes +tantivy 0\.\d+/m)
 })
 
 for (const { name, suffix, isFolder } of testedBackends)
@@ -97,12 +101,17 @@ t.test(
         ['leveldb', false],
         ['rocksdb', false],
         ['sled', false],
+        ['fts5', true],
+        ['tantivy', false],
       ],
     )
     t.match(found[1], { version: null, why: 'the npm package lmdb is not installed' })
     t.match(found[1]?.command, /^npm install --prefix \S+ --no-save lmdb@3\.5\.6$/)
     t.match(found[3]?.command, /^make -C \S+ rocksdb$/)
+    t.match(found[6], { version: null, why: 'its addon is not built' })
+    t.match(found[6]?.command, /^make -C \S+ search$/)
     const text = without('backends').stdout
+    t.match(text, /^tantivy is not available: its addon is not built; run: make -C \S+ search$/m)
     for (const name of ['lmdb', 'leveldb', 'rocksdb', 'sled']) {
       const { status, stderr } = without('vault', 'create', 'one', '--backend', name)
       t.equal(status, 1)

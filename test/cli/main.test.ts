@@ -27,6 +27,8 @@ const commands = [
   ['log'],
   ['cat'],
   ['diff'],
+  ['grep'],
+  ['find'],
   ['restore'],
   ['undelete'],
   ['snapshot'],

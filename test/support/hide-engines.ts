@@ -3,7 +3,7 @@
 
 import { registerHooks } from 'node:module'
 
-const hidden = /^(lmdb|classic-level)(\/|$)|\/(rocksdb|sled)\.node$/
+const hidden = /^(lmdb|classic-level)(\/|$)|\/(rocksdb|sled|tantivy-node)\.node$/
 
 registerHooks({
   resolve(specifier, context, next) {

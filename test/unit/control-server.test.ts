@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { callDaemon, daemonInfo, NoDaemonError } from '../../src/control/client.ts'
 import { startControlServer } from '../../src/control/server.ts'
+import type { Searcher } from '../../src/search/searcher.ts'
 import type { Vault } from '../../src/vault/vault.ts'
 
 setLog('error', () => undefined)
@@ -23,7 +24,7 @@ const info = {
 }
 
 function served(vault: Partial<Vault>) {
-  return { vault: vault as Vault, info, metrics: () => 'avfs_up 1\n' }
+  return { vault: vault as Vault, searcher: {} as Searcher, info, metrics: () => 'avfs_up 1\n' }
 }
 
 function ask(

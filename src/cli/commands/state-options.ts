@@ -11,8 +11,13 @@ export interface StateArguments {
   snapshot: string | undefined
 }
 
+/** Without -v: of commands that look through trees. */
+export type MomentArguments = Pick<StateArguments, 'at' | 'snapshot'>
+
 /** A state, in the form of the methods' parameters. */
 export type WantedState = { version: number } | { moment: number } | { snapshot: string }
+
+const AT = 'as of WHEN: 2026-11-22, "2026-11-22 10:00", 10m, 2h, 3d, yesterday, @1795000000'
 
 /** Adds the options, of which one may be given; `range`: -v takes N..M too. */
 export function withState<T>(yargs: Argv<T>, range = false): Argv<T & StateArguments> {
@@ -26,7 +31,7 @@ export function withState<T>(yargs: Argv<T>, range = false): Argv<T & StateArgum
     .option('at', {
       type: 'string',
       requiresArg: true,
-      describe: 'as of WHEN: 2026-11-22, "2026-11-22 10:00", 10m, 2h, 3d, yesterday, @1795000000',
+      describe: AT,
     })
     .option('snapshot', {
       type: 'string',
@@ -40,8 +45,21 @@ export function withState<T>(yargs: Argv<T>, range = false): Argv<T & StateArgum
 /** What was asked for, undefined when nothing was. Throws UsageError. */
 export function wantedState({ number, at, snapshot }: StateArguments): WantedState | undefined {
   if (number !== undefined) return { version: versionNumber(number) }
-  if (at !== undefined) return { moment: moment(at) }
+  if (at !== undefined) return { moment: momentOf(at) }
   return snapshot === undefined ? undefined : { snapshot }
+}
+
+/** Adds --at and --snapshot, of which one may be given. */
+export function withMoment<T>(yargs: Argv<T>): Argv<T & MomentArguments> {
+  return yargs
+    .option('at', { type: 'string', requiresArg: true, describe: AT })
+    .option('snapshot', { type: 'string', requiresArg: true, describe: 'as of a snapshot' })
+    .conflicts('at', 'snapshot')
+}
+
+/** What was asked for, undefined when nothing was. Throws UsageError. */
+export function wantedMoment({ at, snapshot }: MomentArguments): WantedState | undefined {
+  return wantedState({ number: undefined, at, snapshot })
 }
 
 /** '3' -> 3. Throws UsageError. */
@@ -50,7 +68,8 @@ export function versionNumber(text: string): number {
   throw new UsageError(`a version is a number from 1 on, not '${text}'`)
 }
 
-function moment(text: string): number {
+/** The moment that a WHEN means. Throws UsageError. */
+export function momentOf(text: string): number {
   const found = parseMoment(text, nowMicros())
   // Beyond what counts exactly lies the far future, whichever.
   if (found !== undefined && found >= 0) return Math.min(found, Number.MAX_SAFE_INTEGER)

@@ -3,13 +3,14 @@
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
 import { existingVault } from '../../control/vault-names.ts'
+import type { SearchStatus } from '../../search/searcher.ts'
 import type { Figures } from '../../vault/figures.ts'
 import type { VaultStats } from '../../vault/vault.ts'
 import { formatBytes, printResult, progressBar, properties } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 
 /** What `stats` answers: the figures that cost nothing, the engine's own among them, and those that need a walk. */
-type Stats = Figures & VaultStats
+type Stats = Figures & VaultStats & { readonly search: SearchStatus }
 
 export const vaultStatsCommand: CommandModule<object, VaultArguments> = {
   command: 'stats <name>',
@@ -29,7 +30,7 @@ export const vaultStatsCommand: CommandModule<object, VaultArguments> = {
 }
 
 function textOf(stats: Stats): string {
-  const { history, engine } = stats
+  const { history, engine, search } = stats
   const about = stats.isEstimated ? 'about ' : ''
   const kept = history.bytes + history.inlineBytes
   const reads = stats.blockHits + stats.blockLoads
@@ -46,6 +47,9 @@ function textOf(stats: Stats): string {
     unused: `${stats.unusedBlocks} blocks of ${formatBytes(stats.unusedBytes)}`,
     fragmentation: `${stats.extentsPerChunk.toFixed(2)} extents a chunk of 128 KiB`,
     ...(reads === 0 ? {} : { cache: `${hits} % of ${reads} reads of blocks` }),
+    search:
+      search.why ??
+      `${search.texts} texts of ${search.versions} versions, ${search.files} names; ${formatBytes(search.bytes)}`,
     engine,
   })
 }

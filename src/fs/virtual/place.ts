@@ -7,7 +7,7 @@ import { toName } from './text.ts'
 import { AVFS_NAME, numberOf, type View, type ViewKind, type Views } from './view.ts'
 
 export const SNAPSHOTS = 'snapshots'
-const PLACES = [AVFS_NAME, 'at', 'deleted', SNAPSHOTS, 'tags', 'versions']
+const PLACES = [AVFS_NAME, 'at', 'deleted', 'search', SNAPSHOTS, 'tags', 'versions']
 
 function keyOf(place: string, directory: number): string {
   return `${place}\0${directory}`

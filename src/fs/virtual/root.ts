@@ -6,6 +6,7 @@ import { directoryAttributes } from './attributes.ts'
 import { deletedKind } from './deleted.ts'
 import { historyFile } from './history.ts'
 import { placeView, SNAPSHOTS } from './place.ts'
+import { searchKind } from './search.ts'
 import { snapshotsKind } from './snapshots.ts'
 import { statsFile } from './stats.ts'
 import { tagsView } from './tags.ts'
@@ -25,6 +26,7 @@ const names: ReadonlyMap<string, { type: number; open: Open }> = new Map([
   ['at', { type: DIRECTORY, open: place(atKind, 'at') }],
   ['deleted', { type: DIRECTORY, open: place(deletedKind, 'deleted') }],
   ['history.json', { type: REGULAR, open: historyFile }],
+  ['search', { type: DIRECTORY, open: place(searchKind, 'search') }],
   [SNAPSHOTS, { type: DIRECTORY, open: place(snapshotsKind, SNAPSHOTS) }],
   ['stats.json', { type: REGULAR, open: statsFile }],
   ['tags', { type: DIRECTORY, open: (_views, _caller, up) => tagsView(up) }],

@@ -6,7 +6,7 @@ import type { Core } from '../../vault/core.ts'
 import type { Inode } from '../../vault/inode.ts'
 import { findInode } from '../../vault/inodes.ts'
 import { filesWith } from '../../vault/tags.ts'
-import { pathBelow, type Reader } from '../reach.ts'
+import { MAY_SEARCH, pathBelow, type Reader } from '../reach.ts'
 
 /** Names of one inode that are looked at. */
 const LINKS_MAX = 1000
@@ -71,12 +71,13 @@ function uniqueName(files: ReadonlyMap<string, Tagged>, name: string): string {
   }
 }
 
-/** A file as it is found below a directory, by the first of its names that the reader can walk to. */
+/** A file as it is found below a directory, by the first of its names to which the reader may go by `wanted`. */
 export function taggedFile(
   core: Core,
   directory: number,
   ino: number,
   reader: Reader,
+  wanted = MAY_SEARCH,
 ): Tagged | undefined {
   const inode = findInode(core, ino)
   if (inode === undefined || inode.nlink === 0 || ino === directory) return undefined
@@ -84,7 +85,7 @@ export function taggedFile(
   if (inode.nlink > 1 && !isDirectory(inode.mode))
     names.push(...core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: LINKS_MAX }))
   for (const { parent, name } of names) {
-    const path = pathBelow(core, reader, directory, parent, name)
+    const path = pathBelow(core, reader, directory, parent, name, wanted)
     if (path !== undefined) return { inode, path }
   }
   return undefined

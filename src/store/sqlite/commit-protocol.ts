@@ -1,5 +1,6 @@
 // What the main thread and the commit thread say to each other: a request has an id, its answer the same one.
 
+import type { SqlStatement } from '../store.ts'
 import type { SqliteFailure } from './errors.ts'
 import type { PackedBatch } from './pack.ts'
 
@@ -19,13 +20,26 @@ export interface CommitRequest {
   readonly batch: PackedBatch
 }
 
-export type Request = CommitRequest | { readonly id: number; readonly kind: 'compact' | 'close' }
+/** Statements on tables that are no collections: see Auxiliary. They neither refuse commits nor are refused with them. */
+export interface RunRequest {
+  readonly id: number
+  readonly kind: 'run'
+  readonly statements: readonly SqlStatement[]
+  readonly durable: boolean
+}
+
+export type Request =
+  | CommitRequest
+  | RunRequest
+  | { readonly id: number; readonly kind: 'compact' | 'close' }
 
 export interface Answer {
   readonly id: number
   readonly failure?: SqliteFailure
   /** The batch's slot, handed back. */
   readonly slot?: number
+  /** How many rows a run changed. */
+  readonly changes?: number
 }
 
 /** The id of the answer that no request asked for: the thread has opened the file. */

@@ -6,7 +6,7 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { log } from '../../base/log.ts'
-import { type Batch, StoreError } from '../store.ts'
+import { type Batch, type SqlStatement, StoreError } from '../store.ts'
 import {
   type Answer,
   CHECKPOINT_ID,
@@ -19,7 +19,7 @@ import { BufferPool, pack } from './pack.ts'
 
 interface Waiting {
   readonly kind: Request['kind'] | 'start'
-  resolve(): void
+  resolve(changes: number): void
   reject(error: StoreError): void
 }
 
@@ -60,17 +60,22 @@ export class CommitThread {
   async commit(rows: Batch): Promise<void> {
     const batch = pack(rows, this.#buffers)
     const id = ++this.#lastId
-    return this.#post({ id, kind: 'commit', attempt: this.#attempt, batch })
+    await this.#post({ id, kind: 'commit', attempt: this.#attempt, batch })
+  }
+
+  /** See Auxiliary. Resolves with the number of rows that changed. */
+  async run(statements: readonly SqlStatement[], durable: boolean): Promise<number> {
+    return this.#post({ id: ++this.#lastId, kind: 'run', statements, durable })
   }
 
   /** Gives unused pages back to the host; commits go on in between. */
-  compact(): Promise<void> {
-    return this.#post({ id: ++this.#lastId, kind: 'compact' })
+  async compact(): Promise<void> {
+    await this.#post({ id: ++this.#lastId, kind: 'compact' })
   }
 
   /** Ends the thread when all that was posted is done. No other connection of this process may be open then. */
-  close(): Promise<void> {
-    return this.#post({ id: ++this.#lastId, kind: 'close' })
+  async close(): Promise<void> {
+    await this.#post({ id: ++this.#lastId, kind: 'close' })
   }
 
   /** Ends the thread at once, as a crash of it would. */
@@ -78,19 +83,19 @@ export class CommitThread {
     await this.#worker.terminate()
   }
 
-  #post(request: Request): Promise<void> {
+  #post(request: Request): Promise<number> {
     if (this.#death !== undefined) return Promise.reject(this.#death)
     this.#worker.postMessage(request)
     return this.#wait(request.id, request.kind)
   }
 
-  #wait(id: number, kind: Waiting['kind']): Promise<void> {
+  #wait(id: number, kind: Waiting['kind']): Promise<number> {
     // An idle thread does not keep the process alive, one that owes an answer does.
     if (this.#waiting.size === 0) this.#worker.ref()
     return new Promise((resolve, reject) => this.#waiting.set(id, { kind, resolve, reject }))
   }
 
-  #settle({ id, failure, slot }: Answer): void {
+  #settle({ id, failure, slot, changes }: Answer): void {
     if (id === CHECKPOINT_ID) {
       log('warn', `the vault's log cannot be brought into its file: ${failure?.message}`)
       return
@@ -104,7 +109,7 @@ export class CommitThread {
       this.#onCommit()
       if (failure !== undefined) this.#attempt++
     }
-    if (failure === undefined) waiting.resolve()
+    if (failure === undefined) waiting.resolve(changes ?? 0)
     else waiting.reject(storeErrorOf(failure))
   }
 

@@ -1,5 +1,5 @@
-// The thread that writes: takes packed batches in the order they were posted, answers each when it is durable, keeps the
-// write-ahead log short, and gives unused pages back. Started by commit-thread.ts; commit-protocol.ts says what is spoken.
+// The thread that writes: takes packed batches in the order they were posted, answers each when it is durable, runs statements
+// on tables that are no collections between them, keeps the write-ahead log short, and gives unused pages back. Started by commit-thread.ts; commit-protocol.ts says what is spoken.
 //
 // The log is checkpointed by hand, after the answer, so that no commit waits for its own checkpoint.
 
@@ -11,6 +11,7 @@ import {
   type CommitRequest,
   READY_ID,
   type Request,
+  type RunRequest,
   type WorkerOptions,
 } from './commit-protocol.ts'
 import { failureOf, type SqliteFailure } from './errors.ts'
@@ -26,6 +27,8 @@ const LOG_BYTES_MAX = 64 * 1024 * 1024
 /** How long a cut waits for readers: ours are done within a turn of the event loop, a shell's may never be. */
 const CUT_TIMEOUT_MS = 100
 const BUSY_TIMEOUT_MS = 5000
+/** So many statements of runs are kept prepared. */
+const STATEMENTS_MAX = 100
 /** 4 MiB a transaction while compacting, so that commits come in between. */
 const COMPACT_PAGES = 256
 
@@ -51,6 +54,10 @@ const writes = new Map(
     },
   ]),
 )
+
+/** The statements of runs, by their SQL. */
+const statements = new Map<string, Database.Statement>()
+const totalChanges = db.prepare('select total_changes()').pluck()
 
 /** Commits with a lower number were posted before the failure was known, and are refused: see CommitThread. */
 let attempt = 0
@@ -79,6 +86,40 @@ const apply = db.transaction((packed: PackedBatch) => {
     }
   }
 }).immediate
+
+const runAll = db.transaction((statements: RunRequest['statements']) => {
+  for (const { sql, rows } of statements) {
+    // Not before its turn: a statement may be about a table that the one before it makes.
+    const statement = prepared(sql)
+    for (const row of rows) statement.run(...row)
+  }
+}).immediate
+
+function prepared(sql: string): Database.Statement {
+  const known = statements.get(sql)
+  if (known !== undefined) return known
+  if (statements.size >= STATEMENTS_MAX) statements.clear()
+  const statement = db.prepare(sql)
+  statements.set(sql, statement)
+  return statement
+}
+
+// A transaction that is not synced lies in the log like any other, and the sync of the next commit syncs the log up to its own
+// end. A log that was torn by a crash is read up to its first frame whose checksum is wrong, and each checksum takes in those
+// before it: so no commit is there without all before it, and none that was synced is lost. It must be 'normal', not 'off':
+// 'normal' still syncs the head of a log that begins anew, and whatever a checkpoint copies (sqlite.org/pragma.html#pragma_synchronous).
+function runStatements({ id, statements, durable }: RunRequest): Answer {
+  try {
+    if (!durable) db.pragma('synchronous = normal')
+    const before = Number(totalChanges.get())
+    runAll(statements)
+    return { id, changes: Number(totalChanges.get()) - before }
+  } catch (error) {
+    return { id, failure: failureOf(error) }
+  } finally {
+    db.pragma('synchronous = full')
+  }
+}
 
 function commit(request: CommitRequest): Answer {
   const { id } = request
@@ -168,8 +209,8 @@ async function run(request: Request): Promise<Answer> {
 }
 
 port.on('message', (request: Request) => {
-  if (request.kind === 'commit') {
-    answer(commit(request))
+  if (request.kind === 'commit' || request.kind === 'run') {
+    answer(request.kind === 'commit' ? commit(request) : runStatements(request))
     checkpointAfterCommit()
   } else {
     run(request).then((reply) => {

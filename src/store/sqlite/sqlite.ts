@@ -4,7 +4,15 @@
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import type { Collection, Key } from '../collections.ts'
-import { type Batch, type Range, type Store, StoreError, type StoreStats } from '../store.ts'
+import {
+  type Auxiliary,
+  type Batch,
+  type Range,
+  type SqlStatement,
+  type Store,
+  StoreError,
+  type StoreStats,
+} from '../store.ts'
 import { CommitThread, startWorker } from './commit-thread.ts'
 import { openConnection } from './connection.ts'
 import { storeErrorOf } from './errors.ts'
@@ -63,6 +71,7 @@ class SqliteStore implements Store {
     growth: 2,
     reserveBytes: 24 * 1024 * 1024,
   }
+  readonly auxiliary: Auxiliary
   readonly #path: string
   readonly #reader: Reader
   readonly #thread: CommitThread | undefined
@@ -70,6 +79,10 @@ class SqliteStore implements Store {
   #closing: Promise<void> | undefined
 
   constructor(path: string, reader: Reader, thread: CommitThread | undefined) {
+    this.auxiliary = {
+      path,
+      run: (statements, { durable = false } = {}) => this.#run(statements, durable),
+    }
     this.#path = path
     this.#reader = reader
     this.#thread = thread
@@ -103,6 +116,11 @@ class SqliteStore implements Store {
     const commit = thread.commit(batch)
     this.#lastCommit = commit
     return commit
+  }
+
+  async #run(statements: readonly SqlStatement[], durable: boolean): Promise<number> {
+    this.#assertOpen()
+    return this.#writable().run(statements, durable)
   }
 
   async view(): Promise<Store> {

@@ -1,0 +1,128 @@
+// Methods on the index of a vault: what a query finds, how far the index is, making it anew.
+
+import { QuerySyntaxError } from '../search/query.ts'
+import type { FoundVersion, SearchResult } from '../search/results.ts'
+import type { Searcher } from '../search/searcher.ts'
+import type { Fragment } from '../search/snippet.ts'
+import { answered } from '../store/retry.ts'
+import { StoreError } from '../store/store.ts'
+import { GlobError, pathMatcher } from '../vault/glob.ts'
+import { findPath } from '../vault/paths.ts'
+import { findTag } from '../vault/tags.ts'
+import type { Vault } from '../vault/vault.ts'
+import { toText } from './byte-strings.ts'
+import { ControlError } from './errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { countOf, pathOf, stringOf } from './parameters.ts'
+
+/** What search tells of each: `path` is a byte string from the root; versions are by number, fragments of the last of them. */
+export interface FoundItem {
+  readonly path: string
+  readonly ino: number
+  readonly score: number
+  readonly deleted: boolean
+  readonly mode: number
+  readonly versions: readonly (Omit<FoundVersion, 'until'> & { until: number | null })[]
+  readonly fragments: readonly Fragment[]
+}
+
+/** A mounted vault answers with what it has after so long; a command that opened it waits until its index is ready. */
+const MOUNTED_WAIT_MS = 5_000
+const ALONE_WAIT_MS = 24 * 3_600_000
+const FRAGMENTS = 3
+
+export const searchMethods = {
+  /**
+   * {query, path, limit, glob?, tag?, since?, allVersions?}: items are FoundItem, best first. The result {complete} says whether
+   * everything that was saved before was in the index.
+   */
+  search: { readOnly: false, run: search },
+  searchStatus: {
+    readOnly: true,
+    run: async (_, __, { searcher }) => searcher().status(),
+  },
+  /** Makes the index anew; the result is as that of searchStatus. */
+  searchRebuild: {
+    readOnly: false,
+    run: (_, __, { searcher, kernel, report }) =>
+      inSearchWords(async () => {
+        const its = searcher()
+        await its.rebuild()
+        if (kernel === undefined) await its.refresh(ALONE_WAIT_MS, (done) => report(done, 0))
+        return its.status()
+      }),
+  },
+} satisfies Record<string, Method>
+
+async function search(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
+  const query = stringOf(parameters, 'query')
+  const top = pathOf(parameters)
+  const limit = countOf(parameters, 'limit')
+  const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
+  const matches = glob === undefined ? () => true : matcherOf(glob)
+  const tag = parameters.tag === undefined ? undefined : stringOf(parameters, 'tag')
+  const since = parameters.since === undefined ? 0 : countOf(parameters, 'since')
+  const pastToo = parameters.allVersions === true
+  await answered(() => assertThere(vault, top, tag, pastToo))
+  return inSearchWords(async () => {
+    const searcher = call.searcher()
+    const waitMs = call.kernel === undefined ? ALONE_WAIT_MS : MOUNTED_WAIT_MS
+    const complete = await searcher.refresh(waitMs, (done) => call.report(done, 0))
+    const results = await searcher.search({
+      query,
+      top,
+      limit,
+      since,
+      pastToo,
+      tags: tag === undefined ? [] : [tag],
+      isMeant: (path) => matches(path.slice(1)),
+      fragments: FRAGMENTS,
+      isGone: call.isGone,
+    })
+    for (const result of results) await call.send({ item: itemOf(result) })
+    return { complete }
+  })
+}
+
+function matcherOf(glob: string): (path: string) => boolean {
+  try {
+    return pathMatcher([glob])
+  } catch (error) {
+    if (error instanceof GlobError) throw new ControlError('name', error.message)
+    throw error
+  }
+}
+
+function assertThere(vault: Vault, top: string, tag: string | undefined, pastToo: boolean): void {
+  if (tag !== undefined && findTag(vault.core, tag) === undefined)
+    throw new ControlError('absent', `there is no tag '${tag}'`)
+  if (!pastToo && findPath(vault.core, top) === undefined)
+    throw new ControlError('absent', `there is no ${toText(top)}`, toText(top))
+}
+
+function itemOf({ ino, path, score, isThere, row, versions, fragments }: SearchResult): FoundItem {
+  const shown = versions.map(({ until, ...its }) => ({ ...its, until: until ?? null }))
+  return { path, ino, score, deleted: !isThere, mode: row.mode, versions: shown, fragments }
+}
+
+/** What search refuses, in words for people. */
+async function inSearchWords<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof QuerySyntaxError)
+      throw new ControlError('name', error.message, undefined, { cause: error })
+    if (error instanceof StoreError && error.kind === 'unavailable')
+      throw new ControlError('failed', error.message, undefined, { cause: error })
+    throw error
+  }
+}
+
+/** Where there is an index, makes it smaller. */
+export async function compactIndex(searcher: Searcher): Promise<void> {
+  try {
+    await searcher.compact()
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'unavailable') throw error
+  }
+}

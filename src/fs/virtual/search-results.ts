@@ -1,0 +1,234 @@
+// What a query finds below a directory, under the names that search/QUERY/ shows. Operations are synchronous and a search is not: who
+// asks waits by a Fault, and is answered from what was kept. What is kept may have changed since: each name is looked at again
+// (search-reach.ts) when it is shown or followed.
+
+import { EIO, EOPNOTSUPP, fail } from '../../base/errno.ts'
+import { NAME_BYTES_MAX } from '../../base/limits.ts'
+import { log } from '../../base/log.ts'
+import type { InodeRow } from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import { Fault, StoreError } from '../../store/store.ts'
+import type { Core } from '../../vault/core.ts'
+import type { Moment } from '../../vault/moments.ts'
+import { versionsOf } from '../../vault/name-history.ts'
+import { inodeAt } from '../../vault/timeline.ts'
+import type { FsContext } from '../context.ts'
+import { MAY_READ, type Reader } from '../reach.ts'
+import { goneBelow, mightDo, presentBelow } from './search-reach.ts'
+
+/** What the views ask of the search of a vault (src/search/searcher.ts). */
+export interface SearchService {
+  /** Grows whenever the index has taken something in. */
+  readonly generation: number
+  /** Best first. `reach` hides what it has no path for; it may run more than once. Rejects with StoreError 'unavailable'. */
+  search(request: {
+    readonly query: string
+    readonly limit: number
+    readonly pastToo: boolean
+    readonly reach: (found: {
+      readonly ino: number
+      readonly row: InodeRow
+      readonly isThere: boolean
+    }) => string | undefined
+  }): Promise<readonly SearchedFile[]>
+  /** Resolves when all that is sealed can be found, or when the time is over. */
+  refresh(timeoutMs: number): Promise<boolean>
+}
+
+/** `versions`: those that were found, by number; none for what was found by its path and has no content. */
+export interface SearchedFile {
+  readonly ino: number
+  readonly isThere: boolean
+  readonly versions: readonly { readonly number: number; readonly moment: Moment }[]
+}
+
+/** One result; `moment`: a state of the past, undefined: what is there now. */
+export interface Hit {
+  readonly ino: number
+  readonly moment: Moment | undefined
+}
+
+/** What is asked: by whom, below which directory. */
+export interface Question {
+  readonly directory: number
+  readonly query: string
+  readonly pastToo: boolean
+  readonly reader: Reader
+}
+
+/** By name, best first. */
+export type Hits = ReadonlyMap<string, Hit>
+
+interface Answer {
+  readonly hits: Hits
+  /** Of what was asked in vain. */
+  readonly errno: number
+  readonly generation: number
+  /** The vault's newest moment when it was begun. */
+  readonly last: Moment
+  readonly atMs: number
+  readonly costMs: number
+}
+
+const RESULTS_MAX = 1000
+/** How long a listing waits for the index to take in what was just saved. */
+const REFRESH_MS = 500
+/** A listing is good for so long, and for as many times as long as it took: much longer than from it to the stat(2) of what it listed. */
+const LISTED_MS = 250
+const COST_FACTOR = 4
+/** A name that was listed leads there for so long, whatever changes. */
+const FOLLOWED_MS = 10_000
+/** Answers that are kept: 1,000 names each at most. */
+const ANSWERS_MAX = 16
+
+interface Kept {
+  readonly answers: Map<string, Answer>
+  readonly underway: Map<string, Promise<void>>
+}
+const kept = new WeakMap<Core, Kept>()
+
+/**
+ * What is found. `anew`: for a listing, so that what changed since the last one shows; else the names of the last one lead where they
+ * led. Throws EOPNOTSUPP where there is no search, EIO when it fails; the log says why.
+ */
+export function hitsOf(fs: FsContext, question: Question, anew: boolean): Hits {
+  const { answers, underway } = keptOf(fs.core)
+  const { directory, query, pastToo, reader } = question
+  const key = [directory, pastToo, reader.uid, [...reader.groups].join(), query].join('\0')
+  const answer = answers.get(key)
+  if (answer !== undefined && isGood(fs, answer, anew)) {
+    if (answer.errno !== 0) fail(answer.errno)
+    return answer.hits
+  }
+  throw new Fault(() => {
+    const running = underway.get(key) ?? ask(fs, question, key)
+    underway.set(key, running)
+    return running.finally(() => underway.delete(key))
+  })
+}
+
+function keptOf(core: Core): Kept {
+  const before = kept.get(core)
+  if (before !== undefined) return before
+  const made = { answers: new Map(), underway: new Map() }
+  kept.set(core, made)
+  return made
+}
+
+function isGood(
+  { core, search }: FsContext,
+  { generation, last, atMs, costMs, errno }: Answer,
+  anew: boolean,
+): boolean {
+  const age = performance.now() - atMs
+  if (age < Math.max(LISTED_MS, COST_FACTOR * costMs)) return true
+  if (errno !== 0) return false
+  const isSame = generation === search?.generation && last === core.moments.last
+  return isSame || (!anew && age < FOLLOWED_MS)
+}
+
+async function ask(fs: FsContext, question: Question, key: string): Promise<void> {
+  const began = performance.now()
+  const { last } = fs.core.moments
+  const { answers } = keptOf(fs.core)
+  const its = await found(fs, question)
+  const atMs = performance.now()
+  answers.delete(key)
+  answers.set(key, { ...its, last, atMs, costMs: atMs - began })
+  const [oldest] = answers.keys()
+  if (answers.size > ANSWERS_MAX && oldest !== undefined) answers.delete(oldest)
+}
+
+async function found(
+  { core, search }: FsContext,
+  { directory, query, pastToo, reader }: Question,
+): Promise<Pick<Answer, 'hits' | 'errno' | 'generation'>> {
+  const nothing = new Map<string, Hit>()
+  let generation = search?.generation ?? 0
+  try {
+    if (search === undefined) throw new StoreError('unavailable', 'there is no search here')
+    await search.refresh(REFRESH_MS)
+    // What the index takes in from here on may be missing.
+    generation = search.generation
+    const files = await search.search({
+      query,
+      limit: RESULTS_MAX,
+      pastToo,
+      // The path itself is of no use: it may be another by the time that it is shown.
+      reach: ({ ino, isThere }) => {
+        const its = isThere
+          ? presentBelow(core, directory, ino, reader)
+          : goneBelow(core, directory, ino, reader)
+        return its === undefined ? undefined : '/'
+      },
+    })
+    const hits = await named(core, files, { directory, query, pastToo, reader })
+    return { hits, errno: 0, generation }
+  } catch (error) {
+    const isOff = error instanceof StoreError && error.kind === 'unavailable'
+    log(isOff ? 'info' : 'warn', `search/${query} shows nothing`, error)
+    return { hits: nothing, errno: isOff ? EOPNOTSUPP : EIO, generation }
+  }
+}
+
+interface Unnumbered {
+  readonly hit: Hit
+  readonly name: string
+}
+
+async function named(
+  core: Core,
+  files: readonly SearchedFile[],
+  question: Question,
+): Promise<Hits> {
+  const list: Unnumbered[] = []
+  for (const file of files) {
+    if (list.length >= RESULTS_MAX) break
+    list.push(...(await answered(() => hitsIn(core, file, question))))
+  }
+  list.splice(RESULTS_MAX)
+  const width = String(list.length).length
+  return new Map(
+    list.map(({ hit, name }, index) => [
+      fitting(`${String(index + 1).padStart(width, '0')}-`, name),
+      hit,
+    ]),
+  )
+}
+
+/** What a file is shown as: itself, or with the past each version that was found, the newest first. */
+function hitsIn(
+  core: Core,
+  { ino, isThere, versions }: SearchedFile,
+  { directory, pastToo, reader }: Question,
+): Unnumbered[] {
+  const present = isThere ? presentBelow(core, directory, ino, reader) : undefined
+  const gone = isThere ? undefined : goneBelow(core, directory, ino, reader)
+  const name = present?.path.at(-1) ?? gone?.name
+  if (name === undefined) return []
+  if (!pastToo || (present !== undefined && versions.length === 0))
+    return [{ hit: { ino, moment: undefined }, name }]
+  const place = present?.inode ?? gone
+  if (place === undefined) return []
+  if (versions.length === 0) return [{ hit: { ino, moment: place.since }, name }]
+  const numbers = versionsOf(core, place.parent, place.name).filter((its) => its.ino === ino)
+  return [...versions]
+    .reverse()
+    .filter(({ moment }) => mightDo(core, ino, moment, reader, MAY_READ))
+    .map(({ number, moment }) => {
+      // Numbered as versions/NAME/ and avfs log do, over all files that the name led to.
+      const its = numbers.find((known) => known.moment >= moment)
+      const isIt = its !== undefined && inodeAt(core, ino, its.moment)?.versions === number
+      return { hit: { ino, moment }, name: isIt ? `v${its.number}-${name}` : name }
+    })
+}
+
+/** A name of at most NAME_BYTES_MAX bytes that keeps its extension and is cut between characters of UTF-8. */
+function fitting(prefix: string, name: string): string {
+  const room = NAME_BYTES_MAX - prefix.length
+  if (name.length <= room) return prefix + name
+  const dot = name.lastIndexOf('.')
+  const extension = dot > 0 && name.length - dot < 20 ? name.slice(dot) : ''
+  const stem = name.slice(0, room - extension.length)
+  return prefix + stem.replace(/[\xc0-\xff][\x80-\xbf]*$/, '') + extension
+}

@@ -1,0 +1,121 @@
+// Kinds: search/, in which every query has a name, search/QUERY/ with what it finds here and below, best first, and .all/ in it, where
+// the past is searched too. Entries are the files themselves, or former versions; which they are is in search-results.ts.
+
+import { EINVAL, EOPNOTSUPP, fail } from '../../base/errno.ts'
+import { log } from '../../base/log.ts'
+import { fileType, isDirectory } from '../../base/mode.ts'
+import { parseQuery, QuerySyntaxError } from '../../search/query.ts'
+import type { Fault } from '../../store/store.ts'
+import { findInode } from '../../vault/inodes.ts'
+import { inodeAt } from '../../vault/timeline.ts'
+import { MAY_READ, type Reader, readerOf } from '../reach.ts'
+import { directoryAttributes } from './attributes.ts'
+import { symlinkTo } from './computed.ts'
+import { liveView } from './live.ts'
+import { plantTree } from './past.ts'
+import { placeView } from './place.ts'
+import { goneBelow, mightDo, presentBelow } from './search-reach.ts'
+import { type Hit, hitsOf } from './search-results.ts'
+import { toText } from './text.ts'
+import { pastView } from './tree.ts'
+import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
+
+const SYMLINK = 10
+/** Not listed, so that nobody walks into it. */
+const ALL = '.all'
+/** How long the kernel may keep a name that leads to a version: another search may give it to another. */
+const NAME_MS = 250
+
+interface QueryView extends View {
+  readonly query: string
+  readonly pastToo: boolean
+}
+
+function queryView(
+  { directory, number }: View,
+  name: string,
+  query: string,
+  pastToo: boolean,
+): QueryView {
+  const place = `search\0${pastToo ? ALL : ''}\0${name}`
+  return { ...placeView(queryKind, place, directory, number), query, pastToo, name }
+}
+
+/** A slash cannot be in a name: U+2215 and %2F stand for it, and %25 for a percent sign. Nothing else is decoded. */
+function queryOf(name: string): string {
+  return toText(name)
+    .replaceAll('\u2215', '/')
+    .replace(/%2f|%25/gi, (code) => (code === '%25' ? '%' : '/'))
+}
+
+export const searchKind: ViewKind = {
+  attributes: (views, view) => directoryAttributes(views, view, false),
+  lookup({ fs }, _caller, view, name) {
+    // What programs look for wherever they come: .git, .hidden, .Trash.
+    if (name.startsWith('.')) return undefined
+    const query = queryOf(name)
+    try {
+      parseQuery(query)
+    } catch (error) {
+      if (!(error instanceof QuerySyntaxError)) throw error
+      log('info', `search/${query} is no query: ${error.message}`)
+      fail(EINVAL)
+    }
+    if (fs.search === undefined) fail(EOPNOTSUPP)
+    return queryView(view, name, query, false)
+  },
+  list: () => [],
+}
+
+const queryKind: ViewKind<QueryView> = {
+  attributes: (views, view) => directoryAttributes(views, view, true),
+  lookup(views, caller, view, name) {
+    if (name === ALL && !view.pastToo) return queryView(view, view.name ?? '', view.query, true)
+    const reader = readerOf(caller)
+    const hit = hitsOf(views.fs, questionOf(view, reader), false).get(name)
+    return hit === undefined ? undefined : listed(views, view, reader, name, hit)?.view
+  },
+  *list(views, caller, view): Generator<Listed | Fault> {
+    const reader = readerOf(caller)
+    const hits = yield* waiting(() => hitsOf(views.fs, questionOf(view, reader), true))
+    for (const [name, hit] of hits) {
+      const its = yield* waiting(() => listed(views, view, reader, name, hit))
+      if (its !== undefined) yield its
+    }
+  },
+}
+
+function questionOf({ directory, query, pastToo }: QueryView, reader: Reader) {
+  return { directory, query, pastToo, reader }
+}
+
+/** A result as it can be shown now; undefined when it is gone, or no longer for this reader. */
+function listed(
+  { fs }: Views,
+  view: QueryView,
+  reader: Reader,
+  name: string,
+  { ino, moment }: Hit,
+): Listed | undefined {
+  const { core } = fs
+  const { directory, number } = view
+  const present = presentBelow(core, directory, ino, reader)
+  if (moment === undefined) {
+    if (present === undefined) return undefined
+    const { inode, path } = present
+    if (!isDirectory(inode.mode))
+      return { name, type: fileType(inode.mode), view: liveView(ino, view) }
+    // A directory has one path only (the kernel insists).
+    const target = '../'.repeat(view.pastToo ? 4 : 3) + path.join('/')
+    return { name, type: SYMLINK, view: symlinkTo(`found\0${view.key}\0${name}`, view, target) }
+  }
+  const isThere = (findInode(core, ino)?.nlink ?? 0) > 0
+  if (isThere ? present === undefined : goneBelow(core, directory, ino, reader) === undefined)
+    return undefined
+  const row = inodeAt(core, ino, moment)
+  if (row === undefined || !mightDo(core, ino, moment, reader, MAY_READ)) return undefined
+  const key = `found\0${directory}\0${ino}\0${moment}`
+  const tree = plantTree(key, { moment, directory, root: ino, nameMs: NAME_MS })
+  const type = fileType(row.mode)
+  return { name, type, view: pastView(tree, ino, type, number, name) }
+}

@@ -1,0 +1,244 @@
+// Answers a query over an index, best first and no further than somebody reads on. A file is found when the query is true for it,
+// each leaf looked for in its path or in its body: paths and bodies are documents of different kinds, so that no engine can
+// answer that alone. Knows no vault: whoever shows a result checks that it is still so.
+//
+// Files are taken apart into three kinds, each a stream in the order of its scores, which are merged:
+//   few     files with some leaf in their path, of leaves that few paths have: held in memory and judged leaf by leaf
+//   bodies  the other files by their texts, which the engine finds; a leaf that many paths have is taken as given where that errs
+//           towards finding, and each file is judged
+//   paths   when nothing is left to ask of bodies (`src` in a vault where src is in most paths): files by those leaves, as the engine
+//           orders them, each judged; then bodies are those of files without them
+//
+// Scores: few have the sum over the wanted leaves of the body's BM25 and twice the path's, paths twice the path's, bodies the
+// body's. A leaf that most paths have says nothing about a file, so that it counts nothing beside others.
+
+import type { Hit, Plan, SearchEngine, TextVersion } from './engine.ts'
+import {
+  type Candidate,
+  factsOf,
+  type Judged,
+  judge,
+  type LeafFacts,
+  PATH_WEIGHT,
+} from './leaves.ts'
+import { anyOf, textPlan } from './plan.ts'
+import type { Leaf, Query } from './query.ts'
+
+/** A file that is found. `versions` are those for which it is, by number: none for what is found by its path and has no content. */
+export interface Match {
+  readonly ino: number
+  readonly score: number
+  readonly versions: readonly TextVersion[]
+}
+
+export interface MatchOptions {
+  /** Whether older versions are looked at, too; else only the newest that the index knows of each file. */
+  readonly pastToo: boolean
+  /** A leaf that more paths have is not held in memory. */
+  readonly few?: number
+  /** How many hits the engine is first asked for; then twice as many each time. */
+  readonly page?: number
+}
+
+export interface EvaluateOptions extends MatchOptions {
+  readonly limit: number
+  /** Whether that version may be shown, or a file that is found by its path and has no content. May throw Fault. */
+  readonly isWanted: (ino: number, version: number | undefined) => boolean
+}
+
+const FEW = 400
+const PAGE = 64
+const PAGE_MAX = 1024
+/** Files that are judged together. */
+const SLICE = 256
+
+/** The best `limit` matches that are wanted. Changes nothing, so that it can be run again. */
+export function evaluate(query: Query, engine: SearchEngine, options: EvaluateOptions): Match[] {
+  const found: Match[] = []
+  if (options.limit <= 0) return found
+  for (const match of matchesOf(query, engine, options)) {
+    const wanted = match.versions.filter(({ number }) => options.isWanted(match.ino, number))
+    const isFound =
+      match.versions.length === 0 ? options.isWanted(match.ino, undefined) : wanted.length > 0
+    if (isFound) found.push({ ...match, versions: wanted })
+    if (found.length === options.limit) break
+  }
+  return found
+}
+
+/**
+ * All matches, best first; equal scores by inode, as far as they come in one page. A file comes once. Holds the inodes that came
+ * and a page of each stream. A batch that the index takes meanwhile may hide a file or not, but none comes twice.
+ */
+export function* matchesOf(query: Query, engine: SearchEngine, options: MatchOptions): Stream {
+  const search = new Search(query, engine, options)
+  for (const match of merged(search.streams())) {
+    if (search.came.has(match.ino)) continue
+    search.came.add(match.ino)
+    yield match
+  }
+}
+
+type Stream = Generator<Match, void, undefined>
+
+/** A version with the score of its text. */
+interface Found {
+  readonly ino: number
+  readonly score: number
+  readonly version: TextVersion
+}
+
+class Search {
+  /** Files that were passed on. */
+  readonly came = new Set<number>()
+  readonly #query: Query
+  readonly #engine: SearchEngine
+  readonly #options: MatchOptions
+  readonly #facts: readonly LeafFacts[]
+  readonly #few: ReadonlySet<number>
+  /** Leaves that many paths have. */
+  readonly #common: ReadonlyMap<Leaf, LeafFacts>
+
+  constructor(query: Query, engine: SearchEngine, options: MatchOptions) {
+    this.#query = query
+    this.#engine = engine
+    this.#options = options
+    this.#facts = factsOf(query, engine, options.few ?? FEW)
+    this.#few = new Set(this.#facts.flatMap(({ files }) => [...(files?.keys() ?? [])]))
+    this.#common = new Map(
+      this.#facts.filter(({ files }) => files === undefined).map((facts) => [facts.leaf, facts]),
+    )
+  }
+
+  streams(): Stream[] {
+    const texts = textPlan(this.#query, (leaf) => this.#given(leaf))
+    if (texts !== true) return [this.#fewFiles(), this.#bodies(texts, undefined)]
+    const wanted = [...this.#common.values()].filter(({ isExcluding }) => !isExcluding)
+    const inPaths = anyOf(wanted.flatMap(({ file }) => file ?? []))
+    const others = textPlan(this.#query, (leaf) =>
+      this.#common.get(leaf)?.isExcluding ? false : undefined,
+    )
+    return [this.#fewFiles(), this.#paths(inPaths), this.#bodies(others, inPaths)]
+  }
+
+  /** What may be taken as given of a leaf without hiding a file. */
+  #given(leaf: Leaf): boolean | undefined {
+    const facts = this.#common.get(leaf)
+    return facts === undefined ? undefined : !facts.isExcluding
+  }
+
+  *#fewFiles(): Stream {
+    const judged: Match[] = []
+    for (const inos of slices([...this.#few])) judged.push(...this.#judge(this.#filesOf(inos)))
+    yield* judged.sort(byScore)
+  }
+
+  *#paths(plan: Plan): Stream {
+    for (const hits of this.#pages(plan)) {
+      const scores = new Map(hits.map(({ id, score }) => [id, PATH_WEIGHT * score]))
+      const files = this.#filesOf([...scores.keys()].filter((ino) => this.#isOpen(ino)))
+      yield* this.#judge(files)
+        .map((match) => ({ ...match, score: scores.get(match.ino) ?? 0 }))
+        .sort(byScore)
+    }
+  }
+
+  /** Files by their texts; not those whose path has what `inPaths` finds. */
+  *#bodies(plan: Plan | boolean, inPaths: Plan | undefined): Stream {
+    if (typeof plan === 'boolean') return
+    // A text may have any number of copies.
+    for (const hits of this.#pages(plan))
+      for (const found of slices(this.#versionsWith(hits))) yield* this.#holding(found, inPaths)
+  }
+
+  #versionsWith(hits: readonly Hit[]): Found[] {
+    return hits
+      .flatMap(({ id, score }) =>
+        this.#engine.versionsOf(id).map((version) => ({ ino: version.ino, score, version })),
+      )
+      .sort(byScore)
+  }
+
+  #holding(found: readonly Found[], inPaths: Plan | undefined): Match[] {
+    const open = this.#without(
+      inPaths,
+      found.filter(({ ino }) => this.#isOpen(ino)),
+    )
+    const files = this.#filesOf([...new Set(open.map(({ ino }) => ino))])
+    const isCertain = this.#common.size === 0 && !this.#options.pastToo
+    const held = new Map(
+      (isCertain ? files : this.#judge(files)).map(({ ino, versions }) => [ino, versions]),
+    )
+    return open.flatMap(({ ino, score, version }) => {
+      const versions = held.get(ino) ?? []
+      const isHeld = versions.some(({ number }) => number === version.number)
+      return isHeld ? [{ ino, score, versions }] : []
+    })
+  }
+
+  #without(plan: Plan | undefined, found: readonly Found[]): readonly Found[] {
+    if (plan === undefined || found.length === 0) return found
+    const hits = this.#engine.among(
+      plan,
+      found.map(({ ino }) => ino),
+    )
+    const inos = new Set(hits.map(({ id }) => id))
+    return found.filter(({ ino }) => !inos.has(ino))
+  }
+
+  /** Whether a file may still come from a stream other than that of the few. */
+  #isOpen(ino: number): boolean {
+    return !this.#few.has(ino) && !this.came.has(ino)
+  }
+
+  /** Files with the versions that are looked at. */
+  #filesOf(inos: readonly number[]): Candidate[] {
+    return inos.map((ino) => {
+      const versions = this.#engine.versionsOfFile(ino)
+      return { ino, versions: this.#options.pastToo ? versions : versions.slice(-1) }
+    })
+  }
+
+  #judge(candidates: readonly Candidate[]): Judged[] {
+    return judge(this.#query, this.#facts, this.#engine, candidates)
+  }
+
+  *#pages(plan: Plan): Generator<Hit[], void, undefined> {
+    let offset = 0
+    let size = this.#options.page ?? PAGE
+    for (;;) {
+      const hits = this.#engine.query(plan, size, offset)
+      if (hits.length > 0) yield hits
+      if (hits.length < size) return
+      offset += hits.length
+      size = Math.min(2 * size, PAGE_MAX)
+    }
+  }
+}
+
+function byScore(
+  a: { readonly ino: number; readonly score: number },
+  b: { readonly ino: number; readonly score: number },
+): number {
+  return b.score - a.score || a.ino - b.ino
+}
+
+/** The streams as one, in order; of equals, that of the earlier stream first. */
+function* merged(streams: readonly Stream[]): Stream {
+  const heads = streams.map((stream) => ({ stream, next: stream.next() }))
+  for (;;) {
+    let best: { head: (typeof heads)[number]; match: Match } | undefined
+    for (const head of heads) {
+      if (head.next.done === true) continue
+      if (best === undefined || byScore(head.next.value, best.match) < 0)
+        best = { head, match: head.next.value }
+    }
+    if (best === undefined) return
+    yield best.match
+    best.head.next = best.head.stream.next()
+  }
+}
+
+function* slices<T>(items: readonly T[]): Generator<T[], void, undefined> {
+  for (let start = 0; start < items.length; start += SLICE) yield items.slice(start, start + SLICE)
+}

@@ -1,0 +1,145 @@
+// What characters are to search, and what is left of them when case, accents and the ways to encode the same letter do not
+// count. analyze.ts cuts words with it. Knows single characters with their marks, not words.
+
+/** What a character is to a word. Bits, so that a run of characters can be described by one number. */
+export const SEPARATOR = 0
+/** A letter that is lower case, or has no case. */
+export const LETTER = 1
+export const DIGIT = 2
+export const UPPER = 4
+/** Joins the parts of an identifier: '_', '$' and their like. */
+export const CONNECTOR = 8
+/** Belongs to the character before it: accents, vowel signs, characters of no width. */
+export const MARK = 16
+/** A character of a script that puts no spaces between words. */
+export const UNSPACED = 32
+
+/**
+ * Scripts that are cut into pairs of characters. Korean has spaces, but puts endings to its words: pairs find them without.
+ */
+const unspacedScripts = [
+  ...['Han', 'Hiragana', 'Katakana', 'Bopomofo', 'Hangul', 'Yi'],
+  ...['Thai', 'Lao', 'Khmer', 'Myanmar', 'Tai_Le', 'New_Tai_Lue', 'Tai_Tham'],
+]
+
+const letter = /^\p{L}$/u
+const upper = /^[\p{Lu}\p{Lt}]$/u
+const number = /^\p{N}$/u
+const decimal = /^\p{Nd}$/u
+const connector = /^\p{Pc}$/u
+const mark = /^\p{M}$/u
+const format = /^\p{Cf}$/u
+const wordCharacter = /^[\p{L}\p{N}\p{M}]$/u
+const unspaced = new RegExp(
+  `^[${unspacedScripts.map((name) => `\\p{scx=${name}}`).join('')}]$`,
+  'u',
+)
+/**
+ * Marks that are not written for a reader who knows the word. Others stay: the vowel signs of Indic scripts and of Thai are as
+ * good as letters.
+ */
+const accent = /^(?:\p{sc=Inherited}|\p{Me}|(?=\p{M})[\p{sc=Hebrew}\p{sc=Arabic}\p{sc=Syriac}])$/u
+
+/** Turn ka into ga and ha into pa: letters of their own, in the two widths. */
+const VOICED_MARKS = new Set([0x3099, 0x309a, 0xff9e, 0xff9f])
+const ZERO_WIDTH_SPACE = 0x200b
+const FINAL_SIGMA = '\u03c2'
+const SIGMA = '\u03c3'
+
+/** Class + 1 of each character that was asked for; 0: not yet. Pages that are never touched take no memory. */
+const classes = new Uint8Array(0x110000)
+/** The folded form of characters that fold to one of these 65,535; 0: not yet, or something else. */
+const singles = new Uint16Array(0x10000)
+/** The folded form of others, and of characters with their marks. */
+const others = new Map<string, string>()
+const OTHERS_MAX = 20_000
+
+/** The class of a code point. A lone surrogate separates. */
+export function classOf(codePoint: number): number {
+  const known = classes[codePoint] ?? 0
+  if (known !== 0) return known - 1
+  const found = findClass(codePoint)
+  classes[codePoint] = found + 1
+  return found
+}
+
+/**
+ * The folded code point of a character without marks, if it is one of the Basic Multilingual Plane; else 0, and `foldString`
+ * tells.
+ */
+export function foldSingle(codePoint: number): number {
+  if (codePoint > 0xffff) return 0
+  const known = singles[codePoint] ?? 0
+  if (known !== 0) return known
+  const folded = foldString(String.fromCharCode(codePoint))
+  const single = folded.length === 1 ? folded.charCodeAt(0) : 0
+  singles[codePoint] = single
+  return single
+}
+
+/**
+ * The folded form of a character with its marks: compatible forms are one (full width, ligatures), accents are gone, case is
+ * folded (sharp s: ss, final sigma: sigma, the Turkish i without a dot: i). Syllables of Hangul and voiced Kana stay, or become,
+ * one character each. '' when nothing is left.
+ */
+export function foldString(character: string): string {
+  const known = others.get(character)
+  if (known !== undefined) return known
+  if (others.size >= OTHERS_MAX) others.clear()
+  const folded = [...character.normalize('NFKD')]
+    .filter((part) => wordCharacter.test(part) && !isAccent(part))
+    .map(foldCase)
+    .join('')
+    .normalize('NFC')
+  others.set(character, folded)
+  return folded
+}
+
+/** Up and down again: what has no lower case of its own (sharp s, the i without a dot) has one of its upper case. */
+function foldCase(character: string): string {
+  const folded = character.toLowerCase().toUpperCase().toLowerCase()
+  return [...folded.normalize('NFKD')]
+    .filter((part) => !isAccent(part))
+    .join('')
+    .replaceAll(FINAL_SIGMA, SIGMA)
+}
+
+function isAccent(character: string): boolean {
+  return accent.test(character) && !VOICED_MARKS.has(character.codePointAt(0) ?? 0)
+}
+
+function findClass(codePoint: number): number {
+  const character = String.fromCodePoint(codePoint)
+  if (isMark(codePoint, character)) return MARK
+  if (connector.test(character) || character === '$') return CONNECTOR
+  if (letter.test(character)) return classOfLetter(character)
+  if (number.test(character)) return classOfNumber(character)
+  return SEPARATOR
+}
+
+function isMark(codePoint: number, character: string): boolean {
+  if (VOICED_MARKS.has(codePoint) || mark.test(character)) return true
+  if (isJoiningHangul(codePoint)) return true
+  return format.test(character) && codePoint !== ZERO_WIDTH_SPACE
+}
+
+/** The vowels and final consonants that make a syllable with the letter before them, where text comes decomposed. */
+function isJoiningHangul(codePoint: number): boolean {
+  return (
+    (codePoint >= 0x1160 && codePoint <= 0x11ff) || (codePoint >= 0xd7b0 && codePoint <= 0xd7ff)
+  )
+}
+
+function classOfLetter(character: string): number {
+  if (foldString(character) === '') return SEPARATOR
+  if (unspaced.test(character)) return UNSPACED
+  return upper.test(character) ? UPPER : LETTER
+}
+
+/** Fractions and numbers in brackets separate: a half is not the digits 1 and 2. */
+function classOfNumber(character: string): number {
+  const parts = [...character.normalize('NFKD')]
+  if (!parts.every((part) => wordCharacter.test(part))) return SEPARATOR
+  if (parts.every((part) => decimal.test(part))) return DIGIT
+  return unspaced.test(character) ? UNSPACED : LETTER
+}

@@ -1,0 +1,272 @@
+// Brings what changed in a vault into its index: told of names and contents, makes documents and batches of them. A text that
+// the index has already is not analyzed again, whoever brings it. Runs where the engine is open; knows no vault.
+
+import { createHash } from 'node:crypto'
+import type { FileDocument, SearchEngine, TextDocument, TextVersion, Words } from './engine.ts'
+
+/** What an inode is now, or was last. */
+export interface Item {
+  readonly ino: number
+  /** A byte string from the root ('/a/b'); undefined: nothing is known of the inode any more. */
+  readonly path: string | undefined
+  /** All versions that there are: others that the index has are taken out. Undefined: none went away. */
+  readonly remaining: readonly number[] | undefined
+  /** Versions that the index has not, by number. */
+  readonly versions: readonly Content[]
+}
+
+/** A version of a file. Without `bytes` it is too large to be searched, or no text. */
+export interface Content {
+  readonly number: number
+  readonly bytes: Uint8Array | undefined
+}
+
+/** Of an inode: versions that may be missing in the index. */
+export interface Asked {
+  readonly ino: number
+  readonly numbers: readonly number[]
+}
+
+/** What is a text, and which words it has: extract.ts and analyze.ts. */
+export interface Language {
+  textOf(bytes: Uint8Array): string | undefined
+  wordsOf(text: string): Words
+}
+
+export interface WriterOptions {
+  /** A batch is applied when its texts have so many bytes. */
+  readonly batchBytes: number
+}
+
+/** So many documents and versions are a batch, however small they are. */
+const BATCH_ROWS = 2000
+
+interface Batch {
+  readonly texts: TextDocument[]
+  readonly files: Map<number, FileDocument>
+  readonly versions: Map<string, TextVersion>
+  readonly removedFiles: Set<number>
+  readonly removedVersions: Map<string, { ino: number; number: number }>
+  bytes: number
+}
+
+export class IndexWriter {
+  readonly #engine: SearchEngine
+  readonly #language: Language
+  readonly #options: WriterOptions
+  #batch = emptyBatch()
+  #watermark: number
+  #nextText: number
+  /** Texts by hash in hexadecimal that queries do not see yet. */
+  readonly #coming = new Map<string, number>()
+  /** Versions that queries do not see yet. */
+  readonly #comingVersions = new Set<string>()
+  /** Texts that are being removed. */
+  readonly #going = new Set<number>()
+  /** Texts that lost a version. */
+  readonly #suspects = new Set<number>()
+  /** Ends when the last batch that was handed over is applied. */
+  #applied: Promise<void> = Promise.resolve()
+
+  constructor(engine: SearchEngine, language: Language, options: WriterOptions) {
+    this.#engine = engine
+    this.#language = language
+    this.#options = options
+    const { watermark, nextText } = engine.status()
+    this.#watermark = watermark
+    this.#nextText = nextText
+  }
+
+  /** Which of these versions the index does not have; everything taken before counts. */
+  async missing(asked: readonly Asked[]): Promise<number[][]> {
+    return asked.map(({ ino, numbers }) =>
+      numbers.filter(
+        (number) =>
+          !this.#comingVersions.has(keyOf(ino, number)) &&
+          this.#engine.textOf(ino, number) === undefined,
+      ),
+    )
+  }
+
+  /** Those of which the index has versions that are not named. */
+  async withOthers(asked: readonly Asked[]): Promise<number[]> {
+    await this.#apply()
+    await this.#applied
+    return asked
+      .filter(({ ino, numbers }) => {
+        const named = new Set(numbers)
+        return this.#engine.versionsOfFile(ino).some(({ number }) => !named.has(number))
+      })
+      .map(({ ino }) => ino)
+  }
+
+  /** Takes items in; they are in the index after `settle`, or earlier. */
+  async take(items: readonly Item[]): Promise<void> {
+    for (const item of items) {
+      // What is asked of the engine must be all that came before.
+      if (item.path === undefined || item.remaining !== undefined) await this.#applied
+      this.#takeItem(item)
+      const { bytes, files, versions } = this.#batch
+      if (bytes >= this.#options.batchBytes || files.size + versions.size >= BATCH_ROWS)
+        await this.#apply()
+    }
+  }
+
+  /** All that was taken is in the index when this resolves, and with it everything up to `watermark`. */
+  async settle(watermark: number): Promise<void> {
+    this.#watermark = watermark
+    await this.#apply(true)
+    await this.#applied
+  }
+
+  /** Removes texts that are of no version any more, a batch at a time from `from` on; where to go on, 0 at the end. */
+  async tidy(from: number, limit: number): Promise<number> {
+    await this.#apply()
+    await this.#applied
+    const unused = this.#engine.unusedTexts(from, limit)
+    for (const text of unused) this.#suspects.add(text)
+    await this.#apply()
+    await this.#applied
+    const last = unused[unused.length - 1]
+    return last === undefined || unused.length < limit ? 0 : last + 1
+  }
+
+  #takeItem({ ino, path, remaining, versions }: Item): void {
+    if (path === undefined) {
+      this.#batch.files.delete(ino)
+      this.#batch.removedFiles.add(ino)
+    } else this.#putFile(ino, path)
+    if (path === undefined || remaining !== undefined) this.#removeOthers(ino, remaining ?? [])
+    for (const { number, bytes } of versions) {
+      const text = bytes === undefined ? 0 : this.#textFor(bytes)
+      this.#batch.versions.set(keyOf(ino, number), { ino, number, text })
+      this.#comingVersions.add(keyOf(ino, number))
+    }
+  }
+
+  #putFile(ino: number, path: string): void {
+    const text = Buffer.from(path, 'latin1').toString('utf8')
+    const { wordsOf } = this.#language
+    const name = text.slice(text.lastIndexOf('/') + 1)
+    this.#batch.removedFiles.delete(ino)
+    this.#batch.files.set(ino, { ino, name: wordsOf(name), path: wordsOf(text) })
+  }
+
+  #removeOthers(ino: number, remaining: readonly number[]): void {
+    const stays = new Set(remaining)
+    const { versions, removedVersions } = this.#batch
+    for (const [key, version] of versions)
+      if (version.ino === ino && !stays.has(version.number)) {
+        versions.delete(key)
+        this.#comingVersions.delete(key)
+        this.#suspect(version.text)
+      }
+    for (const { number, text } of this.#engine.versionsOfFile(ino)) {
+      if (stays.has(number)) continue
+      removedVersions.set(keyOf(ino, number), { ino, number })
+      this.#suspect(text)
+    }
+  }
+
+  #suspect(text: number): void {
+    if (text !== 0) this.#suspects.add(text)
+  }
+
+  /** The text with these bytes, which is made where there is none; 0 when they are no text. */
+  #textFor(bytes: Uint8Array): number {
+    const text = this.#language.textOf(bytes)
+    if (text === undefined) return 0
+    const hash = createHash('sha256').update(bytes).digest()
+    const key = hash.toString('hex')
+    const known = this.#coming.get(key) ?? this.#kept(this.#engine.textsWith([hash])[0])
+    if (known !== undefined) return known
+    const id = this.#nextText++
+    this.#coming.set(key, id)
+    this.#batch.texts.push({ id, hash, body: this.#language.wordsOf(text) })
+    this.#batch.bytes += bytes.length
+    return id
+  }
+
+  #kept(text: number | undefined): number | undefined {
+    return text === undefined || this.#going.has(text) ? undefined : text
+  }
+
+  /** Hands the batch over; waits for the one before it, so that no more than two are in memory. */
+  async #apply(always = false): Promise<void> {
+    if (this.#suspects.size > 0) await this.#applied
+    const removedTexts = this.#unused()
+    const batch = this.#batch
+    const { texts, files, versions, removedFiles, removedVersions } = batch
+    const size =
+      texts.length +
+      files.size +
+      versions.size +
+      removedFiles.size +
+      removedVersions.size +
+      removedTexts.length
+    if (size === 0 && !(always && this.#engine.status().watermark !== this.#watermark)) return
+    this.#batch = emptyBatch()
+    const before = this.#applied
+    const applied = this.#engine.apply({
+      texts,
+      files: [...files.values()],
+      versions: [...versions.values()],
+      removedTexts,
+      removedFiles: [...removedFiles],
+      removedVersions: [...removedVersions.values()],
+      watermark: this.#watermark,
+    })
+    this.#applied = applied.then(() => {
+      for (const { hash } of texts) this.#coming.delete(Buffer.from(hash).toString('hex'))
+      for (const key of versions.keys()) this.#comingVersions.delete(key)
+      for (const text of removedTexts) this.#going.delete(text)
+    })
+    // Heard by whoever waits for this batch or the next.
+    this.#applied.catch(() => undefined)
+    await before
+  }
+
+  /** Suspects that have no version, in the index or on their way to it; the engine has all but this batch. */
+  #unused(): number[] {
+    const { texts, versions, removedVersions } = this.#batch
+    const used = new Set([...versions.values()].map(({ text }) => text))
+    const fresh = new Set(texts.map(({ id }) => id))
+    const unused: number[] = []
+    for (const text of this.#suspects) {
+      // Not in the batch that brings it: what is removed and added at once stays.
+      if (fresh.has(text)) continue
+      this.#suspects.delete(text)
+      const others = this.#engine
+        .versionsOf(text)
+        .filter(({ ino, number }) => !isReplaced(ino, number, versions, removedVersions))
+      if (others.length === 0 && !used.has(text)) unused.push(text)
+    }
+    for (const text of unused) this.#going.add(text)
+    return unused
+  }
+}
+
+function keyOf(ino: number, number: number): string {
+  return `${ino}.${number}`
+}
+
+function isReplaced(
+  ino: number,
+  number: number,
+  versions: ReadonlyMap<string, TextVersion>,
+  removed: ReadonlyMap<string, unknown>,
+): boolean {
+  const key = keyOf(ino, number)
+  return versions.has(key) || removed.has(key)
+}
+
+function emptyBatch(): Batch {
+  return {
+    texts: [],
+    files: new Map(),
+    versions: new Map(),
+    removedFiles: new Set(),
+    removedVersions: new Map(),
+    bytes: 0,
+  }
+}

@@ -1,0 +1,398 @@
+// Keeps an index up with its vault: what changed is read in small slices on the main thread, and handed to whoever has the index
+// open. A write never waits for it: while requests come thick and fast it waits itself, but not for ever.
+//
+// The watermark moves when all that was durable at some moment is in. What a crash or an error leaves undone is found by a walk
+// over all inodes from there.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StoreError } from '../store/store.ts'
+import type { Changed } from '../vault/changed-inodes.ts'
+import type { Core } from '../vault/core.ts'
+import type { Asked, Content, Item } from './index-writer.ts'
+import { Pace } from './pace.ts'
+import {
+  bytesOf,
+  changedSince,
+  inodesBelow,
+  type KnownPaths,
+  nameOf,
+  type SealedVersion,
+  unknownInodes,
+  versionsBelow,
+  versionsByInode,
+} from './source.ts'
+
+/** Takes in what the indexer reads: index-writer.ts, here or in another thread. */
+export interface Taker {
+  missing(asked: readonly Asked[]): Promise<number[][]>
+  withOthers(asked: readonly Asked[]): Promise<number[]>
+  /** Returns how long it worked, in milliseconds. The bytes are its own from here on. */
+  take(items: readonly Item[]): Promise<number>
+  settle(watermark: number): Promise<void>
+  tidy(from: number, limit: number): Promise<number>
+}
+
+export interface IndexerOptions {
+  /** Larger files are not searched. */
+  readonly textBytesMax: number
+  /** That of the index. */
+  readonly watermark: number
+  /** Told of what ended the work; the indexer does nothing more then. */
+  failed(error: unknown): void
+}
+
+/** What is looked at together. */
+const CHUNK_INODES = 128
+/** Versions of a file asked for at a time, the newest first. */
+const VERSIONS = 64
+/** Bytes sent at a time. */
+const SENT_BYTES = 512 * 1024
+/** What changes at about the same time is taken in together. */
+const GATHER_MS = 200
+/** Changes that are older are taken in beside requests, however many. */
+const AGE_MAX_MS = 4000
+const WAIT_MS = 50
+/** Texts looked at for one that nothing uses, at a time. */
+const TIDY_TEXTS = 500
+const ALL_VERSIONS = Number.MAX_SAFE_INTEGER
+
+/** How much of an inode is looked at: its name; new versions too; and versions that are gone as well. */
+type Depth = 'name' | 'new' | 'all'
+
+interface Look {
+  readonly ino: number
+  readonly path: string | undefined
+  /** Newest first. */
+  readonly versions: readonly SealedVersion[]
+  readonly isAll: boolean
+}
+
+export interface Progress {
+  /** Inodes that wait; infinite when that is not known. */
+  readonly waiting: number
+  /** Everything up to this moment is in the index. */
+  readonly moment: number
+  /** Inodes that were looked at since the vault was opened. */
+  readonly done: number
+}
+
+export class Indexer {
+  readonly #core: Core
+  readonly #taker: Taker
+  readonly #options: IndexerOptions
+  readonly #pace: Pace
+  readonly #running: Promise<void>
+  #isClosing = false
+  #isOver = false
+  /** Up to `#moment` all is in; beyond that the walk or `changed` has to tell. */
+  #moment: number
+  #needsWalk: boolean
+  #needsSweep = false
+  #done = 0
+  #waitingSince = 0
+  /** Commits of which all is in. */
+  #serial = 0
+  #wake: (() => void) | undefined
+  readonly #waiters = new Set<() => void>()
+  #sent: Promise<unknown> = Promise.resolve()
+
+  /** Begins to work. */
+  constructor(core: Core, taker: Taker, options: IndexerOptions) {
+    this.#core = core
+    this.#taker = taker
+    this.#options = options
+    this.#pace = new Pace(core, () => this.#isClosing)
+    this.#moment = options.watermark
+    this.#needsWalk = options.watermark < core.changed.moment
+    core.changed.follow(() => this.#rouse())
+    this.#running = this.#run().catch((error: unknown) => {
+      if (!this.#isClosing) options.failed(error)
+    })
+  }
+
+  get progress(): Progress {
+    const waiting = this.#needsWalk ? Number.POSITIVE_INFINITY : this.#core.changed.size
+    return { waiting, moment: this.#moment, done: this.#done }
+  }
+
+  /**
+   * Resolves to true when everything that is durable now is in the index, to false when `timeoutMs` have passed or the work ended
+   * before.
+   */
+  async caughtUp(timeoutMs: number): Promise<boolean> {
+    const target = this.#core.changed.serial
+    const until = performance.now() + timeoutMs
+    this.#pace.urgent++
+    try {
+      while (!this.#isIn(target)) {
+        const left = until - performance.now()
+        if (left <= 0 || this.#isOver) return false
+        this.#rouse()
+        await this.#news(left)
+      }
+      return true
+    } finally {
+      this.#pace.urgent--
+    }
+  }
+
+  /** Takes out what the vault does not know any more; resolves when that is done. Rejects when the work ended. */
+  async sweep(): Promise<void> {
+    this.#needsSweep = true
+    this.#pace.urgent++
+    try {
+      while (this.#needsSweep) {
+        if (this.#isOver) throw new StoreError('closed', 'the index is closed')
+        this.#rouse()
+        await this.#news(WAIT_MS)
+      }
+    } finally {
+      this.#pace.urgent--
+    }
+  }
+
+  /** Ends the work where it is. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    this.#core.changed.follow(undefined)
+    this.#rouse()
+    await this.#running
+  }
+
+  /** Whether all is in that was durable when so many commits were counted. */
+  #isIn(serial: number): boolean {
+    return !this.#needsWalk && this.#serial >= serial
+  }
+
+  #rouse(): void {
+    if (this.#waitingSince === 0) this.#waitingSince = performance.now()
+    this.#wake?.()
+    this.#wake = undefined
+  }
+
+  /** Resolves when something was done, or after a while. */
+  async #news(timeoutMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, Math.min(timeoutMs, 1000))
+    this.#waiters.add(resolve)
+    await promise
+    clearTimeout(timer)
+    this.#waiters.delete(resolve)
+  }
+
+  #tell(): void {
+    for (const waiter of this.#waiters) waiter()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#isClosing) {
+        if (this.#hasWork()) {
+          await this.#room()
+          if (this.#isClosing) return
+          await this.#work()
+        } else {
+          this.#waitingSince = 0
+          await new Promise<void>((wake) => {
+            this.#wake = wake
+          })
+        }
+      }
+    } finally {
+      this.#isOver = true
+      this.#tell()
+    }
+  }
+
+  #hasWork(): boolean {
+    return this.#needsWalk || this.#needsSweep || this.#core.changed.size > 0
+  }
+
+  /** Waits until there is room beside requests, or what waits has got old. */
+  async #room(): Promise<void> {
+    if (this.#waitingSince === 0) this.#waitingSince = performance.now()
+    const age = (): number => performance.now() - this.#waitingSince
+    while (!this.#isClosing && this.#pace.urgent === 0) {
+      if (age() >= GATHER_MS && (!this.#pace.isHeldUp || age() >= AGE_MAX_MS)) return
+      await sleep(WAIT_MS)
+    }
+  }
+
+  async #work(): Promise<void> {
+    try {
+      await this.#pace.waitFor(Promise.resolve())
+      this.#waitingSince = 0
+      const changed = this.#core.changed.take()
+      const sweeps = this.#needsSweep || changed.isLost
+      if (this.#needsWalk || changed.isLost) await this.#walk(changed)
+      else await this.#follow(changed)
+      if (sweeps) await this.#sweep()
+      await this.#flushTo(changed.moment)
+      this.#serial = changed.serial
+      this.#needsWalk = false
+      if (sweeps) this.#needsSweep = false
+    } finally {
+      this.#tell()
+    }
+  }
+
+  async #flushTo(moment: number): Promise<void> {
+    await this.#pace.waitFor(this.#sent)
+    await this.#pace.waitFor(this.#taker.settle(moment))
+    this.#moment = moment
+  }
+
+  /** Takes in all that is newer than the index; a look at everything, but only newer versions are read. */
+  async #walk({ pruned, moved }: Changed): Promise<void> {
+    const directories = [...moved]
+    await this.#each(
+      (async function* (core, from, pace) {
+        for await (const { ino, isMoved } of changedSince(core, from, pace)) {
+          if (isMoved) directories.push(ino)
+          yield ino
+        }
+      })(this.#core, this.#moment, this.#pace),
+      'new',
+    )
+    await this.#each(pruned, 'all')
+    for (const directory of directories)
+      await this.#each(inodesBelow(this.#core, directory, this.#pace), 'name')
+  }
+
+  async #follow({ inodes, pruned, moved }: Changed): Promise<void> {
+    for (const ino of pruned) inodes.delete(ino)
+    await this.#each(inodes, 'new')
+    await this.#each(pruned, 'all')
+    for (const directory of moved)
+      await this.#each(inodesBelow(this.#core, directory, this.#pace), 'name')
+  }
+
+  async #sweep(): Promise<void> {
+    // Those that come later are known to be.
+    const end = this.#core.nextIno
+    await this.#each(unknownInodes(this.#core, end, this.#pace), 'all')
+    let asked: Asked[] = []
+    for await (const its of versionsByInode(this.#core, this.#pace)) {
+      asked.push(its)
+      if (asked.length < CHUNK_INODES) continue
+      await this.#takeOut(asked)
+      asked = []
+    }
+    await this.#takeOut(asked)
+    for (let from = 1; from !== 0; ) {
+      await this.#pace.waitFor(this.#sent)
+      from = await this.#pace.waitFor(this.#taker.tidy(from, TIDY_TEXTS))
+      await this.#pace.turn()
+    }
+  }
+
+  async #takeOut(asked: readonly Asked[]): Promise<void> {
+    await this.#pace.waitFor(this.#sent)
+    await this.#each(await this.#pace.waitFor(this.#taker.withOthers(asked)), 'all')
+  }
+
+  async #each(inos: Iterable<number> | AsyncIterable<number>, depth: Depth): Promise<void> {
+    let chunk: number[] = []
+    for await (const ino of inos) {
+      chunk.push(ino)
+      if (chunk.length < CHUNK_INODES) continue
+      await this.#takeChunk(chunk, depth)
+      chunk = []
+    }
+    if (chunk.length > 0) await this.#takeChunk(chunk, depth)
+  }
+
+  async #takeChunk(inos: readonly number[], depth: Depth): Promise<void> {
+    const known: KnownPaths = new Map()
+    const looks: Look[] = []
+    for (const ino of inos) looks.push(await this.#pace.step(() => this.#look(ino, depth, known)))
+    const missing = await this.#missing(looks)
+    let items: Item[] = []
+    let bytes = 0
+    const send = async (): Promise<void> => {
+      await this.#send(items)
+      items = []
+      bytes = 0
+    }
+    for (const [index, look] of looks.entries()) {
+      const { ino, path, isAll, versions } = look
+      const remaining = isAll ? versions.map(({ number }) => number) : undefined
+      let contents: Content[] = []
+      for (const version of missing[index] ?? []) {
+        const content = await this.#contentOf(ino, version)
+        contents.push({ number: version.number, bytes: content })
+        bytes += content?.length ?? 0
+        if (bytes < SENT_BYTES) continue
+        items.push({ ino, path, remaining, versions: contents })
+        contents = []
+        await send()
+      }
+      items.push({ ino, path, remaining, versions: contents })
+    }
+    await send()
+    this.#done += inos.length
+  }
+
+  #look(ino: number, depth: Depth, known: KnownPaths): Look {
+    const { store } = this.#core.overlay
+    const named = nameOf(store, ino, known)
+    const isAll = depth === 'all'
+    const limit = isAll ? ALL_VERSIONS : VERSIONS
+    const isRead = named?.isFile === true && depth !== 'name'
+    const versions = isRead ? versionsBelow(store, ino, ALL_VERSIONS, limit) : []
+    return { ino, path: named?.path, versions, isAll }
+  }
+
+  /** Of each look the versions that the index has not, oldest first: whatever it has of a file has no gap. */
+  async #missing(looks: readonly Look[]): Promise<SealedVersion[][]> {
+    const missing: SealedVersion[][] = looks.map(() => [])
+    let pages = looks.map(({ ino, versions }, index) => ({ ino, versions, index }))
+    while (pages.length > 0) {
+      pages = pages.filter(({ versions }) => versions.length > 0)
+      const asked = pages.map(({ ino, versions }) => ({
+        ino,
+        numbers: versions.map(({ number }) => number),
+      }))
+      if (asked.length === 0) break
+      await this.#pace.waitFor(this.#sent)
+      const answers = await this.#pace.waitFor(this.#taker.missing(asked))
+      const next: typeof pages = []
+      for (const [at, { ino, versions, index }] of pages.entries()) {
+        const unknown = new Set(answers[at])
+        missing[index]?.push(...versions.filter(({ number }) => unknown.has(number)))
+        const last = versions[versions.length - 1]
+        if (last === undefined || unknown.size < versions.length || versions.length !== VERSIONS)
+          continue
+        const page = await this.#pace.step(() =>
+          versionsBelow(this.#core.overlay.store, ino, last.number, VERSIONS),
+        )
+        next.push({ ino, versions: page, index })
+      }
+      pages = next
+    }
+    return missing.map((versions) => versions.reverse())
+  }
+
+  async #contentOf(
+    ino: number,
+    version: SealedVersion,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (version.size > this.#options.textBytesMax) return undefined
+    return await bytesOf(this.#core, ino, version, mayBeText, (work) => this.#pace.step(work))
+  }
+
+  /** Hands items over; one parcel is worked on while the next is read. */
+  async #send(items: readonly Item[]): Promise<void> {
+    if (items.length === 0) return
+    await this.#pace.waitFor(this.#sent)
+    this.#sent = this.#taker.take(items).then((ms) => this.#pace.charge(ms))
+    // Heard by whoever waits next.
+    this.#sent.catch(() => undefined)
+  }
+}
+
+/** A first look, so that large files that are none need not be read whole: text has no NUL, but in UTF-16. */
+function mayBeText(head: Uint8Array): boolean {
+  const isUtf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)
+  return isUtf16 || !head.includes(0)
+}

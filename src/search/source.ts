@@ -1,0 +1,278 @@
+// What the indexer reads of a vault: paths, versions and their bytes, of what is durable alone. An index must not know what a
+// crash may take back: the numbers of inodes and versions would be given again, to other things.
+
+import { FsError } from '../base/errno.ts'
+import { isDirectory, isRegular } from '../base/mode.ts'
+import {
+  CREATED,
+  entry,
+  inodePast,
+  inode as inodes,
+  PROVISIONAL,
+  version,
+} from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
+import type { Store } from '../store/store.ts'
+import type { Core } from '../vault/core.ts'
+import { walkRows } from '../vault/rows.ts'
+import type { Slices } from '../vault/slices.ts'
+import { inodeAt, readAt } from '../vault/timeline.ts'
+import { ROOT_INO } from '../vault/vault.ts'
+
+/** Deeper paths than PATH_MAX allows lead in a circle. */
+const DEPTH_MAX = 4096
+/** Bytes read in one step: a few milliseconds at most. */
+const PIECE_BYTES = 256 * 1024
+/** Times that the kernel gives and moments are of one clock, but for this. */
+const SLACK_SECONDS = 5
+
+/** An inode with a name, now or before it was deleted. */
+export interface Named {
+  readonly path: string
+  readonly isFile: boolean
+}
+
+/** Paths of directories, as long as nobody else could change something. */
+export type KnownPaths = Map<number, string>
+
+interface Place {
+  readonly parent: number
+  readonly name: string
+}
+
+const PLACE = ['ino', 'mode', 'parent', 'name', 'since'] as const
+
+function presentRow(store: Store, ino: number) {
+  return store.project(inodes, PLACE, { gte: [ino], lt: [ino + 1], limit: 1 })[0]
+}
+
+function lastRow(store: Store, ino: number) {
+  const range = { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 }
+  return store.project(inodePast, [...PLACE, 'until'], range)[0]
+}
+
+/** What an inode is, or was last; undefined for the root and for what nothing is known of. */
+export function nameOf(store: Store, ino: number, known: KnownPaths): Named | undefined {
+  if (ino === ROOT_INO) return undefined
+  const present = presentRow(store, ino)
+  if (present !== undefined)
+    return {
+      path: `${directoryNow(store, present.parent, known)}/${present.name}`,
+      isFile: isRegular(present.mode),
+    }
+  const last = lastRow(store, ino)
+  if (last === undefined || last.name === '') return undefined
+  // As it was when it was deleted: directories that were moved later did not take it along.
+  const moment = last.until === PROVISIONAL ? last.since : last.until - 1
+  return {
+    path: `${directoryThen(store, last.parent, moment)}/${last.name}`,
+    isFile: isRegular(last.mode),
+  }
+}
+
+function directoryNow(store: Store, ino: number, known: KnownPaths): string {
+  if (ino === ROOT_INO) return ''
+  const before = known.get(ino)
+  if (before !== undefined) return before
+  const path = climb(ino, (at) => presentRow(store, at) ?? lastRow(store, at))
+  known.set(ino, path)
+  return path
+}
+
+function directoryThen(store: Store, ino: number, moment: number): string {
+  return climb(ino, (at) => {
+    const present = presentRow(store, at)
+    if (present !== undefined && present.since <= moment) return present
+    const range = { gte: [at], lt: [at, moment + 1], reverse: true, limit: 1 }
+    const [then] = store.project(inodePast, [...PLACE, 'until'], range)
+    if (then !== undefined && then.until > moment) return then
+    // Its state of then was pruned.
+    return present ?? lastRow(store, at)
+  })
+}
+
+/** The path of a directory without a slash behind it; of one that nobody knows only what is below it. */
+function climb(ino: number, placeOf: (ino: number) => Place | undefined): string {
+  let path = ''
+  let at = ino
+  for (let depth = 0; at !== ROOT_INO && depth < DEPTH_MAX; depth++) {
+    const place = placeOf(at)
+    if (place === undefined) break
+    path = `/${place.name}${path}`
+    at = place.parent
+  }
+  return path
+}
+
+export interface SealedVersion {
+  readonly number: number
+  readonly moment: number
+  readonly size: number
+}
+
+/** Versions of a file below a number, newest first, at most `limit`. */
+export function versionsBelow(
+  store: Store,
+  ino: number,
+  below: number,
+  limit: number,
+): SealedVersion[] {
+  return store.project(version, ['ino', 'number', 'moment', 'size'], {
+    gte: [ino],
+    lt: [ino, below],
+    reverse: true,
+    limit,
+  })
+}
+
+/**
+ * The bytes of a version, in memory of their own; undefined when they cannot be read, or when `isWanted` does not like the
+ * first of them.
+ */
+export async function bytesOf(
+  core: Core,
+  ino: number,
+  { moment, size }: SealedVersion,
+  isWanted: (head: Uint8Array) => boolean,
+  step: <T>(work: () => T) => Promise<T>,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const bytes = new Uint8Array(size)
+  try {
+    for (let at = 0; at < size; at += PIECE_BYTES) {
+      const from = at
+      const isThere = await step(() => copyPiece(core, ino, moment, bytes, from))
+      if (!isThere) return undefined
+      if (at === 0 && !isWanted(bytes.subarray(0, Math.min(size, PIECE_BYTES)))) return undefined
+    }
+  } catch (error) {
+    // Damaged content was logged by whoever read it.
+    if (error instanceof FsError) return undefined
+    throw error
+  }
+  return bytes
+}
+
+function copyPiece(
+  core: Core,
+  ino: number,
+  moment: number,
+  into: Uint8Array,
+  from: number,
+): boolean {
+  const row = inodeAt(core, ino, moment)
+  if (row === undefined) return false
+  let at = from
+  for (const part of readAt(core, row, moment, from, PIECE_BYTES)) {
+    if (at >= into.length) break
+    into.set(part.subarray(0, into.length - at), at)
+    at += part.length
+  }
+  return true
+}
+
+/** An inode that changed; `isMoved`: it is a directory that was moved. */
+export interface Walked {
+  readonly ino: number
+  readonly isMoved: boolean
+}
+
+/**
+ * Every inode that may have changed after a moment, found by a walk over all. Where changes leave no trace `since` does not tell,
+ * but the time of the change does.
+ */
+export async function* changedSince(
+  core: Core,
+  moment: number,
+  slices: Slices,
+): AsyncGenerator<Walked> {
+  const { store } = core.overlay
+  const fields = ['ino', 'mode', 'parent', 'name', 'since', 'ctime'] as const
+  const seconds = moment / 1e6 - SLACK_SECONDS
+  for await (const row of walkRows(store, inodes, fields, {}, slices)) {
+    if (row.since <= moment && row.ctime < seconds) continue
+    const isMoved =
+      moment > 0 && isDirectory(row.mode) && (await answered(() => wasMoved(store, row, moment)))
+    yield { ino: row.ino, isMoved }
+  }
+  let last = 0
+  const times = ['ino', 'since', 'until'] as const
+  for await (const { ino, until } of walkRows(store, inodePast, times, {}, slices)) {
+    if (until <= moment || ino === last) continue
+    last = ino
+    const isGone = (await answered(() => presentRow(store, ino))) === undefined
+    if (isGone) yield { ino, isMoved: false }
+  }
+}
+
+function wasMoved(store: Store, { parent, name }: Place, moment: number): boolean {
+  const row = store.get(entry, [parent, name])
+  return row !== undefined && row.since > moment && row.origin !== CREATED
+}
+
+/** Every inode below a directory as it is now. */
+export async function* inodesBelow(
+  core: Core,
+  directory: number,
+  slices: Slices,
+): AsyncGenerator<number> {
+  const { store } = core.overlay
+  const waiting = [directory]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const range = { gte: [next], lt: [next + 1] }
+    const fields = ['parent', 'name', 'ino', 'type'] as const
+    for await (const { ino, type } of walkRows(store, entry, fields, range, slices)) {
+      yield ino
+      if (isDirectory(type << 12)) waiting.push(ino)
+    }
+    await slices.turn()
+  }
+}
+
+/** All that the vault knows: each inode with its versions, for a look at what the index has beyond that. */
+export async function* versionsByInode(
+  core: Core,
+  slices: Slices,
+): AsyncGenerator<{ ino: number; numbers: number[] }> {
+  let at = { ino: 0, numbers: [] as number[] }
+  const rows = walkRows(core.overlay.store, version, ['ino', 'number'], {}, slices)
+  for await (const { ino, number } of rows) {
+    if (ino !== at.ino) {
+      if (at.ino !== 0) yield at
+      at = { ino, numbers: [] }
+    }
+    at.numbers.push(number)
+  }
+  if (at.ino !== 0) yield at
+}
+
+/** Numbers below `end` that are of no inode, now or before. */
+export async function* unknownInodes(
+  core: Core,
+  end: number,
+  slices: Slices,
+): AsyncGenerator<number> {
+  const { store } = core.overlay
+  let next = ROOT_INO + 1
+  const present = numbersOf(walkRows(store, inodes, ['ino'], {}, slices))
+  const past = numbersOf(walkRows(store, inodePast, ['ino', 'since'], {}, slices))
+  let [a, b] = [await present.next(), await past.next()]
+  while (next < end) {
+    const ino = Math.min(a.done === true ? end : a.value, b.done === true ? end : b.value)
+    for (; next < Math.min(ino, end); next++) yield next
+    next = Math.max(next, ino + 1)
+    if (a.done !== true && a.value <= ino) a = await present.next()
+    if (b.done !== true && b.value <= ino) b = await past.next()
+  }
+}
+
+async function* numbersOf(
+  rows: AsyncGenerator<{ ino: number }>,
+): AsyncGenerator<number, undefined> {
+  let last = 0
+  for await (const { ino } of rows) {
+    if (ino === last) continue
+    last = ino
+    yield ino
+  }
+  return undefined
+}

@@ -1,0 +1,143 @@
+// The search thread: has the index open, cuts texts into words for it, and answers queries. Started by thread.ts;
+// thread-protocol.ts says what is spoken. Of the vault it sees what it is sent.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import type { SqlStatement } from '../store/store.ts'
+import { wordsOf } from './analyze.ts'
+import type { SearchEngine } from './engine.ts'
+import { type Match, matchesOf } from './evaluate.ts'
+import { textOf } from './extract.ts'
+import { IndexWriter, type Item } from './index-writer.ts'
+import { openEngine } from './open-engine.ts'
+import { parseQuery } from './query.ts'
+import { snippets } from './snippet.ts'
+import {
+  errorOf,
+  type FromThread,
+  failureOf,
+  READY_ID,
+  type ThreadMethods,
+  type ThreadOptions,
+  type ToThread,
+} from './thread-protocol.ts'
+
+/** A batch of FTS5 is a commit that those of the vault wait behind; tantivy has a file of its own. */
+const BATCH_BYTES = { fts5: 512 * 1024, tantivy: 4 * 1024 * 1024 } as const
+
+const port = parentPort
+if (port === null) throw new Error('worker.ts runs as a worker')
+const { engine: spec } = workerData as ThreadOptions
+
+function post(message: FromThread): void {
+  port?.postMessage(message)
+}
+
+/** Writes that the main thread was asked for. */
+const writes = new Map<
+  number,
+  { resolve: (changes: number) => void; reject: (error: Error) => void }
+>()
+let lastWrite = 0
+
+function run(
+  statements: readonly SqlStatement[],
+  { durable = false }: { readonly durable?: boolean } = {},
+): Promise<number> {
+  const id = ++lastWrite
+  post({ id, statements, durable })
+  return new Promise((resolve, reject) => writes.set(id, { resolve, reject }))
+}
+
+function methodsOf(engine: SearchEngine): ThreadMethods {
+  const newWriter = (): IndexWriter =>
+    new IndexWriter(engine, { textOf, wordsOf }, { batchBytes: BATCH_BYTES[spec.kind] })
+  let writer = newWriter()
+  const searches = new Map<number, Iterator<Match>>()
+  let lastSearch = 0
+  // What changes the index goes in its order; queries are answered between.
+  let last: Promise<unknown> = Promise.resolve()
+  const queued = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work)
+    last = done.catch(() => undefined)
+    return done
+  }
+  return {
+    missing: (asked) => queued(() => writer.missing(asked)),
+    withOthers: (asked) => queued(() => writer.withOthers(asked)),
+    take: (items) => queued(() => timed(() => writer.take(items as readonly Item[]))),
+    settle: (watermark) => queued(() => writer.settle(watermark)),
+    tidy: (from, limit) => queued(() => writer.tidy(from, limit)),
+    status: async () => engine.status(),
+    flush: () => queued(() => engine.flush()),
+    clear: () =>
+      queued(async () => {
+        await engine.clear()
+        writer = newWriter()
+      }),
+    optimize: () => queued(() => engine.optimize()),
+    async find(query, pastToo) {
+      searches.set(++lastSearch, matchesOf(parseQuery(query), engine, { pastToo }))
+      return lastSearch
+    },
+    async next(search, count) {
+      const found: Match[] = []
+      const matches = searches.get(search)
+      while (matches !== undefined && found.length < count) {
+        const { value, done } = matches.next()
+        if (done === true) break
+        found.push(value)
+      }
+      return found
+    },
+    async done(search) {
+      searches.delete(search)
+    },
+    async fragments(query, bytes, limit) {
+      const text = textOf(bytes)
+      return text === undefined ? [] : snippets(text, parseQuery(query), limit)
+    },
+    close: () =>
+      queued(async () => {
+        await engine.close()
+      }),
+  }
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const began = performance.now()
+  await work()
+  return performance.now() - began
+}
+
+async function answer(methods: ThreadMethods, id: number, message: ToThread): Promise<void> {
+  if (!('method' in message)) return
+  try {
+    const method = methods[message.method] as (...args: readonly unknown[]) => Promise<unknown>
+    post({ id, result: await method(...message.args) })
+  } catch (error) {
+    post({ id, failure: failureOf(error) })
+  }
+  if (message.method === 'close') port?.close()
+}
+
+/** Calls that come before the engine is open wait for it. */
+const opened = openEngine(spec, run).then(methodsOf)
+
+port.on('message', (message: ToThread) => {
+  if ('method' in message) {
+    opened.then((methods) => answer(methods, message.id, message)).catch(() => undefined)
+    return
+  }
+  const write = writes.get(message.id)
+  writes.delete(message.id)
+  if ('written' in message) write?.resolve(message.written)
+  else write?.reject(errorOf(message.refused))
+})
+
+opened.then(
+  () => post({ id: READY_ID, result: undefined }),
+  (error: unknown) => {
+    post({ id: READY_ID, failure: failureOf(error) })
+    port.close()
+  },
+)

@@ -1,0 +1,227 @@
+// The indexer and the vault: whatever happens, the index that grew beside it holds what one holds that is built anew, and what
+// the vault itself says. AVFS_SEED brings a run back, AVFS_STEPS is its length.
+
+import t, { type Test } from 'tap'
+import { openStore } from '../../src/store/open.ts'
+import { answered } from '../../src/store/retry.ts'
+import type { Store } from '../../src/store/store.ts'
+import { configure } from '../../src/vault/configuration.ts'
+import { refreshHistory } from '../../src/vault/history.ts'
+import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { sealAll } from '../../src/vault/versions.ts'
+import { faulting } from '../support/faulting.ts'
+import { noChange } from '../support/no-change.ts'
+import { randomFrom, seedOf } from '../support/random.ts'
+import { caller, Run } from '../vault/random-run.ts'
+import { indexerOf, present, type Recorder, rebuilt, recorder } from './indexed-vault.ts'
+
+const seed = seedOf('AVFS_SEED')
+const steps = Number(process.env.AVFS_STEPS ?? 600)
+const small = { cacheBytes: 1_000_000, commitMs: 20 }
+const WAIT_MS = 30_000
+
+/** Writes words as a rule, so that files are texts, and some of them the same ones. */
+class Writing extends Run {
+  override bytes(length: number): Uint8Array {
+    if (this.random(4) === 0) return super.bytes(length)
+    const words = ['red', 'green', 'blue', 'Gold', 'white']
+    let text = ''
+    while (text.length < length) text += `${words[this.random(3)]} ${this.random(3)}\n`
+    return Buffer.from(text.slice(0, length))
+  }
+}
+
+async function openMemory(wrap: (store: Store) => Store = (store) => store): Promise<Vault> {
+  const inner = await openStore('memory', { create: true, backend: 'memory' })
+  await inner.commit(birthBatch())
+  const store = wrap(inner)
+  return answered(() => new Vault(store, '/tmp/none', small))
+}
+
+async function agree(t: Test, vault: Vault, engine: Recorder, what: string): Promise<void> {
+  const documents = engine.documents()
+  const { files, versions } = await present(vault.core)
+  const pick = (from: Readonly<Record<string, string>>, of: object) =>
+    Object.fromEntries(Object.keys(of).map((key) => [key, from[key]]))
+  t.strictSame(pick(documents.files, files), files, `${what}: paths`)
+  t.strictSame(pick(documents.versions, versions), versions, `${what}: versions`)
+}
+
+const settings: readonly {
+  name: string
+  changes: Record<string, string>
+  wrap?: (store: Store) => Store
+}[] = [
+  { name: 'with history', changes: {} },
+  { name: 'without history', changes: { history: 'off' } },
+  { name: 'with a part that has no history', changes: { 'history.exclude': 'n1,n2' } },
+  {
+    name: 'on a store that answers late',
+    changes: {},
+    wrap: (store) => faulting(store, { gets: true }),
+  },
+]
+
+for (const { name, changes, wrap } of settings)
+  t.test(`after random operations ${name} the index is as one built anew`, async (t) => {
+    t.comment(`AVFS_SEED=${seed}`)
+    const vault = await openMemory(wrap)
+    await answered(() => configure(vault.core, changes))
+    await answered(() => refreshHistory(vault.core))
+    const engine = recorder()
+    let indexer = indexerOf(vault.core, engine)
+    const run = await answered(() => new Writing(vault, seed))
+    const { below } = randomFrom(seed)
+    for (let step = 0; step < steps; step++) {
+      await run.step()
+      if (step % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+      if (below(100) === 0) {
+        await vault.sync()
+        t.ok(await indexer.caughtUp(WAIT_MS), `caught up at step ${step}`)
+      }
+      // As after a crash: nothing is known but what the index says of itself.
+      if (below(150) === 0) {
+        await indexer.close()
+        indexer = indexerOf(vault.core, engine)
+      }
+      if (below(200) === 0) await vault.prune({ rules: { versions: 2 } })
+    }
+    await answered(() => sealAll(vault.core))
+    await vault.sync()
+    t.ok(await indexer.caughtUp(WAIT_MS))
+    await agree(t, vault, engine, name)
+    await indexer.sweep()
+    await agree(t, vault, engine, `${name}, swept`)
+    await indexer.close()
+    t.strictSame(engine.documents(), await rebuilt(vault.core))
+    t.ok(engine.documents().texts.length > 0, 'there are some texts')
+    await vault.close()
+  })
+
+/** A vault with an index, and ways to change it. */
+async function withIndex(t: Test) {
+  const vault = await openMemory()
+  const engine = recorder()
+  const indexer = indexerOf(vault.core, engine)
+  const run = new Writing(vault, 1)
+  t.teardown(async () => {
+    await indexer.close()
+    await vault.close()
+  })
+  const write = async (parent: number, name: string, content: string | Uint8Array) => {
+    const { ino } = await run.fs.create(caller, parent, name, 0o644, 0o22, 0o200)
+    await rewrite(ino, content)
+    return ino
+  }
+  const rewrite = async (ino: number, content: string | Uint8Array) => {
+    await run.fs.setattr(caller, ino, { ...noChange, size: 0 })
+    await run.fs.write(caller, ino, 0, Buffer.from(content), false, false)
+    await run.fs.flush(caller, ino)
+  }
+  const mkdir = async (parent: number, name: string) =>
+    (await run.fs.mkdir(caller, parent, name, 0o755, 0)).ino
+  const caughtUp = async () => {
+    await vault.sync()
+    t.ok(await indexer.caughtUp(WAIT_MS), 'caught up')
+    return engine.documents()
+  }
+  return { vault, engine, indexer, fs: run.fs, write, rewrite, mkdir, caughtUp }
+}
+
+t.test('copies and versions with one content share a text, which is read once', async (t) => {
+  const { write, rewrite, caughtUp, engine } = await withIndex(t)
+  const a = await write(ROOT_INO, 'a', 'same words')
+  const b = await write(ROOT_INO, 'b', 'same words')
+  await caughtUp()
+  await rewrite(b, 'other words')
+  await caughtUp()
+  await rewrite(b, 'same words')
+  const { texts, versions } = await caughtUp()
+  t.equal(texts.length, 2)
+  t.equal(engine.analyzed, 2)
+  t.same(Object.keys(versions), [`${a}.1`, `${b}.1`, `${b}.2`, `${b}.3`])
+  t.equal(versions[`${a}.1`], versions[`${b}.3`])
+})
+
+t.test('a directory that moves takes the paths of all below it along', async (t) => {
+  const { write, mkdir, fs, caughtUp } = await withIndex(t)
+  const top = await mkdir(ROOT_INO, 'top')
+  const inner = await mkdir(top, 'inner')
+  const gone = await write(inner, 'gone', 'x')
+  const stays = await write(inner, 'stays', 'y')
+  await caughtUp()
+  await fs.unlink(caller, inner, 'gone')
+  await fs.forget(gone, 1000)
+  await caughtUp()
+  await fs.rename(caller, ROOT_INO, 'top', ROOT_INO, 'moved', 0)
+  const { files } = await caughtUp()
+  t.equal(files[stays], 'stays: moved inner stays')
+  t.equal(files[inner], 'inner: moved inner')
+  t.equal(files[gone], 'gone: top inner gone', 'a deleted file stays where it was')
+})
+
+t.test('what is binary or too large is known as no text', async (t) => {
+  const { write, caughtUp } = await withIndex(t)
+  const binary = await write(ROOT_INO, 'binary', Buffer.from([65, 0, 66]))
+  const latin = await write(ROOT_INO, 'latin', Buffer.from([0xe9, 0x20, 65]))
+  const huge = await write(ROOT_INO, 'huge', 'a '.repeat(60_000))
+  const empty = await write(ROOT_INO, 'empty', '')
+  const { versions, texts } = await caughtUp()
+  t.equal(versions[`${binary}.1`], 'none')
+  t.equal(versions[`${latin}.1`], 'none')
+  t.equal(versions[`${huge}.1`], 'none')
+  t.not(versions[`${empty}.1`], 'none')
+  t.equal(texts.length, Object.hasOwn(versions, `${empty}.1`) ? 1 : 0)
+})
+
+t.test('a deleted file stays known until its versions are pruned', async (t) => {
+  const { write, fs, caughtUp, vault, indexer } = await withIndex(t)
+  const ino = await write(ROOT_INO, 'a', 'words to forget')
+  await caughtUp()
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await fs.unlink(caller, ROOT_INO, 'a')
+  await fs.forget(ino, 1000)
+  const after = await caughtUp()
+  t.equal(after.files[ino], 'a: a')
+  t.equal(after.texts.length, 1)
+  await vault.prune({ rules: { youngerMs: 0 } })
+  const pruned = await caughtUp()
+  t.same(pruned.versions, {})
+  t.same(pruned.texts, [], 'nothing has this text')
+  await indexer.sweep()
+  t.same(engineFiles(await caughtUp()), [])
+})
+
+function engineFiles({ files }: { files: object }): string[] {
+  return Object.keys(files)
+}
+
+t.test(
+  'a file with many versions is indexed without a gap, and its newest alone later',
+  async (t) => {
+    const { write, rewrite, caughtUp, vault, engine } = await withIndex(t)
+    const ino = await write(ROOT_INO, 'log', 'line 0')
+    for (let count = 1; count < 200; count++) await rewrite(ino, `line ${count}`)
+    const { versions } = await caughtUp()
+    t.equal(Object.keys(versions).length, 200)
+    await rewrite(ino, 'one more')
+    const before = engine.analyzed
+    await caughtUp()
+    t.equal(engine.analyzed, before + 1)
+    t.strictSame(engine.documents().versions, (await present(vault.core)).versions)
+  },
+)
+
+t.test('more changes than can be kept in mind are found by a walk', async (t) => {
+  const { write, caughtUp, vault, engine, indexer } = await withIndex(t)
+  await write(ROOT_INO, 'a', 'one')
+  await caughtUp()
+  await indexer.close()
+  await write(ROOT_INO, 'b', 'two')
+  await vault.sync()
+  // Nobody followed meanwhile.
+  const next = indexerOf(vault.core, engine)
+  t.ok(await next.caughtUp(WAIT_MS))
+  t.equal(Object.keys(engine.documents().versions).length, 2)
+  await next.close()
+})
