@@ -295,7 +295,9 @@ impl Write for Unsynced {
         if self.is_merge && self.disk.is_hurried() {
             return Err(io::Error::other("the index is being closed"));
         }
-        self.file.write(bytes).inspect_err(|error| self.disk.0.was_full.store(is_full(error), Ordering::SeqCst))
+        self.file.write(bytes).inspect_err(|error| {
+            self.disk.0.was_full.fetch_or(is_full(error), Ordering::SeqCst);
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
