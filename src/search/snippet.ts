@@ -5,7 +5,7 @@
 import { visitWords } from './analyze.ts'
 import type { Phrase } from './engine.ts'
 import { identifierOf, phraseOf } from './plan.ts'
-import type { Leaf, Query, Term } from './query.ts'
+import type { Leaf, Query } from './query.ts'
 
 /** `line` counts from 1. Marks are [start, end) in UTF-16 units of `text`, in order, and do not touch. */
 export interface Fragment {
@@ -35,7 +35,8 @@ interface Place {
   readonly line: number
   readonly lineStart: number
   readonly marks: [number, number][]
-  readonly targets: Set<Target>
+  /** What it has, and how much that counts. */
+  readonly targets: Map<Target, number>
 }
 
 /**
@@ -160,10 +161,11 @@ class Matcher {
     const first = place?.marks[0]?.[0] ?? from
     if (place?.line !== this.#line || end - first > MARKED_LENGTH_MAX) {
       this.#leavePlace()
-      place = { line: this.#line, lineStart: this.#lineStart, marks: [], targets: new Set() }
+      place = { line: this.#line, lineStart: this.#lineStart, marks: [], targets: new Map() }
       this.#place = place
     }
-    place.targets.add(target)
+    const worth = from === start ? WHOLE : CUT
+    place.targets.set(target, Math.max(worth, place.targets.get(target) ?? 0))
     addMark(place.marks, from, end)
   }
 
@@ -181,11 +183,15 @@ class Matcher {
   }
 }
 
+/** A phrase that is on one line, and one that begins on a line before. */
+const WHOLE = 2
+const CUT = 1
+
 /** The places with the most targets, the earlier of equals, and the best of each target. */
 class BestPlaces {
   readonly #count: number
-  readonly #top: Place[] = []
-  readonly #ofTarget = new Map<Target, Place>()
+  readonly #top: { place: Place; score: number }[] = []
+  readonly #ofTarget = new Map<Target, { place: Place; score: number }>()
 
   constructor(count: number) {
     this.#count = count
@@ -193,25 +199,27 @@ class BestPlaces {
 
   /** Places come in the order of the text. */
   add(place: Place): void {
-    const { size } = place.targets
-    for (const target of place.targets)
-      if (size > (this.#ofTarget.get(target)?.targets.size ?? 0)) this.#ofTarget.set(target, place)
-    if (this.#top.length === this.#count && size <= (this.#top.at(-1)?.targets.size ?? 0)) return
-    const index = this.#top.findIndex(({ targets }) => targets.size < size)
-    this.#top.splice(index < 0 ? this.#top.length : index, 0, place)
+    const score = [...place.targets.values()].reduce((sum, worth) => sum + worth, 0)
+    for (const target of place.targets.keys())
+      if (score > (this.#ofTarget.get(target)?.score ?? 0))
+        this.#ofTarget.set(target, { place, score })
+    if (this.#top.length === this.#count && score <= (this.#top.at(-1)?.score ?? 0)) return
+    const index = this.#top.findIndex((other) => other.score < score)
+    this.#top.splice(index < 0 ? this.#top.length : index, 0, { place, score })
     this.#top.length = Math.min(this.#top.length, this.#count)
   }
 
   chosen(targets: readonly Target[]): Place[] {
-    const chosen = new Set(this.#top.slice(0, 1))
-    const shown = new Set([...chosen].flatMap((place) => [...place.targets]))
-    const addPlace = (place: Place | undefined): void => {
+    const chosen = new Set<Place>()
+    const shown = new Set<Target>()
+    const choose = (place: Place | undefined): void => {
       if (place === undefined || chosen.size >= this.#count) return
       chosen.add(place)
-      for (const target of place.targets) shown.add(target)
+      for (const target of place.targets.keys()) shown.add(target)
     }
-    for (const target of targets) if (!shown.has(target)) addPlace(this.#ofTarget.get(target))
-    for (const place of this.#top) addPlace(place)
+    choose(this.#top[0]?.place)
+    for (const target of targets) if (!shown.has(target)) choose(this.#ofTarget.get(target)?.place)
+    for (const { place } of this.#top) choose(place)
     return [...chosen].sort((a, b) => a.line - b.line || firstOf(a) - firstOf(b))
   }
 }
