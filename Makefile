@@ -133,7 +133,7 @@ unmount: $(BUILT)
 ## Run every test
 .PHONY: test
 test: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
-	@$(RUN) node scripts/run-tests.ts unit store vault session cli mount crash engines
+	@$(RUN) node scripts/run-tests.ts unit store vault search session cli mount crash engines
 
 # One layer each, from the fastest to the slowest.
 ## Test single modules
@@ -150,6 +150,11 @@ test-store: $(BUILT) engines
 .PHONY: test-vault
 test-vault: $(BUILT) engines
 	@$(RUN) node scripts/run-tests.ts vault
+
+## Test words, queries and their answers
+.PHONY: test-search
+test-search: $(BUILT)
+	@$(RUN) node scripts/run-tests.ts search
 
 ## Test the protocol, bytes in and bytes out
 .PHONY: test-session

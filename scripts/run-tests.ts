@@ -26,6 +26,7 @@ const groups: Readonly<Record<string, Group>> = {
   unit: { jobs: 2, timeoutMs: 60_000 },
   store: { jobs: 2, timeoutMs: 300_000 },
   vault: { jobs: 2, timeoutMs: 300_000 },
+  search: { jobs: 2, timeoutMs: 300_000 },
   session: { jobs: 2, timeoutMs: 120_000 },
   cli: { jobs: 1, timeoutMs: 300_000 },
   mount: { jobs: 1, timeoutMs: 900_000 },
