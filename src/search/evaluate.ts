@@ -96,8 +96,10 @@ class Search {
   readonly #options: MatchOptions
   readonly #facts: readonly LeafFacts[]
   readonly #few: ReadonlySet<number>
-  /** Leaves that many paths have. */
+  /** Leaves that are wanted, and that many paths have. */
   readonly #common: ReadonlyMap<Leaf, LeafFacts>
+  /** Whether what bodies tell is enough for files that are not among the few. */
+  readonly #isCertain: boolean
 
   constructor(query: Query, engine: SearchEngine, options: MatchOptions) {
     this.#query = query
@@ -105,26 +107,20 @@ class Search {
     this.#options = options
     this.#facts = factsOf(query, engine, options.few ?? FEW)
     this.#few = new Set(this.#facts.flatMap(({ files }) => [...(files?.keys() ?? [])]))
+    const many = this.#facts.filter(({ files }) => files === undefined)
+    this.#isCertain = many.length === 0
     this.#common = new Map(
-      this.#facts.filter(({ files }) => files === undefined).map((facts) => [facts.leaf, facts]),
+      many.filter(({ isExcluding }) => !isExcluding).map((facts) => [facts.leaf, facts]),
     )
   }
 
   streams(): Stream[] {
-    const texts = textPlan(this.#query, (leaf) => this.#given(leaf))
+    // What may be in any path is taken as given where that finds more. Where it excludes, only what bodies tell is certain.
+    const texts = textPlan(this.#query, (leaf) => (this.#common.has(leaf) ? true : undefined))
     if (texts !== true) return [this.#fewFiles(), this.#bodies(texts)]
-    const wanted = [...this.#common.values()].filter(({ isExcluding }) => !isExcluding)
-    const inPaths = anyOf(wanted.flatMap(({ file }) => file ?? []))
-    const others = textPlan(this.#query, (leaf) =>
-      this.#common.get(leaf)?.isExcluding ? false : undefined,
-    )
-    return [this.#fewFiles(), this.#paths(inPaths), this.#bodies(others)]
-  }
-
-  /** What may be taken as given of a leaf without hiding a file. */
-  #given(leaf: Leaf): boolean | undefined {
-    const facts = this.#common.get(leaf)
-    return facts === undefined ? undefined : !facts.isExcluding
+    const inPaths = anyOf([...this.#common.values()].flatMap(({ file }) => file ?? []))
+    const inBodies = textPlan(this.#query, () => undefined)
+    return [this.#fewFiles(), this.#paths(inPaths), this.#bodies(inBodies)]
   }
 
   *#fewFiles(): Stream {
@@ -162,7 +158,7 @@ class Search {
   #holding(found: readonly Found[]): Match[] {
     const open = found.filter(({ ino }) => this.#isOpen(ino))
     const files = this.#filesOf([...new Set(open.map(({ ino }) => ino))])
-    const isCertain = this.#common.size === 0 && !this.#options.pastToo
+    const isCertain = this.#isCertain && !this.#options.pastToo
     const held = new Map(
       (isCertain ? files : this.#judge(files)).map(({ ino, versions }) => [ino, versions]),
     )

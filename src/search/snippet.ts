@@ -119,11 +119,11 @@ class Matcher {
     for (const target of this.#byPrefix)
       if (word.startsWith(target.phrase.words.at(-1) ?? '')) this.#tryPhrase(target)
     // A word that is not split may be what a split one of the query looks for.
-    this.#tryIdentifier(word, start, end, (target) => target.phrase.words.length > 1)
+    this.#tryIdentifier(word, start, end)
   }
 
   run(whole: string | undefined, _isUnspaced: boolean, start: number, end: number): void {
-    if (whole !== undefined) this.#tryIdentifier(whole, start, end, () => true)
+    if (whole !== undefined) this.#tryIdentifier(whole, start, end)
   }
 
   end(): void {
@@ -141,16 +141,10 @@ class Matcher {
     if (first !== undefined) this.#mark(target, first.start, recent.at(-1)?.end ?? 0)
   }
 
-  #tryIdentifier(
-    word: string,
-    start: number,
-    end: number,
-    fits: (target: Target) => boolean,
-  ): void {
-    for (const target of this.#byIdentifier.get(word) ?? [])
-      if (fits(target)) this.#mark(target, start, end)
+  #tryIdentifier(word: string, start: number, end: number): void {
+    for (const target of this.#byIdentifier.get(word) ?? []) this.#mark(target, start, end)
     for (const target of this.#identifierPrefixes)
-      if (fits(target) && word.startsWith(target.identifier ?? '')) this.#mark(target, start, end)
+      if (word.startsWith(target.identifier ?? '')) this.#mark(target, start, end)
   }
 
   /** A phrase belongs to the line that it ends on. */

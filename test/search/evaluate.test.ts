@@ -4,6 +4,7 @@ import t from 'tap'
 import { wordsOf } from '../../src/search/analyze.ts'
 import type { SearchEngine } from '../../src/search/engine.ts'
 import { evaluate, type Match, type MatchOptions, matchesOf } from '../../src/search/evaluate.ts'
+import { factsOf } from '../../src/search/leaves.ts'
 import { type Leaf, parseQuery, type Query, type Term } from '../../src/search/query.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 import { type IndexedFile, indexOf } from './index-of.ts'
@@ -115,6 +116,27 @@ t.test('a word in a name comes before the same in a text', async (t) => {
   ])
   const inos = matches(engine, 'needle', {}).map(({ ino }) => ino)
   t.strictSame(inos, [2, 3, 1])
+})
+
+t.test('what is excluded adds nothing to a score', async (t) => {
+  const engine = await indexOf([
+    { path: 'needle', versions: ['w x'] },
+    { path: 'needle', versions: ['w v'] },
+  ])
+  const scores = matches(engine, 'needle NOT (x y)', {}).map(({ score }) => score)
+  t.equal(scores.length, 2)
+  t.equal(scores[0], scores[1])
+})
+
+t.test('the paths that are held in memory are bounded over all leaves', async (t) => {
+  const names = Array.from({ length: 12 }, (_, index) => `word${index}`)
+  const engine = await indexOf(names.map((path) => ({ path, versions: [] })))
+  const facts = factsOf(parseQuery(names.join(' OR ')), engine, 1)
+  t.strictSame(
+    facts.map(({ files }) => files?.size),
+    [...Array(8).fill(1), ...Array(4).fill(undefined)],
+  )
+  t.equal(matches(engine, names.join(' OR '), { few: 1 }).length, 12)
 })
 
 t.test('only what is wanted counts for the limit', async (t) => {
