@@ -237,7 +237,8 @@ function fragmentOf(text: string, place: Place): Fragment {
   if (!isCutBefore) from += shown.length - shown.trimStart().length
   if (!isCutAfter) to -= shown.length - shown.trimEnd().length
   const marks = place.marks
-    .map(([start, end]) => [start - from, Math.min(end, to) - from] as const)
+    // The mark of a phrase from the line before begins with this line, maybe with spaces.
+    .map(([start, end]) => [Math.max(start, from) - from, Math.min(end, to) - from] as const)
     .filter(([start, end]) => start < end)
   return {
     line,

@@ -53,6 +53,7 @@ t.test('the lines with most of the query come, and one for each word', async (t)
 t.test('a phrase that goes over a line end is shown only where no line has it', async (t) => {
   t.strictSame(shown('a\nb\na b', '"a b"', 1), ['3 [a b]'])
   t.strictSame(shown('a\nb', '"a b"', 1), ['2 [b]'])
+  t.strictSame(shown('a\n  \ufeff b', '"a b"', 1), ['2 [b]'], 'spaces are not marked')
 })
 
 t.test('a long line is cut around its marks', async (t) => {
@@ -86,8 +87,10 @@ t.test('marks lie within any text, in order, whatever the query', async (t) => {
     for (const { line, text: shown, marks } of found) {
       const flat = marks.flat()
       const isInOrder = flat.every((offset, index) => offset > (flat[index - 1] ?? -1))
-      const isWithin = flat.every((offset) => offset <= shown.length)
-      const original = text.split('\n')[line - 1] ?? ''
+      const isWithin = flat.every((offset) => offset >= 0 && offset <= shown.length)
+      const original = (text.split('\n')[line - 1] ?? '')
+        .replaceAll('\t', ' ')
+        .replaceAll(/[\p{Cc}\p{Cs}]/gu, '\ufffd')
       const isThere = marks.every(([start, end]) => original.includes(shown.slice(start, end)))
       if (!isInOrder || !isWithin || !isThere || marks.length === 0 || shown.length > 200)
         wrong.push(`${query} in ${JSON.stringify(text)}: ${JSON.stringify(found)}`)
