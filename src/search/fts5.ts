@@ -37,6 +37,8 @@ const WORD_PAGE_BYTES = 4050
 const TEXT_BYTES = 100
 const VERSION_BYTES = 40
 const FILE_BYTES = 20
+/** The first pages of all tables and their indexes. */
+const FIRST_PAGES_BYTES = 13 * 16384
 
 /**
  * Opens the index in the vault at `path`, whose store is open in this process or which nobody writes. `run` is that of the
@@ -77,9 +79,12 @@ class Fts5Engine implements SearchEngine {
   async apply(batch: IndexBatch): Promise<void> {
     this.#assertOpen()
     const statements = statementsOf(batch)
-    await this.#enqueue(() => this.#write([...(this.#isThere() ? [] : create), ...statements]))
-    // Nobody waits for it but the next batch, and what fails here is tried again then.
+    const applied = this.#enqueue(() =>
+      this.#write([...(this.#isThere() ? [] : create), ...statements]),
+    )
+    // At once, so that it comes before the next batch. What fails here is tried again then.
     this.#enqueue(() => this.#merge()).catch(() => {})
+    await applied
   }
 
   async flush(): Promise<void> {
@@ -182,7 +187,7 @@ class Fts5Engine implements SearchEngine {
       const { pages, ...status } = row
       const rows =
         status.texts * TEXT_BYTES + status.versions * VERSION_BYTES + status.files * FILE_BYTES
-      return { ...status, bytes: pages * WORD_PAGE_BYTES + rows }
+      return { ...status, bytes: FIRST_PAGES_BYTES + pages * WORD_PAGE_BYTES + rows }
     })
   }
 
@@ -226,7 +231,9 @@ class Fts5Engine implements SearchEngine {
     try {
       return await this.#run(statements, { durable })
     } catch (error) {
-      throw this.#told(error)
+      // It comes from another thread, which gives no more than a kind and a message.
+      if (!(error instanceof StoreError)) throw error
+      throw DAMAGE.test(error.message) ? damaged(error) : error
     }
   }
 
@@ -281,16 +288,22 @@ class Fts5Engine implements SearchEngine {
     if (this.#closing !== undefined) throw new StoreError('closed', 'the index is closed')
   }
 
-  /** An error as callers of an index know it. */
+  /** An error of a read as callers of an index know it. */
   #told(error: unknown): unknown {
-    const cause = error instanceof StoreError ? error.cause : error
-    const { code, message } = failureOf(cause)
+    if (error instanceof StoreError) return error
+    const { code, message } = failureOf(error)
     if (code === 'SQLITE_ERROR' && message.startsWith('fts5'))
-      return new StoreError('io', `the search is too large: ${message}`, { cause })
-    if (/^SQLITE_CORRUPT/.test(code) || code === 'SQLITE_ERROR')
-      return new StoreError('corrupt', `the index is damaged (${message}): ${REBUILD}`, { cause })
-    return error instanceof StoreError ? error : storeError(error)
+      return new StoreError('io', `the search is too large: ${message}`, { cause: error })
+    return DAMAGE.test(code) ? damaged(error) : storeError(error)
   }
+}
+
+/** The SQL is always right, and keys are new: if a table says otherwise, it is not as it was made. */
+const DAMAGE = /\bSQLITE_(CORRUPT|ERROR|CONSTRAINT)/
+
+function damaged(cause: unknown): StoreError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new StoreError('corrupt', `the index is damaged (${why}): ${REBUILD}`, { cause })
 }
 
 const REBUILD = 'run avfs search --rebuild'

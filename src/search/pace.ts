@@ -14,8 +14,10 @@ const PAUSE_EVERY = 16
 const BUSY_STEPS = 0.5
 /** How long steps are counted before that is judged. */
 const LOOK_MS = 20
-/** Beside requests: so many times as long as work took. */
-const REST = 19
+/** A program that waits for something else between two requests is still at it. */
+const BUSY_MS = 400
+/** Beside requests: so many times as long as work took. The engine works on in threads of its own, about as long again. */
+const REST = 29
 /** A rest is looked at this often: somebody may be waiting meanwhile, or the vault quiet. */
 const NAP_MS = 50
 
@@ -28,7 +30,7 @@ export class Pace implements Slices {
   #own = 0
   #lookedAtMs = performance.now()
   #lookedAtStep = stepNumber()
-  #isBusy = false
+  #busyUntilMs = 0
   /** What another thread did for this work and was not rested for yet. */
   #chargedMs = 0
   /** How many wait for the work. */
@@ -42,7 +44,7 @@ export class Pace implements Slices {
   /** Whether requests come thick and fast, and nobody waits for this work. */
   get isHeldUp(): boolean {
     this.#look()
-    return this.#isBusy && this.urgent === 0
+    return performance.now() < this.#busyUntilMs && this.urgent === 0
   }
 
   /** `answered` for a step of this work. */
@@ -96,7 +98,7 @@ export class Pace implements Slices {
     const elapsedMs = now - this.#lookedAtMs
     if (elapsedMs < LOOK_MS) return
     const steps = stepNumber() - this.#lookedAtStep - this.#own
-    this.#isBusy = steps > elapsedMs * BUSY_STEPS
+    if (steps > elapsedMs * BUSY_STEPS) this.#busyUntilMs = now + BUSY_MS
     this.#lookedAtMs = now
     this.#lookedAtStep = stepNumber()
     this.#own = 0

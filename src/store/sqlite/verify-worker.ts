@@ -26,8 +26,8 @@ function verify(path: string): Verdict {
     }
   } catch (error) {
     const failure = failureOf(error)
-    // Too damaged to be checked is a finding, too.
-    const damaged = /^SQLITE_(CORRUPT|NOTADB)/.test(failure.code)
+    // Too damaged to be checked is a finding, too; SQLITE_ERROR is of a virtual table that has lost one of its own.
+    const damaged = /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(failure.code)
     return damaged ? { findings: [failure.message] } : { findings: [], failure }
   }
 }
