@@ -21,7 +21,7 @@ t.test('.avfs is found in every directory, listed in none, and not in itself', (
     t.notMatch(sh(dir, `ls -a ${at}`), /\.avfs/)
     t.equal(
       sh(dir, `ls ${at}/.avfs`),
-      'at\ndeleted\nhistory.json\nsnapshots\nstats.json\ntags\nversions',
+      'at\ndeleted\nhistory.json\nsearch\nsnapshots\nstats.json\ntags\nversions',
     )
   }
   t.equal(attempt('ls', ['.avfs/.avfs'], { cwd: dir }).status, 2)
