@@ -57,7 +57,7 @@ const groups: Readonly<Record<string, Group>> = {
     timeoutMs: 1_800_000,
     onEngines: [
       { files: ['mount/{views,real}-*.test.ts'] },
-      { files: ['mount/{posix,lifecycle,options,persistence,resources}.test.ts'] },
+      { files: ['mount/{posix,lifecycle,options,persistence}.test.ts'] },
       { files: ['crash/{crash,import,database,versions}.test.ts'] },
     ],
   },
