@@ -147,7 +147,13 @@ function presentSince({ core, now }: PruneJob, ino: number): Moment | undefined 
     limit: 1,
   })
   if (then !== undefined && then.until > now) return then.since
-  return present === undefined ? undefined : now + 1
+  const isLater = present !== undefined || hasStateAfter(core, ino, now)
+  return isLater ? now + 1 : undefined
+}
+
+function hasStateAfter(core: Core, ino: number, moment: Moment): boolean {
+  const range = { gte: [ino, moment + 1], lt: [ino + 1], limit: 1 }
+  return core.overlay.scan(inodePast, range).length > 0
 }
 
 /**

@@ -415,6 +415,36 @@ t.test(
   },
 )
 
+t.test('a file that is made and deleted while prune is at work leaves its history', async (t) => {
+  let deleted = 0
+  for (let gone = 1; gone <= 10; gone++) {
+    const used = await memoryVault(t)
+    const { vault, fs } = used
+    const { commits } = vault.core
+    for (const name of ['a', 'b']) save(fs, name, '1')
+    await vault.sync()
+    let [settled, turns] = [0, 0]
+    const slices = {
+      turn: async () => {
+        // Not durable yet when prune goes on.
+        if (++turns !== gone) return
+        unlink(fs, 'c')
+        deleted++
+      },
+      changed() {},
+      settle: async () => {
+        if (settled++ === 0) save(fs, 'c', '1')
+        await commits.commit()
+      },
+    }
+    await prune(vault.core, { rules: {} }, slices)
+    if (turns < gone) continue
+    t.same(contents(used, 'c'), ['1'], `deleted in turn ${gone}`)
+    t.same((await vault.check({ deep: true })).problems, [])
+  }
+  t.ok(deleted > 3)
+})
+
 t.test('a walk misses no row when those before it are deleted meanwhile', async (t) => {
   const { vault } = await memoryVault(t)
   const { store } = vault.core.overlay
