@@ -152,6 +152,12 @@ export async function bytesOf(
   return bytes
 }
 
+/** A first look, so that large files that are none need not be read whole: text has no NUL, but in UTF-16. */
+export function mayBeText(head: Uint8Array): boolean {
+  const isUtf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)
+  return isUtf16 || !head.includes(0)
+}
+
 function copyPiece(
   core: Core,
   ino: number,
