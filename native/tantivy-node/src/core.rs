@@ -213,14 +213,21 @@ impl Core {
     /// another one, which goes on from the last commit.
     fn write(&self, call: impl FnOnce(&mut IndexWriter) -> Result<()>) -> Result<()> {
         let mut writer = self.writer();
-        let written = guarded(|| {
+        self.disk.take_full();
+        let mut written = guarded(|| {
             if writer.is_none() {
                 *writer = Some(self.new_writer()?);
             }
             writer.as_mut().map_or(Ok(()), call)
         });
-        if written.is_err() {
+        if let Err(failure) = &mut written {
+            if self.disk.take_full() {
+                failure.kind = Kind::Full;
+            }
             *writer = None;
+            // What was written is of no use, and its room may be what is missing.
+            *writer = guarded(|| self.new_writer()).ok();
+            let _ = writer.as_ref().map(|writer| guarded(|| Ok(writer.garbage_collect_files().wait()?)));
         }
         drop(writer);
         written.and_then(|()| guarded(|| self.show()))

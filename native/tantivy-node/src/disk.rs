@@ -7,7 +7,7 @@
 //
 // A file that STATE names is not removed before another STATE is in its place.
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Kind, Result, is_full};
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -40,6 +40,8 @@ struct Inner {
     locked: Mutex<bool>,
     unlocked: Condvar,
     is_hurried: AtomicBool,
+    /// Whether a write found no room since somebody asked.
+    was_full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -54,6 +56,8 @@ struct Held {
     pinned: HashSet<PathBuf>,
     /// Files that tantivy has removed and that are still there, for one of these.
     dead: HashSet<PathBuf>,
+    /// Why nothing can become durable any more: what a sync has failed for, another one may leave out and succeed.
+    failed: Option<Failure>,
 }
 
 fn open<T>(result: std::result::Result<T, PoisonError<T>>) -> T {
@@ -97,6 +101,7 @@ impl Disk {
             locked: Mutex::new(false),
             unlocked: Condvar::new(),
             is_hurried: AtomicBool::new(false),
+            was_full: AtomicBool::new(false),
         };
         Ok((Self(Arc::new(inner)), is_new))
     }
@@ -110,6 +115,9 @@ impl Disk {
     pub fn flush(&self) -> Result<()> {
         let (named, unsynced, meta) = {
             let mut held = self.held();
+            if let Some(failure) = &held.failed {
+                return Err(failure.clone());
+            }
             let meta = held.small.get(Path::new(META)).cloned().unwrap_or_default();
             let segments = Segments::of(&meta)?;
             let known = held.unsynced.union(&held.durable);
@@ -118,11 +126,12 @@ impl Disk {
             held.pinned.clone_from(&named);
             (named, unsynced, meta)
         };
-        for path in &unsynced {
-            File::open(self.0.path.join(path))?.sync_data()?;
-        }
+        let synced = unsynced.iter().try_for_each(|path| Ok(File::open(self.0.path.join(path))?.sync_data()?));
         // Their names, before STATE has them.
-        sync(&self.0.path)?;
+        if let Err(failure) = synced.and_then(|()| sync(&self.0.path)) {
+            self.held().failed = Some(failure.clone());
+            return Err(failure);
+        }
         self.write_state(&named, &meta)?;
         let mut held = self.held();
         for path in &unsynced {
@@ -162,6 +171,11 @@ impl Disk {
         self.0.is_hurried.load(Ordering::SeqCst)
     }
 
+    /// Whether a write found no room since this was last asked: tantivy wraps some errors until nobody knows them.
+    pub fn take_full(&self) -> bool {
+        self.0.was_full.swap(false, Ordering::SeqCst)
+    }
+
     /// What all files together have in bytes.
     pub fn bytes(&self) -> u64 {
         let Ok(entries) = fs::read_dir(&self.0.path) else { return 0 };
@@ -194,7 +208,7 @@ fn remove_all_but(path: &Path, kept: &HashSet<PathBuf>) -> Result<()> {
         }
         if name != Path::new(STATE_NEW) && segment_of(&name).is_none() {
             let message = format!("{} is something else", path.display());
-            return Err(Failure::new(crate::failure::Kind::Format, message));
+            return Err(Failure::new(Kind::Format, message));
         }
         removed.push(name);
     }
@@ -271,16 +285,19 @@ pub fn sync(path: &Path) -> Result<()> {
 /// A file that is written and not synced.
 struct Unsynced {
     file: File,
-    /// Of a merge, which can be ended.
-    merge: Option<Disk>,
+    disk: Disk,
+    /// A merge can be ended.
+    is_merge: bool,
 }
 
 impl Write for Unsynced {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.merge.as_ref().is_some_and(Disk::is_hurried) {
+        if self.is_merge && self.disk.is_hurried() {
             return Err(io::Error::other("the index is being closed"));
         }
-        self.file.write(bytes)
+        self.file.write(bytes).inspect_err(|error| {
+            self.disk.0.was_full.fetch_or(is_full(error), Ordering::SeqCst);
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -346,8 +363,7 @@ impl Directory for Disk {
         })?;
         held.unsynced.insert(path.to_owned());
         let is_merge = std::thread::current().name().is_some_and(|name| name.starts_with("merge_thread"));
-        let merge = is_merge.then(|| self.clone());
-        Ok(BufWriter::new(Box::new(Unsynced { file, merge })))
+        Ok(BufWriter::new(Box::new(Unsynced { file, disk: self.clone(), is_merge })))
     }
 
     fn atomic_read(&self, path: &Path) -> std::result::Result<Vec<u8>, OpenReadError> {

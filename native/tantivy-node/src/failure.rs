@@ -65,13 +65,18 @@ impl Failure {
 
 impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Self {
-        let kind = match (error.raw_os_error(), error.kind()) {
-            (Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG), _) => Kind::Full,
-            (_, ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => Kind::Corrupt,
+        let kind = match error.kind() {
+            _ if is_full(error) => Kind::Full,
+            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Kind::Corrupt,
             _ => Kind::Io,
         };
         Self::new(kind, error.to_string())
     }
+}
+
+/// Whether it says that there is no room.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 impl From<io::Error> for Failure {

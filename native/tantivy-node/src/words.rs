@@ -182,9 +182,10 @@ fn followed_by_any(index: &InvertedIndexReader, before: &Starts, lists: &Lists, 
         each(postings, Some(&before.docs), |doc, postings| {
             place += before.docs[place..].len() - from(&before.docs[place..], doc).len();
             postings.positions(&mut at);
-            let mut kept = before.of(place).to_vec();
-            keep_followed(&mut kept, &at, further);
-            hits.extend(kept.into_iter().map(|position| (doc, position)));
+            let starts = before.of(place);
+            let is_start = |start: &u32| starts.binary_search(start).is_ok();
+            let ends = at.iter().filter_map(|position| position.checked_sub(further));
+            hits.extend(ends.filter(is_start).map(|start| (doc, start)));
         });
     }
     Ok(grouped(hits))
