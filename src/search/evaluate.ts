@@ -2,15 +2,15 @@
 // each leaf looked for in its path or in its body: paths and bodies are documents of different kinds, so that no engine can
 // answer that alone. Knows no vault: whoever shows a result checks that it is still so.
 //
-// Files are taken apart into three kinds, each a stream in the order of its scores, which are merged:
+// Files come in up to three streams, each in the order of its scores, which are merged; a file comes where it scores best:
 //   few     files with some leaf in their path, of leaves that few paths have: held in memory and judged leaf by leaf
 //   bodies  the other files by their texts, which the engine finds; a leaf that many paths have is taken as given where that errs
 //           towards finding, and each file is judged
-//   paths   when nothing is left to ask of bodies (`src` in a vault where src is in most paths): files by those leaves, as the engine
-//           orders them, each judged; then bodies are those of files without them
+//   paths   when that leaves nothing to ask of bodies (`src` in a vault where src is in most paths): files by those leaves, as the
+//           engine orders them, each judged; bodies are then asked for the leaves themselves
 //
 // Scores: few have the sum over the wanted leaves of the body's BM25 and twice the path's, paths twice the path's, bodies the
-// body's. A leaf that most paths have says nothing about a file, so that it counts nothing beside others.
+// body's. What most paths have says little about a file, so that it need not count in bodies.
 
 import type { Hit, Plan, SearchEngine, TextVersion } from './engine.ts'
 import {
@@ -96,8 +96,10 @@ class Search {
   readonly #options: MatchOptions
   readonly #facts: readonly LeafFacts[]
   readonly #few: ReadonlySet<number>
-  /** Leaves that many paths have. */
+  /** Leaves that are wanted, and that many paths have. */
   readonly #common: ReadonlyMap<Leaf, LeafFacts>
+  /** Whether what bodies tell is enough for files that are not among the few. */
+  readonly #isCertain: boolean
 
   constructor(query: Query, engine: SearchEngine, options: MatchOptions) {
     this.#query = query
@@ -105,26 +107,20 @@ class Search {
     this.#options = options
     this.#facts = factsOf(query, engine, options.few ?? FEW)
     this.#few = new Set(this.#facts.flatMap(({ files }) => [...(files?.keys() ?? [])]))
+    const many = this.#facts.filter(({ files }) => files === undefined)
+    this.#isCertain = many.length === 0
     this.#common = new Map(
-      this.#facts.filter(({ files }) => files === undefined).map((facts) => [facts.leaf, facts]),
+      many.filter(({ isExcluding }) => !isExcluding).map((facts) => [facts.leaf, facts]),
     )
   }
 
   streams(): Stream[] {
-    const texts = textPlan(this.#query, (leaf) => this.#given(leaf))
-    if (texts !== true) return [this.#fewFiles(), this.#bodies(texts, undefined)]
-    const wanted = [...this.#common.values()].filter(({ isExcluding }) => !isExcluding)
-    const inPaths = anyOf(wanted.flatMap(({ file }) => file ?? []))
-    const others = textPlan(this.#query, (leaf) =>
-      this.#common.get(leaf)?.isExcluding ? false : undefined,
-    )
-    return [this.#fewFiles(), this.#paths(inPaths), this.#bodies(others, inPaths)]
-  }
-
-  /** What may be taken as given of a leaf without hiding a file. */
-  #given(leaf: Leaf): boolean | undefined {
-    const facts = this.#common.get(leaf)
-    return facts === undefined ? undefined : !facts.isExcluding
+    // What may be in any path is taken as given where that finds more. Where it excludes, only what bodies tell is certain.
+    const texts = textPlan(this.#query, (leaf) => (this.#common.has(leaf) ? true : undefined))
+    if (texts !== true) return [this.#fewFiles(), this.#bodies(texts)]
+    const inPaths = anyOf([...this.#common.values()].flatMap(({ file }) => file ?? []))
+    const inBodies = textPlan(this.#query, () => undefined)
+    return [this.#fewFiles(), this.#paths(inPaths), this.#bodies(inBodies)]
   }
 
   *#fewFiles(): Stream {
@@ -143,12 +139,12 @@ class Search {
     }
   }
 
-  /** Files by their texts; not those whose path has what `inPaths` finds. */
-  *#bodies(plan: Plan | boolean, inPaths: Plan | undefined): Stream {
+  /** Files by their texts. */
+  *#bodies(plan: Plan | boolean): Stream {
     if (typeof plan === 'boolean') return
     // A text may have any number of copies.
     for (const hits of this.#pages(plan))
-      for (const found of slices(this.#versionsWith(hits))) yield* this.#holding(found, inPaths)
+      for (const found of slices(this.#versionsWith(hits))) yield* this.#holding(found)
   }
 
   #versionsWith(hits: readonly Hit[]): Found[] {
@@ -159,13 +155,10 @@ class Search {
       .sort(byScore)
   }
 
-  #holding(found: readonly Found[], inPaths: Plan | undefined): Match[] {
-    const open = this.#without(
-      inPaths,
-      found.filter(({ ino }) => this.#isOpen(ino)),
-    )
+  #holding(found: readonly Found[]): Match[] {
+    const open = found.filter(({ ino }) => this.#isOpen(ino))
     const files = this.#filesOf([...new Set(open.map(({ ino }) => ino))])
-    const isCertain = this.#common.size === 0 && !this.#options.pastToo
+    const isCertain = this.#isCertain && !this.#options.pastToo
     const held = new Map(
       (isCertain ? files : this.#judge(files)).map(({ ino, versions }) => [ino, versions]),
     )
@@ -174,16 +167,6 @@ class Search {
       const isHeld = versions.some(({ number }) => number === version.number)
       return isHeld ? [{ ino, score, versions }] : []
     })
-  }
-
-  #without(plan: Plan | undefined, found: readonly Found[]): readonly Found[] {
-    if (plan === undefined || found.length === 0) return found
-    const hits = this.#engine.among(
-      plan,
-      found.map(({ ino }) => ino),
-    )
-    const inos = new Set(hits.map(({ id }) => id))
-    return found.filter(({ ino }) => !inos.has(ino))
   }
 
   /** Whether a file may still come from a stream other than that of the few. */

@@ -43,8 +43,6 @@ const accent = /^(?:\p{sc=Inherited}|\p{Me}|(?=\p{M})[\p{sc=Hebrew}\p{sc=Arabic}
 /** Turn ka into ga and ha into pa: letters of their own, in the two widths. */
 const VOICED_MARKS = new Set([0x3099, 0x309a, 0xff9e, 0xff9f])
 const ZERO_WIDTH_SPACE = 0x200b
-const FINAL_SIGMA = '\u03c2'
-const SIGMA = '\u03c3'
 
 /** Class + 1 of each character that was asked for; 0: not yet. Pages that are never touched take no memory. */
 const classes = new Uint8Array(0x110000)
@@ -95,13 +93,10 @@ export function foldString(character: string): string {
   return folded
 }
 
-/** Up and down again: what has no lower case of its own (sharp s, the i without a dot) has one of its upper case. */
+/** Down, up and down again: lower case of its own kind (sharp s, final sigma, the i without a dot) becomes that of its upper case. */
 function foldCase(character: string): string {
   const folded = character.toLowerCase().toUpperCase().toLowerCase()
-  return [...folded.normalize('NFKD')]
-    .filter((part) => !isAccent(part))
-    .join('')
-    .replaceAll(FINAL_SIGMA, SIGMA)
+  return [...folded.normalize('NFKD')].filter((part) => !isAccent(part)).join('')
 }
 
 function isAccent(character: string): boolean {

@@ -257,15 +257,10 @@ export class Indexer {
   /** Takes in all that is newer than the index; a look at everything, but only newer versions are read. */
   async #walk({ pruned, moved }: Changed): Promise<void> {
     const directories = [...moved]
-    await this.#each(
-      (async function* (core, from, pace) {
-        for await (const { ino, isMoved } of changedSince(core, from, pace)) {
-          if (isMoved) directories.push(ino)
-          yield ino
-        }
-      })(this.#core, this.#moment, this.#pace),
-      'new',
+    const walked = changedSince(this.#core, this.#moment, this.#pace, (ino) =>
+      directories.push(ino),
     )
+    await this.#each(walked, 'new')
     await this.#each(pruned, 'all')
     for (const directory of directories)
       await this.#each(inodesBelow(this.#core, directory, this.#pace), 'name')

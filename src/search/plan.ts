@@ -35,7 +35,7 @@ export function filePlan(leaf: Leaf): Plan | undefined {
 
 /**
  * The texts for which a query can hold by their bodies, where `assumed` says what is taken as given of a leaf; undefined: ask the
- * body. What is taken as given must err towards true, then no text is missing: true or false come back when no text need be asked.
+ * body. As long as that errs towards the query being true, no text is missing. True: any text can be; false: none.
  */
 export function textPlan(
   query: Query,

@@ -169,7 +169,7 @@ class Parser {
     const terms: Term[] = []
     let token = this.#next()
     for (; token.kind === 'text'; token = this.#next()) terms.push(...this.#term(token))
-    if (terms.length === 0 && token.kind !== 'end')
+    if (terms.length === 0 && (token.kind === 'close' || token.kind === 'comma'))
       throw this.#error('nothing within NEAR', open, 'write NEAR(this that, 5)')
     const distance = token.kind === 'comma' ? this.#distance(token) : DISTANCE_DEFAULT
     if (token.kind === 'comma') token = this.#next()

@@ -35,7 +35,8 @@ interface Place {
   readonly line: number
   readonly lineStart: number
   readonly marks: [number, number][]
-  readonly targets: Set<Target>
+  /** What it has, and how much that counts. */
+  readonly targets: Map<Target, number>
 }
 
 /**
@@ -118,11 +119,11 @@ class Matcher {
     for (const target of this.#byPrefix)
       if (word.startsWith(target.phrase.words.at(-1) ?? '')) this.#tryPhrase(target)
     // A word that is not split may be what a split one of the query looks for.
-    this.#tryIdentifier(word, start, end, (target) => target.phrase.words.length > 1)
+    this.#tryIdentifier(word, start, end)
   }
 
   run(whole: string | undefined, _isUnspaced: boolean, start: number, end: number): void {
-    if (whole !== undefined) this.#tryIdentifier(whole, start, end, () => true)
+    if (whole !== undefined) this.#tryIdentifier(whole, start, end)
   }
 
   end(): void {
@@ -140,16 +141,10 @@ class Matcher {
     if (first !== undefined) this.#mark(target, first.start, recent.at(-1)?.end ?? 0)
   }
 
-  #tryIdentifier(
-    word: string,
-    start: number,
-    end: number,
-    fits: (target: Target) => boolean,
-  ): void {
-    for (const target of this.#byIdentifier.get(word) ?? [])
-      if (fits(target)) this.#mark(target, start, end)
+  #tryIdentifier(word: string, start: number, end: number): void {
+    for (const target of this.#byIdentifier.get(word) ?? []) this.#mark(target, start, end)
     for (const target of this.#identifierPrefixes)
-      if (fits(target) && word.startsWith(target.identifier ?? '')) this.#mark(target, start, end)
+      if (word.startsWith(target.identifier ?? '')) this.#mark(target, start, end)
   }
 
   /** A phrase belongs to the line that it ends on. */
@@ -160,10 +155,11 @@ class Matcher {
     const first = place?.marks[0]?.[0] ?? from
     if (place?.line !== this.#line || end - first > MARKED_LENGTH_MAX) {
       this.#leavePlace()
-      place = { line: this.#line, lineStart: this.#lineStart, marks: [], targets: new Set() }
+      place = { line: this.#line, lineStart: this.#lineStart, marks: [], targets: new Map() }
       this.#place = place
     }
-    place.targets.add(target)
+    const worth = from === start ? WHOLE : CUT
+    place.targets.set(target, Math.max(worth, place.targets.get(target) ?? 0))
     addMark(place.marks, from, end)
   }
 
@@ -181,11 +177,15 @@ class Matcher {
   }
 }
 
+/** A phrase that is on one line, and one that begins on a line before. */
+const WHOLE = 2
+const CUT = 1
+
 /** The places with the most targets, the earlier of equals, and the best of each target. */
 class BestPlaces {
   readonly #count: number
-  readonly #top: Place[] = []
-  readonly #ofTarget = new Map<Target, Place>()
+  readonly #top: { place: Place; score: number }[] = []
+  readonly #ofTarget = new Map<Target, { place: Place; score: number }>()
 
   constructor(count: number) {
     this.#count = count
@@ -193,25 +193,27 @@ class BestPlaces {
 
   /** Places come in the order of the text. */
   add(place: Place): void {
-    const { size } = place.targets
-    for (const target of place.targets)
-      if (size > (this.#ofTarget.get(target)?.targets.size ?? 0)) this.#ofTarget.set(target, place)
-    if (this.#top.length === this.#count && size <= (this.#top.at(-1)?.targets.size ?? 0)) return
-    const index = this.#top.findIndex(({ targets }) => targets.size < size)
-    this.#top.splice(index < 0 ? this.#top.length : index, 0, place)
+    const score = [...place.targets.values()].reduce((sum, worth) => sum + worth, 0)
+    for (const target of place.targets.keys())
+      if (score > (this.#ofTarget.get(target)?.score ?? 0))
+        this.#ofTarget.set(target, { place, score })
+    if (this.#top.length === this.#count && score <= (this.#top.at(-1)?.score ?? 0)) return
+    const index = this.#top.findIndex((other) => other.score < score)
+    this.#top.splice(index < 0 ? this.#top.length : index, 0, { place, score })
     this.#top.length = Math.min(this.#top.length, this.#count)
   }
 
   chosen(targets: readonly Target[]): Place[] {
-    const chosen = new Set(this.#top.slice(0, 1))
-    const shown = new Set([...chosen].flatMap((place) => [...place.targets]))
-    const addPlace = (place: Place | undefined): void => {
+    const chosen = new Set<Place>()
+    const shown = new Set<Target>()
+    const choose = (place: Place | undefined): void => {
       if (place === undefined || chosen.size >= this.#count) return
       chosen.add(place)
-      for (const target of place.targets) shown.add(target)
+      for (const target of place.targets.keys()) shown.add(target)
     }
-    for (const target of targets) if (!shown.has(target)) addPlace(this.#ofTarget.get(target))
-    for (const place of this.#top) addPlace(place)
+    choose(this.#top[0]?.place)
+    for (const target of targets) if (!shown.has(target)) choose(this.#ofTarget.get(target)?.place)
+    for (const { place } of this.#top) choose(place)
     return [...chosen].sort((a, b) => a.line - b.line || firstOf(a) - firstOf(b))
   }
 }
@@ -235,7 +237,8 @@ function fragmentOf(text: string, place: Place): Fragment {
   if (!isCutBefore) from += shown.length - shown.trimStart().length
   if (!isCutAfter) to -= shown.length - shown.trimEnd().length
   const marks = place.marks
-    .map(([start, end]) => [start - from, Math.min(end, to) - from] as const)
+    // The mark of a phrase from the line before begins with this line, maybe with spaces.
+    .map(([start, end]) => [Math.max(start, from) - from, Math.min(end, to) - from] as const)
     .filter(([start, end]) => start < end)
   return {
     line,
