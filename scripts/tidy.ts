@@ -131,7 +131,7 @@ for (const file of globSync('{src,test,scripts}/**/*.ts').sort()) {
   }
   if (file.startsWith('test/')) checkTest(file, lines)
 }
-for (const file of globSync('native/*/{,src/}*.{c,h,cc,rs}').sort()) {
+for (const file of globSync('native/*/{,src/,test/}*.{c,h,cc,rs,js,ts}').sort()) {
   const lines = readFileSync(file, 'utf8').split('\n')
   checkText(file, lines)
   checkHead(file, lines)

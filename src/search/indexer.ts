@@ -15,6 +15,7 @@ import {
   changedSince,
   inodesBelow,
   type KnownPaths,
+  mayBeText,
   nameOf,
   type SealedVersion,
   unknownInodes,
@@ -90,6 +91,8 @@ export class Indexer {
   #needsSweep = false
   #done = 0
   #waitingSince = 0
+  /** Inodes that were taken out of `changed` and may not be in yet. */
+  #inWork = 0
   /** Commits of which all is in. */
   #serial = 0
   #wake: (() => void) | undefined
@@ -111,8 +114,11 @@ export class Indexer {
   }
 
   get progress(): Progress {
-    const waiting = this.#needsWalk ? Number.POSITIVE_INFINITY : this.#core.changed.size
-    return { waiting, moment: this.#moment, done: this.#done }
+    const { changed } = this.#core
+    const waiting = this.#needsWalk ? Number.POSITIVE_INFINITY : changed.size + this.#inWork
+    // Of commits without names and versions nobody hears.
+    const moment = this.#isIn(changed.serial) ? changed.moment : this.#moment
+    return { waiting, moment, done: this.#done }
   }
 
   /**
@@ -153,10 +159,14 @@ export class Indexer {
 
   /** Ends the work where it is. */
   async close(): Promise<void> {
+    const { changed } = this.#core
+    const moment = this.#isIn(changed.serial) && !this.#isOver ? changed.moment : 0
     this.#isClosing = true
-    this.#core.changed.follow(undefined)
+    changed.follow(undefined)
     this.#rouse()
     await this.#running
+    // Of commits without names and versions the index has not heard: the next opening need not look for changes.
+    if (moment > this.#moment) await this.#taker.settle(moment)
   }
 
   /** Whether all is in that was durable when so many commits were counted. */
@@ -222,6 +232,7 @@ export class Indexer {
     try {
       await this.#pace.waitFor(Promise.resolve())
       this.#waitingSince = 0
+      this.#inWork = this.#core.changed.size
       const changed = this.#core.changed.take()
       const sweeps = this.#needsSweep || changed.isLost
       if (this.#needsWalk || changed.isLost) await this.#walk(changed)
@@ -229,6 +240,7 @@ export class Indexer {
       if (sweeps) await this.#sweep()
       await this.#flushTo(changed.moment)
       this.#serial = changed.serial
+      this.#inWork = 0
       this.#needsWalk = false
       if (sweeps) this.#needsSweep = false
     } finally {
@@ -245,15 +257,10 @@ export class Indexer {
   /** Takes in all that is newer than the index; a look at everything, but only newer versions are read. */
   async #walk({ pruned, moved }: Changed): Promise<void> {
     const directories = [...moved]
-    await this.#each(
-      (async function* (core, from, pace) {
-        for await (const { ino, isMoved } of changedSince(core, from, pace)) {
-          if (isMoved) directories.push(ino)
-          yield ino
-        }
-      })(this.#core, this.#moment, this.#pace),
-      'new',
+    const walked = changedSince(this.#core, this.#moment, this.#pace, (ino) =>
+      directories.push(ino),
     )
+    await this.#each(walked, 'new')
     await this.#each(pruned, 'all')
     for (const directory of directories)
       await this.#each(inodesBelow(this.#core, directory, this.#pace), 'name')
@@ -389,10 +396,4 @@ export class Indexer {
     // Heard by whoever waits next.
     this.#sent.catch(() => undefined)
   }
-}
-
-/** A first look, so that large files that are none need not be read whole: text has no NUL, but in UTF-16. */
-function mayBeText(head: Uint8Array): boolean {
-  const isUtf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)
-  return isUtf16 || !head.includes(0)
 }

@@ -3,8 +3,6 @@
 
 import { isDirectory } from '../base/mode.ts'
 import {
-  type EntryRow,
-  entry,
   hardlink,
   type InodeRow,
   inodePast,
@@ -14,6 +12,7 @@ import {
   version,
 } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
+import { findEntry } from '../vault/directory.ts'
 import { toRow } from '../vault/inode.ts'
 import { findInode } from '../vault/inodes.ts'
 import type { Moment } from '../vault/moments.ts'
@@ -22,7 +21,6 @@ import type { Match } from './evaluate.ts'
 import type { Fragment } from './snippet.ts'
 import { nameOf } from './source.ts'
 
-const ALL = Number.MAX_SAFE_INTEGER
 const ROOT_INO = 1
 /** Names of one inode that are looked at. */
 const LINKS_MAX = 1000
@@ -120,11 +118,10 @@ function foundOf(core: Core, ino: number, settled: Moment): Found | undefined {
 
 /** Whether the index knows the names on the way to an inode. */
 function isOld(core: Core, ino: number, settled: Moment): boolean {
-  if (settled === ALL) return true
   for (let at = ino; at !== ROOT_INO; ) {
     const inode = findInode(core, at)
     if (inode === undefined) return false
-    const row: EntryRow | undefined = core.overlay.get(entry, [inode.parent, inode.name])
+    const row = findEntry(core, inode.parent, inode.name)
     if (row === undefined || row.since > settled) return false
     at = inode.parent
   }

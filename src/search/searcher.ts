@@ -38,7 +38,6 @@ interface Session {
 
 /** What failed is tried again, and not at once. */
 const RETRY_MS = 10_000
-const EVERYTHING = Number.MAX_SAFE_INTEGER
 /** How long closing goes on with what waits, so that the next opening need not look for it. */
 const LAST_MS = 1000
 
@@ -108,7 +107,7 @@ export class Searcher {
     onProgress: (done: number) => void = () => {},
   ): Promise<boolean> {
     const { indexer } = await this.#needed()
-    if (indexer === undefined) return this.#settled() === EVERYTHING
+    if (indexer === undefined) return this.#settled() >= this.#vault.core.changed.moment
     if (this.#vault.core.commits.failure === undefined) await this.#vault.sync()
     const timer = setInterval(() => onProgress(indexer.progress.done), 200)
     try {
@@ -178,11 +177,7 @@ export class Searcher {
 
   /** Names that are newer may not be in the index. */
   #settled(): Moment {
-    if (this.#session === undefined) return 0
-    const { indexer, watermark } = this.#session
-    if (indexer === undefined)
-      return watermark < this.#vault.core.changed.moment ? watermark : EVERYTHING
-    return indexer.progress.waiting > 0 ? indexer.progress.moment : EVERYTHING
+    return this.#session?.indexer?.progress.moment ?? this.#session?.watermark ?? 0
   }
 
   #queued<T>(work: () => Promise<T>): Promise<T> {
@@ -201,13 +196,24 @@ export class Searcher {
     const { core } = this.#vault
     const isOn = await answered(() => configured(core, 'search') === 'on')
     try {
-      if (isOn) this.#session = await this.#start(anew)
+      if (isOn) this.#session = await this.#startSound(anew)
       else await this.#drop()
     } catch (error) {
       this.#fail(error)
       return
     }
     if (!isOn) this.#why = 'search is off; turn it on: avfs vault config NAME search=on'
+  }
+
+  async #startSound(anew: boolean): Promise<Session> {
+    try {
+      return await this.#start(anew)
+    } catch (error) {
+      const isCorrupt = error instanceof StoreError && error.kind === 'corrupt'
+      if (anew || !isCorrupt || this.#vault.readOnly) throw error
+      log('warn', 'the index is damaged; it is made anew', error)
+      return await this.#start(true)
+    }
   }
 
   async #start(anew: boolean): Promise<Session> {

@@ -152,6 +152,12 @@ export async function bytesOf(
   return bytes
 }
 
+/** A first look, so that large files that are none need not be read whole: text has no NUL, but in UTF-16. */
+export function mayBeText(head: Uint8Array): boolean {
+  const isUtf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)
+  return isUtf16 || !head.includes(0)
+}
+
 function copyPiece(
   core: Core,
   ino: number,
@@ -170,21 +176,16 @@ function copyPiece(
   return true
 }
 
-/** An inode that changed; `isMoved`: it is a directory that was moved. */
-export interface Walked {
-  readonly ino: number
-  readonly isMoved: boolean
-}
-
 /**
  * Every inode that may have changed after a moment, found by a walk over all. Where changes leave no trace `since` does not tell,
- * but the time of the change does.
+ * but the time of the change does. `moved` is told of directories that have another path.
  */
 export async function* changedSince(
   core: Core,
   moment: number,
   slices: Slices,
-): AsyncGenerator<Walked> {
+  moved: (ino: number) => void,
+): AsyncGenerator<number> {
   const { store } = core.overlay
   const fields = ['ino', 'mode', 'parent', 'name', 'since', 'ctime'] as const
   const seconds = moment / 1e6 - SLACK_SECONDS
@@ -192,7 +193,8 @@ export async function* changedSince(
     if (row.since <= moment && row.ctime < seconds) continue
     const isMoved =
       moment > 0 && isDirectory(row.mode) && (await answered(() => wasMoved(store, row, moment)))
-    yield { ino: row.ino, isMoved }
+    if (isMoved) moved(row.ino)
+    yield row.ino
   }
   let last = 0
   const times = ['ino', 'since', 'until'] as const
@@ -200,7 +202,7 @@ export async function* changedSince(
     if (until <= moment || ino === last) continue
     last = ino
     const isGone = (await answered(() => presentRow(store, ino))) === undefined
-    if (isGone) yield { ino, isMoved: false }
+    if (isGone) yield ino
   }
 }
 

@@ -16,9 +16,9 @@ export interface HistoryCli extends Cli {
 }
 
 /** A vault 'one', mounted. */
-export function historyCli(t: Test): HistoryCli {
+export function historyCli(t: Test, backend = 'sqlite'): HistoryCli {
   const cli = emptyCli(t)
-  cli.json('vault', 'create', 'one')
+  cli.json('vault', 'create', 'one', '--backend', backend)
   const dir = cli.folder('mnt')
   const out = (...args: readonly string[]): string => {
     const { status, stdout, stderr } = cli.avfs(...args)
