@@ -35,7 +35,12 @@ export class SearchThread {
     this.#auxiliary = auxiliary
     const url = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
     const options: ThreadOptions = { engine }
-    this.#worker = new Worker(url, { workerData: options, execArgv: [] })
+    this.#worker = new Worker(url, {
+      workerData: options,
+      execArgv: [],
+      // By default V8 would take 30 MiB more for texts that are all gone after a batch.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    })
     this.#worker.on('message', (message: FromThread) => this.#hear(message))
     this.#worker.on('error', (error) => this.#die(error))
     this.#worker.on('exit', () => this.#die())
