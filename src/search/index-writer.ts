@@ -27,6 +27,16 @@ export interface Asked {
   readonly numbers: readonly number[]
 }
 
+/** An IndexWriter as the indexer sees it: here, or in another thread. */
+export interface Taker {
+  missing(asked: readonly Asked[]): Promise<number[][]>
+  withOthers(asked: readonly Asked[]): Promise<number[]>
+  /** Returns how long it worked, in milliseconds. The bytes are its own from here on. */
+  take(items: readonly Item[]): Promise<number>
+  settle(watermark: number): Promise<void>
+  tidy(from: number, limit: number): Promise<number>
+}
+
 /** What is a text, and which words it has: extract.ts and analyze.ts. */
 export interface Language {
   textOf(bytes: Uint8Array): string | undefined

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreError } from '../store/store.ts'
 import type { Changed } from '../vault/changed-inodes.ts'
 import type { Core } from '../vault/core.ts'
-import type { Asked, Content, Item } from './index-writer.ts'
+import type { Asked, Content, Item, Taker } from './index-writer.ts'
 import { Pace } from './pace.ts'
 import {
   bytesOf,
@@ -22,16 +22,6 @@ import {
   versionsBelow,
   versionsByInode,
 } from './source.ts'
-
-/** Takes in what the indexer reads: index-writer.ts, here or in another thread. */
-export interface Taker {
-  missing(asked: readonly Asked[]): Promise<number[][]>
-  withOthers(asked: readonly Asked[]): Promise<number[]>
-  /** Returns how long it worked, in milliseconds. The bytes are its own from here on. */
-  take(items: readonly Item[]): Promise<number>
-  settle(watermark: number): Promise<void>
-  tidy(from: number, limit: number): Promise<number>
-}
 
 export interface IndexerOptions {
   /** Larger files are not searched. */
@@ -57,8 +47,8 @@ const WAIT_MS = 50
 const TIDY_TEXTS = 500
 const ALL_VERSIONS = Number.MAX_SAFE_INTEGER
 
-/** How much of an inode is looked at: its name; new versions too; and versions that are gone as well. */
-type Depth = 'name' | 'new' | 'all'
+/** How much of an inode is looked at: its name; new versions too; versions that are gone as well, if it has few or in any case. */
+type Depth = 'name' | 'new' | 'few' | 'all'
 
 interface Look {
   readonly ino: number
@@ -123,7 +113,7 @@ export class Indexer {
 
   /**
    * Resolves to true when everything that is durable now is in the index, to false when `timeoutMs` have passed or the work ended
-   * before.
+   * before, or when the disk is nearly full.
    */
   async caughtUp(timeoutMs: number): Promise<boolean> {
     const target = this.#core.changed.serial
@@ -132,7 +122,7 @@ export class Indexer {
     try {
       while (!this.#isIn(target)) {
         const left = until - performance.now()
-        if (left <= 0 || this.#isOver) return false
+        if (left <= 0 || this.#isOver || this.#core.room.isTight) return false
         this.#rouse()
         await this.#news(left)
       }
@@ -149,6 +139,7 @@ export class Indexer {
     try {
       while (this.#needsSweep) {
         if (this.#isOver) throw new StoreError('closed', 'the index is closed')
+        if (this.#core.room.isTight) return
         this.#rouse()
         await this.#news(WAIT_MS)
       }
@@ -199,8 +190,9 @@ export class Indexer {
       while (!this.#isClosing) {
         if (this.#hasWork()) {
           await this.#room()
-          if (this.#isClosing) return
-          await this.#work()
+          // What is left on a disk that is nearly full is for the vault itself.
+          if (this.#core.room.isTight) await sleep(WAIT_MS)
+          else if (!this.#isClosing) await this.#work()
         } else {
           this.#waitingSince = 0
           await new Promise<void>((wake) => {
@@ -260,7 +252,8 @@ export class Indexer {
     const walked = changedSince(this.#core, this.#moment, this.#pace, (ino) =>
       directories.push(ino),
     )
-    await this.#each(walked, 'new')
+    // What went away meanwhile is seen where it costs little.
+    await this.#each(walked, this.#moment === 0 ? 'new' : 'few')
     await this.#each(pruned, 'all')
     for (const directory of directories)
       await this.#each(inodesBelow(this.#core, directory, this.#pace), 'name')
@@ -343,10 +336,10 @@ export class Indexer {
   #look(ino: number, depth: Depth, known: KnownPaths): Look {
     const { store } = this.#core.overlay
     const named = nameOf(store, ino, known)
-    const isAll = depth === 'all'
-    const limit = isAll ? ALL_VERSIONS : VERSIONS
+    const limit = depth === 'all' ? ALL_VERSIONS : VERSIONS
     const isRead = named?.isFile === true && depth !== 'name'
     const versions = isRead ? versionsBelow(store, ino, ALL_VERSIONS, limit) : []
+    const isAll = depth === 'all' || (depth === 'few' && versions.length < VERSIONS)
     return { ino, path: named?.path, versions, isAll }
   }
 

@@ -8,7 +8,8 @@ import { configured, configuredBytes } from '../vault/configuration.ts'
 import type { Moment } from '../vault/moments.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { IndexStatus } from './engine.ts'
-import { Indexer, type Taker } from './indexer.ts'
+import type { Taker } from './index-writer.ts'
+import { Indexer } from './indexer.ts'
 import { lookFor, type SearchRequest } from './look.ts'
 import { claimIndex, emptyIndexFolder, engineOf, isOwn, removeIndexFolder } from './place.ts'
 import { parseQuery } from './query.ts'
@@ -38,6 +39,7 @@ interface Session {
 
 /** What failed is tried again, and not at once. */
 const RETRY_MS = 10_000
+const RETRY_MS_MAX = 600_000
 /** How long closing goes on with what waits, so that the next opening need not look for it. */
 const LAST_MS = 1000
 
@@ -58,6 +60,7 @@ export class Searcher {
   #why = ''
   #isClosing = false
   #retry: NodeJS.Timeout | undefined
+  #retryMs = RETRY_MS
   #generation = 0
   /** Opening, closing, rebuilding: one at a time. */
   #last: Promise<unknown> = Promise.resolve()
@@ -255,6 +258,7 @@ export class Searcher {
       settle: async (moment) => {
         await thread.call('settle', moment)
         this.#generation++
+        this.#retryMs = RETRY_MS
       },
       tidy: (from, limit) => thread.call('tidy', from, limit),
     }
@@ -319,7 +323,8 @@ export class Searcher {
       this.#queued(async () => {
         if (!this.#isClosing && this.#session === undefined) await this.#open(anew)
       })
-    }, RETRY_MS)
+    }, this.#retryMs)
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS_MAX)
     this.#retry.unref()
   }
 

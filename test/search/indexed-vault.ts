@@ -8,8 +8,9 @@ import {
   IndexWriter,
   type Item,
   type Language,
+  type Taker,
 } from '../../src/search/index-writer.ts'
-import { Indexer, type Taker } from '../../src/search/indexer.ts'
+import { Indexer } from '../../src/search/indexer.ts'
 import { inode as inodes, type VersionRow, version } from '../../src/store/collections.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core.ts'
@@ -119,10 +120,21 @@ export function takerOf(
     last = done.catch(() => undefined)
     return done
   }
+  /** The newest version of each inode: what is older must have come before, or a crash would leave a gap. */
+  const newest = new Map<number, number>()
+  const assertInOrder = ({ ino, versions }: Item): void => {
+    for (const { number } of versions) {
+      if (number < (newest.get(ino) ?? 0)) throw new Error(`version ${number} of ${ino} comes late`)
+      newest.set(ino, number)
+    }
+  }
   return {
     missing: (asked) => queued(() => writer.missing(asked)),
     withOthers: (asked) => queued(() => writer.withOthers(asked)),
-    take: (items) => queued(() => writer.take(items.map(copyOf)).then(() => 0)),
+    take: (items) => {
+      items.forEach(assertInOrder)
+      return queued(() => writer.take(items.map(copyOf)).then(() => 0))
+    },
     settle: (watermark) => queued(() => writer.settle(watermark)),
     tidy: (from, limit) => queued(() => writer.tidy(from, limit)),
   }

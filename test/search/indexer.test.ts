@@ -13,7 +13,7 @@ import { faulting } from '../support/faulting.ts'
 import { noChange } from '../support/no-change.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { caller, Run } from '../vault/random-run.ts'
-import { indexerOf, present, type Recorder, rebuilt, recorder } from './indexed-vault.ts'
+import { indexerOf, present, type Recorder, rebuilt, recorder, takerOf } from './indexed-vault.ts'
 
 const seed = seedOf('AVFS_SEED')
 const steps = Number(process.env.AVFS_STEPS ?? 600)
@@ -62,8 +62,11 @@ const settings: readonly {
   },
 ]
 
-for (const { name, changes, wrap } of settings)
-  t.test(`after random operations ${name} the index is as one built anew`, async (t) => {
+const runs = settings.flatMap((its) => [false, true].map((restarts) => ({ ...its, restarts })))
+
+for (const { name, changes, wrap, restarts } of runs) {
+  const what = `${name}${restarts ? ', with an indexer that ends now and then,' : ''}`
+  t.test(`after random operations ${what} the index is as one built anew`, async (t) => {
     t.comment(`AVFS_SEED=${seed}`)
     const vault = await openMemory(wrap)
     await answered(() => configure(vault.core, changes))
@@ -80,7 +83,7 @@ for (const { name, changes, wrap } of settings)
         t.ok(await indexer.caughtUp(WAIT_MS), `caught up at step ${step}`)
       }
       // As after a crash: nothing is known but what the index says of itself.
-      if (below(150) === 0) {
+      if (restarts && below(100) === 0) {
         await indexer.close()
         indexer = indexerOf(vault.core, engine)
       }
@@ -90,6 +93,10 @@ for (const { name, changes, wrap } of settings)
     await vault.sync()
     t.ok(await indexer.caughtUp(WAIT_MS))
     await agree(t, vault, engine, name)
+    // What was pruned while the indexer ended stays until it is swept.
+    if (!restarts) t.strictSame(engine.documents(), await rebuilt(vault.core))
+    await indexer.close()
+    indexer = indexerOf(vault.core, engine)
     await indexer.sweep()
     await agree(t, vault, engine, `${name}, swept`)
     await indexer.close()
@@ -97,6 +104,7 @@ for (const { name, changes, wrap } of settings)
     t.ok(engine.documents().texts.length > 0, 'there are some texts')
     await vault.close()
   })
+}
 
 /** A vault with an index, and ways to change it. */
 async function withIndex(t: Test) {
@@ -144,7 +152,7 @@ t.test('copies and versions with one content share a text, which is read once', 
 })
 
 t.test('a directory that moves takes the paths of all below it along', async (t) => {
-  const { write, mkdir, fs, caughtUp } = await withIndex(t)
+  const { write, mkdir, fs, caughtUp, vault } = await withIndex(t)
   const top = await mkdir(ROOT_INO, 'top')
   const inner = await mkdir(top, 'inner')
   const gone = await write(inner, 'gone', 'x')
@@ -158,6 +166,27 @@ t.test('a directory that moves takes the paths of all below it along', async (t)
   t.equal(files[stays], 'stays: moved inner stays')
   t.equal(files[inner], 'inner: moved inner')
   t.equal(files[gone], 'gone: top inner gone', 'a deleted file stays where it was')
+  t.strictSame((await rebuilt(vault.core)).files, files)
+})
+
+t.test('a file that loses its first name is found by another', async (t) => {
+  const { write, fs, caughtUp } = await withIndex(t)
+  const ino = await write(ROOT_INO, 'first', 'x')
+  await fs.link(caller, ino, ROOT_INO, 'second')
+  t.equal((await caughtUp()).files[ino], 'first: first')
+  await fs.unlink(caller, ROOT_INO, 'first')
+  t.equal((await caughtUp()).files[ino], 'second: second')
+})
+
+t.test('a text that comes and goes within one batch leaves nothing', async (t) => {
+  const engine = recorder()
+  const taker = takerOf(engine)
+  const item = { ino: 2, path: '/a', remaining: undefined, versions: [] }
+  await taker.take([{ ...item, versions: [{ number: 1, bytes: Buffer.from('words') }] }])
+  await taker.take([{ ...item, remaining: [] }])
+  await taker.settle(1)
+  await taker.settle(2)
+  t.same(engine.documents(), { files: { 2: 'a: a' }, versions: {}, texts: [] })
 })
 
 t.test('what is binary or too large is known as no text', async (t) => {

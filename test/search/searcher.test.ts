@@ -175,7 +175,9 @@ each('a vault that changed without its index is caught up with', async (t, tried
   let searcher = Searcher.start(vault)
   const a = await write(tried, 'a', 'red')
   const d = (await run.fs.mkdir(caller, ROOT_INO, 'd', 0o755, 0)).ino
+  const c = await write(tried, 'c', 'white')
   await run.fs.rename(caller, ROOT_INO, 'a', d, 'a', 0)
+  await run.fs.rename(caller, ROOT_INO, 'c', d, 'c', 0)
   t.ok(await searcher.refresh(WAIT_MS))
   await searcher.close()
   await new Promise((resolve) => setTimeout(resolve, 1100))
@@ -188,7 +190,7 @@ each('a vault that changed without its index is caught up with', async (t, tried
   await vault.sync()
   searcher = Searcher.start(vault)
   t.ok(await searcher.refresh(WAIT_MS))
-  t.same(await find(searcher, 'path:moved'), [a, d])
+  t.same(await find(searcher, 'path:moved'), [a, d, c])
   t.same(await find(searcher, 'green OR blue'), [a, b])
   t.same(await find(searcher, 'red'), [])
   t.same(await find(searcher, 'gold', { pastToo: true }), [gone])
