@@ -24,7 +24,7 @@ const DEPTH_MAX = 4096
 /** Bytes read in one step: a few milliseconds at most. */
 const PIECE_BYTES = 256 * 1024
 /** Times that the kernel gives and moments are of one clock, but for this. */
-const SLACK_SECONDS = 5
+const SLACK_SECONDS = 2
 
 /** An inode with a name, now or before it was deleted. */
 export interface Named {

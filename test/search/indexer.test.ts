@@ -178,6 +178,17 @@ t.test('a file that loses its first name is found by another', async (t) => {
   t.equal((await caughtUp()).files[ino], 'second: second')
 })
 
+t.test('a directory that goes without a trace is gone from the index', async (t) => {
+  const { mkdir, fs, caughtUp, vault } = await withIndex(t)
+  await answered(() => configure(vault.core, { history: 'off' }))
+  await answered(() => refreshHistory(vault.core))
+  const ino = await mkdir(ROOT_INO, 'd')
+  t.equal((await caughtUp()).files[ino], 'd: d')
+  await fs.rmdir(caller, ROOT_INO, 'd')
+  await fs.forget(ino, 1000)
+  t.same((await caughtUp()).files, {})
+})
+
 t.test('a text that comes and goes within one batch leaves nothing', async (t) => {
   const engine = recorder()
   const taker = takerOf(engine)

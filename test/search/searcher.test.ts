@@ -154,10 +154,13 @@ each('an index that lags behind shows nothing that is not so any more', async (t
 each(
   'an index is there when the vault is opened again, and nothing is read twice',
   async (t, tried) => {
-    const { vault, path } = tried
+    const { vault, path, run } = tried
     const searcher = Searcher.start(vault)
     const ino = await write(tried, 'a', 'red')
     t.ok(await searcher.refresh(WAIT_MS))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    // No name and no text: the index hears nothing of it.
+    await run.fs.setattr(caller, ino, { ...noChange, mode: 0o600 })
     await searcher.close()
     await vault.close()
     const again = await openVault(path)
@@ -179,8 +182,12 @@ each('a vault that changed without its index is caught up with', async (t, tried
   await run.fs.rename(caller, ROOT_INO, 'a', d, 'a', 0)
   await run.fs.rename(caller, ROOT_INO, 'c', d, 'c', 0)
   t.ok(await searcher.refresh(WAIT_MS))
+  // Times of changes are compared with some seconds to spare.
+  await new Promise((resolve) => setTimeout(resolve, 3500))
+  // Takes the watermark along.
+  await write(tried, 'later', 'amber')
+  t.ok(await searcher.refresh(WAIT_MS))
   await searcher.close()
-  await new Promise((resolve) => setTimeout(resolve, 1100))
   await run.fs.rename(caller, ROOT_INO, 'd', ROOT_INO, 'moved', 0)
   const b = await write(tried, 'b', 'green')
   await rewrite(run, a, 'blue')

@@ -52,6 +52,8 @@ struct Held {
     unsynced: HashSet<PathBuf>,
     /// Files that STATE names.
     durable: HashSet<PathBuf>,
+    /// tantivy's list of segments in STATE.
+    stated: Vec<u8>,
     /// Files that a STATE being written names.
     pinned: HashSet<PathBuf>,
     /// Files that tantivy has removed and that are still there, for one of these.
@@ -87,6 +89,7 @@ impl Disk {
             }
             let managed = json!(files.keys().map(String::as_str).chain([META]).collect::<Vec<_>>());
             held.small.insert(MANAGED.into(), managed.to_string().into_bytes());
+            held.stated = meta.clone().into_bytes();
             held.small.insert(META.into(), meta.into_bytes());
             held.durable = files.into_keys().map(PathBuf::from).collect();
         }
@@ -119,6 +122,9 @@ impl Disk {
                 return Err(failure.clone());
             }
             let meta = held.small.get(Path::new(META)).cloned().unwrap_or_default();
+            if meta == held.stated {
+                return Ok(());
+            }
             let segments = Segments::of(&meta)?;
             let known = held.unsynced.union(&held.durable);
             let named: HashSet<PathBuf> = known.filter(|path| segments.have(path)).cloned().collect();
@@ -138,6 +144,7 @@ impl Disk {
             held.unsynced.remove(path);
         }
         held.durable = named;
+        held.stated = meta;
         held.pinned.clear();
         let dead: Vec<PathBuf> = held.dead.difference(&held.durable).cloned().collect();
         for path in dead {

@@ -27,7 +27,7 @@ pub struct Hit {
 }
 
 enum Node {
-    Leaf(Leaf),
+    Leaf(Box<Leaf>),
     /// The rarest first.
     And(Vec<Node>),
     Or(Vec<Node>),
@@ -92,7 +92,9 @@ impl Node {
     fn of(plan: &Plan, view: &View) -> Result<Self> {
         let all = |of: &[Plan]| of.iter().map(|member| Self::of(member, view)).collect::<Result<Vec<_>>>();
         Ok(match plan {
-            Plan::Near { field, phrases, distance } => Node::Leaf(Leaf::of(view, *field, phrases, *distance)?),
+            Plan::Near { field, phrases, distance } => {
+                Node::Leaf(Box::new(Leaf::of(view, *field, phrases, *distance)?))
+            }
             Plan::And(of) => {
                 let mut members = all(of)?;
                 // Here for all segments, so that the sum of scores is the same in each.
