@@ -42,6 +42,8 @@ export type Query =
 export const QUERY_LENGTH_MAX = 4096
 /** Words and phrases: FTS5's limit is 256 nodes deep, and each may be looked for in several forms. */
 const LEAVES_MAX = 128
+/** Each occurrence of its last word may be compared with all of a phrase. */
+const PHRASE_WORDS_MAX = 64
 /** Trees are walked by recursion, here and in the engines. */
 const DEPTH_MAX = 50
 const DISTANCE_DEFAULT = 10
@@ -135,7 +137,10 @@ class Parser {
       case 'field':
         return this.#error(`nothing after ${before.text}:`, before)
       case 'open':
-        return this.#error('nothing within the parentheses', before, 'they group words')
+        if (token.kind === 'end') return this.#error('unclosed parenthesis', before)
+        if (token.kind === 'close')
+          return this.#error('nothing within the parentheses', before, 'they group words')
+        return this.#error(`nothing before ${token.text}`, token, QUOTE_OPERATOR)
       default:
         return this.#error(`nothing before ${token.text}`, token, QUOTE_OPERATOR)
     }
@@ -145,6 +150,9 @@ class Parser {
     if (++this.#leaves > LEAVES_MAX)
       throw this.#error(`more than ${LEAVES_MAX} words and phrases`, token)
     const runs = runsOf(token.text)
+    const count = runs.reduce((sum, { words }) => sum + words.length, 0)
+    if (count > PHRASE_WORDS_MAX)
+      throw this.#error(`a phrase of more than ${PHRASE_WORDS_MAX} words`, token, 'shorten it')
     return runs.length === 0 ? [] : [{ runs, prefix: token.prefix }]
   }
 

@@ -4,6 +4,7 @@
 
 import { visitWords } from './analyze.ts'
 import type { Phrase } from './engine.ts'
+import { classOf, UNSPACED } from './fold.ts'
 import { identifierOf, phraseOf } from './plan.ts'
 import type { Leaf, Query } from './query.ts'
 
@@ -138,7 +139,16 @@ class Matcher {
     for (let index = 0; index < words.length - 1; index++)
       if (recent[from + index]?.word !== words[index]) return
     const first = recent[from]
-    if (first !== undefined) this.#mark(target, first.start, recent.at(-1)?.end ?? 0)
+    if (first !== undefined) this.#mark(target, first.start, this.#endOf(target))
+  }
+
+  /** Of a pair of characters one may be all that was looked for. */
+  #endOf({ phrase }: Target): number {
+    const { start, end } = this.#recent.at(-1) as Located
+    const sought = phrase.words.at(-1) ?? ''
+    const isUnspaced = (classOf(sought.codePointAt(0) ?? 0) & UNSPACED) !== 0
+    if (!phrase.prefix || !isUnspaced || lengthOfFirst(sought) < sought.length) return end
+    return start + lengthOfFirst(this.#text.slice(start, end))
   }
 
   #tryIdentifier(word: string, start: number, end: number): void {
@@ -252,6 +262,11 @@ function fragmentOf(text: string, place: Place): Fragment {
 /** Control characters, line ends of other kinds, what turns the direction of writing, and halves of characters. */
 const steering = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu
 const REPLACEMENT = '\ufffd'
+
+/** A character with the marks on it, in UTF-16 units. */
+function lengthOfFirst(text: string): number {
+  return /^.\p{M}*/su.exec(text)?.[0].length ?? 0
+}
 
 function isWithinCharacter(text: string, offset: number): boolean {
   return (text.codePointAt(offset - 1) ?? 0) > 0xffff

@@ -109,7 +109,7 @@ class Lexer {
 
   /** Two quotes within quotes are one, as in FTS5. */
   #quoted(position: number): Token {
-    const quoted = this.#take(/"(?:[^"]|"")*"/y)
+    const quoted = this.#take(/"(?:[^"]|"")*"(?!")/y)
     if (quoted === '') throw this.#error('unclosed quote', position)
     const text = quoted.slice(1, -1).replaceAll('""', '"')
     return tokenOf('text', text, position, this.#star())

@@ -33,6 +33,7 @@ t.test('lines show the words that were found, as they are written', async (t) =>
   t.strictSame(shown('caf\u00e9 cafe\u0301 CAFE', 'cafe'), ['1 [caf\u00e9] [cafe\u0301] [CAFE]'])
   t.strictSame(shown('\u65e5\u672c\u8a9e\u306e', '\u672c\u8a9e'), ['1 \u65e5[\u672c\u8a9e]\u306e'])
   t.strictSame(shown('\u65e5\u672c\u8a9e', '\u8a9e'), ['1 \u65e5\u672c[\u8a9e]'])
+  t.strictSame(shown('x \u65e5\u672c\u8a9e', '\u672c'), ['1 x \u65e5[\u672c]\u8a9e'])
   t.strictSame(shown(text, 'absent'), [])
   t.strictSame(shown(text, 'foo', 0), [])
 })
