@@ -1,6 +1,7 @@
 // avfs vault migrate: round the circle of all engines, and everything that it refuses or can be asked for.
 
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -19,6 +20,8 @@ import { type Cli, emptyCli } from './cli.ts'
 
 setLog('error')
 const MIGRATIONS = 20
+const NOISE_BYTES = 32 * 1024 * 1024
+const SMALL_BYTES = 192 * 1024 * 1024
 const seed = seedOf('AVFS_SEED')
 const engines = testedBackends.map(({ name }) => name)
 const others = engines.filter((name) => name !== 'sqlite')
@@ -155,6 +158,10 @@ t.test('what cannot be done is refused, and nothing is touched', async (t) => {
 t.test('a disk without room is refused before, and one that fills up loses nothing', async (t) => {
   if (process.getuid?.() !== 0) throw new Error('mounting a small disk needs root')
   const cli = await richCli(t)
+  // More than any engine takes of the disk at once.
+  const noise = join(cli.folder('noise'), 'noise')
+  writeFileSync(noise, randomBytes(NOISE_BYTES))
+  cli.avfs('import', noise, 'one:/noise')
   const wanted = await wholeVault(cli.path)
   const small = cli.folder('small')
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small])
@@ -164,7 +171,7 @@ t.test('a disk without room is refused before, and one that fills up loses nothi
   t.same(readdirSync(small), [])
   for (const to of engines) {
     // Room enough by the books, and then somebody else takes it.
-    execFileSync('mount', ['-o', 'remount,size=64m', small])
+    execFileSync('mount', ['-o', `remount,size=${SMALL_BYTES}`, small])
     const copying = migrateVault(cli.path, {
       ...{ to, output: join(small, 'x'), keepOriginal: false, dryRun: false, skipDamaged: false },
       ...{ damaged: () => undefined, notice: () => undefined },
@@ -180,7 +187,7 @@ t.test('a disk without room is refused before, and one that fills up loses nothi
 
   function fill(path: string): void {
     try {
-      writeFileSync(path, Buffer.alloc(64 * 1024 * 1024))
+      writeFileSync(path, Buffer.alloc(SMALL_BYTES))
     } catch {
       // Full, as wanted.
     }

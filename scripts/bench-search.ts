@@ -1,0 +1,329 @@
+// What search costs and how fast it answers, FTS5 in a vault on SQLite beside tantivy beside one on LMDB: an import with the
+// index behind it, small text files written while the index follows, queries over many documents, and the index's size.
+//
+//   node scripts/bench-search.ts [--rounds 3] [--documents 100000] [--write]
+
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { textOf } from '../src/search/extract.ts'
+import { Searcher } from '../src/search/searcher.ts'
+import { openVault } from '../src/vault/vault.ts'
+import { amount, machine, median, table, writeSection } from './bench-report.ts'
+import { avfs, mountVault, withPlaces } from './bench-support.ts'
+
+const SOURCES = 10_000
+const SOURCE_BYTES_MAX = 64 * 1024
+const FILES_A_DIRECTORY = 100
+const SMALL_FILES = 3000
+const QUERIES = 600
+const LIMIT = 20
+/** Words in no more, and in no fewer, of the documents than these shares: rare, middling, common. */
+const BANDS = [
+  [0, 0.0005],
+  [0.0005, 0.01],
+  [0.01, 0.3],
+] as const
+const IMPORT_MAX = 2
+const CREATE_MIN = 0.9
+const QUERY_MS_MAX = 50
+const SIZE_MAX = 0.6
+const engines = [
+  { backend: 'sqlite', name: 'FTS5' },
+  { backend: 'lmdb', name: 'tantivy' },
+] as const
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    documents: { type: 'string', default: '100000' },
+    write: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(options.rounds)
+const documents = Number(options.documents)
+
+const report = await withPlaces(async (work, keep) => {
+  const texts = sourceTexts()
+  const bytes = texts.reduce((sum, text) => sum + text.length, 0)
+  const tree = join(work, 'tree')
+  writeTree(tree, texts)
+  const importRows: string[][] = []
+  const createRows: string[][] = []
+  const queryRows: string[][] = []
+  for (const { backend, name } of engines) {
+    const environment = { work, backend, tree }
+    importRows.push(importRow(name, environment))
+    createRows.push(createRow(name, backend, work, keep))
+    queryRows.push(...(await queryRowsOf(name, { work, backend, texts })))
+  }
+  const verdicts = ['', 'line', '']
+  return [
+    machine(),
+    `${texts.length} text files of npm packages, ${(bytes / 2 ** 20).toFixed(0)} MiB; medians of ${rounds} runs.`,
+    table(
+      ['import', 'search=off, s', 'with the index up to date, s', 'ratio', ...verdicts.slice(1)],
+      importRows,
+    ),
+    table(
+      ['4 KiB text files, mounted', 'search=off, /s', 'on, /s', 'ratio', ...verdicts.slice(1)],
+      createRows,
+    ),
+    `${amount(documents)} documents, ${QUERIES} queries, a sixth of each kind, the best ${LIMIT} with lines and marks, warm; milliseconds.`,
+    table(['queries', 'median', '95th percentile', 'highest', ...verdicts.slice(1)], queryRows),
+  ].join('\n\n')
+})
+console.log(report)
+if (options.write)
+  writeSection('search', `## Search\n\n\`node scripts/bench-search.ts --write\`\n\n${report}`)
+
+function verdict(isHeld: boolean, line: string): string[] {
+  return [line, isHeld ? 'holds' : 'fails']
+}
+
+/** Small texts of the packages that avfs itself uses, always the same. */
+function sourceTexts(): Buffer[] {
+  const found: Buffer[] = []
+  const visit = (dir: string): void => {
+    for (const entry of readdirSync(dir, { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
+      if (found.length >= SOURCES) return
+      const path = join(dir, entry.name)
+      if (entry.isDirectory()) visit(path)
+      else if (entry.isFile() && statSync(path).size <= SOURCE_BYTES_MAX) {
+        const bytes = readFileSync(path)
+        if (bytes.length > 0 && textOf(bytes) !== undefined) found.push(bytes)
+      }
+    }
+  }
+  visit(realpathSync(join(import.meta.dirname, '..', 'node_modules')))
+  return found
+}
+
+function writeTree(root: string, texts: readonly Buffer[]): void {
+  mkdirSync(root)
+  for (const [at, text] of texts.entries()) {
+    const dir = join(root, `d${Math.floor(at / FILES_A_DIRECTORY)}`)
+    if (at % FILES_A_DIRECTORY === 0) mkdirSync(dir)
+    writeFileSync(join(dir, `f${at}.txt`), text)
+  }
+}
+
+interface Environment {
+  readonly work: string
+  readonly backend: string
+  readonly tree: string
+}
+
+/** An import, and after it the wait until all of it can be found. */
+function importRow(name: string, { work, backend, tree }: Environment): string[] {
+  const home = join(work, 'home')
+  const run = (...args: string[]): void => {
+    const env = { ...process.env, AVFS_HOME: home, XDG_RUNTIME_DIR: work }
+    execFileSync(avfs, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+  const seconds = (part: () => void): number => {
+    const start = performance.now()
+    part()
+    return (performance.now() - start) / 1000
+  }
+  const without: number[] = []
+  const indexed: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const parts = [
+      () => {
+        run('vault', 'create', 'v', '--backend', backend)
+        run('vault', 'config', 'v', 'search=off')
+        without.push(seconds(() => run('import', tree, 'v:/')))
+      },
+      () => {
+        run('vault', 'create', 'v', '--backend', backend)
+        indexed.push(
+          seconds(() => {
+            run('import', tree, 'v:/')
+            run('search', '--limit', '1', 'name:f1', 'v:/')
+          }),
+        )
+      },
+    ]
+    for (const part of round % 2 === 0 ? parts : parts.toReversed()) {
+      rmSync(home, { recursive: true, force: true })
+      mkdirSync(home)
+      part()
+    }
+  }
+  rmSync(home, { recursive: true })
+  const ratio = median(indexed) / median(without)
+  const cells = [name, median(without).toFixed(2), median(indexed).toFixed(2), ratio.toFixed(2)]
+  return [...cells, ...verdict(ratio <= IMPORT_MAX, `<= ${IMPORT_MAX}`)]
+}
+
+function createRow(
+  name: string,
+  backend: string,
+  work: string,
+  keep: (place: ReturnType<typeof mountVault>) => ReturnType<typeof mountVault>,
+): string[] {
+  const rates = new Map<string, number[]>()
+  const places = ['off', 'on'].map((search) => {
+    const place = keep(mountVault(work, `${backend}-${search}`, [], backend))
+    place.configure(`search=${search}`)
+    return { search, place }
+  })
+  for (let round = 0; round < rounds; round++)
+    for (const { search, place } of round % 2 === 0 ? places : places.toReversed()) {
+      const dir = join(place.dir, `r${round}`)
+      mkdirSync(dir)
+      const start = performance.now()
+      for (let at = 0; at < SMALL_FILES; at++) {
+        const fd = openSync(join(dir, `f${at}.txt`), 'wx')
+        writeSync(fd, smallText(round * SMALL_FILES + at))
+        closeSync(fd)
+      }
+      const rate = SMALL_FILES / ((performance.now() - start) / 1000)
+      rates.set(search, [...(rates.get(search) ?? []), rate])
+    }
+  const [off, on] = ['off', 'on'].map((search) => median(rates.get(search) ?? [])) as [
+    number,
+    number,
+  ]
+  const cells = [name, amount(off), amount(on), (on / off).toFixed(2)]
+  return [...cells, ...verdict(on / off >= CREATE_MIN, `>= ${CREATE_MIN}`)]
+}
+
+/** 4 KiB of words that no other file has in this order. */
+function smallText(number: number): string {
+  const words: string[] = []
+  for (let at = 0, seed = number + 1; words.length < 700; at++) {
+    seed = (seed * 48_271) % 2_147_483_647
+    words.push((seed % 20_000).toString(36).padStart(3, 'a'), at % 12 === 11 ? '\n' : ' ')
+  }
+  return words.join('').padEnd(4096).slice(0, 4096)
+}
+
+interface Corpus {
+  readonly work: string
+  readonly backend: string
+  readonly texts: readonly Buffer[]
+}
+
+/** Many documents: each text again and again, with lines of others, so that the frequencies of words stay as they are. */
+async function queryRowsOf(name: string, { work, backend, texts }: Corpus): Promise<string[][]> {
+  const home = join(work, 'many-home')
+  const tree = join(work, 'many')
+  mkdirSync(home)
+  const many = Array.from({ length: documents }, (_, at) => variantOf(texts, at))
+  writeTree(tree, many)
+  const env = { ...process.env, AVFS_HOME: home, XDG_RUNTIME_DIR: work }
+  const run = (...args: string[]): string =>
+    execFileSync(avfs, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  run('vault', 'create', 'many', '--backend', backend)
+  run('import', tree, 'many:/')
+  run('search', '--limit', '1', 'name:f1', 'many:/')
+  run('vault', 'compact', 'many')
+  const file = join(home, readdirSync(home).find((its) => /^many\.(avfs|lmdb)$/.test(its)) ?? '')
+  const rows: string[][] = []
+  const vault = await openVault(file)
+  const searcher = Searcher.start(vault)
+  try {
+    await searcher.refresh(600_000)
+    const { bytes } = await searcher.status()
+    const all: number[] = []
+    for (const [kind, queries] of queriesOf(many)) {
+      const taken: number[] = []
+      for (const isWarm of [false, true])
+        for (const query of queries) {
+          const start = performance.now()
+          await searcher.search({ query, limit: LIMIT, fragments: 3 })
+          if (isWarm) taken.push(performance.now() - start)
+        }
+      all.push(...taken)
+      rows.push(timesRow(`${name}: ${kind}`, taken, false))
+    }
+    rows.push(timesRow(`${name}: all of them`, all, true))
+    const share = bytes / many.reduce((sum, text) => sum + text.length, 0)
+    const size = `${name}: size of the index, share of the text`
+    rows.push([size, '', '', share.toFixed(2), ...verdict(share <= SIZE_MAX, `<= ${SIZE_MAX}`)])
+  } finally {
+    await searcher.close()
+    await vault.close()
+  }
+  rmSync(home, { recursive: true })
+  rmSync(tree, { recursive: true })
+  return rows
+}
+
+function variantOf(texts: readonly Buffer[], at: number): Buffer {
+  const text = texts[at % texts.length] as Buffer
+  if (at < texts.length) return text
+  const other = texts[(at * 7919) % texts.length] as Buffer
+  const cut = Math.floor(text.length / 2)
+  return Buffer.concat([text.subarray(0, cut), other.subarray(Math.floor(other.length / 2))])
+}
+
+function timesRow(name: string, taken: readonly number[], isJudged: boolean): string[] {
+  const sorted = taken.toSorted((a, b) => a - b)
+  const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] as number
+  const cells = [name, at(0.5).toFixed(1), at(0.95).toFixed(1), at(1).toFixed(1)]
+  return [
+    ...cells,
+    ...(isJudged ? verdict(at(0.95) < QUERY_MS_MAX, `< ${QUERY_MS_MAX}`) : ['', '']),
+  ]
+}
+
+/** Queries by kind, of words by how many documents have them; the same in every run. */
+function queriesOf(texts: readonly Buffer[]): Map<string, string[]> {
+  const counts = new Map<string, number>()
+  const pairs: string[] = []
+  const step = Math.max(1, Math.floor(texts.length / 5000))
+  let looked = 0
+  for (let at = 0; at < texts.length; at += step, looked++) {
+    const words = (texts[at] as Buffer).toString('utf8').match(/[a-z]{3,20}/g) ?? []
+    for (const word of new Set(words)) counts.set(word, (counts.get(word) ?? 0) + 1)
+    const pair = /[a-z]{3,20} [a-z]{3,20}/.exec((texts[at] as Buffer).toString('utf8'))
+    if (pair !== null) pairs.push(pair[0])
+  }
+  const words = [...counts].sort((a, b) => (a[0] < b[0] ? -1 : 1))
+  const bands = BANDS.map(([low, high]) =>
+    words
+      .filter(([, count]) => count > low * looked && count <= high * looked)
+      .map(([word]) => word),
+  )
+  let seed = 1
+  const below = (count: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647
+    return seed % count
+  }
+  const pick = (list: readonly string[]): string => list[below(list.length)] as string
+  const [rare, middling, common] = bands as [string[], string[], string[]]
+  const any = (): string => pick([rare, middling, common][below(3)] as string[])
+  const make = (query: () => string): string[] =>
+    Array.from({ length: Math.ceil(QUERIES / 6) }, query)
+  return new Map([
+    ['rare words', make(() => pick(rare))],
+    ['middling words', make(() => pick(middling))],
+    ['common words', make(() => pick(common))],
+    [
+      'two or three words',
+      make(() => [any(), any(), ...(below(2) === 0 ? [any()] : [])].join(' ')),
+    ],
+    ['phrases', make(() => `"${pick(pairs)}"`)],
+    [
+      'prefixes and NEAR',
+      make(() => (below(2) === 0 ? `${any().slice(0, 4)}*` : `NEAR(${any()} ${any()}, 10)`)),
+    ],
+  ])
+}
