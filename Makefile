@@ -224,6 +224,7 @@ bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench-past.ts
 	@$(RUN) node scripts/bench-listings.ts
 	@$(RUN) node scripts/bench-snapshot.ts
+	@$(RUN) node scripts/bench-search.ts
 
 # SEED repeats a run, SECONDS bounds it.
 ## Feed random input to the decoder, the protocol and the vault
