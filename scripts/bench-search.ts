@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import Database from 'better-sqlite3'
 import { textOf } from '../src/search/extract.ts'
 import { Searcher } from '../src/search/searcher.ts'
 import { openVault } from '../src/vault/vault.ts'
@@ -27,7 +28,8 @@ import { avfs, mountVault, withPlaces } from './bench-support.ts'
 const SOURCES = 10_000
 const SOURCE_BYTES_MAX = 64 * 1024
 const FILES_A_DIRECTORY = 100
-const SMALL_FILES = 3000
+/** Long enough that the index has to follow beside the writer: it holds back for some seconds at most. */
+const WRITE_MS = 8000
 const QUERIES = 600
 const LIMIT = 20
 /** Words in no more, and in no fewer, of the documents than these shares: rare, middling, common. */
@@ -188,12 +190,13 @@ function createRow(
       const dir = join(place.dir, `r${round}`)
       mkdirSync(dir)
       const start = performance.now()
-      for (let at = 0; at < SMALL_FILES; at++) {
-        const fd = openSync(join(dir, `f${at}.txt`), 'wx')
-        writeSync(fd, smallText(round * SMALL_FILES + at))
+      let written = 0
+      for (; performance.now() < start + WRITE_MS; written++) {
+        const fd = openSync(join(dir, `f${written}.txt`), 'wx')
+        writeSync(fd, smallText(round * 1_000_000 + written))
         closeSync(fd)
       }
-      const rate = SMALL_FILES / ((performance.now() - start) / 1000)
+      const rate = written / ((performance.now() - start) / 1000)
       rates.set(search, [...(rates.get(search) ?? []), rate])
       // What is indexed behind it must not count for the next one.
       if (search === 'on')
@@ -243,7 +246,7 @@ async function queryRowsOf(name: string, { work, backend, texts }: Corpus): Prom
   const searcher = Searcher.start(vault)
   try {
     await searcher.refresh(600_000)
-    const { bytes } = await searcher.status()
+    const bytes = backend === 'sqlite' ? tableBytes(file) : (await searcher.status()).bytes
     const all: number[] = []
     for (const [kind, queries] of queriesOf(many)) {
       const taken: number[] = []
@@ -272,9 +275,28 @@ async function queryRowsOf(name: string, { work, backend, texts }: Corpus): Prom
 function variantOf(texts: readonly Buffer[], at: number): Buffer {
   const text = texts[at % texts.length] as Buffer
   if (at < texts.length) return text
-  const other = texts[(at * 7919) % texts.length] as Buffer
-  const cut = Math.floor(text.length / 2)
-  return Buffer.concat([text.subarray(0, cut), other.subarray(Math.floor(other.length / 2))])
+  const round = Math.floor(at / texts.length)
+  const other = String(texts[(at * 7919 + round * 104_729) % texts.length])
+  // No two are the same, or they would be one text to the index.
+  const halves = [halfOf(String(text)), `document${at}`, other.slice(halfOf(other).length)]
+  return Buffer.from(halves.join('\n'))
+}
+
+/** Up to the end of a line about the middle. */
+function halfOf(text: string): string {
+  const end = text.indexOf('\n', text.length / 2)
+  return end < 0 ? '' : text.slice(0, end + 1)
+}
+
+/** Pages of the tables of the index. */
+function tableBytes(file: string): number {
+  const db = new Database(file, { readonly: true })
+  try {
+    const sql = "select sum(pgsize) from dbstat where name like 'search\\_%' escape '\\'"
+    return Number(db.prepare(sql).pluck().get())
+  } finally {
+    db.close()
+  }
 }
 
 function timesRow(name: string, taken: readonly number[], isJudged: boolean): string[] {
@@ -296,8 +318,8 @@ function queriesOf(texts: readonly Buffer[]): Map<string, string[]> {
   for (let at = 0; at < texts.length; at += step, looked++) {
     const words = (texts[at] as Buffer).toString('utf8').match(/[a-z]{3,20}/g) ?? []
     for (const word of new Set(words)) counts.set(word, (counts.get(word) ?? 0) + 1)
-    const pair = /[a-z]{3,20} [a-z]{3,20}/.exec((texts[at] as Buffer).toString('utf8'))
-    if (pair !== null) pairs.push(pair[0])
+    const near = /[a-z]{3,20} [a-z]{3,20}( [a-z]{3,20})?/.exec(String(texts[at]))
+    if (near !== null) pairs.push(near[0])
   }
   const words = [...counts].sort((a, b) => (a[0] < b[0] ? -1 : 1))
   const bands = BANDS.map(([low, high]) =>
@@ -326,7 +348,7 @@ function queriesOf(texts: readonly Buffer[]): Map<string, string[]> {
     ['phrases', make(() => `"${pick(pairs)}"`)],
     [
       'prefixes and NEAR',
-      make(() => (below(2) === 0 ? `${any().slice(0, 4)}*` : `NEAR(${any()} ${any()}, 10)`)),
+      make(() => (below(2) === 0 ? `${any().slice(0, 4)}*` : `NEAR(${pick(pairs)}, 10)`)),
     ],
   ])
 }

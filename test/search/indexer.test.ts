@@ -265,3 +265,23 @@ t.test('more changes than can be kept in mind are found by a walk', async (t) =>
   t.equal(Object.keys(engine.documents().versions).length, 2)
   await next.close()
 })
+
+t.test('what was taken up waits until it is in the index', async (t) => {
+  const { write, caughtUp, vault, engine, indexer } = await withIndex(t)
+  await caughtUp()
+  const begun = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const apply = engine.apply.bind(engine)
+  engine.apply = async (batch) => {
+    begun.resolve()
+    await gate.promise
+    await apply(batch)
+  }
+  await write(ROOT_INO, 'a', 'one')
+  await vault.sync()
+  await begun.promise
+  t.ok(indexer.progress.waiting > 0, 'while the engine has it')
+  gate.resolve()
+  await caughtUp()
+  t.equal(indexer.progress.waiting, 0)
+})
