@@ -40,31 +40,11 @@ export interface MatchOptions {
   readonly page?: number
 }
 
-export interface EvaluateOptions extends MatchOptions {
-  readonly limit: number
-  /** Whether that version may be shown, or a file that is found by its path and has no content. May throw Fault. */
-  readonly isWanted: (ino: number, version: number | undefined) => boolean
-}
-
 const FEW = 400
 const PAGE = 64
 const PAGE_MAX = 1024
 /** Files that are judged together. */
 const SLICE = 256
-
-/** The best `limit` matches that are wanted. Changes nothing, so that it can be run again. */
-export function evaluate(query: Query, engine: SearchEngine, options: EvaluateOptions): Match[] {
-  const found: Match[] = []
-  if (options.limit <= 0) return found
-  for (const match of matchesOf(query, engine, options)) {
-    const wanted = match.versions.filter(({ number }) => options.isWanted(match.ino, number))
-    const isFound =
-      match.versions.length === 0 ? options.isWanted(match.ino, undefined) : wanted.length > 0
-    if (isFound) found.push({ ...match, versions: wanted })
-    if (found.length === options.limit) break
-  }
-  return found
-}
 
 /**
  * All matches, best first; equal scores by inode, as far as they come in one page. A file comes once. Holds the inodes that came

@@ -39,7 +39,7 @@ export type Query =
   | { readonly kind: 'not'; readonly include: Query; readonly exclude: Query }
 
 /** In characters. */
-export const QUERY_LENGTH_MAX = 4096
+const QUERY_LENGTH_MAX = 4096
 /** Words and phrases: FTS5's limit is 256 nodes deep, and each may be looked for in several forms. */
 const LEAVES_MAX = 128
 /** Each occurrence of its last word may be compared with all of a phrase. */

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { wordsOf } from '../../src/search/analyze.ts'
 import type { SearchEngine } from '../../src/search/engine.ts'
-import { evaluate, type Match, type MatchOptions, matchesOf } from '../../src/search/evaluate.ts'
+import { type Match, type MatchOptions, matchesOf } from '../../src/search/evaluate.ts'
 import { factsOf } from '../../src/search/leaves.ts'
 import { type Leaf, parseQuery, type Query, type Term } from '../../src/search/query.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
@@ -23,6 +23,25 @@ const files: readonly IndexedFile[] = [
   { path: 'README', versions: ['GitHub has caf\u00e9 and vault, lock and key', 'GitHub only'] },
   { path: 'copy/README', versions: ['GitHub only'] },
 ]
+
+interface EvaluateOptions extends MatchOptions {
+  readonly limit: number
+  readonly isWanted: (ino: number, version: number | undefined) => boolean
+}
+
+/** The best `limit` matches that are wanted. */
+function evaluate(query: Query, engine: SearchEngine, options: EvaluateOptions): Match[] {
+  const found: Match[] = []
+  if (options.limit <= 0) return found
+  for (const match of matchesOf(query, engine, options)) {
+    const wanted = match.versions.filter(({ number }) => options.isWanted(match.ino, number))
+    const isFound =
+      match.versions.length === 0 ? options.isWanted(match.ino, undefined) : wanted.length > 0
+    if (isFound) found.push({ ...match, versions: wanted })
+    if (found.length === options.limit) break
+  }
+  return found
+}
 
 /** The paths that a query finds, sorted. */
 function found(engine: SearchEngine, query: string, options: Partial<MatchOptions> = {}): string[] {

@@ -1,10 +1,8 @@
 // What is the FTS5 index's own: how it lives in a vault's file with the vault, what a crash and damage do to it, how much it
 // takes, and how it ranks when much is found. AVFS_SEED brings the moments of a crash back.
 
-import { spawn } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import t from 'tap'
 import type { SearchEngine } from '../../src/search/engine.ts'
@@ -13,6 +11,7 @@ import { setting } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
 import { type Store, StoreError } from '../../src/store/store.ts'
 import { putBatch } from '../store/rows.ts'
+import { linesUntilKilled } from '../support/killed.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { holdsBatches, killBatch } from './kill-batch.ts'
 import { and, batchOf, body, file, find, text } from './plans.ts'
@@ -84,18 +83,7 @@ t.test(
 /** Runs the child for some time after its first line, kills it, and returns the last of each that it acknowledged. */
 async function killed(path: string, afterMs: number): Promise<{ commit: number; apply: number }> {
   const script = join(import.meta.dirname, 'fts5-kill-child.ts')
-  const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let printed = ''
-  let end = Promise.resolve()
-  const exited = new Promise((resolve) => child.once('close', resolve))
-  child.stdout.setEncoding('latin1').on('data', (text: string) => {
-    if (printed === '') end = setTimeout(afterMs).then(() => void child.kill('SIGKILL'))
-    printed += text
-  })
-  await exited
-  await end
-  // A line that was cut off counts for nothing.
-  const lines = printed.split('\n').slice(0, -1)
+  const lines = await linesUntilKilled(script, [path], afterMs)
   const last = (word: string) =>
     Number(lines.findLast((line) => line.startsWith(word))?.slice(word.length + 1) ?? 0)
   return { commit: last('commit'), apply: last('apply') }

@@ -1,7 +1,6 @@
 // What is particular to tantivy: that an index is its last flush after a crash, who may open it, and what becomes of damage, of
 // a full disk and of plans that are too large. AVFS_SEED brings a run back.
 
-import { spawn } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -15,10 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Plan, SearchEngine, TextDocument } from '../../src/search/engine.ts'
 import { openTantivy } from '../../src/search/tantivy.ts'
+import { linesUntilKilled } from '../support/killed.ts'
 import { temporaryFolder } from '../support/mount.ts'
 import { attempt, run } from '../support/program.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
@@ -315,20 +314,9 @@ function isAtBatch(t: Test, engine: SearchEngine, last: number): void {
 
 /** Runs the child for some time after its first flush, kills it, and returns the last batch that was flushed for sure. */
 async function killed(path: string, afterMs: number): Promise<number> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'tantivy-child.ts'), path], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let printed = ''
-  let end = Promise.resolve()
-  const exited = new Promise((resolve) => child.once('close', resolve))
-  child.stdout.setEncoding('latin1').on('data', (text: string) => {
-    if (printed === '') end = setTimeout(afterMs).then(() => void child.kill('SIGKILL'))
-    printed += text
-  })
-  await exited
-  await end
-  // A line that was cut off counts for nothing.
-  return Number(printed.split('\n').at(-2) ?? 0)
+  const script = join(import.meta.dirname, 'tantivy-child.ts')
+  const lines = await linesUntilKilled(script, [path], afterMs)
+  return Number(lines.at(-1) ?? 0)
 }
 
 /** The files that STATE names. */

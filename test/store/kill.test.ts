@@ -2,13 +2,12 @@
 // was acknowledged is there whole, and no other is there in part. AVFS_SEED brings the moments back; AVFS_KILL_ROUNDS says how
 // many there are.
 
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { extent, setting, version } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
 import { testedBackends } from '../support/engines.ts'
+import { linesUntilKilled } from '../support/killed.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { scanned } from './answers.ts'
 
@@ -48,22 +47,7 @@ for (const { name, suffix } of testedBackends)
 
 /** Runs the child for some time after its first commit, kills it, and returns the last commit it acknowledged. */
 async function killed(path: string, afterMs: number, compacts: boolean): Promise<number> {
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'kill-child.ts'), path, `${ROWS}`, `${compacts}`],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  let printed = ''
-  let end = Promise.resolve()
-  const exited = new Promise((resolve) => child.once('close', resolve))
-  child.stdout.setEncoding('latin1').on('data', (text: string) => {
-    if (printed === '') end = setTimeout(afterMs).then(() => void child.kill('SIGKILL'))
-    printed += text
-  })
-  await exited
-  await end
-  // A line that was cut off counts for nothing.
-  return Number(printed.split('\n').at(-2) ?? 0)
+  const script = join(import.meta.dirname, 'kill-child.ts')
+  const lines = await linesUntilKilled(script, [path, `${ROWS}`, `${compacts}`], afterMs)
+  return Number(lines.at(-1) ?? 0)
 }

@@ -1,5 +1,6 @@
 // The thread that writes: takes packed batches in the order they were posted, answers each when it is durable, runs statements
-// on tables that are no collections between them, keeps the write-ahead log short, and gives unused pages back. Started by commit-thread.ts; commit-protocol.ts says what is spoken.
+// on tables that are no collections between them, keeps the write-ahead log short, and gives unused pages back. Started by
+// commit-thread.ts; commit-protocol.ts says what is spoken.
 //
 // The log is checkpointed by hand, after the answer, so that no commit waits for its own checkpoint.
 
