@@ -47,17 +47,20 @@ for (const { name, suffix } of testedBackends)
     t.equal(refusal, 'full', `commit ${done + 1} of 1 MiB each`)
     t.ok(done > DISK_MB / 8, `${done} MiB of ${DISK_MB} were taken`)
     await holds(store, done)
-    const both = await Promise.all([outcome(commit(done + 1)), outcome(small(store))])
-    t.same(
-      both.map((kind) => kind !== 'none'),
-      [true, true],
-      'nor is one behind it done',
-    )
-    t.equal(store.get(setting, ['small']), undefined)
+    // An engine may give room back in the background, so that a batch fits after all: then more follow.
+    let kept: string | undefined
+    let both: StoreErrorLike[] = ['none']
+    while (both[0] === 'none' && done < 2 * DISK_MB) {
+      both = await Promise.all([outcome(commit(done + 1)), outcome(small(store, `${done}`))])
+      if (both[1] === 'none') kept = `${done}`
+      if (both[0] === 'none') done++
+    }
+    t.notOk(both.includes('none'), `nor is one behind it done: ${both}`)
+    t.equal(store.get(setting, ['small'])?.value, kept)
     await holds(store, done)
 
     run('mount', ['-o', `remount,size=${4 * DISK_MB}m`, disk])
-    t.equal(await outcome(small(store)), 'none', 'there is room again')
+    t.equal(await outcome(small(store, 'yes')), 'none', 'there is room again')
     t.equal(await outcome(commit(done + 1)), 'none')
     await holds(store, done + 1)
     t.same(await store.verify(), [])
@@ -75,8 +78,8 @@ for (const { name, suffix } of testedBackends)
 
 type StoreErrorLike = StoreError['kind'] | 'none'
 
-function small(store: Store): Promise<void> {
-  return store.commit(putBatch(setting, { name: 'small', value: 'yes' }))
+function small(store: Store, value: string): Promise<void> {
+  return store.commit(putBatch(setting, { name: 'small', value }))
 }
 
 async function outcome(commit: Promise<void>): Promise<StoreErrorLike> {
