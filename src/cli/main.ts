@@ -4,25 +4,7 @@
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
-import { backendsCommand } from './commands/backends.ts'
-import { benchCommand } from './commands/bench.ts'
-import { catCommand } from './commands/cat.ts'
-import { diffCommand } from './commands/diff.ts'
-import { exportCommand } from './commands/export.ts'
-import { findCommand } from './commands/find.ts'
-import { grepCommand } from './commands/grep.ts'
-import { holdCommand } from './commands/hold.ts'
-import { importCommand } from './commands/import.ts'
-import { logCommand } from './commands/log.ts'
-import { metaCommand } from './commands/meta.ts'
-import { mountCommand } from './commands/mount.ts'
-import { pruneCommand } from './commands/prune.ts'
-import { restoreCommand, undeleteCommand } from './commands/restore.ts'
-import { searchCommand } from './commands/search.ts'
-import { snapshotCommand } from './commands/snapshot.ts'
-import { tagCommand } from './commands/tag.ts'
-import { unmountCommand } from './commands/unmount.ts'
-import { vaultCommand } from './commands/vault.ts'
+import { addCommands, commandNamed } from './commands.ts'
 import { EXIT_CHECK_USAGE, EXIT_ERROR, EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
 import { ignoreClosedPipes, printFailure } from './output.ts'
 
@@ -36,30 +18,11 @@ async function main(args: readonly string[]): Promise<number> {
   // Known before parsing, because wrong usage is also told in JSON.
   const json = args.includes('--json')
   try {
-    await yargs([...args])
+    const cli = yargs([...args])
       .scriptName('avfs')
       .locale('en')
       .usage('$0 COMMAND\n\nA vault is one file (or folder) on disk; mounted, it is a directory.')
-      .command(vaultCommand)
-      .command(mountCommand)
-      .command(unmountCommand)
-      .command(logCommand)
-      .command(catCommand)
-      .command(diffCommand)
-      .command(grepCommand)
-      .command(findCommand)
-      .command(restoreCommand)
-      .command(undeleteCommand)
-      .command(snapshotCommand)
-      .command(tagCommand)
-      .command(metaCommand)
-      .command(searchCommand)
-      .command(pruneCommand)
-      .command(holdCommand)
-      .command(benchCommand)
-      .command(backendsCommand)
-      .command(exportCommand)
-      .command(importCommand)
+    await (await addCommands(cli, args))
       .option('json', { type: 'boolean', global: true, describe: 'print JSON, errors too' })
       .version(version)
       .demandCommand(1, 'say which command; avfs --help lists them')
@@ -94,31 +57,12 @@ function clearer(message: string): string {
 }
 
 const families = ['vault', 'snapshot', 'tag', 'meta']
-const singles = [
-  'mount',
-  'unmount',
-  'umount',
-  'log',
-  'cat',
-  'diff',
-  'grep',
-  'find',
-  'restore',
-  'undelete',
-  'search',
-  'prune',
-  'hold',
-  'bench',
-  'backends',
-  'export',
-  'import',
-]
 
 /** The --help that is nearest to what was typed. */
 function helpCommand(args: readonly string[]): string {
   const words = args.filter((word) => /^[a-z]+$/.test(word))
   const known = families.includes(words[0] ?? '') ? words.slice(0, 2) : words.slice(0, 1)
-  const isCommand = [...families, ...singles].includes(known[0] ?? '')
+  const isCommand = commandNamed(known[0] ?? '') !== undefined
   return ['avfs', ...(isCommand ? known : []), '--help'].join(' ')
 }
 

@@ -3,14 +3,9 @@
 
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Searcher } from '../search/searcher.ts'
-import { openStore } from '../store/open.ts'
-import { openVault } from '../vault/vault.ts'
-import { thisProcess } from './caller.ts'
 import { callDaemon, NoDaemonError } from './client.ts'
-import { bodyOf } from './feed.ts'
-import { acquireLock, LockedError, type LockHolder, lockHolder } from './lock.ts'
-import { type MethodName, methods, type Parameters } from './methods.ts'
+import { LockedError, type LockHolder, lockHolder } from './lock.ts'
+import type { MethodName, Parameters } from './methods.ts'
 import type { Feed, Receive, Report } from './protocol.ts'
 
 /** How long to wait for a holder that is only starting, ending or running a short command of its own. */
@@ -34,8 +29,11 @@ export async function callVault(
   for (;;) {
     const holder = lockHolder(vaultPath)
     try {
-      if (holder === undefined)
+      if (holder === undefined) {
+        // Loaded only here: it brings the whole vault along, and a daemon needs none of it in this process.
+        const { callHere } = await import('./call-here.ts')
         return await callHere(vaultPath, method, parameters, report, receive, feed)
+      }
       return await callHolder(vaultPath, holder, method, parameters, report, receive, feed)
     } catch (error) {
       const isPassing = error instanceof LockedError || error instanceof NoDaemonError
@@ -49,50 +47,6 @@ export async function callVault(
 }
 
 function ignore(): void {}
-
-async function callHere(
-  vaultPath: string,
-  name: MethodName,
-  parameters: Parameters,
-  report: Report,
-  receive: Receive,
-  feed: Feed | undefined,
-): Promise<object> {
-  const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
-  // Whoever reads our output may go away: then the process ends without coming back here.
-  process.once('exit', lock.release)
-  try {
-    const { readOnly, run, runOnStore } = methods[name]
-    const body = feed === undefined ? undefined : bodyOf(feed)
-    // Who started this process ends it.
-    const common = { body, report, send: receive, kernel: undefined, isGone: () => false }
-    if (runOnStore !== undefined) {
-      const store = await openStore(vaultPath, { readOnly })
-      const call = { ...common, searcher: noSearcher }
-      return await runOnStore(store, parameters, call).finally(() => store.close())
-    }
-    const vault = await openVault(vaultPath, { readOnly })
-    vault.core.actors.actAs(thisProcess())
-    let opened: Searcher | undefined
-    const searcher = (): Searcher => {
-      opened ??= Searcher.start(vault, false)
-      return opened
-    }
-    try {
-      return await run(vault, parameters, { ...common, searcher })
-    } finally {
-      await opened?.close()
-      await vault.close()
-    }
-  } finally {
-    process.off('exit', lock.release)
-    lock.release()
-  }
-}
-
-function noSearcher(): never {
-  throw new Error('a store has no search')
-}
 
 async function callHolder(
   vaultPath: string,

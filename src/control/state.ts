@@ -9,6 +9,7 @@ import { type NameVersion, versionsOf } from '../vault/name-history.ts'
 import { findPath, findPathAt, spotsOf } from '../vault/paths.ts'
 import { findSnapshot } from '../vault/snapshots.ts'
 import { birthOf, inodeAt } from '../vault/timeline.ts'
+import { timeText } from '../vault/when.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Parameters } from './methods.ts'
@@ -122,12 +123,4 @@ function absent(core: Core, path: string, wanted: Wanted): ControlError {
       : `${shown} was deleted at ${timeText(deleted.until)}; avfs undelete brings it back`,
     shown,
   )
-}
-
-/** A moment as local time for people. */
-export function timeText(moment: Moment): string {
-  const at = new Date(moment / 1000)
-  const two = (value: number): string => String(value).padStart(2, '0')
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
 }

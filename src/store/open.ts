@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Availability, availabilityOf, type Requirement } from './availability.ts'
-import { openKvStore } from './kv/kv-store.ts'
+import type { OpenEngine } from './kv/kv-store.ts'
 import { type Store, StoreError } from './store.ts'
 
 export interface OpenOptions {
@@ -33,6 +33,12 @@ export interface Backend {
 }
 
 const KV_DEFAULTS = { create: false, readOnly: false, cacheBytes: 32 * 1024 * 1024 }
+
+async function openKv(engine: OpenEngine, path: string, options: OpenOptions): Promise<Store> {
+  const { openKvStore } = await import('./kv/kv-store.ts')
+  return openKvStore(engine, path, { ...KV_DEFAULTS, ...options })
+}
+
 const require = createRequire(import.meta.url)
 
 /** What follows the path of a vault in that of its index, where the engine's own file takes none. */
@@ -58,7 +64,7 @@ export const backends: readonly Backend[] = [
     version: async () => (await import('./lmdb/lmdb.ts')).lmdbVersion(),
     open: async (path, options) => {
       const { openLmdb } = await import('./lmdb/lmdb.ts')
-      return openKvStore(openLmdb, path, { ...KV_DEFAULTS, ...options })
+      return openKv(openLmdb, path, options)
     },
   },
   {
@@ -73,7 +79,7 @@ export const backends: readonly Backend[] = [
     },
     open: async (path, options) => {
       const { openLevel } = await import('./leveldb/leveldb.ts')
-      return openKvStore(openLevel, path, { ...KV_DEFAULTS, ...options })
+      return openKv(openLevel, path, options)
     },
   },
   {
@@ -85,7 +91,7 @@ export const backends: readonly Backend[] = [
     version: async () => `RocksDB ${await (await import('./rocksdb.ts')).rocksdbVersion()}`,
     open: async (path, options) => {
       const { openRocksdb } = await import('./rocksdb.ts')
-      return openKvStore(openRocksdb, path, { ...KV_DEFAULTS, ...options })
+      return openKv(openRocksdb, path, options)
     },
   },
   {
@@ -97,7 +103,7 @@ export const backends: readonly Backend[] = [
     version: async () => `sled ${await (await import('./sled.ts')).sledVersion()}`,
     open: async (path, options) => {
       const { openSled } = await import('./sled.ts')
-      return openKvStore(openSled, path, { ...KV_DEFAULTS, ...options })
+      return openKv(openSled, path, options)
     },
   },
   {

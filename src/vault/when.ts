@@ -83,3 +83,11 @@ export function formatMoment(moment: Moment): string {
   const day = new Date(seconds * 1000).toISOString().slice(0, 19).replaceAll(':', '-')
   return `${day}.${String(moment - seconds * SECOND).padStart(6, '0')}Z`
 }
+
+/** A moment as local time for people. */
+export function timeText(moment: Moment): string {
+  const at = new Date(moment / 1000)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
+}

@@ -83,3 +83,22 @@ t.test('no colours and no progress go into a pipe', async (t) => {
   t.notMatch(stdout, '\x1b')
   t.notMatch(cli.avfs('vault', 'info', 'two').stderr, '\x1b')
 })
+
+t.test('a command is found behind options and by its other name', async (t) => {
+  const cli = emptyCli(t)
+  t.match(cli.avfs('--json', 'vault', 'list').stdout, '[]')
+  t.match(cli.avfs('--vault', 'one', 'import', '--help').stdout, 'avfs import')
+  t.match(cli.avfs('--vault', 'cat', 'import', '--help').stdout, 'avfs import')
+  t.match(cli.avfs('umount', '--help').stdout, 'avfs unmount')
+})
+
+t.test('a mistyped command gets advice and a wrong one is refused', async (t) => {
+  const cli = emptyCli(t)
+  for (const words of [['mout'], ['mout', 'cat']]) {
+    const { status, stderr } = cli.avfs(...words)
+    t.equal(status, 2)
+    t.match(stderr, 'Did you mean mount?')
+  }
+  t.equal(cli.avfs('no-command-at-all').status, 2)
+  t.equal(cli.avfs().status, 2)
+})

@@ -2,7 +2,6 @@
 
 import type { CommandModule } from 'yargs'
 import { HISTORY_DIRECTORY, historyFiles } from '../../archive/history-source.ts'
-import { importHistory } from '../../control/import-history.ts'
 import { isMounted, type Place } from '../../control/place.ts'
 import { dashOf } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
@@ -121,6 +120,7 @@ async function runHistory(
   const isFolder = format === 'dir'
   const directory = `${src.replace(/\/+$/, '')}/${HISTORY_DIRECTORY}`
   const source = isFolder ? await hostSource(directory, place, report) : tarSource(src, report)
+  const { importHistory } = await import('../../control/import-history.ts')
   const result = await importHistory(place.vaultPath, async (take) => {
     // The folder itself is the top of what is read then.
     await source.read(historyFiles(take, isFolder))

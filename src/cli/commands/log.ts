@@ -2,10 +2,10 @@
 
 import type { CommandModule } from 'yargs'
 import { toText } from '../../control/byte-strings.ts'
-import { timeText } from '../../control/state.ts'
 import type { Actor } from '../../vault/actors.ts'
 import type { HistoryEvent } from '../../vault/changes.ts'
 import type { NameVersion } from '../../vault/name-history.ts'
+import { timeText } from '../../vault/when.ts'
 import { UsageError } from '../errors.ts'
 import { formatBytes, printResult, table } from '../output.ts'
 import { ask, type PathArguments, placeOf, withPath } from './path-call.ts'

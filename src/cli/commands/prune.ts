@@ -2,9 +2,9 @@
 
 import type { CommandModule } from 'yargs'
 import { toText } from '../../control/byte-strings.ts'
-import { timeText } from '../../control/state.ts'
 import type { PruneReport } from '../../vault/prune.ts'
 import type { PrunedVersion } from '../../vault/prune-inode.ts'
+import { timeText } from '../../vault/when.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { formatBytes, printResult } from '../output.ts'
 import type { CommonArguments } from './common.ts'

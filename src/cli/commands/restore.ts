@@ -3,7 +3,7 @@
 import type { CommandModule } from 'yargs'
 import { ControlError } from '../../control/errors.ts'
 import { findPlace, type Place } from '../../control/place.ts'
-import { timeText } from '../../control/state.ts'
+import { timeText } from '../../vault/when.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'

@@ -2,7 +2,7 @@
 
 import type { Argv, CommandModule } from 'yargs'
 import type { Snapshot } from '../../control/methods-labels.ts'
-import { timeText } from '../../control/state.ts'
+import { timeText } from '../../vault/when.ts'
 import { printResult, table } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, vaultOf, writtenBack } from './path-call.ts'

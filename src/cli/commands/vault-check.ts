@@ -3,7 +3,7 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import { repairVault, type VaultRepair } from '../../control/repair.ts'
+import type { VaultRepair } from '../../control/repair.ts'
 import { existingVault } from '../../control/vault-names.ts'
 import type { CheckReport } from '../../vault/check.ts'
 import {
@@ -84,6 +84,7 @@ async function repaired(name: string, copy: boolean, json: boolean): Promise<voi
   const steps: string[] = []
   let result: VaultRepair
   try {
+    const { repairVault } = await import('../../control/repair.ts')
     result = await repairVault(name, {
       copy,
       onStep: (text) => {

@@ -6,7 +6,6 @@ import type { CommandModule } from 'yargs'
 import { ControlError } from '../../control/errors.ts'
 import { newVault, type VaultPlace } from '../../control/vault-names.ts'
 import { filesOf, needBackend, persistentBackends } from '../../store/open.ts'
-import { createVault } from '../../vault/vault.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -63,6 +62,7 @@ function elsewhere(path: string, { name, backend }: VaultPlace): VaultPlace {
 /** Makes the vault, and what leads to it by its name; leaves nothing when that fails. */
 async function make(target: VaultPlace, place: VaultPlace): Promise<void> {
   try {
+    const { createVault } = await import('../../vault/vault.ts')
     await createVault(target.path, target.backend)
     if (target.path !== place.path) symlinkSync(target.path, place.path)
   } catch (error) {
