@@ -2,8 +2,10 @@
 
 import { CHUNK_BYTES } from '../base/limits.ts'
 
-/** More than these are left to the collector. */
-const FREE_MAX = 256
+/** More than these, 80 MiB, are left to the collector: what a writer in a hurry has on its way to the disk, in all stages. */
+const FREE_MAX = 640
+/** So many are kept when nobody writes. */
+const QUIET_MAX = 64
 
 const free: Uint8Array[] = []
 
@@ -11,6 +13,11 @@ const free: Uint8Array[] = []
 export function takeBytes(length: number): Uint8Array {
   if (length !== CHUNK_BYTES) return new Uint8Array(length)
   return free.pop() ?? new Uint8Array(CHUNK_BYTES)
+}
+
+/** Lets go of half of what is not in use. Called again and again while nobody writes. */
+export function shrinkPool(): void {
+  if (free.length > QUIET_MAX) free.length = Math.max(QUIET_MAX, free.length >>> 1)
 }
 
 /** Gives bytes back that nobody holds any more. Those that are no buffer of the pool's size are let go. */

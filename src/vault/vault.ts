@@ -36,6 +36,7 @@ import { rewriteNext } from './rewrite.ts'
 import { Room, type Space } from './room.ts'
 import { birthRows, counterRows, readCounters, readSetting } from './settings.ts'
 import { beginSlice, noteSlice } from './slices.ts'
+import { shrinkPool } from './slots.ts'
 import { Sweeper } from './sweep.ts'
 import { sealAll, sealQuiet } from './versions.ts'
 
@@ -221,6 +222,7 @@ export class Vault {
   #tidy(): void {
     const { core } = this
     if (core.dirty.size > 0 || core.commits.behind) return
+    if (core.overlay.size === 0) shrinkPool()
     if (core.fragmented.size === 0 || core.room.isTight) return
     const began = beginSlice()
     let more = true

@@ -6,7 +6,9 @@ import { createFileSystem } from '../../src/fs/file-system.ts'
 import { failing } from '../../src/store/failing.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import type { Batch, Store } from '../../src/store/store.ts'
+import { Blocks, hashOf } from '../../src/vault/blocks.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { randomFrom } from '../support/random.ts'
 
 const caller = { uid: 0, gid: 0, pid: 1 }
 const CHUNK = 131_072
@@ -74,3 +76,19 @@ t.test(
     await vault.close()
   },
 )
+
+t.test('what compresses is found again behind what did not', async (t) => {
+  const blocks = new Blocks(openMemory(), 1_000_000)
+  const random = randomFrom(1)
+  const pack = async (data: Uint8Array): Promise<boolean> => {
+    const row = { hash: hashOf(data), size: data.length, codec: 0, data }
+    const { codec, data: packed } = await blocks.pack(row)
+    t.equal(codec === 0, packed === data)
+    return codec !== 0
+  }
+  for (let at = 0; at < 40; at++) t.notOk(await pack(random.bytes(CHUNK)))
+  let plain = 0
+  while (plain < 10 && !(await pack(Buffer.alloc(CHUNK, plain)))) plain++
+  t.ok(plain < 8, `${plain} blocks of one byte value were not tried`)
+  t.ok(await pack(Buffer.alloc(CHUNK, 'z')))
+})
