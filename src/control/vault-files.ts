@@ -44,7 +44,7 @@ export function syncFiles(path: string): void {
 }
 
 /** fsync(2) of a file or, for names in it, a folder. */
-export function syncOne(path: string): void {
+export function syncOne(path: string | Buffer): void {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)
