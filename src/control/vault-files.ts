@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
 import { backends } from '../store/open.ts'
 
 /** Of all engines, since a vault on its way to its name does not tell its own. Nothing of it is needed after a clean close. */
-const companions = backends.flatMap((backend) => backend.companions)
+const companions = [...new Set(backends.flatMap((backend) => backend.companions))]
 
 /** The paths of a vault that exist, its own last: without that it is no vault, and the others are leftovers. */
 export function filesOf(path: string): string[] {

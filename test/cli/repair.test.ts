@@ -1,7 +1,7 @@
 // avfs vault check --repair on every engine: a copy is repaired and takes the vault's name, or the vault itself is; the exit
 // codes are those of fsck(8). What remedies do is tested with the vault.
 
-import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
@@ -69,6 +69,8 @@ for (const engine of engines) {
     const cli = await richCli(t, engine)
     t.match(cli.json('vault', 'check', 'one', '--repair'), { found: 0, steps: [], original: null })
     await damage(cli.path)
+    // An index lies beside vaults of the other engines, and stays with what was.
+    if (engine !== 'sqlite') mkdirSync(`${cli.path}.search`)
     t.equal(cli.avfs('vault', 'check', 'one').status, 4)
     const { status, stdout, stderr } = cli.avfs('vault', 'check', 'one', '--repair')
     t.equal(status, 1, stderr)
@@ -79,7 +81,9 @@ for (const engine of engines) {
     t.equal(cli.avfs('vault', 'check', 'one', '--deep').status, 0)
     await wholeVault(cli.path)
     t.equal(cli.avfs('vault', 'check', 'one.damaged').status, 4)
-    const vaults = readdirSync(cli.home).filter((file) => !file.endsWith('-lock'))
+    const vaults = readdirSync(cli.home).filter(
+      (file) => !/(-lock|damaged\..*\.search)$/.test(file),
+    )
     t.same(vaults.length, 2, `nothing else is left: ${vaults}`)
   })
 
