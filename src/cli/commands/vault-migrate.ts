@@ -5,6 +5,7 @@ import { toText } from '../../control/byte-strings.ts'
 import { type MigrationReport, type MigrationStep, migrateVault } from '../../control/migration.ts'
 import { persistentBackends } from '../../store/open.ts'
 import type { Damage } from '../../vault/read-all.ts'
+import { EXIT_ERROR } from '../errors.ts'
 import { formatBytes, notice, printResult, progressBar } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 
@@ -72,6 +73,8 @@ export const vaultMigrateCommand: CommandModule<object, MigrateArguments> = {
       })
       bars.finish()
       printResult(json === true, report, textOf(report))
+      // What a migration would refuse.
+      if (dryRun && !skipDamaged && report.damaged > 0) process.exitCode = EXIT_ERROR
     } finally {
       bars.finish()
     }
@@ -109,12 +112,12 @@ function textOf(report: MigrationReport): string {
   const { from, to, original, rows, bytes, damaged, seconds } = report
   if (report.finished) return `${report.name} is on ${to.backend}: ${to.path}`
   const what = `${rows} rows, ${formatBytes(bytes)}`
-  const skipped = damaged === 0 ? [] : [`${damaged} damaged rows`]
+  const skipped = damaged === 0 ? [] : [`${damaged} damaged`]
   if (report.dryRun)
     return [
       `${report.name}: ${what} would go from ${from.backend} to ${to.backend}`,
       ...report.collections.map(({ name, rows }) => `  ${name}: ${rows}`),
-      ...skipped,
+      ...skipped.map((text) => `${text}, for which it wants --skip-damaged`),
       `about ${formatBytes(to.bytes)} as ${to.path}, in about ${Math.ceil(seconds * 3)} s`,
       'nothing was changed',
     ].join('\n')
