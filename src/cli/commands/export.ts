@@ -117,10 +117,11 @@ async function exportTo(
   report.finish()
   if (dest === '-') return
   const { files, directories, bytes } = result
+  const what = `${files} files and ${directories} directories, ${formatBytes(bytes)}`
   printSummary(
     json === true,
     { ...result, path: dest, ...outcome.values, problems: report.problems },
-    `${dest}: ${files} files and ${directories} directories, ${formatBytes(bytes)}`,
+    `${dest}: ${report.problems === 0 ? what : `not all of ${what}`}`,
     outcome.notes,
   )
 }
