@@ -10,6 +10,7 @@ import t, { type Test } from 'tap'
 import { avfsProgram } from '../support/mount.ts'
 import { type Cli, emptyCli } from './cli.ts'
 
+t.setTimeout(280_000)
 const BYTES = 48 * 1024 * 1024
 
 /** A vault 'one' with one large file. */

@@ -28,6 +28,8 @@ import { wholeVault } from '../vault/whole-vault.ts'
 import { type Cli, emptyCli } from './cli.ts'
 
 setLog('error')
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(280_000)
 const MIGRATIONS = 20
 const NOISE_BYTES = 32 * 1024 * 1024
 const SMALL_BYTES = 192 * 1024 * 1024

@@ -23,6 +23,8 @@ import { wholeVault } from '../vault/whole-vault.ts'
 import { type Cli, emptyCli } from './cli.ts'
 
 setLog('error')
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(280_000)
 const seed = seedOf('AVFS_SEED')
 const engines = testedBackends.map(({ name }) => name)
 
