@@ -131,15 +131,14 @@ t.test('the original is kept under a name of its own when asked for', async (t) 
 
 t.test('an index that lies beside the vault stays with the original', async (t) => {
   const cli = await richCli(t)
-  for (const from of others) {
-    const { suffix } = backendOf('', from)
-    cli.json('vault', 'migrate', 'one', '--to', from)
-    const index = join(cli.home, `one${suffix}.search`)
-    mkdirSync(index)
-    writeFileSync(join(index, 'index'), 'x')
-    cli.json('vault', 'migrate', 'one', '--to', 'sqlite', '--keep-original')
-    t.same(readdirSync(join(cli.home, `one.original${suffix}.search`)), ['index'])
-  }
+  const [from] = others as [string]
+  const { suffix } = backendOf('', from)
+  cli.json('vault', 'migrate', 'one', '--to', from)
+  const index = join(cli.home, `one${suffix}.search`)
+  mkdirSync(index)
+  writeFileSync(join(index, 'index'), 'x')
+  cli.json('vault', 'migrate', 'one', '--to', 'sqlite', '--keep-original')
+  t.same(readdirSync(join(cli.home, `one.original${suffix}.search`)), ['index'])
 })
 
 t.test('with --output the vault stays, and the copy may be on the same engine', async (t) => {
