@@ -75,6 +75,7 @@ private:
   bool is_there() const;
   void create();
   rocksdb::Status start(bool read_only);
+  rocksdb::Status start(bool read_only, rocksdb::WALRecoveryMode mode);
   rocksdb::Status stop();
   rocksdb::Status reopen();
   void insist_on_room(uint64_t bytes) const;
@@ -102,6 +103,8 @@ private:
   uint64_t generation_ = 0;
 
   std::atomic<bool> cancelled_{false};
+  // What is wrong with a log in its midst, so that it was opened up to there, to read; empty: nothing.
+  std::string log_damage_;
   // The log that a write to has failed; 0: none.
   uint64_t broken_log_ = 0;
 };

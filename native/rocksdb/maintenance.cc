@@ -35,6 +35,7 @@ Status Database::read_blocks() {
 
 std::vector<std::string> Database::verify() {
   std::vector<std::string> findings;
+  if (!log_damage_.empty()) findings.push_back("the log is damaged, and what was committed from there on is lost: " + log_damage_);
   const std::shared_lock<std::shared_mutex> shared(opened_);
   for (const Status &status : {db().VerifyChecksum(), read_blocks()})
     if (status.IsCorruption()) findings.push_back(status.ToString());

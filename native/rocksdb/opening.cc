@@ -1,6 +1,7 @@
 // Making, opening and closing a database, and opening it again when its log is lost: see database.h.
 #include "arguments.h"
 #include "errors.h"
+#include "log.h"
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -119,10 +120,25 @@ void Database::create() {
   sync_directory(parent_of(path_));
 }
 
+// What is torn at a log's end was never acknowledged: anything stricter would refuse to open after a power cut in the middle of a
+// commit. What stands behind damage in its midst was, and RocksDB would drop it without a word.
 Status Database::start(bool read_only) {
+  using Mode = rocksdb::WALRecoveryMode;
+  Status status = start(read_only, Mode::kTolerateCorruptedTailRecords);
+  if (!status.IsCorruption()) return status;
+  if (is_damaged_within(path_)) {
+    if (!read_only) return status;
+    log_damage_ = status.ToString();
+  }
+  return start(read_only, Mode::kPointInTimeRecovery);
+}
+
+Status Database::start(bool read_only, rocksdb::WALRecoveryMode mode) {
   DB *db = nullptr;
-  Status status = read_only ? DB::OpenForReadOnly(options(false), path_, families(), &handles_, &db)
-                            : DB::Open(options(false), path_, families(), &handles_, &db);
+  rocksdb::DBOptions options = this->options(false);
+  options.wal_recovery_mode = mode;
+  Status status = read_only ? DB::OpenForReadOnly(options, path_, families(), &handles_, &db)
+                            : DB::Open(options, path_, families(), &handles_, &db);
   if (!status.ok()) return status;
   db_.reset(db);
   groups_.assign(handles_.begin() + 1, handles_.end());
@@ -154,6 +170,12 @@ Status Database::reopen() {
 
 void Database::close() {
   cancel();
+  if (!read_only_ && db_ != nullptr && !is_stand_in_) {
+    // Tables tell damage by their checksums, also at their end. What cannot be flushed stays in the log.
+    rocksdb::FlushOptions options;
+    options.allow_write_stall = true;
+    db_->Flush(options, groups_).PermitUncheckedError();
+  }
   Status status = stop();
   lock_.reset();
   if (!read_only_) insist(status);

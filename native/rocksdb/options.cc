@@ -28,9 +28,6 @@ rocksdb::DBOptions Database::options(bool create) const {
   options.manifest_preallocation_size = 64 * KIB;
   // It would count as used, and makes no commit faster.
   options.allow_fallocate = false;
-  // Commits are synced one after the other: what is torn at the log's end was never acknowledged, and nothing that was
-  // can stand behind it. Anything stricter would refuse to open after a power cut in the middle of a commit.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // Spreads the write-back of flushes and compactions, for which a commit's sync would wait otherwise.
   options.bytes_per_sync = MIB;
   options.info_log = std::make_shared<NoLog>();

@@ -2,7 +2,7 @@
 // who takes the records works while the next ones are read. Nothing is changed, not even an atime where that can be helped.
 
 import { close, constants, fstat, open, read } from 'node:fs'
-import { promisify } from 'node:util'
+import { getSystemErrorMessage, promisify } from 'node:util'
 import { ENAMETOOLONG, ENXIO, errnoName } from '../base/errno.ts'
 import { PATH_BYTES_MAX } from '../base/limits.ts'
 import { S_IFDIR, S_IFMT, S_IFREG } from '../base/mode.ts'
@@ -91,7 +91,10 @@ export function nodeAt(path: string): Buffer | number {
  */
 export async function readHost(path: string, sink: Sink, options: SourceOptions): Promise<void> {
   const node = nodeAt(path)
-  if (typeof node === 'number') throw new Error(`${textOf(path)}: ${errnoName(node)}`)
+  if (typeof node === 'number') {
+    const message = `${textOf(path)}: ${getSystemErrorMessage(-node)}`
+    throw Object.assign(new Error(message), { code: errnoName(node), path: textOf(path) })
+  }
   const run: Run = { sink, options, waiting: [], linked: new Set(), lastId: 0 }
   const directory = path === '/' ? '' : path
   const large = take(run, node, { path: directory, id: 0, key: '' })

@@ -9,6 +9,8 @@ export const EXIT_USAGE = 2
 export const EXIT_NO_VAULT = 10
 export const EXIT_LOCKED = 11
 export const EXIT_ABSENT = 13
+/** And the number of the signal that ended the command. */
+export const EXIT_SIGNAL = 128
 /** fsck(8): errors were corrected; are left uncorrected; the check itself failed; wrong usage of it. */
 export const EXIT_CORRECTED = 1
 export const EXIT_PROBLEMS = 4

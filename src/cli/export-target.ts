@@ -1,12 +1,14 @@
 // Where `avfs export` puts what it gets: files of the host, a tar archive, an SQLite archive. One shape for all.
 
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import { posix } from 'node:path'
 import { hostSink, type Refused } from '../archive/host-sink.ts'
 import { sqlarSink } from '../archive/sqlar-sink.ts'
 import { tarSink } from '../archive/tar-sink.ts'
+import { ControlError } from '../control/errors.ts'
 import type { Place } from '../control/place.ts'
 import { bytesOfArgument } from './arguments.ts'
+import { assertNoVault, newArchive } from './export-place.ts'
 import { writeBytes } from './output.ts'
 import type { TransferReport } from './transfer-report.ts'
 
@@ -27,7 +29,7 @@ interface Outcome {
 
 const NOTHING: Outcome = { values: {}, notes: [] }
 
-/** Opens what the arguments of the command name. Throws the system's error. */
+/** Opens what the arguments of the command name. Throws ControlError for what an export does not replace, and the system's error. */
 export async function openTarget(
   { dest, format }: { readonly dest: string; readonly format: ExportFormat },
   place: Place,
@@ -35,6 +37,7 @@ export async function openTarget(
 ): Promise<ExportTarget> {
   const path = posix.resolve(toBytes(process.cwd()), bytesOfArgument(dest))
   const problem = (where: string, message: string): void => report.problem(toText(where), message)
+  if (dest !== '-') assertNoVault(path, place.vaultPath)
   if (format === 'dir') return hostTarget(path, place, problem)
   const top = posix.basename(place.path)
   if (format === 'sqlar') return sqlarTarget(path, top, problem)
@@ -63,8 +66,8 @@ function notesOf({ owners, attributes, modes, times }: Refused): string[] {
 }
 
 function tarTarget(path: string | undefined, top: string, problem: Problem): ExportTarget {
-  const fd = path === undefined ? undefined : openSync(bytesOf(path), 'w')
-  let isWhole = false
+  const archive = path === undefined ? undefined : newArchive(path)
+  const fd = archive === undefined ? undefined : openSync(bytesOf(archive.path), 'w')
   const write = async (bytes: Buffer): Promise<void> => {
     if (fd === undefined) await writeBytes(bytes)
     else for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
@@ -74,34 +77,33 @@ function tarTarget(path: string | undefined, top: string, problem: Problem): Exp
     take: sink.take,
     async finish() {
       await sink.finish()
-      if (fd !== undefined) fsyncSync(fd)
-      isWhole = true
+      if (fd !== undefined && archive?.isStream === false) fsyncSync(fd)
+      archive?.keep()
       return NOTHING
     },
     end() {
-      if (fd === undefined || path === undefined) return
-      closeSync(fd)
-      if (!isWhole) rmSync(bytesOf(path), { force: true })
+      if (fd !== undefined) closeSync(fd)
+      archive?.drop()
     },
   }
 }
 
 function sqlarTarget(path: string, top: string, problem: Problem): ExportTarget {
-  // An archive that is there is replaced, as a tar is; SQLite would add to it.
-  rmSync(bytesOf(path), { force: true })
-  const sink = sqlarSink(toText(path), top, problem)
-  let isWhole = false
+  const archive = newArchive(path)
+  if (archive.isStream)
+    throw new ControlError('failed', `${toText(path)} is no file, which an sqlar is`, toText(path))
+  const sink = sqlarSink(toText(archive.path), top, problem)
   return {
     take: sink.take,
     finish() {
       sink.finish()
-      isWhole = true
+      archive.keep()
       const left = 'an sqlar has no owners, extended attributes, holes or parts of seconds'
       return { values: {}, notes: [left] }
     },
     end() {
       sink.end()
-      if (!isWhole) rmSync(bytesOf(path), { force: true })
+      archive.drop()
     },
   }
 }

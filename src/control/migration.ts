@@ -17,7 +17,7 @@ import { finishSwitch } from './switch-files.ts'
 import { bytesOf, moveFiles, removeFiles, syncFiles } from './vault-files.ts'
 import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
 
-export type MigrationStep = 'reading' | 'copying' | 'verifying'
+export type MigrationStep = 'checking' | 'reading' | 'copying' | 'verifying'
 
 export interface MigrateOptions {
   readonly to: string
@@ -210,18 +210,32 @@ function expectedBytes(survey: Survey, to: string): number {
 async function rehearse(source: string, total: number, options: MigrateOptions): Promise<Done> {
   const store = await openStore(source, { readOnly: true })
   let count = 0
+  const damaged = (damage: Damage): void => {
+    count++
+    options.damaged(damage)
+  }
   try {
+    await checkEngine(store, total, options, damaged)
     const survey = await surveyStore(store, {
-      damaged: (damage) => {
-        count++
-        options.damaged(damage)
-      },
+      damaged,
       onProgress: (rows, bytes) => options.onProgress('reading', rows, bytes, total),
     })
     return { survey, damaged: count, original: null }
   } finally {
     await store.close()
   }
+}
+
+/** What the engine says of itself: it may lose rows without a trace in those that are left. */
+async function checkEngine(
+  store: Store,
+  total: number,
+  { onProgress }: MigrateOptions,
+  damaged: (damage: Damage) => void,
+): Promise<void> {
+  onProgress('checking', 0, 0, total)
+  const collection = store.traits.backend
+  for (const message of await store.verify()) damaged({ collection, key: undefined, message })
 }
 
 async function migrate(
@@ -275,18 +289,20 @@ async function copyTo(
   total: number,
   options: MigrateOptions,
 ): Promise<{ survey: Survey; damaged: number }> {
-  let damaged = 0
+  let count = 0
+  const damaged = (damage: Damage): void => {
+    count++
+    options.damaged(damage)
+  }
   // Not for reading only: what the engine's log holds is to be in the vault itself when that is moved.
   const from = await openStore(source)
   let survey: Survey
   try {
+    await checkEngine(from, total, options, damaged)
     const to = await openStore(partial, { create: true, backend: options.to })
     try {
       survey = await copyStore(from, to, {
-        damaged: (damage) => {
-          damaged++
-          options.damaged(damage)
-        },
+        damaged,
         onProgress: (rows, bytes) => options.onProgress('copying', rows, bytes, total),
       })
     } finally {
@@ -295,13 +311,13 @@ async function copyTo(
   } finally {
     await from.close()
   }
-  if (damaged > 0 && !options.skipDamaged)
+  if (count > 0 && !options.skipDamaged)
     throw new ControlError(
       'failed',
-      `${damaged} damaged rows, so that nothing was migrated; --skip-damaged leaves them behind`,
+      `${count} damaged, so that nothing was migrated; --skip-damaged leaves them behind`,
       source,
     )
-  return { survey, damaged }
+  return { survey, damaged: count }
 }
 
 /** Reads the copy as whoever opens it next will. Throws ControlError 'failed' unless it holds the same. */

@@ -46,7 +46,7 @@ export async function repairVault(
     )
     if (before.problems.length === 0) return { ...before, found: 0, steps: 0, original: null }
     return options.copy
-      ? await repairCopy(path, before.problems.length, options)
+      ? await repairCopy(path, before.problems, options)
       : await repairHere(path, options)
   } finally {
     lock.release()
@@ -65,14 +65,18 @@ function repair(store: Store, { onStep, report }: RepairVaultOptions): Promise<R
 
 async function repairCopy(
   path: string,
-  found: number,
+  problems: CheckReport['problems'],
   options: RepairVaultOptions,
 ): Promise<VaultRepair> {
   const { onStep } = options
+  const found = problems.length
   const backend = backendOf(path).name
   const partial = `${path}.repaired`
   needRoom(path, bytesOf(path) * ROOM, '--no-copy repairs the vault in place')
   removeFiles(partial)
+  // The copy is the remedy of these.
+  for (const { code, message } of problems)
+    if (code === 'engine-damaged') onStep(`left behind: ${message}`)
   try {
     await foldLog(path)
     const from = await openStore(path, { readOnly: true })

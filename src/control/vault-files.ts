@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
 import { backends } from '../store/open.ts'
 
 /** Of all engines, since a vault on its way to its name does not tell its own. Nothing of it is needed after a clean close. */
-const companions = backends.flatMap((backend) => backend.companions)
+const companions = [...new Set(backends.flatMap((backend) => backend.companions))]
 
 /** The paths of a vault that exist, its own last: without that it is no vault, and the others are leftovers. */
 export function filesOf(path: string): string[] {
@@ -44,7 +44,7 @@ export function syncFiles(path: string): void {
 }
 
 /** fsync(2) of a file or, for names in it, a folder. */
-export function syncOne(path: string): void {
+export function syncOne(path: string | Buffer): void {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)

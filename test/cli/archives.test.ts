@@ -1,6 +1,16 @@
 // avfs export and import of tar archives, held against GNU tar both ways, and of SQLite archives, held against sqlite3 -A.
 
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { attempt, needProgram, run } from '../support/program.ts'
@@ -130,5 +140,78 @@ t.test('sqlite3 -A lists and unpacks an exported SQLite archive', (t) => {
   run('sqlite3', ['-A', '-xf', archive], { cwd: out })
   const flags = ['-rpni', '--checksum', '--delete']
   t.equal(run('rsync', [...flags, `${cli.at('d')}/`, `${out}/d/`]), '')
+  t.end()
+})
+
+t.test('an archive takes its name when it is whole: what was there stays until then', (t) => {
+  const cli = historyCli(t)
+  mkdirSync(cli.at('d'))
+  writeFileSync(cli.at('d/a'), 'text')
+  const folder = cli.folder('folder')
+  const archive = join(folder, 'old')
+  for (const format of ['tar', 'sqlar']) {
+    writeFileSync(archive, 'precious')
+    chmodSync(archive, 0o640)
+    const args = [archive, '--format', format]
+    t.equal(cli.failure('export', cli.at('none'), ...args, '-r').status, 13)
+    t.match(cli.failure('export', cli.at('d'), ...args), { message: /say --recursive/ })
+    t.same([readFileSync(archive, 'utf8'), readdirSync(folder)], ['precious', ['old']])
+    const link = join(cli.root, format)
+    symlinkSync(archive, link)
+    cli.json('export', cli.at('d'), link, '-r', '--format', format)
+    t.equal(readlinkSync(link), archive)
+    t.equal(statSync(archive).mode & 0o777, 0o640)
+    t.not(readFileSync(archive, 'utf8'), 'precious')
+    t.same(readdirSync(folder), ['old'])
+    t.match(cli.failure('export', cli.at('d'), folder, '-r', '--format', format), {
+      status: 1,
+      message: `${folder} is a directory`,
+    })
+  }
+  t.end()
+})
+
+t.test('a tar goes into a pipe that is there, which is not taken away', (t) => {
+  const cli = historyCli(t)
+  mkdirSync(cli.at('d'))
+  writeFileSync(cli.at('d/a'), 'text')
+  const fifo = join(cli.root, 'fifo')
+  run('mkfifo', [fifo])
+  const program = join(import.meta.dirname, '../../scripts/avfs')
+  const env = { AVFS_HOME: cli.home, XDG_RUNTIME_DIR: cli.root }
+  const both = '"$0" export one:/d "$1" -r --format tar >/dev/null & tar -tf "$1" && wait $!'
+  t.equal(run('sh', ['-c', both, program, fifo], { env }), 'd/\nd/a')
+  t.ok(statSync(fifo).isFIFO())
+  t.match(cli.failure('export', cli.at('d'), fifo, '-r', '--format', 'sqlar'), {
+    status: 1,
+    message: `${fifo} is no file`,
+  })
+  t.end()
+})
+
+t.test('an export takes the place of no vault', (t) => {
+  const cli = historyCli(t)
+  writeFileSync(cli.at('a'), 'text')
+  cli.unmount()
+  cli.json('vault', 'create', 'two', '--backend', 'rocksdb')
+  const other = join(cli.home, 'two.rocksdb')
+  const bare = join(cli.root, 'bare')
+  cli.json('vault', 'migrate', 'one', '--to', 'sqlite', '--output', bare)
+  run('mv', [`${bare}.avfs`, bare])
+  const link = join(cli.root, 'link')
+  symlinkSync(join(cli.home, 'one.avfs'), link)
+  for (const [from, to, format] of [
+    ['one:/', join(cli.home, 'one.avfs'), 'tar'],
+    ['one:/', join(cli.home, 'one.avfs'), 'sqlar'],
+    ['one:/', link, 'tar'],
+    ['one:/', other, 'dir'],
+    ['one:/a', join(other, 'CURRENT'), 'dir'],
+    [`${bare}:/a`, bare, 'dir'],
+  ] as const) {
+    const refused = cli.failure('export', from, to, '-r', '--format', format)
+    t.match(refused, { status: 1, message: /is a vault/ }, `${format} to ${to}`)
+  }
+  t.match(cli.json('vault', 'check', 'one'), { problems: [] })
+  t.match(cli.json('vault', 'check', 'two'), { problems: [] })
   t.end()
 })

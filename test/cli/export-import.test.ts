@@ -130,6 +130,7 @@ t.test('directories are merged, and neither takes the place of the other kind', 
   t.match(cli.json('import', tree, cli.at('d')), { problems: 0 })
   t.same(readdirSync(cli.at('d')).sort(), ['dir', 'file', 'kept'])
   const out = cli.avfs('export', cli.at('d'), join(cli.root, 'd'), '-r')
+  t.match(out.stdout, /\/d: not all of \d+ files/)
   t.equal(out.status, 1)
   t.match(out.stderr, /d\/dir: not a directory\n/)
   t.equal(readFileSync(join(cli.root, 'd/dir'), 'utf8'), 'in the way')
@@ -207,6 +208,8 @@ t.test('with one vault a path from its root is enough, as is --vault', (t) => {
   t.equal(cli.out('cat', 'two:/a'), 'text')
   t.match(cli.failure('export', '/', out, '-r'), { status: 10 })
   t.match(cli.failure('export', 'a', out, '--vault', 'two'), { status: 2 })
+  const none = cli.failure('import', join(cli.root, 'none'), 'two:/x')
+  t.match(none, { status: 1, errno: 'ENOENT', message: /none: no such file or directory$/ })
   t.end()
 })
 

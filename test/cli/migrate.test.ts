@@ -2,7 +2,16 @@
 
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
@@ -19,6 +28,8 @@ import { wholeVault } from '../vault/whole-vault.ts'
 import { type Cli, emptyCli } from './cli.ts'
 
 setLog('error')
+// Each run of a command takes a while on a busy machine.
+t.setTimeout(280_000)
 const MIGRATIONS = 20
 const NOISE_BYTES = 32 * 1024 * 1024
 const SMALL_BYTES = 192 * 1024 * 1024
@@ -118,6 +129,18 @@ t.test('the original is kept under a name of its own when asked for', async (t) 
   t.same(vaultsIn(cli.home), ['one.avfs', 'one.original-2.avfs', 'one.original.avfs'])
 })
 
+t.test('an index that lies beside the vault stays with the original', async (t) => {
+  const cli = await richCli(t)
+  const [from] = others as [string]
+  const { suffix } = backendOf('', from)
+  cli.json('vault', 'migrate', 'one', '--to', from)
+  const index = join(cli.home, `one${suffix}.search`)
+  mkdirSync(index)
+  writeFileSync(join(index, 'index'), 'x')
+  cli.json('vault', 'migrate', 'one', '--to', 'sqlite', '--keep-original')
+  t.same(readdirSync(join(cli.home, `one.original${suffix}.search`)), ['index'])
+})
+
 t.test('with --output the vault stays, and the copy may be on the same engine', async (t) => {
   const cli = await richCli(t)
   const wanted = await wholeVault(cli.path)
@@ -206,17 +229,31 @@ t.test('a damaged vault is reported row by row, and goes only with --skip-damage
   const [to] = others as [string]
   for (const option of ['--dry-run', '--keep-original']) {
     const { status, stderr } = cli.avfs('vault', 'migrate', 'one', '--to', to, option)
-    t.equal(status, option === '--dry-run' ? 0 : 1)
+    t.equal(status, 1)
     t.match(stderr, `damaged: block ${hex} does not match its hash`)
   }
   t.same(readdirSync(cli.home), ['one.avfs'])
   const { status, stdout } = cli.avfs('vault', 'migrate', 'one', '--to', to, '--skip-damaged')
   t.equal(status, 0)
-  t.match(stdout, /1 damaged rows left behind/)
+  t.match(stdout, /1 damaged left behind/)
   const copy = await openStore(join(cli.home, `one${backendOf('', to).suffix}`), { readOnly: true })
   t.equal(copy.get(block, [bad.hash]), undefined)
   t.equal(copy.scan(block, { limit: 1000 }).length, blocks - 1)
   await copy.close()
+})
+
+t.test('what the engine alone finds damaged is told, too', async (t) => {
+  const cli = await richCli(t)
+  // The pointer map, which is the second page; all rows can be read.
+  const fd = openSync(cli.path, 'r+')
+  writeSync(fd, Buffer.alloc(150, 9), 0, 150, 16384)
+  closeSync(fd)
+  const [to] = others as [string]
+  for (const option of ['--dry-run', '--keep-original', '--skip-damaged']) {
+    const { status, stderr } = cli.avfs('vault', 'migrate', 'one', '--to', to, option)
+    t.equal(status, option === '--skip-damaged' ? 0 : 1)
+    t.match(stderr, /^avfs: damaged: sqlite: .*ptrmap/m)
+  }
 })
 
 t.test('a vault that was used after its migration was cut short is not thrown away', async (t) => {

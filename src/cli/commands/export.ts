@@ -1,9 +1,10 @@
 // `avfs export`: a file or directory of a vault, as it is or was, as files of the host or an archive; with its history if wanted.
 
+import { constants } from 'node:os'
 import type { CommandModule } from 'yargs'
 import type { Place } from '../../control/place.ts'
 import { dashOf } from '../arguments.ts'
-import { UsageError } from '../errors.ts'
+import { EXIT_SIGNAL, UsageError } from '../errors.ts'
 import { type ExportFormat, type ExportTarget, openTarget } from '../export-target.ts'
 import { formatBytes } from '../output.ts'
 import { receiveRecords } from '../transfer.ts'
@@ -12,6 +13,8 @@ import { printSummary, type TransferReport, transferReport } from '../transfer-r
 import type { CommonArguments } from './common.ts'
 import { writtenBack } from './path-call.ts'
 import { type StateArguments, wantedState, withState } from './state-options.ts'
+
+const { signals } = constants
 
 interface ExportArguments extends CommonArguments, StateArguments {
   src: string
@@ -73,11 +76,20 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
     const place = await transferPlace(args.src, args.vault)
     await writtenBack(place)
     const report = transferReport('export', args.json === true)
-    const target = await openTarget(args, place, report)
+    let target: ExportTarget | undefined
+    const stop = (signal: NodeJS.Signals): void => {
+      // What is not whole must not look as if it were.
+      void target?.end()
+      report.finish()
+      process.exit(EXIT_SIGNAL + signals[signal])
+    }
+    process.once('SIGINT', stop).once('SIGTERM', stop)
     try {
+      target = await openTarget(args, place, report)
       await exportTo(target, args, place, state, report)
     } finally {
-      await target.end()
+      process.off('SIGINT', stop).off('SIGTERM', stop)
+      await target?.end()
       report.finish()
     }
   },
@@ -105,10 +117,11 @@ async function exportTo(
   report.finish()
   if (dest === '-') return
   const { files, directories, bytes } = result
+  const what = `${files} files and ${directories} directories, ${formatBytes(bytes)}`
   printSummary(
     json === true,
     { ...result, path: dest, ...outcome.values, problems: report.problems },
-    `${dest}: ${files} files and ${directories} directories, ${formatBytes(bytes)}`,
+    `${dest}: ${report.problems === 0 ? what : `not all of ${what}`}`,
     outcome.notes,
   )
 }

@@ -47,7 +47,8 @@ export const vaultCheckCommand: CommandModule<object, CheckArguments> = {
       .example('$0 vault check myproject --repair', 'deep, and prints each step')
       .epilogue(
         'Repair gives files without a name one in /lost+found, counts anew, and drops what cannot be read.\n' +
-          'Exit codes: 0 sound, 1 repaired, 4 problems are left, 8 the check itself failed, 16 wrong usage',
+          'Exit codes: 0 sound, 1 repaired, 4 problems are left, 8 the check itself failed, 10 no such vault,\n' +
+          '11 it is in use, 16 wrong usage',
       ),
   handler: async ({ name, deep, repair, copy, json }) => {
     if (!copy && !repair) throw new UsageError('--no-copy goes with --repair')

@@ -2,9 +2,11 @@
 
 import type { CommandModule } from 'yargs'
 import { toText } from '../../control/byte-strings.ts'
+import { ControlError } from '../../control/errors.ts'
 import { type MigrationReport, type MigrationStep, migrateVault } from '../../control/migration.ts'
 import { persistentBackends } from '../../store/open.ts'
 import type { Damage } from '../../vault/read-all.ts'
+import { EXIT_ERROR } from '../errors.ts'
 import { formatBytes, notice, printResult, progressBar } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 
@@ -64,15 +66,27 @@ export const vaultMigrateCommand: CommandModule<object, MigrateArguments> = {
     // What is in a vault may have any mode; the vault itself is its owner's alone.
     process.umask(0o077)
     const bars = stepBars()
+    let isStopped = false
+    const stop = (): void => {
+      isStopped = true
+    }
+    // A second one ends it at once, as kill -9 would.
+    process.once('SIGINT', stop).once('SIGTERM', stop)
     try {
       const report = await migrateVault(name, {
         ...{ to, output, keepOriginal, dryRun, skipDamaged, notice },
         damaged: (damage) => notice(`damaged: ${lineOf(damage)}`),
-        onProgress: bars.report,
+        onProgress: (...progress) => {
+          if (isStopped) throw new ControlError('failed', 'stopped; nothing was changed')
+          bars.report(...progress)
+        },
       })
       bars.finish()
       printResult(json === true, report, textOf(report))
+      // What a migration would refuse.
+      if (dryRun && !skipDamaged && report.damaged > 0) process.exitCode = EXIT_ERROR
     } finally {
+      process.off('SIGINT', stop).off('SIGTERM', stop)
       bars.finish()
     }
   },
@@ -109,12 +123,12 @@ function textOf(report: MigrationReport): string {
   const { from, to, original, rows, bytes, damaged, seconds } = report
   if (report.finished) return `${report.name} is on ${to.backend}: ${to.path}`
   const what = `${rows} rows, ${formatBytes(bytes)}`
-  const skipped = damaged === 0 ? [] : [`${damaged} damaged rows`]
+  const skipped = damaged === 0 ? [] : [`${damaged} damaged`]
   if (report.dryRun)
     return [
       `${report.name}: ${what} would go from ${from.backend} to ${to.backend}`,
       ...report.collections.map(({ name, rows }) => `  ${name}: ${rows}`),
-      ...skipped,
+      ...skipped.map((text) => `${text}, for which it wants --skip-damaged`),
       `about ${formatBytes(to.bytes)} as ${to.path}, in about ${Math.ceil(seconds * 3)} s`,
       'nothing was changed',
     ].join('\n')

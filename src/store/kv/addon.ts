@@ -8,7 +8,7 @@ import { StoreError, type StoreErrorKind } from '../store.ts'
 const advices: Readonly<Record<StoreErrorKind, string>> = {
   busy: 'another program holds the vault',
   full: 'the disk that holds the vault is full',
-  corrupt: 'the vault is damaged: run avfs vault check',
+  corrupt: 'the vault is damaged: run avfs vault check --deep',
   locked: 'the vault is open for reading only',
   closed: 'the vault is closed',
   io: 'the vault cannot be read or written',

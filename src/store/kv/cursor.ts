@@ -6,7 +6,7 @@ import type { Encoding } from './writer.ts'
 
 /** The error for bytes that no row can have. */
 export function corrupt(what: string): StoreError {
-  return new StoreError('corrupt', `the vault is damaged: ${what}; run avfs vault check`)
+  return new StoreError('corrupt', `the vault is damaged: ${what}; run avfs vault check --deep`)
 }
 
 /** A whole number has at most so many bytes in a key. */

@@ -15,3 +15,8 @@ export function crc32c(bytes: Uint8Array): number {
     crc = (table[(crc ^ (bytes[i] as number)) & 0xff] as number) ^ (crc >>> 8)
   return (crc ^ 0xffffffff) >>> 0
 }
+
+/** As LevelDB stores checksums, so that one of bytes that hold checksums is no trouble. */
+export function masked(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
+}

@@ -11,6 +11,7 @@ import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engi
 import { type GroupChange, RangeCache } from '../kv/range-cache.ts'
 import { Fault, StoreError, type StoreStats } from '../store.ts'
 import { assertOurs, storeErrorOf } from './errors.ts'
+import { guardLogs, logFindings } from './log.ts'
 import { fetchStretch, getFrom, type Level, LevelView } from './reading.ts'
 import { verifyTable } from './table.ts'
 
@@ -35,6 +36,7 @@ export async function openLevel(path: string, options: KvOpenOptions): Promise<K
     await mkdir(path, { recursive: true })
     assertOurs(path, await readdir(path))
   }
+  await guardLogs(path, options.readOnly)
   const cacheBytes = Math.floor(options.cacheBytes * TABLE_SHARE)
   const level = await openFolder(path, cacheBytes, options.create)
   return new LevelEngine(path, level, cacheBytes, options.readOnly)
@@ -183,7 +185,7 @@ class LevelEngine implements KvEngine {
 
   async verify(): Promise<string[]> {
     this.#assertOpen()
-    const findings: string[] = []
+    const findings = logFindings(this.#path)
     for (const name of await readdir(this.#path))
       if (name.endsWith('.ldb')) findings.push(...(await verifyTable(join(this.#path, name))))
     return findings
@@ -197,6 +199,9 @@ class LevelEngine implements KvEngine {
   async #close(): Promise<void> {
     await this.#last
     for (const view of this.#views) await view.close()
+    // Into a table, whose checksums tell damage, also at its end. What cannot be written there stays in the log.
+    const beyond = Uint8Array.of(KEYS_END)
+    if (!this.#readOnly) await this.#level.compactRange(beyond, beyond).catch(() => undefined)
     await this.#level.close()
   }
 

@@ -9,7 +9,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { crc32c } from './crc32c.ts'
+import { crc32c, masked } from './crc32c.ts'
 import { unsnappy } from './snappy.ts'
 
 const FOOTER_BYTES = 48
@@ -80,11 +80,6 @@ async function readAt(file: FileHandle, offset: number, length: number): Promise
   const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, offset)
   if (bytesRead < length) throw new RangeError(`a block at ${offset} is cut short`)
   return buffer
-}
-
-/** As LevelDB stores checksums, so that one of bytes that hold checksums is no trouble. */
-function masked(crc: number): number {
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }
 
 /** Where the blocks are that an index block leads to. */

@@ -10,8 +10,8 @@ export interface SqliteFailure {
 
 const kinds: readonly (readonly [prefix: string, kind: StoreErrorKind, advice: string])[] = [
   ['SQLITE_FULL', 'full', 'the disk that holds the vault is full'],
-  ['SQLITE_CORRUPT', 'corrupt', 'the vault is damaged: run avfs vault check'],
-  ['SQLITE_NOTADB', 'corrupt', 'the vault is damaged: run avfs vault check'],
+  ['SQLITE_CORRUPT', 'corrupt', 'the vault is damaged: run avfs vault check --deep'],
+  ['SQLITE_NOTADB', 'corrupt', 'the vault is damaged: run avfs vault check --deep'],
   ['SQLITE_BUSY', 'busy', 'another program holds the vault'],
   ['SQLITE_LOCKED', 'busy', 'another program holds the vault'],
   ['SQLITE_READONLY_DBMOVED', 'io', 'the vault was moved or deleted while it was open'],

@@ -1,0 +1,100 @@
+// LevelDB's logs before LevelDB opens them, which drops what is damaged in them without a word and then removes them. Commits are
+// synced one after the other, so that a crash tears the last one of a log alone: where a whole one stands behind, the log is damaged,
+// and is kept beside under a name that LevelDB leaves alone.
+//
+// A log is blocks of 32 KiB, and a block is fragments until fewer than 7 bytes are left:
+//
+//   u32 checksum    masked CRC-32C of the kind and the bytes
+//   u16 length      little-endian, as the checksum
+//   u8 kind         1 a whole commit, 2 the first fragment of one, 3 one between, 4 the last; 0 in room that was not written
+//   bytes
+
+import { readdirSync } from 'node:fs'
+import { copyFile, open } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { StoreError } from '../store.ts'
+import { crc32c, masked } from './crc32c.ts'
+import { storeErrorOf } from './errors.ts'
+
+const BLOCK_BYTES = 32 * 1024
+const HEAD_BYTES = 7
+const WHOLE = 1
+const FIRST = 2
+const LAST = 4
+/** What follows the name of a log that is kept. */
+const KEPT = '.damaged'
+
+/**
+ * Looks at the logs of a folder that nobody has open. A writer is refused with StoreError 'corrupt' when one is damaged, or was
+ * when somebody read it; for a reader it is kept.
+ */
+export async function guardLogs(path: string, readOnly: boolean): Promise<void> {
+  for (const name of readdirSync(path).filter((name) => name.endsWith('.log')))
+    if (await isDamagedWithin(join(path, name))) {
+      if (!readOnly) throw refusal(name)
+      await keep(join(path, name))
+    }
+  const [kept] = keptLogs(path)
+  if (kept !== undefined && !readOnly) throw refusal(kept)
+}
+
+/** What is wrong with logs that were kept, in words. */
+export function logFindings(path: string): string[] {
+  return keptLogs(path).map(
+    (name) => `the log ${name} is damaged, and some of what it held is lost`,
+  )
+}
+
+function keptLogs(path: string): string[] {
+  return readdirSync(path).filter((name) => name.endsWith(KEPT))
+}
+
+function refusal(name: string): StoreError {
+  const advice = 'run avfs vault check --deep'
+  return new StoreError('corrupt', `the vault is damaged: ${advice} (its log ${name})`)
+}
+
+async function keep(path: string): Promise<void> {
+  try {
+    await copyFile(path, path + KEPT)
+    for (const name of [path + KEPT, dirname(path)]) {
+      const file = await open(name)
+      await file.sync().finally(() => file.close())
+    }
+  } catch (error) {
+    throw storeErrorOf(error)
+  }
+}
+
+async function isDamagedWithin(path: string): Promise<boolean> {
+  const file = await open(path)
+  const block = Buffer.alloc(BLOCK_BYTES)
+  let isDamaged = false
+  try {
+    for (let bytesRead = BLOCK_BYTES; bytesRead === BLOCK_BYTES; ) {
+      bytesRead = (await file.read(block, 0, BLOCK_BYTES)).bytesRead
+      for (const kind of fragments(block.subarray(0, bytesRead))) {
+        if (kind === undefined) isDamaged = true
+        else if (isDamaged && (kind === WHOLE || kind === FIRST)) return true
+      }
+    }
+    return false
+  } finally {
+    await file.close()
+  }
+}
+
+/** The kinds of the fragments of a block; undefined for what is none. */
+function* fragments(block: Buffer): Generator<number | undefined> {
+  for (let at = 0; at + HEAD_BYTES <= block.length; ) {
+    const end = at + HEAD_BYTES + block.readUInt16LE(at + 4)
+    const kind = block.readUInt8(at + 6)
+    if (kind < WHOLE || kind > LAST || end > block.length) {
+      yield undefined
+      return
+    }
+    const isWhole = block.readUInt32LE(at) === masked(crc32c(block.subarray(at + 6, end)))
+    yield isWhole ? kind : undefined
+    at = end
+  }
+}
