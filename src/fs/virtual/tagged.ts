@@ -11,9 +11,10 @@ import { MAY_SEARCH, pathBelow, type Reader } from '../reach.ts'
 /** Names of one inode that are looked at. */
 const LINKS_MAX = 1000
 
-/** A file with a label: the path that leads to it from the directory. */
+/** A file with a label: the directory that it lies in, and the path that leads to it from the one that is looked at. */
 export interface Tagged {
   readonly inode: Inode
+  readonly parent: number
   readonly path: readonly string[]
 }
 
@@ -86,7 +87,7 @@ export function taggedFile(
     names.push(...core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: LINKS_MAX }))
   for (const { parent, name } of names) {
     const path = pathBelow(core, reader, directory, parent, name, wanted)
-    if (path !== undefined) return { inode, path }
+    if (path !== undefined) return { inode, parent, path }
   }
   return undefined
 }
