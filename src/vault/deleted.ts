@@ -1,10 +1,10 @@
 // What was deleted in a directory and is not there now: names whose last row says so, the newest deletion first where a name was
 // deleted more than once. Files that moved away or were replaced are not lost and not listed.
 
-import { DELETED, type EntryPastRow, entry, entryPast, type Key } from '../store/collections.ts'
+import { type EntryPastRow, entry, entryPast, type Key } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
-import { isBrief } from './lifetimes.ts'
+import { isBrief, isDeleted } from './lifetimes.ts'
 import type { Moment } from './moments.ts'
 
 const PAGE_ROWS = 1024
@@ -51,7 +51,7 @@ export function deletedAs(core: Core, parent: number, name: string): string[] {
 function deletionsOf(core: Core, parent: number, name: string): DeletedEntry[] {
   const rows = core.overlay
     .scan(entryPast, { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL })
-    .filter((row) => row.fate === DELETED && !isBrief(core, row))
+    .filter((row) => isDeleted(row.fate) && !isBrief(core, row))
   return listed(core, rows)
 }
 
@@ -92,7 +92,7 @@ function* deletedNames(core: Core, parent: number, from: string): Generator<Entr
         yield its
         its = []
       }
-      if (row.fate === DELETED && !isThere(row.name) && !isBrief(core, row)) its.push(row)
+      if (isDeleted(row.fate) && !isThere(row.name) && !isBrief(core, row)) its.push(row)
     }
     const last = rows[rows.length - 1]
     if (last === undefined || rows.length < PAGE_ROWS) break

@@ -114,6 +114,17 @@ t.test(
   },
 )
 
+t.test('rm -r of what was just moved aside leaves it to be found', async (t) => {
+  const { dir: cwd, check } = mountedVault(t)
+  sh(cwd, 'mkdir -p build/obj && echo 1 > build/obj/a && echo 2 > f')
+  await sleep(LIFETIME_MS)
+  sh(cwd, 'mv build old && rm -r old && mv f g && rm g')
+  t.equal(sh(cwd, 'ls .avfs/deleted; cat .avfs/deleted/old/obj/a .avfs/deleted/g'), 'g\nold\n1\n2')
+  sh(cwd, 'mv .avfs/deleted/old build')
+  t.equal(sh(cwd, 'cat build/obj/a; ls .avfs/deleted'), '1\ng\nold')
+  check()
+})
+
 t.test('names that came and went within a second do not clutter deleted/', async (t) => {
   const { dir } = mountedVault(t)
   sh(dir, 'echo one > f')
