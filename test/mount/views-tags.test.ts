@@ -118,6 +118,15 @@ t.test('what is copied into a tag from elsewhere becomes a file of the directory
   t.end()
 })
 
+t.test('two files with one name of 255 bytes are both reached through a tag', (t) => {
+  const { dir } = mountedVault(t)
+  const long = 'x'.repeat(255)
+  sh(dir, `mkdir a b .avfs/tags/t && echo 1 > a/${long} && echo 2 > b/${long}`)
+  sh(dir, `ln a/${long} .avfs/tags/t/ && ln b/${long} .avfs/tags/t/other`)
+  t.equal(sh(dir, 'cat .avfs/tags/t/*'), '1\n2')
+  t.end()
+})
+
 t.test('a labelled directory is a symlink to it', (t) => {
   const { dir } = mountedVault(t)
   sh(dir, 'mkdir -p a/b && echo 1 > a/b/f && setfattr -n user.xdg.tags -v t a/b')

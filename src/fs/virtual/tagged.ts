@@ -1,6 +1,8 @@
 // What carries a set of labels below a directory: which files a caller may see there, and under which names.
 
+import { NAME_BYTES_MAX } from '../../base/limits.ts'
 import { isDirectory } from '../../base/mode.ts'
+import { cutName } from '../../base/names.ts'
 import { hardlink } from '../../store/collections.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Inode } from '../../vault/inode.ts'
@@ -67,7 +69,8 @@ function gather(
 function uniqueName(files: ReadonlyMap<string, Tagged>, name: string): string {
   if (!files.has(name)) return name
   for (let count = 2; ; count++) {
-    const other = `${name}~${count}`
+    const suffix = `~${count}`
+    const other = cutName(name, NAME_BYTES_MAX - suffix.length) + suffix
     if (!files.has(other)) return other
   }
 }
