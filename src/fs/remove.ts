@@ -2,10 +2,19 @@
 
 import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
-import { DELETED, type EntryRow, type Fate, MOVED, RENAMED, UNSEEN } from '../store/collections.ts'
+import {
+  DELETED,
+  type EntryRow,
+  type Fate,
+  LOST,
+  MOVED,
+  RENAMED,
+  UNSEEN,
+} from '../store/collections.ts'
 import { findEntry, putEntry, removeEntry } from '../vault/directory.ts'
 import { type Inode, isProvisional } from '../vault/inode.ts'
 import { alter, getInode, stampChange } from '../vault/inodes.ts'
+import { wouldBeLost } from '../vault/lifetimes.ts'
 import type { Moment } from '../vault/moments.ts'
 import { dropName, moveName } from '../vault/names.ts'
 import { readyInode, readyLoss, readyName, readyTags } from '../vault/ready.ts'
@@ -29,15 +38,17 @@ export function unlink(fs: FsContext, parent: number, name: string): void {
   if (isDirectory(inode.mode)) fail(EISDIR)
   readyName(fs.core, directory, name)
   readyLoss(fs.core, inode, parent, name)
+  const fate = fateOf(fs, inode, row)
   const moment = fs.core.moments.next()
   leaveTags(fs.core, inode, parent, name)
-  const traceless = removeEntry(fs.core, directory, row, moment, fateOf(inode))
+  const traceless = removeEntry(fs.core, directory, row, moment, fate)
   dropName(fs.core, inode, parent, name, moment, fs.lookups.has(row.ino), traceless)
 }
 
 /** History has something to show of a file only when it was complete once. */
-function fateOf(inode: Inode): Fate {
-  return isProvisional(inode) && inode.journal?.before === undefined ? UNSEEN : DELETED
+function fateOf({ core }: FsContext, inode: Inode, row: EntryRow): Fate {
+  if (isProvisional(inode) && inode.journal?.before === undefined) return UNSEEN
+  return wouldBeLost(core, row, inode.mode) ? LOST : DELETED
 }
 
 export function rmdir(fs: FsContext, parent: number, name: string): void {
@@ -49,8 +60,9 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
   if (inode.size > 0) fail(ENOTEMPTY)
   readyName(fs.core, directory, name)
   readyLoss(fs.core, inode, parent, name)
+  const fate = fateOf(fs, inode, row)
   const moment = fs.core.moments.next()
-  const traceless = removeEntry(fs.core, directory, row, moment, DELETED)
+  const traceless = removeEntry(fs.core, directory, row, moment, fate)
   directory.nlink--
   dropName(fs.core, inode, parent, name, moment, fs.lookups.has(row.ino), traceless)
 }

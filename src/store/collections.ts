@@ -131,12 +131,13 @@ export interface EntryRow {
   actor: number
   since: number
 }
-/** What ended a name; `fate` of an EntryPastRow. UNSEEN: it is gone, and its file was never complete. */
+/** What ended a name. UNSEEN: it is gone, and its file was never complete. LOST: deleted, the young name of what was not young. */
 export const DELETED = 0
 export const REPLACED = 1
 export const MOVED = 2
 export const UNSEEN = 3
-export type Fate = typeof DELETED | typeof REPLACED | typeof MOVED | typeof UNSEEN
+export const LOST = 4
+export type Fate = 0 | 1 | 2 | 3 | 4
 
 /** `endedBy` is the actor who did that. */
 export interface EntryPastRow extends EntryRow {

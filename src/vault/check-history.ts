@@ -4,7 +4,6 @@
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import {
   actor as actors,
-  DELETED,
   type EntryPastRow,
   entry,
   entryPast,
@@ -26,6 +25,7 @@ import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
 import { everyProjection, everyRow } from './check.ts'
 import type { FindingCode, Report, RowAt } from './findings.ts'
+import { isDeleted } from './lifetimes.ts'
 
 /** Rows in the order of inodes, taken one inode at a time. */
 class ByInode<R extends { ino: number }> {
@@ -284,7 +284,7 @@ async function checkNames(
       )
     if (since >= until) say('a past entry ends before it begins')
     if (!directories.has(parent)) say('the directory never was')
-    if (row.fate === DELETED && !complete.has(row.ino))
+    if (isDeleted(row.fate) && !complete.has(row.ino))
       say(`inode ${row.ino}, which it led to, never was`)
     checkActors(known.actors, [row.actor, row.endedBy], (code, what, its) =>
       report(code, `${JSON.stringify(name)} in directory ${parent}: ${what}`, undefined, its),

@@ -1,17 +1,24 @@
 // What was deleted in a directory and is not there now: names whose last row says so, the newest deletion first where a name was
 // deleted more than once. Files that moved away or were replaced are not lost and not listed.
 
-import { DELETED, type EntryPastRow, entry, entryPast, type Key } from '../store/collections.ts'
+import { NAME_BYTES_MAX } from '../base/limits.ts'
+import { cutName } from '../base/names.ts'
+import { type EntryPastRow, entry, entryPast, type Key } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
-import { isBrief } from './lifetimes.ts'
+import { isBrief, isDeleted } from './lifetimes.ts'
 import type { Moment } from './moments.ts'
 
 const PAGE_ROWS = 1024
 const ALL = Number.MAX_SAFE_INTEGER
+/** Numbers from here on are moments: a name is not deleted so often. */
+const FIRST_MOMENT = 1e9
 
 export interface DeletedEntry {
-  /** The name as listed: NAME for the newest deletion, NAME~2 for the one before ... */
+  /**
+   * The name as listed: NAME for the newest deletion, NAME~2 for the one before ... Where that is longer than a name may be, its
+   * beginning and the moment of the deletion.
+   */
   readonly name: string
   readonly ino: number
   /** When it was deleted: its latest state is the one as of `until - 1`. */
@@ -51,14 +58,35 @@ export function deletedAs(core: Core, parent: number, name: string): string[] {
 function deletionsOf(core: Core, parent: number, name: string): DeletedEntry[] {
   const rows = core.overlay
     .scan(entryPast, { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL })
-    .filter((row) => row.fate === DELETED && !isBrief(core, row))
+    .filter((row) => isDeleted(row.fate) && !isBrief(core, row))
   return listed(core, rows)
 }
 
 /** NAME~2 is the second deletion of NAME, unless something was called so itself. */
 function trueName(core: Core, parent: number, name: string): string {
-  const numbered = /^(.*)~[1-9]\d*$/s.exec(name)
-  return numbered === null || wasName(core, parent, name) ? name : (numbered[1] ?? name)
+  const numbered = /^(.*)~([1-9]\d*)$/s.exec(name)
+  if (numbered === null || wasName(core, parent, name)) return name
+  const [, begin = '', number = ''] = numbered
+  return cutFrom(core, parent, begin, Number(number)) ?? begin
+}
+
+/** The name that was too long for a number, from its beginning and the moment at which it was deleted. */
+function cutFrom(core: Core, parent: number, begin: string, until: Moment): string | undefined {
+  if (until < FIRST_MOMENT) return undefined
+  const last = begin + '\xff'.repeat(NAME_BYTES_MAX - begin.length)
+  const rows = core.overlay.scan(entryPast, {
+    gte: [parent, begin],
+    lt: [parent, last],
+    limit: ALL,
+  })
+  return rows.find((row) => row.until === until)?.name
+}
+
+function listedAs(name: string, number: number, until: Moment): string {
+  const numbered = `${name}~${number}`
+  if (numbered.length <= NAME_BYTES_MAX) return numbered
+  const suffix = `~${until}`
+  return cutName(name, NAME_BYTES_MAX - suffix.length) + suffix
 }
 
 function wasName(core: Core, parent: number, name: string): boolean {
@@ -75,7 +103,7 @@ function listed(core: Core, rows: readonly EntryPastRow[]): DeletedEntry[] {
     if (at > 0) {
       do number++
       while (wasName(core, parent, `${row.name}~${number}`))
-      name = `${row.name}~${number}`
+      name = listedAs(row.name, number, until)
     }
     return { name, ino, until, row }
   })
@@ -92,7 +120,7 @@ function* deletedNames(core: Core, parent: number, from: string): Generator<Entr
         yield its
         its = []
       }
-      if (row.fate === DELETED && !isThere(row.name) && !isBrief(core, row)) its.push(row)
+      if (isDeleted(row.fate) && !isThere(row.name) && !isBrief(core, row)) its.push(row)
     }
     const last = rows[rows.length - 1]
     if (last === undefined || rows.length < PAGE_ROWS) break

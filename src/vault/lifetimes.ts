@@ -1,16 +1,31 @@
 // How long a name was there: rows of one name that follow each other without a gap are one lifetime, whichever inodes it led
 // to. A lifetime under a second is that of a temporary name.
 
-import { type EntryPastRow, entryPast, snapshot } from '../store/collections.ts'
+import { isDirectory } from '../base/mode.ts'
+import {
+  DELETED,
+  type EntryPastRow,
+  type EntryRow,
+  entryPast,
+  type Fate,
+  LOST,
+  RENAMED,
+  snapshot,
+} from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
 
 const ALL = Number.MAX_SAFE_INTEGER
 
+/** Whether a name was deleted, and not moved or replaced. */
+export function isDeleted(fate: Fate | undefined): boolean {
+  return fate === DELETED || fate === LOST
+}
+
 /** True when the lifetime that a row belongs to was brief, and no snapshot is of `moment`. */
 export function isBrief(core: Core, row: EntryPastRow, moment?: Moment): boolean {
-  if (row.until - row.since >= BRIEF_MICROS) return false
+  if (row.until - row.since >= BRIEF_MICROS || row.fate === LOST) return false
   return !livedOn(core, row) && (moment === undefined || !isSnapshot(core, moment))
 }
 
@@ -31,6 +46,24 @@ function livedOn(core: Core, row: EntryPastRow): boolean {
     if (until - since >= BRIEF_MICROS) return true
   }
   return findEntry(core, parent, name)?.since === until
+}
+
+/**
+ * True when what a name leads to was moved there from one that was no temporary name: whoever deletes it deletes something that was
+ * there before (mv a b && rm b). A file whose former name is taken again was put aside by an editor, and has its versions there.
+ * Asked before the name is taken away; of names that are not young the answer may be either.
+ */
+export function wouldBeLost(core: Core, row: EntryRow, mode: number): boolean {
+  const { origin, fromParent, fromName, since } = row
+  if (origin !== RENAMED || core.moments.last - since >= BRIEF_MICROS) return false
+  if (!isDirectory(mode) && findEntry(core, fromParent, fromName) !== undefined) return false
+  return cameFromLasting(core, row)
+}
+
+function cameFromLasting(core: Core, { ino, fromParent, fromName, since }: EntryRow): boolean {
+  const source = pastBefore(core, fromParent, fromName, since)
+  if (source === undefined || source.until !== since || source.ino !== ino) return false
+  return !isBrief(core, source) || (source.origin === RENAMED && cameFromLasting(core, source))
 }
 
 /** The last past row of a name that began before a moment. */

@@ -5,7 +5,6 @@
 // brings that name's history along, as far back as it was the same file there.
 
 import {
-  DELETED,
   type EntryRow,
   entryPast,
   type Fate,
@@ -21,7 +20,7 @@ import { type Actor, actorOf } from './actors.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
 import { findInode } from './inodes.ts'
-import { pastBefore } from './lifetimes.ts'
+import { isDeleted, pastBefore } from './lifetimes.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
 import { neighboursOf } from './neighbours.ts'
 import { inodeAt } from './timeline.ts'
@@ -160,7 +159,7 @@ function sourceOf(core: Core, span: Span): Span | undefined {
 /** True when a file was moved aside or deleted to be written anew: vim, git checkout. */
 function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolean {
   if (before === undefined || span.since - before.until >= BRIEF_MICROS) return false
-  if (before.fate === DELETED) return true
+  if (isDeleted(before.fate)) return true
   return (
     before.fate === MOVED && inodeAt(core, before.ino, span.since + BACKUP_MICROS) === undefined
   )

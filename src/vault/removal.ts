@@ -1,8 +1,9 @@
 // When the removal of a directory began. `rm -r` empties a directory before it removes it: as of its deletion it held nothing,
 // and what is wanted back is what it held before the first of its names went.
 
-import { DELETED, type EntryPastRow, entryPast, type Key } from '../store/collections.ts'
+import { type EntryPastRow, entryPast, type Key } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { isDeleted } from './lifetimes.ts'
 import type { Moment } from './moments.ts'
 
 /** Deletions with a longer pause between them are not of one removal. */
@@ -37,7 +38,7 @@ function deletionsIn(core: Core, parent: number): Deletion[] {
   for (let gte: Key = [parent]; ; ) {
     const rows = core.overlay.scan(entryPast, { gte, lt: [parent + 1], limit: PAGE_ROWS })
     for (const { ino, type, until, fate } of rows)
-      if (fate === DELETED) found.push({ ino, type, until })
+      if (isDeleted(fate)) found.push({ ino, type, until })
     const last = rows[rows.length - 1]
     if (last === undefined || rows.length < PAGE_ROWS)
       return found.sort((a, b) => b.until - a.until)

@@ -29,8 +29,10 @@ import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
 import { refreshHistory } from './history.ts'
 import { type Inode, toRow } from './inode.ts'
+import { reap } from './inodes.ts'
 import { Moments } from './moments.ts'
 import type { PruneOptions, PruneReport } from './prune.ts'
+import { readyEnd } from './ready.ts'
 import { recover } from './recover.ts'
 import { rewriteNext } from './rewrite.ts'
 import { Room, type Space } from './room.ts'
@@ -189,7 +191,8 @@ export class Vault {
     }
     this.core.actors.prepare()
     const { swept, sealed } = recover(this.core)
-    if (swept + sealed > 0)
+    // What was opened for reading stays as it is.
+    if (swept + sealed > 0 && !this.readOnly)
       log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
     refreshHistory(this.core)
     this.#sweeper = new Sweeper(this.core, swept > 0)
@@ -276,9 +279,13 @@ export class Vault {
     return this.readOnly ? Promise.resolve() : this.core.commits.commit()
   }
 
-  /** Seals what is open, makes everything durable and closes the engine. Rejects with StoreError when something was refused. */
+  /**
+   * Seals what is open, lets go of what has no name, makes everything durable and closes the engine. Rejects with StoreError when
+   * something was refused.
+   */
   async close(): Promise<void> {
     clearInterval(this.#pulse)
+    await this.#reapOrphans()
     await this.#sweeper.close()
     try {
       if (!this.readOnly) {
@@ -288,6 +295,17 @@ export class Vault {
     } finally {
       await this.#store.close()
     }
+  }
+
+  /** The kernel does not give back what it holds when it is unmounted, and nobody can use it any more. */
+  async #reapOrphans(): Promise<void> {
+    const { core } = this
+    if (this.readOnly || core.commits.failure !== undefined) return
+    for (const inode of [...core.orphans.values()])
+      await answered(() => {
+        readyEnd(core, inode)
+        reap(core, inode, core.moments.next())
+      })
   }
 
   info(): VaultInfo {

@@ -165,6 +165,22 @@ t.test('fsync makes no version, and reading makes none', (t) => {
   t.end()
 })
 
+t.test(
+  'a replaced file that the kernel still knows at the unmount leaves nothing to recover',
+  (t) => {
+    const vault = createVault(t)
+    vault.mount()
+    const { dir: cwd } = vault
+    const script = 'echo 1 > f; mkdir .avfs/tags/t; ln f .avfs/tags/t/; cat .avfs/tags/t/f'
+    run('sh', ['-c', `${script}; echo 2 > g; sleep 1.2; mv g f`], { cwd })
+    vault.unmount()
+    t.same(vault.avfs(['cat', `${vault.name}:/f`]), { status: 0, stdout: '2\n', stderr: '' })
+    t.same(select(vault, 'select * from orphan'), [])
+    vault.check()
+    t.end()
+  },
+)
+
 t.test('the sqlite3 shell reads a vault of SQLite, also while it is mounted', (t) => {
   needProgram('sqlite3')
   const vault = createVault(t, backendNamed('sqlite'))

@@ -114,6 +114,31 @@ t.test(
   },
 )
 
+t.test('names of 255 bytes that were deleted twice can be read and brought back', async (t) => {
+  const { dir: cwd, check } = mountedVault(t)
+  const long = `${'x'.repeat(239)}${'\u00e4'.repeat(8)}`
+  for (const text of ['one', 'two']) {
+    sh(cwd, `echo ${text} > ${long} && echo other ${text} > ${long.slice(0, -1)}o`)
+    await sleep(LIFETIME_MS)
+    sh(cwd, 'rm x*')
+  }
+  t.equal(sh(cwd, 'cat .avfs/deleted/x* | sort'), 'one\nother one\nother two\ntwo')
+  sh(cwd, 'mv "$(grep -lx one .avfs/deleted/*)" back')
+  t.equal(sh(cwd, 'cat back'), 'one')
+  check()
+})
+
+t.test('rm -r of what was just moved aside leaves it to be found', async (t) => {
+  const { dir: cwd, check } = mountedVault(t)
+  sh(cwd, 'mkdir -p build/obj && echo 1 > build/obj/a && echo 2 > f')
+  await sleep(LIFETIME_MS)
+  sh(cwd, 'mv build old && rm -r old && mv f g && rm g')
+  t.equal(sh(cwd, 'ls .avfs/deleted; cat .avfs/deleted/old/obj/a .avfs/deleted/g'), 'g\nold\n1\n2')
+  sh(cwd, 'mv .avfs/deleted/old build')
+  t.equal(sh(cwd, 'cat build/obj/a; ls .avfs/deleted'), '1\ng\nold')
+  check()
+})
+
 t.test('names that came and went within a second do not clutter deleted/', async (t) => {
   const { dir } = mountedVault(t)
   sh(dir, 'echo one > f')

@@ -56,6 +56,29 @@ t.test('entries of a tag are edited in place', (t) => {
   t.end()
 })
 
+t.test('editors that save by rename edit an entry of a tag where it lies', (t) => {
+  needProgram('perl', 'setpriv')
+  const { dir, check } = mountedVault(t)
+  sh(dir, 'mkdir d .avfs/tags/t && echo one > d/f && ln d/f .avfs/tags/t/ && cat d/f')
+  sh(dir, 'sed -i s/one/two/ .avfs/tags/t/f')
+  t.equal(
+    sh(dir, 'cat d/f .avfs/tags/t/f; ls . d .avfs/tags/t'),
+    'two\ntwo\n.:\nd\n\n.avfs/tags/t:\nf\n\nd:\nf',
+  )
+  t.equal(sh(dir, 'cat d/.avfs/versions/f/1 d/.avfs/versions/f/2'), 'one\ntwo')
+  sh(dir, 'perl -pi -e s/two/three/ .avfs/tags/t/f')
+  t.equal(sh(dir, 'cat d/f; ls . .avfs/tags/t'), 'three\n.:\nd\n\n.avfs/tags/t:\nf')
+  sh(dir, 'chmod 777 . && chmod 1777 d && mkdir e && echo 4 > e/g && ln e/g .avfs/tags/t/')
+  const other = ['--reuid=1234', '--regid=1234', '--clear-groups', 'mv', '-f']
+  const { status, stderr } = attempt('setpriv', [...other, '.avfs/tags/t/g', '.avfs/tags/t/f'], {
+    cwd: dir,
+  })
+  t.match({ status, stderr }, { status: 1, stderr: 'Permission denied' }, 'who may not write there')
+  t.equal(sh(dir, 'cat d/f e/g'), 'three\n4')
+  check()
+  t.end()
+})
+
 t.test('TAG1/TAG2 is what carries both, and files of one name get names of their own', (t) => {
   const { dir } = mountedVault(t)
   sh(dir, 'mkdir a b .avfs/tags/x .avfs/tags/y && echo 1 > a/f && echo 2 > b/f')
@@ -92,6 +115,15 @@ t.test('what is copied into a tag from elsewhere becomes a file of the directory
   sh(root, 'echo other > new')
   t.not(attempt('cp', [`${root}/new`, '.avfs/tags/t/sub/'], { cwd: dir }).status, 0)
   t.equal(sh(dir, 'cat new'), 'from outside')
+  t.end()
+})
+
+t.test('two files with one name of 255 bytes are both reached through a tag', (t) => {
+  const { dir } = mountedVault(t)
+  const long = 'x'.repeat(255)
+  sh(dir, `mkdir a b .avfs/tags/t && echo 1 > a/${long} && echo 2 > b/${long}`)
+  sh(dir, `ln a/${long} .avfs/tags/t/ && ln b/${long} .avfs/tags/t/other`)
+  t.equal(sh(dir, 'cat .avfs/tags/t/*'), '1\n2')
   t.end()
 })
 

@@ -134,7 +134,9 @@ function compareDeleted(
   const wanted = [...names.keys()].sort().flatMap((name) =>
     run
       .spansOf(directory, name)
-      .filter((span) => span.fate === 'deleted' && !directory.names.has(name))
+      .filter(
+        (span) => (span.fate === 'deleted' || span.fate === 'lost') && !directory.names.has(name),
+      )
       .filter((span) => !run.isBrief(span))
       .reverse()
       .map((span, at) => ({ listed: at === 0 ? name : `${name}~${at + 1}`, span })),

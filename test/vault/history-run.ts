@@ -32,7 +32,7 @@ export interface Past {
   erased: boolean
 }
 
-export type PlainFate = 'deleted' | 'replaced' | 'moved' | 'unseen'
+export type PlainFate = 'deleted' | 'lost' | 'replaced' | 'moved' | 'unseen'
 
 /** One file under one name. */
 export interface Span {
@@ -46,6 +46,8 @@ export interface Span {
   readonly replaced: boolean
   readonly moved: boolean
   readonly source: Span | undefined
+  /** The span from which it was moved, if that left a row. */
+  readonly from: Span | undefined
   /** Versions the file had when it came, and when it left. */
   readonly arrival: number
   last: number
@@ -196,7 +198,7 @@ export class HistoryRun extends Run {
     const arrival = this.pasts.get(file)?.versions.length ?? 0
     spans.push({
       ...{ file, directory, name, start, replaced, arrival, last: 0 },
-      ...{ moved: moved && !replaced, source: replaced ? undefined : source },
+      ...{ moved: moved && !replaced, source: replaced ? undefined : source, from: source },
       ...{ end: Number.POSITIVE_INFINITY, fate: undefined, final: undefined },
     })
   }
@@ -233,10 +235,25 @@ export class HistoryRun extends Run {
     super.take(directory, name)
     if (file === undefined) return
     const unseen = this.state(file) === undefined
-    const { traceless } = this.#leave(directory, name, unseen ? 'unseen' : 'deleted')
+    const { traceless } = this.#leave(
+      directory,
+      name,
+      unseen ? 'unseen' : this.#fate(directory, name),
+    )
     const past = this.pasts.get(file)
     if (past !== undefined && file.nlink === 1 && traceless)
       past.erased = past.born > this.vault.core.moments.barrier
+  }
+
+  #fate(directory: PlainFile, name: string): PlainFate {
+    const from = this.spansOf(directory, name).at(-1)?.from
+    if (from === undefined || !this.#lasted(from)) return 'deleted'
+    const isAside = from.file.kind !== 'directory' && from.directory.names.has(from.name)
+    return isAside ? 'deleted' : 'lost'
+  }
+
+  #lasted(span: Span): boolean {
+    return !this.isBrief(span) || (span.from !== undefined && this.#lasted(span.from))
   }
 
   override async drop(file: PlainFile): Promise<void> {
@@ -283,6 +300,7 @@ export class HistoryRun extends Run {
 
   /** True when the name that a span belongs to was there for less than a second. */
   isBrief(span: Span): boolean {
+    if (span.fate === 'lost') return false
     const spans = this.spansOf(span.directory, span.name)
     let first = spans.indexOf(span)
     let last = first
@@ -323,7 +341,7 @@ export class HistoryRun extends Run {
     if (span.replaced) return before
     if (span.source !== undefined) return span.source
     if (before === undefined || span.start - before.end >= SECOND) return undefined
-    if (before.fate === 'deleted') return before
+    if (before.fate === 'deleted' || before.fate === 'lost') return before
     const past = this.pasts.get(before.file)
     const later = span.start + 10 * SECOND
     const isThere = past === undefined || (past.firstSealed <= later && past.diedAt > later)

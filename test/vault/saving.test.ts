@@ -124,6 +124,32 @@ test('each save is a version, the same content again is none', async (t, desk) =
   t.same(desk.versions('a'), ['one', 'two', 'three'])
 })
 
+test('what is deleted right after it was moved is lost, unless an editor put it aside', async (t, desk) => {
+  desk.echo('a', 'one')
+  desk.echo('c', 'two')
+  const { ino: directory } = desk.fs.mkdir(caller, ROOT_INO, 'd', 0o755, 0)
+  desk.wait()
+  desk.mv('a', 'b')
+  const moved = desk.core.moments.next()
+  desk.rm('b')
+  desk.mv('d', 'e')
+  desk.mv('e', 'f')
+  desk.fs.mkdir(caller, ROOT_INO, 'd', 0o755, 0)
+  desk.fs.rmdir(caller, ROOT_INO, 'f')
+  desk.mv('c', 'c~')
+  desk.echo('c', 'three')
+  desk.rm('c~')
+  desk.echo('tmp', 'x')
+  desk.mv('tmp', 'tmp2')
+  desk.rm('tmp2')
+  t.same(desk.deleted(), ['b', 'f'])
+  t.equal(desk.text(findDeleted(desk.core, ROOT_INO, 'b')?.ino ?? 0, moved), 'one')
+  t.same(desk.names(moved), ['b', 'c', 'd'])
+  t.equal(findDeleted(desk.core, ROOT_INO, 'f')?.ino, directory)
+  t.same(desk.versions('b'), ['one'])
+  t.same(desk.versions('c'), ['two', 'three'])
+})
+
 test('saving the same large content again shares every row', async (t, desk) => {
   const bytes = Buffer.alloc(300_000, 'abc')
   const save = () => {

@@ -6,6 +6,7 @@ import type { PruneReport } from '../../vault/prune.ts'
 import type { PrunedVersion } from '../../vault/prune-inode.ts'
 import { timeText } from '../../vault/when.ts'
 import { bytesOfArgument } from '../arguments.ts'
+import { UsageError } from '../errors.ts'
 import { formatBytes, printResult } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, vaultOf } from './path-call.ts'
@@ -73,6 +74,8 @@ export const pruneCommand: CommandModule<object, PruneArguments> = {
     explain,
     json,
   }) => {
+    if (keep !== undefined && (!Number.isSafeInteger(keep) || keep < 0))
+      throw new UsageError('--keep is a whole number')
     const place = await vaultOf(vault)
     const parameters = {
       path: place.path,
@@ -103,11 +106,12 @@ const reasons: Readonly<Record<PrunedVersion['why'], string>> = {
   '': '',
 }
 
-function lineOf({ path, number, moment, size, why }: Explained, dryRun: boolean): string {
+/** Without the number: that counts the versions of the file, and those of a name may be of several files. */
+function lineOf({ path, moment, size, why }: Explained, dryRun: boolean): string {
   const verdict = why === '' ? (dryRun ? 'would go' : 'gone') : 'stays'
   const where = path === undefined ? '(a file whose name is gone)' : toText(path)
   const because = why === '' ? '' : `: ${reasons[why]}`
-  return `${verdict}  ${where} version ${number} of ${timeText(moment)}, ${formatBytes(size)}${because}`
+  return `${verdict}  ${where} version of ${timeText(moment)}, ${formatBytes(size)}${because}`
 }
 
 function textOf(result: Result, dryRun: boolean): string {

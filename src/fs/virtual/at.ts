@@ -85,6 +85,9 @@ export const atKind: ViewKind = {
   *list({ fs }, _caller, view): Generator<Listed | Fault> {
     const moments = yield* waiting(() => [...changesOf(fs.core, view.directory, LISTED_MAX)])
     for (const moment of moments) {
+      // What prune left of the past begins or ends at moments of which the directory itself has no state any more.
+      const isThere = (): boolean => inodeAt(fs.core, view.directory, moment) !== undefined
+      if (!(yield* waiting(isThere))) continue
       const name = formatMoment(moment)
       yield { name, type: DIRECTORY, view: rootedAt(view, name, { moment, nameMs: undefined }) }
     }

@@ -5,6 +5,7 @@
 import { EIO, EOPNOTSUPP, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
 import { log } from '../../base/log.ts'
+import { cutName } from '../../base/names.ts'
 import type { InodeRow } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import { Fault, StoreError } from '../../store/store.ts'
@@ -229,6 +230,5 @@ function fitting(prefix: string, name: string): string {
   if (name.length <= room) return prefix + name
   const dot = name.lastIndexOf('.')
   const extension = dot > 0 && name.length - dot < 20 ? name.slice(dot) : ''
-  const stem = name.slice(0, room - extension.length)
-  return prefix + stem.replace(/[\xc0-\xff][\x80-\xbf]*$/, '') + extension
+  return prefix + cutName(name, room - extension.length) + extension
 }

@@ -5,6 +5,8 @@
 import { EEXIST, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isRegular } from '../../base/mode.ts'
+import { apart } from '../../base/step.ts'
+import { Fault } from '../../store/store.ts'
 import { readContent, spill } from '../../vault/content.ts'
 import type { Core } from '../../vault/core.ts'
 import { findEntry } from '../../vault/directory.ts'
@@ -48,14 +50,23 @@ export function noteSource(
 /** close(2) of what was copied: the label is given. Throws EEXIST when another file has the name. */
 export function endCopy(views: Views, ino: number): void {
   const { fs, copies } = views
+  const { directory = 0 } = copies.get(ino) ?? {}
+  const { notices } = fs
+  // The kernel may know that there is no such file in the directory: it is told before it is answered, by an ordinary FLUSH.
+  if (apart(() => end(views, ino)) && notices !== undefined)
+    throw new Fault(() => notices.inodeChanged(directory))
+}
+
+/** Returns true when a name was given. */
+function end({ fs, copies }: Views, ino: number): boolean {
   const copy = copies.get(ino)
   const made = findInode(fs.core, ino)
-  if (copy === undefined || made === undefined) return
+  if (copy === undefined || made === undefined) return false
   const source = copy.source ?? sameFile(fs.core, made, copy.directory, copy.name)
   if (source === undefined) {
     if (findEntry(fs.core, copy.directory, copy.name) !== undefined) {
       // A shell closes what it opened for writing once before it writes.
-      if (made.size === 0) return
+      if (made.size === 0) return false
       fail(EEXIST)
     }
     spill(fs.core, made)
@@ -65,7 +76,6 @@ export function endCopy(views: Views, ino: number): void {
     forgetNode(fs, ino, 1)
     closeContent(fs.core, made)
     fs.notices?.entryChanged(copy.directory, copy.name)
-    void fs.notices?.inodeChanged(copy.directory)
   }
   const labelled = getInode(fs.core, source ?? ino)
   readyInode(fs.core, labelled)
@@ -73,6 +83,7 @@ export function endCopy(views: Views, ino: number): void {
   for (const tag of copy.tags) tagFile(fs.core, labelled, tag)
   fs.notices?.attributesChanged(labelled.ino)
   copies.delete(ino)
+  return source === undefined
 }
 
 /** The file of that name in the directory, when it holds the same bytes. */

@@ -1,6 +1,8 @@
 // What carries a set of labels below a directory: which files a caller may see there, and under which names.
 
+import { NAME_BYTES_MAX } from '../../base/limits.ts'
 import { isDirectory } from '../../base/mode.ts'
+import { cutName } from '../../base/names.ts'
 import { hardlink } from '../../store/collections.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Inode } from '../../vault/inode.ts'
@@ -11,9 +13,10 @@ import { MAY_SEARCH, pathBelow, type Reader } from '../reach.ts'
 /** Names of one inode that are looked at. */
 const LINKS_MAX = 1000
 
-/** A file with a label: the path that leads to it from the directory. */
+/** A file with a label: the directory that it lies in, and the path that leads to it from the one that is looked at. */
 export interface Tagged {
   readonly inode: Inode
+  readonly parent: number
   readonly path: readonly string[]
 }
 
@@ -66,7 +69,8 @@ function gather(
 function uniqueName(files: ReadonlyMap<string, Tagged>, name: string): string {
   if (!files.has(name)) return name
   for (let count = 2; ; count++) {
-    const other = `${name}~${count}`
+    const suffix = `~${count}`
+    const other = cutName(name, NAME_BYTES_MAX - suffix.length) + suffix
     if (!files.has(other)) return other
   }
 }
@@ -86,7 +90,7 @@ export function taggedFile(
     names.push(...core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: LINKS_MAX }))
   for (const { parent, name } of names) {
     const path = pathBelow(core, reader, directory, parent, name, wanted)
-    if (path !== undefined) return { inode, path }
+    if (path !== undefined) return { inode, parent, path }
   }
   return undefined
 }

@@ -1,9 +1,12 @@
 // Kinds: tags/, the labels of what is here and below, and tags/TAG/, the files that carry one: the files themselves, so that
 // they can be edited there. A file comes in by ln, mv or cp and goes by rm, which takes the label away and nothing else.
 
-import { EEXIST, ENOENT, ENOTEMPTY, EPERM, EXDEV, fail } from '../../base/errno.ts'
-import { fileType, isDirectory } from '../../base/mode.ts'
-import type { Fault } from '../../store/store.ts'
+import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, EXDEV, fail } from '../../base/errno.ts'
+import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
+import { apart } from '../../base/step.ts'
+import { Fault } from '../../store/store.ts'
+import type { Core } from '../../vault/core.ts'
+import type { Inode } from '../../vault/inode.ts'
 import { getInode } from '../../vault/inodes.ts'
 import { readyInode, readyTags } from '../../vault/ready.ts'
 import {
@@ -18,7 +21,8 @@ import {
 } from '../../vault/tags.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import type { Caller } from '../operations.ts'
-import { MAY_WRITE, mayNow, readerOf } from '../reach.ts'
+import { MAY_SEARCH, MAY_WRITE, mayNow, readerOf } from '../reach.ts'
+import { rename } from '../remove.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { liveView } from './live.ts'
@@ -114,6 +118,28 @@ const tagKind: ViewKind<TagView> = {
     for (const tag of view.tags) tagFile(fs.core, inode, tag)
     fs.notices?.attributesChanged(ino)
   },
+  replace(views, caller, view, name, newName) {
+    const { fs, returns } = views
+    const key = `${view.number}/${name}\0${newName}`
+    if (returns.delete(key)) return true
+    const files = taggedBelow(fs.core, view.directory, view.tags, readerOf(caller))
+    const [from, to] = [files.get(name), files.get(newName)]
+    if (from === undefined || to === undefined || from.inode.ino === to.inode.ino) return false
+    if (isDirectory(from.inode.mode)) return false
+    const [its, other] = [placeOf(from), placeOf(to)]
+    assertMayMove(fs.core, caller, from)
+    assertMayMove(fs.core, caller, to)
+    apart(() => rename(fs, its.parent, its.name, other.parent, other.name, 0))
+    const { notices } = fs
+    if (notices === undefined) return true
+    notices.attributesChanged(to.inode.ino)
+    for (const { parent, name: changed } of [its, other]) notices.entryChanged(parent, changed)
+    // Whoever opens the file next must find the new one: the kernel is told before it is answered.
+    throw new Fault(async () => {
+      await Promise.all([its, other].map(({ parent }) => notices.inodeChanged(parent)))
+      returns.set(key, true)
+    })
+  },
   drop({ fs }, caller, view, name) {
     const { inode } =
       taggedBelow(fs.core, view.directory, view.tags, readerOf(caller)).get(name) ?? fail(ENOENT)
@@ -128,12 +154,20 @@ const tagKind: ViewKind<TagView> = {
 }
 
 /** Labels are attributes of the file: who may write to it may change them. */
-function assertMayTag(
-  core: Parameters<typeof mayNow>[0],
-  caller: Caller,
-  inode: Parameters<typeof mayNow>[2],
-): void {
+function assertMayTag(core: Core, caller: Caller, inode: Inode): void {
   if (caller.uid !== inode.uid && !mayNow(core, readerOf(caller), inode, MAY_WRITE)) fail(EPERM)
+}
+
+function placeOf({ parent, path }: Tagged): { parent: number; name: string } {
+  return { parent, name: path.at(-1) ?? '' }
+}
+
+/** What rename(2) asks of whoever takes a name out of a directory; the kernel has looked at the view alone. */
+function assertMayMove(core: Core, caller: Caller, { inode, parent }: Tagged): void {
+  const directory = getInode(core, parent)
+  if (!mayNow(core, readerOf(caller), directory, MAY_WRITE | MAY_SEARCH)) fail(EACCES)
+  const isOwner = [0, inode.uid, directory.uid].includes(caller.uid)
+  if ((directory.mode & S_ISVTX) !== 0 && !isOwner) fail(EPERM)
 }
 
 /** A directory has one path only (the kernel insists), so that a labelled one is a symlink. */

@@ -85,6 +85,11 @@ export interface ViewKind<V extends View = View> {
   rmdir?(views: Views, caller: Caller, view: V, name: string): void
   /** Moves `name` within one view. */
   rename?(views: Views, caller: Caller, view: V, name: string, newName: string): void
+  /**
+   * Save by rename: puts the file `name` in the place of the file `newName`, where these lie. Returns false when they are not two
+   * files of the view.
+   */
+  replace?(views: Views, caller: Caller, view: V, name: string, newName: string): boolean
   /** Takes a file of the vault in, under a name that need not stay. */
   take?(views: Views, caller: Caller, view: V, ino: number, name: string): void
   /** Lets a name go. */

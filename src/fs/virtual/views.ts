@@ -198,6 +198,8 @@ export function createViews(fs: FsContext): ViewOperations {
         view.kind.rename(views, caller, view, name, newName)
         return
       }
+      if (parent === newParent && view.kind.replace?.(views, caller, view, name, newName) === true)
+        return
       // From one label to another.
       const file = view.kind.drop && find(caller, view, name)
       if (file === undefined || file.number >= VIEW_BASE || into.kind.take === undefined)
