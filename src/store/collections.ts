@@ -304,6 +304,32 @@ export const actor = collection<ActorRow>('actor', 1, {
   since: 'uint',
 })
 
+/**
+ * What prune writes down before it lets go of what the numbers of a name's versions are counted from: version `version` of the
+ * inode that the name got at `since` (or that came with its history then) is version `number` of the name; `replaced` is 1 when
+ * that inode took another's place, `begins` when no history of another span comes before it.
+ */
+export interface NumberingRow {
+  parent: number
+  name: string
+  since: number
+  ino: number
+  version: number
+  number: number
+  replaced: number
+  begins: number
+}
+export const numbering = collection<NumberingRow>('numbering', 3, {
+  parent: 'uint',
+  name: 'name',
+  since: 'uint',
+  ino: 'uint',
+  version: 'uint',
+  number: 'uint',
+  replaced: 'uint',
+  begins: 'uint',
+})
+
 /** A name for a moment, given at `createdAt` (microseconds since 1970). */
 export interface SnapshotRow {
   name: string
@@ -390,6 +416,7 @@ export const collections: readonly Collection<object>[] = [
   xattr,
   xattrPast,
   version,
+  numbering,
   snapshot,
   tag,
   tagging,

@@ -11,6 +11,8 @@ import {
   type InodePastRow,
   inodePast,
   MOVED,
+  type NumberingRow,
+  numbering as numberings,
   PROVISIONAL,
   RENAMED,
   type VersionRow,
@@ -49,20 +51,86 @@ export interface NameVersion {
 
 /** The versions of a name, there or not, oldest first. */
 export function versionsOf(core: Core, parent: number, name: string): NameVersion[] {
-  const found: NameVersion[] = []
-  const seen = new Set<string>()
+  const numbering = new Numbering(core, parent, name)
+  while (numbering.step());
+  return numbering.versions
+}
+
+/** Where the numbers of one span begin; see NumberingRow. */
+export type NumberedSpan = Omit<NumberingRow, 'parent' | 'name'>
+
+/** The numbers that the versions of a name have, found a few hundred spans at a time. */
+export class Numbering {
+  readonly versions: NameVersion[] = []
+  readonly spans: NumberedSpan[] = []
+  readonly #core: Core
+  readonly #own: readonly Span[]
+  /** What prune wrote down, by the beginning of the span. */
+  readonly #known: ReadonlyMap<Moment, NumberingRow>
+  readonly #seen = new Set<string>()
   /** The newest version of each inode that has a number already. */
-  const counted = new Map<number, number>()
-  let numbers = 0
-  const spans = spansOf(core, parent, name)
-  for (let at = 0; at < spans.length; at += TOGETHER) {
-    const some = spans.slice(at, at + TOGETHER)
-    const ahead = readAhead(core, some)
-    for (const span of some)
-      for (const its of lineage(core, span, seen))
-        numbers = count(core, its, ahead, counted, numbers, found)
+  readonly #counted = new Map<number, number>()
+  /** The span in which the versions of an inode were counted last. */
+  readonly #first = new Map<number, NumberedSpan>()
+  #at = 0
+  #numbers = 0
+
+  constructor(core: Core, parent: number, name: string) {
+    this.#core = core
+    const range = { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL }
+    const known = core.overlay.scan(numberings, range)
+    this.#known = new Map(known.map((row) => [row.since, row]))
+    this.#own = spansOf(core, parent, name, this.#known)
   }
-  return found
+
+  /** Goes on; false when that was all. Nothing has changed when it throws Fault. */
+  step(): boolean {
+    const some = this.#own.slice(this.#at, this.#at + TOGETHER)
+    const ahead = readAhead(this.#core, some)
+    const seen = new Set<string>()
+    const isSeen = (key: string): boolean => this.#seen.has(key) || seen.has(key)
+    const counted = new Map<number, number>()
+    const counts: (Count & { begins: boolean })[] = []
+    for (const span of some)
+      for (const [index, its] of lineage(this.#core, span, isSeen, seen, this.#known).entries()) {
+        const known = this.#known.get(its.since)
+        const from = counted.get(its.ino) ?? this.#counted.get(its.ino) ?? 0
+        const count = countOf(
+          this.#core,
+          its,
+          ahead,
+          known?.ino === its.ino ? known : undefined,
+          from,
+        )
+        counts.push({ ...count, begins: index === 0 })
+        if (count.start <= count.last) counted.set(its.ino, count.last)
+      }
+    for (const key of seen) this.#seen.add(key)
+    for (const [ino, last] of counted) this.#counted.set(ino, last)
+    for (const count of counts) this.#take(count)
+    this.#at += some.length
+    return this.#at < this.#own.length
+  }
+
+  #take({ span, known, start, last, rows, begins: isFirst }: Count & { begins: boolean }): void {
+    const { ino, since } = span
+    const before = known === undefined ? this.#numbers + 1 - start : known.number - known.version
+    const replaced = span.replaced ? 1 : 0
+    const begins = isFirst ? 1 : 0
+    const first = { since, ino, version: start, number: before + start, replaced, begins }
+    if (start > last) {
+      // It has none that is not counted yet: those before it may go, and leave it to this span to count them.
+      this.spans.push({ ...(this.#first.get(ino) ?? first), since, replaced, begins })
+      return
+    }
+    this.#first.set(ino, first)
+    this.spans.push(first)
+    for (const row of rows) {
+      row.number += before
+      this.versions.push(row)
+    }
+    this.#numbers = Math.max(this.#numbers, before + last)
+  }
 }
 
 /** What a version takes over from the state in which its span began. */
@@ -109,7 +177,12 @@ interface Span extends EntryRow {
   readonly replaced: boolean
 }
 
-function spansOf(core: Core, parent: number, name: string): Span[] {
+function spansOf(
+  core: Core,
+  parent: number,
+  name: string,
+  known: ReadonlyMap<Moment, NumberingRow>,
+): Span[] {
   const rows: (EntryRow & { until: Moment })[] = core.overlay.scan(entryPast, {
     gte: [parent, name],
     lt: [parent, `${name}\0`],
@@ -117,35 +190,55 @@ function spansOf(core: Core, parent: number, name: string): Span[] {
   })
   const present = findEntry(core, parent, name)
   if (present !== undefined) rows.push({ ...present, until: PROVISIONAL })
-  return rows.map((row, at) => ({ ...row, replaced: rows[at - 1]?.until === row.since }))
+  // What it replaced may be pruned.
+  return rows.map((row, at) => ({
+    ...row,
+    replaced: rows[at - 1]?.until === row.since || known.get(row.since)?.replaced === 1,
+  }))
+}
+
+/** What prune wrote down of an entry row under its own name. */
+function pinned(core: Core, { parent, name, since }: EntryRow): NumberingRow | undefined {
+  return core.overlay.get(numberings, [parent, name, since])
 }
 
 function spanBefore(core: Core, parent: number, name: string, moment: Moment): Span | undefined {
   const row = pastBefore(core, parent, name, moment)
   if (row === undefined) return undefined
-  return { ...row, replaced: pastBefore(core, parent, name, row.since)?.until === row.since }
+  const replaced =
+    pastBefore(core, parent, name, row.since)?.until === row.since ||
+    pinned(core, row)?.replaced === 1
+  return { ...row, replaced }
 }
 
-/** A span and those before it that are the same file's, oldest first, without what was seen already. */
-function lineage(core: Core, span: Span, seen: Set<string>): Span[] {
+/** A span and those before it that are the same file's, oldest first, without what was seen already; `seen` gets them. */
+function lineage(
+  core: Core,
+  span: Span,
+  isSeen: (key: string) => boolean,
+  seen: Set<string>,
+  known: ReadonlyMap<Moment, NumberingRow>,
+): Span[] {
   const found: Span[] = []
   for (let at: Span | undefined = span; at !== undefined; at = precedent(core, at)) {
     const key = `${at.parent}/${at.since}/${at.name}`
-    if (seen.has(key)) break
+    if (isSeen(key)) break
     seen.add(key)
     found.push(at)
     // What it replaced was the span before it, which was seen.
     if (at === span && at.replaced) break
+    if (known.get(at.since)?.begins === 1) break
   }
   return found.reverse()
 }
 
 function precedent(core: Core, span: Span): Span | undefined {
   const { parent, name, since } = span
-  if (span.replaced) return spanBefore(core, parent, name, since)
+  const before = spanBefore(core, parent, name, since)
+  // What it replaced may be pruned; what was there before that is not its history.
+  if (span.replaced) return before?.until === since ? before : undefined
   const source = sourceOf(core, span)
   if (source !== undefined) return source
-  const before = spanBefore(core, parent, name, since)
   return wasSavedAside(core, before, span) ? before : undefined
 }
 
@@ -165,34 +258,50 @@ function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolea
   )
 }
 
-/** Numbers the versions of one span, and appends those that are there. Returns the last number given. */
-function count(
+type Countable = { -readonly [K in keyof NameVersion]: NameVersion[K] }
+
+/** The versions of one span, numbered as those of its inode: `start` to `last`, of which `rows` are there. */
+interface Count {
+  readonly span: Span
+  readonly known: NumberingRow | undefined
+  readonly start: number
+  readonly last: number
+  readonly rows: readonly Countable[]
+}
+
+/** `start` is above `last` where the span has no version that is not counted yet; `counted` is the newest that is. */
+function countOf(
   core: Core,
   span: Span,
   ahead: Ahead,
-  counted: Map<number, number>,
-  numbers: number,
-  found: NameVersion[],
-): number {
+  known: NumberingRow | undefined,
+  counted: number,
+): Count {
   const { ino, since } = span
   // Of a file that took another's place, what it was before it did is not the name's.
   const arrived = span.replaced ? stateAtStart(core, span, ahead) : undefined
   const last = lastNumber(core, span, arrived)
-  const start = Math.max(1, arrived?.versions ?? 0, (counted.get(ino) ?? 0) + 1)
-  if (start > last) return numbers
-  counted.set(ino, last)
+  const start = Math.max(1, known?.version ?? firstNumber(core, span, arrived), counted + 1)
+  const rows: Countable[] = []
+  if (start > last) return { span, known, start, last, rows }
   const range = { gte: [ino, start], lt: [ino, last + 1], limit: ALL }
   for (const row of ahead.versions.get(ino) ?? core.overlay.scan(version, range)) {
     if (row.number < start || row.number > last) continue
-    const number = numbers + row.number - start + 1
     // It is shown as it arrived: editors set the mode after they wrote.
-    const came = row.moment < since && row.number === arrived?.versions
+    const came = arrived !== undefined && row.moment < since && row.number === arrived.versions
     const { mtime, mtimeNs, mode, uid, gid } = came ? arrived : row
     const moment = came ? since : row.moment
     const who = actorOf(core, came ? span.actor : row.actor)
-    found.push({ number, ino, moment, size: row.size, mtime, mtimeNs, mode, uid, gid, who })
+    const { number, size } = row
+    rows.push({ number, ino, moment, size, mtime, mtimeNs, mode, uid, gid, who })
   }
-  return numbers + last - start + 1
+  return { span, known, start, last, rows }
+}
+
+/** The version that a file came with that took another's place. */
+function firstNumber(core: Core, span: Span, arrived: State | undefined): number {
+  if (!span.replaced) return 1
+  return arrived?.versions ?? newestBefore(core, span.ino, span.since + 1)
 }
 
 /** The newest version that a file had when the span ended. */
@@ -201,5 +310,12 @@ function lastNumber(core: Core, span: Span, arrived: State | undefined): number 
   if (until === PROVISIONAL) return findInode(core, ino)?.versions ?? 0
   // As a rule a file that another one replaced is still what it was when it came.
   const end = arrived?.until ?? 0
-  return (end >= until ? arrived : inodeAt(core, ino, until - 1))?.versions ?? 0
+  const state = end >= until ? arrived : inodeAt(core, ino, until - 1)
+  return state?.versions ?? newestBefore(core, ino, until)
+}
+
+/** The newest version before a moment that is there: for where the state of then was pruned. */
+function newestBefore(core: Core, ino: number, moment: Moment): number {
+  const rows = core.overlay.scan(version, { gte: [ino], lt: [ino + 1], limit: ALL })
+  return rows.findLast((row) => row.moment < moment)?.number ?? 0
 }

@@ -1,22 +1,26 @@
 // Every name that is or was, one at a time with all the inodes it led to, in key order. Durable rows only; see rows.ts.
 
-import { type EntryPastRow, type EntryRow, entry, entryPast } from '../store/collections.ts'
+import { type EntryPastRow, entry, entryPast } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { walkRows } from './rows.ts'
 import type { Slices } from './slices.ts'
 
-export type PastName = Pick<EntryPastRow, 'parent' | 'name' | 'since' | 'until' | 'ino' | 'type'>
+export type PastName = Pick<
+  EntryPastRow,
+  'parent' | 'name' | 'since' | 'until' | 'ino' | 'type' | 'origin'
+>
 
 export interface NameGroup {
   readonly parent: number
   readonly name: string
-  /** The inode that the name leads to now. */
-  readonly present: number | undefined
+  /** What the name leads to now. */
+  readonly present: Omit<PastName, 'until'> | undefined
   /** Oldest first. */
   readonly pasts: PastName[]
 }
 
-const PAST_FIELDS = ['parent', 'name', 'since', 'until', 'ino', 'type'] as const
+const FIELDS = ['parent', 'name', 'ino', 'type', 'origin', 'since'] as const
+const PAST_FIELDS = [...FIELDS, 'until'] as const
 
 /** Names that have past rows. `present` is not looked up. */
 export async function* walkPastNames(core: Core, slices: Slices): AsyncGenerator<NameGroup> {
@@ -33,19 +37,18 @@ export async function* walkPastNames(core: Core, slices: Slices): AsyncGenerator
 
 /** All names. */
 export async function* walkNames(core: Core, slices: Slices): AsyncGenerator<NameGroup> {
-  const fields = ['parent', 'name', 'ino'] as const
-  const present = walkRows(core.overlay.store, entry, fields, {}, slices)
+  const present = walkRows(core.overlay.store, entry, FIELDS, {}, slices)
   const pasts = walkPastNames(core, slices)
-  let row = (await present.next()).value as EntryRow | undefined
+  let row = (await present.next()).value as NameGroup['present']
   let group = (await pasts.next()).value as NameGroup | undefined
   while (row !== undefined || group !== undefined) {
     const order = compareNames(row, group)
     if (order > 0) yield group as NameGroup
     else if (row !== undefined) {
-      const { parent, name, ino } = row
-      yield { parent, name, present: ino, pasts: order === 0 ? (group?.pasts ?? []) : [] }
+      const { parent, name } = row
+      yield { parent, name, present: row, pasts: order === 0 ? (group?.pasts ?? []) : [] }
     }
-    if (order <= 0) row = (await present.next()).value as EntryRow | undefined
+    if (order <= 0) row = (await present.next()).value as NameGroup['present']
     if (order >= 0) group = (await pasts.next()).value as NameGroup | undefined
   }
 }

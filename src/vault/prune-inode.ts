@@ -85,6 +85,10 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   for await (const { since, until } of walkRows(store, inodePast, times, range, job.slices))
     states.push({ since, until, why: reasonOf(kept, since, until, isHeld) })
   keepVersions(states, versions, marks.oldest.get(ino), present !== undefined)
+  for (const arrival of marks.arrivals.get(ino) ?? []) {
+    const state = states.find(({ since, until }) => since <= arrival && arrival < until)
+    if (state !== undefined) state.why ||= 'versions'
+  }
   const last = states[states.length - 1]
   if (last !== undefined && present === undefined && marks.gone.has(ino)) last.why ||= 'versions'
   return { present, states, versions }

@@ -17,6 +17,8 @@ const PAGE_ROWS = 64
 export interface Marks {
   /** Inode -> the oldest moment of a version that keep.versions keeps. Live files have their newest besides. */
   readonly oldest: Map<number, Moment>
+  /** Inode -> moments at which it took a name, in the state in which its kept version is that name's. */
+  readonly arrivals: Map<number, Moment[]>
   /** Inodes that are gone, whose last state a name needs that stays: directories above all. */
   readonly gone: Set<number>
   /** Inodes that were ever found at a held path. */
@@ -27,6 +29,7 @@ export interface Marks {
 
 export const NO_MARKS: Marks = {
   oldest: new Map(),
+  arrivals: new Map(),
   gone: new Set(),
   held: new Set(),
   holds: [],
@@ -42,7 +45,13 @@ export async function markNames(
   const holds = (await answered(() => listHolds(core)))
     .filter(({ moment }) => moment === 0)
     .map(({ name }) => name)
-  const marks: Marks = { oldest: new Map(), gone: new Set(), held: new Set(), holds }
+  const marks: Marks = {
+    oldest: new Map(),
+    arrivals: new Map(),
+    gone: new Set(),
+    held: new Set(),
+    holds,
+  }
   if (rules.versions === undefined && holds.length === 0) return marks
   const forgotten = rules.deletedMs === undefined ? 0 : now - rules.deletedMs * 1000
   for await (const group of walkNames(core, slices)) {
@@ -69,7 +78,7 @@ export function isHeld(core: Core, marks: Marks, parent: number, name: string): 
 function markHeld(core: Core, { parent, name, present, pasts }: NameGroup, marks: Marks): void {
   if (!isHeld(core, marks, parent, name)) return
   markGone(core, parent, marks)
-  if (present !== undefined) marks.held.add(present)
+  if (present !== undefined) marks.held.add(present.ino)
   for (const { ino } of pasts) marks.held.add(ino)
 }
 
@@ -77,16 +86,29 @@ function markVersions(core: Core, group: NameGroup, count: number, marks: Marks)
   const { present, pasts } = group
   if (present !== undefined && pasts.length === 0 && count === 1) return
   // Versions that an inode had when the name led elsewhere already are another name's.
-  const ends = new Map<number, Moment>()
-  for (const { ino, until, type } of pasts) if (type !== DIRECTORY) ends.set(ino, until)
-  if (present !== undefined) ends.set(present, Number.POSITIVE_INFINITY)
-  const found: { ino: number; moment: Moment }[] = []
-  for (const [ino, until] of ends)
-    for (const moment of newestVersions(core, ino, until, count)) found.push({ ino, moment })
-  found.sort((a, b) => b.moment - a.moment)
-  for (const { ino, moment } of found.slice(0, count)) {
+  const spans = new Map<number, { since: Moment; until: Moment }>()
+  for (const { ino, since, until, type } of pasts)
+    if (type !== DIRECTORY) spans.set(ino, { since: spans.get(ino)?.since ?? since, until })
+  if (present !== undefined)
+    spans.set(present.ino, {
+      since: spans.get(present.ino)?.since ?? present.since,
+      until: Number.POSITIVE_INFINITY,
+    })
+  const ends = new Set(pasts.map((past) => past.until))
+  // `shown`: as of when it is the name's; what a file brought along came with it.
+  const found: { ino: number; moment: Moment; shown: Moment; came: boolean }[] = []
+  for (const [ino, { since, until }] of spans)
+    for (const moment of newestVersions(core, ino, until, count)) {
+      const came = moment < since && ends.has(since)
+      found.push({ ino, moment, shown: Math.max(moment, since), came })
+      // Of a file that took another's place, what it was before it did is not the name's.
+      if (came) break
+    }
+  found.sort((a, b) => b.shown - a.shown || b.moment - a.moment)
+  for (const { ino, moment, shown, came } of found.slice(0, count)) {
     const before = marks.oldest.get(ino)
     if (before === undefined || moment < before) marks.oldest.set(ino, moment)
+    if (came) marks.arrivals.set(ino, [...(marks.arrivals.get(ino) ?? []), shown])
   }
   if (found.length > 0) markGone(core, group.parent, marks)
 }

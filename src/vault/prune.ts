@@ -15,6 +15,7 @@ import { type NameGroup, type PastName, walkPastNames } from './name-walk.ts'
 import { below, lastPath, lastPaths } from './places.ts'
 import { type PrunedVersion, type PruneJob, pruneInode, vanishes } from './prune-inode.ts'
 import { isHeld, type Marks, markNames } from './prune-marks.ts'
+import { dropNumbers, keepNumbers } from './prune-numbers.ts'
 import { keeps, keepsEverything, keptBy, type Rules } from './retention.ts'
 import type { Slices } from './slices.ts'
 
@@ -74,6 +75,8 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
     options.explain &&
     ((its: PrunedVersion) => options.explain?.({ ...its, path: lastPath(core, its.ino) }))
   const job: PruneJob = { core, slices, now, kept, marks, dryRun, dropped, explain }
+  const isLeftAlone = (group: NameGroup): boolean => isLeft(job, group, isMeant)
+  if (!everything && !dryRun) await keepNumbers(core, kept.window, isLeftAlone, slices)
   // First the names: one that stays leads to something as long as the inodes are as they were, and after that too.
   if (!everything) await pruneNames(job, isMeant)
   await slices.settle()
@@ -86,6 +89,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
     await slices.turn()
   }
   await slices.settle()
+  if (!everything && !dryRun) await dropNumbers(core, slices)
   // All are looked at now.
   if (!dryRun) core.history.suspects.clear()
   const blocks = await collectBlocks(core, slices, 'all', dryRun)

@@ -37,6 +37,7 @@ const numbers: Readonly<Record<string, number>> = {
   orphan: 18,
   unsealed: 19,
   actor: 20,
+  numbering: 21,
 }
 
 /** Where one collection lies. `bodyGroup` is given when it is split. */

@@ -1,0 +1,66 @@
+// Prune and the numbers of versions: a version keeps its number when those before it go. Before anything is let go of, what the
+// numbers of a name's versions are counted from is written down (collections.ts, numbering).
+
+import { numbering, RENAMED, version } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
+import type { Core } from './core.ts'
+import type { Moment } from './moments.ts'
+import { type NumberedSpan, Numbering } from './name-history.ts'
+import { type NameGroup, walkNames } from './name-walk.ts'
+import { walkRows } from './rows.ts'
+import type { Slices } from './slices.ts'
+
+/**
+ * Writes down the numbers of names of which something before `window` may go; `isLeft` says which names are left alone. Those to
+ * which files were moved are among them in any case: their history may go on in another name.
+ */
+export async function keepNumbers(
+  core: Core,
+  window: Moment,
+  isLeft: (group: NameGroup) => boolean,
+  slices: Slices,
+): Promise<void> {
+  for await (const group of walkNames(core, slices)) {
+    const isTouched =
+      hasHeritage(group) ||
+      (group.pasts.some(({ since }) => since <= window) && !(await answered(() => isLeft(group))))
+    if (isTouched) await keepOf(core, group, slices)
+    await slices.turn()
+  }
+}
+
+/** Whether a file may have brought the history of another name along: what takes another's place does not. */
+function hasHeritage({ pasts, present }: NameGroup): boolean {
+  const rows = present === undefined ? pasts : [...pasts, present]
+  return rows.some(({ origin, since }, at) => origin === RENAMED && pasts[at - 1]?.until !== since)
+}
+
+async function keepOf(core: Core, { parent, name }: NameGroup, slices: Slices): Promise<void> {
+  const numbers = await answered(() => new Numbering(core, parent, name))
+  while (await answered(() => numbers.step())) await slices.turn()
+  for (const span of numbers.spans.filter(isCounted)) {
+    core.overlay.put(numbering, { parent, name, ...span })
+    slices.changed(1)
+    await slices.turn()
+  }
+}
+
+/** Whether what is pruned can change how a span is counted: not a file that was alone from the beginning. */
+function isCounted({ version: first, number, replaced }: NumberedSpan): boolean {
+  return first !== 1 || number !== 1 || replaced === 1
+}
+
+/** Deletes what speaks of inodes of which no version is left. */
+export async function dropNumbers(core: Core, slices: Slices): Promise<void> {
+  const fields = ['parent', 'name', 'since', 'ino'] as const
+  for await (const row of walkRows(core.overlay.store, numbering, fields, {}, slices)) {
+    if (await answered(() => isOfUse(core, row.ino))) continue
+    core.overlay.delete(numbering, [row.parent, row.name, row.since])
+    slices.changed(1)
+    await slices.turn()
+  }
+}
+
+function isOfUse(core: Core, ino: number): boolean {
+  return core.overlay.scan(version, { gte: [ino], lt: [ino + 1], limit: 1 }).length > 0
+}
