@@ -3,8 +3,8 @@
 // where they come from.
 //
 // One write at a time: a batch, then merges for what it wrote, then the next; each is a short transaction of its own, between
-// which commits go on. When batches come faster than they are written, many of them are merged at once: four at a time would
-// write each word twice or three times more.
+// which commits go on. When batches come faster than they are written, many of them are merged at once: four by four each
+// word would be written more often.
 
 import Database from 'better-sqlite3'
 import { failureOf, storeError } from '../store/sqlite/errors.ts'
