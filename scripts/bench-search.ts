@@ -1,5 +1,6 @@
 // What search costs and how fast it answers, FTS5 in a vault on SQLite beside tantivy beside one on LMDB: an import with the
-// index behind it, small text files written while the index follows, queries over many documents, and the index's size.
+// index behind it, small text files written while the index follows, queries over many documents with rg beside them, and the
+// index's size.
 //
 //   node scripts/bench-search.ts [--rounds 3] [--documents 100000] [--write]
 
@@ -23,7 +24,8 @@ import { textOf } from '../src/search/extract.ts'
 import { Searcher } from '../src/search/searcher.ts'
 import { openVault } from '../src/vault/vault.ts'
 import { amount, machine, median, table, writeSection } from './bench-report.ts'
-import { avfs, mountVault, withPlaces } from './bench-support.ts'
+import { ripgrepTimes, ripgrepVersion } from './bench-ripgrep.ts'
+import { avfs, mountVault, type VaultPlace, withPlaces } from './bench-support.ts'
 
 const SOURCES = 10_000
 const SOURCE_BYTES_MAX = 64 * 1024
@@ -54,6 +56,7 @@ const { values: options } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 })
+const ripgrep = ripgrepVersion()
 const rounds = Number(options.rounds)
 const documents = Number(options.documents)
 
@@ -69,7 +72,8 @@ const report = await withPlaces(async (work, keep) => {
     const environment = { work, backend, tree }
     importRows.push(importRow(name, environment))
     createRows.push(createRow(name, backend, work, keep))
-    queryRows.push(...(await queryRowsOf(name, { work, backend, texts })))
+    const place = keep(mountVault(work, `many-${backend}`, [], backend))
+    queryRows.push(...(await queryRowsOf(name, { place, work, backend, texts })))
   }
   const verdicts = ['', 'line', '']
   return [
@@ -83,7 +87,7 @@ const report = await withPlaces(async (work, keep) => {
       ['4 KiB text files, mounted', 'search=off, /s', 'on, /s', 'ratio', ...verdicts.slice(1)],
       createRows,
     ),
-    `${amount(documents)} documents, ${QUERIES} queries, a sixth of each kind, the best ${LIMIT} with lines and marks, warm; milliseconds.`,
+    `${amount(documents)} documents, ${QUERIES} queries, a sixth of each kind, the best ${LIMIT} with lines and marks, warm; milliseconds. ${ripgrep === undefined ? 'rg is not installed (Debian has it as ripgrep), and its rows are missing' : `rg (${ripgrep}) lists the files with the first ten queries of each kind that it can be asked, over the same documents, mounted`}.`,
     table(['queries', 'median', '95th percentile', 'highest', ...verdicts.slice(1)], queryRows),
   ].join('\n\n')
 })
@@ -221,34 +225,55 @@ function smallText(number: number): string {
 }
 
 interface Corpus {
+  readonly place: VaultPlace
   readonly work: string
   readonly backend: string
   readonly texts: readonly Buffer[]
 }
 
 /** Many documents: each text again and again, with lines of others, so that the frequencies of words stay as they are. */
-async function queryRowsOf(name: string, { work, backend, texts }: Corpus): Promise<string[][]> {
-  const home = join(work, 'many-home')
-  const tree = join(work, 'many')
-  mkdirSync(home)
+async function queryRowsOf(name: string, { place, work, backend, texts }: Corpus) {
+  const tree = join(work, `many-${backend}-tree`)
   const many = Array.from({ length: documents }, (_, at) => variantOf(texts, at))
   writeTree(tree, many)
-  const env = { ...process.env, AVFS_HOME: home, XDG_RUNTIME_DIR: work }
-  const run = (...args: string[]): string =>
-    execFileSync(avfs, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
-  run('vault', 'create', 'many', '--backend', backend)
-  run('import', tree, 'many:/')
-  run('search', '--limit', '1', 'name:f1', 'many:/')
-  run('vault', 'compact', 'many')
-  const file = join(home, readdirSync(home).find((its) => /^many\.(avfs|lmdb)$/.test(its)) ?? '')
+  const kinds = queriesOf(many)
+  const rows = await place.unmounted(async () => {
+    const run = (...args: string[]): string =>
+      execFileSync(avfs, args, {
+        env: place.env,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+    run('import', tree, `${place.name}:/`)
+    run('search', '--limit', '1', 'name:f1', `${place.name}:/`)
+    run('vault', 'compact', place.name)
+    const bytes = many.reduce((sum, text) => sum + text.length, 0)
+    return await indexRows(name, { file: place.file, backend, kinds, bytes })
+  })
+  rmSync(tree, { recursive: true })
+  if (ripgrep !== undefined)
+    for (const [kind, taken] of ripgrepTimes(place.dir, kinds))
+      rows.push(timesRow(`rg, mounted on ${backend}: ${kind}`, taken, false))
+  return rows
+}
+
+interface Indexed {
+  readonly file: string
+  readonly backend: string
+  readonly kinds: ReadonlyMap<string, readonly string[]>
+  /** Of the texts. */
+  readonly bytes: number
+}
+
+async function indexRows(name: string, { file, backend, kinds, bytes }: Indexed) {
   const rows: string[][] = []
   const vault = await openVault(file)
   const searcher = Searcher.start(vault)
   try {
     await searcher.refresh(600_000)
-    const bytes = backend === 'sqlite' ? tableBytes(file) : (await searcher.status()).bytes
+    const own = backend === 'sqlite' ? tableBytes(file) : (await searcher.status()).bytes
     const all: number[] = []
-    for (const [kind, queries] of queriesOf(many)) {
+    for (const [kind, queries] of kinds) {
       const taken: number[] = []
       for (const isWarm of [false, true])
         for (const query of queries) {
@@ -260,15 +285,13 @@ async function queryRowsOf(name: string, { work, backend, texts }: Corpus): Prom
       rows.push(timesRow(`${name}: ${kind}`, taken, false))
     }
     rows.push(timesRow(`${name}: all of them`, all, true))
-    const share = bytes / many.reduce((sum, text) => sum + text.length, 0)
+    const share = own / bytes
     const size = `${name}: size of the index, share of the text`
     rows.push([size, '', '', share.toFixed(2), ...verdict(share <= SIZE_MAX, `<= ${SIZE_MAX}`)])
   } finally {
     await searcher.close()
     await vault.close()
   }
-  rmSync(home, { recursive: true })
-  rmSync(tree, { recursive: true })
   return rows
 }
 

@@ -23,6 +23,8 @@ export interface VaultPlace extends Place {
   /** The command line, and the variables under which it finds this vault. */
   readonly avfs: string
   readonly env: NodeJS.ProcessEnv
+  /** The vault itself. */
+  readonly file: string
   /** Runs `body` while the vault is not mounted. */
   unmounted<T>(body: () => Promise<T>): Promise<T>
   /** `avfs vault config` with these settings. */
@@ -71,6 +73,7 @@ export function mountVault(
     dir,
     avfs,
     env,
+    file,
     async unmounted(body) {
       run('unmount', dir)
       try {

@@ -42,6 +42,7 @@ function isBinary(text: string): boolean {
 
 function hasManyControls(bytes: Uint8Array): boolean {
   let controls = 0
-  for (const byte of bytes) controls += isControl[byte] ?? 0
+  // An iterator takes five times as long.
+  for (let at = 0; at < bytes.length; at++) controls += isControl[bytes[at] ?? 0] ?? 0
   return controls * BYTES_A_CONTROL > bytes.length
 }

@@ -2,8 +2,9 @@
 // runs this; writes are handed to the vault's commit thread by `run`, in pieces that commits can wait for. Knows words, not
 // where they come from.
 //
-// One write at a time: a batch, then merges for what it wrote, then the next. So segments never pile up, and each of these is
-// a short transaction of its own, between which commits go on.
+// One write at a time: a batch, then merges for what it wrote, then the next; each is a short transaction of its own, between
+// which commits go on. When batches come faster than they are written, many of them are merged at once: four by four each
+// word would be written more often.
 
 import Database from 'better-sqlite3'
 import { failureOf, storeError } from '../store/sqlite/errors.ts'
@@ -32,6 +33,8 @@ export interface Fts5Options {
 const RANKED_MAX = 20_000
 const CACHE_BYTES = 32 * 1024 * 1024
 const BUSY_TIMEOUT_MS = 2000
+/** Batches that are not merged: beyond, the next one waits for that, since a search looks into each. */
+const UNMERGED_MAX = 64
 /** Of a page of FTS5, and of a row of the other tables with its part of their indexes. */
 const WORD_PAGE_BYTES = 4050
 const TEXT_BYTES = 100
@@ -66,12 +69,17 @@ class Fts5Engine implements SearchEngine {
   readonly #run: Auxiliary['run']
   readonly #rankedMax: number
   readonly #statements = new Map<string, Database.Statement>()
+  readonly #atOnce: (body: () => unknown) => unknown
   #tail: Promise<unknown> = Promise.resolve()
+  /** Writes that wait for their turn; merges wait for them. */
+  #waiting = 0
+  #unmerged = 0
   #hasTables = false
   #closing: Promise<void> | undefined
 
   constructor(db: Database.Database, run: Auxiliary['run'], rankedMax: number) {
     this.#db = db
+    this.#atOnce = db.transaction((body: () => unknown) => body())
     this.#run = run
     this.#rankedMax = rankedMax
   }
@@ -79,11 +87,12 @@ class Fts5Engine implements SearchEngine {
   async apply(batch: IndexBatch): Promise<void> {
     this.#assertOpen()
     const statements = statementsOf(batch)
-    const applied = this.#enqueue(() =>
-      this.#write([...(this.#isThere() ? [] : create), ...statements]),
-    )
+    const applied = this.#enqueue(async () => {
+      await this.#write([...(this.#isThere() ? [] : create), ...statements])
+      this.#unmerged++
+    })
     // At once, so that it comes before the next batch. What fails here is tried again then.
-    this.#enqueue(() => this.#merge()).catch(() => {})
+    this.#behind(() => this.#merge()).catch(() => {})
     await applied
   }
 
@@ -142,7 +151,7 @@ class Fts5Engine implements SearchEngine {
   }
 
   versionsOf(text: number): TextVersion[] {
-    return this.#read([], () =>
+    return this.#readOnce([], () =>
       this.#rows<TextVersion>(
         'select ino, number, text from search_version where text = ? and text > 0 order by ino, number',
         [text],
@@ -151,7 +160,7 @@ class Fts5Engine implements SearchEngine {
   }
 
   textOf(ino: number, number: number): number | undefined {
-    return this.#read(
+    return this.#readOnce(
       undefined,
       () =>
         this.#rows<{ text: number }>(
@@ -162,7 +171,7 @@ class Fts5Engine implements SearchEngine {
   }
 
   versionsOfFile(ino: number): TextVersion[] {
-    return this.#read([], () =>
+    return this.#readOnce([], () =>
       this.#rows<TextVersion>(
         'select ino, number, text from search_version where ino = ? order by number',
         [ino],
@@ -171,7 +180,7 @@ class Fts5Engine implements SearchEngine {
   }
 
   unusedTexts(from: number, limit: number): number[] {
-    return this.#read([], () =>
+    return this.#readOnce([], () =>
       this.#rows<{ id: number }>(
         'select id from search_text where id >= ? and not exists (select 1 from search_version where text = search_text.id and text > 0) order by id limit ?',
         [from, limit],
@@ -216,12 +225,22 @@ class Fts5Engine implements SearchEngine {
 
   async #merge(): Promise<void> {
     for (const table of WORD_TABLES)
-      for (let changes = 2; changes >= 2 && this.#closing === undefined; )
-        changes = await this.#write([merge(table)])
+      for (let changes = 2; changes >= 2; changes = await this.#write([merge(table)]))
+        if (this.#closing !== undefined || (this.#waiting > 0 && this.#unmerged < UNMERGED_MAX))
+          return
+    this.#unmerged = 0
   }
 
   /** Runs a write behind those before it, whether they fail or not. */
   #enqueue<T>(write: () => Promise<T>): Promise<T> {
+    this.#waiting++
+    return this.#behind(() => {
+      this.#waiting--
+      return write()
+    })
+  }
+
+  #behind<T>(write: () => Promise<T>): Promise<T> {
     const turn = this.#tail.then(write)
     this.#tail = turn.catch(() => {})
     return turn
@@ -254,9 +273,14 @@ class Fts5Engine implements SearchEngine {
 
   /** All that `body` reads is of one moment. `none` is the answer of an index that was never written. */
   #read<T>(none: T, body: () => T): T {
+    return this.#readOnce(none, () => this.#atOnce(body) as T)
+  }
+
+  /** `read` for a single statement, which is of one moment by itself: indexing asks thousands of them. */
+  #readOnce<T>(none: T, body: () => T): T {
     this.#assertOpen()
     try {
-      return this.#db.transaction(() => (this.#isThere() ? body() : none))()
+      return this.#isThere() ? body() : none
     } catch (error) {
       throw this.#told(error)
     }

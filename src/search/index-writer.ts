@@ -1,7 +1,7 @@
 // Brings what changed in a vault into its index: told of names and contents, makes documents and batches of them. A text that
 // the index has already is not analyzed again, whoever brings it. Runs where the engine is open; knows no vault.
 
-import { createHash } from 'node:crypto'
+import { hash as hashOf } from 'node:crypto'
 import type { FileDocument, SearchEngine, TextDocument, TextVersion, Words } from './engine.ts'
 
 /** What an inode is now, or was last. */
@@ -186,7 +186,7 @@ export class IndexWriter {
   #textFor(bytes: Uint8Array): number {
     const text = this.#language.textOf(bytes)
     if (text === undefined) return 0
-    const hash = createHash('sha256').update(bytes).digest()
+    const hash = hashOf('sha256', bytes, 'buffer')
     const key = hash.toString('hex')
     const known = this.#coming.get(key) ?? this.#kept(this.#engine.textsWith([hash])[0])
     if (known !== undefined) return known

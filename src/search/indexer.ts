@@ -9,17 +9,17 @@ import { StoreError } from '../store/store.ts'
 import type { Changed } from '../vault/changed-inodes.ts'
 import type { Core } from '../vault/core.ts'
 import type { Asked, Content, Item, Taker } from './index-writer.ts'
+import { askedOf, type Depth, type Look, lookAt, missingOf } from './looks.ts'
 import { Pace } from './pace.ts'
+import { Parcel } from './parcel.ts'
 import {
   bytesOf,
   changedSince,
   inodesBelow,
   type KnownPaths,
   mayBeText,
-  nameOf,
   type SealedVersion,
   unknownInodes,
-  versionsBelow,
   versionsByInode,
 } from './source.ts'
 
@@ -34,8 +34,6 @@ export interface IndexerOptions {
 
 /** What is looked at together. */
 const CHUNK_INODES = 128
-/** Versions of a file asked for at a time, the newest first. */
-const VERSIONS = 64
 /** Bytes sent at a time. */
 const SENT_BYTES = 512 * 1024
 /** What changes at about the same time is taken in together. */
@@ -45,17 +43,10 @@ const AGE_MAX_MS = 4000
 const WAIT_MS = 50
 /** Texts looked at for one that nothing uses, at a time. */
 const TIDY_TEXTS = 500
-const ALL_VERSIONS = Number.MAX_SAFE_INTEGER
-
-/** How much of an inode is looked at: its name; new versions too; versions that are gone as well, if it has few or in any case. */
-type Depth = 'name' | 'new' | 'few' | 'all'
-
-interface Look {
-  readonly ino: number
-  readonly path: string | undefined
-  /** Newest first. */
-  readonly versions: readonly SealedVersion[]
-  readonly isAll: boolean
+/** What is looked at together, and of each the versions that the index has not. */
+interface Chunk {
+  readonly looks: readonly Look[]
+  readonly unknown: Promise<readonly number[][]>
 }
 
 export interface Progress {
@@ -156,6 +147,8 @@ export class Indexer {
     changed.follow(undefined)
     this.#rouse()
     await this.#running
+    // What was handed over is taken in by whoever got it: the next indexer begins behind it.
+    await this.#sent.catch(() => undefined)
     // Of commits without names and versions the index has not heard: the next opening need not look for changes.
     if (moment > this.#moment) await this.#taker.settle(moment)
   }
@@ -292,36 +285,57 @@ export class Indexer {
   }
 
   async #each(inos: Iterable<number> | AsyncIterable<number>, depth: Depth): Promise<void> {
+    let before: Chunk | undefined
     let chunk: number[] = []
+    const next = async (): Promise<void> => {
+      const asked = await this.#ask(chunk, depth)
+      chunk = []
+      // What the index has of this one is found out while the one before is read.
+      if (before !== undefined) await this.#take(before)
+      before = asked
+    }
     for await (const ino of inos) {
       chunk.push(ino)
-      if (chunk.length < CHUNK_INODES) continue
-      await this.#takeChunk(chunk, depth)
-      chunk = []
+      if (chunk.length === CHUNK_INODES) await next()
     }
-    if (chunk.length > 0) await this.#takeChunk(chunk, depth)
+    if (chunk.length > 0) await next()
+    if (before !== undefined) await this.#take(before)
   }
 
-  async #takeChunk(inos: readonly number[], depth: Depth): Promise<void> {
+  /** Looks at inodes, and asks what the index has not. */
+  async #ask(inos: readonly number[], depth: Depth): Promise<Chunk> {
+    const { store } = this.#core.overlay
     const known: KnownPaths = new Map()
     const looks: Look[] = []
-    for (const ino of inos) looks.push(await this.#pace.step(() => this.#look(ino, depth, known)))
-    const missing = await this.#missing(looks)
+    for (const ino of inos)
+      looks.push(await this.#pace.step(() => lookAt(store, ino, depth, known)))
+    const unknown = this.#taker.missing(askedOf(looks))
+    // Heard when its turn comes.
+    unknown.catch(() => undefined)
+    return { looks, unknown }
+  }
+
+  async #take({ looks, unknown }: Chunk): Promise<void> {
+    const missing = await missingOf(this.#core, this.#taker, this.#pace, looks, unknown)
+    let left = missing.flat().reduce((sum, { size }) => sum + this.#sizeOf(size), 0)
     let items: Item[] = []
     let bytes = 0
+    let parcel = new Parcel(Math.min(left, SENT_BYTES))
     const send = async (): Promise<void> => {
       await this.#send(items)
       items = []
       bytes = 0
+      parcel = new Parcel(Math.min(left, SENT_BYTES))
     }
     for (const [index, look] of looks.entries()) {
       const { ino, path, isAll, versions } = look
       const remaining = isAll ? versions.map(({ number }) => number) : undefined
       let contents: Content[] = []
       for (const version of missing[index] ?? []) {
-        const content = await this.#contentOf(ino, version)
+        const content = await this.#contentOf(ino, version, parcel)
         contents.push({ number: version.number, bytes: content })
         bytes += content?.length ?? 0
+        left -= this.#sizeOf(version.size)
         if (bytes < SENT_BYTES) continue
         items.push({ ino, path, remaining, versions: contents })
         contents = []
@@ -329,64 +343,35 @@ export class Indexer {
       }
       items.push({ ino, path, remaining, versions: contents })
     }
-    await send()
-    this.#done += inos.length
+    await this.#send(items)
+    this.#done += looks.length
   }
 
-  #look(ino: number, depth: Depth, known: KnownPaths): Look {
-    const { store } = this.#core.overlay
-    const named = nameOf(store, ino, known)
-    const limit = depth === 'all' ? ALL_VERSIONS : VERSIONS
-    const isRead = named?.isFile === true && depth !== 'name'
-    const versions = isRead ? versionsBelow(store, ino, ALL_VERSIONS, limit) : []
-    const isAll = depth === 'all' || (depth === 'few' && versions.length < VERSIONS)
-    return { ino, path: named?.path, versions, isAll }
-  }
-
-  /** Of each look the versions that the index has not, oldest first: whatever it has of a file has no gap. */
-  async #missing(looks: readonly Look[]): Promise<SealedVersion[][]> {
-    const missing: SealedVersion[][] = looks.map(() => [])
-    let pages = looks.map(({ ino, versions }, index) => ({ ino, versions, index }))
-    while (pages.length > 0) {
-      pages = pages.filter(({ versions }) => versions.length > 0)
-      const asked = pages.map(({ ino, versions }) => ({
-        ino,
-        numbers: versions.map(({ number }) => number),
-      }))
-      if (asked.length === 0) break
-      await this.#pace.waitFor(this.#sent)
-      const answers = await this.#pace.waitFor(this.#taker.missing(asked))
-      const next: typeof pages = []
-      for (const [at, { ino, versions, index }] of pages.entries()) {
-        const unknown = new Set(answers[at])
-        missing[index]?.push(...versions.filter(({ number }) => unknown.has(number)))
-        const last = versions[versions.length - 1]
-        if (last === undefined || unknown.size < versions.length || versions.length !== VERSIONS)
-          continue
-        const page = await this.#pace.step(() =>
-          versionsBelow(this.#core.overlay.store, ino, last.number, VERSIONS),
-        )
-        next.push({ ino, versions: page, index })
-      }
-      pages = next
-    }
-    return missing.map((versions) => versions.reverse())
+  /** Bytes that are read of a version with so many. */
+  #sizeOf(size: number): number {
+    return size > this.#options.textBytesMax ? 0 : size
   }
 
   async #contentOf(
     ino: number,
     version: SealedVersion,
-  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    parcel: Parcel,
+  ): Promise<Uint8Array | undefined> {
     if (version.size > this.#options.textBytesMax) return undefined
-    return await bytesOf(this.#core, ino, version, mayBeText, (work) => this.#pace.step(work))
+    const memory = parcel.take(version.size)
+    const step = <T>(work: () => T): Promise<T> => this.#pace.step(work)
+    const bytes = await bytesOf(this.#core, ino, version, mayBeText, step, memory)
+    if (bytes === undefined) parcel.giveBack(memory)
+    return bytes
   }
 
-  /** Hands items over; one parcel is worked on while the next is read. */
+  /** Hands items over; while one parcel is worked on, one waits, and the next is read. */
   async #send(items: readonly Item[]): Promise<void> {
     if (items.length === 0) return
-    await this.#pace.waitFor(this.#sent)
+    const before = this.#sent
     this.#sent = this.#taker.take(items).then((ms) => this.#pace.charge(ms))
     // Heard by whoever waits next.
     this.#sent.catch(() => undefined)
+    await this.#pace.waitFor(before)
   }
 }

@@ -82,6 +82,8 @@ export class Pace implements Slices {
 
   async #rest(workedMs: number): Promise<void> {
     noteSlice(this.#core, this.#began)
+    // What is charged from here on is rested for next time.
+    this.#chargedMs = 0
     await (++this.#count % PAUSE_EVERY === 0 ? sleep(1) : setImmediate())
     const until = performance.now() + workedMs * REST
     while (this.isHeldUp && !this.#isStopped()) {
@@ -90,7 +92,6 @@ export class Pace implements Slices {
       await sleep(Math.min(NAP_MS, left))
     }
     this.#began = beginSlice()
-    this.#chargedMs = 0
   }
 
   #look(): void {

@@ -230,7 +230,8 @@ export class Searcher {
         'the vault is open for reading only and has no index; mount it for writing once',
       )
     if (isFresh && engine.kind === 'tantivy') emptyIndexFolder(vault)
-    const thread = await SearchThread.start(engine, vault.core.overlay.store.auxiliary)
+    const { auxiliary } = vault.core.overlay.store
+    const thread = await SearchThread.start(engine, vault.readOnly ? undefined : auxiliary)
     try {
       if (isFresh) {
         if (engine.kind === 'fts5') await thread.call('clear')

@@ -126,8 +126,8 @@ export function versionsBelow(
 }
 
 /**
- * The bytes of a version, in memory of their own; undefined when they cannot be read, or when `isWanted` does not like the
- * first of them.
+ * The bytes of a version, which are read into memory of its size; undefined when they cannot be read, or when `isWanted` does
+ * not like the first of them.
  */
 export async function bytesOf(
   core: Core,
@@ -135,8 +135,8 @@ export async function bytesOf(
   { moment, size }: SealedVersion,
   isWanted: (head: Uint8Array) => boolean,
   step: <T>(work: () => T) => Promise<T>,
+  bytes = new Uint8Array(size),
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const bytes = new Uint8Array(size)
   try {
     for (let at = 0; at < size; at += PIECE_BYTES) {
       const from = at

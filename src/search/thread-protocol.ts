@@ -1,7 +1,6 @@
-// What the main thread and the search thread say to each other. A call has an id, its answer the same one; the thread asks for
-// writes into the vault's own file in the same way, the other way round.
+// What the main thread and the search thread say to each other. A call has an id, its answer the same one.
 
-import type { SqlStatement } from '../store/store.ts'
+import type { MessagePort } from 'node:worker_threads'
 import { StoreError, type StoreErrorKind } from '../store/store.ts'
 import type { IndexStatus } from './engine.ts'
 import type { Match } from './evaluate.ts'
@@ -17,6 +16,8 @@ export type EngineSpec =
 /** workerData of worker.ts. */
 export interface ThreadOptions {
   readonly engine: EngineSpec
+  /** To the vault's own writer, for what is written into its file; see Auxiliary. */
+  readonly writer: MessagePort | undefined
 }
 
 /** What is asked of the thread: arguments and answer of each method. */
@@ -43,22 +44,15 @@ export interface ThreadMethods {
 
 export type MethodName = keyof ThreadMethods
 
-export type ToThread =
-  | { readonly id: number; readonly method: MethodName; readonly args: readonly unknown[] }
-  | { readonly id: number; readonly written: number }
-  | { readonly id: number; readonly refused: Failure }
+export interface ToThread {
+  readonly id: number
+  readonly method: MethodName
+  readonly args: readonly unknown[]
+}
 
 export type FromThread =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failure: Failure }
-  | WriteRequest
-
-/** To be run by the vault's own writer; see Auxiliary. */
-export interface WriteRequest {
-  readonly id: number
-  readonly statements: readonly SqlStatement[]
-  readonly durable: boolean
-}
 
 /** The id of the answer that no call asked for: the engine is open, or could not be opened. */
 export const READY_ID = 0

@@ -1,5 +1,5 @@
-// The main thread's side of the search thread: posts calls, settles promises as answers come, writes into the vault's file what
-// the thread asks for, and rejects all when the thread dies.
+// The main thread's side of the search thread: posts calls, settles promises as answers come, and rejects all when the thread
+// dies.
 
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -8,15 +8,12 @@ import type { Item } from './index-writer.ts'
 import {
   type EngineSpec,
   errorOf,
-  type Failure,
   type FromThread,
-  failureOf,
   type MethodName,
   READY_ID,
   type ThreadMethods,
   type ThreadOptions,
   type ToThread,
-  type WriteRequest,
 } from './thread-protocol.ts'
 
 interface Waiting {
@@ -26,17 +23,17 @@ interface Waiting {
 
 export class SearchThread {
   readonly #worker: Worker
-  readonly #auxiliary: Auxiliary | undefined
   readonly #waiting = new Map<number, Waiting>()
   #lastId = READY_ID
   #death: StoreError | undefined
 
   private constructor(engine: EngineSpec, auxiliary: Auxiliary | undefined) {
-    this.#auxiliary = auxiliary
     const url = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
-    const options: ThreadOptions = { engine }
+    const writer = auxiliary?.connect()
+    const options: ThreadOptions = { engine, writer }
     this.#worker = new Worker(url, {
       workerData: options,
+      transferList: writer === undefined ? [] : [writer],
       execArgv: [],
       // By default V8 would take 30 MiB more for texts that are all gone after a batch.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
@@ -84,27 +81,11 @@ export class SearchThread {
   }
 
   #hear(message: FromThread): void {
-    if ('statements' in message) {
-      this.#write(message)
-      return
-    }
     const waiting = this.#waiting.get(message.id)
     this.#waiting.delete(message.id)
     if (this.#waiting.size === 0) this.#worker.unref()
     if ('failure' in message) waiting?.reject(errorOf(message.failure))
     else waiting?.resolve(message.result)
-  }
-
-  #write({ id, statements, durable }: WriteRequest): void {
-    const refuse = (refused: Failure): void => this.#post({ id, refused })
-    if (this.#auxiliary === undefined) {
-      refuse(failureOf(new StoreError('io', 'this vault takes no other tables')))
-      return
-    }
-    this.#auxiliary.run(statements, { durable }).then(
-      (written) => this.#post({ id, written }),
-      (error: unknown) => refuse(failureOf(error)),
-    )
   }
 
   #die(cause?: unknown): void {
@@ -115,17 +96,17 @@ export class SearchThread {
   }
 }
 
-/** What is handed over and not copied: bytes that have their memory for themselves. */
+/** What is handed over and not copied: the memory of texts to take in, which share it, and of bytes that have it for themselves. */
 function memoryOf(method: MethodName, args: readonly unknown[]): ArrayBuffer[] {
-  const memory = new Set<ArrayBuffer>()
-  const add = (bytes: Uint8Array | undefined): void => {
-    const own = bytes?.buffer
-    if (own instanceof ArrayBuffer && own.byteLength === bytes?.byteLength && own.byteLength > 0)
-      memory.add(own)
-  }
+  const memory = new Set<ArrayBufferLike>()
   if (method === 'take')
     for (const { versions } of args[0] as readonly Item[])
-      for (const { bytes } of versions) add(bytes)
-  if (method === 'fragments') add(args[1] as Uint8Array)
-  return [...memory]
+      for (const { bytes } of versions) if (bytes !== undefined) memory.add(bytes.buffer)
+  if (method === 'fragments') {
+    const { buffer, length } = args[1] as Uint8Array
+    if (buffer.byteLength === length) memory.add(buffer)
+  }
+  return [...memory].filter(
+    (its): its is ArrayBuffer => its instanceof ArrayBuffer && its.byteLength > 0,
+  )
 }

@@ -2,7 +2,8 @@
 // thread-protocol.ts says what is spoken. Of the vault it sees what it is sent.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import type { SqlStatement } from '../store/store.ts'
+import { runOver } from '../store/sqlite/run-port.ts'
+import { type Auxiliary, StoreError } from '../store/store.ts'
 import { wordsOf } from './analyze.ts'
 import type { SearchEngine } from './engine.ts'
 import { type Match, matchesOf } from './evaluate.ts'
@@ -12,7 +13,6 @@ import { openEngine } from './open-engine.ts'
 import { parseQuery } from './query.ts'
 import { snippets } from './snippet.ts'
 import {
-  errorOf,
   type FromThread,
   failureOf,
   READY_ID,
@@ -26,27 +26,15 @@ const BATCH_BYTES = { fts5: 512 * 1024, tantivy: 4 * 1024 * 1024 } as const
 
 const port = parentPort
 if (port === null) throw new Error('worker.ts runs as a worker')
-const { engine: spec } = workerData as ThreadOptions
+const { engine: spec, writer: writerPort } = workerData as ThreadOptions
 
 function post(message: FromThread): void {
   port?.postMessage(message)
 }
 
-/** Writes that the main thread was asked for. */
-const writes = new Map<
-  number,
-  { resolve: (changes: number) => void; reject: (error: Error) => void }
->()
-let lastWrite = 0
-
-function run(
-  statements: readonly SqlStatement[],
-  { durable = false }: { readonly durable?: boolean } = {},
-): Promise<number> {
-  const id = ++lastWrite
-  post({ id, statements, durable })
-  return new Promise((resolve, reject) => writes.set(id, { resolve, reject }))
-}
+/** Of a vault that is open for reading only, or that has its index beside it. */
+const refuse: Auxiliary['run'] = () =>
+  Promise.reject(new StoreError('io', 'this vault takes no other tables'))
 
 function methodsOf(engine: SearchEngine): ThreadMethods {
   const newWriter = (): IndexWriter =>
@@ -109,29 +97,23 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return performance.now() - began
 }
 
-async function answer(methods: ThreadMethods, id: number, message: ToThread): Promise<void> {
-  if (!('method' in message)) return
+async function answer(methods: ThreadMethods, { id, method, args }: ToThread): Promise<void> {
   try {
-    const method = methods[message.method] as (...args: readonly unknown[]) => Promise<unknown>
-    post({ id, result: await method(...message.args) })
+    const call = methods[method] as (...args: readonly unknown[]) => Promise<unknown>
+    post({ id, result: await call(...args) })
   } catch (error) {
     post({ id, failure: failureOf(error) })
   }
-  if (message.method === 'close') port?.close()
+  if (method === 'close') port?.close()
 }
 
 /** Calls that come before the engine is open wait for it. */
-const opened = openEngine(spec, run).then(methodsOf)
+const opened = openEngine(spec, writerPort === undefined ? refuse : runOver(writerPort)).then(
+  methodsOf,
+)
 
 port.on('message', (message: ToThread) => {
-  if ('method' in message) {
-    opened.then((methods) => answer(methods, message.id, message)).catch(() => undefined)
-    return
-  }
-  const write = writes.get(message.id)
-  writes.delete(message.id)
-  if ('written' in message) write?.resolve(message.written)
-  else write?.reject(errorOf(message.refused))
+  opened.then((methods) => answer(methods, message)).catch(() => undefined)
 })
 
 opened.then(

@@ -1,6 +1,7 @@
 // What a vault asks of an engine: get, scan, commit and a little housekeeping over collections. Nothing here or below
 // knows what a row means. Every adapter passes test/store/suite.ts.
 
+import type { MessagePort } from 'node:worker_threads'
 import { hasChanged } from '../base/step.ts'
 import type { Collection, Key } from './collections.ts'
 
@@ -118,6 +119,11 @@ export interface Auxiliary {
     statements: readonly SqlStatement[],
     options?: { readonly durable?: boolean },
   ): Promise<number>
+  /**
+   * The end of a channel that another thread makes its `run` of (sqlite/run-port.ts). Commits that are asked for here and what it
+   * runs there are in no order. Throws StoreError 'locked' on a vault that is open for reading only.
+   */
+  connect(): MessagePort
 }
 
 export interface Store {

@@ -61,6 +61,8 @@ test('nothing found is exit code 1, a wrong query 2 with its place', async (t, b
     t.match(cli.failure('search', '"open', at('')), { status: 2, errno: 'EINVAL' })
     t.match(cli.failure('search', 'words', at(''), '--tag', 'none'), { status: 13 })
     t.match(cli.failure('search', 'words', at(''), '--since', 'sometime'), { status: 2 })
+    const beyond = cli.avfs('search', 'words', at(''), '--since', '2999-01-01')
+    t.match(beyond, { status: 1, stdout: '', stderr: '' }, 'nothing was saved so late')
     t.match(cli.failure('search', 'words', at(''), '-n', '0'), { status: 2 })
     t.match(cli.failure('search', 'words', at(''), '--path', ''), { status: 2 })
     t.match(cli.failure('search', 'words', at('nowhere')), { status: 13 })

@@ -13,7 +13,15 @@ import { faulting } from '../support/faulting.ts'
 import { noChange } from '../support/no-change.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { caller, Run } from '../vault/random-run.ts'
-import { indexerOf, present, type Recorder, rebuilt, recorder, takerOf } from './indexed-vault.ts'
+import {
+  type Documents,
+  indexerOf,
+  present,
+  type Recorder,
+  rebuilt,
+  recorder,
+  takerOf,
+} from './indexed-vault.ts'
 
 const seed = seedOf('AVFS_SEED')
 const steps = Number(process.env.AVFS_STEPS ?? 600)
@@ -45,6 +53,24 @@ async function agree(t: Test, vault: Vault, engine: Recorder, what: string): Pro
     Object.fromEntries(Object.keys(of).map((key) => [key, from[key]]))
   t.strictSame(pick(documents.files, files), files, `${what}: paths`)
   t.strictSame(pick(documents.versions, versions), versions, `${what}: versions`)
+}
+
+/**
+ * An index that is built anew is the same, but for the directories of files that are gone: where one lay when the file was
+ * deleted may have been pruned since, and an index that grew has heard of it.
+ */
+async function sameAsRebuilt(t: Test, vault: Vault, engine: Recorder): Promise<void> {
+  const { files } = await present(vault.core)
+  const comparable = (documents: Documents): Documents => ({
+    ...documents,
+    files: Object.fromEntries(
+      Object.entries(documents.files).map(([ino, its]) => [
+        ino,
+        ino in files ? its : its.slice(0, its.indexOf(':')),
+      ]),
+    ),
+  })
+  t.strictSame(comparable(engine.documents()), comparable(await rebuilt(vault.core)))
 }
 
 const settings: readonly {
@@ -94,13 +120,13 @@ for (const { name, changes, wrap, restarts } of runs) {
     t.ok(await indexer.caughtUp(WAIT_MS))
     await agree(t, vault, engine, name)
     // What was pruned while the indexer ended stays until it is swept.
-    if (!restarts) t.strictSame(engine.documents(), await rebuilt(vault.core))
+    if (!restarts) await sameAsRebuilt(t, vault, engine)
     await indexer.close()
     indexer = indexerOf(vault.core, engine)
     await indexer.sweep()
     await agree(t, vault, engine, `${name}, swept`)
     await indexer.close()
-    t.strictSame(engine.documents(), await rebuilt(vault.core))
+    await sameAsRebuilt(t, vault, engine)
     t.ok(engine.documents().texts.length > 0, 'there are some texts')
     await vault.close()
   })

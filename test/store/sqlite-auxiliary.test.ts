@@ -7,6 +7,7 @@ import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { setting } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
+import { runOver } from '../../src/store/sqlite/run-port.ts'
 import type { Auxiliary, SqlStatement, Store } from '../../src/store/store.ts'
 import { temporaryFolder } from '../support/mount.ts'
 import { attempt, run } from '../support/program.ts'
@@ -221,5 +222,27 @@ t.test('a full disk is told as such, and commits go on when there is room', asyn
   await auxiliary.run([insert([100, 'room'])])
   t.same(await scanned(store, setting, { limit: 9 }), [{ name: 'n', value: '7' }])
   t.same(await store.verify(), [])
+  await store.close()
+})
+
+t.test('another thread runs statements over a channel of its own', (t) =>
+  withStore(t, async (store, auxiliary) => {
+    const over = runOver(auxiliary.connect())
+    t.equal(await over([CREATE, insert([1, 'a'], [2, 'b'])]), 2)
+    await t.rejects(over([insert([3, 'c'], [1, 'x'])]), { name: 'StoreError', kind: 'io' })
+    t.equal(await over([sql('delete from other where a = ?', [1])], { durable: true }), 1)
+    t.same(rowsOf(auxiliary), [[2, 'b']], 'all of each, or nothing')
+    await put(store, 1)
+    await store.close()
+    const gone = { name: 'StoreError', kind: 'io', message: /has ended/ }
+    await t.rejects(over([CREATE]), gone, 'and hears when the vault is closed')
+  }),
+)
+
+t.test('a vault that is open for reading only has no channel to its writer', async (t) => {
+  const path = join(t.testdir(), 'vault.avfs')
+  await (await openStore(path, { create: true })).close()
+  const store = await openStore(path, { readOnly: true })
+  t.throws(() => auxiliaryOf(store).connect(), { name: 'StoreError', kind: 'locked' })
   await store.close()
 })

@@ -124,7 +124,8 @@ function momentOf(when: string): number {
     throw new UsageError(
       `'${when}' is no time: write 2h, 3d, yesterday, 2026-11-22 or 2026-11-22T10:00`,
     )
-  return Math.max(0, moment)
+  // Years that no moment reaches are as far as the last one.
+  return Math.min(Math.max(0, moment), Number.MAX_SAFE_INTEGER)
 }
 
 function styled(format: Parameters<typeof styleText>[0], text: string): string {

@@ -1,5 +1,6 @@
 // What the main thread and the commit thread say to each other: a request has an id, its answer the same one.
 
+import type { MessagePort } from 'node:worker_threads'
 import type { SqlStatement } from '../store.ts'
 import type { SqliteFailure } from './errors.ts'
 import type { PackedBatch } from './pack.ts'
@@ -28,9 +29,17 @@ export interface RunRequest {
   readonly durable: boolean
 }
 
+/** Takes requests to run from a port of another thread's, too, and answers them there. */
+export interface ConnectRequest {
+  readonly id: number
+  readonly kind: 'connect'
+  readonly port: MessagePort
+}
+
 export type Request =
   | CommitRequest
   | RunRequest
+  | ConnectRequest
   | { readonly id: number; readonly kind: 'compact' | 'close' }
 
 export interface Answer {

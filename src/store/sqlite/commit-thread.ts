@@ -4,7 +4,7 @@
 // Commits that were posted behind one that fails fail too: whatever happens, the file holds a prefix of the commits.
 
 import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { log } from '../../base/log.ts'
 import { type Batch, type SqlStatement, StoreError } from '../store.ts'
 import {
@@ -66,6 +66,16 @@ export class CommitThread {
   /** See Auxiliary. Resolves with the number of rows that changed. */
   async run(statements: readonly SqlStatement[], durable: boolean): Promise<number> {
     return this.#post({ id: ++this.#lastId, kind: 'run', statements, durable })
+  }
+
+  /** See Auxiliary. The port closes when this thread ends. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel()
+    if (this.#death === undefined) {
+      const request: Request = { id: READY_ID, kind: 'connect', port: port2 }
+      this.#worker.postMessage(request, [port2])
+    } else port2.close()
+    return port1
   }
 
   /** Gives unused pages back to the host; commits go on in between. */

@@ -4,7 +4,7 @@
 //
 // The log is checkpointed by hand, after the answer, so that no commit waits for its own checkpoint.
 
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import {
   type Answer,
@@ -195,6 +195,18 @@ function checkpointAfterCommit(): void {
   }
 }
 
+/** Ports of other threads. */
+const others = new Set<MessagePort>()
+
+function connect(other: MessagePort): void {
+  others.add(other)
+  other.on('message', (request: RunRequest) => {
+    other.postMessage(runStatements(request))
+    checkpointAfterCommit()
+  })
+  other.on('close', () => others.delete(other))
+}
+
 function answer(reply: Answer): void {
   port?.postMessage(reply)
 }
@@ -210,13 +222,15 @@ async function run(request: Request): Promise<Answer> {
 }
 
 port.on('message', (request: Request) => {
-  if (request.kind === 'commit' || request.kind === 'run') {
+  if (request.kind === 'connect') connect(request.port)
+  else if (request.kind === 'commit' || request.kind === 'run') {
     answer(request.kind === 'commit' ? commit(request) : runStatements(request))
     checkpointAfterCommit()
   } else {
     run(request).then((reply) => {
       answer(reply)
-      if (request.kind === 'close') port.close()
+      if (request.kind !== 'close') return
+      for (const its of [...others, port]) its.close()
     })
   }
 })

@@ -82,6 +82,10 @@ class SqliteStore implements Store {
     this.auxiliary = {
       path,
       run: (statements, { durable = false } = {}) => this.#run(statements, durable),
+      connect: () => {
+        this.#assertOpen()
+        return this.#writable().connect()
+      },
     }
     this.#path = path
     this.#reader = reader

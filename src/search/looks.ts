@@ -1,0 +1,72 @@
+// What the indexer finds out about an inode before it reads anything of it: its path, its versions, and which of them the index
+// has not.
+
+import type { Store } from '../store/store.ts'
+import type { Core } from '../vault/core.ts'
+import type { Asked, Taker } from './index-writer.ts'
+import type { Pace } from './pace.ts'
+import { type KnownPaths, nameOf, type SealedVersion, versionsBelow } from './source.ts'
+
+/** Versions of a file asked for at a time, the newest first. */
+const VERSIONS = 64
+const ALL_VERSIONS = Number.MAX_SAFE_INTEGER
+
+/** How much of an inode is looked at: its name; new versions too; versions that are gone as well, if it has few or in any case. */
+export type Depth = 'name' | 'new' | 'few' | 'all'
+
+export interface Look {
+  readonly ino: number
+  readonly path: string | undefined
+  /** Newest first. */
+  readonly versions: readonly SealedVersion[]
+  readonly isAll: boolean
+}
+
+type WithVersions = Pick<Look, 'ino' | 'versions'>
+
+export function lookAt(store: Store, ino: number, depth: Depth, known: KnownPaths): Look {
+  const named = nameOf(store, ino, known)
+  const limit = depth === 'all' ? ALL_VERSIONS : VERSIONS
+  const isRead = named?.isFile === true && depth !== 'name'
+  const versions = isRead ? versionsBelow(store, ino, ALL_VERSIONS, limit) : []
+  const isAll = depth === 'all' || (depth === 'few' && versions.length < VERSIONS)
+  return { ino, path: named?.path, versions, isAll }
+}
+
+/** What to ask the index of them. */
+export function askedOf(looks: readonly WithVersions[]): Asked[] {
+  return looks.map(({ ino, versions }) => ({ ino, numbers: versions.map(({ number }) => number) }))
+}
+
+/**
+ * Of each look the versions that the index has not, oldest first: whatever it has of a file has no gap. `unknown` is its answer
+ * to `askedOf(looks)`; where it has none of those, older ones are asked for.
+ */
+export async function missingOf(
+  core: Core,
+  taker: Taker,
+  pace: Pace,
+  looks: readonly Look[],
+  unknown: Promise<readonly number[][]>,
+): Promise<SealedVersion[][]> {
+  const missing: SealedVersion[][] = looks.map(() => [])
+  let pages = looks.map(({ ino, versions }, index) => ({ ino, versions, index }))
+  let answers = await pace.waitFor(unknown)
+  while (pages.length > 0) {
+    const next: typeof pages = []
+    for (const [at, { ino, versions, index }] of pages.entries()) {
+      const numbers = new Set(answers[at])
+      missing[index]?.push(...versions.filter(({ number }) => numbers.has(number)))
+      const last = versions[versions.length - 1]
+      if (last === undefined || numbers.size < versions.length || versions.length !== VERSIONS)
+        continue
+      const page = await pace.step(() =>
+        versionsBelow(core.overlay.store, ino, last.number, VERSIONS),
+      )
+      if (page.length > 0) next.push({ ino, versions: page, index })
+    }
+    pages = next
+    if (pages.length > 0) answers = await pace.waitFor(taker.missing(askedOf(pages)))
+  }
+  return missing.map((versions) => versions.reverse())
+}
