@@ -1,43 +1,11 @@
-// THE schema: every kind of row that a vault holds, declared once. Engines map a collection to a table, a column
-// family or a key prefix; migration, verification and statistics are loops over `collections`.
-// A row is a plain object; `key` names the columns that identify it, in order. Knows nothing of what rows mean.
-//
-//   type    in memory                          in SQLite   order
-//   uint    number, 0 .. 2^53 - 1              INTEGER     numeric
-//   int     number, -2^53 + 1 .. 2^53 - 1      INTEGER     numeric
-//   name    byte string (a char a byte), no NUL TEXT       bytewise
-//   digest  byte string, any bytes, '' if none BLOB        bytewise
-//   text    string                             TEXT        bytewise over its UTF-8
-//   bytes   Uint8Array or null                 BLOB        never in a key
-//
+// THE schema: every kind of row that a vault holds, declared once (collection.ts says what a column may be). Engines map a
+// collection to a table, a column family or a key prefix; migration, verification and statistics are loops over `collections`.
 // A temporal collection holds the present, with `since`; `<name>_past` holds what was, with `since` and `until`.
 
 import type { FileType } from '../base/mode.ts'
+import { type Collection, collection } from './collection.ts'
 
-export type ColumnType = 'uint' | 'int' | 'name' | 'digest' | 'text' | 'bytes'
-
-/** One component of a key as it stands in memory. */
-export type KeyPart = number | string
-
-/** A key, or the first components of one. */
-export type Key = readonly KeyPart[]
-
-/** `name` is unique and fit for SQL; `fields` are the columns in stored order, the first `keyLength` of them the key. */
-export interface Collection<R extends object> {
-  readonly name: string
-  readonly fields: readonly (keyof R & string)[]
-  readonly types: readonly ColumnType[]
-  readonly keyLength: number
-}
-
-function collection<R extends object>(
-  name: string,
-  keyLength: number,
-  columns: { readonly [F in keyof R & string]: ColumnType },
-): Collection<R> {
-  const fields = Object.keys(columns) as (keyof R & string)[]
-  return { name, fields, types: fields.map((field) => columns[field]), keyLength }
-}
+export type { Collection, ColumnType, Key, KeyPart } from './collection.ts'
 
 /** `since` of a row whose change is not sealed yet, and `until` of the past row that it hides: after every moment. */
 export const PROVISIONAL = Number.MAX_SAFE_INTEGER
