@@ -215,7 +215,7 @@ export class Indexer {
 
   async #work(): Promise<void> {
     try {
-      await this.#pace.waitFor(Promise.resolve())
+      this.#pace.begin()
       this.#waitingSince = 0
       this.#inWork = this.#core.changed.size
       const changed = this.#core.changed.take()

@@ -54,6 +54,11 @@ export class Pace implements Slices {
     return answered(work)
   }
 
+  /** Work begins, after nothing was done for a while. */
+  begin(): void {
+    this.#began = beginSlice()
+  }
+
   /** Another thread worked so long. */
   charge(ms: number): void {
     this.#chargedMs += ms

@@ -5,10 +5,25 @@ import { Pace } from '../../src/search/pace.ts'
 import { openStore } from '../../src/store/open.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 
-t.test('what a thread did while the indexer rested is rested for, too', async (t) => {
+async function newVault(): Promise<Vault> {
   const store = await openStore('memory', { create: true, backend: 'memory' })
   await store.commit(birthBatch())
-  const vault = new Vault(store, '/tmp/none', { cacheBytes: 1_000_000, commitMs: 1000 })
+  return new Vault(store, '/tmp/none', { cacheBytes: 1_000_000, commitMs: 1000 })
+}
+
+t.test('what passes before work begins is no slice of it', async (t) => {
+  const vault = await newVault()
+  const pace = new Pace(vault.core, () => false)
+  const from = performance.now()
+  while (performance.now() < from + 300);
+  pace.begin()
+  await pace.waitFor(Promise.resolve())
+  t.ok(vault.core.longestSliceMs < 300)
+  await vault.close()
+})
+
+t.test('what a thread did while the indexer rested is rested for, too', async (t) => {
+  const vault = await newVault()
   const pace = new Pace(vault.core, () => false)
   pace.charge(10)
   const rest = pace.turn()
