@@ -14,7 +14,7 @@ import {
 import { findEntry, putEntry, removeEntry } from '../vault/directory.ts'
 import { type Inode, isProvisional } from '../vault/inode.ts'
 import { alter, getInode, stampChange } from '../vault/inodes.ts'
-import { wouldBeLost } from '../vault/lifetimes.ts'
+import { isLasting, wouldBeLost } from '../vault/lifetimes.ts'
 import type { Moment } from '../vault/moments.ts'
 import { dropName, moveName } from '../vault/names.ts'
 import { readyInode, readyLoss, readyName, readyTags } from '../vault/ready.ts'
@@ -48,7 +48,7 @@ export function unlink(fs: FsContext, parent: number, name: string): void {
 /** History has something to show of a file only when it was complete once. */
 function fateOf({ core }: FsContext, inode: Inode, row: EntryRow): Fate {
   if (isProvisional(inode) && inode.journal?.before === undefined) return UNSEEN
-  return wouldBeLost(core, row, inode.mode) ? LOST : DELETED
+  return wouldBeLost(core, row, inode) ? LOST : DELETED
 }
 
 export function rmdir(fs: FsContext, parent: number, name: string): void {
@@ -115,6 +115,7 @@ export function rename(
   }
   settle(fs, inode, row, to, newName, moment)
   if (!traceless) inode.born = 0
+  inode.movedAt = isLasting(row, moment) ? moment : 0
   if (target === undefined) claimTags(core, inode, newParent, newName)
   else {
     for (const tag of tagsOf(core, target.ino)) tagFile(core, inode, tag)

@@ -38,6 +38,8 @@ export interface Inode extends InodeRow {
   openedAtMs: number
   /** The moment of creation, 0 when loaded from the store. */
   born: number
+  /** The moment at which it was last moved away from a name that was no temporary one; 0 when that is not known. */
+  movedAt: number
   xattrMap: Map<string, XattrRow> | undefined
 }
 
@@ -75,6 +77,7 @@ export function toInode(row: InodeRow, fresh: boolean): Inode {
     changedAtMs: 0,
     openedAtMs: 0,
     born: fresh ? row.since : 0,
+    movedAt: 0,
     xattrMap: fresh || row.xattrs === 0 ? new Map() : undefined,
   }
 }

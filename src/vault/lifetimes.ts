@@ -14,6 +14,7 @@ import {
 } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
+import type { Inode } from './inode.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
 
 const ALL = Number.MAX_SAFE_INTEGER
@@ -53,11 +54,16 @@ function livedOn(core: Core, row: EntryPastRow): boolean {
  * there before (mv a b && rm b). A file whose former name is taken again was put aside by an editor, and has its versions there.
  * Asked before the name is taken away; of names that are not young the answer may be either.
  */
-export function wouldBeLost(core: Core, row: EntryRow, mode: number): boolean {
+export function wouldBeLost(core: Core, row: EntryRow, { mode, movedAt }: Inode): boolean {
   const { origin, fromParent, fromName, since } = row
   if (origin !== RENAMED || core.moments.last - since >= BRIEF_MICROS) return false
   if (!isDirectory(mode) && findEntry(core, fromParent, fromName) !== undefined) return false
-  return cameFromLasting(core, row)
+  return movedAt === since || cameFromLasting(core, row)
+}
+
+/** True when a row that ends at a moment is no temporary name's by itself, whatever was before it. */
+export function isLasting({ since }: EntryRow, moment: Moment): boolean {
+  return moment - since >= BRIEF_MICROS
 }
 
 function cameFromLasting(core: Core, { ino, fromParent, fromName, since }: EntryRow): boolean {
