@@ -1,6 +1,14 @@
 // avfs vault config, avfs prune and avfs hold, on a vault that is mounted and on the same one when it is not.
 
-import { rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -49,6 +57,34 @@ t.test('settings are shown, changed, refused and taken back', async (t) => {
   asked(vault, 'vault', 'config', vault.name, 'keep.versions=', 'keep.days=')
   t.same(asked(vault, 'vault', 'config', vault.name), defaults)
 })
+
+t.test(
+  'files that are saved by rename keep their newest versions, with their numbers',
+  async (t) => {
+    const vault = mountedVault(t)
+    const path = join(vault.dir, 'a.txt')
+    for (let at = 1; at <= 4; at++) {
+      writeFileSync(`${path}~`, `a ${at}\n`)
+      renameSync(`${path}~`, path)
+      await sleep(1100)
+      // A state of its own, which no rule keeps.
+      chmodSync(path, 0o600)
+      await sleep(1100)
+    }
+    asked(vault, 'prune', vault.name, '--keep', '2')
+    t.same(versions(vault, 'a.txt'), [4, 3])
+    const kept = join(vault.dir, '.avfs', 'versions', 'a.txt')
+    t.same(readdirSync(kept).sort(), ['3.txt', '4.txt', 'latest'])
+    t.equal(readFileSync(join(kept, '3.txt'), 'utf8'), 'a 3\n')
+    writeFileSync(`${path}~`, 'a 5\n')
+    renameSync(`${path}~`, path)
+    vault.unmount()
+    t.same(versions(vault, 'a.txt'), [5, 4, 3])
+    asked(vault, 'prune', vault.name, '--keep', '1')
+    t.same(versions(vault, 'a.txt'), [5])
+    vault.check()
+  },
+)
 
 for (const mounted of [true, false])
   t.test(
