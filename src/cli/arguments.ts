@@ -1,4 +1,5 @@
-// Arguments as bytes. Node decodes the command line as UTF-8, which loses names that are none; the kernel still has them.
+// Arguments as they are meant: what follows --, and bytes. Node decodes the command line as UTF-8, which loses names that are none;
+// the kernel still has them.
 
 import { readFileSync } from 'node:fs'
 import { toBytes } from '../control/byte-strings.ts'
@@ -11,6 +12,17 @@ export function bytesOfArgument(argument: string): string {
   const given = readFileSync('/proc/self/cmdline').toString('latin1').split('\0')
   const found = given.find((bytes) => Buffer.from(bytes, 'latin1').toString('utf8') === argument)
   return found ?? toBytes(argument)
+}
+
+/**
+ * The command line without `--`, behind which nothing is an option: yargs does not count what stands there among a command's
+ * arguments. A path that begins with a dash is written so that it is none. grep takes both by itself, as its pattern is no path.
+ */
+export function withoutTerminator(args: readonly string[]): string[] {
+  const at = args[0] === 'grep' ? -1 : args.indexOf('--')
+  if (at < 0) return [...args]
+  const behind = args.slice(at + 1)
+  return [...args.slice(0, at), ...behind.map((its) => (/^-./.test(its) ? `./${its}` : its))]
 }
 
 /** An argument that may be '-', which yargs takes away. */

@@ -4,6 +4,7 @@
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
+import { withoutTerminator } from './arguments.ts'
 import { addCommands, commandNamed } from './commands.ts'
 import { EXIT_CHECK_USAGE, EXIT_ERROR, EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
 import { ignoreClosedPipes, printFailure } from './output.ts'
@@ -67,4 +68,4 @@ function helpCommand(args: readonly string[]): string {
 }
 
 ignoreClosedPipes()
-process.exitCode = await main(hideBin(process.argv))
+process.exitCode = await main(withoutTerminator(hideBin(process.argv)))

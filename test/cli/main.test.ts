@@ -92,6 +92,15 @@ t.test('a command is found behind options and by its other name', async (t) => {
   t.match(cli.avfs('umount', '--help').stdout, 'avfs unmount')
 })
 
+t.test('what follows -- is no option', async (t) => {
+  const cli = emptyCli(t)
+  t.equal(cli.avfs('vault', 'create', '--', 'one').status, 0)
+  t.match(cli.avfs('vault', 'info', '--json', '--', 'one').stdout, '"name":"one"')
+  const missing = cli.avfs('log', '--', '-n')
+  t.equal(missing.status, 10)
+  t.match(missing.stderr, '-n')
+})
+
 t.test('a mistyped command gets advice and a wrong one is refused', async (t) => {
   const cli = emptyCli(t)
   for (const words of [['mout'], ['mout', 'cat']]) {
