@@ -5,7 +5,7 @@ import type { Argv } from 'yargs'
 type Adding = (cli: Argv) => Promise<Argv>
 
 /** A command by the first word of its call, and what adds it to a parser. */
-export const commands: ReadonlyMap<string, Adding> = new Map<string, Adding>([
+const commands: ReadonlyMap<string, Adding> = new Map<string, Adding>([
   ['vault', async (cli) => cli.command((await import('./commands/vault.ts')).vaultCommand)],
   ['mount', async (cli) => cli.command((await import('./commands/mount.ts')).mountCommand)],
   ['unmount', async (cli) => cli.command((await import('./commands/unmount.ts')).unmountCommand)],

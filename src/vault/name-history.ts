@@ -93,15 +93,10 @@ export class Numbering {
     const counts: (Count & { begins: boolean })[] = []
     for (const span of some)
       for (const [index, its] of lineage(this.#core, span, isSeen, seen, this.#known).entries()) {
-        const known = this.#known.get(its.since)
+        const found = this.#known.get(its.since)
+        const known = found?.ino === its.ino ? found : undefined
         const from = counted.get(its.ino) ?? this.#counted.get(its.ino) ?? 0
-        const count = countOf(
-          this.#core,
-          its,
-          ahead,
-          known?.ino === its.ino ? known : undefined,
-          from,
-        )
+        const count = countOf(this.#core, its, ahead, known, from)
         counts.push({ ...count, begins: index === 0 })
         if (count.start <= count.last) counted.set(its.ino, count.last)
       }
@@ -234,11 +229,14 @@ function lineage(
 
 function precedent(core: Core, span: Span): Span | undefined {
   const { parent, name, since } = span
-  const before = spanBefore(core, parent, name, since)
-  // What it replaced may be pruned; what was there before that is not its history.
-  if (span.replaced) return before?.until === since ? before : undefined
+  if (span.replaced) {
+    // What it replaced may be pruned; what was there before that is not its history.
+    const replaced = spanBefore(core, parent, name, since)
+    return replaced?.until === since ? replaced : undefined
+  }
   const source = sourceOf(core, span)
   if (source !== undefined) return source
+  const before = spanBefore(core, parent, name, since)
   return wasSavedAside(core, before, span) ? before : undefined
 }
 
