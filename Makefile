@@ -192,6 +192,12 @@ test-mount: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
 test-crash: $(BUILT) engines $(FUSERMOUNT)
 	@AVFS_CRASH_ROUNDS=$${AVFS_CRASH_ROUNDS:-50} $(RUN) node scripts/run-tests.ts crash
 
+# On a disk that forgets what was not synced. AVFS_TEST_BACKEND=lmdb does it to another engine.
+## Cut the power under load, 500 times (minutes)
+.PHONY: test-power
+test-power: $(BUILT) engines $(FUSERMOUNT)
+	@AVFS_POWER_CUTS=$${AVFS_POWER_CUTS:-500} $(RUN) node test/crash/power-cut.test.ts
+
 # AVFS_TEST_BACKENDS=lmdb,sled names some engines alone.
 ## Test real mounts on each engine but the default
 .PHONY: test-engines

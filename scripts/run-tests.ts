@@ -45,8 +45,13 @@ const groups: Readonly<Record<string, Group>> = {
     timeoutMs: 1_800_000,
     onEngines: [
       {
-        files: ['mount/posix.test.ts', 'crash/crash.test.ts', 'crash/import.test.ts'],
-        env: { AVFS_CRASH_ROUNDS: '2' },
+        files: [
+          'mount/posix.test.ts',
+          'crash/crash.test.ts',
+          'crash/import.test.ts',
+          'crash/power-cut.test.ts',
+        ],
+        env: { AVFS_CRASH_ROUNDS: '2', AVFS_POWER_CUTS: '10' },
       },
       { files: ['mount/views-*.test.ts', 'mount/real-*.test.ts'], backend: 'leveldb' },
     ],

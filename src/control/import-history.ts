@@ -1,6 +1,7 @@
 // An exported history as a vault: it is built beside the vault's file and takes its place when all of it is there and verified, so
 // that a crash leaves the empty vault or the whole one. Only a vault in which nothing was done yet is replaced.
 
+import { syncFiles } from '../base/sync-files.ts'
 import { entryPast, inodePast, type SettingRow, setting, snapshot } from '../store/collections.ts'
 import { openStore } from '../store/open.ts'
 import { answered } from '../store/retry.ts'
@@ -12,7 +13,7 @@ import { ROOT_INO } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
 import { acquireLock } from './lock.ts'
 import { finishSwitch, switchFiles } from './switch-files.ts'
-import { removeFiles, syncFiles } from './vault-files.ts'
+import { removeFiles } from './vault-files.ts'
 
 /** Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError, LockedError; nothing has changed then. */
 export async function importHistory(

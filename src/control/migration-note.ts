@@ -7,8 +7,9 @@
 
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { syncOne } from '../base/sync-files.ts'
 import { systemCode } from './errors.ts'
-import { syncOne, writeWhole } from './vault-files.ts'
+import { writeWhole } from './vault-files.ts'
 
 export interface MigrationNote {
   readonly step: 'copying' | 'switching'

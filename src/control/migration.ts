@@ -3,6 +3,7 @@
 
 import { existsSync, lstatSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { syncFiles } from '../base/sync-files.ts'
 import { setting } from '../store/collections.ts'
 import { backendOf, needBackend, openStore, persistentBackends } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
@@ -14,7 +15,7 @@ import type { Lock } from './lock.ts'
 import { hasNote, NOTE_ENDING, readNote, removeNote, writeNote } from './migration-note.ts'
 import { lockOffline, needRoom } from './offline.ts'
 import { finishSwitch } from './switch-files.ts'
-import { bytesOf, moveFiles, removeFiles, syncFiles } from './vault-files.ts'
+import { bytesOf, moveFiles, removeFiles } from './vault-files.ts'
 import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
 
 export type MigrationStep = 'checking' | 'reading' | 'copying' | 'verifying'

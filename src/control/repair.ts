@@ -1,6 +1,7 @@
 // Repairs a vault that nobody has open: on a copy of what can be read of it, which takes its name when it is sound, or in
 // place. The vault as it was stays as NAME.damaged unless it is repaired in place.
 
+import { syncFiles } from '../base/sync-files.ts'
 import { backendOf, openStore } from '../store/open.ts'
 import { type Store, StoreError } from '../store/store.ts'
 import { type CheckReport, checkStore } from '../vault/check.ts'
@@ -9,7 +10,7 @@ import { type RepairReport, repairStore } from '../vault/repair.ts'
 import { lockOffline, needRoom } from './offline.ts'
 import type { Report } from './protocol.ts'
 import { finishSwitch, type SwitchOptions, switchFiles } from './switch-files.ts'
-import { bytesOf, removeFiles, syncFiles } from './vault-files.ts'
+import { bytesOf, removeFiles } from './vault-files.ts'
 import { existingVault, freePath } from './vault-names.ts'
 
 /** A copy is as large as the vault, but for what engines take while they write. */

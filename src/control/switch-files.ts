@@ -10,8 +10,9 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { EINVAL, ENOSYS, errnoName } from '../base/errno.ts'
 import { addon } from '../base/native.ts'
+import { syncOne } from '../base/sync-files.ts'
 import { ControlError, systemCode } from './errors.ts'
-import { filesOf, moveFiles, removeFiles, syncOne, writeWhole } from './vault-files.ts'
+import { filesOf, moveFiles, removeFiles, writeWhole } from './vault-files.ts'
 
 export interface SwitchOptions {
   /** Told of each point at which a crash leaves something else behind, for tests. */

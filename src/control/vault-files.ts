@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { syncOne } from '../base/sync-files.ts'
 import { backends } from '../store/open.ts'
 
 /** Of all engines, since a vault on its way to its name does not tell its own. Nothing of it is needed after a clean close. */
@@ -33,24 +34,6 @@ function sizeOf(path: string): number {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (stat?.isDirectory() !== true) return stat?.size ?? 0
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
-}
-
-/** Makes the bytes of a closed vault durable, and its name. */
-export function syncFiles(path: string): void {
-  if (lstatSync(path).isDirectory())
-    for (const name of readdirSync(path)) syncFiles(join(path, name))
-  syncOne(path)
-  syncOne(dirname(path))
-}
-
-/** fsync(2) of a file or, for names in it, a folder. */
-export function syncOne(path: string | Buffer): void {
-  const fd = openSync(path, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
 }
 
 /** Writes a small file, whole or not at all; durable when it returns. */

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { log } from '../base/log.ts'
 import { S_IFDIR } from '../base/mode.ts'
+import { syncFiles } from '../base/sync-files.ts'
 import {
   type BlockRow,
   block,
@@ -86,7 +87,7 @@ export interface VaultStats {
   readonly engine: Readonly<Record<string, number | string>>
 }
 
-/** Makes a new vault with an empty root directory that belongs to the caller. Throws StoreError when it exists. */
+/** Makes a new vault, durably, with an empty root directory that belongs to the caller. Throws StoreError when it exists. */
 export async function createVault(path: string, backend: string): Promise<void> {
   const store = await openStore(path, { create: true, backend })
   try {
@@ -94,6 +95,8 @@ export async function createVault(path: string, backend: string): Promise<void> 
   } finally {
     await store.close()
   }
+  // Engines leave the name of what they make to chance.
+  if (store.traits.persistent) syncFiles(path)
 }
 
 /** The first commit of a vault: its facts and its root directory. */

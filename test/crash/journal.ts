@@ -15,6 +15,7 @@ import { readFileSync } from 'node:fs'
 export interface Sync {
   readonly number: number
   readonly beganUs: number
+  readonly endedUs: number
 }
 
 export interface Journal {
@@ -25,11 +26,6 @@ export interface Journal {
   readonly isLost: boolean
 }
 
-/** Microseconds of the monotonic clock. */
-export function nowUs(): number {
-  return Number(process.hrtime.bigint() / 1000n)
-}
-
 /** Reads a journal; a last line that is not whole does not count. */
 export function readJournal(path: string): Journal {
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
@@ -38,13 +34,17 @@ export function readJournal(path: string): Journal {
   let isReady = false
   let isLost = false
   for (const line of lines) {
-    const [word, number = '', first = ''] = line.split(' ')
+    const [word, number = '', first = '', second = ''] = line.split(' ')
     if (word === 'ready') isReady = true
     else if (word === 'done') doneUs[Number(number)] = Number(first)
-    else if (word === 'synced') syncs.push({ number: Number(number), beganUs: Number(first) })
+    else if (word === 'synced') syncs.push(syncOf(number, first, second))
     else if (word === 'lost') isLost = true
   }
   return { doneUs, syncs, isReady, isLost }
+}
+
+function syncOf(number: string, began: string, ended: string): Sync {
+  return { number: Number(number), beganUs: Number(began), endedUs: Number(ended) }
 }
 
 /** A content that a writer was told is durable. */

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/mount.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { fileAt, type Model, pathsOf } from './model.ts'
 import { apply, nextOperation, perform } from './operations.ts'
-import { findPrefix } from './oracle.ts'
+import { findPrefix, readTree } from './oracle.ts'
 
 process.umask(0o022)
 const seed = seedOf('AVFS_SEED')
@@ -30,17 +30,17 @@ t.test('a directory is found to hold what was done in it', (t) => {
   const root = temporaryFolder(t)
   for (const count of [0, 1, 10, 100, 400]) {
     const { dir } = directoryAfter(root, count)
-    const prefix = findPrefix(dir, seed, 0, count + 50)
+    const prefix = findPrefix(readTree(dir), seed, 0, count + 50)
     t.ok(prefix.count >= count && !prefix.torn, `${prefix.count} of ${count}`)
     // An operation that changes nothing makes two prefixes alike; the last of them is as good.
-    t.same(findPrefix(dir, seed, count, count), { count, torn: false })
+    t.same(findPrefix(readTree(dir), seed, count, count), { count, torn: false })
   }
   t.end()
 })
 
 t.test('a directory that holds too little is refused', (t) => {
   const { dir } = directoryAfter(temporaryFolder(t), 100)
-  t.throws(() => findPrefix(dir, seed, 110, 150), /no prefix of 110 to 150/)
+  t.throws(() => findPrefix(readTree(dir), seed, 110, 150), /no prefix of 110 to 150/)
   t.end()
 })
 
@@ -52,7 +52,7 @@ t.test('any damage is noticed', (t) => {
   const path = join(dir, file)
   const { content, mode } = fileAt(model, file)
   const refuses = (what: string): void => {
-    t.throws(() => findPrefix(dir, seed, 200, 200), /no prefix/, what)
+    t.throws(() => findPrefix(readTree(dir), seed, 200, 200), /no prefix/, what)
   }
   appendFileSync(path, 'x')
   refuses('a byte more')
@@ -66,7 +66,7 @@ t.test('any damage is noticed', (t) => {
   chmodSync(path, mode ^ 0o100)
   refuses('another mode')
   chmodSync(path, mode)
-  findPrefix(dir, seed, 200, 200)
+  findPrefix(readTree(dir), seed, 200, 200)
   writeFileSync(join(dir, 'more'), '')
   refuses('a name more')
   rmSync(join(dir, 'more'))
@@ -85,10 +85,10 @@ t.test('content that was being written may be half there, and nothing else', (t)
       const { dir } = directoryAfter(root, number - 1)
       const path = join(dir, operation.path)
       writeFileSync(path, operation.bytes.subarray(0, 4096), { mode: 0o644 })
-      t.same(findPrefix(dir, seed, 0, number), { count: number - 1, torn: true })
-      t.throws(() => findPrefix(dir, seed, number, number), /no prefix/)
+      t.same(findPrefix(readTree(dir), seed, 0, number), { count: number - 1, torn: true })
+      t.throws(() => findPrefix(readTree(dir), seed, number, number), /no prefix/)
       writeFileSync(path, Buffer.alloc(4096, 'wrong'))
-      t.throws(() => findPrefix(dir, seed, number - 1, number), /no prefix/)
+      t.throws(() => findPrefix(readTree(dir), seed, number - 1, number), /no prefix/)
       break
     }
     apply(model, operation)

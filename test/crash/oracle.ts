@@ -1,5 +1,5 @@
 // Says whether what a crash left is a prefix of what was done: some number of the operations, all of them up to there
-// and nothing after, where only the one after may be half done in its content. Reads a directory, compares with a model.
+// and nothing after, where only the one after may be half done in its content. Compares a tree with a model.
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,19 +13,22 @@ export interface Prefix {
   readonly torn: boolean
 }
 
-interface Found {
+/** What a path leads to; `ino` tells which paths lead to one file. */
+export interface Found {
   readonly ino: number
   readonly nlink: number
   readonly mode: number
   readonly node: Node
 }
 
+/** A tree by its paths. */
+export type Tree = ReadonlyMap<string, Found>
+
 /**
- * Finds the prefix that the directory holds, with at least `least` and at most `most` operations of the seed; the longest
+ * Finds the prefix that a tree holds, with at least `least` and at most `most` operations of the seed; the longest
  * if there are several. Throws with the differences to the longest when there is none.
  */
-export function findPrefix(dir: string, seed: number, least: number, most: number): Prefix {
-  const found = readTree(dir)
+export function findPrefix(found: Tree, seed: number, least: number, most: number): Prefix {
   const random = randomFrom(seed)
   const model: Model = new Map()
   let match: Prefix | undefined
@@ -45,7 +48,8 @@ export function findPrefix(dir: string, seed: number, least: number, most: numbe
   )
 }
 
-function readTree(dir: string): Map<string, Found> {
+/** The tree below a directory. */
+export function readTree(dir: string): Tree {
   const found = new Map<string, Found>()
   for (const path of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
     const full = join(dir, path)
@@ -64,7 +68,7 @@ function readTree(dir: string): Map<string, Found> {
 }
 
 /** One line a path that is not what the model says. */
-function compare(found: Map<string, Found>, model: Model): string[] {
+function compare(found: Tree, model: Model): string[] {
   const differences: string[] = []
   for (const path of found.keys()) if (!model.has(path)) differences.push(`${path}: too much`)
   for (const [path, wanted] of model) {
@@ -74,12 +78,7 @@ function compare(found: Map<string, Found>, model: Model): string[] {
   return differences
 }
 
-function compareNode(
-  found: Map<string, Found>,
-  path: string,
-  wanted: Node,
-  model: Model,
-): string | undefined {
+function compareNode(found: Tree, path: string, wanted: Node, model: Model): string | undefined {
   const there = found.get(path)
   if (there === undefined) return 'missing'
   const { node } = there
@@ -98,7 +97,7 @@ function compareNode(
 }
 
 /** Whether the directory is at the model but for the content that the operation was writing. */
-function isTorn(found: Map<string, Found>, model: Model, operation: Operation): boolean {
+function isTorn(found: Tree, model: Model, operation: Operation): boolean {
   const { path, kind } = operation
   if (kind !== 'create' && kind !== 'replace' && kind !== 'append' && kind !== 'overwrite')
     return false

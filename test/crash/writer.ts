@@ -3,8 +3,8 @@
 
 import { openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { nowUs } from '../support/monotonic.ts'
 import { randomFrom } from '../support/random.ts'
-import { nowUs } from './journal.ts'
 import type { Model } from './model.ts'
 import { apply, nextOperation, perform, sync } from './operations.ts'
 

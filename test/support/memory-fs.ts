@@ -9,10 +9,16 @@ import {
   ENOTDIR,
   ENOTEMPTY,
   ENXIO,
+  EOPNOTSUPP,
   fail,
 } from '../../src/base/errno.ts'
 import { fileType, isDirectory, S_IFDIR, S_IFLNK, S_IFREG } from '../../src/base/mode.ts'
 import type { Attributes, Caller, Node, Operations } from '../../src/fs/operations.ts'
+
+/** Mode bits of fallocate(2). */
+export const KEEP_SIZE = 1
+export const PUNCH_HOLE = 2
+export const ZERO_RANGE = 16
 
 interface MemoryNode extends Node {
   mode: number
@@ -46,9 +52,7 @@ export function createMemoryFs(): MemoryFs {
   let nextIno = 1
 
   function make(caller: Caller, mode: number, rdev: number): MemoryNode {
-    const now = Date.now()
-    const time = Math.floor(now / 1000)
-    const ns = (now % 1000) * 1e6
+    const { time, ns } = now()
     const node: MemoryNode = {
       ino: nextIno++,
       mode,
@@ -78,6 +82,12 @@ export function createMemoryFs(): MemoryFs {
     return node
   }
 
+  /** A name came, went or leads elsewhere. */
+  function touch(directory: MemoryNode): void {
+    const { time, ns } = now()
+    Object.assign(directory, times('mtime', time, ns), times('ctime', time, ns))
+  }
+
   function inode(ino: number): MemoryNode {
     return nodes.get(ino) ?? fail(ENOENT)
   }
@@ -100,12 +110,14 @@ export function createMemoryFs(): MemoryFs {
     node.parent = parent
     node.lookups = 1
     into.entries.set(name, node)
+    touch(into)
     if (isDirectory(mode)) into.nlink++
     return node
   }
 
   function remove(parent: MemoryNode, name: string, node: MemoryNode): void {
     parent.entries.delete(name)
+    touch(parent)
     if (isDirectory(node.mode)) parent.nlink--
     node.nlink -= isDirectory(node.mode) ? 2 : 1
     if (node.nlink === 0 && node.lookups === 0) nodes.delete(node.ino)
@@ -182,6 +194,7 @@ export function createMemoryFs(): MemoryFs {
       const into = directory(parent)
       if (into.entries.has(name)) fail(EEXIST)
       into.entries.set(name, node)
+      touch(into)
       node.nlink++
       node.lookups++
       return node
@@ -210,6 +223,8 @@ export function createMemoryFs(): MemoryFs {
       if (replaced !== undefined) remove(to, newName, replaced)
       from.entries.delete(name)
       to.entries.set(newName, node)
+      touch(from)
+      touch(to)
       if (isDirectory(node.mode)) {
         from.nlink--
         to.nlink++
@@ -234,9 +249,14 @@ export function createMemoryFs(): MemoryFs {
     },
     fsync: () => Promise.resolve(),
     syncfs: () => Promise.resolve(),
-    fallocate(_caller, ino, offset, length) {
+    fallocate(_caller, ino, offset, length, mode) {
       const node = inode(ino)
-      if (offset + length > node.size) resize(node, offset + length)
+      const end = offset + length
+      if ((mode & ~(KEEP_SIZE | PUNCH_HOLE | ZERO_RANGE)) !== 0) fail(EOPNOTSUPP)
+      if ((mode & (PUNCH_HOLE | ZERO_RANGE)) !== 0) {
+        node.data.fill(0, Math.min(offset, node.size), Math.min(end, node.size))
+      }
+      if ((mode & KEEP_SIZE) === 0 && end > node.size) resize(node, end)
     },
     lseek(_caller, ino, offset, whence) {
       const { size } = inode(ino)
@@ -291,6 +311,11 @@ export function createMemoryFs(): MemoryFs {
     }),
   }
   return fs
+}
+
+function now(): { time: number; ns: number } {
+  const ms = Date.now()
+  return { time: Math.floor(ms / 1000), ns: (ms % 1000) * 1e6 }
 }
 
 function times(name: 'atime' | 'mtime' | 'ctime', time: number, ns: number): Partial<Attributes> {

@@ -11,6 +11,7 @@ import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engi
 import { type GroupChange, RangeCache } from '../kv/range-cache.ts'
 import { Fault, StoreError, type StoreStats } from '../store.ts'
 import { assertOurs, storeErrorOf } from './errors.ts'
+import { FolderNames } from './folder-names.ts'
 import { guardLogs, logFindings } from './log.ts'
 import { fetchStretch, getFrom, type Level, LevelView } from './reading.ts'
 import { verifyTable } from './table.ts'
@@ -67,7 +68,7 @@ class LevelEngine implements KvEngine {
     compactsOnline: true,
     // Keys are held by LevelDB with a 32-bit length; no limit that a key could meet.
     keyBytesMax: 1_000_000,
-    durability: 'log, one fdatasync a commit',
+    durability: 'log, one fdatasync a commit, and one of the folder for a new log',
     growth: 2,
     reserveBytes: 64 * 1024 * 1024,
   }
@@ -76,6 +77,7 @@ class LevelEngine implements KvEngine {
   readonly #readOnly: boolean
   #level: Level
   readonly #ranges: RangeCache
+  readonly #names: FolderNames
   readonly #views = new Set<LevelView>()
   #last: Promise<void> = Promise.resolve()
   #mustReopen = false
@@ -88,6 +90,7 @@ class LevelEngine implements KvEngine {
     this.#level = level
     this.#cacheBytes = cacheBytes
     this.#readOnly = readOnly
+    this.#names = new FolderNames(path)
     this.#ranges = new RangeCache(
       (range) => fetchStretch(this.#level, undefined, range),
       cacheBytes,
@@ -124,6 +127,7 @@ class LevelEngine implements KvEngine {
         ),
         { sync: true },
       )
+      await this.#names.sync()
     } catch (error) {
       this.#mustReopen = true
       throw storeErrorOf(error)
