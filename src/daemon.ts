@@ -133,7 +133,7 @@ async function serve(
     searcher: search,
     info: infoOf(config),
     kernel: {
-      entryChanged: (parent, name) => session?.notices.entryChanged(parent, name),
+      entryChanged: async (parent, name) => session?.notices.entryChanged(parent, name),
       inodeChanged: async (ino) => session?.notices.inodeChanged(ino),
       holds: operations.holds,
     },

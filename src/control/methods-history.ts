@@ -2,6 +2,7 @@
 
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { answered } from '../store/retry.ts'
+import { announcer } from '../vault/announce.ts'
 import { historyOf } from '../vault/changes.ts'
 import type { Core } from '../vault/core.ts'
 import type { Moment } from '../vault/moments.ts'
@@ -14,7 +15,6 @@ import {
   restoreTree,
 } from '../vault/restore.ts'
 import type { Vault } from '../vault/vault.ts'
-import { announcer } from './announce.ts'
 import { toText } from './byte-strings.ts'
 import { piecesOf } from './content.ts'
 import { ControlError } from './errors.ts'
@@ -152,7 +152,7 @@ async function bringBack(
   from: { readonly ino: number; readonly moment: Moment },
   to: string,
   how: { readonly removeNewer: boolean; readonly ends: 'itself' | 'another' },
-  { kernel, report }: Call,
+  { kernel, report, send }: Call,
 ): Promise<RestoreReport & { path: string; moment: Moment; version: number | null }> {
   const { core } = vault
   const announced = announcer(core, kernel)
@@ -160,12 +160,11 @@ async function bringBack(
   const name = names.pop() ?? ''
   let done = 0
   const options: RestoreOptions = {
+    ...announced,
     removeNewer: how.removeNewer,
-    isHeld: announced.isHeld,
-    inodeChanged: announced.inodeChanged,
-    nameChanged(parent, changed) {
-      announced.nameChanged(parent, changed)
+    heard(effect, path) {
       report(++done, 0)
+      if (effect === 'kept') void send({ item: { effect, path: toText(path) } })
     },
   }
   try {

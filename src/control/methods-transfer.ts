@@ -4,13 +4,13 @@
 import { isDirectory } from '../base/mode.ts'
 import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
+import { announcer } from '../vault/announce.ts'
 import { exportTree } from '../vault/export.ts'
 import { exportHistory } from '../vault/export-history.ts'
 import { importer } from '../vault/import.ts'
 import { findPath, namesOf } from '../vault/paths.ts'
 import type { Vault } from '../vault/vault.ts'
 import { sealForSnapshot } from '../vault/versions.ts'
-import { announcer } from './announce.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
@@ -115,9 +115,7 @@ async function importPath(
     path: path === '/' ? '' : path,
     basename: stringOf(parameters, 'basename'),
     isShared: kernel !== undefined,
-    isHeld: announced.isHeld,
-    nameChanged: announced.nameChanged,
-    inodeChanged: announced.inodeChanged,
+    ...announced,
     problem: (where, message) => {
       problems++
       send({ item: { path: toText(where), message } })

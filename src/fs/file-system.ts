@@ -6,7 +6,7 @@ import { claim, getInode } from '../vault/inodes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { getattr, setattr, statfs } from './attr.ts'
 import { attributed } from './attributed.ts'
-import { type AtimeRule, type FsContext, forgetNode } from './context.ts'
+import { type AtimeRule, type FsContext, forgetNode, isHeld } from './context.ts'
 import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
 import { lookup, opendir, readdir, releasedir } from './dir.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
@@ -60,7 +60,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     setNotices: (notices) => {
       fs.notices = notices
     },
-    holds: (ino) => fs.lookups.has(ino),
+    holds: (ino) => isHeld(fs, ino),
   }
 }
 

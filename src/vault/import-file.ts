@@ -16,6 +16,7 @@ import { ENXIO, errnoName, FsError, fail } from '../base/errno.ts'
 import { isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
 import { apart } from '../base/step.ts'
 import { LINKED } from '../store/collections.ts'
+import { observeLoss } from './before-loss.ts'
 import {
   copyContent,
   readContent,
@@ -24,6 +25,7 @@ import {
   spill,
   writeContent,
 } from './content.ts'
+import { withTrace } from './history.ts'
 import { existing, guard, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
 import { assertFree, nameNode } from './import-name.ts'
@@ -70,7 +72,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   if (found === undefined && isFilled && attributes.length === 0) {
     const ino = createWhole(core, head, content, place)
     if (head.nlink > 1) links.set(head.key, ino)
-    if (options.isHeld(place.parent)) options.nameChanged(place.parent, place.name)
+    options.nameChanged(place.parent, place.name, undefined)
     report.files++
     report.bytes += content.length
     options.progress(report.files + report.unchanged, report.bytes)
@@ -109,7 +111,8 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
   readyHead(core, found, attributes)
   report.files++
   options.inodeChanged(found.ino)
-  applyHead(core, found, head, attributes)
+  observeLoss(core, found)
+  withTrace(core, () => applyHead(core, found, head, attributes))
 }
 
 /**
@@ -168,6 +171,7 @@ function putLink(run: Run, head: EntryHead, place: Spot): void {
   readyInode(core, inode)
   addLink(core, inode)
   nameNode(run, place, inode, LINKED)
+  run.options.inodeChanged(ino)
   report.files++
 }
 
@@ -259,7 +263,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     // Much may have happened since it began.
     assertFree(run, file)
   } catch (error) {
-    dropBuilding(run, file)
+    if (error instanceof FsError) dropBuilding(run, file)
     throw error
   }
   for (const place of waiting(file)) readyPlace(core, place)

@@ -2,9 +2,12 @@
 
 import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX } from '../base/limits.ts'
-import { fileType, isDirectory } from '../base/mode.ts'
-import { CREATED, DELETED, type EntryRow, type Origin } from '../store/collections.ts'
+import { fileType, isDirectory, isRegular } from '../base/mode.ts'
+import { CREATED, type EntryRow, type Origin } from '../store/collections.ts'
+import { Fault } from '../store/store.ts'
+import { completeState, fateOfLoss, observeLoss } from './before-loss.ts'
 import { findEntry, putEntry, removeEntry } from './directory.ts'
+import { withTrace } from './history.ts'
 import type { Run, Spot } from './import.ts'
 import { readyRemoval } from './import-ready.ts'
 import type { Inode } from './inode.ts'
@@ -25,14 +28,28 @@ function assertName(name: string): void {
  * Throws what `nameNode` would throw, before anything was made: EINVAL, ENAMETOOLONG, EISDIR (a directory is there), ENOENT,
  * ENOTDIR. Somebody may have removed the directory that is being filled.
  */
-export function assertFree({ core }: Run, { parent, name }: Spot): void {
+export function assertFree(run: Run, { parent, name }: Spot): void {
+  const { core } = run
   assertName(name)
   const directory = getInode(core, parent)
   if (!isDirectory(directory.mode)) fail(ENOTDIR)
   if (directory.nlink === 0) fail(ENOENT)
   const before = findEntry(core, parent, name)
   const found = before === undefined ? undefined : findInode(core, before.ino)
-  if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
+  if (found === undefined) return
+  if (isDirectory(found.mode)) fail(EISDIR)
+  complete(run, found)
+}
+
+/** What programs have written into a file that is in the way comes first: it is compared as it is, and goes to history whole. */
+function complete({ core, options, writtenBack }: Run, inode: Inode): void {
+  const { ino } = inode
+  if (isRegular(inode.mode) && options.isHeld(ino) && !writtenBack.has(ino))
+    throw new Fault(async () => {
+      await options.writtenBack(ino)
+      writtenBack.add(ino)
+    })
+  completeState(core, inode)
 }
 
 /** Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is there goes to the past. */
@@ -46,24 +63,35 @@ export function nameNode(
   const directory = getInode(core, parent)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
+  if (replaced !== undefined) observeLoss(core, replaced, before)
   const moment = core.moments.next()
   const to = { ino: made.ino, type: fileType(made.mode) }
-  putEntry(core, directory, name, to, moment, origin)
+  const put = (): void => putEntry(core, directory, name, to, moment, origin)
+  if (replaced === undefined) put()
+  else withTrace(core, put)
   giveName(core, made, parent, name)
-  if (replaced !== undefined)
-    dropName(core, replaced, parent, name, moment, options.isHeld(replaced.ino), false)
-  if (options.isHeld(parent)) options.nameChanged(parent, name)
+  if (replaced !== undefined) {
+    const isHeld = options.isHeld(replaced.ino)
+    withTrace(core, () => dropName(core, replaced, parent, name, moment, isHeld, false))
+    options.inodeChanged(replaced.ino)
+  }
+  options.nameChanged(parent, name, before)
 }
 
-/** Takes a name away; history keeps it. */
+/** Takes a name away; history keeps it, wherever it lies. */
 export function removeNode(run: Run, row: EntryRow): void {
   const { core, options } = run
   readyRemoval(core, row)
   const directory = getInode(core, row.parent)
   const inode = getInode(core, row.ino)
+  complete(run, inode)
+  observeLoss(core, inode, row)
   const moment = core.moments.next()
-  const traceless = removeEntry(core, directory, row, moment, DELETED)
-  if (isDirectory(inode.mode)) directory.nlink--
-  dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), traceless)
-  if (options.isHeld(row.parent)) options.nameChanged(row.parent, row.name)
+  withTrace(core, () => {
+    removeEntry(core, directory, row, moment, fateOfLoss(row, moment))
+    if (isDirectory(inode.mode)) directory.nlink--
+    dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), false)
+  })
+  options.nameChanged(row.parent, row.name, row)
+  options.inodeChanged(inode.ino)
 }

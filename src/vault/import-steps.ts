@@ -202,8 +202,8 @@ function move(run: Run, from: string, to: string): void {
   putEntry(core, into, place.name, { ino: row.ino, type: row.type }, moment, RENAMED, row)
   moveName(core, inode, row, place)
   stampChange(inode, false)
-  for (const its of [source, place])
-    if (options.isHeld(its.parent)) options.nameChanged(its.parent, its.name)
+  options.nameChanged(source.parent, source.name, row)
+  options.nameChanged(place.parent, place.name, undefined)
   removeEmpty(run, source.parent)
 }
 

@@ -12,6 +12,7 @@ import { isDirectory } from '../../src/base/mode.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core.ts'
+import { nobody } from '../../src/vault/onlooker.ts'
 import { type RestoreOptions, restoreTree } from '../../src/vault/restore.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
 import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
@@ -24,10 +25,9 @@ const steps = Number(process.env.AVFS_STEPS ?? 400)
 const baseSeed = Number(process.env.AVFS_SEED ?? Date.now() % 1_000_000)
 
 const options: RestoreOptions = {
+  ...nobody,
   removeNewer: true,
-  isHeld: () => false,
-  nameChanged: () => undefined,
-  inodeChanged: () => undefined,
+  heard: () => undefined,
 }
 
 /** A tree as of a moment, a line a name, in an order that does not depend on inode numbers. */
