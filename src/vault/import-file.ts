@@ -86,13 +86,13 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
 }
 
 /** True when a file of now has that content, judged by size, time and then every byte. */
-function holds(run: Run, found: Inode, head: EntryHead, content: Uint8Array): boolean {
+export function holds(run: Run, found: Inode, head: EntryHead, content: Uint8Array): boolean {
   if ((found.mode & S_IFMT) !== (head.mode & S_IFMT) || found.rdev !== head.rdev) return false
   if (!isRegular(found.mode) && !isSymlink(found.mode)) return true
   return found.size === content.length && isEqual(run, found, 0, content)
 }
 
-function isEqual(run: Run, found: Inode, offset: number, bytes: Uint8Array): boolean {
+export function isEqual(run: Run, found: Inode, offset: number, bytes: Uint8Array): boolean {
   let at = 0
   for (const part of readContent(run.core, found, offset, bytes.length)) {
     if (Buffer.compare(part, bytes.subarray(at, at + part.length)) !== 0) return false
@@ -241,7 +241,7 @@ export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Ui
 }
 
 /** True when a file of now holds no data in [from, to). */
-function isHole({ core }: Run, inode: Inode, from: number, to: number): boolean {
+export function isHole({ core }: Run, inode: Inode, from: number, to: number): boolean {
   if (from >= to || from >= inode.size) return true
   try {
     return seekContent(core, inode, from, true) >= to

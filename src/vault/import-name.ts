@@ -18,7 +18,7 @@ import { dropName, giveName } from './names.ts'
 const VIEWS = '.avfs'
 
 /** Throws EINVAL or ENAMETOOLONG for what can be no name in a vault. */
-function assertName(name: string): void {
+export function assertName(name: string): void {
   if (name === '' || name === '.' || name === '..' || name === VIEWS) fail(EINVAL)
   if (name.includes('/') || name.includes('\0')) fail(EINVAL)
   if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
@@ -42,14 +42,19 @@ export function assertFree(run: Run, { parent, name }: Spot): void {
 }
 
 /** What programs have written into a file that is in the way comes first: it is compared as it is, and goes to history whole. */
-function complete({ core, options, writtenBack }: Run, inode: Inode): void {
+function complete(run: Run, inode: Inode): void {
+  settled(run, inode)
+  completeState(run.core, inode)
+}
+
+/** Waits until the kernel has handed over what it has of a file. */
+export function settled({ options, writtenBack }: Run, inode: Inode): void {
   const { ino } = inode
   if (isRegular(inode.mode) && options.isHeld(ino) && !writtenBack.has(ino))
     throw new Fault(async () => {
       await options.writtenBack(ino)
       writtenBack.add(ino)
     })
-  completeState(core, inode)
 }
 
 /** Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is there goes to the past. */

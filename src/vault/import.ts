@@ -115,18 +115,7 @@ export interface Importer {
 }
 
 export function importer(vault: Vault, options: ImportOptions): Importer {
-  const run: Run = {
-    actor: vault.core.actors.actor,
-    vault,
-    core: vault.core,
-    options,
-    report: { directories: 0, files: 0, unchanged: 0, bytes: 0 },
-    directories: new Map(),
-    large: new Map(),
-    links: new Map(),
-    writtenBack: new Set(),
-    pretended: undefined,
-  }
+  const run = newRun(vault, options)
   const units = new Units()
   return {
     async take(piece) {
@@ -145,6 +134,21 @@ export function importer(vault: Vault, options: ImportOptions): Importer {
       run.large.clear()
       run.core.moments.pretend(undefined)
     },
+  }
+}
+
+export function newRun(vault: Vault, options: ImportOptions): Run {
+  return {
+    actor: vault.core.actors.actor,
+    vault,
+    core: vault.core,
+    options,
+    report: { directories: 0, files: 0, unchanged: 0, bytes: 0 },
+    directories: new Map(),
+    large: new Map(),
+    links: new Map(),
+    writtenBack: new Set(),
+    pretended: undefined,
   }
 }
 
@@ -268,7 +272,8 @@ export interface Spot {
   readonly path: string
 }
 
-function rootPlace(run: Run, head: EntryHead): Spot {
+/** Where the top of the stream goes. */
+export function rootPlace(run: Run, head: EntryHead): Spot {
   const { parent, name, path, basename } = run.options
   const there = name === '' ? parent : findEntry(run.core, parent, name)?.ino
   const inode = there === undefined ? undefined : findInode(run.core, there)

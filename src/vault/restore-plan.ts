@@ -6,19 +6,13 @@ import type { EntryRow, InodeRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import { listEntries } from './directory.ts'
+import type { Effect } from './effect.ts'
 import { isExcluded } from './history.ts'
 import type { Inode } from './inode.ts'
 import { getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
 import { below } from './places.ts'
-import {
-  type Effect,
-  isEverywhere,
-  present,
-  type RestoreOptions,
-  type Spot,
-  spotBelow,
-} from './restore.ts'
+import { isEverywhere, present, type RestoreOptions, type Spot, spotBelow } from './restore.ts'
 import { hasAttributes } from './restore-attributes.ts'
 import { hasContent } from './restore-content.ts'
 import { otherNames } from './restore-names.ts'

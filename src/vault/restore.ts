@@ -12,6 +12,7 @@ import type { Actor } from './actors.ts'
 import { observeLoss } from './before-loss.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, putEntry, startDirectory } from './directory.ts'
+import type { Heard } from './effect.ts'
 import { withTrace } from './history.ts'
 import type { Inode } from './inode.ts'
 import { createInode, detach, findInode, getInode } from './inodes.ts'
@@ -30,14 +31,10 @@ import { setTags, tagsAt } from './tags.ts'
 import { entriesAt, entryAt, inodeAt } from './timeline.ts'
 import { ROOT_INO } from './vault.ts'
 
-/** What becomes of a path. kept: it was not there then, and stays because no history of it is kept. */
-export type Effect = 'created' | 'replaced' | 'changed' | 'removed' | 'kept'
-
 export interface RestoreOptions extends Onlooker {
   /** Also remove what a directory did not hold then. */
   readonly removeNewer: boolean
-  /** Hears of each path that does not stay as it is, a byte string; `changed` is said of attributes. */
-  heard(effect: Effect, path: string): void
+  readonly heard: Heard
 }
 
 /** How many names were brought back, were the same already, were removed, and stayed because no history of them is kept. */
