@@ -4,12 +4,15 @@
 import { isRegular } from '../base/mode.ts'
 import { soon } from '../store/retry.ts'
 import type { Core } from './core.ts'
+import { type Changes, Gathered } from './gathered.ts'
 import { findInode } from './inodes.ts'
 import { namesOfInode } from './names.ts'
 import { nobody, type Onlooker } from './onlooker.ts'
 
 /** The kernel that has the vault mounted: what it must be told of changes that do not come through it, and what it holds. */
 export interface Kernel {
+  /** Lets programs that watch directories hear of changes; resolves when they have, or after a while. */
+  echo?(changes: Changes): Promise<void>
   /** Drops the cached entry `name` of directory `parent`; resolves when that is done. */
   entryChanged(parent: number, name: string): Promise<void>
   /** Drops cached data of an inode; what was not written back of it arrives before this resolves. */
@@ -27,6 +30,7 @@ export interface Announcer extends Onlooker {
 export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
   if (kernel === undefined) return { ...nobody, sent: () => Promise.resolve() }
   const inodes = new Set<number>()
+  const changes = new Gathered()
   const pending = new Set<Promise<void>>()
   const wait = (told: Promise<void>): void => {
     pending.add(told)
@@ -42,9 +46,13 @@ export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
     async writtenBack(ino) {
       if (kernel.holds(ino)) await kernel.inodeChanged(ino)
     },
-    nameChanged: (parent, name) => tellName(parent, name),
+    nameChanged(parent, name, before, after) {
+      changes.addName(parent, name, before, after)
+      tellName(parent, name)
+    },
     inodeChanged(ino) {
       if (!kernel.holds(ino)) return
+      changes.addInode(ino)
       inodes.add(ino)
       // The kernel believes its own size and times of a file until it has forgotten every name of it. A directory is believed
       // at once, and who works in it would lose its path.
@@ -60,6 +68,7 @@ export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
       while (pending.size > 0) await Promise.all(pending)
       for (const ino of inodes) await kernel.inodeChanged(ino)
       inodes.clear()
+      await kernel.echo?.(changes.take())
     },
   }
 }

@@ -13,7 +13,7 @@ import {
   WHOLE,
 } from '../archive/records.ts'
 import { ENXIO, errnoName, FsError, fail } from '../base/errno.ts'
-import { isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
+import { fileType, isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
 import { apart } from '../base/step.ts'
 import { LINKED } from '../store/collections.ts'
 import { observeLoss } from './before-loss.ts'
@@ -72,7 +72,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   if (found === undefined && isFilled && attributes.length === 0) {
     const ino = createWhole(core, head, content, place)
     if (head.nlink > 1) links.set(head.key, ino)
-    options.nameChanged(place.parent, place.name, undefined)
+    options.nameChanged(place.parent, place.name, undefined, { ino, type: fileType(mode) })
     report.files++
     report.bytes += content.length
     options.progress(report.files + report.unchanged, report.bytes)

@@ -80,7 +80,7 @@ export function nameNode(
     withTrace(core, () => dropName(core, replaced, parent, name, moment, isHeld, false))
     options.inodeChanged(replaced.ino)
   }
-  options.nameChanged(parent, name, before)
+  options.nameChanged(parent, name, before, to)
 }
 
 /** Takes a name away; history keeps it, wherever it lies. */
@@ -97,6 +97,6 @@ export function removeNode(run: Run, row: EntryRow): void {
     if (isDirectory(inode.mode)) directory.nlink--
     dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), false)
   })
-  options.nameChanged(row.parent, row.name, row)
+  options.nameChanged(row.parent, row.name, row, undefined)
   options.inodeChanged(inode.ino)
 }

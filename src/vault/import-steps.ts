@@ -203,8 +203,8 @@ function move(run: Run, from: string, to: string): void {
   putEntry(core, into, place.name, { ino: row.ino, type: row.type }, moment, RENAMED, row)
   moveName(core, inode, row, place)
   stampChange(inode, false)
-  options.nameChanged(source.parent, source.name, row)
-  options.nameChanged(place.parent, place.name, undefined)
+  options.nameChanged(source.parent, source.name, row, undefined)
+  options.nameChanged(place.parent, place.name, undefined, row)
   removeEmpty(run, source.parent)
 }
 

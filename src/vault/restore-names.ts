@@ -88,7 +88,7 @@ function put({ core, options }: Run, its: Held, made: Inode): void {
     if (replaced !== undefined)
       dropName(core, replaced, directory.ino, name, moment, options.isHeld(replaced.ino), false)
   })
-  options.nameChanged(directory.ino, name, before)
+  options.nameChanged(directory.ino, name, before, to)
   if (replaced !== undefined) options.inodeChanged(replaced.ino)
   options.heard(replaced === undefined ? 'created' : 'replaced', path)
 }
@@ -145,7 +145,7 @@ async function removeName(run: Run, spot: Spot, row: EntryRow): Promise<void> {
       dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), false)
     })
   })
-  options.nameChanged(row.parent, row.name, row)
+  options.nameChanged(row.parent, row.name, row, undefined)
   options.inodeChanged(row.ino)
   options.heard('removed', spot.path)
   run.report.removed++

@@ -159,7 +159,7 @@ function makeDirectory(run: Run, then: InodeRow, { parent, name, path }: Spot): 
   giveName(core, made, parent, name)
   directory.nlink++
   if (made.ino !== then.ino) setTags(core, made, tags)
-  options.nameChanged(parent, name, undefined)
+  options.nameChanged(parent, name, undefined, to)
   options.heard('created', path)
   return made
 }
