@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { log } from './base/log.ts'
 import type { Echo } from './fs/echo.ts'
-import type { EchoStep } from './fs/echo-step.ts'
+import type { EchoTask } from './fs/echo-step.ts'
 import type { KernelNotices } from './fs/operations.ts'
 import { answered } from './store/retry.ts'
 import type { Changes } from './vault/gathered.ts'
@@ -54,11 +54,11 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
 
   async function tell(changes: Changes, notices: KernelNotices): Promise<void> {
     clearTimeout(idle)
-    const steps = await answered(() => echo.plan(changes, top))
+    const task = await answered(() => echo.plan(changes, top))
     try {
       // What somebody looked up meanwhile is in the way.
       await Promise.all(changes.names.map((its) => notices.entryChanged(its.parent, its.name)))
-      if (steps.length > 0) await handOver(started(), steps)
+      if (task.steps.length > 0) await handOver(started(), task)
     } finally {
       echo.clear()
       idle = setTimeout(end, IDLE_MS).unref()
@@ -78,7 +78,7 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
 }
 
 /** Resolves when the process has done them all, is gone, or has had its time: then it is killed, and goes on with nothing. */
-async function handOver(child: ChildProcess, steps: readonly EchoStep[]): Promise<void> {
+async function handOver(child: ChildProcess, task: EchoTask): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const heard = (refused: unknown): void => {
     if (Array.isArray(refused) && refused.length > 0)
@@ -89,7 +89,7 @@ async function handOver(child: ChildProcess, steps: readonly EchoStep[]): Promis
   child.once('message', heard)
   child.once('exit', resolve)
   child.once('error', resolve)
-  child.send([...steps], (error) => {
+  child.send(task, (error) => {
     if (error !== null) resolve()
   })
   await promise

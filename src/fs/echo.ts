@@ -14,7 +14,7 @@ import { findInode, getInode } from '../vault/inodes.ts'
 import { namesOfInode, pathOf } from '../vault/names.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { type FsContext, giveNode, isHeld } from './context.ts'
-import type { EchoStep } from './echo-step.ts'
+import type { EchoStep, EchoTask } from './echo-step.ts'
 import { toNode } from './node.ts'
 import type { AttributeChange, Caller, Node, Operations } from './operations.ts'
 import { numberOf } from './virtual/view.ts'
@@ -43,7 +43,7 @@ export interface Echo {
    * What the process is to do below the directory where the vault is mounted, a byte string. A step of the caller's: what it reads may
    * have to be waited for.
    */
-  plan(changes: Changes, top: string): EchoStep[]
+  plan(changes: Changes, top: string): EchoTask
   /** What was planned is over: whoever asks for those names is answered as always. */
   clear(): void
 }
@@ -70,9 +70,15 @@ export function createEcho(fs: FsContext, operations: Operations): Echo {
     return brief(formerNode(fs, its.going ?? fail(ENOENT)))
   }
 
-  function remove(parent: number, name: string): void {
+  /** What is expected of a name, as long as nobody has done something else with it. */
+  function due(parent: number, name: string): Expected {
     const its = find(parent, name)
-    if (its?.going === undefined) fail(ENOENT)
+    if (its === undefined || findEntry(fs.core, parent, name)?.ino !== its.coming) fail(ENOENT)
+    return its
+  }
+
+  function remove(parent: number, name: string): void {
+    const its = due(parent, name)
     its.going = undefined
     if (its.coming === undefined) expected.delete(keyOf(parent, name))
   }
@@ -88,13 +94,13 @@ export function createEcho(fs: FsContext, operations: Operations): Echo {
     plan(changes, top) {
       const paths = pathsOf(fs, changes, top)
       const planned = changes.names.flatMap((its) => expect(fs, its) ?? [])
-      const steps = planned.flatMap((its, at) => stepsFor(fs, its, at, paths, top))
+      const steps = planned.flatMap((its, at) => stepsFor(fs, its, at, paths))
       const touches = changes.inodes.flatMap((ino) => touchOf(fs, ino, top) ?? [])
       for (const [at, its] of planned.entries()) {
         expected.set(keyOf(its.parent, its.name), its)
         arriving.set(`${at}`, its)
       }
-      return [...steps, ...touches]
+      return { source: `${top}/${SOURCE_NAME}`, steps: [...steps, ...touches] }
     },
     operations: {
       ...operations,
@@ -106,8 +112,10 @@ export function createEcho(fs: FsContext, operations: Operations): Echo {
       getxattr: (caller, ino, name, sizeOnly) =>
         ino === SOURCE_INO ? undefined : operations.getxattr(caller, ino, name, sizeOnly),
       rename(caller, parent, name, newParent, newName, flags) {
-        if (parent === SOURCE_INO && isEcho(caller)) expected.delete(keyOf(newParent, newName))
-        else operations.rename(caller, parent, name, newParent, newName, flags)
+        if (parent !== SOURCE_INO || !isEcho(caller))
+          return operations.rename(caller, parent, name, newParent, newName, flags)
+        due(newParent, newName)
+        expected.delete(keyOf(newParent, newName))
       },
       unlink(caller, parent, name) {
         if (isEcho(caller)) remove(parent, name)
@@ -119,6 +127,10 @@ export function createEcho(fs: FsContext, operations: Operations): Echo {
       },
       setattr: (caller, ino, change) =>
         isEcho(caller) ? touched(fs, ino, change) : operations.setattr(caller, ino, change),
+      // chown(2) takes capabilities away.
+      removexattr(caller, ino, name) {
+        if (!isEcho(caller)) operations.removexattr(caller, ino, name)
+      },
       readdir(caller, ino, handle, cookie, plus, take) {
         // The kernel would keep the nodes that are listed with the names.
         operations.readdir(caller, ino, handle, cookie, plus && expected.size === 0, take)
@@ -189,33 +201,33 @@ function stepsFor(
   { parent, name, going, coming }: Expected,
   at: number,
   pathTo: (ino: number) => string | undefined,
-  top: string,
 ): EchoStep[] {
-  const above = pathTo(parent)
-  if (above === undefined) return []
-  const path = `${above}/${name}`
+  const directory = pathTo(parent)
+  if (directory === undefined) return []
   const steps: EchoStep[] = []
   const isOver =
     coming !== undefined &&
     going?.type !== DIRECTORY &&
     !isDirectory(getInode(fs.core, coming).mode)
   if (going !== undefined && !isOver)
-    steps.push({ do: going.type === DIRECTORY ? 'rmdir' : 'unlink', path })
-  if (coming !== undefined)
-    steps.push({ do: 'move', from: `${top}/${SOURCE_NAME}/${at}`, to: path })
+    steps.push({ directory, name, do: going.type === DIRECTORY ? 'rmdir' : 'unlink' })
+  if (coming !== undefined) steps.push({ directory, name, do: 'move', from: `${at}` })
   return steps
 }
+
+/** The root has no name. */
+const ITSELF = { parent: ROOT_INO, name: '.' }
 
 /** Giving a file what it has. */
 function touchOf(fs: FsContext, ino: number, top: string): EchoStep | undefined {
   const inode = findInode(fs.core, ino)
-  if (inode === undefined || (inode.nlink === 0 && ino !== ROOT_INO)) return undefined
-  const [first] = ino === ROOT_INO ? [] : namesOfInode(fs.core, inode)
+  if (inode === undefined) return undefined
+  const [first] = ino === ROOT_INO ? [ITSELF] : namesOfInode(fs.core, inode)
   const above = first && pathOf(fs.core, first.parent)
-  if (ino !== ROOT_INO && above === undefined) return undefined
-  const path = ino === ROOT_INO ? top : `${top}${above === '/' ? '' : above}/${first?.name}`
+  if (first === undefined || above === undefined) return undefined
   const { mode, uid, gid, atime, atimeNs, mtime, mtimeNs } = inode
-  return { do: 'touch', path, to: { mode, uid, gid, atime, atimeNs, mtime, mtimeNs } }
+  const to = { mode, uid, gid, atime, atimeNs, mtime, mtimeNs }
+  return { directory: above === '/' ? top : top + above, name: first.name, do: 'touch', to }
 }
 
 /** Everything is as it was but the kernel's own ctime, which the vault takes over without a trace, as it does with atime. */

@@ -51,8 +51,9 @@ export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
       tellName(parent, name)
     },
     inodeChanged(ino) {
-      if (!kernel.holds(ino)) return
+      // Whoever watches the directory hears of it, too.
       changes.addInode(ino)
+      if (!kernel.holds(ino)) return
       inodes.add(ino)
       // The kernel believes its own size and times of a file until it has forgotten every name of it. A directory is believed
       // at once, and who works in it would lose its path.
