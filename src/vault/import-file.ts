@@ -28,7 +28,7 @@ import {
 import { withTrace } from './history.ts'
 import { existing, guard, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
-import { assertFree, nameNode } from './import-name.ts'
+import { assertFree, completeAt, nameNode } from './import-name.ts'
 import { readyCopy, readyHead, readyPlace, readyPut } from './import-ready.ts'
 import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
@@ -66,6 +66,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
     keep(run, found, head, attributes)
     return true
   }
+  completeAt(run, place)
   readyPut(core, place, core.nextIno, attributes)
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
@@ -167,6 +168,7 @@ function putLink(run: Run, head: EntryHead, place: Spot): void {
     return
   }
   assertFree(run, place)
+  completeAt(run, place)
   readyPlace(core, place)
   readyInode(core, inode)
   addLink(core, inode)
@@ -278,6 +280,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     readyInode(core, same)
     keep(run, same, head, attributes)
   } else {
+    completeAt(run, file)
     const made = build(run, file)
     // Run again, it finds the size as it is to be.
     if (made.size !== size) apart(() => resizeContent(core, made, size))

@@ -8,7 +8,7 @@ import { Fault } from '../store/store.ts'
 import { completeState, fateOfLoss, observeLoss } from './before-loss.ts'
 import { findEntry, putEntry, removeEntry } from './directory.ts'
 import { withTrace } from './history.ts'
-import type { Run, Spot } from './import.ts'
+import { existing, type Run, type Spot } from './import.ts'
 import { readyRemoval } from './import-ready.ts'
 import type { Inode } from './inode.ts'
 import { findInode, getInode } from './inodes.ts'
@@ -28,20 +28,23 @@ export function assertName(name: string): void {
  * Throws what `nameNode` would throw, before anything was made: EINVAL, ENAMETOOLONG, EISDIR (a directory is there), ENOENT,
  * ENOTDIR. Somebody may have removed the directory that is being filled.
  */
-export function assertFree(run: Run, { parent, name }: Spot): void {
-  const { core } = run
+export function assertFree({ core }: Run, { parent, name }: Spot): void {
   assertName(name)
   const directory = getInode(core, parent)
   if (!isDirectory(directory.mode)) fail(ENOTDIR)
   if (directory.nlink === 0) fail(ENOENT)
   const before = findEntry(core, parent, name)
   const found = before === undefined ? undefined : findInode(core, before.ino)
-  if (found === undefined) return
-  if (isDirectory(found.mode)) fail(EISDIR)
-  complete(run, found)
+  if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
 }
 
-/** What programs have written into a file that is in the way comes first: it is compared as it is, and goes to history whole. */
+/** Before what is at a place is replaced. A Fault when it has to be waited for. */
+export function completeAt(run: Run, place: Spot): void {
+  const found = existing(run.core, place)
+  if (found !== undefined) complete(run, found)
+}
+
+/** What programs have written into a file that is in the way comes first: it goes to history whole. */
 function complete(run: Run, inode: Inode): void {
   settled(run, inode)
   completeState(run.core, inode)

@@ -11,6 +11,7 @@ import { formatBytes } from '../output.ts'
 import { sendRecords } from '../transfer.ts'
 import { transferPlace } from '../transfer-place.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
+import { writtenBack } from './path-call.ts'
 
 interface ImportArguments extends DryRunArguments {
   src: string
@@ -83,6 +84,8 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
     )
   if (args['with-history']) return await runHistory(args, place, report)
   const source = await sourceOf(args, place, report)
+  // What is there is compared as programs have written it.
+  await writtenBack(place)
   let notes: readonly string[] = []
   const effects = effectsHeard(args, place)
   const result = await sendRecords(
