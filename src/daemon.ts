@@ -22,6 +22,7 @@ import { startControlServer } from './control/server.ts'
 import { unmount } from './control/unmount.ts'
 import { daemonMetrics } from './daemon-metrics.ts'
 import { stopper } from './daemon-stop.ts'
+import { startEchoes } from './echoes.ts'
 import type { AtimeRule } from './fs/context.ts'
 import { createFileSystem } from './fs/file-system.ts'
 import { openDevice } from './fuse/device.ts'
@@ -128,14 +129,16 @@ async function serve(
   const operations = await answered(() =>
     createFileSystem(vault, { readOnly, avfsdir, atime, search }),
   )
+  const echoes = startEchoes(operations.echo, config.mountPoint)
   const server = await startControlServer(config.socket, {
     vault,
     searcher: search,
     info: infoOf(config),
     kernel: {
-      entryChanged: (parent, name) => session?.notices.entryChanged(parent, name),
+      entryChanged: async (parent, name) => session?.notices.entryChanged(parent, name),
       inodeChanged: async (ino) => session?.notices.inodeChanged(ino),
       holds: operations.holds,
+      echo: async (changes) => session && echoes.run(changes, session.notices),
     },
     metrics: () => daemonMetrics(vault, session?.metrics),
   })
@@ -159,6 +162,7 @@ async function serve(
     })
     log('info', `${config.mountPoint} is unmounted`)
   } finally {
+    echoes.end()
     await server.close()
   }
 }

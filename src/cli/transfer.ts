@@ -4,6 +4,7 @@ import { recordsIn } from '../archive/records.ts'
 import { callVault } from '../control/call.ts'
 import type { Place } from '../control/place.ts'
 import type { Feed, Piece } from '../control/protocol.ts'
+import type { Effects } from './effects.ts'
 import type { TransferReport } from './transfer-report.ts'
 
 export interface ImportResult {
@@ -47,20 +48,25 @@ export async function receiveRecords(
   )
 }
 
-/** Runs `import` with what `feed` sends. `basename`: what a file is called that goes into an existing directory. */
+/**
+ * Runs `import` with what `feed` sends. `basename`: what a file is called that goes into an existing directory; with `dryRun` nothing is
+ * changed, and `effects` hears of what would be.
+ */
 export async function sendRecords(
   place: Place,
-  basename: string,
+  parameters: { readonly basename: string; readonly dryRun: boolean },
+  effects: Effects,
   feed: Feed,
   report: TransferReport,
 ): Promise<ImportResult> {
   const result = await callVault(
     place.vaultPath,
     'import',
-    { path: place.path, basename },
+    { ...parameters, path: place.path },
     () => undefined,
     (piece) => {
-      if (!(piece instanceof Uint8Array)) tell(piece, place, report)
+      if (piece instanceof Uint8Array || effects.receive(piece)) return
+      tell(piece, place, report)
     },
     feed,
   )

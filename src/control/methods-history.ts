@@ -2,19 +2,15 @@
 
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { answered } from '../store/retry.ts'
+import { announcer } from '../vault/announce.ts'
 import { historyOf } from '../vault/changes.ts'
 import type { Core } from '../vault/core.ts'
 import type { Moment } from '../vault/moments.ts'
 import { findPath, formerDirectory, namesOf } from '../vault/paths.ts'
 import { wholeBefore } from '../vault/removal.ts'
-import {
-  type RestoreOptions,
-  type RestoreReport,
-  restoreParents,
-  restoreTree,
-} from '../vault/restore.ts'
+import { type RestoreOptions, restoreParents, restoreTree } from '../vault/restore.ts'
+import { planParents, planRestore } from '../vault/restore-plan.ts'
 import type { Vault } from '../vault/vault.ts'
-import { announcer } from './announce.ts'
 import { toText } from './byte-strings.ts'
 import { piecesOf } from './content.ts'
 import { ControlError } from './errors.ts'
@@ -22,6 +18,7 @@ import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { type FoundState, findState, lastDeletion, versionsOfPath, wantedOf } from './state.ts'
+import { teller } from './teller.ts'
 
 export const historyMethods = {
   /** {path, limit}: items are versions of a file or events of a directory, newest first; the result says which. */
@@ -40,7 +37,10 @@ export const historyMethods = {
       return refusing(path, () => cat(vault.core, path, parameters, send))
     },
   },
-  /** {path, state, to, removeNewer}: puts a former state at `to` (a path; `path` itself if missing). */
+  /**
+   * {path, state, to, removeNewer, dryRun}: puts a former state at `to` (a path; `path` itself if missing). Items are {effect, path} of
+   * what stays although it was not there then, and with `dryRun`, which changes nothing, of all that would be done.
+   */
   restore: {
     readOnly: false,
     run: (vault, parameters, call) => {
@@ -48,12 +48,12 @@ export const historyMethods = {
       return refusing(path, () => restore(vault, path, parameters, call))
     },
   },
-  /** {path}: brings back what was deleted under that name. */
+  /** {path, dryRun}: brings back what was deleted under that name. Items as those of restore. */
   undelete: {
     readOnly: false,
     run: (vault, parameters, call) => {
       const path = pathOf(parameters)
-      return refusing(path, () => undelete(vault, path, call))
+      return refusing(path, () => undelete(vault, path, parameters, call))
     },
   },
 } satisfies Record<string, Method>
@@ -105,7 +105,7 @@ async function restore(
   parameters: Parameters,
   call: Call,
 ): Promise<object> {
-  assertWritableVault(vault)
+  const dryRun = isDryRun(vault, parameters)
   const { core } = vault
   const from = await answered(() => findState(core, path, wantedOf(parameters, 'state')))
   const to = await answered(() =>
@@ -113,7 +113,7 @@ async function restore(
   )
   const removeNewer = parameters.removeNewer === true
   const ends = to === path ? 'itself' : 'another'
-  return await bringBack(vault, from, to, { removeNewer, ends }, call)
+  return await bringBack(vault, from, to, { removeNewer, ends, dryRun }, call)
 }
 
 /** As cp(1): into a directory that is there, else under that name. */
@@ -123,8 +123,20 @@ function targetOf(core: Core, to: string, path: string, from: FoundState): strin
   return join(to, namesOf(path).at(-1) ?? '')
 }
 
-async function undelete(vault: Vault, path: string, call: Call): Promise<object> {
+/** Who only wants to know what would be done need not be able to do it. */
+function isDryRun(vault: Vault, parameters: Parameters): boolean {
+  if (parameters.dryRun === true) return true
   assertWritableVault(vault)
+  return false
+}
+
+async function undelete(
+  vault: Vault,
+  path: string,
+  parameters: Parameters,
+  call: Call,
+): Promise<object> {
+  const dryRun = isDryRun(vault, parameters)
   const { core } = vault
   const shown = toText(path)
   if ((await answered(() => findPath(core, path))) !== undefined) {
@@ -141,44 +153,83 @@ async function undelete(vault: Vault, path: string, call: Call): Promise<object>
     vault,
     { ino: deleted.ino, moment },
     to,
-    { removeNewer: false, ends: 'itself' },
+    { removeNewer: false, ends: 'itself', dryRun },
     call,
   )
 }
 
-/** `ends`: missing directories above the target are made again when it is the place where the thing was itself. */
+interface How {
+  readonly removeNewer: boolean
+  /** Missing directories above the target are made again when it is the place where the thing was itself. */
+  readonly ends: 'itself' | 'another'
+  readonly dryRun: boolean
+}
+
 async function bringBack(
   vault: Vault,
   from: { readonly ino: number; readonly moment: Moment },
   to: string,
-  how: { readonly removeNewer: boolean; readonly ends: 'itself' | 'another' },
-  { kernel, report }: Call,
-): Promise<RestoreReport & { path: string; moment: Moment; version: number | null }> {
+  how: How,
+  { kernel, report, send }: Call,
+): Promise<object> {
   const { core } = vault
   const announced = announcer(core, kernel)
-  const names = namesOf(to)
-  const name = names.pop() ?? ''
+  const told = teller(send)
   let done = 0
   const options: RestoreOptions = {
+    ...announced,
     removeNewer: how.removeNewer,
-    isHeld: announced.isHeld,
-    inodeChanged: announced.inodeChanged,
-    nameChanged(parent, changed) {
-      announced.nameChanged(parent, changed)
+    heard(effect, path) {
       report(++done, 0)
+      if (how.dryRun || effect === 'kept') told.heard(effect, path)
     },
   }
   try {
-    const parent =
-      how.ends === 'itself'
-        ? await restoreParents(core, names, from.moment, options)
-        : await answered(() => existingDirectory(core, names))
+    if (how.dryRun) {
+      await plan(core, from, to, how, options)
+      await told.sent()
+      return { dryRun: true, ...told.counts, path: to, moment: from.moment }
+    }
+    const { parent, name } = await parentOf(core, to, how, from.moment, options)
     const result = await restoreTree(core, from, { parent, name }, options)
+    await told.sent()
     const versions = await answered(() => versionsOfPath(core, to))
     return { ...result, path: to, moment: from.moment, version: versions.at(-1)?.number ?? null }
   } finally {
     await announced.sent()
   }
+}
+
+async function parentOf(
+  core: Core,
+  to: string,
+  { ends }: How,
+  moment: Moment,
+  options: RestoreOptions,
+): Promise<{ parent: number; name: string }> {
+  const names = namesOf(to)
+  const name = names.pop() ?? ''
+  const parent =
+    ends === 'itself'
+      ? await restoreParents(core, names, moment, options)
+      : await answered(() => existingDirectory(core, names))
+  return { parent, name }
+}
+
+async function plan(
+  core: Core,
+  from: { readonly ino: number; readonly moment: Moment },
+  to: string,
+  { ends }: How,
+  options: RestoreOptions,
+): Promise<void> {
+  const names = namesOf(to)
+  const name = names.pop() ?? ''
+  const parent =
+    ends === 'itself'
+      ? await planParents(core, names, from.moment, options)
+      : await answered(() => existingDirectory(core, names))
+  await planRestore(core, from, { parent, name, path: to }, options)
 }
 
 function existingDirectory(core: Core, names: readonly string[]): number {

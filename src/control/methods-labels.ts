@@ -4,7 +4,10 @@ import { XATTR_VALUE_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory, isRegular } from '../base/mode.ts'
 import { type SnapshotRow, xattr } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
+import { announcer } from '../vault/announce.ts'
+import { observeLoss } from '../vault/before-loss.ts'
 import type { Core } from '../vault/core.ts'
+import { withTrace } from '../vault/history.ts'
 import type { Inode } from '../vault/inode.ts'
 import { findInode } from '../vault/inodes.ts'
 import { findPath } from '../vault/paths.ts'
@@ -168,12 +171,15 @@ async function changingFile<T extends object>(
 ): Promise<T> {
   const { inode, path } = await answered(() => existing(vault.core, pathOf(parameters)))
   assertWritableVault(vault)
+  const announced = announcer(vault.core, kernel)
   const change = () => {
     readyInode(vault.core, inode)
-    return work(inode, path)
+    observeLoss(vault.core, inode)
+    return withTrace(vault.core, () => work(inode, path))
   }
   const result = await refusing(path, () => answered(change))
-  await kernel?.inodeChanged(inode.ino)
+  announced.inodeChanged(inode.ino)
+  await announced.sent()
   await vault.sync()
   return result
 }

@@ -39,7 +39,10 @@ export const retentionMethods = {
       return await answered(() => configuration(vault.core))
     },
   },
-  /** {path, glob?, keep?, olderThan?, dryRun?, explain?}; hands over each version that was looked at with `explain`. */
+  /**
+   * {path, glob?, keep?, olderThan?, dryRun?, explain?}; hands over each version that was looked at with `explain`, and each that would go
+   * with `dryRun`.
+   */
   prune: { readOnly: false, run: prune },
   /** {name}: a path from the root or a snapshot, as a byte string. */
   holdAdd: {
@@ -75,7 +78,10 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
   assertWritableVault(vault)
   const rules = await answered(() => rulesOf(vault, parameters))
   const explained: object[] = []
+  const isAll = parameters.explain === true
+  const isTold = isAll || parameters.dryRun === true
   const explain = (its: PrunedVersion & { path: string | undefined }): void => {
+    if (!isAll && its.why !== '') return
     explained.push(its)
     if (explained.length >= EXPLAINED_MAX) send()
   }
@@ -88,7 +94,7 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
     rules,
     ...meantBy(parameters),
     dryRun: parameters.dryRun === true,
-    explain: parameters.explain === true ? explain : undefined,
+    explain: isTold ? explain : undefined,
     onProgress: call.report,
   })
   send()

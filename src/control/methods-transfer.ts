@@ -4,19 +4,21 @@
 import { isDirectory } from '../base/mode.ts'
 import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
+import { announcer } from '../vault/announce.ts'
 import { exportTree } from '../vault/export.ts'
 import { exportHistory } from '../vault/export-history.ts'
-import { importer } from '../vault/import.ts'
+import { type ImportOptions, importer } from '../vault/import.ts'
+import { importPlan } from '../vault/import-plan.ts'
 import { findPath, namesOf } from '../vault/paths.ts'
 import type { Vault } from '../vault/vault.ts'
 import { sealForSnapshot } from '../vault/versions.ts'
-import { announcer } from './announce.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { findState, type Wanted, wantedOf } from './state.ts'
+import { teller } from './teller.ts'
 
 export const transferMethods = {
   /**
@@ -30,7 +32,10 @@ export const transferMethods = {
       return refusing(path, () => exportPath(vault, path, parameters, call))
     },
   },
-  /** {path, basename}, and records in the body: makes `path` what they say. Items are {path, message} of what was refused. */
+  /**
+   * {path, basename, dryRun}, and records in the body: makes `path` what they say. Items are {path, message} of what was refused, and
+   * with `dryRun`, which changes nothing, {effect, path} of what would be done.
+   */
   import: {
     readOnly: false,
     run: (vault, parameters, call) => {
@@ -98,7 +103,7 @@ async function importPath(
   { body, kernel, report, send }: Call,
 ): Promise<object> {
   if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
-  assertWritableVault(vault)
+  if (parameters.dryRun !== true) assertWritableVault(vault)
   const { core } = vault
   const names = namesOf(path)
   const name = names.pop() ?? ''
@@ -109,24 +114,27 @@ async function importPath(
   }
   const announced = announcer(core, kernel)
   let problems = 0
-  const work = importer(vault, {
+  const options: ImportOptions = {
     parent: parent.ino,
     name,
     path: path === '/' ? '' : path,
     basename: stringOf(parameters, 'basename'),
     isShared: kernel !== undefined,
-    isHeld: announced.isHeld,
-    nameChanged: announced.nameChanged,
-    inodeChanged: announced.inodeChanged,
+    ...announced,
     problem: (where, message) => {
       problems++
       send({ item: { path: toText(where), message } })
     },
     progress: (_, bytes) => report(bytes, 0),
-  })
+  }
+  const told = teller(send)
+  const isPlan = parameters.dryRun === true
+  const work = isPlan ? importPlan(vault, options, told.heard) : importer(vault, options)
   try {
     for await (const piece of body) await work.take(piece)
-    return { ...(await work.finish()), problems }
+    const result = await work.finish()
+    await told.sent()
+    return { ...result, problems, ...(isPlan ? { dryRun: true, ...told.counts } : {}) }
   } catch (error) {
     if (error instanceof RangeError) throw new ControlError('failed', error.message)
     throw error

@@ -3,6 +3,7 @@
 
 import type { Searcher } from '../search/searcher.ts'
 import type { Store } from '../store/store.ts'
+import type { Kernel } from '../vault/announce.ts'
 import { checkStore } from '../vault/check.ts'
 import { gatherFigures } from '../vault/figures.ts'
 import { slicesOf } from '../vault/slices.ts'
@@ -19,16 +20,6 @@ import { assertWritableVault } from './refusal.ts'
 
 /** Parameters as they come off the wire: names to values that each method checks itself. */
 export type Parameters = Readonly<Record<string, unknown>>
-
-/** The kernel that has the vault mounted: what it must be told of changes that do not come through it, and what it holds. */
-export interface Kernel {
-  /** Drops the cached entry `name` of directory `parent`. */
-  entryChanged(parent: number, name: string): void
-  /** Drops cached data of an inode; what was not written back of it arrives before this resolves. */
-  inodeChanged(ino: number): Promise<void>
-  /** True while the kernel knows the inode: one that loses its last name stays usable. */
-  holds(ino: number): boolean
-}
 
 /** One call of a method. */
 export interface Call {

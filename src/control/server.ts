@@ -5,10 +5,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { log } from '../base/log.ts'
 import type { Searcher } from '../search/searcher.ts'
 import type { Actor } from '../vault/actors.ts'
+import type { Kernel } from '../vault/announce.ts'
 import type { Vault } from '../vault/vault.ts'
 import { CALLER_HEADER, callerOf } from './caller.ts'
 import { ControlError } from './errors.ts'
-import { isMethodName, type Kernel, methods, type Parameters } from './methods.ts'
+import { isMethodName, methods, type Parameters } from './methods.ts'
 import {
   type Answer,
   BINARY,

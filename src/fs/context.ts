@@ -8,7 +8,7 @@ import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { reap } from '../vault/inodes.ts'
 import { readyEnd } from '../vault/ready.ts'
-import type { Vault } from '../vault/vault.ts'
+import { ROOT_INO, type Vault } from '../vault/vault.ts'
 import { toNode } from './node.ts'
 import type { KernelNotices, Node } from './operations.ts'
 import type { SearchService } from './virtual/search-results.ts'
@@ -41,6 +41,11 @@ export interface FsContext {
 export function giveNode(fs: FsContext, inode: Inode): Node {
   fs.lookups.add(inode.ino, 1)
   return toNode(inode)
+}
+
+/** True while the kernel knows the inode. It knows the root without ever having looked it up. */
+export function isHeld(fs: FsContext, ino: number): boolean {
+  return ino === ROOT_INO || fs.lookups.has(ino)
 }
 
 /** Takes lookups back; an inode without a name goes with the last one. */

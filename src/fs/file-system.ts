@@ -6,9 +6,10 @@ import { claim, getInode } from '../vault/inodes.ts'
 import type { Vault } from '../vault/vault.ts'
 import { getattr, setattr, statfs } from './attr.ts'
 import { attributed } from './attributed.ts'
-import { type AtimeRule, type FsContext, forgetNode } from './context.ts'
+import { type AtimeRule, type FsContext, forgetNode, isHeld } from './context.ts'
 import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
 import { lookup, opendir, readdir, releasedir } from './dir.ts'
+import { createEcho, type Echo } from './echo.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { rename, rmdir, unlink } from './remove.ts'
@@ -23,6 +24,8 @@ export interface FileSystem extends Operations {
   setNotices(notices: KernelNotices): void
   /** True while the kernel knows the inode. */
   holds(ino: number): boolean
+  /** How programs that watch directories hear of changes that do not come through the kernel. */
+  readonly echo: Pick<Echo, 'by' | 'plan' | 'clear'>
 }
 
 export interface FileSystemOptions {
@@ -55,12 +58,14 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
   const real = withinRoom(fs, realOperations(fs))
   const { avfsdir } = options
   const all = avfsdir === 'off' ? real : withViews(fs, real, avfsdir === 'visible')
+  const echo = createEcho(fs, attributed(fs, all))
   return {
-    ...attributed(fs, all),
+    ...echo.operations,
+    echo,
     setNotices: (notices) => {
       fs.notices = notices
     },
-    holds: (ino) => fs.lookups.has(ino),
+    holds: (ino) => isHeld(fs, ino),
   }
 }
 

@@ -194,8 +194,11 @@ export interface Operations {
 
 /** What the file system tells the kernel about changes that did not come through it. Sent later, off the main thread. */
 export interface KernelNotices {
-  /** Drops the cached entry `name` of directory `parent`. */
-  entryChanged(parent: number, name: string): void
+  /**
+   * Drops the cached entry `name` of directory `parent`; resolves when that is done. Nothing that a request waits for may wait for
+   * it: the request may hold the directory's lock.
+   */
+  entryChanged(parent: number, name: string): Promise<void>
   /** Drops cached attributes and data of an inode; what the kernel had not written back of it arrives before this resolves. */
   inodeChanged(ino: number): Promise<void>
   /** Drops cached attributes alone, before this returns: fit for use within an operation on the inode. */

@@ -80,5 +80,6 @@ function sizeOf(fs: FsContext, ino: number): number {
 function takeBack(fs: FsContext, ino: number): void {
   const inode = findInode(fs.core, ino)
   void fs.notices?.inodeChanged(ino)
-  if (inode !== undefined && inode.name !== '') fs.notices?.entryChanged(inode.parent, inode.name)
+  if (inode !== undefined && inode.name !== '')
+    void fs.notices?.entryChanged(inode.parent, inode.name)
 }

@@ -1,6 +1,7 @@
-// Tells the kernel of changes that did not come through it, so that it drops what it has cached. Notices are sent one after
-// another from the thread pool: written from the main thread they could wait for a directory's lock that a process holds
-// which waits for our reply.
+// Tells the kernel of changes that did not come through it, so that it drops what it has cached. Notices are sent from the thread
+// pool: written from the main thread they could wait for a directory's lock that a process holds which waits for our reply. Those
+// of names, which take that lock, and those of inodes, which do not, are two rows, each sent one after another: a reply may wait
+// for an inode's notice, and must not wait behind one that waits for the reply.
 
 import { ENODEV, ENOENT, ENOTCONN, errnoName } from '../base/errno.ts'
 import { log } from '../base/log.ts'
@@ -26,21 +27,28 @@ interface Notice {
 /**
  * Notices over a channel. Under WRITEBACK_CACHE the kernel holds its own size, mtime and ctime of a regular file for true as long
  * as it knows the inode: inodeChanged drops the data, but a changed size is seen only once entryChanged of the file's names has
- * made the kernel forget it, and not by those who have it open. Notices are kept in order; one that already waits is not added again, since what is sent later
- * covers both changes.
+ * made the kernel forget it, and not by those who have it open.
  */
 export function createNotices(channel: Channel): KernelNotices {
+  const addEntry = rowOf(channel)
+  const addInode = rowOf(channel)
+  return {
+    entryChanged: (parent, name) => addEntry(`${parent}/${name}`, () => encodeEntry(parent, name)),
+    inodeChanged: (ino) => addInode(`${ino}`, () => encodeInode(ino, 0)),
+    // Without data to drop the kernel takes no lock that a process could hold which waits for us.
+    attributesChanged: (ino) => {
+      encodeInode(ino, -1)
+      report(channel.reply(message.buffer, message.length, noPieces))
+    },
+  }
+}
+
+type Add = (key: string, encode: () => Uint8Array) => Promise<void>
+
+/** A row of notices, sent in order; one that already waits is not added again, since what is sent later covers both changes. */
+function rowOf(channel: Channel): Add {
   const waiting = new Map<string, Notice>()
   let sending = false
-
-  function add(key: string, encode: () => Uint8Array): Promise<void> {
-    const before = waiting.get(key)
-    if (before !== undefined) return before.sent
-    const { promise, resolve } = Promise.withResolvers<void>()
-    waiting.set(key, { encode, sent: promise, resolve })
-    if (!sending) void sendAll()
-    return promise
-  }
 
   async function sendAll(): Promise<void> {
     sending = true
@@ -58,16 +66,13 @@ export function createNotices(channel: Channel): KernelNotices {
     sending = false
   }
 
-  return {
-    entryChanged: (parent, name) => {
-      void add(`${parent}/${name}`, () => encodeEntry(parent, name))
-    },
-    inodeChanged: (ino) => add(`${ino}`, () => encodeInode(ino, 0)),
-    // Without data to drop the kernel takes no lock that a process could hold which waits for us.
-    attributesChanged: (ino) => {
-      encodeInode(ino, -1)
-      report(channel.reply(message.buffer, message.length, noPieces))
-    },
+  return (key, encode) => {
+    const before = waiting.get(key)
+    if (before !== undefined) return before.sent
+    const { promise, resolve } = Promise.withResolvers<void>()
+    waiting.set(key, { encode, sent: promise, resolve })
+    if (!sending) void sendAll()
+    return promise
   }
 }
 

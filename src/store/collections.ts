@@ -99,7 +99,7 @@ export interface EntryRow {
   actor: number
   since: number
 }
-/** What ended a name. UNSEEN: it is gone, and its file was never complete. LOST: deleted, the young name of what was not young. */
+/** What ended a name. UNSEEN: it is gone, and its file was never complete. LOST: deleted, the young name of what was not young, or by a command. */
 export const DELETED = 0
 export const REPLACED = 1
 export const MOVED = 2

@@ -14,6 +14,8 @@ import { below } from './places.ts'
 
 export interface History {
   isOn: boolean
+  /** What happens now leaves a trace, whatever is configured: see `withTrace`. */
+  isKept: boolean
   globs: readonly string[]
   /** Directories of which it is known, until one moves: their path, and whether all below it leaves no trace. */
   readonly directories: Map<number, { path: string; isExcluded: boolean }>
@@ -35,6 +37,7 @@ const UNSWEPT = 'unswept'
 export function newHistory(): History {
   return {
     isOn: true,
+    isKept: false,
     globs: [],
     directories: new Map(),
     traceless: new Set(),
@@ -54,10 +57,30 @@ export function refreshHistory(core: Core): void {
   history.directories.clear()
 }
 
+/**
+ * Does a part of a step of which a trace stays, also where nothing is recorded otherwise: what a command takes away or replaces
+ * can be brought back.
+ */
+export function withTrace<T>(core: Core, work: () => T): T {
+  const { history } = core
+  const before = history.isKept
+  history.isKept = true
+  try {
+    return work()
+  } finally {
+    history.isKept = before
+  }
+}
+
+/** Whether history.exclude names a name in a directory, or one above it. */
+export function isExcluded(core: Core, parent: number, name: string): boolean {
+  return core.history.isOn && !isRecordedName(core, parent, name)
+}
+
 /** Whether changes of an inode are recorded. A file with several names is, wherever they are. */
 export function isRecorded(core: Core, inode: Inode): boolean {
-  const { isOn, globs } = core.history
-  if (globs.length === 0) return isOn
+  const { isOn, isKept, globs } = core.history
+  if (isKept || globs.length === 0) return isKept || isOn
   if (!isOn) return false
   if (inode.name === '' || (inode.nlink > 1 && !isDirectory(inode.mode))) return true
   return isRecordedName(core, inode.parent, inode.name)
@@ -65,8 +88,8 @@ export function isRecorded(core: Core, inode: Inode): boolean {
 
 /** Whether changes of a name in a directory are recorded. */
 export function isRecordedName(core: Core, parent: number, name: string): boolean {
-  const { isOn, globs } = core.history
-  if (globs.length === 0 || !isOn) return isOn
+  const { isOn, isKept, globs } = core.history
+  if (isKept || globs.length === 0 || !isOn) return isKept || isOn
   const directory = directoryOf(core, parent)
   if (directory.isExcluded) return false
   const path = below(directory.path, name) as string

@@ -13,9 +13,10 @@ import {
   WHOLE,
 } from '../archive/records.ts'
 import { ENXIO, errnoName, FsError, fail } from '../base/errno.ts'
-import { isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
+import { fileType, isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
 import { apart } from '../base/step.ts'
 import { LINKED } from '../store/collections.ts'
+import { observeLoss } from './before-loss.ts'
 import {
   copyContent,
   readContent,
@@ -24,9 +25,10 @@ import {
   spill,
   writeContent,
 } from './content.ts'
+import { withTrace } from './history.ts'
 import { existing, guard, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
-import { assertFree, nameNode } from './import-name.ts'
+import { assertFree, completeAt, nameNode } from './import-name.ts'
 import { readyCopy, readyHead, readyPlace, readyPut } from './import-ready.ts'
 import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
@@ -64,13 +66,14 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
     keep(run, found, head, attributes)
     return true
   }
+  completeAt(run, place)
   readyPut(core, place, core.nextIno, attributes)
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
   if (found === undefined && isFilled && attributes.length === 0) {
     const ino = createWhole(core, head, content, place)
     if (head.nlink > 1) links.set(head.key, ino)
-    if (options.isHeld(place.parent)) options.nameChanged(place.parent, place.name)
+    options.nameChanged(place.parent, place.name, undefined, { ino, type: fileType(mode) })
     report.files++
     report.bytes += content.length
     options.progress(report.files + report.unchanged, report.bytes)
@@ -84,13 +87,13 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
 }
 
 /** True when a file of now has that content, judged by size, time and then every byte. */
-function holds(run: Run, found: Inode, head: EntryHead, content: Uint8Array): boolean {
+export function holds(run: Run, found: Inode, head: EntryHead, content: Uint8Array): boolean {
   if ((found.mode & S_IFMT) !== (head.mode & S_IFMT) || found.rdev !== head.rdev) return false
   if (!isRegular(found.mode) && !isSymlink(found.mode)) return true
   return found.size === content.length && isEqual(run, found, 0, content)
 }
 
-function isEqual(run: Run, found: Inode, offset: number, bytes: Uint8Array): boolean {
+export function isEqual(run: Run, found: Inode, offset: number, bytes: Uint8Array): boolean {
   let at = 0
   for (const part of readContent(run.core, found, offset, bytes.length)) {
     if (Buffer.compare(part, bytes.subarray(at, at + part.length)) !== 0) return false
@@ -109,7 +112,8 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
   readyHead(core, found, attributes)
   report.files++
   options.inodeChanged(found.ino)
-  applyHead(core, found, head, attributes)
+  observeLoss(core, found)
+  withTrace(core, () => applyHead(core, found, head, attributes))
 }
 
 /**
@@ -164,10 +168,12 @@ function putLink(run: Run, head: EntryHead, place: Spot): void {
     return
   }
   assertFree(run, place)
+  completeAt(run, place)
   readyPlace(core, place)
   readyInode(core, inode)
   addLink(core, inode)
   nameNode(run, place, inode, LINKED)
+  run.options.inodeChanged(ino)
   report.files++
 }
 
@@ -237,7 +243,7 @@ export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Ui
 }
 
 /** True when a file of now holds no data in [from, to). */
-function isHole({ core }: Run, inode: Inode, from: number, to: number): boolean {
+export function isHole({ core }: Run, inode: Inode, from: number, to: number): boolean {
   if (from >= to || from >= inode.size) return true
   try {
     return seekContent(core, inode, from, true) >= to
@@ -259,7 +265,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     // Much may have happened since it began.
     assertFree(run, file)
   } catch (error) {
-    dropBuilding(run, file)
+    if (error instanceof FsError) dropBuilding(run, file)
     throw error
   }
   for (const place of waiting(file)) readyPlace(core, place)
@@ -274,6 +280,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     readyInode(core, same)
     keep(run, same, head, attributes)
   } else {
+    completeAt(run, file)
     const made = build(run, file)
     // Run again, it finds the size as it is to be.
     if (made.size !== size) apart(() => resizeContent(core, made, size))

@@ -2,10 +2,13 @@
 
 import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX } from '../base/limits.ts'
-import { fileType, isDirectory } from '../base/mode.ts'
-import { CREATED, DELETED, type EntryRow, type Origin } from '../store/collections.ts'
+import { fileType, isDirectory, isRegular } from '../base/mode.ts'
+import { CREATED, type EntryRow, type Origin } from '../store/collections.ts'
+import { Fault } from '../store/store.ts'
+import { completeState, fateOfLoss, observeLoss } from './before-loss.ts'
 import { findEntry, putEntry, removeEntry } from './directory.ts'
-import type { Run, Spot } from './import.ts'
+import { withTrace } from './history.ts'
+import { existing, type Run, type Spot } from './import.ts'
 import { readyRemoval } from './import-ready.ts'
 import type { Inode } from './inode.ts'
 import { findInode, getInode } from './inodes.ts'
@@ -15,7 +18,7 @@ import { dropName, giveName } from './names.ts'
 const VIEWS = '.avfs'
 
 /** Throws EINVAL or ENAMETOOLONG for what can be no name in a vault. */
-function assertName(name: string): void {
+export function assertName(name: string): void {
   if (name === '' || name === '.' || name === '..' || name === VIEWS) fail(EINVAL)
   if (name.includes('/') || name.includes('\0')) fail(EINVAL)
   if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
@@ -35,6 +38,28 @@ export function assertFree({ core }: Run, { parent, name }: Spot): void {
   if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
 }
 
+/** Before what is at a place is replaced. A Fault when it has to be waited for. */
+export function completeAt(run: Run, place: Spot): void {
+  const found = existing(run.core, place)
+  if (found !== undefined) complete(run, found)
+}
+
+/** What programs have written into a file that is in the way comes first: it goes to history whole. */
+function complete(run: Run, inode: Inode): void {
+  settled(run, inode)
+  completeState(run.core, inode)
+}
+
+/** Waits until the kernel has handed over what it has of a file. */
+export function settled({ options, writtenBack }: Run, inode: Inode): void {
+  const { ino } = inode
+  if (isRegular(inode.mode) && options.isHeld(ino) && !writtenBack.has(ino))
+    throw new Fault(async () => {
+      await options.writtenBack(ino)
+      writtenBack.add(ino)
+    })
+}
+
 /** Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is there goes to the past. */
 export function nameNode(
   run: Run,
@@ -46,24 +71,35 @@ export function nameNode(
   const directory = getInode(core, parent)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
+  if (replaced !== undefined) observeLoss(core, replaced, before)
   const moment = core.moments.next()
   const to = { ino: made.ino, type: fileType(made.mode) }
-  putEntry(core, directory, name, to, moment, origin)
+  const put = (): void => putEntry(core, directory, name, to, moment, origin)
+  if (replaced === undefined) put()
+  else withTrace(core, put)
   giveName(core, made, parent, name)
-  if (replaced !== undefined)
-    dropName(core, replaced, parent, name, moment, options.isHeld(replaced.ino), false)
-  if (options.isHeld(parent)) options.nameChanged(parent, name)
+  if (replaced !== undefined) {
+    const isHeld = options.isHeld(replaced.ino)
+    withTrace(core, () => dropName(core, replaced, parent, name, moment, isHeld, false))
+    options.inodeChanged(replaced.ino)
+  }
+  options.nameChanged(parent, name, before, to)
 }
 
-/** Takes a name away; history keeps it. */
+/** Takes a name away; history keeps it, wherever it lies. */
 export function removeNode(run: Run, row: EntryRow): void {
   const { core, options } = run
   readyRemoval(core, row)
   const directory = getInode(core, row.parent)
   const inode = getInode(core, row.ino)
+  complete(run, inode)
+  observeLoss(core, inode, row)
   const moment = core.moments.next()
-  const traceless = removeEntry(core, directory, row, moment, DELETED)
-  if (isDirectory(inode.mode)) directory.nlink--
-  dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), traceless)
-  if (options.isHeld(row.parent)) options.nameChanged(row.parent, row.name)
+  withTrace(core, () => {
+    removeEntry(core, directory, row, moment, fateOfLoss(row, moment))
+    if (isDirectory(inode.mode)) directory.nlink--
+    dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), false)
+  })
+  options.nameChanged(row.parent, row.name, row, undefined)
+  options.inodeChanged(inode.ino)
 }

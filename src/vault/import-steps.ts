@@ -35,7 +35,7 @@ export type Step =
   | { readonly step: 'remove'; readonly path: string }
   | { readonly step: 'snapshot'; readonly name: string }
 
-/** Throws RangeError for what is no step. */
+/** Does what a record says. Throws RangeError for what is no step. */
 export function takeStep(run: Run, record: Buffer): void {
   const step = parsedStep(record)
   if (step.step === 'time') beginStep(run, numberOf(record))
@@ -46,7 +46,8 @@ export function takeStep(run: Run, record: Buffer): void {
   else takeSnapshot(run, step.name)
 }
 
-function parsedStep(record: Buffer): Step {
+/** Throws RangeError for what is no step. */
+export function parsedStep(record: Buffer): Step {
   try {
     const { step, from, to, path, name } = Object(stepOf(record)) as Record<string, unknown>
     if (step === 'time' && Number.isSafeInteger(numberOf(record))) return { step }
@@ -202,8 +203,8 @@ function move(run: Run, from: string, to: string): void {
   putEntry(core, into, place.name, { ino: row.ino, type: row.type }, moment, RENAMED, row)
   moveName(core, inode, row, place)
   stampChange(inode, false)
-  for (const its of [source, place])
-    if (options.isHeld(its.parent)) options.nameChanged(its.parent, its.name)
+  options.nameChanged(source.parent, source.name, row, undefined)
+  options.nameChanged(place.parent, place.name, undefined, row)
   removeEmpty(run, source.parent)
 }
 

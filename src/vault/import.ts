@@ -22,11 +22,15 @@ import {
 } from '../archive/records.ts'
 import { EISDIR, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
+import { startStep } from '../base/step.ts'
 import { Units } from '../base/units.ts'
 import { answered } from '../store/retry.ts'
+import { Fault } from '../store/store.ts'
 import type { Actor } from './actors.ts'
+import { observeLoss } from './before-loss.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, startDirectory } from './directory.ts'
+import { withTrace } from './history.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
 import {
   dataArrived,
@@ -42,9 +46,10 @@ import { putAtPath, takeStep } from './import-steps.ts'
 import type { Inode } from './inode.ts'
 import { createInode, findInode, getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
+import type { Onlooker } from './onlooker.ts'
 import type { Vault } from './vault.ts'
 
-export interface ImportOptions {
+export interface ImportOptions extends Onlooker {
   /** Where the tree goes; the name '' stands for the directory itself. */
   readonly parent: number
   readonly name: string
@@ -54,9 +59,6 @@ export interface ImportOptions {
   readonly basename: string
   /** Other work may go on between two records. */
   readonly isShared: boolean
-  isHeld(ino: number): boolean
-  nameChanged(parent: number, name: string): void
-  inodeChanged(ino: number): void
   /** Hears of what was refused. */
   problem(path: string, message: string): void
   progress(files: number, bytes: number): void
@@ -90,6 +92,8 @@ export interface Run {
   readonly large: Map<number, LargeFile>
   /** Inodes of now by the key of their file, for those with several names. */
   readonly links: Map<string, number>
+  /** What the kernel has handed over for the record that is being taken. */
+  readonly writtenBack: Set<number>
   /** The moment that the steps of a foreign history have come to. */
   pretended: Moment | undefined
 }
@@ -111,17 +115,7 @@ export interface Importer {
 }
 
 export function importer(vault: Vault, options: ImportOptions): Importer {
-  const run: Run = {
-    actor: vault.core.actors.actor,
-    vault,
-    core: vault.core,
-    options,
-    report: { directories: 0, files: 0, unchanged: 0, bytes: 0 },
-    directories: new Map(),
-    large: new Map(),
-    links: new Map(),
-    pretended: undefined,
-  }
+  const run = newRun(vault, options)
   const units = new Units()
   return {
     async take(piece) {
@@ -143,6 +137,21 @@ export function importer(vault: Vault, options: ImportOptions): Importer {
   }
 }
 
+export function newRun(vault: Vault, options: ImportOptions): Run {
+  return {
+    actor: vault.core.actors.actor,
+    vault,
+    core: vault.core,
+    options,
+    report: { directories: 0, files: 0, unchanged: 0, bytes: 0 },
+    directories: new Map(),
+    large: new Map(),
+    links: new Map(),
+    writtenBack: new Set(),
+    pretended: undefined,
+  }
+}
+
 async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
   const { core, options, report } = run
   const { synchronous } = core.overlay.store.traits
@@ -158,8 +167,8 @@ async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
       core.actors.actAs(run.actor)
       wait = core.room.ask(record.length)
     }
-    if (synchronous) takeRecord(run, record)
-    else await step(run, () => takeRecord(run, record))
+    if (!synchronous || !takenAtOnce(run, record)) await step(run, () => takeRecord(run, record))
+    run.writtenBack.clear()
     if (core.overlay.size >= ROWS_MAX) core.commits.nudge()
     const pressure = core.overlay.size >= ROWS_MAX ? core.commits.pressure : run.vault.relieve()
     if (pressure !== undefined) {
@@ -171,6 +180,18 @@ async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
       until = performance.now() + SLICE_MS
       options.progress(report.files + report.unchanged, report.bytes)
     }
+  }
+}
+
+/** False when something has to be waited for. */
+function takenAtOnce(run: Run, record: Buffer): boolean {
+  startStep()
+  try {
+    takeRecord(run, record)
+    return true
+  } catch (error) {
+    if (error instanceof Fault) return false
+    throw error
   }
 }
 
@@ -251,7 +272,8 @@ export interface Spot {
   readonly path: string
 }
 
-function rootPlace(run: Run, head: EntryHead): Spot {
+/** Where the top of the stream goes. */
+export function rootPlace(run: Run, head: EntryHead): Spot {
   const { parent, name, path, basename } = run.options
   const there = name === '' ? parent : findEntry(run.core, parent, name)?.ino
   const inode = there === undefined ? undefined : findInode(run.core, there)
@@ -317,7 +339,11 @@ function leave(run: Run, { ino, path, record, isNew }: Target): void {
     if (!isDirectory(head.mode)) fail(EISDIR)
     if (!isNew && ((head.flags & IMPLIED) !== 0 || hasHead(core, inode, head, attributes))) return
     readyHead(core, inode, attributes)
-    applyHead(core, inode, head, attributes)
-    if (!isNew) options.inodeChanged(inode.ino)
+    if (isNew) applyHead(core, inode, head, attributes)
+    else {
+      observeLoss(core, inode)
+      withTrace(core, () => applyHead(core, inode, head, attributes))
+      options.inodeChanged(inode.ino)
+    }
   })
 }

@@ -1,6 +1,7 @@
 // Where an inode is found, from its number: the first name stands in its row, so that a file costs no row more, and those of
 // hard links beside it. Called by whoever gives, takes or moves a name in a directory, after the inode was altered.
 
+import { LINK_COUNT_MAX } from '../base/limits.ts'
 import { isDirectory } from '../base/mode.ts'
 import { hardlink } from '../store/collections.ts'
 import type { Core } from './core.ts'
@@ -20,6 +21,15 @@ export function giveName(core: Core, inode: Inode, parent: number, name: string)
     inode.parent = parent
     inode.name = name
   }
+}
+
+/** All names of an inode, the first one first; none of one that has lost them. */
+export function namesOfInode(core: Core, inode: Inode): { parent: number; name: string }[] {
+  if (inode.nlink === 0 || inode.name === '') return []
+  const { ino, parent, name } = inode
+  if (inode.nlink === 1 || isDirectory(inode.mode)) return [{ parent, name }]
+  const range = { gte: [ino], lt: [ino + 1], limit: LINK_COUNT_MAX }
+  return [{ parent, name }, ...core.overlay.scan(hardlink, range)]
 }
 
 /** Takes a name from an inode; with the last one the inode goes, as `dropLink` says. */

@@ -90,9 +90,13 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
     if (state !== undefined) state.why ||= 'versions'
   }
   const last = states[states.length - 1]
-  if (last !== undefined && present === undefined && marks.gone.has(ino)) last.why ||= 'versions'
+  const isGone = present === undefined || present === NAMELESS
+  if (last !== undefined && isGone && marks.gone.has(ino)) last.why ||= 'versions'
   return { present, states, versions }
 }
+
+/** In the place of a moment. */
+const NAMELESS = 0
 
 /** Whether an inode is gone and none of the states that it had will stay. */
 export async function vanishes(job: PruneJob, ino: number): Promise<boolean> {
@@ -137,11 +141,11 @@ function reasonOf(kept: Kept, since: Moment, until: Moment, isHeld: boolean): Re
 }
 
 /**
- * Since when the inode has been in the state in which prune met it, 0 for one that is open without a name; undefined when it was
+ * Since when the inode has been in the state in which prune met it, NAMELESS for one that is open without a name; undefined when it was
  * gone. All from there on stays: of what happens while prune is at work, only a part is durable when it is looked at.
  */
 function presentSince({ core, now }: PruneJob, ino: number): Moment | undefined {
-  if (core.orphans.has(ino)) return 0
+  if (core.orphans.has(ino)) return NAMELESS
   const present = core.overlay.get(inodes, [ino])
   if (present !== undefined && present.since <= now) return present.since
   const [then] = core.overlay.scan(inodePast, {

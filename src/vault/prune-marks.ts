@@ -135,7 +135,11 @@ function newestVersions(core: Core, ino: number, until: Moment, count: number): 
 function markGone(core: Core, directory: number, marks: Marks): void {
   const gone: number[] = []
   for (let at = directory; !marks.gone.has(at); ) {
-    if (core.inodes.get(at) !== undefined || core.overlay.get(inodes, [at]) !== undefined) break
+    const known = core.inodes.get(at)
+    // One that is gone may be somebody's working directory still.
+    const isThere =
+      known === undefined ? core.overlay.get(inodes, [at]) !== undefined : known.nlink > 0
+    if (isThere) break
     const [last] = core.overlay.store.project(inodePast, ['parent'], {
       gte: [at],
       lt: [at + 1],

@@ -5,7 +5,7 @@ import { EIO, fail } from '../base/errno.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { type ExtentRow, extent, extentPast, type InodeRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
-import { resizeContent, spill } from './content.ts'
+import { spill } from './content.ts'
 import type { Core } from './core.ts'
 import { place, scanExtents, sliceContent } from './extents.ts'
 import { type Inode, isProvisional } from './inode.ts'
@@ -75,14 +75,6 @@ export async function shareContent(
     slices.changed(rows.length)
     await slices.turn()
   }
-  to.size = then.size
-}
-
-/** The same at once, in the place of what `to` holds. */
-export function replaceContent(core: Core, then: InodeRow, moment: Moment, to: Inode): void {
-  const all = [...extentsOf(core, then, moment)]
-  resizeContent(core, to, 0)
-  for (const rows of all) placeAll(core, then, rows, to)
   to.size = then.size
 }
 

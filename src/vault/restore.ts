@@ -6,45 +6,53 @@
 
 import { ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../base/mode.ts'
-import { DELETED, type EntryRow, type InodeRow, RESTORED } from '../store/collections.ts'
+import { type EntryRow, type InodeRow, RESTORED } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { Actor } from './actors.ts'
+import { observeLoss } from './before-loss.ts'
 import type { Core } from './core.ts'
-import { findEntry, listEntries, putEntry, removeEntry, startDirectory } from './directory.ts'
+import { findEntry, listEntries, putEntry, startDirectory } from './directory.ts'
+import type { Heard } from './effect.ts'
+import { withTrace } from './history.ts'
 import type { Inode } from './inode.ts'
-import { addLink, createInode, detach, findInode, getInode } from './inodes.ts'
+import { createInode, detach, findInode, getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
-import { dropName, giveName } from './names.ts'
-import { readyInode, readyLoss, readyName, readyTags } from './ready.ts'
+import { giveName, pathOf } from './names.ts'
+import type { Onlooker } from './onlooker.ts'
+import { below } from './places.ts'
+import { readyName, readyTags } from './ready.ts'
 import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
-import { hasContent, replaceContent, shareContent } from './restore-content.ts'
+import { hasContent, shareContent } from './restore-content.ts'
+import { nameFile, removeNewer, removeTree } from './restore-names.ts'
 import { reviveInode } from './revive.ts'
 import { ROW_BYTES } from './room.ts'
 import { type Slices, slicesOf } from './slices.ts'
-import { setTags, tagsAt, tagsOf } from './tags.ts'
+import { setTags, tagsAt } from './tags.ts'
 import { entriesAt, entryAt, inodeAt } from './timeline.ts'
 import { ROOT_INO } from './vault.ts'
-import { seal } from './versions.ts'
 
-export interface RestoreOptions {
+export interface RestoreOptions extends Onlooker {
   /** Also remove what a directory did not hold then. */
   readonly removeNewer: boolean
-  /** True while somebody may use the inode although it has no name. */
-  isHeld(ino: number): boolean
-  /** Hears of each name that now leads to something else. */
-  nameChanged(parent: number, name: string): void
-  /** Hears of each inode that changed and kept its name. */
-  inodeChanged(ino: number): void
+  readonly heard: Heard
 }
 
-/** How many names were brought back, were the same already, and were removed. */
+/** How many names were brought back, were the same already, were removed, and stayed because no history of them is kept. */
 export interface RestoreReport {
   restored: number
   unchanged: number
   removed: number
+  kept: number
 }
 
-interface Run {
+/** A name in a directory, and its path. The name '' stands for the directory itself. */
+export interface Spot {
+  readonly parent: number
+  readonly name: string
+  readonly path: string
+}
+
+export interface Run {
   readonly core: Core
   /** Who brings it back: others act in between. */
   readonly actor: Actor | null
@@ -74,20 +82,32 @@ export async function restoreTree(
   to: { readonly parent: number; readonly name: string },
   options: RestoreOptions,
 ): Promise<RestoreReport> {
-  const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
-  const run = newRun(core, from.moment, options, report)
+  const run = newRun(core, from.moment, options)
   // The state that is read is history from here on: what changes now must not overwrite it.
   core.moments.observe()
+  const spot = await answered(() => spotIn(core, to.parent, to.name))
   if (to.name === '')
-    await restoreInto(run, await answered(() => stateOf(run, from.ino)), to.parent)
-  else await restoreName(run, from.ino, to.parent, to.name)
+    await restoreInto(run, await answered(() => stateOf(run, from.ino)), spot, to.parent, false)
+  else await restoreName(run, from.ino, spot)
   await run.slices.settle()
-  return report
+  return run.report
 }
 
-function newRun(core: Core, moment: Moment, options: RestoreOptions, report: RestoreReport): Run {
+function newRun(core: Core, moment: Moment, options: RestoreOptions): Run {
   const { actor } = core.actors
+  const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0, kept: 0 }
   return { core, actor, moment, options, slices: slicesOf(core), report, links: new Map() }
+}
+
+/** A name in a directory of now. */
+export function spotIn(core: Core, parent: number, name: string): Spot {
+  const path = pathOf(core, parent) ?? '/'
+  return { parent, name, path: name === '' ? path : (below(path, name) as string) }
+}
+
+/** A name in the directory that another one leads to. */
+export function spotBelow(spot: Spot, parent: number, name: string): Spot {
+  return { parent, name, path: below(spot.path, name) as string }
 }
 
 /** A copy, because the row of what has not changed since is that of the live inode. */
@@ -95,39 +115,34 @@ function stateOf(run: Run, ino: number): InodeRow {
   return { ...(inodeAt(run.core, ino, run.moment) ?? fail(ENOENT)) }
 }
 
-async function restoreName(run: Run, ino: number, parent: number, name: string): Promise<void> {
+async function restoreName(run: Run, ino: number, spot: Spot): Promise<void> {
   const then = await answered(() => stateOf(run, ino))
   await answered(() => run.core.room.grow(ROW_BYTES + Math.ceil(then.size / EXTENT_SHARE)))
-  if (isDirectory(then.mode)) await restoreDirectory(run, then, parent, name)
-  else await restoreFile(run, then, parent, name)
+  if (isDirectory(then.mode)) await restoreDirectory(run, then, spot)
+  else await restoreFile(run, then, spot)
   await run.slices.turn()
 }
 
-async function restoreDirectory(
-  run: Run,
-  then: InodeRow,
-  parent: number,
-  name: string,
-): Promise<void> {
-  const { row, now } = await answered(() => present(run, parent, name))
-  if (now !== undefined && isDirectory(now.mode)) return await restoreInto(run, then, now.ino)
-  if (row !== undefined) await removeName(run, parent, row)
-  const made = await answered(() => makeDirectory(run, then, parent, name))
-  await restoreInto(run, then, made.ino)
+async function restoreDirectory(run: Run, then: InodeRow, spot: Spot): Promise<void> {
+  const { row, now } = await answered(() => present(run.core, spot))
+  if (now !== undefined && isDirectory(now.mode))
+    return await restoreInto(run, then, spot, now.ino, false)
+  if (row !== undefined) await removeTree(run, spot, row)
+  const made = await answered(() => makeDirectory(run, then, spot))
+  await restoreInto(run, then, spot, made.ino, true)
 }
 
 /** What a name leads to now. */
-function present(
-  { core }: Run,
-  parent: number,
-  name: string,
+export function present(
+  core: Core,
+  { parent, name }: Spot,
 ): { row: EntryRow | undefined; now: Inode | undefined } {
   const row = findEntry(core, parent, name)
   return { row, now: row === undefined ? undefined : findInode(core, row.ino) }
 }
 
-function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): Inode {
-  const { core } = run
+function makeDirectory(run: Run, then: InodeRow, { parent, name, path }: Spot): Inode {
+  const { core, options } = run
   core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   const tags = tagsAt(core, then.ino, run.moment)
@@ -139,69 +154,69 @@ function makeDirectory(run: Run, then: InodeRow, parent: number, name: string): 
     createInode(core, { ...then, parent }, core.moments.next(), false)
   made.nlink = 2
   startDirectory(core, made.ino)
-  putEntry(core, directory, name, named(made), core.moments.next(), RESTORED)
+  const to = { ino: made.ino, type: fileType(made.mode) }
+  putEntry(core, directory, name, to, core.moments.next(), RESTORED)
   giveName(core, made, parent, name)
   directory.nlink++
   if (made.ino !== then.ino) setTags(core, made, tags)
-  run.options.nameChanged(parent, name)
+  options.nameChanged(parent, name, undefined, to)
+  options.heard('created', path)
   return made
 }
 
 /** Makes the directory `ino` of now what `then` was. */
-async function restoreInto(run: Run, then: InodeRow, ino: number): Promise<void> {
+async function restoreInto(
+  run: Run,
+  then: InodeRow,
+  spot: Spot,
+  ino: number,
+  isNew: boolean,
+): Promise<void> {
   const { core, moment, options } = run
   for (let after: string | undefined; ; ) {
     const from = after
     const rows = await answered(() => entriesAt(core, then.ino, moment, from, PAGE_NAMES))
-    for (const row of rows) await restoreName(run, row.ino, ino, row.name)
+    for (const row of rows) await restoreName(run, row.ino, spotBelow(spot, ino, row.name))
     if (rows.length < PAGE_NAMES) break
     after = rows[rows.length - 1]?.name
   }
   if (options.removeNewer)
     for (const row of await answered(() => listEntries(core, ino))) {
       const was = await answered(() => entryAt(core, then.ino, row.name, moment))
-      if (was === undefined) await removeName(run, ino, row)
+      if (was === undefined) await removeNewer(run, spotBelow(spot, ino, row.name), row)
     }
   // Last, because filling a directory moves its times.
-  await answered(() => finish(run, getInode(core, ino), then))
+  const isChanged = await answered(() => finish(run, getInode(core, ino), then))
+  if (isChanged && !isNew) options.heard('changed', spot.path)
 }
 
-async function restoreFile(run: Run, then: InodeRow, parent: number, name: string): Promise<void> {
-  const { core, moment } = run
-  const { row, now } = await answered(() => present(run, parent, name))
+async function restoreFile(run: Run, then: InodeRow, spot: Spot): Promise<void> {
+  const { core, moment, options } = run
+  const { row, now } = await answered(() => present(core, spot))
   const linked = run.links.get(then.ino)
   if (now !== undefined && now.ino === linked) return
+  if (now !== undefined) await options.writtenBack(now.ino)
   if (now !== undefined && linked === undefined) {
-    const same = await answered(() => hasContent(core, now, then, moment))
-    if (same || (now.ino === then.ino && now.nlink > 1 && isRegular(now.mode))) {
+    if (await answered(() => hasContent(core, now, then, moment))) {
       run.links.set(then.ino, now.ino)
-      if (!same) await rewrite(run, now, then)
-      return await answered(() => finish(run, now, then))
+      if (await answered(() => finish(run, now, then))) options.heard('changed', spot.path)
+      return
     }
   }
-  if (row !== undefined && now !== undefined && isDirectory(now.mode))
-    await removeName(run, parent, row)
+  const isDirectoryNow = now !== undefined && isDirectory(now.mode)
+  if (row !== undefined && isDirectoryNow) await removeTree(run, spot, row)
   const made =
     linked === undefined ? await makeFile(run, then) : await answered(() => getInode(core, linked))
   const first = linked === undefined ? then : undefined
-  await answered(() => nameFile(run, parent, name, made, first))
+  await answered(() => nameFile(run, spot, made, first, isEverywhere(now, then)))
   run.links.set(then.ino, made.ino)
   run.slices.changed(1)
   run.report.restored++
 }
 
-/** A file with several names stays what all of them lead to. */
-async function rewrite(run: Run, now: Inode, then: InodeRow): Promise<void> {
-  const { core, actor } = run
-  await answered(() => {
-    core.actors.actAs(actor)
-    replaceContent(core, then, run.moment, now)
-  })
-  await answered(() => {
-    core.actors.actAs(actor)
-    seal(core, now)
-  })
-  run.options.inodeChanged(now.ino)
+/** Whether a file of now takes its other names along: it stays what all of them lead to. */
+export function isEverywhere(now: Inode | undefined, then: InodeRow): boolean {
+  return now !== undefined && now.ino === then.ino && now.nlink > 1 && isRegular(now.mode)
 }
 
 /** An inode with the content of then; what can be half done has no name yet, so that a crash leaves nothing of it. */
@@ -217,44 +232,6 @@ async function makeFile(run: Run, then: InodeRow): Promise<Inode> {
   return made
 }
 
-/** Puts a file at a name, in place of what is there; `then`: what it is to be, when this is its first name. */
-function nameFile(
-  run: Run,
-  parent: number,
-  name: string,
-  made: Inode,
-  then: InodeRow | undefined,
-): void {
-  const { core, options } = run
-  core.actors.actAs(run.actor)
-  const directory = getDirectory(core, parent)
-  const before = findEntry(core, parent, name)
-  const replaced = before === undefined ? undefined : findInode(core, before.ino)
-  readyName(core, directory, name)
-  readyInode(core, made)
-  if (replaced !== undefined) readyLoss(core, replaced, parent, name)
-  const tags = then === undefined ? [] : tagsFor(run, then, replaced)
-  readyTags(core, made.ino, tags)
-  if (then !== undefined) readyAttributes(core, then, run.moment)
-  if (then === undefined || core.orphans.has(made.ino)) addLink(core, made)
-  if (then !== undefined) {
-    applyAttributes(core, made, then, run.moment)
-    setTags(core, made, tags)
-    if (isRegular(made.mode) || isSymlink(made.mode)) seal(core, made)
-  }
-  const moment = core.moments.next()
-  putEntry(core, directory, name, named(made), moment, RESTORED)
-  giveName(core, made, parent, name)
-  if (replaced !== undefined)
-    dropName(core, replaced, parent, name, moment, options.isHeld(replaced.ino), false)
-  options.nameChanged(parent, name)
-}
-
-/** Labels stay with the name. */
-function tagsFor({ core, moment }: Run, then: InodeRow, replaced: Inode | undefined): string[] {
-  return replaced === undefined ? tagsAt(core, then.ino, moment) : tagsOf(core, replaced.ino)
-}
-
 /**
  * The directory of a path, where what is missing is made as it was at a moment, without what it held. Throws ENOENT when
  * it was not there then either, ENOTDIR.
@@ -265,8 +242,7 @@ export async function restoreParents(
   moment: Moment,
   options: RestoreOptions,
 ): Promise<number> {
-  const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
-  const run = newRun(core, moment, options, report)
+  const run = newRun(core, moment, options)
   core.moments.observe()
   let parent = ROOT_INO
   let former: number | undefined = ROOT_INO
@@ -279,7 +255,7 @@ export async function restoreParents(
     else {
       const ino = former ?? fail(ENOENT)
       const then = await answered(() => stateOf(run, ino))
-      const made = await answered(() => makeDirectory(run, then, above, name))
+      const made = await answered(() => makeDirectory(run, then, spotIn(core, above, name)))
       await answered(() => finish(run, made, then))
       parent = made.ino
     }
@@ -287,50 +263,25 @@ export async function restoreParents(
   return parent
 }
 
-/** Gives an inode of now the attributes of then, if they differ. */
-function finish(run: Run, now: Inode, then: InodeRow): void {
+/** Gives an inode of now the attributes of then. Returns false when it has them. */
+function finish(run: Run, now: Inode, then: InodeRow): boolean {
   const { core, moment, report } = run
   if (hasAttributes(core, now, then, moment)) {
     report.unchanged++
-    return
+    return false
   }
   core.actors.actAs(run.actor)
-  applyAttributes(core, now, then, moment)
+  readyAttributes(core, then, moment)
+  observeLoss(core, now)
+  withTrace(core, () => applyAttributes(core, now, then, moment))
   run.options.inodeChanged(now.ino)
   report.restored++
+  return true
 }
 
-/** Takes a name away, and all below it; history keeps them. */
-async function removeName(run: Run, parent: number, row: EntryRow): Promise<void> {
-  const { core, options } = run
-  const wasDirectory = isDirectory((await answered(() => getInode(core, row.ino))).mode)
-  if (wasDirectory)
-    for (const below of await answered(() => listEntries(core, row.ino)))
-      await removeName(run, row.ino, below)
-  await answered(() => {
-    const directory = getDirectory(core, parent)
-    const inode = getInode(core, row.ino)
-    readyName(core, directory, row.name)
-    readyLoss(core, inode, parent, row.name)
-    core.actors.actAs(run.actor)
-    const moment = core.moments.next()
-    const traceless = removeEntry(core, directory, row, moment, DELETED)
-    if (wasDirectory) directory.nlink--
-    dropName(core, inode, parent, row.name, moment, options.isHeld(inode.ino), traceless)
-  })
-  options.nameChanged(parent, row.name)
-  run.report.removed++
-  run.slices.changed(1)
-  await run.slices.turn()
-}
-
-function getDirectory(core: Core, ino: number): Inode {
+export function getDirectory(core: Core, ino: number): Inode {
   const inode = getInode(core, ino)
   if (!isDirectory(inode.mode)) fail(ENOTDIR)
   if (inode.nlink === 0) fail(ENOENT)
   return inode
-}
-
-function named(inode: Inode): { ino: number; type: number } {
-  return { ino: inode.ino, type: fileType(inode.mode) }
 }

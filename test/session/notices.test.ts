@@ -90,3 +90,19 @@ t.test('a notice that throws does not keep the next ones back', async (t) => {
   await setImmediate()
   t.equal(sent.length, 2)
 })
+
+t.test('a notice of an inode does not wait behind one of a name', async (t) => {
+  const sent: string[] = []
+  const channel = {
+    ...createFakeChannel(),
+    notify(bytes: Uint8Array): Promise<number> {
+      sent.push(Buffer.from(bytes).toString('hex'))
+      // A directory's lock is held by who waits for a reply.
+      return sent.length === 1 ? new Promise<number>(() => {}) : Promise.resolve(0)
+    },
+  }
+  const notices = createNotices(channel)
+  void notices.entryChanged(1, 'a')
+  await notices.inodeChanged(5)
+  t.strictSame(sent, [entry(1, 'a'), inode(5)])
+})

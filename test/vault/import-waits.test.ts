@@ -30,6 +30,7 @@ import { answered } from '../../src/store/retry.ts'
 import type { Changes, Store } from '../../src/store/store.ts'
 import { exportTree } from '../../src/vault/export.ts'
 import { importer } from '../../src/vault/import.ts'
+import { nobody } from '../../src/vault/onlooker.ts'
 import { inodeAt } from '../../src/vault/timeline.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { faulting } from '../support/faulting.ts'
@@ -169,9 +170,7 @@ async function led(t: Test, store: Store): Promise<object> {
         path: '',
         basename: 'file',
         isShared: false,
-        isHeld: () => false,
-        nameChanged: () => undefined,
-        inodeChanged: () => undefined,
+        ...nobody,
         problem: (path, message) => problems.push(`${path}: ${message}`),
         progress: () => undefined,
       }),

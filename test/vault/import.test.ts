@@ -13,6 +13,7 @@ import {
 import { setLog } from '../../src/base/log.ts'
 import { openStore } from '../../src/store/open.ts'
 import { type ImportOptions, importer } from '../../src/vault/import.ts'
+import { nobody } from '../../src/vault/onlooker.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 
@@ -26,9 +27,7 @@ const options: ImportOptions = {
   path: '',
   basename: 'file',
   isShared: false,
-  isHeld: () => false,
-  nameChanged: () => undefined,
-  inodeChanged: () => undefined,
+  ...nobody,
   problem: () => undefined,
   progress: () => undefined,
 }

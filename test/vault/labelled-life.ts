@@ -6,6 +6,7 @@ import { answered } from '../../src/store/retry.ts'
 import { configure } from '../../src/vault/configuration.ts'
 import { refreshHistory } from '../../src/vault/history.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
+import { nobody } from '../../src/vault/onlooker.ts'
 import { restoreTree } from '../../src/vault/restore.ts'
 import { findSnapshot } from '../../src/vault/snapshots.ts'
 import { filesWith } from '../../src/vault/tags.ts'
@@ -70,7 +71,7 @@ export async function lead(vault: Vault): Promise<unknown> {
     core,
     { ino: docs, moment },
     { parent: docs, name: '' },
-    { removeNewer: true, isHeld: fs.holds, nameChanged() {}, inodeChanged() {} },
+    { ...nobody, removeNewer: true, isHeld: fs.holds, heard() {} },
   )
   await vault.sync()
   const after = await life.told(docs)

@@ -349,3 +349,26 @@ function mortal(inner: Store): Mortal {
   }
   return its
 }
+
+t.test(
+  'what was in a directory that is gone, and somebody works in still, stays with it',
+  async (t) => {
+    const { vault } = await newVault(t, 'memory')
+    const fs = createFileSystem(vault, { readOnly: false })
+    const directory = fs.mkdir(caller, ROOT_INO, 'd', 0o755, 0)
+    const file = fs.create(caller, directory.ino, 'f', 0o644, 0, 0)
+    fs.write(caller, file.ino, 0, Buffer.from('kept'), false, false)
+    fs.flush(caller, file.ino)
+    await vault.sync()
+    passedMs += 5000
+    fs.unlink(caller, directory.ino, 'f')
+    fs.rmdir(caller, ROOT_INO, 'd')
+    await vault.sync()
+    await vault.prune({ rules: { versions: 1 } })
+    fs.forget(file.ino, 1)
+    fs.forget(directory.ino, 1)
+    await vault.prune({ rules: { versions: 1 } })
+    await assertSound(t, vault)
+    await vault.close()
+  },
+)

@@ -12,7 +12,9 @@ import { isDirectory } from '../../src/base/mode.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core.ts'
+import { nobody } from '../../src/vault/onlooker.ts'
 import { type RestoreOptions, restoreTree } from '../../src/vault/restore.ts'
+import { planRestore } from '../../src/vault/restore-plan.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
 import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { sealAll } from '../../src/vault/versions.ts'
@@ -24,10 +26,9 @@ const steps = Number(process.env.AVFS_STEPS ?? 400)
 const baseSeed = Number(process.env.AVFS_SEED ?? Date.now() % 1_000_000)
 
 const options: RestoreOptions = {
+  ...nobody,
   removeNewer: true,
-  isHeld: () => false,
-  nameChanged: () => undefined,
-  inodeChanged: () => undefined,
+  heard: () => undefined,
 }
 
 /** A tree as of a moment, a line a name, in an order that does not depend on inode numbers. */
@@ -73,7 +74,16 @@ async function restoreAll(t: Test, vault: Vault, moments: readonly number[]): Pr
   for (const [at, moment] of moments.entries()) {
     // What was there for less than a second would count as temporary, and vanish from the past.
     core.moments.last += 2_000_000
-    await restoreTree(core, { ino: ROOT_INO, moment }, { parent: ROOT_INO, name: '' }, options)
+    const planned: string[] = []
+    const done: string[] = []
+    const to = { parent: ROOT_INO, name: '', path: '/' }
+    const hears = (into: string[]): RestoreOptions => ({
+      ...options,
+      heard: (effect, path) => void into.push(`${effect} ${path}`),
+    })
+    await planRestore(core, { ino: ROOT_INO, moment }, to, hears(planned))
+    await restoreTree(core, { ino: ROOT_INO, moment }, to, hears(done))
+    t.same(planned.sort(), done.sort(), 'what a dry run tells is what is done')
     const now = core.moments.next()
     const found = differs(await answered(() => dump(core, now)), before[at])
     t.equal(found, undefined, `the tree is as it was at ${moment}`)

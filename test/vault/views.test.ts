@@ -259,7 +259,7 @@ t.test('the kernel is told when what it may keep of a view changes', async (t) =
   const fs = await open(t)
   const told: string[] = []
   fs.setNotices({
-    entryChanged: (parent, name) => void told.push(`${parent} ${name}`),
+    entryChanged: async (parent, name) => void told.push(`${parent} ${name}`),
     inodeChanged: () => Promise.resolve(),
     attributesChanged: (ino) => void told.push(String(ino)),
   })
@@ -296,7 +296,7 @@ t.test(
     const fs = await open(t)
     const told: string[] = []
     fs.setNotices({
-      entryChanged: (parent, name) => void told.push(`${parent} ${name}`),
+      entryChanged: async (parent, name) => void told.push(`${parent} ${name}`),
       inodeChanged: () => Promise.resolve(),
       attributesChanged: () => {},
     })

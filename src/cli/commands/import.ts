@@ -4,15 +4,16 @@ import type { CommandModule } from 'yargs'
 import { HISTORY_DIRECTORY, historyFiles } from '../../archive/history-source.ts'
 import { isMounted, type Place } from '../../control/place.ts'
 import { dashOf } from '../arguments.ts'
+import { type DryRunArguments, effectParts, effectsHeard, withDryRun } from '../effects.ts'
 import { UsageError } from '../errors.ts'
 import { gitSource, hostSource, type ImportSource, tarSource } from '../import-source.ts'
 import { formatBytes } from '../output.ts'
 import { sendRecords } from '../transfer.ts'
 import { transferPlace } from '../transfer-place.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
-import type { CommonArguments } from './common.ts'
+import { writtenBack } from './path-call.ts'
 
-interface ImportArguments extends CommonArguments {
+interface ImportArguments extends DryRunArguments {
   src: string
   dest: string | undefined
   vault: string | undefined
@@ -25,7 +26,7 @@ export const importCommand: CommandModule<object, ImportArguments> = {
   command: 'import <src> [dest]',
   describe: 'copy files of the host, an archive or a git repository into a vault',
   builder: (yargs) =>
-    yargs
+    withDryRun(yargs)
       .positional('src', {
         type: 'string',
         demandOption: true,
@@ -77,12 +78,20 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   const place = await transferPlace(given, vault)
   if (git !== undefined && (args['with-history'] || args.format === 'tar'))
     throw new UsageError('--git goes with neither --with-history nor --format')
+  if (args['with-history'] && args.dryRun)
+    throw new UsageError(
+      '--with-history fills an empty vault: there is nothing for --dry-run to say',
+    )
   if (args['with-history']) return await runHistory(args, place, report)
   const source = await sourceOf(args, place, report)
+  // What is there is compared as programs have written it.
+  await writtenBack(place)
   let notes: readonly string[] = []
+  const effects = effectsHeard(args, place)
   const result = await sendRecords(
     place,
-    source.basename,
+    { basename: source.basename, dryRun: args.dryRun },
+    effects,
     async (send) => {
       notes = await source.read(send)
     },
@@ -92,10 +101,13 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   const { files, directories, unchanged, bytes } = result
   const target = place.show(place.path)
   const same = unchanged > 0 ? `; ${unchanged} files were the same already` : ''
+  const what = args.dryRun
+    ? effectParts(result).join(', ')
+    : `${files} files and ${directories} directories`
   printSummary(
     json === true,
-    { ...result, path: target, problems: report.problems },
-    `${target}: ${files} files and ${directories} directories, ${formatBytes(bytes)}${same}`,
+    { ...result, path: target, problems: report.problems, ...effects.shown },
+    `${target}: ${what}, ${formatBytes(bytes)}${same}`,
     notes,
   )
 }

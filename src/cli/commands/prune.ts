@@ -53,7 +53,7 @@ export const pruneCommand: CommandModule<object, PruneArguments> = {
         type: 'boolean',
         alias: 'n',
         default: false,
-        describe: 'count what would go, and change nothing',
+        describe: 'say which versions would go, and change nothing',
       })
       .option('explain', {
         type: 'boolean',
@@ -93,7 +93,8 @@ export const pruneCommand: CommandModule<object, PruneArguments> = {
       if (json === true) explained.push(shown)
       else process.stdout.write(`${lineOf(its, dryRun)}\n`)
     })) as Result
-    printResult(json === true, explain ? { ...result, explained } : result, textOf(result, dryRun))
+    const listed = explain ? { explained } : dryRun ? { going: explained } : {}
+    printResult(json === true, { ...result, ...listed }, textOf(result, dryRun))
   },
 }
 

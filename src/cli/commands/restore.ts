@@ -3,14 +3,22 @@
 import type { CommandModule } from 'yargs'
 import { ControlError } from '../../control/errors.ts'
 import { findPlace, type Place } from '../../control/place.ts'
+import type { Piece } from '../../control/protocol.ts'
 import { timeText } from '../../vault/when.ts'
 import { bytesOfArgument } from '../arguments.ts'
+import {
+  type DryRunArguments,
+  type Effects,
+  effectParts,
+  effectsHeard,
+  withDryRun,
+} from '../effects.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
 import { ask, type PathArguments, placeOf, withPath, writtenBack } from './path-call.ts'
 import { type StateArguments, wantedState, withState } from './state-options.ts'
 
-interface RestoreArguments extends PathArguments, StateArguments {
+interface RestoreArguments extends PathArguments, StateArguments, DryRunArguments {
   to: string | undefined
   delete: boolean
 }
@@ -22,13 +30,14 @@ interface RestoreResult {
   readonly restored: number
   readonly unchanged: number
   readonly removed: number
+  readonly kept: number
 }
 
 export const restoreCommand: CommandModule<object, RestoreArguments> = {
   command: 'restore <path>',
   describe: 'bring a former state back as a new version; nothing is lost',
   builder: (yargs) =>
-    withState(withPath(yargs))
+    withDryRun(withState(withPath(yargs)))
       .option('to', {
         type: 'string',
         requiresArg: true,
@@ -46,34 +55,45 @@ export const restoreCommand: CommandModule<object, RestoreArguments> = {
     const place = await placeOf(args.path)
     const to = args.to === undefined ? undefined : await targetOf(args.to, place)
     await writtenBack(place)
+    const effects = effectsHeard(args, place)
     if (state === undefined) {
       if (to !== undefined) throw new UsageError(WHICH)
-      return report(args.json, place, await undelete(place, WHICH))
+      return report(args, place, await undelete(args, place, effects, WHICH), effects)
     }
-    const parameters = { path: place.path, state, to, removeNewer: args.delete }
-    report(args.json, place, (await ask(place, 'restore', parameters)) as RestoreResult)
+    const { dryRun, delete: removeNewer } = args
+    const parameters = { path: place.path, state, to, removeNewer, dryRun }
+    const result = await ask(place, 'restore', parameters, (piece) => void effects.receive(piece))
+    report(args, place, result as RestoreResult, effects)
   },
 }
 
 const WHICH = 'say which state to restore: -v N, --at WHEN or --snapshot NAME'
 
-export const undeleteCommand: CommandModule<object, PathArguments> = {
+export const undeleteCommand: CommandModule<object, PathArguments & DryRunArguments> = {
   command: 'undelete <path>',
   describe: 'bring back what was deleted, with all that was in it',
   builder: (yargs) =>
-    withPath(yargs)
+    withDryRun(withPath(yargs))
       .example('$0 undelete ~/myproject/notes.txt', '')
       .example('$0 undelete myproject:/notes.txt~2', 'the deletion before the last one'),
-  handler: async ({ path, json }) => {
-    const place = await placeOf(path)
-    report(json, place, await undelete(place, undefined))
+  handler: async (args) => {
+    const place = await placeOf(args.path)
+    const effects = effectsHeard(args, place)
+    report(args, place, await undelete(args, place, effects, undefined), effects)
   },
 }
 
 /** `otherwise`: what to say when the path is there. */
-async function undelete(place: Place, otherwise: string | undefined): Promise<RestoreResult> {
+async function undelete(
+  { dryRun }: DryRunArguments,
+  place: Place,
+  effects: Effects,
+  otherwise: string | undefined,
+): Promise<RestoreResult> {
+  const hear = (piece: Piece): void => void effects.receive(piece)
   try {
-    return (await ask(place, 'undelete', { path: place.path })) as RestoreResult
+    const parameters = { path: place.path, dryRun }
+    return (await ask(place, 'undelete', parameters, hear)) as RestoreResult
   } catch (error) {
     const isThere = error instanceof ControlError && error.kind === 'exists'
     throw isThere && otherwise !== undefined ? new UsageError(otherwise) : error
@@ -86,16 +106,23 @@ async function targetOf(argument: string, place: Place): Promise<string> {
   throw new UsageError(`--to must be in the same vault; for a copy elsewhere: avfs cat, or cp`)
 }
 
-function report(json: boolean | undefined, place: Place, result: RestoreResult): void {
+function report(
+  { json, dryRun }: DryRunArguments,
+  place: Place,
+  result: RestoreResult,
+  effects: Effects,
+): void {
   const path = place.show(result.path)
-  const { restored, unchanged, removed, version, moment } = result
-  const parts = [`${restored} restored`]
+  const { restored, unchanged, removed, kept, version, moment } = result
+  const parts = dryRun ? effectParts(result) : [`${restored} restored`]
   if (unchanged > 0) parts.push(`${unchanged} unchanged`)
-  if (removed > 0) parts.push(`${removed} removed`)
-  const which = version === null ? '' : ` (version ${version})`
+  if (!dryRun && removed > 0) parts.push(`${removed} removed`)
+  if (!dryRun && kept > 0) parts.push(`${kept} kept, because no history of them is`)
+  const which = version === null || dryRun ? '' : ` (version ${version})`
+  const verb = dryRun ? 'would be' : 'is'
   printResult(
     json === true,
-    { ...result, path, moment, state: new Date(moment / 1000).toISOString() },
-    `${path}${which} is as it was at ${timeText(moment)}: ${parts.join(', ')}`,
+    { ...result, path, moment, state: new Date(moment / 1000).toISOString(), ...effects.shown },
+    `${path}${which} ${verb} as it was at ${timeText(moment)}: ${parts.join(', ')}`,
   )
 }

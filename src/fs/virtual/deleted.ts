@@ -3,6 +3,7 @@
 import { EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
 import { Fault } from '../../store/store.ts'
+import { announcer } from '../../vault/announce.ts'
 import { type DeletedEntry, deletedIn, findDeleted } from '../../vault/deleted.ts'
 import { findEntry } from '../../vault/directory.ts'
 import { findInode, getInode } from '../../vault/inodes.ts'
@@ -10,6 +11,7 @@ import { readAhead } from '../../vault/past-states.ts'
 import { wholeBefore } from '../../vault/removal.ts'
 import { restoreTree } from '../../vault/restore.ts'
 import { inodeAt } from '../../vault/timeline.ts'
+import { isHeld } from '../context.ts'
 import { MAY_READ, may, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { plantTree, type Tree } from './past.ts'
@@ -123,19 +125,16 @@ function giveBack(
   const { row } = findDeleted(fs.core, view.directory, name) ?? fail(ENOENT)
   assertReplaceable(views, parent, newName, row.type === DIRECTORY)
   const moment = wholeBefore(fs.core, row)
-  const options = {
-    removeNewer: false,
-    isHeld: (ino: number) => fs.lookups.has(ino),
-    nameChanged: (at: number, changed: string) => {
-      fs.notices?.entryChanged(at, changed)
-      void fs.notices?.inodeChanged(at)
-    },
-    inodeChanged: (ino: number) => void fs.notices?.inodeChanged(ino),
-  }
+  const announced = announcer(
+    fs.core,
+    fs.notices && { ...fs.notices, holds: (ino) => isHeld(fs, ino) },
+  )
+  const options = { ...announced, removeNewer: false, heard: () => undefined }
   throw new Fault(async () => {
     try {
       await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)
       // The kernel moves the name with what it led to: by then it must want to ask where it leads.
+      void announced.sent()
       await untilForgotten(views, view.directory)
       returns.set(key, true)
     } catch (error) {

@@ -34,7 +34,8 @@ export function guardChanged({ fs, held }: Views, directory: number): void {
 /** The list of snapshots is the same in every directory: whoever changes it changes all of them. */
 export function announceSnapshots(views: Views): void {
   watchSnapshots(views.fs.core, (name) => {
-    for (const number of snapshotPlaces(views)) views.fs.notices?.entryChanged(number, toName(name))
+    for (const number of snapshotPlaces(views))
+      void views.fs.notices?.entryChanged(number, toName(name))
   })
 }
 

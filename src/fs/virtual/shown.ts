@@ -34,7 +34,7 @@ export function announceDeleted({ fs, shown }: Views): void {
 }
 
 function tell({ core, notices }: FsContext, number: number, directory: number, name: string): void {
-  for (const listed of deletedAs(core, directory, name)) notices?.entryChanged(number, listed)
+  for (const listed of deletedAs(core, directory, name)) void notices?.entryChanged(number, listed)
 }
 
 /** Resolves when the kernel asks for each name of a deleted/ again. */

@@ -53,20 +53,23 @@ export function endCopy(views: Views, ino: number): void {
   const { directory = 0 } = copies.get(ino) ?? {}
   const { notices } = fs
   // The kernel may know that there is no such file in the directory: it is told before it is answered, by an ordinary FLUSH.
-  if (apart(() => end(views, ino)) && notices !== undefined)
-    throw new Fault(() => notices.inodeChanged(directory))
+  const named = apart(() => end(views, ino))
+  if (named !== undefined && notices !== undefined)
+    throw new Fault(async () => {
+      await Promise.all([notices.entryChanged(directory, named), notices.inodeChanged(directory)])
+    })
 }
 
-/** Returns true when a name was given. */
-function end({ fs, copies }: Views, ino: number): boolean {
+/** Returns the name that was given, if any. */
+function end({ fs, copies }: Views, ino: number): string | undefined {
   const copy = copies.get(ino)
   const made = findInode(fs.core, ino)
-  if (copy === undefined || made === undefined) return false
+  if (copy === undefined || made === undefined) return undefined
   const source = copy.source ?? sameFile(fs.core, made, copy.directory, copy.name)
   if (source === undefined) {
     if (findEntry(fs.core, copy.directory, copy.name) !== undefined) {
       // A shell closes what it opened for writing once before it writes.
-      if (made.size === 0) return false
+      if (made.size === 0) return undefined
       fail(EEXIST)
     }
     spill(fs.core, made)
@@ -75,7 +78,6 @@ function end({ fs, copies }: Views, ino: number): boolean {
     link(fs, ino, copy.directory, copy.name)
     forgetNode(fs, ino, 1)
     closeContent(fs.core, made)
-    fs.notices?.entryChanged(copy.directory, copy.name)
   }
   const labelled = getInode(fs.core, source ?? ino)
   readyInode(fs.core, labelled)
@@ -83,7 +85,7 @@ function end({ fs, copies }: Views, ino: number): boolean {
   for (const tag of copy.tags) tagFile(fs.core, labelled, tag)
   fs.notices?.attributesChanged(labelled.ino)
   copies.delete(ino)
-  return source === undefined
+  return source === undefined ? copy.name : undefined
 }
 
 /** The file of that name in the directory, when it holds the same bytes. */

@@ -133,10 +133,13 @@ const tagKind: ViewKind<TagView> = {
     const { notices } = fs
     if (notices === undefined) return true
     notices.attributesChanged(to.inode.ino)
-    for (const { parent, name: changed } of [its, other]) notices.entryChanged(parent, changed)
+    const told = [its, other].map((at) => notices.entryChanged(at.parent, at.name))
     // Whoever opens the file next must find the new one: the kernel is told before it is answered.
     throw new Fault(async () => {
-      await Promise.all([its, other].map(({ parent }) => notices.inodeChanged(parent)))
+      await Promise.all([
+        ...told,
+        ...[its, other].map(({ parent }) => notices.inodeChanged(parent)),
+      ])
       returns.set(key, true)
     })
   },

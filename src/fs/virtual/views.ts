@@ -216,7 +216,7 @@ export function createViews(fs: FsContext): ViewOperations {
       // The kernel took the bytes into its cache before it asked: neither they nor the size that they made must stay there.
       const { up, name } = at(ino)
       void fs.notices?.inodeChanged(ino)
-      if (name !== undefined) fs.notices?.entryChanged(up, name)
+      if (name !== undefined) void fs.notices?.entryChanged(up, name)
       return fail(EROFS)
     },
     flush: () => undefined,

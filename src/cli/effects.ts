@@ -1,0 +1,62 @@
+// What a command would do to each path (--dry-run), or has left as it was: heard from the vault, shown as lines or in the result.
+
+import type { Argv } from 'yargs'
+import type { Place } from '../control/place.ts'
+import type { Piece } from '../control/protocol.ts'
+import type { Effect } from '../vault/effect.ts'
+
+export interface DryRunArguments {
+  json?: boolean | undefined
+  dryRun: boolean
+}
+
+/** Adds --dry-run. */
+export function withDryRun<T>(yargs: Argv<T>): Argv<T & { dryRun: boolean }> {
+  return yargs.option('dryRun', {
+    type: 'boolean',
+    alias: ['n', 'dry-run'],
+    default: false,
+    describe: 'say what would be done to each path, and change nothing',
+  })
+}
+
+export interface Effects {
+  /** Takes an item; false for one that is no effect. */
+  readonly receive: (piece: Piece) => boolean
+  /** For the result as JSON: {effects: [{effect, path}]}. */
+  readonly shown: object
+}
+
+const words: Readonly<Record<Effect, readonly [would: string, done: string]>> = {
+  created: ['would create', 'created'],
+  replaced: ['would replace', 'replaced'],
+  changed: ['would change', 'changed'],
+  removed: ['would remove', 'removed'],
+  kept: ['would keep', 'kept'],
+}
+
+/** Hears of effects; for people a line is written for each as it comes. */
+export function effectsHeard({ json, dryRun }: DryRunArguments, place: Place): Effects {
+  const effects: object[] = []
+  return {
+    receive(piece) {
+      if (!('item' in piece) || !('effect' in piece.item)) return false
+      const its = piece.item as { effect: Effect; path: string }
+      const path = place.show(Buffer.from(its.path).toString('latin1'))
+      if (json === true) effects.push({ effect: its.effect, path })
+      else process.stdout.write(`${words[its.effect][dryRun ? 0 : 1]}  ${path}\n`)
+      return true
+    },
+    get shown() {
+      return dryRun || effects.length > 0 ? { effects } : {}
+    },
+  }
+}
+
+/** The counts of a dry run for people: '2 created, 1 removed'. */
+export function effectParts(result: object): string[] {
+  const counts = result as Partial<Record<Effect, number>>
+  const named = Object.keys(words) as Effect[]
+  const parts = named.flatMap((effect) => (counts[effect] ? [`${counts[effect]} ${effect}`] : []))
+  return parts.length > 0 ? parts : ['nothing to do']
+}

@@ -1,0 +1,197 @@
+// What a restore would do, told without doing it: the same walk as restore.ts, which reads and changes nothing.
+
+import { ENOENT, ENOTDIR, fail } from '../base/errno.ts'
+import { isDirectory } from '../base/mode.ts'
+import type { EntryRow, InodeRow } from '../store/collections.ts'
+import { answered } from '../store/retry.ts'
+import type { Core } from './core.ts'
+import { listEntries } from './directory.ts'
+import type { Effect } from './effect.ts'
+import { isExcluded } from './history.ts'
+import type { Inode } from './inode.ts'
+import { getInode } from './inodes.ts'
+import type { Moment } from './moments.ts'
+import { below } from './places.ts'
+import { isEverywhere, present, type RestoreOptions, type Spot, spotBelow } from './restore.ts'
+import { hasAttributes } from './restore-attributes.ts'
+import { hasContent } from './restore-content.ts'
+import { otherNames } from './restore-names.ts'
+import { type Slices, slicesOf } from './slices.ts'
+import { entriesAt, entryAt, inodeAt } from './timeline.ts'
+import { ROOT_INO } from './vault.ts'
+
+/** A directory that would be made has no number yet. */
+type Planned = Omit<Spot, 'parent'> & { readonly parent: number | undefined }
+
+interface Plan {
+  readonly core: Core
+  readonly moment: Moment
+  readonly options: Pick<RestoreOptions, 'removeNewer' | 'writtenBack' | 'heard'>
+  readonly slices: Slices
+  /** By their number of then, files that would have been brought back, and files of now that are the same. */
+  readonly links: Map<number, number | 'made'>
+  /** Files of now that would have given all their names to one that was brought back. */
+  readonly given: Map<number, number>
+  /** Directories in which names would change, so that their times would move. */
+  readonly touched: Set<number>
+}
+
+/**
+ * Tells `heard` what restoreTree would tell it. `missing`: directories on the way that would be made, from the first one on.
+ * Throws as restoreTree does, as far as that depends on what is there.
+ */
+export async function planRestore(
+  core: Core,
+  from: { readonly ino: number; readonly moment: Moment },
+  to: { readonly parent: number | undefined; readonly name: string; readonly path: string },
+  options: Plan['options'],
+): Promise<void> {
+  const plan: Plan = {
+    core,
+    moment: from.moment,
+    options,
+    slices: slicesOf(core),
+    links: new Map(),
+    given: new Map(),
+    touched: new Set(),
+  }
+  core.moments.observe()
+  if (to.name === '') await planInto(plan, await stateOf(plan, from.ino), to, to.parent)
+  else await planName(plan, from.ino, to)
+}
+
+/** Tells which directories of a path restoreParents would make; returns the number of the last one if it is there. */
+export async function planParents(
+  core: Core,
+  names: readonly string[],
+  moment: Moment,
+  options: Plan['options'],
+): Promise<number | undefined> {
+  let spot: Planned = { parent: undefined, name: '', path: '/' }
+  let at: number | undefined = ROOT_INO
+  let former: number | undefined = ROOT_INO
+  for (const name of names) {
+    spot = { parent: at, name, path: below(spot.path, name) as string }
+    const was: number | undefined = former
+    former = await answered(() => (was && entryAt(core, was, name, moment)?.ino) || undefined)
+    const now = await presentNow(core, spot)
+    if (now !== undefined && !isDirectory(now.mode)) fail(ENOTDIR)
+    at = now?.ino
+    if (now !== undefined) continue
+    if (former === undefined) fail(ENOENT)
+    options.heard('created', spot.path)
+  }
+  return at
+}
+
+async function stateOf({ core, moment }: Plan, ino: number): Promise<InodeRow> {
+  return await answered(() => ({ ...(inodeAt(core, ino, moment) ?? fail(ENOENT)) }))
+}
+
+async function presentNow(core: Core, spot: Planned): Promise<Inode | undefined> {
+  const { parent } = spot
+  if (parent === undefined) return undefined
+  return (await answered(() => present(core, { ...spot, parent }))).now
+}
+
+async function planName(plan: Plan, ino: number, spot: Planned): Promise<void> {
+  const then = await stateOf(plan, ino)
+  const now = await presentNow(plan.core, spot)
+  if (!isDirectory(then.mode)) await planFile(plan, then, spot, now)
+  else if (now !== undefined && isDirectory(now.mode)) await planInto(plan, then, spot, now.ino)
+  else {
+    if (now !== undefined) await planRemoval(plan, spot, now)
+    tell(plan, 'created', spot)
+    await planInto(plan, then, spot, undefined)
+  }
+  await plan.slices.turn()
+}
+
+function tell({ options, touched }: Plan, effect: Effect, { parent, path }: Planned): void {
+  if (parent !== undefined && effect !== 'changed' && effect !== 'kept') touched.add(parent)
+  options.heard(effect, path)
+}
+
+async function planInto(
+  plan: Plan,
+  then: InodeRow,
+  spot: Planned,
+  ino: number | undefined,
+): Promise<void> {
+  const { core, moment, options } = plan
+  for (const row of await answered(() => entriesAt(core, then.ino, moment)))
+    await planName(plan, row.ino, {
+      parent: ino,
+      name: row.name,
+      path: below(spot.path, row.name) as string,
+    })
+  if (ino === undefined) return
+  if (options.removeNewer)
+    for (const row of await answered(() => listEntries(core, ino))) {
+      const was = await answered(() => entryAt(core, then.ino, row.name, moment))
+      const its = { parent: ino, name: row.name, path: below(spot.path, row.name) as string }
+      if (was === undefined) await planNewer(plan, its, row)
+    }
+  const isSame = await answered(() => hasAttributes(core, getInode(core, ino), then, moment))
+  if (!isSame || plan.touched.has(ino)) tell(plan, 'changed', spot)
+}
+
+async function planFile(
+  plan: Plan,
+  then: InodeRow,
+  spot: Planned,
+  now: Inode | undefined,
+): Promise<void> {
+  const { core, links, given, moment, options } = plan
+  const linked = links.get(then.ino)
+  if (now !== undefined && (now.ino === linked || given.get(now.ino) === then.ino)) return
+  if (now !== undefined) await options.writtenBack(now.ino)
+  if (now !== undefined && linked === undefined) {
+    if (await answered(() => hasContent(core, now, then, moment))) {
+      links.set(then.ino, now.ino)
+      if (!(await answered(() => hasAttributes(core, now, then, moment))))
+        tell(plan, 'changed', spot)
+      return
+    }
+    if (isEverywhere(now, then)) {
+      given.set(now.ino, then.ino)
+      tell(plan, 'replaced', spot)
+      const { parent = 0 } = spot
+      for (const its of await answered(() => otherNames(core, now, { ...spot, parent })))
+        tell(plan, 'replaced', its)
+      links.set(then.ino, 'made')
+      return
+    }
+  }
+  const isDirectoryNow = now !== undefined && isDirectory(now.mode)
+  if (isDirectoryNow) await planRemoval(plan, spot, now)
+  tell(plan, now === undefined || isDirectoryNow ? 'created' : 'replaced', spot)
+  links.set(then.ino, 'made')
+}
+
+/** What removeNewer would do; false when something would stay. */
+async function planNewer(plan: Plan, spot: Spot, row: EntryRow): Promise<boolean> {
+  const { core } = plan
+  if (await answered(() => isExcluded(core, row.parent, row.name))) {
+    tell(plan, 'kept', spot)
+    return false
+  }
+  const { mode } = await answered(() => getInode(core, row.ino))
+  let isEmpty = true
+  if (isDirectory(mode))
+    for (const its of await answered(() => listEntries(core, row.ino)))
+      isEmpty = (await planNewer(plan, spotBelow(spot, row.ino, its.name), its)) && isEmpty
+  if (isEmpty) tell(plan, 'removed', spot)
+  return isEmpty
+}
+
+async function planRemoval(plan: Plan, spot: Planned, now: Inode): Promise<void> {
+  const { core } = plan
+  if (isDirectory(now.mode))
+    for (const its of await answered(() => listEntries(core, now.ino))) {
+      const inode = await answered(() => getInode(core, its.ino))
+      const path = below(spot.path, its.name) as string
+      await planRemoval(plan, { parent: now.ino, name: its.name, path }, inode)
+    }
+  tell(plan, 'removed', spot)
+}
