@@ -50,11 +50,29 @@ export interface TextVersion {
   readonly text: number
 }
 
-/** What is removed goes first. Files and versions replace those with their keys. */
+/** A part of a text that changes little from version to version; its id is 2^48 or above. */
+export interface PieceDocument {
+  readonly id: number
+  readonly body: Words
+}
+
+/** Where and when a piece is: bytes [start, end) of versions `first` to `last` of a file. */
+export interface Stretch {
+  readonly id: number
+  readonly ino: number
+  readonly first: number
+  readonly last: number
+  readonly start: number
+  readonly end: number
+}
+
+/** What is removed goes first, stretches with their pieces. Files, versions and stretches replace those with their keys. */
 export interface Batch {
   readonly texts: readonly TextDocument[]
   readonly files: readonly FileDocument[]
   readonly versions: readonly TextVersion[]
+  readonly pieces: readonly PieceDocument[]
+  readonly stretches: readonly Stretch[]
   readonly removedTexts: readonly number[]
   readonly removedFiles: readonly number[]
   readonly removedVersions: readonly { readonly ino: number; readonly number: number }[]
@@ -98,6 +116,8 @@ export interface IndexStatus {
   readonly watermark: number
   /** Above every id of a text that there ever was. */
   readonly nextText: number
+  /** The same of pieces. */
+  readonly nextPiece: number
   readonly bytes: number
 }
 
@@ -113,6 +133,8 @@ export class TantivyIndex {
   flush(): Promise<void>
   /** At most `limit`, best first, from the `offset`-th on; among equals the lower id first. */
   query(plan: Plan, limit: number, offset: number): Hit[]
+  /** The same of pieces, which `query` leaves out. */
+  queryPieces(plan: Plan, limit: number, offset: number): Hit[]
   /** Which of these texts or files the plan finds, in no order. */
   among(plan: Plan, ids: readonly number[]): Hit[]
   textsWith(hashes: readonly Uint8Array[]): (number | null)[]
@@ -122,6 +144,9 @@ export class TantivyIndex {
   textOf(ino: number, number: number): number | null
   /** By number. */
   versionsOfFile(ino: number): TextVersion[]
+  stretches(ids: readonly number[]): Stretch[]
+  /** By id. */
+  stretchesOfFile(ino: number): Stretch[]
   /** The first texts from an id on that are of no version. */
   unusedTexts(from: number, limit: number): number[]
   status(): IndexStatus

@@ -55,6 +55,18 @@ export function visitWords(text: string, visitor: WordVisitor): void {
   new Cutter(text, visitor).cut()
 }
 
+/** How many words a text has. */
+export function countWords(text: string): number {
+  let count = 0
+  visitWords(text, {
+    word: () => {
+      count++
+    },
+    run: () => {},
+  })
+  return count
+}
+
 /** The runs of a text that is short. */
 export function runsOf(text: string): Run[] {
   const runs: Run[] = []

@@ -2,8 +2,12 @@
 // within a vault on SQLite, tantivy beside all others. Both are given words that analyze.ts has cut and folded, so that neither
 // has an opinion of its own on what a word is, and both find the same. Knows no vault and no query language.
 //
-// Two kinds of documents. A text is the content of a file, kept once however many versions and copies have it. A file is an inode
+// Three kinds of documents. A text is the content of a file, kept once however many versions and copies have it. A file is an inode
 // with its name and path as they are now, or as they were last. `versions` says which versions have which text.
+//
+// A text that changes a little from version to version (a log) is kept as pieces instead: each is a part of it, with some of the
+// text around, and lives from one version to another. Its stretch says where and when. Any CONTEXT_WORDS in a row of such a
+// version are in one of its pieces at least, so that what is near each other is found in one.
 
 /**
  * Where words are. `body` is of texts, `name` and `path` are of files; a path ends with the name. Each has its words in order,
@@ -53,7 +57,31 @@ export interface FileDocument {
   readonly path: Words
 }
 
-/** Version `number` of an inode has text `text`; text 0: it is no text, or is too large. */
+/** Ids of pieces begin here, those of texts are lower. */
+export const PIECES_FROM = 2 ** 48
+/** The text of a version that is kept in pieces. */
+export const IN_PIECES = PIECES_FROM - 1
+/** The last version of a piece that is still in its file. */
+export const STILL = Number.MAX_SAFE_INTEGER
+/** So many words in a row are in one piece. */
+export const CONTEXT_WORDS = 32
+
+export interface PieceDocument {
+  readonly id: number
+  readonly body: Words
+}
+
+/** A piece is in versions `first` to `last` of a file; while that is STILL, it is the bytes [start, end) of the newest one. */
+export interface Stretch {
+  readonly id: number
+  readonly ino: number
+  readonly first: number
+  readonly last: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Version `number` of an inode has text `text`; text 0: it is no text, or is too large. IN_PIECES: its stretches tell. */
 export interface TextVersion {
   readonly ino: number
   readonly number: number
@@ -61,13 +89,16 @@ export interface TextVersion {
 }
 
 /**
- * What becomes part of the index at once, or not at all. Texts have ids that were never used before, from `status().nextText` on.
- * Files and versions replace those with their keys; those that are removed need not be there.
+ * What becomes part of the index at once, or not at all. Texts have ids that were never used before, from `status().nextText` on,
+ * pieces such from `nextPiece` on, each with its stretch. Files, versions and stretches replace those with their keys; those that are
+ * removed need not be there. A piece is removed as a text, and its stretch with it.
  */
 export interface IndexBatch {
   readonly texts: readonly TextDocument[]
   readonly files: readonly FileDocument[]
   readonly versions: readonly TextVersion[]
+  readonly pieces: readonly PieceDocument[]
+  readonly stretches: readonly Stretch[]
   readonly removedTexts: readonly number[]
   readonly removedFiles: readonly number[]
   readonly removedVersions: readonly { readonly ino: number; readonly number: number }[]
@@ -89,6 +120,8 @@ export interface IndexStatus {
   readonly watermark: number
   /** Above every id that was ever given. */
   readonly nextText: number
+  /** The same of pieces. */
+  readonly nextPiece: number
   /** On the disk. */
   readonly bytes: number
 }
@@ -106,7 +139,9 @@ export interface SearchEngine {
   textsWith(hashes: readonly Uint8Array[]): (number | undefined)[]
   /** At most `limit`, best first, from the `offset`-th on; the order among equals does not change between calls. */
   query(plan: Plan, limit: number, offset: number): Hit[]
-  /** Which of these the plan finds, with their scores, in no order. */
+  /** The same of pieces; those of a plan of texts are found here alone. */
+  queryPieces(plan: Plan, limit: number, offset: number): Hit[]
+  /** Which of these the plan finds, pieces too, with their scores, in no order. */
   among(plan: Plan, ids: readonly number[]): Hit[]
   /** All versions that have a text, by inode and number. */
   versionsOf(text: number): TextVersion[]
@@ -114,7 +149,11 @@ export interface SearchEngine {
   textOf(ino: number, number: number): number | undefined
   /** What is indexed of versions of this inode, by number. */
   versionsOfFile(ino: number): TextVersion[]
-  /** Texts from an id on that are of no version any more, at most `limit`: to be removed. */
+  /** Those of pieces, as far as they are there. */
+  stretches(ids: readonly number[]): Stretch[]
+  /** All of an inode, by id. */
+  stretchesOfFile(ino: number): Stretch[]
+  /** Texts, no pieces, from an id on that are of no version any more, at most `limit`: to be removed. */
   unusedTexts(from: number, limit: number): number[]
   status(): IndexStatus
   /** Empties it. */

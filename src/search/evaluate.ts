@@ -2,17 +2,19 @@
 // each leaf looked for in its path or in its body: paths and bodies are documents of different kinds, so that no engine can
 // answer that alone. Knows no vault: whoever shows a result checks that it is still so.
 //
-// Files come in up to three streams, each in the order of its scores, which are merged; a file comes where it scores best:
+// Files come in up to four streams, each in the order of its scores, which are merged; a file comes where it scores best:
 //   few     files with some leaf in their path, of leaves that few paths have: held in memory and judged leaf by leaf
 //   bodies  the other files by their texts, which the engine finds; a leaf that many paths have is taken as given where that errs
 //           towards finding, and each file is judged
+//   pieces  the other files whose texts are kept in pieces, by the piece that fits best: what is wanted together may be in several,
+//           so that the engine is asked for each leaf, and each file is judged
 //   paths   when that leaves nothing to ask of bodies (`src` in a vault where src is in most paths): files by those leaves, as the
 //           engine orders them, each judged; bodies are then asked for the leaves themselves
 //
 // Scores: few have the sum over the wanted leaves of the body's BM25 and twice the path's, paths twice the path's, bodies the
 // body's. What most paths have says little about a file, so that it need not count in bodies.
 
-import type { Hit, Plan, SearchEngine, TextVersion } from './engine.ts'
+import { type Hit, type Plan, type SearchEngine, STILL, type TextVersion } from './engine.ts'
 import {
   type Candidate,
   factsOf,
@@ -29,6 +31,8 @@ export interface Match {
   readonly ino: number
   readonly score: number
   readonly versions: readonly TextVersion[]
+  /** Those of them, by number, of which only the text can tell. */
+  readonly unsure: readonly number[]
 }
 
 export interface MatchOptions {
@@ -97,10 +101,10 @@ class Search {
   streams(): Stream[] {
     // What may be in any path is taken as given where that finds more. Where it excludes, only what bodies tell is certain.
     const texts = textPlan(this.#query, (leaf) => (this.#common.has(leaf) ? true : undefined))
-    if (texts !== true) return [this.#fewFiles(), this.#bodies(texts)]
+    if (texts !== true) return [this.#fewFiles(), this.#bodies(texts), this.#pieces()]
     const inPaths = anyOf([...this.#common.values()].flatMap(({ file }) => file ?? []))
     const inBodies = textPlan(this.#query, () => undefined)
-    return [this.#fewFiles(), this.#paths(inPaths), this.#bodies(inBodies)]
+    return [this.#fewFiles(), this.#paths(inPaths), this.#bodies(inBodies), this.#pieces()]
   }
 
   *#fewFiles(): Stream {
@@ -110,13 +114,36 @@ class Search {
   }
 
   *#paths(plan: Plan): Stream {
-    for (const hits of this.#pages(plan)) {
-      const scores = new Map(hits.map(({ id, score }) => [id, PATH_WEIGHT * score]))
-      const files = this.#filesOf([...scores.keys()].filter((ino) => this.#isOpen(ino)))
-      yield* this.#judge(files)
-        .map((match) => ({ ...match, score: scores.get(match.ino) ?? 0 }))
-        .sort(byScore)
+    for (const hits of this.#pages(plan))
+      yield* this.#scored(new Map(hits.map(({ id, score }) => [id, PATH_WEIGHT * score])))
+  }
+
+  *#pieces(): Stream {
+    const plans = this.#facts.flatMap(({ isExcluding, body, parts = [] }) =>
+      isExcluding || body === undefined ? [] : [body, ...parts],
+    )
+    if (plans.length === 0) return
+    const find = (limit: number, offset: number): Hit[] =>
+      this.#engine.queryPieces(anyOf(plans), limit, offset)
+    const seen = new Set<number>()
+    for (const hits of this.#pagesOf(find)) {
+      const scores = new Map<number, number>()
+      const hitOf = new Map(hits.map(({ id, score }) => [id, score]))
+      for (const { id, ino, last } of this.#engine.stretches([...hitOf.keys()])) {
+        if (seen.has(ino) || (!this.#options.pastToo && last !== STILL)) continue
+        scores.set(ino, Math.max(scores.get(ino) ?? 0, hitOf.get(id) ?? 0))
+      }
+      for (const ino of scores.keys()) seen.add(ino)
+      yield* this.#scored(scores)
     }
+  }
+
+  /** Those of these files that are open and for which the query is true, with these scores. */
+  #scored(scores: ReadonlyMap<number, number>): Match[] {
+    const files = this.#filesOf([...scores.keys()].filter((ino) => this.#isOpen(ino)))
+    return this.#judge(files)
+      .map((match) => ({ ...match, score: scores.get(match.ino) ?? 0 }))
+      .sort(byScore)
   }
 
   /** Files by their texts. */
@@ -139,13 +166,12 @@ class Search {
     const open = found.filter(({ ino }) => this.#isOpen(ino))
     const files = this.#filesOf([...new Set(open.map(({ ino }) => ino))])
     const isCertain = this.#isCertain && !this.#options.pastToo
-    const held = new Map(
-      (isCertain ? files : this.#judge(files)).map(({ ino, versions }) => [ino, versions]),
-    )
+    const judged = isCertain ? files.map((its) => ({ ...its, unsure: [] })) : this.#judge(files)
+    const held = new Map(judged.map((its) => [its.ino, its]))
     return open.flatMap(({ ino, score, version }) => {
-      const versions = held.get(ino) ?? []
+      const { versions = [], unsure = [] } = held.get(ino) ?? {}
       const isHeld = versions.some(({ number }) => number === version.number)
-      return isHeld ? [{ ino, score, versions }] : []
+      return isHeld ? [{ ino, score, versions, unsure }] : []
     })
   }
 
@@ -163,14 +189,18 @@ class Search {
   }
 
   #judge(candidates: readonly Candidate[]): Judged[] {
-    return judge(this.#query, this.#facts, this.#engine, candidates)
+    return judge(this.#query, this.#facts, this.#engine, candidates, this.#options.pastToo)
   }
 
-  *#pages(plan: Plan): Generator<Hit[], void, undefined> {
+  #pages(plan: Plan): Generator<Hit[], void, undefined> {
+    return this.#pagesOf((limit, offset) => this.#engine.query(plan, limit, offset))
+  }
+
+  *#pagesOf(find: (limit: number, offset: number) => Hit[]): Generator<Hit[], void, undefined> {
     let offset = 0
     let size = this.#options.page ?? PAGE
     for (;;) {
-      const hits = this.#engine.query(plan, size, offset)
+      const hits = find(size, offset)
       if (hits.length > 0) yield hits
       if (hits.length < size) return
       offset += hits.length

@@ -1,6 +1,8 @@
 // From the bytes of a file to its text, if it is text: the first step of indexing. Knows encodings, no words; the caller sees to
 // it that the bytes are not too many.
 
+import { isUtf8 } from 'node:buffer'
+
 /** Bytes that text may have beside its characters: backspace, tab, line feed, vertical tab, form feed, carriage return, escape. */
 const usualControls = new Set([0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1b])
 const isControl = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -26,6 +28,11 @@ export function textOf(bytes: Uint8Array): string | undefined {
   const text = decode(bytes, name)
   // In UTF-16 only the text shows them.
   return name !== 'utf-8' && text !== undefined && isBinary(text) ? undefined : text
+}
+
+/** Whether a part of a text in UTF-8 is text by itself. */
+export function isPlainText(bytes: Uint8Array): boolean {
+  return isUtf8(bytes) && !bytes.includes(0) && !hasManyControls(bytes)
 }
 
 function decode(bytes: Uint8Array, encoding: string): string | undefined {

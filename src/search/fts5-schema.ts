@@ -1,25 +1,32 @@
 // The tables of the FTS5 index, beside the collections in a vault's file, and the statements that bring a batch into them.
 // All of it is derived data, so another layout may replace it at any time: FORMAT says which one a vault has.
 //
-//   search_body     FTS5: words of texts; rowid is the text's id
+//   search_body     FTS5: words of texts and of pieces; rowid is the text's or the piece's id
 //   search_path     FTS5: words of files' names and paths; rowid is the inode
 //   search_text     hash of each text
 //   search_version  text of each version, 0 for none
-//   search_state    one row: format, watermark, above which id texts are new
+//   search_stretch  where and when each piece is
+//   search_state    one row: format, watermark, above which ids texts and pieces are new
 //
 // The FTS5 tables keep no content: the vault has it. They keep positions of the `whole` words, too, which nobody asks for: a
 // table of their own without positions saves a tenth of the index (30 % of the text instead of 33 %, 10,000 source files), but
 // then no expression could join them with the others, and each would keep its sizes of documents apart.
 
 import type { SqlStatement } from '../store/store.ts'
-import type { IndexBatch } from './engine.ts'
+import { type IndexBatch, PIECES_FROM } from './engine.ts'
 import type { WordTable } from './fts5-plan.ts'
 
-export const FORMAT = 1
+export const FORMAT = 2
+
+/** From which ids on texts and pieces are new. */
+export interface Next {
+  readonly text: number
+  readonly piece: number
+}
 
 export const WORD_TABLES: readonly WordTable[] = ['search_body', 'search_path']
 
-const TABLES = [...WORD_TABLES, 'search_text', 'search_version', 'search_state']
+const TABLES = [...WORD_TABLES, 'search_text', 'search_version', 'search_stretch', 'search_state']
 
 /**
  * How many pages, of 4 KB, a merge writes at a time: a millisecond or two, for which commits wait. FTS5 would merge on its own
@@ -38,24 +45,32 @@ export const create: readonly SqlStatement[] = [
   ),
   once('create index if not exists search_version_text on search_version (text) where text > 0'),
   once(
-    'create table if not exists search_state (id integer primary key, format integer not null, watermark integer not null, next_text integer not null)',
+    'create table if not exists search_stretch (id integer primary key, ino integer not null, first integer not null, last integer not null, start integer not null, "end" integer not null)',
+  ),
+  once('create index if not exists search_stretch_ino on search_stretch (ino)'),
+  once(
+    'create table if not exists search_state (id integer primary key, format integer not null, watermark integer not null, next_text integer not null, next_piece integer not null)',
   ),
 ]
 
 /** Removes all, and makes it anew with nothing in it. */
-export function recreate(nextText: number): SqlStatement[] {
+export function recreate(next: Next): SqlStatement[] {
   const drop = TABLES.map((table) => once(`drop table if exists ${table}`))
-  return [...drop, ...create, state(0, nextText)]
+  return [...drop, ...create, state(0, next)]
 }
 
 /** What a batch does; tables must be there. What it removes and puts is there afterwards. */
 export function statementsOf(batch: IndexBatch): SqlStatement[] {
-  const { texts, files, versions, removedTexts, removedFiles, removedVersions } = batch
-  const nextText = texts.reduce((next, { id }) => Math.max(next, id + 1), 1)
+  const { texts, files, versions, pieces, removedTexts, removedFiles, removedVersions } = batch
+  const next = {
+    text: texts.reduce((next, { id }) => Math.max(next, id + 1), 1),
+    piece: pieces.reduce((next, { id }) => Math.max(next, id + 1), PIECES_FROM),
+  }
   const removed = removedTexts.map((id) => [id])
   return [
     { sql: 'delete from search_body where rowid = ?', rows: removed },
     { sql: 'delete from search_text where id = ?', rows: removed },
+    { sql: 'delete from search_stretch where id = ?', rows: removed },
     {
       sql: 'delete from search_path where rowid = ?',
       rows: removedFiles.map((ino) => [ino]),
@@ -70,7 +85,14 @@ export function statementsOf(batch: IndexBatch): SqlStatement[] {
     },
     {
       sql: 'insert into search_body (rowid, body, body_whole) values (?, ?, ?)',
-      rows: texts.map(({ id, body }) => [id, body.parts, body.whole]),
+      rows: [...texts, ...pieces].map(({ id, body }) => [id, body.parts, body.whole]),
+    },
+    {
+      sql: 'insert or replace into search_stretch (id, ino, first, last, start, "end") values (?, ?, ?, ?, ?, ?)',
+      rows: batch.stretches.map(({ id, ino, first, last, start, end }) => [
+        ...[id, ino, first],
+        ...[last, start, end],
+      ]),
     },
     {
       sql: 'insert or replace into search_path (rowid, name, name_whole, path, path_whole) values (?, ?, ?, ?, ?)',
@@ -86,7 +108,7 @@ export function statementsOf(batch: IndexBatch): SqlStatement[] {
       sql: 'insert or replace into search_version (ino, number, text) values (?, ?, ?)',
       rows: versions.map(({ ino, number, text }) => [ino, number, text]),
     },
-    state(batch.watermark, nextText),
+    state(batch.watermark, next),
   ]
 }
 
@@ -116,10 +138,10 @@ function wordTable(name: WordTable, fields: readonly string[]): SqlStatement[] {
   ]
 }
 
-function state(watermark: number, nextText: number): SqlStatement {
+function state(watermark: number, { text, piece }: Next): SqlStatement {
   return {
-    sql: 'insert into search_state (id, format, watermark, next_text) values (1, ?, ?, ?) on conflict (id) do update set format = excluded.format, watermark = excluded.watermark, next_text = max(next_text, excluded.next_text)',
-    rows: [[FORMAT, watermark, nextText]],
+    sql: 'insert into search_state (id, format, watermark, next_text, next_piece) values (1, ?, ?, ?, ?) on conflict (id) do update set format = excluded.format, watermark = excluded.watermark, next_text = max(next_text, excluded.next_text), next_piece = max(next_piece, excluded.next_piece)',
+    rows: [[FORMAT, watermark, text, piece]],
   }
 }
 

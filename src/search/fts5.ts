@@ -9,13 +9,23 @@
 import Database from 'better-sqlite3'
 import { failureOf, storeError } from '../store/sqlite/errors.ts'
 import { type Auxiliary, type SqlStatement, StoreError } from '../store/store.ts'
-import type { Hit, IndexBatch, IndexStatus, Plan, SearchEngine, TextVersion } from './engine.ts'
+import {
+  type Hit,
+  type IndexBatch,
+  type IndexStatus,
+  PIECES_FROM,
+  type Plan,
+  type SearchEngine,
+  type Stretch,
+  type TextVersion,
+} from './engine.ts'
 import { matchOf } from './fts5-plan.ts'
 import {
   create,
   FORMAT,
   merge,
   mergeAll,
+  type Next,
   recreate,
   statementsOf,
   touch,
@@ -40,8 +50,9 @@ const WORD_PAGE_BYTES = 4050
 const TEXT_BYTES = 100
 const VERSION_BYTES = 40
 const FILE_BYTES = 20
+const STRETCH_BYTES = 60
 /** The first pages of all tables and their indexes. */
-const FIRST_PAGES_BYTES = 13 * 16384
+const FIRST_PAGES_BYTES = 15 * 16384
 
 /**
  * Opens the index in the vault at `path`, whose store is open in this process or which nobody writes. `run` is that of the
@@ -117,17 +128,30 @@ class Fts5Engine implements SearchEngine {
   }
 
   query(plan: Plan, limit: number, offset: number): Hit[] {
+    return this.#best(plan, false, limit, offset)
+  }
+
+  queryPieces(plan: Plan, limit: number, offset: number): Hit[] {
+    return this.#best(plan, true, limit, offset)
+  }
+
+  #best(plan: Plan, ofPieces: boolean, limit: number, offset: number): Hit[] {
     return this.#find(plan, (table, expression) => {
+      const least = ofPieces ? PIECES_FROM : 0
+      const most = ofPieces || table === 'search_path' ? Number.MAX_SAFE_INTEGER : PIECES_FROM - 1
+      const ids = `rowid between ${least} and ${most}`
+      const found = `from ${table} where ${table} match ? and ${ids} order by rowid desc`
       const ranked = this.#rows<Hit>(
-        `select id, score from (select rowid as id, -bm25(${table}) as score from ${table} where ${table} match ? order by rowid desc limit ?) order by score desc, id limit ? offset ?`,
+        `select id, score from (select rowid as id, -bm25(${table}) as score ${found} limit ?) order by score desc, id limit ? offset ?`,
         [expression, this.#rankedMax, limit, offset],
       )
       const end = offset + ranked.length
       if (ranked.length === limit || end < this.#rankedMax) return ranked
-      const others = this.#rows<Hit>(
-        `select rowid as id, 0 as score from ${table} where ${table} match ? order by rowid desc limit ? offset ?`,
-        [expression, limit - ranked.length, end],
-      )
+      const others = this.#rows<Hit>(`select rowid as id, 0 as score ${found} limit ? offset ?`, [
+        expression,
+        limit - ranked.length,
+        end,
+      ])
       return [...ranked, ...others]
     })
   }
@@ -179,6 +203,21 @@ class Fts5Engine implements SearchEngine {
     )
   }
 
+  stretches(ids: readonly number[]): Stretch[] {
+    return this.#readOnce([], () =>
+      this.#rows<Stretch>(
+        `select ${STRETCH} from search_stretch where id in (select value from json_each(?))`,
+        [JSON.stringify(ids)],
+      ),
+    )
+  }
+
+  stretchesOfFile(ino: number): Stretch[] {
+    return this.#readOnce([], () =>
+      this.#rows<Stretch>(`select ${STRETCH} from search_stretch where ino = ? order by id`, [ino]),
+    )
+  }
+
   unusedTexts(from: number, limit: number): number[] {
     return this.#readOnce([], () =>
       this.#rows<{ id: number }>(
@@ -189,20 +228,29 @@ class Fts5Engine implements SearchEngine {
   }
 
   status(): IndexStatus {
-    const none = { texts: 0, files: 0, versions: 0, watermark: 0, nextText: 1, bytes: 0 }
+    const none = {
+      ...{ texts: 0, files: 0, versions: 0, watermark: 0 },
+      ...{ nextText: 1, nextPiece: PIECES_FROM, bytes: 0 },
+    }
     return this.#read(none, () => {
-      const [row] = this.#rows<Omit<IndexStatus, 'bytes'> & { pages: number }>(STATUS, [])
+      const [row] = this.#rows<Omit<IndexStatus, 'bytes'> & { pages: number; stretches: number }>(
+        STATUS,
+        [],
+      )
       if (row === undefined) return none
-      const { pages, ...status } = row
+      const { pages, stretches, ...status } = row
       const rows =
-        status.texts * TEXT_BYTES + status.versions * VERSION_BYTES + status.files * FILE_BYTES
+        status.texts * TEXT_BYTES +
+        status.versions * VERSION_BYTES +
+        status.files * FILE_BYTES +
+        stretches * STRETCH_BYTES
       return { ...status, bytes: FIRST_PAGES_BYTES + pages * WORD_PAGE_BYTES + rows }
     })
   }
 
   async clear(): Promise<void> {
     this.#assertOpen()
-    await this.#enqueue(async () => this.#write(recreate(this.#nextText())))
+    await this.#enqueue(async () => this.#write(recreate(this.#next())))
   }
 
   async optimize(): Promise<void> {
@@ -256,12 +304,13 @@ class Fts5Engine implements SearchEngine {
     }
   }
 
-  #nextText(): number {
+  #next(): Next {
+    const none = { text: 1, piece: PIECES_FROM }
     try {
-      const [row] = this.#rows<{ next: number }>('select next_text as next from search_state', [])
-      return row?.next ?? 1
+      const sql = 'select next_text as text, next_piece as piece from search_state'
+      return this.#rows<Next>(sql, [])[0] ?? none
     } catch {
-      return 1
+      return none
     }
   }
 
@@ -336,11 +385,15 @@ const REBUILD = 'run avfs search --rebuild'
 const pagesOf = (table: string): string =>
   `(select coalesce(sum(pages), 0) from (select max(pgno >> 1) - min(pgno >> 1) + 1 as pages from ${table}_idx group by segid))`
 
+const STRETCH = 'id, ino, first, last, start, "end"'
+
 const STATUS = `select
   (select count(*) from search_text) as texts,
   (select count(*) from search_path_docsize) as files,
   (select count(*) from search_version) as versions,
+  (select count(*) from search_stretch) as stretches,
   watermark,
   next_text as nextText,
+  next_piece as nextPiece,
   ${WORD_TABLES.map(pagesOf).join(' + ')} as pages
 from search_state`

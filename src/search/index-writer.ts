@@ -2,7 +2,17 @@
 // the index has already is not analyzed again, whoever brings it. Runs where the engine is open; knows no vault.
 
 import { hash as hashOf } from 'node:crypto'
-import type { FileDocument, SearchEngine, TextDocument, TextVersion, Words } from './engine.ts'
+import {
+  type FileDocument,
+  IN_PIECES,
+  type PieceDocument,
+  type SearchEngine,
+  STILL,
+  type Stretch,
+  type TextDocument,
+  type TextVersion,
+  type Words,
+} from './engine.ts'
 
 /** What an inode is now, or was last. */
 export interface Item {
@@ -13,11 +23,20 @@ export interface Item {
   readonly remaining: readonly number[] | undefined
   /** Versions that the index has not, by number. */
   readonly versions: readonly Content[]
+  /** What is to be known of its pieces with these versions; none unless told. */
+  readonly pieces?: readonly Piece[]
 }
 
-/** A version of a file. Without `bytes` it is too large to be searched, or no text. */
+/** A version of a file. Without `bytes` it is too large to be searched, or no text; or it is kept in pieces. */
 export interface Content {
   readonly number: number
+  readonly bytes: Uint8Array | undefined
+  readonly isInPieces?: boolean
+}
+
+/** A piece that is new, with its bytes, or one that ended or lies elsewhere. */
+export interface Piece {
+  readonly stretch: Stretch
   readonly bytes: Uint8Array | undefined
 }
 
@@ -31,6 +50,10 @@ export interface Asked {
 export interface Taker {
   missing(asked: readonly Asked[]): Promise<number[][]>
   withOthers(asked: readonly Asked[]): Promise<number[]>
+  /** The pieces that a version is kept in; undefined where it is no text, or not the newest that the index has. */
+  piecesOf(ino: number, number: number): Promise<Stretch[] | undefined>
+  /** Above every id of a piece that was given. */
+  nextPiece(): Promise<number>
   /** Returns how long it worked, in milliseconds. The bytes are its own from here on. */
   take(items: readonly Item[]): Promise<number>
   settle(watermark: number): Promise<void>
@@ -55,6 +78,9 @@ interface Batch {
   readonly texts: TextDocument[]
   readonly files: Map<number, FileDocument>
   readonly versions: Map<string, TextVersion>
+  readonly pieces: Map<number, PieceDocument>
+  readonly stretches: Map<number, Stretch>
+  readonly removedPieces: Set<number>
   readonly removedFiles: Set<number>
   readonly removedVersions: Map<string, { ino: number; number: number }>
   bytes: number
@@ -110,15 +136,30 @@ export class IndexWriter {
       .map(({ ino }) => ino)
   }
 
+  async piecesOf(ino: number, number: number): Promise<Stretch[] | undefined> {
+    const key = keyOf(ino, number)
+    if (this.#comingVersions.has(key) && !this.#batch.versions.has(key)) await this.#applied
+    const text = this.#batch.versions.get(key)?.text ?? this.#engine.textOf(ino, number)
+    if (text === undefined || text === 0) return undefined
+    if (text !== IN_PIECES) return []
+    await this.#apply()
+    await this.#applied
+    return this.#engine.stretchesOfFile(ino).filter(({ last }) => last === STILL)
+  }
+
+  async nextPiece(): Promise<number> {
+    return this.#engine.status().nextPiece
+  }
+
   /** Takes items in; they are in the index after `settle`, or earlier. */
   async take(items: readonly Item[]): Promise<void> {
     for (const item of items) {
       // What is asked of the engine must be all that came before.
       if (item.path === undefined || item.remaining !== undefined) await this.#applied
       this.#takeItem(item)
-      const { bytes, files, versions } = this.#batch
-      if (bytes >= this.#options.batchBytes || files.size + versions.size >= BATCH_ROWS)
-        await this.#apply()
+      const { bytes, files, versions, stretches } = this.#batch
+      const rows = files.size + versions.size + stretches.size
+      if (bytes >= this.#options.batchBytes || rows >= BATCH_ROWS) await this.#apply()
     }
   }
 
@@ -141,17 +182,29 @@ export class IndexWriter {
     return last === undefined || unused.length < limit ? 0 : last + 1
   }
 
-  #takeItem({ ino, path, remaining, versions }: Item): void {
+  #takeItem({ ino, path, remaining, versions, pieces = [] }: Item): void {
     if (path === undefined) {
       this.#batch.files.delete(ino)
       this.#batch.removedFiles.add(ino)
     } else this.#putFile(ino, path)
-    if (path === undefined || remaining !== undefined) this.#removeOthers(ino, remaining ?? [])
-    for (const { number, bytes } of versions) {
-      const text = bytes === undefined ? 0 : this.#textFor(bytes)
+    for (const { number, bytes, isInPieces = false } of versions) {
+      const text = isInPieces ? IN_PIECES : bytes === undefined ? 0 : this.#textFor(bytes)
       this.#batch.versions.set(keyOf(ino, number), { ino, number, text })
       this.#comingVersions.add(keyOf(ino, number))
     }
+    for (const { stretch, bytes } of pieces) this.#putPiece(stretch, bytes)
+    if (path === undefined || remaining !== undefined) this.#removeOthers(ino, remaining ?? [])
+  }
+
+  #putPiece(stretch: Stretch, bytes: Uint8Array | undefined): void {
+    const { id } = stretch
+    this.#batch.stretches.set(id, stretch)
+    if (bytes === undefined) return
+    const body = this.#language.wordsOf(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(),
+    )
+    this.#batch.pieces.set(id, { id, body })
+    this.#batch.bytes += bytes.length
   }
 
   #putFile(ino: number, path: string): void {
@@ -171,15 +224,37 @@ export class IndexWriter {
         this.#comingVersions.delete(key)
         this.#suspect(version.text)
       }
+    let newest = 0
     for (const { number, text } of this.#engine.versionsOfFile(ino)) {
       if (stays.has(number)) continue
       removedVersions.set(keyOf(ino, number), { ino, number })
       this.#suspect(text)
+      newest = number
+    }
+    this.#removePieces(ino, remaining, newest)
+  }
+
+  /** Takes out pieces of no version that remains. `newest` of those that went away. */
+  #removePieces(ino: number, remaining: readonly number[], newest: number): void {
+    const { pieces, stretches, removedPieces } = this.#batch
+    const numbers = [...remaining].sort((a, b) => a - b)
+    const isNewest = newest > (numbers.at(-1) ?? 0)
+    const known = [...this.#engine.stretchesOfFile(ino), ...stretches.values()]
+    const its = new Map(known.filter((its) => its.ino === ino).map((its) => [its.id, its]))
+    for (const [id, stretch] of its) {
+      if (hasWithin(numbers, stretch)) {
+        // What comes next is not told what this one was.
+        if (isNewest && stretch.last === STILL) stretches.set(id, { ...stretch, last: newest })
+        continue
+      }
+      pieces.delete(id)
+      stretches.delete(id)
+      removedPieces.add(id)
     }
   }
 
   #suspect(text: number): void {
-    if (text !== 0) this.#suspects.add(text)
+    if (text !== 0 && text !== IN_PIECES) this.#suspects.add(text)
   }
 
   /** The text with these bytes, which is made where there is none; 0 when they are no text. */
@@ -206,11 +281,14 @@ export class IndexWriter {
     if (this.#suspects.size > 0) await this.#applied
     const removedTexts = this.#unused()
     const batch = this.#batch
-    const { texts, files, versions, removedFiles, removedVersions } = batch
+    const { texts, files, versions, stretches, removedPieces, removedFiles, removedVersions } =
+      batch
     const size =
       texts.length +
       files.size +
       versions.size +
+      stretches.size +
+      removedPieces.size +
       removedFiles.size +
       removedVersions.size +
       removedTexts.length
@@ -221,7 +299,9 @@ export class IndexWriter {
       texts,
       files: [...files.values()],
       versions: [...versions.values()],
-      removedTexts,
+      pieces: [...batch.pieces.values()],
+      stretches: [...stretches.values()],
+      removedTexts: [...removedTexts, ...removedPieces],
       removedFiles: [...removedFiles],
       removedVersions: [...removedVersions.values()],
       watermark: this.#watermark,
@@ -260,6 +340,17 @@ function keyOf(ino: number, number: number): string {
   return `${ino}.${number}`
 }
 
+/** Whether some number, of those in order, is within a stretch. */
+function hasWithin(numbers: readonly number[], { first, last }: Stretch): boolean {
+  let [low, high] = [0, numbers.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((numbers[middle] ?? 0) < first) low = middle + 1
+    else high = middle
+  }
+  return (numbers[low] ?? Number.POSITIVE_INFINITY) <= last
+}
+
 function isReplaced(
   ino: number,
   number: number,
@@ -275,6 +366,9 @@ function emptyBatch(): Batch {
     texts: [],
     files: new Map(),
     versions: new Map(),
+    pieces: new Map(),
+    stretches: new Map(),
+    removedPieces: new Set(),
     removedFiles: new Set(),
     removedVersions: new Map(),
     bytes: 0,

@@ -8,17 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreError } from '../store/store.ts'
 import type { Changed } from '../vault/changed-inodes.ts'
 import type { Core } from '../vault/core.ts'
+import { Contents } from './contents.ts'
 import type { Asked, Content, Item, Taker } from './index-writer.ts'
 import { askedOf, type Depth, type Look, lookAt, missingOf } from './looks.ts'
 import { Pace } from './pace.ts'
 import { Parcel } from './parcel.ts'
 import {
-  bytesOf,
   changedSince,
   inodesBelow,
   type KnownPaths,
-  mayBeText,
-  type SealedVersion,
   unknownInodes,
   versionsByInode,
 } from './source.ts'
@@ -36,6 +34,8 @@ export interface IndexerOptions {
 const CHUNK_INODES = 128
 /** Bytes sent at a time. */
 const SENT_BYTES = 512 * 1024
+/** Versions sent at a time, however small they are. */
+const SENT_VERSIONS = 500
 /** What changes at about the same time is taken in together. */
 const GATHER_MS = 200
 /** Changes that are older are taken in beside requests, however many. */
@@ -61,8 +61,8 @@ export interface Progress {
 export class Indexer {
   readonly #core: Core
   readonly #taker: Taker
-  readonly #options: IndexerOptions
   readonly #pace: Pace
+  readonly #contents: Contents
   readonly #running: Promise<void>
   #isClosing = false
   #isOver = false
@@ -84,8 +84,8 @@ export class Indexer {
   constructor(core: Core, taker: Taker, options: IndexerOptions) {
     this.#core = core
     this.#taker = taker
-    this.#options = options
     this.#pace = new Pace(core, () => this.#isClosing)
+    this.#contents = new Contents(core, taker, this.#pace, options.textBytesMax)
     this.#moment = options.watermark
     this.#needsWalk = options.watermark < core.changed.moment
     core.changed.follow(() => this.#rouse())
@@ -317,7 +317,7 @@ export class Indexer {
 
   async #take({ looks, unknown }: Chunk): Promise<void> {
     const missing = await missingOf(this.#core, this.#taker, this.#pace, looks, unknown)
-    let left = missing.flat().reduce((sum, { size }) => sum + this.#sizeOf(size), 0)
+    let left = missing.flat().reduce((sum, { size }) => sum + this.#contents.sizeOf(size), 0)
     let items: Item[] = []
     let bytes = 0
     let parcel = new Parcel(Math.min(left, SENT_BYTES))
@@ -327,42 +327,38 @@ export class Indexer {
       bytes = 0
       parcel = new Parcel(Math.min(left, SENT_BYTES))
     }
+    const copy = (piece: Uint8Array): Uint8Array => {
+      const copied = parcel.take(piece.length)
+      copied.set(piece)
+      bytes += piece.length
+      return copied
+    }
     for (const [index, look] of looks.entries()) {
       const { ino, path, isAll, versions } = look
       const remaining = isAll ? versions.map(({ number }) => number) : undefined
+      const growth = await this.#contents.begin(look, missing[index] ?? [])
       let contents: Content[] = []
-      for (const version of missing[index] ?? []) {
-        const content = await this.#contentOf(ino, version, parcel)
-        contents.push({ number: version.number, bytes: content })
-        bytes += content?.length ?? 0
-        left -= this.#sizeOf(version.size)
-        if (bytes < SENT_BYTES) continue
-        items.push({ ino, path, remaining, versions: contents })
+      const take = (): void => {
+        items.push({
+          ...{ ino, path, remaining, versions: contents },
+          pieces: growth?.layout.takePieces() ?? [],
+        })
         contents = []
+      }
+      for (const version of missing[index] ?? []) {
+        const content = await this.#contents.next(ino, version, growth, { parcel, copy })
+        contents.push(content)
+        bytes += content.bytes?.length ?? 0
+        left -= this.#contents.sizeOf(version.size)
+        if (bytes < SENT_BYTES && contents.length < SENT_VERSIONS) continue
+        take()
         await send()
       }
-      items.push({ ino, path, remaining, versions: contents })
+      take()
+      this.#contents.end(growth)
     }
     await this.#send(items)
     this.#done += looks.length
-  }
-
-  /** Bytes that are read of a version with so many. */
-  #sizeOf(size: number): number {
-    return size > this.#options.textBytesMax ? 0 : size
-  }
-
-  async #contentOf(
-    ino: number,
-    version: SealedVersion,
-    parcel: Parcel,
-  ): Promise<Uint8Array | undefined> {
-    if (version.size > this.#options.textBytesMax) return undefined
-    const memory = parcel.take(version.size)
-    const step = <T>(work: () => T): Promise<T> => this.#pace.step(work)
-    const bytes = await bytesOf(this.#core, ino, version, mayBeText, step, memory)
-    if (bytes === undefined) parcel.giveBack(memory)
-    return bytes
   }
 
   /** Hands items over; while one parcel is worked on, one waits, and the next is read. */

@@ -5,7 +5,8 @@ import { answered } from '../store/retry.ts'
 import type { Core } from '../vault/core.ts'
 import type { Moment } from '../vault/moments.ts'
 import { slicesOf } from '../vault/slices.ts'
-import { type Conditions, resultOf, type SearchResult } from './results.ts'
+import type { Match } from './evaluate.ts'
+import { type Conditions, type FoundVersion, resultOf, type SearchResult } from './results.ts'
 import { bytesOf } from './source.ts'
 import type { SearchThread } from './thread.ts'
 
@@ -53,7 +54,8 @@ async function resultsOf(
     for (let count = PAGE; results.length < limit; count = Math.min(2 * count, PAGE_MAX)) {
       const matches = await thread.call('next', search, count)
       for (const match of matches) {
-        const result = await answered(() => resultOf(core, match, conditions, settled()))
+        const found = await answered(() => resultOf(core, match, conditions, settled()))
+        const result = found && (await certain(core, thread, query, found, match))
         if (result !== undefined) results.push(result)
         if (results.length === limit) break
         await slices.turn()
@@ -64,6 +66,26 @@ async function resultsOf(
     await thread.call('done', search).catch(() => undefined)
   }
   return results
+}
+
+/** A result with the versions that are found indeed; undefined when that leaves none. */
+async function certain(
+  core: Core,
+  thread: SearchThread,
+  query: string,
+  result: SearchResult,
+  { ino, unsure }: Match,
+): Promise<SearchResult | undefined> {
+  if (unsure.length === 0) return result
+  const asked = new Set(unsure)
+  const versions: FoundVersion[] = []
+  for (const version of result.versions) {
+    const isSure = !asked.has(version.number)
+    const bytes = isSure ? undefined : await bytesOf(core, ino, version, () => true, answered)
+    if (isSure || (bytes && (await thread.call('isTrue', query, ino, bytes))))
+      versions.push(version)
+  }
+  return versions.length === 0 ? undefined : { ...result, versions }
 }
 
 function conditionsOf(request: SearchRequest): Conditions {

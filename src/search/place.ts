@@ -12,7 +12,7 @@ import { availabilityOfSearch, type SearchBackend, searchBackends } from './engi
 import type { EngineSpec } from './thread-protocol.ts'
 
 /** Of what analyze.ts and index-writer.ts make of a file: with another number all is made anew. */
-const INDEX_FORMAT = 1
+const INDEX_FORMAT = 2
 /** The setting that says of which form an index within the vault is. */
 const STAMP_SETTING = 'search_index'
 const STAMP_FILE = 'stamp'

@@ -5,7 +5,7 @@
 //   foobar   as a word, or as the joined form of an identifier
 //   c1c2c3   pairs: c1c2 c2c3; the text may go on after c3. c1 alone: any pair that it begins
 
-import type { Field, Phrase, Plan } from './engine.ts'
+import { CONTEXT_WORDS, type Field, type Phrase, type Plan } from './engine.ts'
 import type { Leaf, Query, Term } from './query.ts'
 
 type Column = 'body' | 'name' | 'path'
@@ -54,6 +54,30 @@ export function textPlan(
     case 'not':
       return difference(textPlan(query.include, assumed), textPlan(query.exclude, assumed))
   }
+}
+
+/**
+ * Of a plan for a leaf that may hold more words in a row than are sure to be in one piece: what must be in a text for it, each in
+ * some piece. Undefined for one that holds fewer: a piece has all of it.
+ */
+export function partsOf(plan: Plan): Plan[] | undefined {
+  const leaf = plan.kind === 'or' ? plan.of[0] : plan
+  if (leaf?.kind === 'phrase') return leaf.words.length > CONTEXT_WORDS ? cut(leaf) : undefined
+  if (leaf?.kind !== 'near') return undefined
+  const { field, phrases, distance } = leaf
+  const longest = phrases.reduce((most, { words }) => Math.max(most, words.length), 0)
+  if (distance + 2 * longest <= CONTEXT_WORDS) return undefined
+  return phrases.flatMap((phrase) => cut({ kind: 'phrase', field, ...phrase }))
+}
+
+function cut(phrase: Plan & { kind: 'phrase' }): Plan[] {
+  const { words, prefix } = phrase
+  const parts: Plan[] = []
+  for (let at = 0; at < words.length; at += CONTEXT_WORDS) {
+    const end = at + CONTEXT_WORDS
+    parts.push({ ...phrase, words: words.slice(at, end), prefix: prefix && end >= words.length })
+  }
+  return parts
 }
 
 /** The words of a term as they must follow each other. */

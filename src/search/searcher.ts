@@ -7,7 +7,7 @@ import { StoreError } from '../store/store.ts'
 import { configured, configuredBytes } from '../vault/configuration.ts'
 import type { Moment } from '../vault/moments.ts'
 import type { Vault } from '../vault/vault.ts'
-import type { IndexStatus } from './engine.ts'
+import { type IndexStatus, PIECES_FROM } from './engine.ts'
 import type { Taker } from './index-writer.ts'
 import { Indexer } from './indexer.ts'
 import { lookFor, type SearchRequest } from './look.ts'
@@ -49,6 +49,7 @@ const NO_STATUS: IndexStatus = {
   versions: 0,
   watermark: 0,
   nextText: 1,
+  nextPiece: PIECES_FROM,
   bytes: 0,
 }
 
@@ -255,6 +256,8 @@ export class Searcher {
     const taker: Taker = {
       missing: (asked) => thread.call('missing', asked),
       withOthers: (asked) => thread.call('withOthers', asked),
+      piecesOf: (ino, number) => thread.call('piecesOf', ino, number),
+      nextPiece: () => thread.call('nextPiece'),
       take: (items) => thread.call('take', items),
       settle: async (moment) => {
         await thread.call('settle', moment)

@@ -137,19 +137,45 @@ export async function bytesOf(
   step: <T>(work: () => T) => Promise<T>,
   bytes = new Uint8Array(size),
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  try {
+  return await ifSound(async () => {
     for (let at = 0; at < size; at += PIECE_BYTES) {
+      const piece = bytes.subarray(at, at + PIECE_BYTES)
       const from = at
-      const isThere = await step(() => copyPiece(core, ino, moment, bytes, from))
-      if (!isThere) return undefined
-      if (at === 0 && !isWanted(bytes.subarray(0, Math.min(size, PIECE_BYTES)))) return undefined
+      const isThere = await step(() => copyPiece(core, ino, moment, piece, from))
+      if (!isThere || (at === 0 && !isWanted(piece))) return undefined
     }
+    return bytes
+  })
+}
+
+/** The bytes of a version from a place to another; undefined when they cannot be read. */
+export async function bytesBetween(
+  core: Core,
+  ino: number,
+  { moment }: SealedVersion,
+  from: number,
+  to: number,
+  step: <T>(work: () => T) => Promise<T>,
+): Promise<Buffer | undefined> {
+  const bytes = Buffer.allocUnsafe(to - from)
+  return await ifSound(async () => {
+    for (let at = from; at < to; at += PIECE_BYTES) {
+      const piece = bytes.subarray(at - from, at - from + PIECE_BYTES)
+      const place = at
+      if (!(await step(() => copyPiece(core, ino, moment, piece, place)))) return undefined
+    }
+    return bytes
+  })
+}
+
+/** What was read, undefined where it is damaged: that was logged by whoever read it. */
+export async function ifSound<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read()
   } catch (error) {
-    // Damaged content was logged by whoever read it.
     if (error instanceof FsError) return undefined
     throw error
   }
-  return bytes
 }
 
 /** A first look, so that large files that are none need not be read whole: text has no NUL, but in UTF-16. */
@@ -167,13 +193,12 @@ function copyPiece(
 ): boolean {
   const row = inodeAt(core, ino, moment)
   if (row === undefined) return false
-  let at = from
-  for (const part of readAt(core, row, moment, from, PIECE_BYTES)) {
-    if (at >= into.length) break
-    into.set(part.subarray(0, into.length - at), at)
+  let at = 0
+  for (const part of readAt(core, row, moment, from, into.length)) {
+    into.set(part, at)
     at += part.length
   }
-  return true
+  return at === into.length
 }
 
 /**

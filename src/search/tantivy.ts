@@ -2,7 +2,15 @@
 // one of the index's own. A batch costs no wait for the disk: native/tantivy-node syncs at a flush, and after a crash the index
 // is as it was at the last one.
 
-import type { Hit, IndexBatch, IndexStatus, Plan, SearchEngine, TextVersion } from './engine.ts'
+import type {
+  Hit,
+  IndexBatch,
+  IndexStatus,
+  Plan,
+  SearchEngine,
+  Stretch,
+  TextVersion,
+} from './engine.ts'
 import {
   searchErrorOf,
   type TantivyIndex,
@@ -47,6 +55,10 @@ class Tantivy implements SearchEngine {
     return told(() => this.#index.query(plan, limit, offset))
   }
 
+  queryPieces(plan: Plan, limit: number, offset: number): Hit[] {
+    return told(() => this.#index.queryPieces(plan, limit, offset))
+  }
+
   among(plan: Plan, ids: readonly number[]): Hit[] {
     return told(() => this.#index.among(plan, ids))
   }
@@ -61,6 +73,14 @@ class Tantivy implements SearchEngine {
 
   versionsOfFile(ino: number): TextVersion[] {
     return told(() => this.#index.versionsOfFile(ino))
+  }
+
+  stretches(ids: readonly number[]): Stretch[] {
+    return told(() => this.#index.stretches(ids))
+  }
+
+  stretchesOfFile(ino: number): Stretch[] {
+    return told(() => this.#index.stretchesOfFile(ino))
   }
 
   unusedTexts(from: number, limit: number): number[] {

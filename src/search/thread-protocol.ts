@@ -2,7 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import { StoreError, type StoreErrorKind } from '../store/store.ts'
-import type { IndexStatus } from './engine.ts'
+import type { IndexStatus, Stretch } from './engine.ts'
 import type { Match } from './evaluate.ts'
 import type { Asked, Item } from './index-writer.ts'
 import { QuerySyntaxError } from './query.ts'
@@ -24,6 +24,8 @@ export interface ThreadOptions {
 export interface ThreadMethods {
   missing(asked: readonly Asked[]): Promise<number[][]>
   withOthers(asked: readonly Asked[]): Promise<number[]>
+  piecesOf(ino: number, number: number): Promise<Stretch[] | undefined>
+  nextPiece(): Promise<number>
   take(items: readonly Item[]): Promise<number>
   settle(watermark: number): Promise<void>
   tidy(from: number, limit: number): Promise<number>
@@ -37,6 +39,8 @@ export interface ThreadMethods {
   next(search: number, count: number): Promise<Match[]>
   /** Nobody asks for more. */
   done(search: number): Promise<void>
+  /** Whether a query is true for a file with this text, where the index was not sure. */
+  isTrue(query: string, ino: number, bytes: Uint8Array): Promise<boolean>
   /** Where a query is in a text. */
   fragments(query: string, bytes: Uint8Array, limit: number): Promise<Fragment[]>
   close(): Promise<void>

@@ -100,8 +100,9 @@ export class SearchThread {
 function memoryOf(method: MethodName, args: readonly unknown[]): ArrayBuffer[] {
   const memory = new Set<ArrayBufferLike>()
   if (method === 'take')
-    for (const { versions } of args[0] as readonly Item[])
-      for (const { bytes } of versions) if (bytes !== undefined) memory.add(bytes.buffer)
+    for (const { versions, pieces = [] } of args[0] as readonly Item[])
+      for (const { bytes } of [...versions, ...pieces])
+        if (bytes !== undefined) memory.add(bytes.buffer)
   if (method === 'fragments') {
     const { buffer, length } = args[1] as Uint8Array
     if (buffer.byteLength === length) memory.add(buffer)

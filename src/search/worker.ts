@@ -9,6 +9,7 @@ import type { SearchEngine } from './engine.ts'
 import { type Match, matchesOf } from './evaluate.ts'
 import { textOf } from './extract.ts'
 import { IndexWriter, type Item } from './index-writer.ts'
+import { isTrueFor } from './leaves.ts'
 import { openEngine } from './open-engine.ts'
 import { parseQuery } from './query.ts'
 import { snippets } from './snippet.ts'
@@ -52,6 +53,8 @@ function methodsOf(engine: SearchEngine): ThreadMethods {
   return {
     missing: (asked) => queued(() => writer.missing(asked)),
     withOthers: (asked) => queued(() => writer.withOthers(asked)),
+    piecesOf: (ino, number) => queued(() => writer.piecesOf(ino, number)),
+    nextPiece: () => queued(() => writer.nextPiece()),
     take: (items) => queued(() => timed(() => writer.take(items as readonly Item[]))),
     settle: (watermark) => queued(() => writer.settle(watermark)),
     tidy: (from, limit) => queued(() => writer.tidy(from, limit)),
@@ -79,6 +82,10 @@ function methodsOf(engine: SearchEngine): ThreadMethods {
     },
     async done(search) {
       searches.delete(search)
+    },
+    async isTrue(query, ino, bytes) {
+      const text = textOf(bytes)
+      return text !== undefined && isTrueFor(parseQuery(query), engine, ino, text)
     },
     async fragments(query, bytes, limit) {
       const text = textOf(bytes)

@@ -28,6 +28,8 @@ export function batchOf(files: readonly IndexedFile[]): IndexBatch {
         return { ino: index + 1, number: before + 1, text: id }
       }),
     ),
+    pieces: [],
+    stretches: [],
     removedTexts: [],
     removedFiles: [],
     removedVersions: [],

@@ -2,14 +2,14 @@
 // of the index as it grew, of one that is built anew, and of the vault itself.
 
 import { createHash } from 'node:crypto'
-import type { IndexBatch, SearchEngine, Words } from '../../src/search/engine.ts'
 import {
-  type Content,
-  IndexWriter,
-  type Item,
-  type Language,
-  type Taker,
-} from '../../src/search/index-writer.ts'
+  IN_PIECES,
+  type IndexBatch,
+  type SearchEngine,
+  type Stretch,
+  type Words,
+} from '../../src/search/engine.ts'
+import { IndexWriter, type Item, type Language, type Taker } from '../../src/search/index-writer.ts'
 import { Indexer } from '../../src/search/indexer.ts'
 import { inode as inodes, type VersionRow, version } from '../../src/store/collections.ts'
 import { answered } from '../../src/store/retry.ts'
@@ -39,11 +39,28 @@ export const plainLanguage: Language = {
   }),
 }
 
-/** What an index holds: the paths of inodes, and the SHA-256 of versions in hexadecimal, 'none' for those that are no text. */
+/**
+ * What an index holds: the paths of inodes, and the SHA-256 of versions in hexadecimal, 'none' for those that are no text, 'pieces'
+ * for those that are kept so: growth.test.ts says whether the pieces are right.
+ */
 export interface Documents {
   readonly files: Readonly<Record<number, string>>
   readonly versions: Readonly<Record<string, string>>
   readonly texts: readonly string[]
+  /** Pieces of no version. */
+  readonly stray: readonly Stretch[]
+}
+
+/** Documents of two indexes as far as they must agree: which texts are kept in pieces depends on how an index came to them. */
+export function alike(documents: Documents, other: Documents): Documents {
+  const versions = Object.entries(documents.versions).map(([key, its]): [string, string] => {
+    const isPieced = its === 'pieces' || (other.versions[key] === 'pieces' && its !== 'none')
+    return [key, isPieced ? 'pieces' : its]
+  })
+  const used = new Set(versions.map(([, its]) => its))
+  const unused = new Set(Object.values(documents.versions))
+  const texts = documents.texts.filter((text) => used.has(text) || !unused.has(text))
+  return { ...documents, versions: sorted(versions), texts }
 }
 
 export interface Recorder extends SearchEngine {
@@ -57,9 +74,13 @@ export function recorder(inner: SearchEngine = openMemoryEngine()): Recorder {
   const files = new Map<number, string>()
   const versions = new Map<string, number>()
   const texts = new Map<number, string>()
+  const stretches = new Map<number, Stretch>()
   let analyzed = 0
   const note = (batch: IndexBatch): void => {
-    for (const id of batch.removedTexts) texts.delete(id)
+    for (const id of batch.removedTexts) {
+      texts.delete(id)
+      stretches.delete(id)
+    }
     for (const ino of batch.removedFiles) files.delete(ino)
     for (const { ino, number } of batch.removedVersions) versions.delete(`${ino}.${number}`)
     for (const { id, hash } of batch.texts) {
@@ -67,12 +88,21 @@ export function recorder(inner: SearchEngine = openMemoryEngine()): Recorder {
       texts.set(id, Buffer.from(hash).toString('hex'))
       analyzed++
     }
+    for (const stretch of batch.stretches) stretches.set(stretch.id, stretch)
     for (const { ino, name, path } of batch.files) files.set(ino, `${name.parts}: ${path.parts}`)
     for (const { ino, number, text } of batch.versions) {
-      if (text !== 0 && !texts.has(text)) throw new Error(`there is no text ${text}`)
+      if (text !== 0 && text !== IN_PIECES && !texts.has(text))
+        throw new Error(`there is no text ${text}`)
       versions.set(`${ino}.${number}`, text)
     }
   }
+  const nameOf = (text: number): string =>
+    text === IN_PIECES ? 'pieces' : (texts.get(text) ?? 'none')
+  const isStray = ({ ino, first, last }: Stretch): boolean =>
+    ![...versions].some(([key, text]) => {
+      const [file, number = 0] = key.split('.').map(Number)
+      return text === IN_PIECES && file === ino && number >= first && number <= last
+    })
   const own = {
     async apply(batch: IndexBatch): Promise<void> {
       // Queries see a batch some time after it was handed over.
@@ -82,12 +112,13 @@ export function recorder(inner: SearchEngine = openMemoryEngine()): Recorder {
     },
     async clear(): Promise<void> {
       await inner.clear()
-      for (const its of [files, versions, texts]) its.clear()
+      for (const its of [files, versions, texts, stretches]) its.clear()
     },
     documents: (): Documents => ({
       files: sorted([...files]),
-      versions: sorted([...versions].map(([key, text]) => [key, texts.get(text) ?? 'none'])),
+      versions: sorted([...versions].map(([key, text]) => [key, nameOf(text)])),
       texts: [...texts.values()].sort(),
+      stray: [...stretches.values()].filter(isStray),
     }),
     get analyzed() {
       return analyzed
@@ -131,6 +162,8 @@ export function takerOf(
   return {
     missing: (asked) => queued(() => writer.missing(asked)),
     withOthers: (asked) => queued(() => writer.withOthers(asked)),
+    piecesOf: (ino, number) => queued(() => writer.piecesOf(ino, number)),
+    nextPiece: () => queued(() => writer.nextPiece()),
     take: (items) => {
       items.forEach(assertInOrder)
       return queued(() => writer.take(items.map(copyOf)).then(() => 0))
@@ -142,8 +175,12 @@ export function takerOf(
 
 /** As a thread gets it. */
 function copyOf(item: Item): Item {
-  const content = ({ number, bytes }: Content): Content => ({ number, bytes: bytes?.slice() })
-  return { ...item, versions: item.versions.map(content) }
+  const copied = <T extends { readonly bytes: Uint8Array | undefined }>(its: T): T => ({
+    ...its,
+    bytes: its.bytes?.slice(),
+  })
+  const { versions, pieces = [] } = item
+  return { ...item, versions: versions.map(copied), pieces: pieces.map(copied) }
 }
 
 /** An indexer that began. Whatever ends it is thrown by `indexed`. */

@@ -1,18 +1,19 @@
 // The index that keeps documents in arrays and looks through all of them for each query: what the engines must find, in the
 // plainest words. Slow on purpose. Its order is BM25's, but the scores of another engine need not be the same.
 
-import type {
-  Field,
-  FileDocument,
-  Hit,
-  IndexBatch,
-  IndexStatus,
-  Phrase,
-  Plan,
-  SearchEngine,
-  TextDocument,
-  TextVersion,
-  Words,
+import {
+  type Field,
+  type FileDocument,
+  type Hit,
+  type IndexBatch,
+  type IndexStatus,
+  type Phrase,
+  PIECES_FROM,
+  type Plan,
+  type SearchEngine,
+  type Stretch,
+  type TextVersion,
+  type Words,
 } from '../../src/search/engine.ts'
 import { StoreError } from '../../src/store/store.ts'
 
@@ -33,17 +34,30 @@ class MemoryEngine implements SearchEngine {
   readonly #files = new Map<number, { document: Document; bytes: number }>()
   /** By inode and number. */
   readonly #versions = new Map<string, TextVersion>()
+  readonly #stretches = new Map<number, Stretch>()
   #watermark = 0
   #nextText = 1
+  #nextPiece = PIECES_FROM
   #isOpen = true
 
   async apply(batch: IndexBatch): Promise<void> {
     this.#check()
     // What is removed and added in one batch is there afterwards.
-    for (const id of batch.removedTexts) this.#texts.delete(id)
+    for (const id of batch.removedTexts) {
+      this.#texts.delete(id)
+      this.#stretches.delete(id)
+    }
     for (const ino of batch.removedFiles) this.#files.delete(ino)
     for (const { ino, number } of batch.removedVersions) this.#versions.delete(`${ino}.${number}`)
-    for (const text of batch.texts) this.#addText(text)
+    for (const { id, hash, body } of batch.texts) {
+      this.#addText(id, body, hex(hash))
+      this.#nextText = Math.max(this.#nextText, id + 1)
+    }
+    for (const { id, body } of batch.pieces) {
+      this.#addText(id, body, '')
+      this.#nextPiece = Math.max(this.#nextPiece, id + 1)
+    }
+    for (const stretch of batch.stretches) this.#stretches.set(stretch.id, stretch)
     for (const file of batch.files) this.#addFile(file)
     for (const version of batch.versions)
       this.#versions.set(`${version.ino}.${version.number}`, version)
@@ -61,8 +75,17 @@ class MemoryEngine implements SearchEngine {
   }
 
   query(plan: Plan, limit: number, offset: number): Hit[] {
+    return this.#best(plan, limit, offset, false)
+  }
+
+  queryPieces(plan: Plan, limit: number, offset: number): Hit[] {
+    return this.#best(plan, limit, offset, true)
+  }
+
+  #best(plan: Plan, limit: number, offset: number, pieces: boolean): Hit[] {
     this.#check()
     return this.#find(plan)
+      .filter(({ id }) => (kindOf(plan) === 'texts' && id >= PIECES_FROM) === pieces)
       .sort((a, b) => b.score - a.score || a.id - b.id)
       .slice(offset, offset + limit)
   }
@@ -88,11 +111,23 @@ class MemoryEngine implements SearchEngine {
     return this.#sortedVersions().filter((version) => version.ino === ino)
   }
 
+  stretches(ids: readonly number[]): Stretch[] {
+    this.#check()
+    return ids.flatMap((id) => this.#stretches.get(id) ?? [])
+  }
+
+  stretchesOfFile(ino: number): Stretch[] {
+    this.#check()
+    return [...this.#stretches.values()]
+      .filter((stretch) => stretch.ino === ino)
+      .sort((a, b) => a.id - b.id)
+  }
+
   unusedTexts(from: number, limit: number): number[] {
     this.#check()
     const used = new Set([...this.#versions.values()].map(({ text }) => text))
     return [...this.#texts.keys()]
-      .filter((id) => id >= from && !used.has(id))
+      .filter((id) => id >= from && id < PIECES_FROM && !used.has(id))
       .sort((a, b) => a - b)
       .slice(0, limit)
   }
@@ -101,11 +136,12 @@ class MemoryEngine implements SearchEngine {
     this.#check()
     const stored = [...this.#texts.values(), ...this.#files.values()]
     return {
-      texts: this.#texts.size,
+      texts: this.#texts.size - this.#stretches.size,
       files: this.#files.size,
       versions: this.#versions.size,
       watermark: this.#watermark,
       nextText: this.#nextText,
+      nextPiece: this.#nextPiece,
       bytes: stored.reduce((sum, { bytes }) => sum + bytes, 0),
     }
   }
@@ -115,6 +151,7 @@ class MemoryEngine implements SearchEngine {
     this.#texts.clear()
     this.#files.clear()
     this.#versions.clear()
+    this.#stretches.clear()
     this.#watermark = 0
   }
 
@@ -130,10 +167,9 @@ class MemoryEngine implements SearchEngine {
     if (!this.#isOpen) throw new StoreError('closed', 'the index is closed')
   }
 
-  #addText({ id, hash, body }: TextDocument): void {
+  #addText(id: number, body: Words, hash: string): void {
     const fields = { body: wordsIn(body.parts), bodyWhole: wordsIn(body.whole) }
-    this.#texts.set(id, { document: { id, fields }, hash: hex(hash), bytes: bytesOf(body) })
-    this.#nextText = Math.max(this.#nextText, id + 1)
+    this.#texts.set(id, { document: { id, fields }, hash, bytes: bytesOf(body) })
   }
 
   #addFile({ ino, name, path }: FileDocument): void {

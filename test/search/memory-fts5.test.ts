@@ -23,6 +23,8 @@ t.test('random plans find what FTS5 finds', async (t) => {
   const nothing = {
     files: [],
     versions: [],
+    pieces: [],
+    stretches: [],
     removedTexts: [],
     removedFiles: [],
     removedVersions: [],

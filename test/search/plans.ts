@@ -50,6 +50,8 @@ export function batchOf(parts: Partial<IndexBatch>): IndexBatch {
     texts: [],
     files: [],
     versions: [],
+    pieces: [],
+    stretches: [],
     removedTexts: [],
     removedFiles: [],
     removedVersions: [],

@@ -1,6 +1,6 @@
 // Random documents and plans over so few words that much is found. The same generator gives the same ones.
 
-import type { FileDocument, Plan, TextDocument, Words } from '../../src/search/engine.ts'
+import type { FileDocument, Plan, Stretch, TextDocument, Words } from '../../src/search/engine.ts'
 import type { Random } from '../support/random.ts'
 import { file, text } from './plans.ts'
 
@@ -24,6 +24,15 @@ export function randomText(id: number, random: Random): TextDocument {
 
 export function randomFile(ino: number, random: Random): FileDocument {
   return file(ino, randomWords(random), randomWords(random))
+}
+
+export function randomStretch(id: number, random: Random): Stretch {
+  const first = 1 + random.below(9)
+  const start = random.below(1000)
+  return {
+    ...{ id, ino: 1 + random.below(30), first, last: first + random.below(9) },
+    ...{ start, end: start + random.below(1000) },
+  }
 }
 
 /** A plan of texts or of files. */

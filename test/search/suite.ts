@@ -3,7 +3,16 @@
 
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import type { IndexBatch, Plan, SearchEngine, TextVersion } from '../../src/search/engine.ts'
+import {
+  IN_PIECES,
+  type IndexBatch,
+  PIECES_FROM,
+  type Plan,
+  type SearchEngine,
+  STILL,
+  type Stretch,
+  type TextVersion,
+} from '../../src/search/engine.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 import { openMemoryEngine } from './memory-engine.ts'
@@ -22,7 +31,7 @@ import {
   text,
   texts,
 } from './plans.ts'
-import { randomFile, randomPlan, randomText } from './random-plans.ts'
+import { randomFile, randomPlan, randomStretch, randomText } from './random-plans.ts'
 
 /** Opens the index at a path where only it makes files: a new one where nothing is, else the one that is there. */
 export type OpenSearch = (path: string) => Promise<SearchEngine>
@@ -68,9 +77,10 @@ export function searchEngineSuite(
     })
 
   test('is empty when it is new', async (t, engine) => {
-    const { bytes, nextText, ...counts } = engine.status()
+    const { bytes, nextText, nextPiece, ...counts } = engine.status()
     t.same(counts, { texts: 0, files: 0, versions: 0, watermark: 0 })
     t.ok(nextText >= 1, 'text 0 stands for none')
+    t.ok(nextPiece >= PIECES_FROM)
     t.ok(bytes >= 0)
     t.same(engine.query(body('a'), 10, 0), [])
     t.same(engine.query(find('path', 'a'), 10, 0), [])
@@ -279,6 +289,49 @@ export function searchEngineSuite(
     t.same(engine.unusedTexts(9, 10), [])
     await engine.apply(batchOf({ removedVersions: [{ ino: 5, number: 10 }], removedTexts: [8] }))
     t.same(engine.unusedTexts(0, 10), [4, 6])
+  })
+
+  test('keeps pieces apart from texts, and says where each is', async (t, engine) => {
+    const [one, two, three] = [PIECES_FROM, PIECES_FROM + 1, PIECES_FROM + 7]
+    const stretch = (id: number, first: number, last = STILL): Stretch => ({
+      ...{ id, ino: 5, first, last },
+      ...{ start: 10, end: 2 ** 33 },
+    })
+    const piece = (id: number, parts: string) => ({ id, body: { parts, whole: `${parts}whole` } })
+    await engine.apply(
+      batchOf({
+        texts: [text(1, 'word text')],
+        versions: [version(5, 1, 1), version(5, 2, IN_PIECES)],
+        pieces: [piece(one, 'word'), piece(two, 'other'), piece(three, 'word again')],
+        stretches: [stretch(one, 2), stretch(two, 2), { ...stretch(three, 9), ino: 6 }],
+      }),
+    )
+    t.same(idsOf(engine.query(body('word'), ALL, 0)), [1])
+    t.same(idsOf(engine.queryPieces(body('word'), ALL, 0)), [one, three])
+    t.equal(engine.queryPieces(body('word'), 1, 0).length, 1)
+    t.equal(engine.queryPieces(body('word'), 5, 1).length, 1)
+    t.same(engine.queryPieces(find('path', 'word'), ALL, 0), [])
+    t.same(idsOf(engine.queryPieces(find('bodyWhole', 'otherwhole'), ALL, 0)), [two])
+    t.same(idsOf(engine.among(body('word'), [1, one, two])), [1, one])
+    t.same(engine.stretches([two, one + 3]), [stretch(two, 2)])
+    t.same(engine.stretchesOfFile(5), [stretch(one, 2), stretch(two, 2)])
+    t.same(engine.stretchesOfFile(7), [])
+    t.equal(engine.textOf(5, 2), IN_PIECES)
+    t.same(engine.unusedTexts(0, 10), [])
+    const { texts: count, nextText, nextPiece } = engine.status()
+    t.same([count, nextText, nextPiece], [1, 2, three + 1])
+
+    await engine.apply(batchOf({ stretches: [stretch(one, 2, 4)], removedTexts: [two, three] }))
+    t.same(engine.stretchesOfFile(5), [stretch(one, 2, 4)])
+    t.same(engine.stretchesOfFile(6), [])
+    t.same(idsOf(engine.queryPieces(or(body('word'), body('other')), ALL, 0)), [one])
+    await engine.optimize()
+    t.same(idsOf(engine.queryPieces(body('word'), ALL, 0)), [one])
+    t.same(engine.stretches([one]), [stretch(one, 2, 4)])
+    await engine.clear()
+    t.same(engine.stretchesOfFile(5), [])
+    t.same(engine.queryPieces(body('word'), ALL, 0), [])
+    t.equal(engine.status().nextPiece, three + 1)
   })
 
   test('knows texts by their hashes', async (t, engine) => {
@@ -574,7 +627,7 @@ function answerOf(query: () => number[]): number[] | 'refused' {
 
 /** Changes of all kinds that suit what the model holds. */
 function randomBatch(model: SearchEngine, random: Random, watermark: number): IndexBatch {
-  const { nextText } = model.status()
+  const { nextText, nextPiece } = model.status()
   const count = (most: number) => random.below(most + 1)
   const some = <T>(most: number, make: () => T): T[] => Array.from({ length: count(most) }, make)
   const inos = new Set(some(12, () => 1 + random.below(30)))
@@ -583,11 +636,19 @@ function randomBatch(model: SearchEngine, random: Random, watermark: number): In
       version(1 + random.below(30), 1 + random.below(4), random.below(nextText + 3)),
     ).map((one) => [`${one.ino} ${one.number}`, one]),
   )
+  const pieces = Array.from({ length: count(8) }, (_, i) => randomText(nextPiece + i, random))
+  const gone = some(4, () => PIECES_FROM + random.below(nextPiece + 2 - PIECES_FROM))
+  // Each stretch has its piece.
+  const moved = model
+    .stretches(some(6, () => PIECES_FROM + random.below(nextPiece + 1 - PIECES_FROM)))
+    .filter(({ id }) => !gone.includes(id))
   return {
     texts: Array.from({ length: count(20) }, (_, i) => randomText(nextText + i, random)),
     files: [...inos].map((ino) => randomFile(ino, random)),
     versions: [...versions.values()],
-    removedTexts: some(6, () => random.below(nextText)),
+    pieces: pieces.map(({ id, body }) => ({ id, body })),
+    stretches: [...pieces, ...moved].map(({ id }) => randomStretch(id, random)),
+    removedTexts: [...some(6, () => random.below(nextText)), ...gone],
     removedFiles: some(4, () => 1 + random.below(30)),
     removedVersions: some(4, () => ({ ino: 1 + random.below(30), number: 1 + random.below(4) })),
     watermark,
@@ -600,12 +661,15 @@ function sameRows(t: Test, engine: SearchEngine, model: SearchEngine): void {
     const { bytes, ...status } = of.status()
     const texts = Array.from({ length: status.nextText }, (_, id) => id)
     const inos = Array.from({ length: 31 }, (_, ino) => ino)
+    const pieces = Array.from({ length: status.nextPiece - PIECES_FROM }, (_, i) => PIECES_FROM + i)
     return {
       status,
       texts: of.textsWith(texts.map(hashOf)),
       ofTexts: texts.slice(1).map((id) => of.versionsOf(id)),
       ofFiles: inos.map((ino) => of.versionsOfFile(ino)),
       one: inos.map((ino) => of.textOf(ino, 2)),
+      pieces: of.stretches(pieces).sort((a, b) => a.id - b.id),
+      piecesOfFiles: inos.map((ino) => of.stretchesOfFile(ino)),
       unused: [of.unusedTexts(0, ALL), of.unusedTexts(5, 3)],
     }
   }
@@ -623,9 +687,13 @@ function samePlans(
   let wrong = 0
   for (let i = 0; i < count; i++) {
     const plan = randomPlan(i % 2 === 0 ? 'texts' : 'files', random)
-    const some = Array.from({ length: 20 }, () => random.below(model.status().nextText))
+    const { nextText, nextPiece } = model.status()
+    const some = Array.from({ length: 20 }, (_, i) =>
+      i < 15 ? random.below(nextText) : PIECES_FROM + random.below(nextPiece + 1 - PIECES_FROM),
+    )
     const answers = (of: SearchEngine) => ({
       query: idsOf(of.query(plan, ALL, 0)),
+      pieces: idsOf(of.queryPieces(plan, ALL, 0)),
       among: idsOf(of.among(plan, some)),
       pages: pages(of, plan, 9, ALL).sort((a, b) => a - b),
     })

@@ -4,7 +4,9 @@
 use crate::disk::{self, Disk};
 use crate::failure::{Failure, Kind, Result, guarded};
 use crate::folder;
-use crate::schema::{self, FileNames, Text, Version, file_key, register, term, text_key, version_key};
+use crate::schema::{
+    self, FileNames, Piece, Stretch, Text, Version, file_key, register, stretch_key, term, text_key, version_key,
+};
 use crate::view::{View, payload};
 use std::collections::HashSet;
 use std::fs::File;
@@ -35,6 +37,8 @@ pub struct Batch {
     pub texts: Vec<Text>,
     pub files: Vec<FileNames>,
     pub versions: Vec<Version>,
+    pub pieces: Vec<Piece>,
+    pub stretches: Vec<Stretch>,
     pub removed_texts: Vec<u64>,
     pub removed_files: Vec<u64>,
     pub removed_versions: Vec<(u64, u64)>,
@@ -47,6 +51,7 @@ pub struct Status {
     pub versions: u64,
     pub watermark: u64,
     pub next_text: u64,
+    pub next_piece: u64,
     pub bytes: u64,
 }
 
@@ -110,11 +115,12 @@ impl Core {
     pub fn status(&self) -> Result<Status> {
         let view = self.view()?;
         Ok(Status {
-            texts: view.count(schema::Kind::Texts)?,
+            texts: view.count(schema::Kind::Texts)? - view.count(schema::Kind::Stretches)?,
             files: view.count(schema::Kind::Files)?,
             versions: view.count(schema::Kind::Versions)?,
             watermark: view.watermark,
             next_text: view.next_text,
+            next_piece: view.next_piece,
             bytes: self.disk.bytes(),
         })
     }
@@ -125,7 +131,8 @@ impl Core {
         self.write(|writer| {
             change(writer, &view, batch)?;
             let next_text = batch.texts.iter().map(|text| text.id + 1).fold(view.next_text, u64::max);
-            commit(writer, &payload(batch.watermark, next_text))
+            let next_piece = batch.pieces.iter().map(|piece| piece.id + 1).fold(view.next_piece, u64::max);
+            commit(writer, &payload(batch.watermark, next_text, next_piece))
         })
     }
 
@@ -134,7 +141,7 @@ impl Core {
         let view = self.current()?;
         self.write(|writer| {
             writer.delete_all_documents()?;
-            commit(writer, &payload(0, view.next_text))
+            commit(writer, &payload(0, view.next_text, view.next_piece))
         })
     }
 
@@ -286,6 +293,7 @@ fn change(writer: &mut IndexWriter, view: &View, batch: &Batch) -> Result<()> {
     };
     for id in &batch.removed_texts {
         remove(writer, text_key(*id), false)?;
+        remove(writer, stretch_key(*id), false)?;
     }
     for ino in &batch.removed_files {
         remove(writer, file_key(*ino), false)?;
@@ -297,6 +305,14 @@ fn change(writer: &mut IndexWriter, view: &View, batch: &Batch) -> Result<()> {
         // Not new after a failure behind the commit, when the same batch comes again.
         remove(writer, text_key(text.id), true)?;
         add(writer, text.document())?;
+    }
+    for piece in &batch.pieces {
+        remove(writer, text_key(piece.id), true)?;
+        add(writer, piece.document())?;
+    }
+    for stretch in &batch.stretches {
+        remove(writer, stretch_key(stretch.id), true)?;
+        add(writer, stretch.document())?;
     }
     for file in &batch.files {
         remove(writer, file_key(file.ino), true)?;

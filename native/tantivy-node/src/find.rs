@@ -4,7 +4,7 @@
 
 use crate::failure::Result;
 use crate::plan::{Phrase, Plan};
-use crate::schema::WordField;
+use crate::schema::{Kind, PIECES_FROM, WordField};
 use crate::view::{Segment, View};
 use crate::words::{self, Lists};
 use std::cmp::Ordering;
@@ -45,13 +45,16 @@ struct Leaf {
     cost: u64,
 }
 
-/// At most `limit` of what a plan finds, best first, from the `offset`-th on; among equals the lower id is first.
-pub fn query(view: &View, plan: &Plan, limit: usize, offset: usize) -> Result<Vec<Hit>> {
+/// At most `limit` of what a plan finds, best first, from the `offset`-th on; among equals the lower id is first. Of texts only
+/// those that are pieces, or only those that are not.
+pub fn query(view: &View, plan: &Plan, limit: usize, offset: usize, pieces: bool) -> Result<Vec<Hit>> {
     let node = Node::of(plan, view)?;
     let mut hits = Vec::new();
     for (place, segment) in view.segments.iter().enumerate() {
         collect(segment, node.find(place, segment, None)?, &mut hits)?;
     }
+    let kind = plan.field().kind();
+    hits.retain(|hit| (kind == Kind::Texts && hit.id >= PIECES_FROM) == pieces);
     let end = offset.saturating_add(limit).min(hits.len());
     if end == 0 || offset >= end {
         return Ok(Vec::new());

@@ -91,6 +91,22 @@ pub struct TextVersion {
 }
 
 #[napi(object)]
+pub struct PieceDocument {
+    pub id: f64,
+    pub body: Words,
+}
+
+#[napi(object)]
+pub struct Stretch {
+    pub id: f64,
+    pub ino: f64,
+    pub first: f64,
+    pub last: f64,
+    pub start: f64,
+    pub end: f64,
+}
+
+#[napi(object)]
 pub struct RemovedVersion {
     pub ino: f64,
     pub number: f64,
@@ -101,6 +117,8 @@ pub struct Batch {
     pub texts: Vec<TextDocument>,
     pub files: Vec<FileDocument>,
     pub versions: Vec<TextVersion>,
+    pub pieces: Vec<PieceDocument>,
+    pub stretches: Vec<Stretch>,
     pub removed_texts: Vec<f64>,
     pub removed_files: Vec<f64>,
     pub removed_versions: Vec<RemovedVersion>,
@@ -120,6 +138,7 @@ pub struct IndexStatus {
     pub versions: f64,
     pub watermark: f64,
     pub next_text: f64,
+    pub next_piece: f64,
     pub bytes: f64,
 }
 
@@ -155,11 +174,12 @@ impl TantivyIndex {
 
     #[napi]
     pub fn query(&self, env: &Env, plan: Object<'_>, limit: f64, offset: f64) -> Result<Vec<Hit>> {
-        self.look(env, |core| {
-            let view = core.view()?;
-            let (limit, offset) = (integer(limit)? as usize, integer(offset)? as usize);
-            Ok(hits(find::query(&view, &Plan::of(&plan)?, limit, offset)?))
-        })
+        self.find(env, &plan, limit, offset, false)
+    }
+
+    #[napi]
+    pub fn query_pieces(&self, env: &Env, plan: Object<'_>, limit: f64, offset: f64) -> Result<Vec<Hit>> {
+        self.find(env, &plan, limit, offset, true)
     }
 
     #[napi]
@@ -197,6 +217,16 @@ impl TantivyIndex {
     }
 
     #[napi]
+    pub fn stretches(&self, env: &Env, ids: Vec<f64>) -> Result<Vec<Stretch>> {
+        self.look(env, |core| Ok(stretches(core.view()?.stretches(&integers(&ids)?)?)))
+    }
+
+    #[napi]
+    pub fn stretches_of_file(&self, env: &Env, ino: f64) -> Result<Vec<Stretch>> {
+        self.look(env, |core| Ok(stretches(core.view()?.stretches_of_file(integer(ino)?)?)))
+    }
+
+    #[napi]
     pub fn unused_texts(&self, env: &Env, from: f64, limit: f64) -> Result<Vec<f64>> {
         self.look(env, |core| {
             let texts = core.view()?.unused_texts(integer(from)?, integer(limit)? as usize)?;
@@ -214,8 +244,17 @@ impl TantivyIndex {
                 versions: status.versions as f64,
                 watermark: status.watermark as f64,
                 next_text: status.next_text as f64,
+                next_piece: status.next_piece as f64,
                 bytes: status.bytes as f64,
             })
+        })
+    }
+
+    fn find(&self, env: &Env, plan: &Object<'_>, limit: f64, offset: f64, pieces: bool) -> Result<Vec<Hit>> {
+        self.look(env, |core| {
+            let view = core.view()?;
+            let (limit, offset) = (integer(limit)? as usize, integer(offset)? as usize);
+            Ok(hits(find::query(&view, &Plan::of(plan)?, limit, offset, pieces)?))
         })
     }
 
@@ -253,6 +292,18 @@ fn versions(versions: Vec<schema::Version>) -> Vec<TextVersion> {
     versions.into_iter().map(plain).collect()
 }
 
+fn stretches(stretches: Vec<schema::Stretch>) -> Vec<Stretch> {
+    let plain = |stretch: schema::Stretch| Stretch {
+        id: stretch.id as f64,
+        ino: stretch.ino as f64,
+        first: stretch.first as f64,
+        last: stretch.last as f64,
+        start: stretch.start as f64,
+        end: stretch.end as f64,
+    };
+    stretches.into_iter().map(plain).collect()
+}
+
 fn words(words: Words) -> schema::Words {
     schema::Words { parts: words.parts, whole: words.whole }
 }
@@ -268,11 +319,30 @@ fn batch_of(batch: Batch) -> failure::Result<core::Batch> {
         let TextVersion { ino, number, text } = version;
         Ok(schema::Version { ino: integer(ino)?, number: integer(number)?, text: integer(text)? })
     };
+    let piece = |piece: PieceDocument| {
+        if integer(piece.id)? < schema::PIECES_FROM {
+            return Err(Failure::misuse("a piece must have the id of one"));
+        }
+        Ok(schema::Piece { id: integer(piece.id)?, body: words(piece.body) })
+    };
+    let stretch = |stretch: Stretch| {
+        let Stretch { id, ino, first, last, start, end } = stretch;
+        Ok(schema::Stretch {
+            id: integer(id)?,
+            ino: integer(ino)?,
+            first: integer(first)?,
+            last: integer(last)?,
+            start: integer(start)?,
+            end: integer(end)?,
+        })
+    };
     let removed = |version: RemovedVersion| Ok((integer(version.ino)?, integer(version.number)?));
     Ok(core::Batch {
         texts: batch.texts.into_iter().map(text).collect::<failure::Result<_>>()?,
         files: batch.files.into_iter().map(file).collect::<failure::Result<_>>()?,
         versions: batch.versions.into_iter().map(version).collect::<failure::Result<_>>()?,
+        pieces: batch.pieces.into_iter().map(piece).collect::<failure::Result<_>>()?,
+        stretches: batch.stretches.into_iter().map(stretch).collect::<failure::Result<_>>()?,
         removed_texts: integers(&batch.removed_texts)?,
         removed_files: integers(&batch.removed_files)?,
         removed_versions: batch.removed_versions.into_iter().map(removed).collect::<failure::Result<_>>()?,

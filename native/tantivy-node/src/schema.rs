@@ -1,11 +1,12 @@
-// What a document of the index is. Three kinds lie beside each other in its segments: texts, files and versions. Each is known by
-// terms of the field `key`; numbers in it are big-endian, 8 bytes each:
+// What a document of the index is. Four kinds lie beside each other in its segments: texts, files, versions and stretches. Each is
+// known by terms of the field `key`; numbers in it are big-endian, 8 bytes each:
 //
 //   text      't'   'T' id    'H' hash                   its id in the column `a`
 //   file      'f'   'F' ino                              its ino in `a`
 //   version   'v'   'V' ino number    'X' text           its ino, number and text in `a`, `b` and `c`
+//   stretch   's'   'P' id    'S' ino id                 its id, ino, first, last, start and end in `a` to `f`
 //
-// The other fields hold words, which are split at spaces and at nothing else. Nothing is stored beside that.
+// A piece is a text whose id lies beyond all others; it has no hash but a stretch, which says where and when it is. The other fields hold words, which are split at spaces and at nothing else. Nothing is stored beside that.
 
 use crate::failure::{Failure, Result};
 use tantivy::Term;
@@ -19,10 +20,11 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 const TOKENIZER: &str = "spaces";
 
 pub const KEY: Field = Field::from_field_id(0);
-const FIRST_WORDS: u32 = 4;
+const FIRST_WORDS: u32 = 1 + COLUMNS.len() as u32;
 /// The columns by their names.
-pub const COLUMNS: [&str; 3] = ["a", "b", "c"];
-const COLUMN_FIELDS: [Field; 3] = [Field::from_field_id(1), Field::from_field_id(2), Field::from_field_id(3)];
+pub const COLUMNS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+/// Ids of pieces begin here, those of whole texts lie below.
+pub const PIECES_FROM: u64 = 1 << 48;
 
 /// The fields of words, as JavaScript calls them.
 const WORDS: [&str; 6] = ["body", "bodyWhole", "name", "nameWhole", "path", "pathWhole"];
@@ -32,6 +34,7 @@ pub enum Kind {
     Texts,
     Files,
     Versions,
+    Stretches,
 }
 
 impl Kind {
@@ -41,6 +44,7 @@ impl Kind {
             Kind::Texts => b"t",
             Kind::Files => b"f",
             Kind::Versions => b"v",
+            Kind::Stretches => b"s",
         }
     }
 }
@@ -125,6 +129,10 @@ pub fn version_key(ino: u64, number: u64) -> Vec<u8> {
     key(b'V', &[ino, number])
 }
 
+pub fn stretch_key(id: u64) -> Vec<u8> {
+    key(b'P', &[id])
+}
+
 pub fn term(key: &[u8]) -> Term {
     Term::from_field_bytes(KEY, key)
 }
@@ -152,6 +160,38 @@ pub struct Version {
     pub ino: u64,
     pub number: u64,
     pub text: u64,
+}
+
+pub struct Piece {
+    pub id: u64,
+    pub body: Words,
+}
+
+/// Where and when a piece is: bytes [start, end) of versions first to last of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stretch {
+    pub id: u64,
+    pub ino: u64,
+    pub first: u64,
+    pub last: u64,
+    pub start: u64,
+    pub end: u64,
+}
+
+impl Piece {
+    pub fn document(&self) -> TantivyDocument {
+        let mut document = document(Kind::Texts, &[&text_key(self.id)], &[self.id]);
+        add_words(&mut document, 0, &self.body);
+        document
+    }
+}
+
+impl Stretch {
+    pub fn document(&self) -> TantivyDocument {
+        let Self { id, ino, first, last, start, end } = *self;
+        let keys = [stretch_key(id), key(b'S', &[ino, id])];
+        document(Kind::Stretches, &[&keys[0], &keys[1]], &[id, ino, first, last, start, end])
+    }
 }
 
 impl Text {
@@ -184,8 +224,8 @@ fn document(kind: Kind, keys: &[&[u8]], columns: &[u64]) -> TantivyDocument {
     for key in keys {
         document.add_bytes(KEY, key);
     }
-    for (field, value) in COLUMN_FIELDS.iter().zip(columns) {
-        document.add_u64(*field, *value);
+    for (column, value) in (1..).zip(columns) {
+        document.add_u64(Field::from_field_id(column), *value);
     }
     document
 }

@@ -2,7 +2,9 @@
 // Here are the looks by keys; find.rs follows plans.
 
 use crate::failure::{Failure, Result};
-use crate::schema::{COLUMNS, KEY, Kind, Version, hash_key, key, version_key};
+use crate::schema::{
+    COLUMNS, KEY, Kind, PIECES_FROM, Stretch, Version, hash_key, key, stretch_key, version_key,
+};
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use tantivy::columnar::Column;
@@ -18,8 +20,8 @@ const WINDOW: u64 = 1 << 16;
 pub struct Segment {
     pub reader: SegmentReader,
     keys: Arc<InvertedIndexReader>,
-    columns: [OnceLock<Column<u64>>; 3],
-    live: [OnceLock<u64>; 3],
+    columns: [OnceLock<Column<u64>>; COLUMNS.len()],
+    live: [OnceLock<u64>; 4],
 }
 
 impl Segment {
@@ -49,6 +51,17 @@ impl Segment {
 
     fn version(&self, doc: DocId) -> Result<Version> {
         Ok(Version { ino: self.number(0, doc)?, number: self.number(1, doc)?, text: self.number(2, doc)? })
+    }
+
+    fn stretch(&self, doc: DocId) -> Result<Stretch> {
+        Ok(Stretch {
+            id: self.number(0, doc)?,
+            ino: self.number(1, doc)?,
+            first: self.number(2, doc)?,
+            last: self.number(3, doc)?,
+            start: self.number(4, doc)?,
+            end: self.number(5, doc)?,
+        })
     }
 
     fn postings(&self, info: &TermInfo) -> Result<SegmentPostings> {
@@ -105,6 +118,18 @@ impl Segment {
         Ok(())
     }
 
+    /// Calls with each document that counts of a file: its keys begin with a letter and the file's number.
+    fn each_of_file(&self, letter: u8, ino: u64, mut call: impl FnMut(DocId) -> Result<()>) -> Result<()> {
+        let range = self.keys.terms().range().ge(key(letter, &[ino])).lt(key(letter, &[ino + 1]));
+        let mut keys = range.into_stream()?;
+        while let Some((_, info)) = keys.next() {
+            for doc in self.documents(info)? {
+                call(doc)?;
+            }
+        }
+        Ok(())
+    }
+
     fn next_number(&self, letter: u8, from: u64) -> Result<Option<u64>> {
         let mut keys = self.keys.terms().range().ge(key(letter, &[from])).lt([letter + 1]).into_stream()?;
         let first = keys.next().and_then(|(found, _)| found[1..].first_chunk::<8>().copied());
@@ -116,6 +141,7 @@ pub struct View {
     pub segments: Vec<Arc<Segment>>,
     pub watermark: u64,
     pub next_text: u64,
+    pub next_piece: u64,
 }
 
 impl View {
@@ -134,11 +160,11 @@ impl View {
         });
         let segments = segments.collect::<Result<_>>()?;
         drop(lock);
-        let (watermark, next_text) = match &metas.payload {
-            None => (0, 1),
+        let [watermark, next_text, next_piece] = match &metas.payload {
+            None => [0, 1, PIECES_FROM],
             Some(payload) => parse(payload).ok_or_else(|| Failure::corrupt("a commit without a watermark"))?,
         };
-        Ok(Self { segments, watermark, next_text })
+        Ok(Self { segments, watermark, next_text, next_piece })
     }
 
     pub fn count(&self, kind: Kind) -> Result<u64> {
@@ -190,16 +216,35 @@ impl View {
     pub fn versions_of_file(&self, ino: u64) -> Result<Vec<Version>> {
         let mut versions = Vec::new();
         for segment in &self.segments {
-            let range = segment.keys.terms().range().ge(key(b'V', &[ino])).lt(key(b'V', &[ino + 1]));
-            let mut keys = range.into_stream()?;
-            while let Some((_, info)) = keys.next() {
-                for doc in segment.documents(info)? {
-                    versions.push(segment.version(doc)?);
-                }
-            }
+            segment.each_of_file(b'V', ino, |doc| {
+                versions.push(segment.version(doc)?);
+                Ok(())
+            })?;
         }
         versions.sort_unstable();
         Ok(versions)
+    }
+
+    pub fn stretches(&self, ids: &[u64]) -> Result<Vec<Stretch>> {
+        let mut stretches = Vec::new();
+        for id in ids {
+            if let Some((segment, doc)) = self.find(&stretch_key(*id))? {
+                stretches.push(segment.stretch(doc)?);
+            }
+        }
+        Ok(stretches)
+    }
+
+    pub fn stretches_of_file(&self, ino: u64) -> Result<Vec<Stretch>> {
+        let mut stretches = Vec::new();
+        for segment in &self.segments {
+            segment.each_of_file(b'S', ino, |doc| {
+                stretches.push(segment.stretch(doc)?);
+                Ok(())
+            })?;
+        }
+        stretches.sort_unstable();
+        Ok(stretches)
     }
 
     pub fn unused_texts(&self, from: u64, limit: usize) -> Result<Vec<u64>> {
@@ -211,8 +256,8 @@ impl View {
             for segment in &self.segments {
                 next = [next, segment.next_number(b'T', from)?].into_iter().flatten().min();
             }
-            let Some(next) = next else { break };
-            let to = next + WINDOW;
+            let Some(next) = next.filter(|next| *next < PIECES_FROM) else { break };
+            let to = PIECES_FROM.min(next + WINDOW);
             let (mut texts, mut used) = (Vec::new(), HashSet::new());
             for segment in &self.segments {
                 segment.each_number(b'T', next, to, |text| texts.push(text))?;
@@ -246,12 +291,12 @@ impl View {
     }
 }
 
-/// What a commit says of itself: "WATERMARK NEXT_TEXT".
-pub fn payload(watermark: u64, next_text: u64) -> String {
-    format!("{watermark} {next_text}")
+/// What a commit says of itself: "WATERMARK NEXT_TEXT NEXT_PIECE".
+pub fn payload(watermark: u64, next_text: u64, next_piece: u64) -> String {
+    format!("{watermark} {next_text} {next_piece}")
 }
 
-fn parse(payload: &str) -> Option<(u64, u64)> {
-    let (watermark, next_text) = payload.split_once(' ')?;
-    Some((watermark.parse().ok()?, next_text.parse().ok()?))
+fn parse(payload: &str) -> Option<[u64; 3]> {
+    let numbers: Option<Vec<u64>> = payload.split(' ').map(|number| number.parse().ok()).collect();
+    numbers?.try_into().ok()
 }

@@ -20,7 +20,7 @@ function temporaryFolder(t) {
 }
 
 function batch(parts) {
-  const none = { texts: [], files: [], versions: [] }
+  const none = { texts: [], files: [], versions: [], pieces: [], stretches: [] }
   return { ...none, removedTexts: [], removedFiles: [], removedVersions: [], watermark: 1, ...parts }
 }
 

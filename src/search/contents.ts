@@ -1,0 +1,85 @@
+// What the indexer sends of the versions of a file: their bytes, or that they are kept in pieces. Reads the vault in the indexer's
+// slices; growth.ts says how pieces are found.
+
+import type { Core } from '../vault/core.ts'
+import { type Growth, Growths } from './growth.ts'
+import type { Content, Taker } from './index-writer.ts'
+import type { Look } from './looks.ts'
+import type { Pace } from './pace.ts'
+import type { Parcel } from './parcel.ts'
+import { bytesOf, mayBeText, type SealedVersion, versionsBelow } from './source.ts'
+
+/** Where what is read goes: whole texts into a parcel, pieces through `copy`. */
+export interface Memory {
+  readonly parcel: Parcel
+  copy(bytes: Uint8Array): Uint8Array
+}
+
+export class Contents {
+  readonly #core: Core
+  readonly #pace: Pace
+  readonly #textBytesMax: number
+  readonly #growths: Growths
+
+  constructor(core: Core, taker: Taker, pace: Pace, textBytesMax: number) {
+    this.#core = core
+    this.#pace = pace
+    this.#textBytesMax = textBytesMax
+    this.#growths = new Growths(core, taker, pace, textBytesMax)
+  }
+
+  /** Bytes that are read of a version with so many. */
+  sizeOf(size: number): number {
+    return size > this.#textBytesMax ? 0 : size
+  }
+
+  /** How a file came to the versions that are missing; undefined where none is. All that came before was handed over. */
+  async begin(
+    { ino, versions }: Look,
+    missing: readonly SealedVersion[],
+  ): Promise<Growth | undefined> {
+    const [first] = missing
+    if (first === undefined) return undefined
+    const known = versions.find(({ number }) => number < first.number)
+    const { store } = this.#core.overlay
+    const [before] =
+      known === undefined
+        ? await this.#pace.step(() => versionsBelow(store, ino, first.number, 1))
+        : [known]
+    return await this.#growths.begin(ino, before, missing)
+  }
+
+  /** The content of the next of these versions. */
+  async next(
+    ino: number,
+    version: SealedVersion,
+    growth: Growth | undefined,
+    { parcel, copy }: Memory,
+  ): Promise<Content> {
+    const { number } = version
+    const nextId = (): number => this.#growths.nextId()
+    if ((await growth?.next({ nextId, copy })) === true)
+      return { number, bytes: undefined, isInPieces: true }
+    const bytes = await this.#bytesOf(ino, version, parcel)
+    if (bytes === undefined) growth?.isNoText()
+    return { number, bytes }
+  }
+
+  /** All versions were handed over. */
+  end(growth: Growth | undefined): void {
+    if (growth !== undefined) this.#growths.end(growth)
+  }
+
+  async #bytesOf(
+    ino: number,
+    version: SealedVersion,
+    parcel: Parcel,
+  ): Promise<Uint8Array | undefined> {
+    if (version.size > this.#textBytesMax) return undefined
+    const memory = parcel.take(version.size)
+    const step = <T>(work: () => T): Promise<T> => this.#pace.step(work)
+    const bytes = await bytesOf(this.#core, ino, version, mayBeText, step, memory)
+    if (bytes === undefined) parcel.giveBack(memory)
+    return bytes
+  }
+}

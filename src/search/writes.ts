@@ -1,0 +1,100 @@
+// What was written to a file after a version, version by version, found by its extents: so that a long text need not be read for
+// each small change. Reads only, and what is durable alone.
+
+import { type ExtentRow, extent, extentPast } from '../store/collections.ts'
+import type { Store } from '../store/store.ts'
+import { readExtents } from '../vault/content.ts'
+import type { Core } from '../vault/core.ts'
+import { verifyInline } from '../vault/extents.ts'
+import type { SealedVersion } from './source.ts'
+import type { Written } from './text-window.ts'
+
+const ALL = Number.MAX_SAFE_INTEGER
+const PLACE = ['ino', 'offset', 'since', 'length'] as const
+
+/** An extent as it was written. */
+export interface Write {
+  readonly offset: number
+  readonly length: number
+  readonly since: number
+}
+
+/** All of it lies at `from` or behind; for each version, what was written for it, in order. */
+export interface Writes {
+  readonly from: number
+  readonly ofVersions: readonly (readonly Write[])[]
+}
+
+/** What was written for `versions`, which follow each other, the first of them `before`. */
+export function writesAfter(
+  store: Store,
+  ino: number,
+  before: SealedVersion,
+  versions: readonly SealedVersion[],
+): Writes {
+  const present = store.project(extent, PLACE, { gte: [ino], lt: [ino + 1], limit: ALL })
+  let from = versions.reduce((least, { size }) => Math.min(least, size), before.size)
+  let covered = 0
+  for (const { offset, length, since } of present) {
+    // What is changed now has other rows than before, and a hole has none.
+    if (since > before.moment) from = Math.min(from, offset)
+    if (offset > covered) from = Math.min(from, covered)
+    covered = offset + length
+  }
+  const last = versions.at(-1)?.moment ?? 0
+  const isMeant = ({ offset, since }: Write): boolean =>
+    offset >= from && since > before.moment && since <= last
+  const writes = [
+    ...present.filter(isMeant),
+    ...pastWrites(store, ino, from, before.moment).filter(isMeant),
+  ].sort((a, b) => a.since - b.since || a.offset - b.offset)
+  let at = 0
+  const ofVersions = versions.map(({ moment }) => {
+    const first = at
+    while ((writes[at]?.since ?? ALL) <= moment) at++
+    return writes.slice(first, at)
+  })
+  return { from, ofVersions }
+}
+
+/** Extents that were replaced since, with two looks for each place, however often it was written. */
+function pastWrites(store: Store, ino: number, from: number, moment: number): Write[] {
+  const found: Write[] = []
+  for (let at = from; ; ) {
+    const range = { gte: [ino, at], lt: [ino + 1], limit: 1 }
+    const [next] = store.project(extentPast, PLACE, range)
+    if (next === undefined) return found
+    const { offset } = next
+    const newer = { gte: [ino, offset, moment + 1], lt: [ino, offset + 1], limit: ALL }
+    found.push(...store.project(extentPast, PLACE, newer))
+    at = offset + 1
+  }
+}
+
+/** The bytes of writes; undefined where one is not there any more. Throws EIO where it is damaged. */
+export function bytesOfWrites(
+  core: Core,
+  ino: number,
+  writes: readonly Write[],
+  size: number,
+): Written[] | undefined {
+  const written: Written[] = []
+  for (const { offset, since } of writes) {
+    const row = rowOf(core, ino, offset, since)
+    if (row === undefined) return undefined
+    verifyInline(row)
+    const end = Math.min(size, offset + row.length)
+    if (end <= offset) continue
+    const parts: Uint8Array[] = []
+    readExtents(core, [row], offset, end, parts)
+    const [only, more] = parts
+    const bytes = only !== undefined && more === undefined ? only : Buffer.concat(parts)
+    written.push({ offset, bytes })
+  }
+  return written
+}
+
+function rowOf(core: Core, ino: number, offset: number, since: number): ExtentRow | undefined {
+  const present = core.overlay.get(extent, [ino, offset])
+  return present?.since === since ? present : core.overlay.get(extentPast, [ino, offset, since])
+}
