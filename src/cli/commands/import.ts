@@ -1,13 +1,15 @@
 // `avfs import`: a file or folder of the host, an archive, a git repository or an exported history, into a vault.
 
 import type { CommandModule } from 'yargs'
+import { ArchiveError } from '../../archive/errors.ts'
 import { HISTORY_DIRECTORY, historyFiles } from '../../archive/history-source.ts'
+import { ControlError } from '../../control/errors.ts'
 import { isMounted, type Place } from '../../control/place.ts'
 import { dashOf } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
 import { gitSource, hostSource, type ImportSource, tarSource } from '../import-source.ts'
 import { formatBytes } from '../output.ts'
-import { sendRecords } from '../transfer.ts'
+import { type ImportResult, sendRecords } from '../transfer.ts'
 import { transferPlace } from '../transfer-place.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
 import type { CommonArguments } from './common.ts'
@@ -80,17 +82,24 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   if (args['with-history']) return await runHistory(args, place, report)
   const source = await sourceOf(args, place, report)
   let notes: readonly string[] = []
+  let failure: ArchiveError | undefined
   const result = await sendRecords(
     place,
     source.basename,
     async (send) => {
-      notes = await source.read(send)
+      try {
+        notes = await source.read(send)
+      } catch (error) {
+        if (!(error instanceof ArchiveError)) throw error
+        failure = error
+      }
     },
     report,
   )
   report.finish()
   const { files, directories, unchanged, bytes } = result
   const target = place.show(place.path)
+  if (failure !== undefined) throw cutOff(failure, result)
   const same = unchanged > 0 ? `; ${unchanged} files were the same already` : ''
   printSummary(
     json === true,
@@ -98,6 +107,16 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
     `${target}: ${files} files and ${directories} directories, ${formatBytes(bytes)}${same}`,
     notes,
   )
+}
+
+/** What came before the damage is in the vault: an import is no transaction. */
+function cutOff({ message }: ArchiveError, result: ImportResult): ControlError {
+  const files = result.files + result.unchanged
+  const before =
+    files + result.directories === 0
+      ? 'nothing was imported'
+      : `imported were the ${files} files and ${result.directories} directories before, and no more`
+  return new ControlError('failed', `${message}: ${before}`)
 }
 
 async function sourceOf(
