@@ -82,8 +82,8 @@ function realOperations(fs: FsContext): Operations {
     link: (_caller, ino, parent, name) => link(fs, ino, parent, name),
     unlink: (_caller, parent, name) => unlink(fs, parent, name),
     rmdir: (_caller, parent, name) => rmdir(fs, parent, name),
-    rename: (_caller, parent, name, newParent, newName, flags) =>
-      rename(fs, parent, name, newParent, newName, flags),
+    rename: (caller, parent, name, newParent, newName, flags) =>
+      rename(fs, caller, parent, name, newParent, newName, flags),
     read: (_caller, ino, offset, size) => read(fs, ino, offset, size),
     write: (caller, ino, offset, data, killPrivileges, cached) =>
       write(fs, caller, ino, offset, data, killPrivileges, cached),

@@ -129,7 +129,7 @@ const tagKind: ViewKind<TagView> = {
     const [its, other] = [placeOf(from), placeOf(to)]
     assertMayMove(fs.core, caller, from)
     assertMayMove(fs.core, caller, to)
-    apart(() => rename(fs, its.parent, its.name, other.parent, other.name, 0))
+    apart(() => rename(fs, caller, its.parent, its.name, other.parent, other.name, 0))
     const { notices } = fs
     if (notices === undefined) return true
     notices.attributesChanged(to.inode.ino)
