@@ -25,7 +25,7 @@ export interface TarHeader {
 
 /** Where values end that a field of octal digits holds. */
 const UID_MAX = 0o7777777
-const SIZE_MAX = 0o77777777777
+export const SIZE_MAX = 0o77777777777
 
 /** How many bytes up to the next block. */
 export function paddingOf(size: number): number {
