@@ -56,7 +56,7 @@ function isAcl(value: Uint8Array): boolean {
 }
 
 function hasTags(core: Core, inode: Inode, value: Uint8Array): boolean {
-  const wanted = fromXdgTags(value).sort()
+  const wanted = [...fromXdgTags(value).fit].sort()
   const present = tagsOf(core, inode.ino).sort()
   return wanted.length === present.length && wanted.every((tag, at) => tag === present[at])
 }
@@ -102,7 +102,9 @@ function applyAttributes(core: Core, inode: Inode, attributes: readonly Attribut
 
 function applyAttribute(core: Core, inode: Inode, name: string, value: Uint8Array): void {
   if (name === XDG_TAGS) {
-    setTags(core, inode, fromXdgTags(value))
+    const { fit, unfit } = fromXdgTags(value)
+    setTags(core, inode, fit)
+    for (const { errno } of unfit) fail(errno)
     return
   }
   if (name === ACL_ACCESS || name === ACL_DEFAULT) {
