@@ -11,6 +11,7 @@ import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
 import { lookup, opendir, readdir, releasedir } from './dir.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
 import type { KernelNotices, Operations } from './operations.ts'
+import { noteOrigin } from './overlay-origin.ts'
 import { rename, rmdir, unlink } from './remove.ts'
 import { withinRoom } from './room.ts'
 import { withViews } from './virtual/router.ts'
@@ -51,6 +52,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     nextHandle: 1,
     writtenBack: new Set(),
     notices: undefined,
+    origin: undefined,
   }
   const real = withinRoom(fs, realOperations(fs))
   const { avfsdir } = options
@@ -67,7 +69,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
 /** The operations on the vault as it is now. */
 function realOperations(fs: FsContext): Operations {
   return {
-    lookup: (_caller, parent, name) => lookup(fs, parent, name),
+    lookup: (caller, parent, name) => lookup(fs, caller, parent, name),
     forget: (ino, count) => forgetNode(fs, ino, count),
     getattr: (_caller, ino) => getattr(fs, ino),
     setattr: (caller, ino, change) => setattr(fs, caller, ino, change),
@@ -103,7 +105,11 @@ function realOperations(fs: FsContext): Operations {
     readdir: (_caller, ino, handle, cookie, plus, take) =>
       readdir(fs, ino, handle, cookie, plus, take),
     releasedir: (handle) => releasedir(fs, handle),
-    getxattr: (_caller, ino, name) => getxattr(fs, ino, name),
+    getxattr: (caller, ino, name) => {
+      const value = getxattr(fs, ino, name)
+      noteOrigin(fs, caller, name, value)
+      return value
+    },
     listxattr: (caller, ino) => listxattr(fs, caller, ino),
     setxattr: (_caller, ino, name, value, flags, killSetgid) =>
       setxattr(fs, ino, name, value, flags, killSetgid),

@@ -1,7 +1,7 @@
 // A mounted vault as the upper layer of overlayfs, as docker, podman and sandboxes of build tools have one, beside one on tmpfs: what
 // is done in the merged directory leaves the same in both.
 
-import { mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { mountedVault, temporaryFolder } from '../support/mount.ts'
@@ -54,6 +54,20 @@ function differences(one: string, other: string): string {
   const made = ['--exclude=/opt/app/app', '--exclude=/opt/app/main.o', '--no-times']
   return run('rsync', [...flags, ...made, `${one}/`, `${other}/`])
 }
+
+t.test('a file that was copied up is found after the kernel has forgotten its lower one', (t) => {
+  const vault = mountedVault(t)
+  const lower = join(vault.dir, 'lower')
+  mkdirSync(lower)
+  writeFileSync(join(lower, 'file'), 'lower')
+  const merged = overlayOn(t, vault.dir, lower, temporaryFolder(t))
+  appendFileSync(join(merged, 'file'), ' and more')
+  run('sh', ['-c', 'echo 3 >/proc/sys/vm/drop_caches'])
+  for (let turn = 0; turn < 3; turn++)
+    t.equal(readFileSync(join(merged, 'file'), 'utf8'), 'lower and more')
+  run('umount', [merged])
+  t.end()
+})
 
 t.test('a vault is the upper layer of an overlay, as tmpfs is', (t) => {
   const vault = mountedVault(t)
