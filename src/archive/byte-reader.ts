@@ -1,11 +1,16 @@
 // Bytes of a stream in the portions that a reader asks for.
 
+import { ArchiveError, ENDS_TOO_EARLY } from './errors.ts'
+
+/** What its methods throw for a stream that cannot be read on is ArchiveError. */
 export interface ByteReader {
-  /** The next `length` bytes, or undefined at the end of the stream. Throws Error when it ends within them. */
-  exactly(length: number): Promise<Buffer | undefined>
-  /** Some of the next bytes, at least one and at most `length`; undefined at the end. */
-  some(length: number): Promise<Buffer | undefined>
-  /** Leaves bytes out. Throws Error when the stream ends within them. */
+  /** The next `length` bytes, or fewer at the end of the stream. */
+  upTo(length: number): Promise<Buffer>
+  /** The next `length` bytes. Throws ArchiveError when the stream ends before. */
+  exactly(length: number): Promise<Buffer>
+  /** Some of the next bytes, at least one and at most `length`. Throws ArchiveError at the end. */
+  some(length: number): Promise<Buffer>
+  /** Leaves bytes out. Throws ArchiveError when the stream ends within them. */
   skip(length: number): Promise<void>
 }
 
@@ -13,7 +18,11 @@ export function byteReader(source: AsyncIterable<Uint8Array>): ByteReader {
   const pieces = source[Symbol.asyncIterator]()
   let rest: Buffer = Buffer.alloc(0)
   const more = async (): Promise<boolean> => {
-    const next = await pieces.next()
+    const next = await pieces.next().catch((error: unknown) => {
+      throw error instanceof ArchiveError
+        ? error
+        : new ArchiveError(error instanceof Error ? error.message : String(error), { cause: error })
+    })
     if (next.done === true) return false
     const { buffer, byteOffset, length } = next.value
     const piece = Buffer.from(buffer, byteOffset, length)
@@ -26,24 +35,21 @@ export function byteReader(source: AsyncIterable<Uint8Array>): ByteReader {
     return taken
   }
   const reader: ByteReader = {
-    async exactly(length) {
-      while (rest.length < length)
-        if (!(await more())) {
-          if (rest.length === 0) return undefined
-          throw new Error('the archive ends too early')
-        }
+    async upTo(length) {
+      while (rest.length < length) if (!(await more())) break
       return take(length)
     },
+    async exactly(length) {
+      const bytes = await reader.upTo(length)
+      if (bytes.length < length) throw new ArchiveError(ENDS_TOO_EARLY)
+      return bytes
+    },
     async some(length) {
-      while (rest.length === 0) if (!(await more())) return undefined
+      while (rest.length === 0) if (!(await more())) throw new ArchiveError(ENDS_TOO_EARLY)
       return take(Math.min(length, rest.length))
     },
     async skip(length) {
-      for (let left = length; left > 0; ) {
-        const bytes = await reader.some(left)
-        if (bytes === undefined) throw new Error('the archive ends too early')
-        left -= bytes.length
-      }
+      for (let left = length; left > 0; ) left -= (await reader.some(left)).length
     },
   }
   return reader

@@ -5,6 +5,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts'
 import { type ByteReader, byteReader } from './byte-reader.ts'
+import { timesOfCommits } from './commit-times.ts'
+import { ArchiveError } from './errors.ts'
 import type { SourceOptions } from './host-source.ts'
 import { Outbox } from './outbox.ts'
 import {
@@ -20,6 +22,8 @@ import {
 } from './records.ts'
 
 const INLINE_BYTES_MAX = 64 * 1024
+/** As far as a double counts. */
+const SECONDS_MAX = Number.MAX_SAFE_INTEGER
 const GITLINK = 0o160000
 const SYMLINK = 0o120000
 /** How many objects are asked for before the first is read: what git answers must fit no pipe meanwhile, but its question does. */
@@ -37,10 +41,16 @@ interface Change {
   readonly isSame: boolean
 }
 
-interface Commit {
-  readonly hash: string
-  /** Seconds since 1970. */
+/** Seconds since 1970. */
+interface When {
+  /** What the commit says. */
+  readonly date: number
+  /** When it happened in the history. */
   readonly time: number
+}
+
+interface Commit extends When {
+  readonly hash: string
   readonly changes: Change[]
 }
 
@@ -59,7 +69,10 @@ export interface GitReport {
   readonly tagsLeftOut: number
 }
 
-/** Sends the history of what HEAD points to. Rejects with Error when git fails. */
+/**
+ * Sends the history of what HEAD points to. Rejects with Error when git fails, with ArchiveError where the history breaks off: the
+ * commits before were sent.
+ */
 export async function readGit(
   repository: string,
   send: (piece: Buffer) => Promise<void>,
@@ -69,8 +82,10 @@ export async function readGit(
   const objects = new Objects(repository)
   const run: Run = { out: new Outbox(send), options, objects, lastId: 0 }
   let [commits, snapshots] = [0, 0]
+  let current: string | undefined
   try {
-    for await (const commit of commitsOf(repository)) {
+    for await (const commit of commitsOf(repository, await whenOf(repository, objects))) {
+      current = commit.hash
       await run.out.push(stepRecord({ step: 'time' }, commit.time * 1_000_000))
       if (commits++ === 0)
         await run.out.push(entryRecord(headOf(run, commit, 0, S_IFDIR | 0o755), '', []))
@@ -81,6 +96,12 @@ export async function readGit(
       }
     }
     await run.out.flush()
+  } catch (error) {
+    const isCut = error instanceof GitError || error instanceof ArchiveError
+    if (!isCut || current === undefined) throw error
+    await run.out.flush()
+    const whole = Math.max(0, commits - 1)
+    throw new ArchiveError(`${error.message}, in commit ${current} behind ${whole} whole ones`)
   } finally {
     objects.close()
   }
@@ -125,8 +146,7 @@ async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promi
   const size = await run.objects.next()
   run.options.read(1, size)
   if (size <= INLINE_BYTES_MAX) {
-    const content = size === 0 ? Buffer.alloc(0) : await reader.exactly(size)
-    if (content === undefined) throw new Error('git cat-file ended too early')
+    const content = await reader.exactly(size)
     const head = { ...headOf(run, commit, BY_PATH, type), flags: WHOLE, id: 0, size }
     await run.out.push(entryRecord(head, path, [], [content]))
   } else {
@@ -134,7 +154,6 @@ async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promi
     await run.out.push(entryRecord(head, path, []))
     for (let at = 0; at < size; ) {
       const bytes = await reader.some(Math.min(DATA_BYTES_MAX, size - at))
-      if (bytes === undefined) throw new Error('git cat-file ended too early')
       await run.out.push(dataRecord(head.id, at, [bytes]))
       at += bytes.length
     }
@@ -144,7 +163,7 @@ async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promi
   await reader.skip(1)
 }
 
-function headOf(run: Run, { time }: Commit, parent: number, mode: number): EntryHead {
+function headOf(run: Run, { date }: Commit, parent: number, mode: number): EntryHead {
   return {
     flags: IMPLIED,
     parent,
@@ -155,9 +174,9 @@ function headOf(run: Run, { time }: Commit, parent: number, mode: number): Entry
     nlink: 1,
     rdev: 0,
     size: 0,
-    mtime: time,
+    mtime: date,
     mtimeNs: 0,
-    atime: time,
+    atime: date,
     atimeNs: 0,
     key: '',
   }
@@ -171,6 +190,9 @@ function git(repository: string, args: readonly string[], stdin: 'ignore' | 'pip
   })
 }
 
+/** What git does not do. */
+class GitError extends Error {}
+
 /** Resolves to nothing when git has ended well. Rejects with what it said. */
 function ended(child: ChildProcess): Promise<void> {
   let said = ''
@@ -178,9 +200,11 @@ function ended(child: ChildProcess): Promise<void> {
     said = (said + text).slice(-1000)
   })
   const over = new Promise<void>((resolve, reject) => {
-    child.once('error', (error) => reject(new Error(`git cannot be run: ${error.message}`)))
-    child.once('close', (code) =>
-      code === 0 ? resolve() : reject(new Error(`git: ${said.trim() || `exit code ${code}`}`)),
+    child.once('error', (error) => reject(new GitError(`git cannot be run: ${error.message}`)))
+    child.once('close', (code, signal) =>
+      code === 0
+        ? resolve()
+        : reject(new GitError(`git: ${said.trim() || `ended by ${code ?? signal}`}`)),
     )
   })
   over.catch(() => undefined)
@@ -204,11 +228,43 @@ async function tagsOf(repository: string): Promise<Map<string, string[]>> {
   return tags
 }
 
-const LOG = ['log', '--reverse', '--first-parent', '--diff-merges=first-parent', '--root', '-M']
-const FORM = ['--raw', '-z', '--no-abbrev', '--format=commit %H %ct', '--end-of-options', 'HEAD']
+const LINE = ['log', '--reverse', '--first-parent']
+const LOG = [...LINE, '--diff-merges=first-parent', '--root', '-M']
+const FORM = ['--raw', '-z', '--no-abbrev', '--format=commit %H', '--end-of-options']
 
-async function* commitsOf(repository: string): AsyncGenerator<Commit> {
-  const child = git(repository, [...LOG, ...FORM], 'ignore')
+/** When each commit of the line was made, by its hash, the oldest first. */
+async function whenOf(repository: string, objects: Objects): Promise<Map<string, When>> {
+  const child = git(repository, [...LINE, '-z', '--format=%H %ct', 'HEAD'], 'ignore')
+  const over = ended(child)
+  const hashes: string[] = []
+  const dates: (number | undefined)[] = []
+  for await (const token of tokensOf((child.stdout ?? []) as AsyncIterable<Buffer>)) {
+    const [hash = '', text = ''] = token.split(' ')
+    hashes.push(hash)
+    // git has no words for dates before 1970, but keeps them.
+    dates.push(text === '' ? await objects.dateOf(hash) : dateOf(text))
+  }
+  await over
+  const times = timesOfCommits(dates, Math.floor(Date.now() / 1000))
+  return new Map(
+    hashes.map((hash, at) => {
+      const time = times[at] as number
+      return [hash, { date: dates[at] ?? time, time }]
+    }),
+  )
+}
+
+function dateOf(text: string): number {
+  return Math.max(-SECONDS_MAX, Math.min(SECONDS_MAX, Number(text)))
+}
+
+async function* commitsOf(
+  repository: string,
+  when: ReadonlyMap<string, When>,
+): AsyncGenerator<Commit> {
+  // HEAD may move on meanwhile.
+  const tip = [...when.keys()].pop() ?? 'HEAD'
+  const child = git(repository, [...LOG, ...FORM, tip], 'ignore')
   const over = ended(child)
   let commit: Commit | undefined
   const tokens = tokensOf((child.stdout ?? []) as AsyncIterable<Buffer>)
@@ -217,11 +273,14 @@ async function* commitsOf(repository: string): AsyncGenerator<Commit> {
       const next = await tokens.next()
       if (next.done === true) break
       const token = next.value.replace(/^\n/, '')
-      const [, hash, time] = /^commit ([0-9a-f]+) (\d+)$/.exec(token) ?? []
-      if (hash !== undefined) {
+      const [, hash = ''] = /^commit ([0-9a-f]+)$/.exec(token) ?? []
+      const its = when.get(hash)
+      if (its !== undefined) {
         if (commit !== undefined) yield commit
-        commit = { hash, time: Number(time), changes: [] }
-      } else if (token.startsWith(':')) commit?.changes.push(await changeOf(token, tokens))
+        commit = { ...its, hash, changes: [] }
+      } else if (commit === undefined || !token.startsWith(':'))
+        throw new GitError(`git log said what is unknown here: ${token}`)
+      else commit.changes.push(await changeOf(token, tokens))
     }
     await over
     if (commit !== undefined) yield commit
@@ -235,7 +294,7 @@ async function changeOf(token: string, tokens: AsyncGenerator<string>): Promise<
   const [, mode = '', , object = '', status = ''] = token.split(' ')
   const path = async (): Promise<string> => {
     const next = await tokens.next()
-    if (next.done === true) throw new Error('git log ended too early')
+    if (next.done === true) throw new GitError('git log ended too early')
     return next.value
   }
   const first = await path()
@@ -283,20 +342,29 @@ class Objects {
   }
 
   /** The size of the next object, whose bytes and a line feed come next. */
-  async next(): Promise<number> {
+  async next(type = 'blob'): Promise<number> {
     let line = ''
     for (;;) {
-      const byte = await this.reader.exactly(1)
-      if (byte === undefined) {
+      const byte = await this.reader.upTo(1)
+      if (byte.length === 0) {
         await this.#over
-        throw new Error('git cat-file ended too early')
+        throw new GitError('git cat-file ended too early')
       }
       if (byte[0] === 0x0a) break
       line += byte.toString('latin1')
     }
-    const size = /^[0-9a-f]+ blob (\d+)$/.exec(line)?.[1]
-    if (size === undefined) throw new Error(`git cat-file: ${line}`)
+    const [, its, size] = /^[0-9a-f]+ (\w+) (\d+)$/.exec(line) ?? []
+    if (size === undefined || its !== type) throw new GitError(`git cat-file: ${line}`)
     return Number(size)
+  }
+
+  /** When a commit says that it was made; undefined where that is no number. */
+  async dateOf(commit: string): Promise<number | undefined> {
+    this.ask([commit])
+    const text = (await this.reader.exactly(await this.next('commit'))).toString('latin1')
+    await this.reader.skip(1)
+    const [, date] = /^committer .*> (-?\d+) [-+]\d+$/m.exec(text.split('\n\n', 1)[0] ?? '') ?? []
+    return date === undefined ? undefined : dateOf(date)
   }
 
   close(): void {

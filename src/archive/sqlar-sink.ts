@@ -25,12 +25,11 @@ import {
 /** SQLITE_MAX_LENGTH, less what a row needs beside. */
 const FILE_BYTES_MAX = 1_000_000_000 - 10_000
 
+const NO_TIME = -1
+
 function bytesOf(path: string): Buffer {
   return Buffer.from(path, 'latin1')
 }
-
-/** The size that says: the data is a link's target. */
-const LINK_SIZE = -1
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS sqlar(
   name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB)`
@@ -67,6 +66,14 @@ export function sqlarSink(
     const small = deflateSync(bytes)
     put(head, path, small.length < bytes.length ? small : bytes, bytes.length)
   }
+  // sqlite3 3.40 takes the size -1 that it gives links itself for that of compressed data, and gives the time of a link to what it
+  // leads to, which may be missing: it stops at both. It leaves out a time before 1970, and reads the size of the target, as later ones
+  // do. Text as they have it, where it is some.
+  const putLink = (head: EntryHead, path: string, target: Buffer): void => {
+    const text = target.toString()
+    const data = Buffer.from(text).equals(target) ? text : target
+    insert.run(bytesOf(path), head.mode, NO_TIME, target.length, data)
+  }
   const takeEntry = (record: Buffer): void => {
     const head = headOf(record)
     const above = head.parent === 0 ? undefined : directories.get(head.parent)
@@ -79,7 +86,7 @@ export function sqlarSink(
     } else if ((head.flags & LINK) !== 0 && first !== undefined) {
       copy.run(bytesOf(path), bytesOf(first))
     } else if (isSymlink(head.mode)) {
-      insert.run(bytesOf(path), head.mode, head.mtime, LINK_SIZE, contentOf(record).toString())
+      putLink(head, path, contentOf(record))
     } else if (!isRegular(head.mode))
       problem(path, 'only files, directories and links fit an sqlar')
     else if ((head.flags & WHOLE) !== 0) putFile(head, path, contentOf(record))

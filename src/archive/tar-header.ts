@@ -4,6 +4,8 @@
 //   0 name 100   100 mode 8   108 uid 8   116 gid 8   124 size 12   136 mtime 12   148 checksum 8   156 type 1   157 linkname 100
 //   257 magic 8   265 uname 32   297 gname 32   329 devmajor 8   337 devminor 8   345 prefix 155
 
+import { ArchiveError } from './errors.ts'
+
 export const BLOCK_BYTES = 512
 
 export interface TarHeader {
@@ -23,7 +25,7 @@ export interface TarHeader {
 
 /** Where values end that a field of octal digits holds. */
 const UID_MAX = 0o7777777
-const SIZE_MAX = 0o77777777777
+export const SIZE_MAX = 0o77777777777
 
 /** How many bytes up to the next block. */
 export function paddingOf(size: number): number {
@@ -59,11 +61,12 @@ function checksumOf(block: Buffer): number {
   return sum
 }
 
-/** What a block says; undefined for one of zeros, which ends an archive. Throws Error when it is no header. */
+/** What a block says; undefined for one of zeros, which ends an archive. Throws ArchiveError when it is no header. */
 export function decodeHeader(block: Buffer): TarHeader | undefined {
   const sum = checksumOf(block)
   if (sum === 8 * 32 && block[0] === 0) return undefined
-  if (number(block, 148, 8) !== sum) throw new Error('this is no tar archive, or it is damaged')
+  if (number(block, 148, 8) !== sum)
+    throw new ArchiveError('this is no tar archive, or it is damaged')
   const isUstar = block.toString('latin1', 257, 262) === 'ustar'
   // GNU tar's own format has other things in the place of the prefix.
   const isGnu = block.toString('latin1', 257, 265) === 'ustar  \0'
@@ -114,7 +117,7 @@ export function encodePax(records: Iterable<readonly [key: string, value: string
   return Buffer.from(bytes, 'latin1')
 }
 
-/** The records of a pax header, in order; a key may come up more than once. Throws Error for what is none. */
+/** The records of a pax header, in order; a key may come up more than once. Throws ArchiveError for what is none. */
 export function decodePax(bytes: Buffer): [key: string, value: string][] {
   const found: [string, string][] = []
   for (let at = 0; at < bytes.length; ) {
@@ -123,7 +126,7 @@ export function decodePax(bytes: Buffer): [key: string, value: string][] {
     const end = at + length
     const equals = bytes.indexOf(0x3d, space)
     const isWhole = length > 0 && end <= bytes.length && equals > 0 && equals < end
-    if (!isWhole || bytes[end - 1] !== 0x0a) throw new Error('a pax header is damaged')
+    if (!isWhole || bytes[end - 1] !== 0x0a) throw new ArchiveError('its pax header is damaged')
     const key = bytes.toString('latin1', space + 1, equals)
     found.push([key, bytes.toString('latin1', equals + 1, end - 1)])
     at = end
@@ -139,8 +142,13 @@ export function paxTime(sec: number, ns: number): string {
   return `${sign}${whole}.${String(part).padStart(9, '0')}`
 }
 
+export interface PaxTime {
+  readonly sec: number
+  readonly ns: number
+}
+
 /** What `paxTime` wrote, or another program. */
-export function parsePaxTime(value: string): { sec: number; ns: number } {
+export function parsePaxTime(value: string): PaxTime {
   const [, sign, whole = '0', part = ''] = /^(-?)(\d+)(?:\.(\d*))?/.exec(value) ?? []
   const ns = Number(part.slice(0, 9).padEnd(9, '0'))
   if (sign !== '-') return { sec: Number(whole), ns }

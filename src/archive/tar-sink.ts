@@ -37,6 +37,7 @@ import {
   needsPax,
   paddingOf,
   paxTime,
+  SIZE_MAX,
   type TarHeader,
 } from './tar-header.ts'
 
@@ -207,7 +208,7 @@ function plain(head: EntryHead, name: string): TarHeader {
 function paxOf(head: EntryHead, record: Buffer): Map<string, string> {
   const pax = new Map<string, string>()
   const { mtime, mtimeNs, atime, atimeNs } = head
-  if (mtimeNs !== 0 || mtime < 0) pax.set('mtime', paxTime(mtime, mtimeNs))
+  if (mtimeNs !== 0 || mtime < 0 || mtime > SIZE_MAX) pax.set('mtime', paxTime(mtime, mtimeNs))
   pax.set('atime', paxTime(atime, atimeNs))
   for (const { name, value } of attributesOf(record)) {
     const acl = /^system\.posix_acl_(access|default)$/.exec(name)?.[1]

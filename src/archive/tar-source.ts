@@ -1,32 +1,35 @@
 // A tar archive as records: ustar, pax and GNU tar's own formats, sparse files of all of them. Members are taken as they come; paths
-// that lead out of the tree are refused. Owners are numbers: what the archive calls them does not count.
+// that lead out of the tree are refused. Owners are numbers: what the archive calls them does not count. The stream is read to its
+// very end: archives in a row are one, and one without the zeros that end it was cut off.
 
 import { isDirectory, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from '../base/mode.ts'
-import { aclFromText } from './acl-text.ts'
 import { type ByteReader, byteReader } from './byte-reader.ts'
+import { ArchiveError } from './errors.ts'
 import type { SourceOptions } from './host-source.ts'
 import { Outbox } from './outbox.ts'
 import {
-  type Attribute,
   DATA_BYTES_MAX,
   dataRecord,
   type EntryHead,
   endRecord,
   entryRecord,
+  FAILED,
   IMPLIED,
   LINK,
   leaveRecord,
   WHOLE,
 } from './records.ts'
+import { attributesOf } from './tar-attributes.ts'
+import { paddingOf } from './tar-header.ts'
 import {
-  BLOCK_BYTES,
-  decodeHeader,
-  decodePax,
-  paddingOf,
-  parsePaxTime,
-  type TarHeader,
-} from './tar-header.ts'
-import { readMap, type SparseFile, sparseOf } from './tar-sparse.ts'
+  asText,
+  MAP_DAMAGED,
+  type Member,
+  type Members,
+  membersOf,
+  nextMember,
+} from './tar-members.ts'
+import { readMap, type SparseMap } from './tar-sparse.ts'
 
 type TarOptions = Pick<SourceOptions, 'problem' | 'read'>
 
@@ -40,16 +43,12 @@ interface Run {
   /** Keys of what can have further names, by path. */
   readonly keys: Map<string, string>
   lastId: number
-}
-
-interface Member extends TarHeader {
-  readonly pax: ReadonlyMap<string, string>
-  readonly sparse: SparseFile | undefined
+  readonly members: Members
+  /** The member that is being read. */
+  current: string | undefined
 }
 
 const INLINE_BYTES_MAX = 64 * 1024
-/** Names and extended attributes of one file; more is no archive. */
-const EXTRA_BYTES_MAX = 16 * 1024 * 1024
 const modes: Readonly<Record<string, number>> = {
   '0': S_IFREG,
   '7': S_IFREG,
@@ -62,90 +61,55 @@ const modes: Readonly<Record<string, number>> = {
   '6': S_IFIFO,
 }
 
-/** Sends what is in an archive, as a tree whose top is a directory. Rejects with Error for what is no tar archive. */
+/**
+ * Sends what is in an archive, as a tree whose top is a directory. Rejects with ArchiveError for what is no tar archive, and for one
+ * that cannot be read to its end: what stands before the damage was sent then, and a file that it cuts was taken back.
+ */
 export async function readTar(
   source: AsyncIterable<Uint8Array>,
   send: (piece: Buffer) => Promise<void>,
   options: TarOptions,
 ): Promise<void> {
+  const members = membersOf(byteReader(source), options.problem)
   const run: Run = {
-    reader: byteReader(source),
+    reader: members.reader,
     out: new Outbox(send),
     options,
     directories: new Map(),
     ids: [],
     keys: new Map(),
     lastId: 0,
+    members,
+    current: undefined,
   }
-  const globals = new Map<string, string>()
-  for (;;) {
-    const member = await nextMember(run, globals)
-    if (member === undefined) break
-    await takeMember(run, member)
-  }
+  const failure = await readMembers(run)
+  if (failure !== undefined && members.last === undefined) throw failure
   await directoryOf(run, '')
   // The innermost first: what they are comes when all below is there.
   for (const id of run.ids.reverse()) await run.out.push(leaveRecord(id))
   await run.out.flush()
+  if (failure !== undefined) throw failure
 }
 
-/** The next header with all that stood before it about it. */
-async function nextMember(run: Run, globals: Map<string, string>): Promise<Member | undefined> {
-  const pax = new Map(globals)
-  const maps: [string, string][] = []
-  let [path, link]: (string | undefined)[] = []
-  for (;;) {
-    const block = await run.reader.exactly(BLOCK_BYTES)
-    const header = block === undefined ? undefined : decodeHeader(block)
-    if (header === undefined || block === undefined) return undefined
-    if (!['x', 'g', 'L', 'K', 'X'].includes(header.type)) {
-      const sparse = await sparseOf(run.reader, header.type, block, pax, maps)
-      return overridden(header, pax, sparse, path, link)
+/** Takes one member after the other; what ends that early says where. */
+async function readMembers(run: Run): Promise<ArchiveError | undefined> {
+  const { members } = run
+  try {
+    for (;;) {
+      const member = await nextMember(members)
+      if (member === undefined) return undefined
+      run.current = member.name
+      await takeMember(run, member)
+      members.last = member.name
+      run.current = undefined
     }
-    const extra = await extraOf(run, header.size)
-    if (header.type === 'L') path = upToNul(extra)
-    else if (header.type === 'K') link = upToNul(extra)
-    else
-      for (const [key, value] of decodePax(extra)) {
-        if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') maps.push([key, value])
-        const into = header.type === 'g' ? globals : pax
-        into.set(key, value)
-        pax.set(key, value)
-      }
-  }
-}
-
-async function extraOf(run: Run, size: number): Promise<Buffer> {
-  if (size > EXTRA_BYTES_MAX) throw new Error('a header of the archive is too large')
-  const bytes = await run.reader.exactly(size)
-  if (bytes === undefined && size > 0) throw new Error('the archive ends too early')
-  const kept = Buffer.from(bytes ?? '')
-  await run.reader.skip(paddingOf(size))
-  return kept
-}
-
-function upToNul(bytes: Buffer): string {
-  const end = bytes.indexOf(0)
-  return bytes.toString('latin1', 0, end < 0 ? bytes.length : end)
-}
-
-function overridden(
-  header: TarHeader,
-  pax: ReadonlyMap<string, string>,
-  sparse: SparseFile | undefined,
-  path: string | undefined,
-  link: string | undefined,
-): Member {
-  const count = (key: string, value: number): number => Number(pax.get(key) ?? value)
-  return {
-    ...header,
-    name: pax.get('GNU.sparse.name') ?? pax.get('path') ?? path ?? header.name,
-    linkname: pax.get('linkpath') ?? link ?? header.linkname,
-    size: count('size', header.size),
-    uid: count('uid', header.uid),
-    gid: count('gid', header.gid),
-    pax,
-    sparse,
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error
+    const { current } = run
+    const { last, hasEnded } = members
+    if (current === undefined && (last === undefined || hasEnded)) return error
+    const where = current === undefined ? `behind ${last}` : `within ${current}`
+    return new ArchiveError(`${error.message}, ${asText(where)}`, { cause: error })
   }
 }
 
@@ -165,6 +129,11 @@ async function takeMember(run: Run, member: Member): Promise<void> {
     const why = isKnown ? 'leads out of the archive' : `is of a kind (${member.type}) unknown here`
     // A volume's name is no file.
     if (member.type !== 'V') options.problem(member.name, why)
+    await run.reader.skip(stored + paddingOf(stored))
+    return
+  }
+  if (member.damage !== undefined) {
+    options.problem(member.name, `${member.damage}: left out`)
     await run.reader.skip(stored + paddingOf(stored))
     return
   }
@@ -198,7 +167,7 @@ async function putFile(
   key: string,
 ): Promise<void> {
   const { reader } = run
-  const attributes = attributesOf(run, member)
+  const attributes = attributesOf(member.pax, (why) => run.options.problem(member.name, why))
   const { type, size, sparse } = member
   const mode = modes[type] ?? S_IFREG
   if (mode !== S_IFREG) {
@@ -208,8 +177,7 @@ async function putFile(
     )
     await reader.skip(size + paddingOf(size))
   } else if (sparse === undefined && size <= INLINE_BYTES_MAX) {
-    const content = size === 0 ? Buffer.alloc(0) : await reader.exactly(size)
-    if (content === undefined) throw new Error('the archive ends too early')
+    const content = await reader.exactly(size)
     const head = headOf(member, parent, 0, WHOLE, key)
     await run.out.push(entryRecord(head, name, attributes, [content]))
     await reader.skip(paddingOf(size))
@@ -220,34 +188,39 @@ async function putFile(
   }
 }
 
-async function putContent(run: Run, id: number, { size, sparse }: Member): Promise<void> {
+/** A file of which not all comes is taken back. */
+async function putContent(run: Run, id: number, { name, size, sparse }: Member): Promise<void> {
   const { reader } = run
   let left = size
-  let map: readonly (readonly [number, number])[] = [[0, size]]
-  if (sparse !== undefined) {
-    const read = sparse.map === undefined ? await readMap(reader) : { map: sparse.map, bytes: 0 }
-    map = read.map
-    left -= read.bytes
-  }
-  for (const [offset, length] of map) {
-    if (length > left) throw new Error('the map of a sparse file is damaged')
-    for (let at = 0; at < length; ) {
-      const bytes = await reader.some(Math.min(DATA_BYTES_MAX, length - at))
-      if (bytes === undefined) throw new Error('the archive ends too early')
-      await run.out.push(dataRecord(id, offset + at, [bytes]))
-      at += bytes.length
+  try {
+    let map: SparseMap | undefined = sparse?.map ?? [[0, size]]
+    if (sparse !== undefined && sparse.map === undefined) {
+      const read = await readMap(reader, sparse.size, left)
+      left -= read.bytes
+      map = read.map
     }
-    left -= length
+    // A map that is none, or not that of what is stored.
+    if (map?.reduce((sum, [, length]) => sum + length, 0) !== left) map = undefined
+    for (const [offset, length] of map ?? [])
+      for (let at = 0; at < length; ) {
+        const bytes = await reader.some(Math.min(DATA_BYTES_MAX, length - at))
+        await run.out.push(dataRecord(id, offset + at, [bytes]))
+        at += bytes.length
+        left -= bytes.length
+      }
+    if (map === undefined) run.options.problem(name, `${MAP_DAMAGED}: left out`)
+    await reader.skip(left + paddingOf(size))
+    await run.out.push(endRecord(id, sparse?.size ?? size, map === undefined ? FAILED : 0))
+  } catch (error) {
+    if (error instanceof ArchiveError) await run.out.push(endRecord(id, 0, FAILED))
+    throw error
   }
-  await reader.skip(left + paddingOf(size))
-  await run.out.push(endRecord(id, sparse?.size ?? size, 0))
 }
 
 function headOf(member: Member, parent: number, id: number, flags: number, key: string): EntryHead {
-  const { pax, major, minor, uid, gid, size } = member
+  const { major, minor, uid, gid, size } = member
+  const { mtime, atime } = member.times
   const type = member.type === '1' ? S_IFREG : (modes[member.type] ?? S_IFREG)
-  const mtime = parsePaxTime(pax.get('mtime') ?? String(member.mtime))
-  const atime = pax.has('atime') ? parsePaxTime(pax.get('atime') ?? '') : mtime
   return {
     flags,
     parent,
@@ -267,30 +240,6 @@ function headOf(member: Member, parent: number, id: number, flags: number, key: 
   }
 }
 
-function attributesOf(run: Run, { pax, name }: Member): Attribute[] {
-  const found: Attribute[] = []
-  for (const [key, value] of pax) {
-    if (key.startsWith('SCHILY.xattr.')) {
-      const its = decodeKey(key.slice('SCHILY.xattr.'.length))
-      // Access lists come as text, below.
-      if (!its.startsWith('system.posix_acl_'))
-        found.push({ name: its, value: Buffer.from(value, 'latin1') })
-    }
-    const acl = /^SCHILY\.acl\.(access|default)$/.exec(key)?.[1]
-    if (acl === undefined || value === '') continue
-    const list = aclFromText(value)
-    if (list === undefined) run.options.problem(name, `its access list names somebody unknown`)
-    // Three entries say no more than the mode.
-    else if (acl === 'default' || list.length > 4 + 3 * 8)
-      found.push({ name: `system.posix_acl_${acl}`, value: list })
-  }
-  return found
-}
-
-function decodeKey(key: string): string {
-  return key.replaceAll('%3D', '=').replaceAll('%25', '%')
-}
-
 async function putDirectory(run: Run, path: string, member: Member): Promise<void> {
   const { directories } = run
   const known = directories.get(path)
@@ -301,7 +250,13 @@ async function putDirectory(run: Run, path: string, member: Member): Promise<voi
   // One that was implied by its files is told again, with what it is.
   if (known === undefined || path !== '') directories.set(path, id)
   const head = { ...headOf(member, parent, id, 0, ''), mode: S_IFDIR | member.mode }
-  await run.out.push(entryRecord(head, path.slice(slash + 1), attributesOf(run, member)))
+  await run.out.push(
+    entryRecord(
+      head,
+      path.slice(slash + 1),
+      attributesOf(member.pax, (why) => run.options.problem(member.name, why)),
+    ),
+  )
 }
 
 /** The id of a directory; those that no member told of are implied. */

@@ -6,9 +6,12 @@ import { BLOCK_BYTES, number } from './tar-header.ts'
 
 export interface SparseFile {
   readonly size: number
-  /** [offset, length] of the data; undefined: the content begins with it (`readMap`). */
-  readonly map: readonly (readonly [number, number])[] | undefined
+  /** Where the data lies; undefined: the content begins with it (`readMap`). */
+  readonly map: SparseMap | undefined
 }
+
+/** Stretches one behind the other. */
+export type SparseMap = readonly (readonly [offset: number, length: number])[]
 
 const RUNS_MAX = 1_000_000
 
@@ -22,37 +25,51 @@ export async function sparseOf(
   block: Buffer,
   pax: ReadonlyMap<string, string>,
   pairs: readonly (readonly [string, string])[],
-): Promise<SparseFile | undefined> {
+): Promise<SparseFile | 'damaged' | undefined> {
   if (type === 'S') return await oldSparse(reader, block)
-  if (pax.get('GNU.sparse.major') === '1')
-    return { size: Number(pax.get('GNU.sparse.realsize')), map: undefined }
+  if (pax.get('GNU.sparse.major') === '1') {
+    const size = Number(pax.get('GNU.sparse.realsize'))
+    return isCount(size) ? { size, map: undefined } : 'damaged'
+  }
   const size = pax.get('GNU.sparse.size')
   if (size === undefined) return undefined
   const list = pax.get('GNU.sparse.map')?.split(',') ?? pairs.map(([, value]) => value)
-  return { size: Number(size), map: inPairs(list.map(Number)) }
+  return withMap(Number(size), list.map(Number))
 }
 
-function inPairs(numbers: readonly number[]): [number, number][] {
+/** True for what counts bytes. */
+export function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
+}
+
+function withMap(size: number, numbers: readonly number[]): SparseFile | 'damaged' {
+  const map = mapOf(size, numbers)
+  return map === undefined ? 'damaged' : { size, map }
+}
+
+/** Undefined for what can be no map of a file of that size. */
+function mapOf(size: number, numbers: readonly number[]): SparseMap | undefined {
   const map: [number, number][] = []
-  for (let at = 0; at + 1 < numbers.length; at += 2)
-    map.push([numbers[at] as number, numbers[at + 1] as number])
-  if (!map.flat().every((each) => Number.isSafeInteger(each) && each >= 0))
-    throw new Error('the map of a sparse file is damaged')
-  return map
+  let end = 0
+  for (let at = 0; at + 1 < numbers.length; at += 2) {
+    const [offset, length] = [numbers[at] as number, numbers[at + 1] as number]
+    if (!isCount(offset) || !isCount(length) || offset < end) return undefined
+    map.push([offset, length])
+    end = offset + length
+  }
+  return isCount(size) && end <= size && numbers.length % 2 === 0 ? map : undefined
 }
 
-async function oldSparse(reader: ByteReader, block: Buffer): Promise<SparseFile> {
+async function oldSparse(reader: ByteReader, block: Buffer): Promise<SparseFile | 'damaged'> {
   const numbers = fieldsOf(block, 386, 4)
   const size = number(block, 483, 12)
   let goesOn = block[482] !== 0
   while (goesOn) {
     const next = await reader.exactly(BLOCK_BYTES)
-    if (next === undefined || numbers.length > 2 * RUNS_MAX)
-      throw new Error('the map of a sparse file is damaged')
-    numbers.push(...fieldsOf(next, 0, 21))
+    if (numbers.length <= 2 * RUNS_MAX) numbers.push(...fieldsOf(next, 0, 21))
     goesOn = next[504] !== 0
   }
-  return { size, map: inPairs(numbers) }
+  return numbers.length > 2 * RUNS_MAX ? 'damaged' : withMap(size, numbers)
 }
 
 /** Offsets and lengths of 12 bytes each; an empty one ends them. */
@@ -65,23 +82,26 @@ function fieldsOf(block: Buffer, from: number, count: number): number[] {
   return numbers
 }
 
-/** The map at the beginning of a file of format 1.0: a count, then offsets and lengths, a line each. `bytes`: what it took. */
+/**
+ * The map at the beginning of a file of format 1.0, of which `stored` bytes are in the archive: a count, then offsets and lengths, a
+ * line each. `bytes`: what it took, also when it is none.
+ */
 export async function readMap(
   reader: ByteReader,
-): Promise<{ map: [number, number][]; bytes: number }> {
+  size: number,
+  stored: number,
+): Promise<{ map: SparseMap | undefined; bytes: number }> {
   let text = ''
   let wanted = 1
   let lines: string[] = []
   let bytes = 0
   while (lines.length <= wanted) {
-    const block = await reader.exactly(BLOCK_BYTES)
-    if (block === undefined) throw new Error('the archive ends too early')
+    if (!(wanted <= 2 * RUNS_MAX) || bytes + BLOCK_BYTES > stored) return { map: undefined, bytes }
+    text += (await reader.exactly(BLOCK_BYTES)).toString('latin1')
     bytes += BLOCK_BYTES
-    text += block.toString('latin1')
     // The last part may be half a number.
     lines = text.split('\n')
     if (lines.length > 1) wanted = 1 + 2 * Number(lines[0])
-    if (!(wanted <= 2 * RUNS_MAX)) throw new Error('the map of a sparse file is damaged')
   }
-  return { map: inPairs(lines.slice(1, wanted).map(Number)), bytes }
+  return { map: mapOf(size, lines.slice(1, wanted).map(Number)), bytes }
 }

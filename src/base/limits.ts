@@ -11,6 +11,8 @@ export const INLINE_BYTES_MAX = 5 * 1024
 export const NAME_BYTES_MAX = 255
 /** A held path is a key, of which LMDB takes 1,978 bytes; PATH_MAX leaves no room for the smallest of engines. */
 export const HOLD_BYTES_MAX = 1900
+/** A label is part of a key, too. Desktops write paths of labels, which are longer than a name of a directory. */
+export const TAG_BYTES_MAX = 1024
 /** PATH_MAX - 1: the longest path that a system call takes. */
 export const PATH_BYTES_MAX = 4095
 /** The same of the target of a symlink. */

@@ -2,17 +2,19 @@
 
 import { createReadStream } from 'node:fs'
 import { dirname, posix } from 'node:path'
-import type { Readable } from 'node:stream'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { readGit } from '../archive/git-source.ts'
 import { nodeAt, readHost, type Sink, type SourceOptions } from '../archive/host-source.ts'
 import { readTar } from '../archive/tar-source.ts'
+import { CompressionError, unpacked } from '../archive/unpacked.ts'
 import { findPlace, type Place } from '../control/place.ts'
 import { bytesOfArgument } from './arguments.ts'
 import { UsageError } from './errors.ts'
 import type { TransferReport } from './transfer-report.ts'
 
-/** Something to import. `read` resolves to sentences for the summary. */
+/**
+ * Something to import. `read` resolves to sentences for the summary, and rejects with ArchiveError for what ends in the middle: what
+ * came before was sent.
+ */
 export interface ImportSource {
   /** What a file is called that goes into an existing directory; a byte string. */
   readonly basename: string
@@ -52,7 +54,10 @@ export function tarSource(argument: string, report: TransferReport): ImportSourc
     basename: posix.basename(bytesOfArgument(argument)),
     async read(send) {
       const input = argument === '-' ? process.stdin : createReadStream(path)
-      await readTar(await plain(input), async (piece) => await send(piece), optionsOf(report))
+      const plain = await unpacked(input).catch((error: unknown) => {
+        throw error instanceof CompressionError ? unpackFirst(error, argument) : error
+      })
+      await readTar(plain, async (piece) => await send(piece), optionsOf(report))
       return []
     },
   }
@@ -73,28 +78,11 @@ export function gitSource(repository: string, report: TransferReport): ImportSou
   }
 }
 
-/** What is in a stream that may be compressed, by its first bytes. Throws UsageError for other compressions. */
-async function plain(input: Readable): Promise<AsyncIterable<Uint8Array>> {
-  const first = await new Promise<Buffer>((resolve, reject) => {
-    input.once('error', reject)
-    input.once('end', () => resolve(Buffer.alloc(0)))
-    input.once('readable', () => {
-      const bytes: unknown = input.read()
-      resolve(bytes instanceof Buffer ? bytes : Buffer.alloc(0))
-    })
-  })
-  input.unshift(first)
-  const magic = first.toString('hex', 0, 6)
-  if (magic.startsWith('fd377a585a00') || magic.startsWith('425a68'))
-    throw new UsageError('decompress it first: only gzip and zstd are read')
-  const through = magic.startsWith('1f8b')
-    ? createGunzip()
-    : magic.startsWith('28b52ffd')
-      ? createZstdDecompress()
-      : undefined
-  if (through === undefined) return input
-  input.on('error', (error) => through.destroy(error))
-  return input.pipe(through)
+function unpackFirst({ compression, program }: CompressionError, argument: string): UsageError {
+  const from = argument === '-' ? '...' : argument
+  return new UsageError(
+    `this is compressed by ${compression}, and only gzip and zstd are read: ${program} ${from} | avfs import - DEST --format tar`,
+  )
 }
 
 /** The files of the vault itself, should they lie in what is imported. */

@@ -27,20 +27,47 @@ export class NoDaemonError extends ControlError {
   }
 }
 
-/** Asks the daemon who it is. Throws NoDaemonError. */
+/** Asks the daemon who it is. Throws NoDaemonError, ControlError for half an answer. */
 export async function daemonInfo(socket: string): Promise<DaemonInfo> {
-  const response = await send(socket, 'GET', '/', undefined, INFO_TIMEOUT_MS)
-  let body = ''
-  for await (const chunk of response.setEncoding('utf8')) body += chunk
-  return JSON.parse(body) as DaemonInfo
+  return parsed(await textAt(socket, '/'), socket) as DaemonInfo
 }
 
-/** What the daemon says at /metrics, as Prometheus text. Throws NoDaemonError. */
+/** What the daemon says at /metrics, as Prometheus text. Throws NoDaemonError, ControlError for half an answer. */
 export async function daemonMetricsText(socket: string): Promise<string> {
-  const response = await send(socket, 'GET', '/metrics', undefined, INFO_TIMEOUT_MS)
-  let body = ''
-  for await (const chunk of response.setEncoding('utf8')) body += chunk
-  return body
+  return await textAt(socket, '/metrics')
+}
+
+async function textAt(socket: string, path: string): Promise<string> {
+  const response = await send(socket, 'GET', path, undefined, INFO_TIMEOUT_MS)
+  const pieces: Buffer[] = []
+  for await (const piece of piecesOf(response, socket)) pieces.push(piece)
+  return Buffer.concat(pieces).toString()
+}
+
+/** What comes until the daemon ends it. Throws ControlError when the connection breaks before. */
+async function* piecesOf(response: IncomingMessage, socket: string): AsyncGenerator<Buffer> {
+  try {
+    yield* response as AsyncIterable<Buffer>
+  } catch (cause) {
+    const message = 'the daemon ended in the middle of its answer'
+    throw new ControlError('failed', message, socket, { cause })
+  }
+}
+
+function parsed(text: string, socket: string): object {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value
+  } catch {
+    // Told below.
+  }
+  throw noAnswer(socket)
+}
+
+function noAnswer(socket: string, cause?: unknown): ControlError {
+  return new ControlError('failed', `what came from ${socket} is no answer of avfs`, socket, {
+    cause,
+  })
 }
 
 /**
@@ -76,13 +103,13 @@ async function answerOf(
   report: Report,
   receive: Receive,
 ): Promise<object> {
-  for await (const frame of framesOf(response)) {
+  for await (const frame of framesOf(response, socket)) {
     const body = frame.subarray(FRAME_HEAD_BYTES)
     if (frame.readUInt32LE(4) === BYTES_FRAME) {
       await receive(body)
       continue
     }
-    const answer = JSON.parse(body.toString('utf8')) as Answer
+    const answer = parsed(body.toString('utf8'), socket) as Answer
     if ('item' in answer) await receive(answer)
     else if ('progress' in answer) report(answer.progress.done, answer.progress.total)
     else if ('error' in answer) throw fromWire(answer.error)
@@ -91,18 +118,27 @@ async function answerOf(
   throw new ControlError('failed', `the daemon ended before ${method} was done`, socket)
 }
 
-/** Frames as they come; reads no further than it is asked. */
-async function* framesOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+/** Frames as they come; reads no further than it is asked. Throws ControlError when they are cut off, or none. */
+async function* framesOf(response: IncomingMessage, socket: string): AsyncGenerator<Buffer> {
   const units = new Units()
-  for await (const piece of response as AsyncIterable<Buffer>) {
-    let rest = units.add(piece)
+  for await (const piece of piecesOf(response, socket)) {
+    let rest = added(units, piece, socket)
     while (rest !== undefined && rest.length >= FRAME_HEAD_BYTES) {
       const length = rest.readUInt32LE(0)
+      if (length < FRAME_HEAD_BYTES) throw noAnswer(socket)
       if (rest.length < length) break
       yield rest.subarray(0, length)
       rest = rest.subarray(length)
     }
     if (rest !== undefined) units.keep(rest)
+  }
+}
+
+function added(units: Units, piece: Buffer, socket: string): Buffer | undefined {
+  try {
+    return units.add(piece)
+  } catch (cause) {
+    throw noAnswer(socket, cause)
   }
 }
 

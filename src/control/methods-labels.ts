@@ -1,5 +1,6 @@
 // Methods on what people put beside the content: snapshots, tags and extended attributes of theirs (user.*).
 
+import { FsError } from '../base/errno.ts'
 import { XATTR_VALUE_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory, isRegular } from '../base/mode.ts'
 import { type SnapshotRow, xattr } from '../store/collections.ts'
@@ -10,6 +11,7 @@ import type { Core } from '../vault/core.ts'
 import { withTrace } from '../vault/history.ts'
 import type { Inode } from '../vault/inode.ts'
 import { findInode } from '../vault/inodes.ts'
+import { assertTag } from '../vault/labels.ts'
 import { findPath } from '../vault/paths.ts'
 import { isWithin, lastPaths } from '../vault/places.ts'
 import { readyInode, readyTags } from '../vault/ready.ts'
@@ -24,7 +26,7 @@ import {
 import {
   filesWith,
   findTag,
-  fromXdgTags,
+  fitTags,
   listTags,
   setTags,
   tagFile,
@@ -85,15 +87,19 @@ export const labelMethods = {
     readOnly: true,
     run: async (vault) => ({ snapshots: await answered(() => listSnapshots(vault.core)) }),
   },
-  /** {path, tags} */
+  /** {path, tags}; `unfit` are those that can be no tags, beside others that were added. */
   tagAdd: {
     readOnly: false,
     run: (vault, parameters, { kernel }) =>
       changingFile(vault, parameters, kernel, (inode) => {
+        const tags = stringsOf(parameters, 'tags')
+        const fit = tags.filter(isTag)
+        // One that cannot be must not keep the others away.
+        if (fit.length === 0) for (const tag of tags) assertTag(tag)
         vault.core.room.grow(ROW_BYTES)
-        readyTags(vault.core, inode.ino, stringsOf(parameters, 'tags'))
-        for (const tag of stringsOf(parameters, 'tags')) tagFile(vault.core, inode, tag)
-        return { tags: tagsOf(vault.core, inode.ino) }
+        readyTags(vault.core, inode.ino, fit)
+        for (const tag of fit) tagFile(vault.core, inode, tag)
+        return { tags: tagsOf(vault.core, inode.ino), unfit: tags.filter((tag) => !isTag(tag)) }
       }),
   },
   /** {path, tags} */
@@ -103,10 +109,10 @@ export const labelMethods = {
       changingFile(vault, parameters, kernel, (inode, path) => {
         const had = tagsOf(vault.core, inode.ino)
         readyTags(vault.core, inode.ino, had)
-        for (const tag of stringsOf(parameters, 'tags')) {
-          if (!had.includes(tag)) throw absent(`${toText(path)} has no tag '${tag}'`, path)
-          untagFile(vault.core, inode, tag)
-        }
+        const tags = stringsOf(parameters, 'tags')
+        const other = tags.find((tag) => !had.includes(tag))
+        if (other !== undefined) throw absent(`${toText(path)} has no tag '${other}'`, path)
+        for (const tag of new Set(tags)) untagFile(vault.core, inode, tag)
         return { tags: tagsOf(vault.core, inode.ino) }
       }),
   },
@@ -154,6 +160,16 @@ export const labelMethods = {
     run: (vault, parameters, call) => metaFind(vault.core, parameters, call),
   },
 } satisfies Record<string, Method>
+
+function isTag(name: string): boolean {
+  try {
+    assertTag(name)
+    return true
+  } catch (error) {
+    if (error instanceof FsError) return false
+    throw error
+  }
+}
 
 async function changing<T extends object>(vault: Vault, what: string, work: () => T): Promise<T> {
   assertWritableVault(vault)
@@ -222,10 +238,11 @@ function setValues(core: Core, inode: Inode, path: string, parameters: Parameter
   }
   if (typeof values !== 'object' || values === null) stringOf(parameters, 'values')
   const xdg = (values as Record<string, unknown>)[XDG_TAGS.slice(USER.length)]
-  if (typeof xdg === 'string') readyTags(core, inode.ino, fromXdgTags(Buffer.from(xdg, 'latin1')))
+  const labels = fitTags(Buffer.from(typeof xdg === 'string' ? xdg : '', 'latin1'))
+  readyTags(core, inode.ino, labels)
   for (const [key, value] of Object.entries(values as Record<string, unknown>)) {
     const bytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : undefined
-    if (USER + key === XDG_TAGS) setTags(core, inode, fromXdgTags(bytes ?? new Uint8Array()))
+    if (USER + key === XDG_TAGS) setTags(core, inode, labels)
     else if (bytes !== undefined) setXattr(core, inode, USER + key, bytes, 0)
     else if (getXattr(core, inode, USER + key) === undefined)
       throw absent(`${toText(path)} has no ${toText(key)}`, path)

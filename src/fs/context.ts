@@ -11,6 +11,7 @@ import { readyEnd } from '../vault/ready.ts'
 import { ROOT_INO, type Vault } from '../vault/vault.ts'
 import { toNode } from './node.ts'
 import type { KernelNotices, Node } from './operations.ts'
+import type { ToldOrigin } from './overlay-origin.ts'
 import type { SearchService } from './virtual/search-results.ts'
 
 /** An open directory: its names as of the first read, so that renames meanwhile show no name twice and lose none. */
@@ -35,6 +36,8 @@ export interface FsContext {
   /** Inodes of which the kernel has just written back all it had. */
   readonly writtenBack: Set<number>
   notices: KernelNotices | undefined
+  /** See overlay-origin.ts. */
+  origin: ToldOrigin | undefined
 }
 
 /** The node of an inode, counted as one lookup. */

@@ -32,7 +32,7 @@ const O_EXCL = 0o200
 const MODE_BITS = 0o177777
 
 /** Makes an inode with the owner, group, mode and access lists that its parent directory gives it; it has no name yet. */
-function makeInode(
+export function makeInode(
   fs: FsContext,
   caller: Caller,
   parent: Inode,
@@ -65,7 +65,8 @@ function makeInode(
   return inode
 }
 
-function nameInode(
+/** Gives a new inode its first name, or a further one. */
+export function nameInode(
   fs: FsContext,
   parent: Inode,
   name: string,

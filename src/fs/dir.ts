@@ -7,16 +7,27 @@ import { findEntry, listEntries } from '../vault/directory.ts'
 import { findInode, getInode } from '../vault/inodes.ts'
 import { type FsContext, forgetNode, giveNode, type ListingHandle } from './context.ts'
 import { assertName, getDirectory } from './node.ts'
-import type { Node, TakeEntry } from './operations.ts'
+import type { Caller, Node, TakeEntry } from './operations.ts'
+import { isOrigin } from './overlay-origin.ts'
 
 const DIRECTORY = 4
 /** . and .. come before the names. */
 const DOTS = 2
 
-export function lookup(fs: FsContext, parent: number, name: string): Node | undefined {
+export function lookup(
+  fs: FsContext,
+  caller: Caller,
+  parent: number,
+  name: string,
+): Node | undefined {
   assertName(name)
   // Asked for when a file handle (open_by_handle_at(2)) leads to an inode that the kernel does not hold.
-  if (name === '.') return giveNode(fs, getInode(fs.core, parent))
+  if (name === '.') {
+    const inode = getInode(fs.core, parent)
+    return isOrigin(fs, caller, parent) && !isDirectory(inode.mode)
+      ? undefined
+      : giveNode(fs, inode)
+  }
   const directory = getDirectory(fs.core, parent)
   if (name === '..') return giveNode(fs, getInode(fs.core, directory.parent))
   const row = findEntry(fs.core, parent, name)

@@ -12,6 +12,7 @@ import { lookup, opendir, readdir, releasedir } from './dir.ts'
 import { createEcho, type Echo } from './echo.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
 import type { KernelNotices, Operations } from './operations.ts'
+import { noteOrigin } from './overlay-origin.ts'
 import { rename, rmdir, unlink } from './remove.ts'
 import { withinRoom } from './room.ts'
 import { withViews } from './virtual/router.ts'
@@ -54,6 +55,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     nextHandle: 1,
     writtenBack: new Set(),
     notices: undefined,
+    origin: undefined,
   }
   const real = withinRoom(fs, realOperations(fs))
   const { avfsdir } = options
@@ -72,7 +74,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
 /** The operations on the vault as it is now. */
 function realOperations(fs: FsContext): Operations {
   return {
-    lookup: (_caller, parent, name) => lookup(fs, parent, name),
+    lookup: (caller, parent, name) => lookup(fs, caller, parent, name),
     forget: (ino, count) => forgetNode(fs, ino, count),
     getattr: (_caller, ino) => getattr(fs, ino),
     setattr: (caller, ino, change) => setattr(fs, caller, ino, change),
@@ -87,8 +89,8 @@ function realOperations(fs: FsContext): Operations {
     link: (_caller, ino, parent, name) => link(fs, ino, parent, name),
     unlink: (_caller, parent, name) => unlink(fs, parent, name),
     rmdir: (_caller, parent, name) => rmdir(fs, parent, name),
-    rename: (_caller, parent, name, newParent, newName, flags) =>
-      rename(fs, parent, name, newParent, newName, flags),
+    rename: (caller, parent, name, newParent, newName, flags) =>
+      rename(fs, caller, parent, name, newParent, newName, flags),
     read: (_caller, ino, offset, size) => read(fs, ino, offset, size),
     write: (caller, ino, offset, data, killPrivileges, cached) =>
       write(fs, caller, ino, offset, data, killPrivileges, cached),
@@ -108,7 +110,11 @@ function realOperations(fs: FsContext): Operations {
     readdir: (_caller, ino, handle, cookie, plus, take) =>
       readdir(fs, ino, handle, cookie, plus, take),
     releasedir: (handle) => releasedir(fs, handle),
-    getxattr: (_caller, ino, name) => getxattr(fs, ino, name),
+    getxattr: (caller, ino, name) => {
+      const value = getxattr(fs, ino, name)
+      noteOrigin(fs, caller, name, value)
+      return value
+    },
     listxattr: (caller, ino) => listxattr(fs, caller, ino),
     setxattr: (_caller, ino, name, value, flags, killSetgid) =>
       setxattr(fs, ino, name, value, flags, killSetgid),

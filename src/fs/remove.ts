@@ -1,7 +1,7 @@
 // unlink, rmdir, rename: names that go or move.
 
 import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, fail } from '../base/errno.ts'
-import { isDirectory } from '../base/mode.ts'
+import { isDirectory, S_IFCHR } from '../base/mode.ts'
 import {
   DELETED,
   type EntryRow,
@@ -21,10 +21,13 @@ import { readyInode, readyLoss, readyName, readyTags } from '../vault/ready.ts'
 import { claimTags, leaveTags, tagFile, tagsLeftAt, tagsOf } from '../vault/tags.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { assertChangeable, type FsContext } from './context.ts'
+import { makeInode, nameInode } from './create.ts'
 import { assertName, getDirectory } from './node.ts'
+import type { Caller } from './operations.ts'
 
 const RENAME_NOREPLACE = 1
 const RENAME_EXCHANGE = 2
+export const RENAME_WHITEOUT = 4
 
 function getEntry(fs: FsContext, parent: number, name: string): EntryRow {
   return findEntry(fs.core, parent, name) ?? fail(ENOENT)
@@ -69,10 +72,12 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
 
 /**
  * rename(2), renameat2(2). A reader sees the old target or the new one, never neither, and the moved inode keeps its
- * number and its versions.
+ * number and its versions. RENAME_WHITEOUT leaves a whiteout of overlayfs at the old name, the character device 0:0, in the
+ * same step; whoever may rename may do so, because mknod(2) asks for no privilege for that device.
  */
 export function rename(
   fs: FsContext,
+  caller: Caller,
   parent: number,
   name: string,
   newParent: number,
@@ -81,7 +86,8 @@ export function rename(
 ): void {
   assertChangeable(fs)
   assertName(newName)
-  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) fail(EINVAL)
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) fail(EINVAL)
+  if ((flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE) fail(EINVAL)
   const { core } = fs
   const from = getDirectory(core, parent)
   const to = getDirectory(core, newParent)
@@ -105,10 +111,13 @@ export function rename(
     readyLoss(core, target, newParent, newName)
     readyTags(core, inode.ino, tagsOf(core, target.ino))
   } else readyTags(core, inode.ino, tagsLeftAt(core, newParent, newName))
+  const whiteout =
+    (flags & RENAME_WHITEOUT) === 0 ? undefined : makeInode(fs, caller, from, S_IFCHR, 0, 0)
   const moment = core.moments.next()
   leaveTags(core, inode, parent, name)
   const traceless = removeEntry(core, from, row, moment, MOVED)
   putEntry(core, to, newName, row, moment, RENAMED, row)
+  if (whiteout !== undefined) nameInode(fs, from, name, whiteout)
   if (isDirectory(inode.mode)) {
     from.nlink--
     if (target === undefined) to.nlink++

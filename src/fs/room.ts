@@ -7,10 +7,11 @@ import { findInode } from '../vault/inodes.ts'
 import { ROW_BYTES } from '../vault/room.ts'
 import type { FsContext } from './context.ts'
 import type { Operations } from './operations.ts'
+import { RENAME_WHITEOUT } from './remove.ts'
 
 /** What makes a name, each a few rows. */
 const MAKING = ['mknod', 'mkdir', 'symlink', 'create', 'tmpfile', 'link'] as const
-const FREEING = ['unlink', 'rmdir', 'rename', 'removexattr'] as const
+const FREEING = ['unlink', 'rmdir', 'removexattr'] as const
 const PUNCH_HOLE = 0x02
 
 /** The same operations, which throw ENOSPC, or a Fault to wait for a commit, before they change anything. */
@@ -37,6 +38,11 @@ export function withinRoom(fs: FsContext, operations: Operations): Operations {
     ...operations,
     ...asking(MAKING, () => room.grow(ROW_BYTES)),
     ...asking(FREEING, () => room.shrink()),
+    rename(caller, parent, name, newParent, newName, flags) {
+      if ((flags & RENAME_WHITEOUT) === 0) room.shrink()
+      else room.grow(ROW_BYTES)
+      operations.rename(caller, parent, name, newParent, newName, flags)
+    },
     setattr(caller, ino, change) {
       const { mode, uid, gid, size } = change
       // The times of a file come when its bytes are there: fsync must not fail for them.

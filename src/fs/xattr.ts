@@ -7,7 +7,7 @@ import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/acl.ts'
 import type { Inode } from '../vault/inode.ts'
 import { alter, getInode, stampChange } from '../vault/inodes.ts'
 import { readyInode } from '../vault/ready.ts'
-import { fromXdgTags, setTags, tagsOf, toXdgTags, XDG_TAGS } from '../vault/tags.ts'
+import { fitTags, setTags, tagsOf, toXdgTags, XDG_TAGS } from '../vault/tags.ts'
 import {
   getXattr,
   listXattrs,
@@ -80,7 +80,7 @@ function setAccessAcl(fs: FsContext, inode: Inode, value: Uint8Array, killSetgid
 function setXdgTags(fs: FsContext, inode: Inode, value: Uint8Array, flags: number): void {
   if (inode.tags > 0 && (flags & XATTR_CREATE) !== 0) fail(EEXIST)
   if (inode.tags === 0 && (flags & XATTR_REPLACE) !== 0) fail(ENODATA)
-  setTags(fs.core, inode, fromXdgTags(value))
+  setTags(fs.core, inode, fitTags(value))
 }
 
 export function removexattr(fs: FsContext, ino: number, name: string): void {

@@ -53,6 +53,26 @@ function encodeAcl(entries: readonly AclEntry[]): Uint8Array {
   return value
 }
 
+/**
+ * True for a list as the kernel takes it (posix_acl_valid): one entry each for owner, group and others, none twice, and a mask where
+ * anybody is named.
+ */
+export function isWholeAcl(entries: readonly AclEntry[]): boolean {
+  const tags = entries.map(({ tag }) => tag)
+  const count = (wanted: number): number => tags.filter((tag) => tag === wanted).length
+  const known = [USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER]
+  const isNamed = count(USER) + count(GROUP) > 0
+  const names = new Set(
+    entries.map(({ tag, id }) => (tag === USER || tag === GROUP ? `${tag} ${id}` : `${tag}`)),
+  )
+  return (
+    tags.every((tag) => known.includes(tag)) &&
+    [USER_OBJ, GROUP_OBJ, OTHER].every((tag) => count(tag) === 1) &&
+    (!isNamed || count(MASK) === 1) &&
+    names.size === entries.length
+  )
+}
+
 function isMinimal(entries: readonly AclEntry[]): boolean {
   return entries.every(({ tag }) => tag === USER_OBJ || tag === GROUP_OBJ || tag === OTHER)
 }

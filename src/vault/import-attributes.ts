@@ -1,8 +1,9 @@
 // Mode, owner, times, extended attributes and labels of an imported record for an inode.
 
 import type { Attribute, EntryHead } from '../archive/records.ts'
-import { EINVAL, EOPNOTSUPP, fail } from '../base/errno.ts'
-import { ACL_ACCESS, ACL_DEFAULT, parseAcl } from './acl.ts'
+import { EINVAL, EOPNOTSUPP, FsError, fail } from '../base/errno.ts'
+import { isSymlink } from '../base/mode.ts'
+import { ACL_ACCESS, ACL_DEFAULT, isWholeAcl, modeOfAcl, parseAcl } from './acl.ts'
 import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
@@ -16,11 +17,14 @@ export function hasHead(
   head: EntryHead,
   attributes: readonly Attribute[],
 ): boolean {
-  if (inode.mode !== head.mode || inode.uid !== head.uid || inode.gid !== head.gid) return false
+  const { mode, isListKept } = modeOf(head, attributes)
+  if (inode.mode !== mode || inode.uid !== head.uid || inode.gid !== head.gid) return false
   if (inode.mtime !== head.mtime || inode.mtimeNs !== head.mtimeNs) return false
   const tags = attributes.find(({ name }) => name === XDG_TAGS)
   if (tags !== undefined && !hasTags(core, inode, tags.value)) return false
-  const others = attributes.filter(({ name }) => name !== XDG_TAGS)
+  const others = attributes.filter(
+    ({ name }) => name !== XDG_TAGS && (name !== ACL_ACCESS || isListKept),
+  )
   if (others.length !== inode.xattrs) return false
   return others.every(({ name, value }) => {
     const its = getXattr(core, inode, name)
@@ -28,8 +32,31 @@ export function hasHead(
   })
 }
 
+/**
+ * The mode that a record gives. An access list says the same of owner, group or mask, and others (acl(5)): where the two differ the
+ * list is believed, as when it is set last. One that says no more than a mode is not kept.
+ */
+function modeOf(
+  { mode }: EntryHead,
+  attributes: readonly Attribute[],
+): { mode: number; isListKept: boolean } {
+  const value = attributes.find(({ name }) => name === ACL_ACCESS)?.value
+  if (value === undefined || !isAcl(value)) return { mode, isListKept: true }
+  const { mode: its, keep } = modeOfAcl(mode, value)
+  return { mode: its, isListKept: keep }
+}
+
+function isAcl(value: Uint8Array): boolean {
+  try {
+    return isWholeAcl(parseAcl(value))
+  } catch (error) {
+    if (error instanceof FsError) return false
+    throw error
+  }
+}
+
 function hasTags(core: Core, inode: Inode, value: Uint8Array): boolean {
-  const wanted = fromXdgTags(value).sort()
+  const wanted = [...fromXdgTags(value).fit].sort()
   const present = tagsOf(core, inode.ino).sort()
   return wanted.length === present.length && wanted.every((tag, at) => tag === present[at])
 }
@@ -47,7 +74,7 @@ export function applyHead(
   alter(core, inode)
   let refused = 0
   if (attributes.length > 0 || inode.xattrs > 0) refused = applyAttributes(core, inode, attributes)
-  inode.mode = head.mode
+  inode.mode = modeOf(head, attributes).mode
   inode.uid = head.uid
   inode.gid = head.gid
   stampChange(inode, false)
@@ -75,12 +102,18 @@ function applyAttributes(core: Core, inode: Inode, attributes: readonly Attribut
 
 function applyAttribute(core: Core, inode: Inode, name: string, value: Uint8Array): void {
   if (name === XDG_TAGS) {
-    setTags(core, inode, fromXdgTags(value))
+    const { fit, unfit } = fromXdgTags(value)
+    setTags(core, inode, fit)
+    for (const { errno } of unfit) fail(errno)
     return
   }
-  const isAcl = name === ACL_ACCESS || name === ACL_DEFAULT
-  if (!isAcl && !/^(user|trusted|security)\../s.test(name)) fail(EOPNOTSUPP)
-  if (isAcl && parseAcl(value).length === 0) fail(EINVAL)
+  if (name === ACL_ACCESS || name === ACL_DEFAULT) {
+    if (isSymlink(inode.mode) || !isAcl(value)) fail(EINVAL)
+    if (name === ACL_ACCESS && !modeOfAcl(0, value).keep) {
+      if (getXattr(core, inode, name) !== undefined) removeXattr(core, inode, name)
+      return
+    }
+  } else if (!/^(user|trusted|security)\../s.test(name)) fail(EOPNOTSUPP)
   const before = getXattr(core, inode, name)
   if (before === undefined || Buffer.compare(before, value) !== 0)
     setXattr(core, inode, name, value, 0)

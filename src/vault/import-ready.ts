@@ -2,7 +2,6 @@
 // where records come from.
 
 import type { Attribute } from '../archive/records.ts'
-import { FsError } from '../base/errno.ts'
 import type { EntryRow } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
@@ -58,14 +57,7 @@ export function readyRemoval(core: Core, { parent, name, ino }: EntryRow): void 
 }
 
 /** The labels that attributes name; undefined when they say nothing of labels. */
-function labelsIn(attributes: readonly Attribute[]): string[] | undefined {
+function labelsIn(attributes: readonly Attribute[]): readonly string[] | undefined {
   const found = attributes.find(({ name }) => name === XDG_TAGS)
-  if (found === undefined) return undefined
-  try {
-    return fromXdgTags(found.value)
-  } catch (error) {
-    // No labels: they are refused when they are set.
-    if (error instanceof FsError) return []
-    throw error
-  }
+  return found && fromXdgTags(found.value).fit
 }

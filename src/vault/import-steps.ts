@@ -38,7 +38,7 @@ export type Step =
 /** Does what a record says. Throws RangeError for what is no step. */
 export function takeStep(run: Run, record: Buffer): void {
   const step = parsedStep(record)
-  if (step.step === 'time') beginStep(run, numberOf(record))
+  if (step.step === 'time') beginStep(run, Math.max(EARLIEST, numberOf(record)))
   else if (step.step === 'move')
     guard(run, `${run.options.path}/${step.to}`, () => move(run, step.from, step.to))
   else if (step.step === 'remove')
@@ -70,7 +70,7 @@ function beginStep(run: Run, moment: number): void {
   core.moments.observe()
   if (run.pretended === undefined) {
     // Only a vault without a past can have begun earlier.
-    if (!isUntouched(run) || moment >= core.moments.last || moment < EARLIEST) return
+    if (!isUntouched(run) || moment >= core.moments.last) return
     beginAt(run, moment - 1_000_000)
   }
   run.pretended = Math.max(run.pretended ?? 0, Math.min(moment, nowMicros()))

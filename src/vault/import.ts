@@ -21,7 +21,7 @@ import {
   STEP,
 } from '../archive/records.ts'
 import { EISDIR, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
-import { isDirectory } from '../base/mode.ts'
+import { isDirectory, isSymlink, S_IFLNK } from '../base/mode.ts'
 import { startStep } from '../base/step.ts'
 import { Units } from '../base/units.ts'
 import { answered } from '../store/retry.ts'
@@ -124,6 +124,8 @@ export function importer(vault: Vault, options: ImportOptions): Importer {
     },
     async finish() {
       if (units.waiting > 0) throw new RangeError('the stream of records was cut off')
+      for (const { path } of run.large.values())
+        options.problem(path, 'was cut off and is left out')
       for (const target of run.directories.values()) await step(run, () => leave(run, target))
       await run.core.commits.commit()
       return run.report
@@ -236,6 +238,11 @@ function assertWhole({ mtime, mtimeNs, atime, atimeNs, mode }: EntryHead): void 
   if (!isFit || mtimeNs > 999_999_999 || atimeNs > 999_999_999) throw new RangeError(NO_STREAM)
 }
 
+/** Links have all permissions, whatever an archive says of them: no file system of Linux has others. */
+function fitHead(head: EntryHead): EntryHead {
+  return isSymlink(head.mode) ? { ...head, mode: S_IFLNK | 0o777 } : head
+}
+
 const NO_STREAM = 'this is no stream of records'
 
 /** Tells what was refused; a full or closed vault ends all. */
@@ -249,7 +256,7 @@ export function guard(run: Run, path: string, work: () => void): void {
 }
 
 function takeEntry(run: Run, record: Buffer): void {
-  const head = headOf(record)
+  const head = fitHead(headOf(record))
   const name = nameOf(record)
   assertCount(head.size)
   assertWhole(head)

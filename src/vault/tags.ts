@@ -1,7 +1,9 @@
 // Labels: those that exist, and which inodes carry them. They belong to the inode; a file that takes another's place takes its
 // labels over (save by rename). Desktops read and write them as user.xdg.tags: names with commas between.
 
-import { EEXIST, EINVAL, ENOENT, ENOTEMPTY, fail } from '../base/errno.ts'
+import { EEXIST, EINVAL, ENOENT, ENOTEMPTY, FsError, fail } from '../base/errno.ts'
+import { NAME_BYTES_MAX } from '../base/limits.ts'
+import { log } from '../base/log.ts'
 import {
   type TaggingRow,
   type TagRow,
@@ -13,20 +15,16 @@ import type { Core } from './core.ts'
 import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, assertWritable, findInode, stampChange } from './inodes.ts'
-import { assertLabel } from './labels.ts'
+import { assertTag, shownTag, tagFromShown } from './labels.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
 import { readyInode, readyTagged, readyTags } from './ready.ts'
 
 export const XDG_TAGS = 'user.xdg.tags'
 
+/** Of UTF-8, in bytes. */
+const LONGEST_CHARACTER = 4
 const ALL = Number.MAX_SAFE_INTEGER
 const NONE: readonly string[] = []
-
-function assertTag(name: string): void {
-  assertLabel(name)
-  // What user.xdg.tags separates by, and what it trims.
-  if (name.includes(',') || name !== name.trim()) fail(EINVAL)
-}
 
 /** Makes a label that no file carries yet. Throws EEXIST, EINVAL, ENAMETOOLONG. */
 export function addTag(core: Core, name: string): void {
@@ -80,6 +78,25 @@ export function listTags(core: Core): TagRow[] {
 
 export function findTag(core: Core, name: string): TagRow | undefined {
   return core.overlay.get(tags, [name])
+}
+
+/** What a label is called in the views; where another one is called so, a slash is %2F. */
+export function nameInViews(core: Core, tag: string): string {
+  const shown = shownTag(tag)
+  const isTaken = shown !== tag && findTag(core, shown) !== undefined
+  return isTaken ? tag.replaceAll('/', '%2F') : shown
+}
+
+/**
+ * The label that a name in the views stands for: one of that very name, or one that is shown so; of several that are, the first. A
+ * slash may also be %2F.
+ */
+export function findShownTag(core: Core, shown: string): TagRow | undefined {
+  const exact = findTag(core, shown) ?? findTag(core, tagFromShown(shown))
+  // Where a name was cut nothing but a search tells what it was.
+  if (exact !== undefined || Buffer.byteLength(shown) <= NAME_BYTES_MAX - LONGEST_CHARACTER)
+    return exact
+  return listTags(core).find(({ name }) => shownTag(name) === shown)
 }
 
 /** Gives a file a label, which is made if it is new; one that it has already changes nothing. Throws EINVAL, ENAMETOOLONG. */
@@ -161,18 +178,41 @@ export function toXdgTags(names: readonly string[]): Uint8Array {
   return Buffer.from(names.join(','))
 }
 
-/** The labels that a value of user.xdg.tags names. Throws EINVAL for what is not UTF-8 or no label. */
-export function fromXdgTags(value: Uint8Array): string[] {
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value)
-  } catch {
-    fail(EINVAL)
+/** What a value of user.xdg.tags names. */
+export interface XdgTags {
+  readonly fit: readonly string[]
+  /** Those that are not UTF-8, or no label, and why: they take no others along. */
+  readonly unfit: readonly { readonly name: string; readonly errno: number }[]
+}
+
+export function fromXdgTags(value: Uint8Array): XdgTags {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  const fit = new Set<string>()
+  const unfit: { name: string; errno: number }[] = []
+  for (const part of Buffer.from(value).toString('latin1').split(',')) {
+    const bytes = Buffer.from(part, 'latin1')
+    let name = bytes.toString().trim()
+    try {
+      name = decoder.decode(bytes).trim()
+      if (name === '') continue
+      assertTag(name)
+      fit.add(name)
+    } catch (error) {
+      unfit.push({ name, errno: error instanceof FsError ? error.errno : EINVAL })
+    }
   }
-  const names = text.split(',').map((name) => name.trim())
-  const unique = [...new Set(names)].filter((name) => name !== '')
-  for (const name of unique) assertTag(name)
-  return unique
+  return { fit: [...fit], unfit }
+}
+
+/**
+ * The labels that are kept of a value of user.xdg.tags. A desktop writes all of a file at once: one that is none must not lose it the
+ * others, and is only logged. Throws EINVAL, ENAMETOOLONG when there is nothing else.
+ */
+export function fitTags(value: Uint8Array): readonly string[] {
+  const { fit, unfit } = fromXdgTags(value)
+  if (fit.length === 0) for (const { errno } of unfit) fail(errno)
+  for (const { name } of unfit) log('warn', `no label, and left out: ${JSON.stringify(name)}`)
+  return fit
 }
 
 /** Makes these the labels of a file. Throws EINVAL, ENAMETOOLONG before anything changes. */

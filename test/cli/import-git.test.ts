@@ -1,6 +1,14 @@
 // avfs import --git: what git checks out of a commit, a vault shows as of its time.
 
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { needProgram, run } from '../support/program.ts'
@@ -86,6 +94,78 @@ t.test('each commit is the state as of its time, and tags are snapshots', (t) =>
   )
   t.equal(cli.out('cat', 'new:/src/a.txt', '-s', 'v1'), 'first\n'.repeat(100))
   t.match(cli.json('vault', 'check', 'new', '--deep'), { problems: [] })
+  t.end()
+})
+
+/** A repository with a commit for each date, which git itself would not all write; each adds a file of its number. */
+function datedRepository(root: string, dates: readonly string[]): void {
+  const git = (args: readonly string[], input = ''): string =>
+    run('git', ['-C', root, ...args], { input, env: { HOME: root } })
+  git(['init', '-q', '-b', 'main'])
+  let parent = ''
+  dates.forEach((date, at) => {
+    writeFileSync(join(root, `${at}`), `${at}`)
+    git(['add', '-A'])
+    const who = `n <e> ${date} +0000`
+    const text = `tree ${git(['write-tree'])}\n${parent}author ${who}\ncommitter ${who}\n\nm\n`
+    const hash = git(['hash-object', '-t', 'commit', '-w', '--literally', '--stdin'], text)
+    parent = `parent ${hash}\n`
+    git(['update-ref', 'refs/heads/main', hash])
+  })
+}
+
+t.test(
+  'dates before 1970, in the far future, in no order and none at all are taken as they can be',
+  (t) => {
+    const cli = historyCli(t)
+    const dates = [
+      '-86400',
+      '0',
+      '1000000000',
+      '9100000000',
+      '1100000000',
+      '5',
+      'none',
+      '1200000000',
+    ]
+    const all = [...dates, '99999999999999999999']
+    const repository = cli.folder('repository')
+    datedRepository(repository, all)
+    cli.json('vault', 'create', 'new')
+    t.match(cli.json('import', '--git', repository, 'new:/'), { problems: 0, files: all.length })
+    const thereAt = (when: string): string => {
+      const out = join(cli.root, when)
+      cli.json('export', 'new:/', out, '-r', '--at', when)
+      return readdirSync(out).join('')
+    }
+    t.equal(thereAt('@10'), '01')
+    t.equal(thereAt('@1050000000'), '012')
+    t.equal(thereAt('@1150000000'), '0123456')
+    t.equal(thereAt('@1250000000'), '01234567')
+    cli.json('export', 'new:/', join(cli.root, 'now'), '-r')
+    const mtimes = run('stat', ['-c', '%Y', '0', '1', '3', '5', '6'], {
+      cwd: join(cli.root, 'now'),
+    })
+    t.equal(mtimes, '-86400\n0\n9100000000\n5\n1100000000')
+    t.equal(run('git', ['-C', repository, 'rev-list', '--count', 'HEAD']), `${all.length}`)
+    t.match(cli.json('vault', 'check', 'new', '--deep'), { problems: [] })
+    t.end()
+  },
+)
+
+t.test('a history that breaks off says where, and what is before is there', (t) => {
+  const cli = historyCli(t)
+  const repository = cli.folder('repository')
+  datedRepository(repository, ['1000000000', '1100000000', '1200000000'])
+  const git = (...args: string[]): string => run('git', ['-C', repository, ...args])
+  const blob = git('rev-parse', 'HEAD:2')
+  rmSync(join(repository, '.git/objects', blob.slice(0, 2), blob.slice(2)))
+  cli.json('vault', 'create', 'new')
+  t.match(cli.failure('import', '--git', repository, 'new:/'), {
+    status: 1,
+    message: /missing, in commit [0-9a-f]{40} behind 2 whole ones: imported were the 2 files/,
+  })
+  t.equal(cli.out('cat', 'new:/1'), '1')
   t.end()
 })
 

@@ -166,6 +166,35 @@ export const renames: Table = {
     `)
     t.equal(values[9], values[8])
   },
+  'WHITEOUT leaves the device 0:0 at the old name, which needs no privilege': (_, { script }) => {
+    const steps = Object.keys(types).map(
+      (kind) => `
+        rename ${kind} moved-${kind} whiteout -> 0
+        lstat moved-${kind} type -> ${types[kind]}
+        lstat ${kind} type,rdev,nlink,mode -> 2 0:0 1 0
+      `,
+    )
+    script(`
+      ${kinds}
+      ${steps.join('\n')}
+      mkdir d
+      mkdir d/sub
+      stat d nlink -> 3
+      rename d/sub sub whiteout -> 0
+      stat d nlink -> 2
+      rename moved-file moved-link whiteout,noreplace -> EEXIST
+      rename moved-file moved-file whiteout -> 0
+      lstat moved-file type -> 10
+      rename moved-file moved-link whiteout -> 0
+      lstat moved-link type -> 10
+      lstat moved-file type,rdev -> 2 0:0
+      rename moved-link fresh whiteout,noreplace -> 0
+      rename moved-dir moved-fifo whiteout -> ENOTDIR
+      rename missing other whiteout -> ENOENT
+      rename fresh moved-link whiteout,exchange -> EINVAL
+      unlink file -> 0
+    `)
+  },
   'unknown flags and impossible pairs of flags are EINVAL': (_, { script }) => {
     script(`
       open a O_CREAT,O_WRONLY

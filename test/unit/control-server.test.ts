@@ -2,11 +2,13 @@
 
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { request } from 'node:http'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { callDaemon, daemonInfo, NoDaemonError } from '../../src/control/client.ts'
+import { ControlError } from '../../src/control/errors.ts'
 import { startControlServer } from '../../src/control/server.ts'
 import type { Searcher } from '../../src/search/searcher.ts'
 import type { Vault } from '../../src/vault/vault.ts'
@@ -114,4 +116,80 @@ t.test('requests that make no sense are refused', async (t) => {
   t.match(await ask(socket, 'POST', '/check', '[]'), { status: 400 })
   t.match(await ask(socket, 'POST', '/check', `"${'x'.repeat(2 ** 20)}"`), { status: 400 })
   await server.close()
+})
+
+/** All that a server writes on a connection that sends `sent`. */
+function rawAnswer(socketPath: string, sent: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = []
+    const socket = connect(socketPath)
+    socket.on('data', (piece: Buffer) => pieces.push(piece))
+    socket.on('error', reject).on('end', () => resolve(Buffer.concat(pieces)))
+    socket.end(sent)
+  })
+}
+
+/** Answers whatever comes with `answer()` and hangs up. */
+async function replaying(socketPath: string, answer: () => Buffer): Promise<() => Promise<void>> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined))
+    socket.once('data', () => socket.end(answer()))
+  })
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  return () =>
+    new Promise((resolve) => {
+      for (const socket of sockets) socket.destroy()
+      server.close(() => resolve())
+    })
+}
+
+t.test('an answer that is cut off at any byte is told, and none is taken for whole', async (t) => {
+  const socket = socketIn(t)
+  const report = { problems: [], inodes: 1, blocks: 0, bytes: 0 }
+  const check = async (options: { onProgress?: (done: number, total: number) => void }) => {
+    options.onProgress?.(1, 2)
+    return report
+  }
+  const server = await startControlServer(socket, served({ check }))
+  const head = 'HTTP/1.1\r\nhost: avfs\r\nconnection: close\r\naccept: application/octet-stream\r\n'
+  const post = await rawAnswer(socket, `POST /check ${head}content-length: 2\r\n\r\n{}`)
+  const get = await rawAnswer(socket, `GET / ${head}\r\n`)
+  await server.close()
+
+  let answer: Buffer = Buffer.alloc(0)
+  const other = socketIn(t)
+  const close = await replaying(other, () => answer)
+  const call = (): Promise<object> => callDaemon(other, 'check', {}, () => undefined)
+  for (const [whole, ask, result] of [
+    [post, call, report],
+    [get, () => daemonInfo(other), info],
+  ] as const) {
+    answer = whole
+    t.same(await ask(), result)
+    // The result's frame is followed by the end of the chunk and of the chunks.
+    const told = whole.length - '\r\n0\r\n\r\n'.length
+    for (let length = 0; length < told; length++) {
+      answer = whole.subarray(0, length)
+      const error = await ask().catch((its: unknown) => its)
+      if (!(error instanceof ControlError)) t.fail(`cut at ${length}: ${String(error)}`)
+    }
+  }
+  for (const body of [
+    '\0\0\0\0\0\0\0\0',
+    '\x0c\0\0\0\0\0\0\0null',
+    '\xff\xff\xff\xff',
+    'garbage',
+  ]) {
+    const bytes = Buffer.from(body, 'latin1')
+    answer = Buffer.concat([
+      Buffer.from(
+        `HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${bytes.length}\r\n\r\n`,
+      ),
+      bytes,
+    ])
+    await t.rejects(call(), ControlError, JSON.stringify(body))
+    await t.rejects(daemonInfo(other), ControlError)
+  }
+  await close()
 })

@@ -19,7 +19,8 @@ export async function describe(fs: Waiting<FileSystem>, ino: number, path = ''):
     const node = await fs.lookup(caller, ino, name)
     if (node === undefined) throw new Error(`${path}/${name} is listed and not found`)
     const isDirectory = node.mode >>> 12 === 4
-    const bytes = isDirectory ? [] : await fs.read(caller, node.ino, 0, node.size)
+    const isWhiteout = node.mode >>> 12 === 2
+    const bytes = isDirectory || isWhiteout ? [] : await fs.read(caller, node.ino, 0, node.size)
     const xattrs = new Map<string, string>()
     for (const key of isDirectory ? [] : await fs.listxattr(caller, node.ino)) {
       const value = (await fs.getxattr(caller, node.ino, key, false)) ?? []

@@ -1,7 +1,7 @@
 // The plain model of a file system that random operations are compared with: everything in maps, nothing shared with src.
 
 export interface PlainFile {
-  readonly kind: 'file' | 'directory' | 'symlink'
+  readonly kind: 'file' | 'directory' | 'symlink' | 'whiteout'
   readonly id: number
   mode: number
   nlink: number

@@ -219,10 +219,11 @@ export class Run {
       return
     }
     await this.same(this.renameErrno(file, other, to, flags === 1), async () => {
-      const flag = flags === 1 ? 1 : 0
+      const flag = flags === 1 ? 1 : flags === 3 ? 4 : 0
       await this.fs.rename(caller, this.ino(from), name, this.ino(to), newName, flag)
       if (file === undefined || file === other) return
       this.move(from, name, to, newName, file)
+      if (flag === 4) await this.whiteOut(from, name)
       if (file.kind === 'directory') {
         from.nlink--
         if (other === undefined) to.nlink++
@@ -230,6 +231,15 @@ export class Run {
       if (other !== undefined && other.kind !== 'directory') await this.drop(other)
       else if (other !== undefined) await this.fs.forget(this.ino(other), 1_000_000)
     })
+  }
+
+  /** What a rename has left behind. */
+  async whiteOut(directory: PlainFile, name: string): Promise<void> {
+    const node = await this.fs.lookup(caller, this.ino(directory), name)
+    if (node === undefined) throw new Error(`${name} is not there`)
+    const made = plainFile('whiteout', 0o20000)
+    this.inos.set(made, node.ino)
+    this.put(directory, name, made)
   }
 
   renameErrno(

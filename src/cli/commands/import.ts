@@ -1,14 +1,16 @@
 // `avfs import`: a file or folder of the host, an archive, a git repository or an exported history, into a vault.
 
 import type { CommandModule } from 'yargs'
+import { ArchiveError } from '../../archive/errors.ts'
 import { HISTORY_DIRECTORY, historyFiles } from '../../archive/history-source.ts'
+import { ControlError } from '../../control/errors.ts'
 import { isMounted, type Place } from '../../control/place.ts'
 import { dashOf } from '../arguments.ts'
 import { type DryRunArguments, effectParts, effectsHeard, withDryRun } from '../effects.ts'
 import { UsageError } from '../errors.ts'
 import { gitSource, hostSource, type ImportSource, tarSource } from '../import-source.ts'
 import { formatBytes } from '../output.ts'
-import { sendRecords } from '../transfer.ts'
+import { type ImportResult, sendRecords } from '../transfer.ts'
 import { transferPlace } from '../transfer-place.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
 import { writtenBack } from './path-call.ts'
@@ -88,18 +90,25 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   await writtenBack(place)
   let notes: readonly string[] = []
   const effects = effectsHeard(args, place)
+  let failure: ArchiveError | undefined
   const result = await sendRecords(
     place,
     { basename: source.basename, dryRun: args.dryRun },
     effects,
     async (send) => {
-      notes = await source.read(send)
+      try {
+        notes = await source.read(send)
+      } catch (error) {
+        if (!(error instanceof ArchiveError)) throw error
+        failure = error
+      }
     },
     report,
   )
   report.finish()
   const { files, directories, unchanged, bytes } = result
   const target = place.show(place.path)
+  if (failure !== undefined) throw cutOff(failure, result, args.dryRun)
   const same = unchanged > 0 ? `; ${unchanged} files were the same already` : ''
   const what = args.dryRun
     ? effectParts(result).join(', ')
@@ -110,6 +119,21 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
     `${target}: ${what}, ${formatBytes(bytes)}${same}`,
     notes,
   )
+}
+
+/** What came before the damage is in the vault: an import is no transaction. */
+function cutOff(
+  { message }: ArchiveError,
+  result: ImportResult,
+  dryRun: boolean,
+): ControlError {
+  const files = result.files + result.unchanged
+  const verb = dryRun ? 'would be imported' : 'imported were'
+  const before =
+    files + result.directories === 0
+      ? 'nothing was imported'
+      : `${verb} the ${files} files and ${result.directories} directories before, and no more`
+  return new ControlError('failed', `${message}: ${before}`)
 }
 
 async function sourceOf(

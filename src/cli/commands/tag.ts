@@ -1,6 +1,7 @@
 // `avfs tag ...`: labels on files and directories, and finding by them.
 
 import type { Argv, CommandModule } from 'yargs'
+import { EXIT_ERROR } from '../errors.ts'
 import { printResult, table } from '../output.ts'
 import { ask, type PathArguments, placeOf, vaultOf, withPath } from './path-call.ts'
 
@@ -72,7 +73,11 @@ const find: CommandModule<object, TagArguments> = {
 async function change(method: 'tagAdd' | 'tagRemove', args: TagArguments): Promise<void> {
   const place = await placeOf(args.path)
   const result = await ask(place, method, { path: place.path, tags: args.tags })
-  const { tags } = result as { tags: string[] }
+  const { tags, unfit = [] } = result as { tags: string[]; unfit?: string[] }
+  for (const tag of unfit) {
+    process.exitCode = EXIT_ERROR
+    process.stderr.write(`avfs: ${JSON.stringify(tag)} can be no tag and was left out\n`)
+  }
   const path = place.show(place.path)
   printResult(args.json === true, { path, tags }, `${path}: ${tags.join(', ') || 'no tags'}`)
 }

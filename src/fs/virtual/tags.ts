@@ -8,13 +8,15 @@ import { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Inode } from '../../vault/inode.ts'
 import { getInode } from '../../vault/inodes.ts'
+import { tagFromShown } from '../../vault/labels.ts'
 import { readyInode, readyTags } from '../../vault/ready.ts'
 import {
   addTag,
   dropTag,
   filesWith,
-  findTag,
+  findShownTag,
   listTags,
+  nameInViews,
   renameTag,
   tagFile,
   untagFile,
@@ -52,8 +54,8 @@ function tagView({ directory, number }: View, tags: readonly string[]): TagView 
 const tagsKind: ViewKind = {
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup({ fs }, _caller, view, name) {
-    const tag = toText(name)
-    return findTag(fs.core, tag) === undefined ? undefined : tagView(view, [tag])
+    const tag = findShownTag(fs.core, toText(name))?.name
+    return tag === undefined ? undefined : tagView(view, [tag])
   },
   *list({ fs }, caller, view): Generator<Listed | Fault> {
     const reader = readerOf(caller)
@@ -66,27 +68,36 @@ const tagsKind: ViewKind = {
           files.some((ino) => taggedFile(fs.core, view.directory, ino, reader) !== undefined)
         )
       })
-      if (isHere) yield { name: toName(name), type: DIRECTORY, view: tagView(view, [name]) }
+      if (isHere)
+        yield {
+          name: toName(nameInViews(fs.core, name)),
+          type: DIRECTORY,
+          view: tagView(view, [name]),
+        }
     }
   },
   mkdir({ fs }, _caller, view, name) {
-    const tag = toText(name)
+    const tag = tagFromShown(toText(name))
     addTag(fs.core, tag)
     return tagView(view, [tag])
   },
   rmdir({ fs }, _caller, _view, name) {
-    dropTag(fs.core, toText(name))
+    dropTag(fs.core, tagNamed(fs.core, name))
   },
   rename({ fs }, caller, _view, name, newName) {
     // It changes files everywhere.
     if (caller.uid !== 0 && caller.uid !== getInode(fs.core, ROOT_INO).uid) fail(EPERM)
-    const taken = findTag(fs.core, toText(newName))
+    const taken = findShownTag(fs.core, toText(newName))
     // Read before the taken one is dropped.
-    if (findTag(fs.core, toText(name)) === undefined) fail(ENOENT)
+    const tag = tagNamed(fs.core, name)
     if (taken !== undefined && filesWith(fs.core, [taken.name]).length > 0) fail(ENOTEMPTY)
     if (taken !== undefined && newName !== name) dropTag(fs.core, taken.name)
-    renameTag(fs.core, toText(name), toText(newName))
+    renameTag(fs.core, tag, tagFromShown(toText(newName)))
   },
+}
+
+function tagNamed(core: Core, name: string): string {
+  return findShownTag(core, toText(name))?.name ?? fail(ENOENT)
 }
 
 const tagKind: ViewKind<TagView> = {
@@ -96,7 +107,7 @@ const tagKind: ViewKind<TagView> = {
     const file = taggedBelow(core, view.directory, view.tags, readerOf(caller)).get(name)
     if (file !== undefined) return fileView(view, name, file)
     // Not listed, so that nobody walks through all combinations.
-    const tag = findTag(core, toText(name))?.name
+    const tag = findShownTag(core, toText(name))?.name
     return tag === undefined || view.tags.includes(tag)
       ? undefined
       : tagView(view, [...view.tags, tag])
@@ -129,7 +140,7 @@ const tagKind: ViewKind<TagView> = {
     const [its, other] = [placeOf(from), placeOf(to)]
     assertMayMove(fs.core, caller, from)
     assertMayMove(fs.core, caller, to)
-    apart(() => rename(fs, its.parent, its.name, other.parent, other.name, 0))
+    apart(() => rename(fs, caller, its.parent, its.name, other.parent, other.name, 0))
     const { notices } = fs
     if (notices === undefined) return true
     notices.attributesChanged(to.inode.ino)

@@ -16,6 +16,7 @@
 
 static const flag rename_flags[] = {{"none", 0},
                                     {"noreplace", RENAME_NOREPLACE},
+                                    {"whiteout", RENAME_WHITEOUT},
                                     {"exchange", RENAME_EXCHANGE},
                                     {"whiteout", RENAME_WHITEOUT},
                                     {"bogus", 1 << 20},
