@@ -1,85 +1,18 @@
 // The virtual tree without a mount: what src/fs answers for numbers and names below .avfs.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import t, { type Test } from 'tap'
-import { FsError } from '../../src/base/errno.ts'
+import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
+import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
-import { openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
+import { list, open, refused, root, save, textOf, walk } from './view-bed.ts'
 
 setLog('error')
 const VIEW_BASE = 2 ** 52
-const O_EXCL = 0o200
-const root: Caller = { uid: 0, gid: 0, pid: process.pid }
 const other: Caller = { uid: 1234, gid: 1234, pid: 0 }
-
-async function open(t: Test, avfsdir: 'hidden' | 'visible' | 'off' = 'hidden') {
-  const store = await openStore('memory', { create: true, backend: 'memory' })
-  await store.commit(birthBatch())
-  const vault = new Vault(store, '/nowhere', { commitMs: 60_000 })
-  t.teardown(() => vault.close())
-  return createFileSystem(vault, { readOnly: false, avfsdir })
-}
-
-function refused(t: Test, change: () => unknown, errno: number, what = ''): void {
-  try {
-    change()
-    t.fail(`${what} was not refused`)
-  } catch (error) {
-    t.equal(error instanceof FsError ? error.errno : error, errno, what)
-  }
-}
-
-/** The node that a path leads to. */
-function walk(fs: FileSystem, path: string, caller = root): Node {
-  let node = fs.getattr(caller, ROOT_INO)
-  for (const name of path.split('/').filter((part) => part !== ''))
-    node = fs.lookup(caller, node.ino, name) ?? raise(`${name} of ${path} is missing`)
-  return node
-}
-
-function raise(message: string): never {
-  throw new Error(message)
-}
-
-/** Lists in parts of `room` names. */
-function list(fs: FileSystem, ino: number, room = 1000, plus = false, caller = root): string[] {
-  const { handle } = fs.opendir(caller, ino)
-  const names: string[] = []
-  let cookie = 0
-  for (let more = true; more; ) {
-    let taken = 0
-    more = false
-    fs.readdir(caller, ino, handle, cookie, plus, (name, _ino, _type, next) => {
-      if (taken === room) {
-        more = true
-        return false
-      }
-      taken++
-      cookie = next
-      names.push(name)
-      return true
-    })
-  }
-  fs.releasedir(handle)
-  return names.filter((name) => name !== '.' && name !== '..')
-}
-
-function save(fs: FileSystem, parent: number, name: string, text: string): number {
-  const node = fs.lookup(root, parent, name) ?? fs.create(root, parent, name, 0o100644, 0, O_EXCL)
-  fs.setattr(root, node.ino, { ...noChange, size: 0 })
-  fs.write(root, node.ino, 0, Buffer.from(text), false, false)
-  fs.flush(root, node.ino)
-  return node.ino
-}
-
-function textOf(fs: FileSystem, node: Node): string {
-  return Buffer.concat(fs.read(root, node.ino, 0, node.size)).toString()
-}
 
 t.test(
   '.avfs is there in every directory unless it is off, and visible in the root alone',

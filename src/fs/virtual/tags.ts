@@ -6,6 +6,7 @@ import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
 import { apart } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
+import { findEntry } from '../../vault/directory.ts'
 import type { Inode } from '../../vault/inode.ts'
 import { getInode } from '../../vault/inodes.ts'
 import { readyInode, readyTags } from '../../vault/ready.ts'
@@ -29,7 +30,7 @@ import { liveView } from './live.ts'
 import { placeView } from './place.ts'
 import { startCopy } from './tag-copy.ts'
 import { type Tagged, taggedBelow, taggedFile } from './tagged.ts'
-import { toName, toText } from './text.ts'
+import { textOf, toName, toText } from './text.ts'
 import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
@@ -52,8 +53,8 @@ function tagView({ directory, number }: View, tags: readonly string[]): TagView 
 const tagsKind: ViewKind = {
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup({ fs }, _caller, view, name) {
-    const tag = toText(name)
-    return findTag(fs.core, tag) === undefined ? undefined : tagView(view, [tag])
+    const tag = tagOf(fs.core, name)
+    return tag === undefined ? undefined : tagView(view, [tag])
   },
   *list({ fs }, caller, view): Generator<Listed | Fault> {
     const reader = readerOf(caller)
@@ -75,17 +76,17 @@ const tagsKind: ViewKind = {
     return tagView(view, [tag])
   },
   rmdir({ fs }, _caller, _view, name) {
-    dropTag(fs.core, toText(name))
+    dropTag(fs.core, tagOf(fs.core, name) ?? fail(ENOENT))
   },
   rename({ fs }, caller, _view, name, newName) {
     // It changes files everywhere.
     if (caller.uid !== 0 && caller.uid !== getInode(fs.core, ROOT_INO).uid) fail(EPERM)
-    const taken = findTag(fs.core, toText(newName))
+    const taken = tagOf(fs.core, newName)
     // Read before the taken one is dropped.
-    if (findTag(fs.core, toText(name)) === undefined) fail(ENOENT)
-    if (taken !== undefined && filesWith(fs.core, [taken.name]).length > 0) fail(ENOTEMPTY)
-    if (taken !== undefined && newName !== name) dropTag(fs.core, taken.name)
-    renameTag(fs.core, toText(name), toText(newName))
+    const tag = tagOf(fs.core, name) ?? fail(ENOENT)
+    if (taken !== undefined && filesWith(fs.core, [taken]).length > 0) fail(ENOTEMPTY)
+    if (taken !== undefined && newName !== name) dropTag(fs.core, taken)
+    renameTag(fs.core, tag, toText(newName))
   },
 }
 
@@ -95,8 +96,10 @@ const tagKind: ViewKind<TagView> = {
     const { core } = views.fs
     const file = taggedBelow(core, view.directory, view.tags, readerOf(caller)).get(name)
     if (file !== undefined) return fileView(view, name, file)
-    // Not listed, so that nobody walks through all combinations.
-    const tag = findTag(core, toText(name))?.name
+    // Not listed, so that nobody walks through all combinations. A file that is called so comes first: it is to be labelled.
+    const called = findEntry(core, view.directory, name)
+    if (called !== undefined && called.type !== DIRECTORY) return undefined
+    const tag = tagOf(core, name)
     return tag === undefined || view.tags.includes(tag)
       ? undefined
       : tagView(view, [...view.tags, tag])
@@ -151,6 +154,12 @@ const tagKind: ViewKind<TagView> = {
     if (taggedBelow(core, view.directory, view.tags, readerOf(caller)).has(name)) fail(EEXIST)
     return startCopy(views, caller, view.directory, name, view.tags, mode)
   },
+}
+
+/** The label that a name spells, where there is one. */
+function tagOf(core: Core, name: string): string | undefined {
+  const text = textOf(name)
+  return text === undefined ? undefined : findTag(core, text)?.name
 }
 
 /** Labels are attributes of the file: who may write to it may change them. */

@@ -130,6 +130,7 @@ export function createViews(fs: FsContext): ViewOperations {
     enter: (directory) => give(rootView(directory)),
     take(caller, into, ino, name) {
       assertChangeable(fs)
+      assertName(name)
       const view = at(into)
       if (view.kind.take === undefined) fail(EROFS)
       view.kind.take(views, caller, view, ino, name)
@@ -137,6 +138,7 @@ export function createViews(fs: FsContext): ViewOperations {
     },
     giveBack(caller, from, name, parent, newName) {
       assertChangeable(fs)
+      assertName(newName)
       const view = at(from)
       if (view.kind.giveBack === undefined) fail(EXDEV)
       view.kind.giveBack(views, caller, view, name, parent, newName)
@@ -165,6 +167,7 @@ export function createViews(fs: FsContext): ViewOperations {
     mknod: refuse,
     mkdir(caller, parent, name) {
       assertChangeable(fs)
+      assertName(name)
       const view = at(parent)
       return give(view.kind.mkdir?.(views, caller, view, name) ?? fail(EROFS))
     },
@@ -191,6 +194,7 @@ export function createViews(fs: FsContext): ViewOperations {
     },
     rename(caller, parent, name, newParent, newName, flags) {
       assertChangeable(fs)
+      assertName(newName)
       const view = at(parent)
       const into = at(newParent)
       if (flags > 1) fail(EINVAL)
