@@ -3,7 +3,7 @@
 import { EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
 import { Fault } from '../../store/store.ts'
-import { type DeletedEntry, deletedIn, findDeleted } from '../../vault/deleted.ts'
+import { type DeletedEntry, DeletedNames, findDeleted } from '../../vault/deleted.ts'
 import { findEntry } from '../../vault/directory.ts'
 import { findInode, getInode } from '../../vault/inodes.ts'
 import { readAhead } from '../../vault/past-states.ts'
@@ -18,7 +18,6 @@ import { pastView } from './tree.ts'
 import { type Asked, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
-const PAGE_NAMES = 1024
 const READ_BY_ALL = 0o444
 
 function deletedView(
@@ -84,9 +83,10 @@ function* listDeleted(
   asked: Asked,
 ): Generator<Listed | Fault> {
   const { core } = views.fs
-  for (let after: string | undefined; ; ) {
-    const from = after
-    const page = yield* waiting(() => deletedIn(core, view.directory, from, PAGE_NAMES))
+  const names = new DeletedNames(core, view.directory)
+  for (;;) {
+    const page = yield* waiting(() => names.next())
+    if (page === undefined) return
     yield* waiting(() => {
       if (asked.plus)
         readAhead(core, page, ({ row, until }) => ({ ino: row.ino, moment: until - 1 }))
@@ -98,8 +98,6 @@ function* listDeleted(
       const { name, row } = its
       yield { name, type: row.type, view: deletedView(views, view, its, isKept ? SHOWN_MS : 0) }
     }
-    after = page.at(-1)?.name
-    if (after === undefined) return
   }
 }
 
