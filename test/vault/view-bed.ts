@@ -5,6 +5,7 @@ import { FsError } from '../../src/base/errno.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
 import { openStore } from '../../src/store/open.ts'
+import type { Store } from '../../src/store/store.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
 
@@ -12,11 +13,17 @@ export const O_EXCL = 0o200
 export const root: Caller = { uid: 0, gid: 0, pid: process.pid }
 
 export async function open(t: Test, avfsdir: 'hidden' | 'visible' | 'off' = 'hidden') {
+  const vault = await openMemory(t, (store) => store)
+  return createFileSystem(vault, { readOnly: false, avfsdir })
+}
+
+/** A vault in memory that reads through what `around` makes of its store. */
+export async function openMemory(t: Test, around: (store: Store) => Store): Promise<Vault> {
   const store = await openStore('memory', { create: true, backend: 'memory' })
   await store.commit(birthBatch())
-  const vault = new Vault(store, '/nowhere', { commitMs: 60_000 })
+  const vault = new Vault(around(store), '/nowhere', { commitMs: 60_000 })
   t.teardown(() => vault.close())
-  return createFileSystem(vault, { readOnly: false, avfsdir })
+  return vault
 }
 
 export function refused(t: Test, change: () => unknown, errno: number, what = ''): void {

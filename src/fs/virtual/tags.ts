@@ -29,7 +29,7 @@ import { symlinkTo } from './computed.ts'
 import { liveView } from './live.ts'
 import { placeView } from './place.ts'
 import { startCopy } from './tag-copy.ts'
-import { type Tagged, taggedBelow, taggedFile } from './tagged.ts'
+import { type Tagged, taggedAs, taggedBelow, taggedFile } from './tagged.ts'
 import { textOf, toName, toText } from './text.ts'
 import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
@@ -94,7 +94,7 @@ const tagKind: ViewKind<TagView> = {
   attributes: (views, view) => directoryAttributes(views, view, true),
   lookup(views, caller, view, name) {
     const { core } = views.fs
-    const file = taggedBelow(core, view.directory, view.tags, readerOf(caller)).get(name)
+    const file = taggedAs(core, view.directory, view.tags, readerOf(caller), name)
     if (file !== undefined) return fileView(view, name, file)
     // Not listed, so that nobody walks through all combinations. A file that is called so comes first: it is to be labelled.
     const called = findEntry(core, view.directory, name)
@@ -125,8 +125,9 @@ const tagKind: ViewKind<TagView> = {
     const { fs, returns } = views
     const key = `${view.number}/${name}\0${newName}`
     if (returns.delete(key)) return true
-    const files = taggedBelow(fs.core, view.directory, view.tags, readerOf(caller))
-    const [from, to] = [files.get(name), files.get(newName)]
+    const reader = readerOf(caller)
+    const file = (its: string) => taggedAs(fs.core, view.directory, view.tags, reader, its)
+    const [from, to] = [file(name), file(newName)]
     if (from === undefined || to === undefined || from.inode.ino === to.inode.ino) return false
     if (isDirectory(from.inode.mode)) return false
     const [its, other] = [placeOf(from), placeOf(to)]
@@ -145,13 +146,14 @@ const tagKind: ViewKind<TagView> = {
   },
   drop({ fs }, caller, view, name) {
     const { inode } =
-      taggedBelow(fs.core, view.directory, view.tags, readerOf(caller)).get(name) ?? fail(ENOENT)
+      taggedAs(fs.core, view.directory, view.tags, readerOf(caller), name) ?? fail(ENOENT)
     assertMayTag(fs.core, caller, inode)
     untagFile(fs.core, inode, view.tags.at(-1) ?? '')
   },
   create(views, caller, view, name, mode) {
     const { core } = views.fs
-    if (taggedBelow(core, view.directory, view.tags, readerOf(caller)).has(name)) fail(EEXIST)
+    if (taggedAs(core, view.directory, view.tags, readerOf(caller), name) !== undefined)
+      fail(EEXIST)
     return startCopy(views, caller, view.directory, name, view.tags, mode)
   },
 }
