@@ -193,6 +193,25 @@ for (const [what, scene] of Object.entries(scenes))
     t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
   })
 
+t.test('versions of two files in turn cost what those of one cost', async (t) => {
+  const reads = async (size: number): Promise<number> => {
+    const its = await bed(t)
+    const { fs } = its
+    for (let at = 0; at < size; at++) {
+      its.later(2)
+      for (const name of ['a', 'b']) save(fs, ROOT_INO, name, `${at}`)
+    }
+    await its.vault.sync()
+    const before = its.reads()
+    for (let at = 1; at <= size; at++)
+      for (const name of ['a', 'b']) walk(fs, `.avfs/versions/${name}/${at}`)
+    return its.reads() - before
+  }
+  const few = await reads(FEW)
+  const many = await reads(TIMES * FEW)
+  t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
+})
+
 t.test('a file costs as much to label, and to let go of, as the first', async (t) => {
   const reads = async (size: number): Promise<number> => {
     const its = await bed(t)
