@@ -90,9 +90,11 @@ export function findDeleted(core: Core, parent: number, name: string): DeletedEn
   return deletionsOf(core, parent, own).get(name)
 }
 
-/** What the deletions of a name are listed as while it is not there. */
+/** What the deletions of a name are listed as while it is not there, and what one more would be, for when there was. */
 export function deletedAs(core: Core, parent: number, name: string): string[] {
-  return [...deletionsOf(core, parent, name).keys()]
+  const rows = [...deletionsOf(core, parent, name).values()].map(({ row }) => row).reverse()
+  const [oldest] = rows
+  return oldest === undefined ? [name] : listed(core, [oldest, ...rows]).map((its) => its.name)
 }
 
 /** The deletions of one name by what they are listed as, the newest first. */

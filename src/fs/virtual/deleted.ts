@@ -13,7 +13,7 @@ import { inodeAt } from '../../vault/timeline.ts'
 import { MAY_READ, may, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { plantTree, type Tree } from './past.ts'
-import { noteShown, SHOWN_MS, untilForgotten } from './shown.ts'
+import { askAnew, isAskedAnew, noteShown, SHOWN_MS, untilForgotten } from './shown.ts'
 import { pastView } from './tree.ts'
 import { type Asked, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
@@ -69,8 +69,9 @@ export const deletedKind: ViewKind = {
     const found = findDeleted(views.fs.core, view.directory, name)
     if (found === undefined || !mayKnow(views, readerOf(caller), view, found.until))
       return undefined
-    // What mv takes out of here must not bring its old node along: see `giveBack`.
-    return deletedView(views, view, found, 0)
+    const isKept = !isAskedAnew(views, view.directory, name) && mayAllKnow(views, view, found.until)
+    if (isKept) noteShown(views, view, name)
+    return deletedView(views, view, found, isKept ? SHOWN_MS : 0)
   },
   list: (views, caller, view, asked) => listDeleted(views, readerOf(caller), view, asked),
   giveBack,
@@ -94,8 +95,8 @@ function* listDeleted(
     for (const its of page) {
       if (!(yield* waiting(() => mayKnow(views, reader, view, its.until)))) continue
       const isKept = asked.plus && (yield* waiting(() => mayAllKnow(views, view, its.until)))
-      if (isKept) noteShown(views, view)
       const { name, row } = its
+      if (isKept) noteShown(views, view, name)
       yield { name, type: row.type, view: deletedView(views, view, its, isKept ? SHOWN_MS : 0) }
     }
   }
@@ -121,6 +122,7 @@ function giveBack(
   const { row } = findDeleted(fs.core, view.directory, name) ?? fail(ENOENT)
   assertReplaceable(views, parent, newName, row.type === DIRECTORY)
   const moment = wholeBefore(fs.core, row)
+  askAnew(views, view.directory, name)
   const options = {
     removeNewer: false,
     isHeld: (ino: number) => fs.lookups.has(ino),
@@ -133,8 +135,7 @@ function giveBack(
   throw new Fault(async () => {
     try {
       await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)
-      // The kernel moves the name with what it led to: by then it must want to ask where it leads.
-      await untilForgotten(views, view.directory)
+      await untilForgotten(views, view.directory, name)
       returns.set(key, true)
     } catch (error) {
       if (!(error instanceof FsError)) throw error
