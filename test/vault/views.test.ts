@@ -2,14 +2,14 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { ESTALE } from '../../src/base/errno.ts'
+import { ENOENT, ESTALE } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
-import type { FileSystem } from '../../src/fs/file-system.ts'
+import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
 import { answered } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
-import { list, open, refused, root, save, textOf, walk } from './view-bed.ts'
+import { list, open, openMemory, refused, root, save, textOf, walk } from './view-bed.ts'
 
 setLog('error')
 const VIEW_BASE = 2 ** 52
@@ -259,6 +259,28 @@ t.test('the kernel keeps deleted names for a moment, and is told when they chang
     new Set([1, 2, 3, 4].map((at) => `${deleted} f${numbered(at)}`)),
     'there is one more',
   )
+})
+
+t.test('the kernel is told of deleted names that prune lets go of', async (t) => {
+  const vault = await openMemory(t, (store) => store)
+  const fs = createFileSystem(vault, { readOnly: false })
+  const told: string[] = []
+  fs.setNotices({
+    entryChanged: (parent, name) => void told.push(`${parent} ${name}`),
+    inodeChanged: () => Promise.resolve(),
+    attributesChanged: () => {},
+  })
+  save(fs, ROOT_INO, 'f', 'one')
+  await sleep(1100)
+  fs.unlink(root, ROOT_INO, 'f')
+  await vault.sync()
+  const { ino } = walk(fs, '.avfs/deleted')
+  t.equal(textOf(fs, walk(fs, '.avfs/deleted/f')), 'one')
+  told.length = 0
+  await vault.prune({ rules: { youngerMs: 0 } })
+  await sleep(1)
+  t.ok(told.includes(`${ino} f`), told.join())
+  refused(t, () => walk(fs, '.avfs/deleted/f'), ENOENT)
 })
 
 t.test('deleted names that not everybody may know are not kept by the kernel', async (t) => {
