@@ -205,8 +205,16 @@ t.test('the kernel is told when what it may keep of a view changes', async (t) =
   fs.rename(root, here, 's', here, 'r', 0)
   t.same(told.splice(0).sort(), [`${here} s`, `${there} s`].sort())
   t.same(list(fs, there), ['r'])
+  const [tags, others] = [walk(fs, '.avfs/tags').ino, walk(fs, 'dir/.avfs/tags').ino]
+  t.ok((fs.mkdir(root, tags, 'red', 0o755, 0).nameMs ?? 0) > 0)
+  fs.rename(root, tags, 'red', tags, 'blue', 0)
+  fs.rmdir(root, others, 'blue')
+  t.same(
+    new Set(told.splice(0)),
+    new Set([tags, others].flatMap((ino) => [`${ino} red`, `${ino} blue`])),
+  )
   fs.setattr(root, dir.ino, { ...noChange, mode: 0o700 })
-  t.same(told.splice(0).sort(), [String(there), String(way)].sort())
+  t.same(told.splice(0).sort(), [there, way, others].map(String).sort())
   t.equal(fs.getattr(root, way).mode, 0o40700)
   fs.setattr(root, dir.ino, { ...noChange, mtime: 5 })
   t.same(told, [], 'times are those of its birth')

@@ -27,7 +27,7 @@ import { rename } from '../remove.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { liveView } from './live.ts'
-import { placeView } from './place.ts'
+import { placeView, TAGS } from './place.ts'
 import { startCopy } from './tag-copy.ts'
 import { type Tagged, taggedAs, taggedBelow, taggedFile } from './tagged.ts'
 import { textOf, toName, toText } from './text.ts'
@@ -35,6 +35,8 @@ import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const SYMLINK = 10
+/** How long the kernel may keep a label: who looks at it asks more than once. */
+const KEPT_MS = 1000
 
 interface TagView extends View {
   /** The label, and those of the directories above. */
@@ -43,7 +45,7 @@ interface TagView extends View {
 
 /** The tags/ of a directory; `up` is its .avfs. */
 export function tagsView({ directory, number }: View): View {
-  return placeView(tagsKind, 'tags', directory, number)
+  return placeView(tagsKind, TAGS, directory, number)
 }
 
 function tagView({ directory, number }: View, tags: readonly string[]): TagView {
@@ -91,7 +93,11 @@ const tagsKind: ViewKind = {
 }
 
 const tagKind: ViewKind<TagView> = {
-  attributes: (views, view) => directoryAttributes(views, view, true),
+  attributes(views, view) {
+    const node = directoryAttributes(views, view, true)
+    // A combination gives way to a file that is called so.
+    return view.tags.length > 1 ? node : { ...node, nameMs: KEPT_MS }
+  },
   lookup(views, caller, view, name) {
     const { core } = views.fs
     const file = taggedAs(core, view.directory, view.tags, readerOf(caller), name)

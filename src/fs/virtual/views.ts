@@ -24,7 +24,7 @@ import { assertChangeable, type FsContext, forgetNode, giveNode } from '../conte
 import { assertName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
 import { createListings, type Listings } from './listings.ts'
-import { announceSnapshots } from './place.ts'
+import { announceSnapshots, announceTags } from './place.ts'
 import { rootView } from './root.ts'
 import { announceDeleted } from './shown.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
@@ -63,6 +63,7 @@ export function createViews(fs: FsContext): ViewOperations {
   }
   const { held } = views
   announceSnapshots(views)
+  announceTags(views)
   announceDeleted(views)
 
   function at(number: number): View {
