@@ -33,6 +33,8 @@ export interface VaultPlace extends Place {
   remount(): number
   /** Memory of the daemon in MiB: resident now, and its highest so far. */
   memoryMib(): { readonly now: number; readonly highest: number }
+  /** Processor time that the daemon has taken since it was mounted, in milliseconds. */
+  cpuMs(): number
   /** What the vault takes on disk, in MiB. */
   sizeMib(): number
 }
@@ -67,6 +69,7 @@ export function mountVault(
   const mount = (): void => run('mount', name, dir, ...options)
   run('vault', 'create', name, '--backend', backend)
   const file = join(home, readdirSync(home).find((its) => its.startsWith(`${name}.`)) ?? name)
+  const daemon = (): number => JSON.parse(readFileSync(`${file}.lock`, 'utf8')).pid
   mount()
   return {
     name,
@@ -91,11 +94,17 @@ export function mountVault(
       return performance.now() - from
     },
     memoryMib() {
-      const holder: { pid: number } = JSON.parse(readFileSync(`${file}.lock`, 'utf8'))
-      const status = readFileSync(`/proc/${holder.pid}/status`, 'utf8')
+      const status = readFileSync(`/proc/${daemon()}/status`, 'utf8')
       const mib = (field: string): number =>
         Math.round(Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(status)?.[1]) / 1024)
       return { now: mib('VmRSS'), highest: mib('VmHWM') }
+    },
+    cpuMs() {
+      const threads = `/proc/${daemon()}/task`
+      const nanoseconds = readdirSync(threads).map((thread) =>
+        Number.parseInt(readFileSync(`${threads}/${thread}/schedstat`, 'latin1'), 10),
+      )
+      return nanoseconds.reduce((sum, its) => sum + its, 0) / 1e6
     },
     sizeMib() {
       const used = execFileSync('du', ['-s', '-k', file], { encoding: 'utf8' })

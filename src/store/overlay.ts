@@ -11,6 +11,7 @@ import type { Batch, Changes, Range, Store } from './store.ts'
 
 /** A row that is to be put, or a key that is to be deleted. */
 type Change = { key: Key; row: object | undefined }
+type Watcher = (key: Key, row: object | undefined) => void
 /** Changes below one first key part; `sorted` by key, as long as no key came since. */
 interface Group {
   readonly changes: Map<KeyPart, Change>
@@ -100,6 +101,7 @@ export class Overlay {
   #waiting: Layer[] = []
   /** Told of every row that is put, while somebody must know what comes to be used. */
   witness: ((collection: Collection<object>, row: object) => void) | undefined
+  readonly #watchers = new Map<Collection<object>, Watcher[]>()
 
   constructor(store: Store) {
     this.store = store
@@ -131,18 +133,39 @@ export class Overlay {
     const values = row as Record<string, KeyPart>
     const key: KeyPart[] = []
     for (let at = 0; at < keyLength; at++) key.push(values[fields[at] as string] as KeyPart)
-    this.#fresh.set(collection as unknown as Collection<object>, key, row)
+    this.#change(collection as unknown as Collection<object>, key, row)
   }
 
   delete<R extends object>(collection: Collection<R>, key: Key): void {
     noteChange()
-    this.#fresh.set(collection as unknown as Collection<object>, key, undefined)
+    this.#change(collection as unknown as Collection<object>, key, undefined)
+  }
+
+  #change(collection: Collection<object>, key: Key, row: object | undefined): void {
+    this.#fresh.set(collection, key, row)
+    const watchers = this.#watchers.get(collection)
+    if (watchers !== undefined) for (const heard of watchers) heard(key, row)
+  }
+
+  /**
+   * Calls `heard` with each key of a collection that is put (with its row) or taken away (without) from here on, for whoever keeps
+   * what is derived from rows. It must not read: the operation has changed something already.
+   */
+  watch<R extends object>(
+    collection: Collection<R>,
+    heard: (key: Key, row: R | undefined) => void,
+  ): void {
+    const any = collection as unknown as Collection<object>
+    const watchers = this.#watchers.get(any) ?? []
+    this.#watchers.set(any, [...watchers, heard as Watcher])
   }
 
   /** Forgets changes that were never handed over, below one first key part. */
   discard<R extends object>(collection: Collection<R>, first: KeyPart): void {
     noteChange()
-    this.#fresh.discard(collection as unknown as Collection<object>, first)
+    const any = collection as unknown as Collection<object>
+    this.#fresh.discard(any, first)
+    for (const heard of this.#watchers.get(any) ?? []) heard([first], undefined)
   }
 
   /** Rows of a range as `Store.scan` gives them, with all changes applied. */

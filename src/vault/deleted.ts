@@ -1,6 +1,7 @@
 // What was deleted in a directory and is not there now: names whose last row says so, the newest deletion first where a name was
 // deleted more than once. Files that moved away or were replaced are not lost and not listed.
 
+import { GenerationCache } from '../base/generation-cache.ts'
 import { NAME_BYTES_MAX } from '../base/limits.ts'
 import { cutName } from '../base/names.ts'
 import { type EntryPastRow, entry, entryPast, type Key } from '../store/collections.ts'
@@ -11,6 +12,9 @@ import type { Moment } from './moments.ts'
 
 const PAGE_ROWS = 1024
 const ALL = Number.MAX_SAFE_INTEGER
+/** For the deletions of names that were looked up, and what one of them takes. */
+const KNOWN_BYTES = 8 * 1024 * 1024
+const ENTRY_COST = 400
 /** Numbers from here on are moments: a name is not deleted so often. */
 const FIRST_MOMENT = 1e9
 
@@ -26,40 +30,116 @@ export interface DeletedEntry {
   readonly row: EntryPastRow
 }
 
-/** Deleted names in byte order of the true names, after the listed name `after`, at most `limit`. */
-export function deletedIn(core: Core, parent: number, after?: string, limit = ALL): DeletedEntry[] {
-  const found: DeletedEntry[] = []
-  let passed = after === undefined
-  const from = after === undefined ? '' : trueName(core, parent, after)
-  for (const rows of deletedNames(core, parent, from)) {
-    for (const its of listed(core, rows)) {
-      if (passed) found.push(its)
-      else if (its.name === after) passed = true
-      if (found.length >= limit) return found
-    }
-    // `after` itself is gone meanwhile.
-    passed = true
+/** The deleted names of a directory in byte order of the true names, those of some rows at a time. */
+export class DeletedNames {
+  readonly #core: Core
+  readonly #parent: number
+  readonly #pageRows: number
+  /** Where the next rows begin; undefined: that was all. */
+  #from: Key | undefined
+  /** The name that was read last, and what is known of its deletions: more may come. */
+  #name: string | undefined
+  #rows: EntryPastRow[] = []
+
+  constructor(core: Core, parent: number, pageRows = PAGE_ROWS) {
+    this.#core = core
+    this.#parent = parent
+    this.#pageRows = pageRows
+    this.#from = [parent]
   }
-  return found
+
+  /** The next ones; undefined when that was all. Nothing has changed when it throws Fault. */
+  next(): DeletedEntry[] | undefined {
+    if (this.#from === undefined) return undefined
+    const range = { gte: this.#from, lt: [this.#parent + 1], limit: this.#pageRows }
+    const rows = this.#core.overlay.scan(entryPast, range)
+    const last = rows.length < this.#pageRows ? undefined : rows.at(-1)
+    const names = byName(deletedOf(this.#core, this.#parent, rows))
+    const take = (name: string | undefined): EntryPastRow[] => {
+      const its = name === undefined ? undefined : names.get(name)
+      if (name !== undefined) names.delete(name)
+      return its ?? []
+    }
+    const more = take(this.#name)
+    const open = take(last?.name)
+    const goesOn = last !== undefined && last.name === this.#name
+    const whole = [...(goesOn ? [] : [[...this.#rows, ...more]]), ...names.values()]
+    const found = whole.flatMap((its) => listed(this.#core, its))
+    if (goesOn) this.#rows.push(...more)
+    else this.#rows = open
+    this.#name = last?.name
+    this.#from = last && [this.#parent, last.name, last.since + 1]
+    return found
+  }
+}
+
+function byName(rows: readonly EntryPastRow[]): Map<string, EntryPastRow[]> {
+  const names = new Map<string, EntryPastRow[]>()
+  for (const row of rows) {
+    const its = names.get(row.name)
+    if (its === undefined) names.set(row.name, [row])
+    else its.push(row)
+  }
+  return names
 }
 
 /** The deleted entry that is listed under a name, or undefined. */
 export function findDeleted(core: Core, parent: number, name: string): DeletedEntry | undefined {
   const own = trueName(core, parent, name)
   if (findEntry(core, parent, own) !== undefined) return undefined
-  return deletionsOf(core, parent, own).find((its) => its.name === name)
+  return deletionsOf(core, parent, own).get(name)
 }
 
-/** What the deletions of a name are listed as while it is not there. */
+/** What the deletions of a name are listed as while it is not there, and what one more would be, for when there was. */
 export function deletedAs(core: Core, parent: number, name: string): string[] {
-  return deletionsOf(core, parent, name).map((its) => its.name)
+  const rows = [...deletionsOf(core, parent, name).values()].map(({ row }) => row).reverse()
+  const [oldest] = rows
+  return oldest === undefined ? [name] : listed(core, [oldest, ...rows]).map((its) => its.name)
 }
 
-function deletionsOf(core: Core, parent: number, name: string): DeletedEntry[] {
+/** The deletions of one name by what they are listed as, the newest first. */
+type Deletions = ReadonlyMap<string, DeletedEntry>
+
+const known = new WeakMap<Core, GenerationCache<string, Deletions>>()
+
+function deletionsOf(core: Core, parent: number, name: string): Deletions {
+  const cache = known.get(core) ?? remember(core)
+  const key = `${parent}/${name}`
+  const before = cache.get(key)
+  if (before !== undefined) return before
   const rows = core.overlay
     .scan(entryPast, { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL })
     .filter((row) => isDeleted(row.fate) && !isBrief(core, row))
-  return listed(core, rows)
+  const deletions = new Map(listed(core, rows).map((its) => [its.name, its]))
+  cache.set(key, deletions)
+  return deletions
+}
+
+/** A name that was deleted often is asked for by each of its numbers. */
+function remember(core: Core): GenerationCache<string, Deletions> {
+  const cache = new GenerationCache<string, Deletions>(
+    KNOWN_BYTES,
+    (its) => ENTRY_COST * (1 + its.size),
+  )
+  known.set(core, cache)
+  const forget = ([parent, name]: Key): void => {
+    if (typeof name !== 'string') {
+      cache.clear()
+      return
+    }
+    cache.delete(`${parent}/${name}`)
+    // NAME~2 is a number of NAME, unless something was called so itself.
+    for (
+      let at = name.lastIndexOf('~');
+      at >= 0;
+      at = at === 0 ? -1 : name.lastIndexOf('~', at - 1)
+    )
+      cache.delete(`${parent}/${name.slice(0, at)}`)
+  }
+  core.overlay.watch(entryPast, forget)
+  // A name that follows another without a gap makes both last longer.
+  core.overlay.watch(entry, forget)
+  return cache
 }
 
 /** NAME~2 is the second deletion of NAME, unless something was called so itself. */
@@ -96,37 +176,40 @@ function wasName(core: Core, parent: number, name: string): boolean {
 
 /** The deletions of one name as they are listed, oldest first in `rows`. */
 function listed(core: Core, rows: readonly EntryPastRow[]): DeletedEntry[] {
+  const taken = rows.length > 1 ? numbersTaken(core, rows[0] as EntryPastRow) : none
   let number = 1
   return [...rows].reverse().map((row, at) => {
-    const { parent, ino, until } = row
+    const { ino, until } = row
     let { name } = row
     if (at > 0) {
       do number++
-      while (wasName(core, parent, `${row.name}~${number}`))
+      while (taken.has(number))
       name = listedAs(row.name, number, until)
     }
     return { name, ino, until, row }
   })
 }
 
-/** The deletions of each name that is not there now, by name from `from` on; oldest first. */
-function* deletedNames(core: Core, parent: number, from: string): Generator<EntryPastRow[]> {
-  let its: EntryPastRow[] = []
-  for (let gte: Key = [parent, from]; ; ) {
-    const rows = core.overlay.scan(entryPast, { gte, lt: [parent + 1], limit: PAGE_ROWS })
-    const isThere = presence(core, parent, rows)
-    for (const row of rows) {
-      if (its[0] !== undefined && its[0].name !== row.name) {
-        yield its
-        its = []
-      }
-      if (isDeleted(row.fate) && !isThere(row.name) && !isBrief(core, row)) its.push(row)
-    }
-    const last = rows[rows.length - 1]
-    if (last === undefined || rows.length < PAGE_ROWS) break
-    gte = [parent, last.name, last.since + 1]
+const none: ReadonlySet<number> = new Set()
+
+/** The numbers for which something is or was called NAME~NUMBER itself. */
+function numbersTaken(core: Core, { parent, name }: EntryPastRow): ReadonlySet<number> {
+  const taken = new Set<number>()
+  // Up to the character after the digits; one look a name, however often it was there.
+  for (let from = `${name}~1`; ; ) {
+    const range = { gte: [parent, from], lt: [parent, `${name}~:`], limit: 1 }
+    const [row] = core.overlay.scan(entryPast, range)
+    if (row === undefined) return taken
+    const number = row.name.slice(name.length + 1)
+    if (/^\d+$/.test(number)) taken.add(Number(number))
+    from = `${row.name}\0`
   }
-  if (its.length > 0) yield its
+}
+
+/** Those of the rows that are deletions of names that are not there now. */
+function deletedOf(core: Core, parent: number, rows: readonly EntryPastRow[]): EntryPastRow[] {
+  const isThere = presence(core, parent, rows)
+  return rows.filter((row) => isDeleted(row.fate) && !isThere(row.name) && !isBrief(core, row))
 }
 
 /** Tells of the names of a page whether they are there now: read at once where few others lie between them. */

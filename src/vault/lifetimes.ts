@@ -87,6 +87,21 @@ export function pastBefore(
   })[0]
 }
 
+/** The moments of the snapshots; undefined: they have to be read. */
+const snapshots = new WeakMap<Core, { moments: ReadonlySet<Moment> | undefined }>()
+
 function isSnapshot(core: Core, moment: Moment): boolean {
-  return core.overlay.scan(snapshot, { limit: ALL }).some((row) => row.moment === moment)
+  const known = snapshots.get(core) ?? followSnapshots(core)
+  const read = (): Moment[] => core.overlay.scan(snapshot, { limit: ALL }).map((row) => row.moment)
+  known.moments ??= new Set(read())
+  return known.moments.has(moment)
+}
+
+function followSnapshots(core: Core): { moments: ReadonlySet<Moment> | undefined } {
+  const known = { moments: undefined }
+  snapshots.set(core, known)
+  core.overlay.watch(snapshot, () => {
+    known.moments = undefined
+  })
+  return known
 }

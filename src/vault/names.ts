@@ -12,6 +12,7 @@ import type { Moment } from './moments.ts'
 const ROOT_INO = 1
 /** Deeper paths than PATH_MAX allows lead in a circle. */
 const DEPTH_MAX = 4096
+const LINKS_MAX = 1000
 
 /** Notes a new name; its link count is already counted. */
 export function giveName(core: Core, inode: Inode, parent: number, name: string): void {
@@ -58,6 +59,16 @@ function takeName(core: Core, inode: Inode, parent: number, name: string): void 
   core.overlay.delete(hardlink, [ino, next.parent, next.name])
   inode.parent = next.parent
   inode.name = next.name
+}
+
+/** The names of an inode and the directories that they are in; of one with very many hard links the first. */
+export function placesOf(
+  core: Core,
+  { ino, nlink, mode, parent, name }: Inode,
+): readonly { readonly parent: number; readonly name: string }[] {
+  if (nlink < 2 || isDirectory(mode)) return [{ parent, name }]
+  const others = core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: LINKS_MAX })
+  return [{ parent, name }, ...others]
 }
 
 /** A name became another one. */

@@ -15,6 +15,7 @@ import type { Core } from './core.ts'
 import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, assertWritable, findInode, stampChange } from './inodes.ts'
+import { labelledWith } from './label-index.ts'
 import { assertTag, shownTag, tagFromShown } from './labels.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
 import { readyInode, readyTagged, readyTags } from './ready.ts'
@@ -140,7 +141,7 @@ function rowsOf(core: Core, ino: number): TaggingRow[] {
 }
 
 function taggingsOf(core: Core, name: string): TaggingRow[] {
-  return core.overlay.scan(tagging, { limit: ALL }).filter((row) => row.tag === name)
+  return labelledWith(core, [name]).flatMap((ino) => core.overlay.get(tagging, [ino, name]) ?? [])
 }
 
 function isThere(core: Core, ino: number): boolean {
@@ -164,13 +165,7 @@ export function tagsAt(core: Core, ino: number, moment: Moment): string[] {
 
 /** Inodes with a name that carry all of these labels, by number. */
 export function filesWith(core: Core, names: readonly string[]): number[] {
-  const wanted = new Set(names)
-  const counts = new Map<number, number>()
-  for (const row of core.overlay.scan(tagging, { limit: ALL }))
-    if (wanted.has(row.tag)) counts.set(row.ino, (counts.get(row.ino) ?? 0) + 1)
-  return [...counts]
-    .filter(([ino, count]) => count === wanted.size && isThere(core, ino))
-    .map(([ino]) => ino)
+  return labelledWith(core, names).filter((ino) => isThere(core, ino))
 }
 
 /** Labels as the value of user.xdg.tags. */

@@ -135,6 +135,23 @@ t.test('a labelled directory is a symlink to it', (t) => {
   t.end()
 })
 
+t.test('files whose names are no UTF-8, or those of tags, are labelled as any other', (t) => {
+  const { dir, check } = mountedVault(t)
+  sh(dir, 'mkdir .avfs/tags/red .avfs/tags/todo && echo o > other && ln other .avfs/tags/todo/')
+  for (const [at, label] of ['ln', 'cp', 'mv'].entries()) {
+    const line = `echo ${at} > "$n" && ${label} "$n" .avfs/tags/red/ && cmp "$n" ".avfs/tags/red/$n"`
+    sh(dir, `n=$(printf 'caf\\351-${at}.txt'); ${line}`)
+    sh(dir, `n=todo; rm -f todo; ${line}; rm .avfs/tags/red/todo`)
+  }
+  t.equal(sh(dir, 'ls .avfs/tags/red | wc -l; ls -d todo'), '3\ntodo')
+  const missing = attempt('sh', ['-c', "ls .avfs/tags/red/$(printf '\\351')"], { cwd: dir })
+  t.match(missing.stderr, /No such file/)
+  sh(dir, 'rm .avfs/tags/red/*')
+  t.equal(sh(dir, 'ls .avfs/tags/red; ls | wc -l'), '5')
+  check()
+  t.end()
+})
+
 t.test('nobody sees in a tag what he could not walk to', (t) => {
   needProgram('setpriv')
   const { dir } = mountedVault(t)

@@ -2,7 +2,7 @@
 
 import { answered } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core.ts'
-import { deletedIn } from '../../src/vault/deleted.ts'
+import { type DeletedEntry, DeletedNames } from '../../src/vault/deleted.ts'
 import { findInode } from '../../src/vault/inodes.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
 import { pathOf } from '../../src/vault/names.ts'
@@ -141,18 +141,15 @@ function compareDeleted(
       .reverse()
       .map((span, at) => ({ listed: at === 0 ? name : `${name}~${at + 1}`, span })),
   )
-  const found = deletedIn(core, parent)
+  const found = allDeleted(core, parent)
   const listed = differs(
     `deleted in ${parent}`,
     found.map((its) => [its.name, its.ino]),
     wanted.map(({ listed, span }) => [listed, run.ino(span.file)]),
   )
   if (listed !== undefined) return listed
-  for (let at = 0; at < found.length; at += 3) {
-    const page = deletedIn(core, parent, found[at]?.name, 2)
-    const next = differs('a page', page, found.slice(at + 1, at + 3))
-    if (next !== undefined) return next
-  }
+  const inParts = differs('in parts of two rows', allDeleted(core, parent, 2), found)
+  if (inParts !== undefined) return inParts
   for (const [at, { ino, until, name }] of found.entries()) {
     const { final } = (wanted[at] as { span: { final: State | undefined } }).span
     if (final === undefined || final.mode >>> 12 === 4) continue
@@ -162,6 +159,13 @@ function compareDeleted(
     if (latest !== undefined) return latest
   }
   return undefined
+}
+
+export function allDeleted(core: Core, parent: number, pageRows?: number): DeletedEntry[] {
+  const names = new DeletedNames(core, parent, pageRows)
+  const found: DeletedEntry[] = []
+  for (let page = names.next(); page !== undefined; page = names.next()) found.push(...page)
+  return found
 }
 
 function comparePaths(core: Core, run: HistoryRun): Difference {

@@ -5,7 +5,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { openStore } from '../../src/store/open.ts'
 import { changesOf, historyOf } from '../../src/vault/changes.ts'
-import { deletedIn, findDeleted } from '../../src/vault/deleted.ts'
+import { findDeleted } from '../../src/vault/deleted.ts'
 import { findInode, getInode } from '../../src/vault/inodes.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
 import { pathOf } from '../../src/vault/names.ts'
@@ -31,6 +31,7 @@ import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/t
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { sealQuiet } from '../../src/vault/versions.ts'
 import { noChange } from '../support/no-change.ts'
+import { allDeleted } from './compare-history.ts'
 import { caller } from './random-run.ts'
 
 setLog('error')
@@ -97,7 +98,7 @@ class Desk {
   }
 
   deleted(): string[] {
-    return deletedIn(this.core, ROOT_INO).map(({ name }) => name)
+    return allDeleted(this.core, ROOT_INO).map(({ name }) => name)
   }
 
   names(moment: number): string[] {

@@ -122,11 +122,7 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
 }
 
 /** What came before the damage is in the vault: an import is no transaction. */
-function cutOff(
-  { message }: ArchiveError,
-  result: ImportResult,
-  dryRun: boolean,
-): ControlError {
+function cutOff({ message }: ArchiveError, result: ImportResult, dryRun: boolean): ControlError {
   const files = result.files + result.unchanged
   const verb = dryRun ? 'would be imported' : 'imported were'
   const before =

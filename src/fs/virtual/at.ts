@@ -3,20 +3,22 @@
 import { nowMicros } from '../../base/clock.ts'
 import { log } from '../../base/log.ts'
 import type { Fault } from '../../store/store.ts'
-import { changesOf } from '../../vault/changes.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { inodeAt } from '../../vault/timeline.ts'
 import { formatMoment, parseMoment } from '../../vault/when.ts'
 import { directoryAttributes } from './attributes.ts'
+import { isListedSecond, listedMoments } from './listed-seconds.ts'
 import { plantTree } from './past.ts'
 import { pastView } from './tree.ts'
 import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
-/** The newest changes that a listing shows. */
-const LISTED_MAX = 1000
+/** The name of a listed moment, cut at whole seconds. */
+const SHORTENED = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d$/
 const REMEMBERED_MAX = 1024
+/** How long a name is kept that means a local time until something happens in the second that it is in UTC. */
+const UNSETTLED_MS = 1000
 const SECOND_MICROS = 1e6
 
 /** Where `10m` led to, so that it leads there for a while: a program that walks a tree meets one state of it. */
@@ -35,9 +37,11 @@ const relatives = new WeakMap<Core, Map<string, Relative>>()
 function resolve(core: Core, directory: number, name: string): Resolved | undefined {
   // Several changes of one millisecond are ahead of the clock.
   const now = Math.max(nowMicros(), core.moments.last)
-  const moment = parseMoment(name, now)
+  const { text, isSettled } = meaning(core, directory, name)
+  const moment = parseMoment(text, now)
   if (moment === undefined) return undefined
-  if (moment === parseMoment(name, now + SECOND_MICROS)) return { moment, nameMs: undefined }
+  if (moment === parseMoment(text, now + SECOND_MICROS))
+    return { moment, nameMs: isSettled ? undefined : UNSETTLED_MS }
   let known = relatives.get(core)
   if (known === undefined) {
     known = new Map()
@@ -55,6 +59,18 @@ function resolve(core: Core, directory: number, name: string): Resolved | undefi
   }
   // The kernel asks again when the name leads elsewhere, and not before.
   return { moment: its.moment, nameMs: (its.resolved + lasts - now) / 1000 }
+}
+
+/** `isSettled`: the name will not come to mean something else. */
+function meaning(
+  core: Core,
+  directory: number,
+  name: string,
+): { text: string; isSettled: boolean } {
+  const inUtc = SHORTENED.test(name) ? parseMoment(`${name}.0Z`, 0) : undefined
+  if (inUtc === undefined) return { text: name, isSettled: true }
+  if (isListedSecond(core, directory, inUtc)) return { text: `${name}Z`, isSettled: true }
+  return { text: name, isSettled: inUtc + SECOND_MICROS <= core.moments.last }
 }
 
 function open({ fs, birth }: Views, view: View, name: string): View | undefined {
@@ -83,7 +99,7 @@ export const atKind: ViewKind = {
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup: (views, _caller, view, name) => open(views, view, name),
   *list({ fs }, _caller, view): Generator<Listed | Fault> {
-    const moments = yield* waiting(() => [...changesOf(fs.core, view.directory, LISTED_MAX)])
+    const moments = yield* waiting(() => listedMoments(fs.core, view.directory))
     for (const moment of moments) {
       // What prune left of the past begins or ends at moments of which the directory itself has no state any more.
       const isThere = (): boolean => inodeAt(fs.core, view.directory, moment) !== undefined

@@ -4,7 +4,7 @@ import { EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/er
 import { isDirectory } from '../../base/mode.ts'
 import { Fault } from '../../store/store.ts'
 import { announcer } from '../../vault/announce.ts'
-import { type DeletedEntry, deletedIn, findDeleted } from '../../vault/deleted.ts'
+import { type DeletedEntry, DeletedNames, findDeleted } from '../../vault/deleted.ts'
 import { findEntry } from '../../vault/directory.ts'
 import { findInode, getInode } from '../../vault/inodes.ts'
 import { readAhead } from '../../vault/past-states.ts'
@@ -15,12 +15,11 @@ import { isHeld } from '../context.ts'
 import { MAY_READ, may, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { plantTree, type Tree } from './past.ts'
-import { noteShown, SHOWN_MS, untilForgotten } from './shown.ts'
+import { askAnew, isAskedAnew, noteShown, SHOWN_MS, untilForgotten } from './shown.ts'
 import { pastView } from './tree.ts'
 import { type Asked, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
-const PAGE_NAMES = 1024
 const READ_BY_ALL = 0o444
 
 function deletedView(
@@ -72,8 +71,9 @@ export const deletedKind: ViewKind = {
     const found = findDeleted(views.fs.core, view.directory, name)
     if (found === undefined || !mayKnow(views, readerOf(caller), view, found.until))
       return undefined
-    // What mv takes out of here must not bring its old node along: see `giveBack`.
-    return deletedView(views, view, found, 0)
+    const isKept = !isAskedAnew(views, view.directory, name) && mayAllKnow(views, view, found.until)
+    if (isKept) noteShown(views, view, name)
+    return deletedView(views, view, found, isKept ? SHOWN_MS : 0)
   },
   list: (views, caller, view, asked) => listDeleted(views, readerOf(caller), view, asked),
   giveBack,
@@ -86,9 +86,10 @@ function* listDeleted(
   asked: Asked,
 ): Generator<Listed | Fault> {
   const { core } = views.fs
-  for (let after: string | undefined; ; ) {
-    const from = after
-    const page = yield* waiting(() => deletedIn(core, view.directory, from, PAGE_NAMES))
+  const names = new DeletedNames(core, view.directory)
+  for (;;) {
+    const page = yield* waiting(() => names.next())
+    if (page === undefined) return
     yield* waiting(() => {
       if (asked.plus)
         readAhead(core, page, ({ row, until }) => ({ ino: row.ino, moment: until - 1 }))
@@ -96,12 +97,10 @@ function* listDeleted(
     for (const its of page) {
       if (!(yield* waiting(() => mayKnow(views, reader, view, its.until)))) continue
       const isKept = asked.plus && (yield* waiting(() => mayAllKnow(views, view, its.until)))
-      if (isKept) noteShown(views, view)
       const { name, row } = its
+      if (isKept) noteShown(views, view, name)
       yield { name, type: row.type, view: deletedView(views, view, its, isKept ? SHOWN_MS : 0) }
     }
-    after = page.at(-1)?.name
-    if (after === undefined) return
   }
 }
 
@@ -125,6 +124,7 @@ function giveBack(
   const { row } = findDeleted(fs.core, view.directory, name) ?? fail(ENOENT)
   assertReplaceable(views, parent, newName, row.type === DIRECTORY)
   const moment = wholeBefore(fs.core, row)
+  askAnew(views, view.directory, name)
   const announced = announcer(
     fs.core,
     fs.notices && { ...fs.notices, holds: (ino) => isHeld(fs, ino) },
@@ -135,7 +135,7 @@ function giveBack(
       await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)
       // The kernel moves the name with what it led to: by then it must want to ask where it leads.
       void announced.sent()
-      await untilForgotten(views, view.directory)
+      await untilForgotten(views, view.directory, name)
       returns.set(key, true)
     } catch (error) {
       if (!(error instanceof FsError)) throw error

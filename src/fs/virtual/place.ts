@@ -1,13 +1,15 @@
 // The nodes of views that always stand in the same place: .avfs itself and the directories in it. The kernel keeps what it
 // knows of them, as every path into the past leads through; here is what tells it of changes.
 
+import { tag as tags } from '../../store/collections.ts'
 import { watchSnapshots } from '../../vault/snapshots.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import { toName } from './text.ts'
 import { AVFS_NAME, numberOf, type View, type ViewKind, type Views } from './view.ts'
 
 export const SNAPSHOTS = 'snapshots'
-const PLACES = [AVFS_NAME, 'at', 'deleted', 'search', SNAPSHOTS, 'tags', 'versions']
+export const TAGS = 'tags'
+const PLACES = [AVFS_NAME, 'at', 'deleted', 'search', SNAPSHOTS, TAGS, 'versions']
 
 function keyOf(place: string, directory: number): string {
   return `${place}\0${directory}`
@@ -28,18 +30,27 @@ export function guardChanged({ fs, held }: Views, directory: number): void {
   }
   // Snapshots belong to who owns the vault.
   if (directory === ROOT_INO)
-    for (const number of snapshotPlaces({ held })) fs.notices?.attributesChanged(number)
+    for (const number of heldPlaces({ held }, SNAPSHOTS)) fs.notices?.attributesChanged(number)
 }
 
 /** The list of snapshots is the same in every directory: whoever changes it changes all of them. */
 export function announceSnapshots(views: Views): void {
   watchSnapshots(views.fs.core, (name) => {
-    for (const number of snapshotPlaces(views))
+    for (const number of heldPlaces(views, SNAPSHOTS))
       void views.fs.notices?.entryChanged(number, toName(name))
   })
 }
 
-function* snapshotPlaces({ held }: Pick<Views, 'held'>): Generator<number> {
+/** So are labels, which go in one directory and are kept in others. */
+export function announceTags(views: Views): void {
+  views.fs.core.overlay.watch(tags, ([name], row) => {
+    if (row !== undefined) return
+    for (const number of heldPlaces(views, TAGS))
+      views.fs.notices?.entryChanged(number, toName(`${name}`))
+  })
+}
+
+function* heldPlaces({ held }: Pick<Views, 'held'>, place: string): Generator<number> {
   for (const { view } of held.values())
-    if (view.key === keyOf(SNAPSHOTS, view.directory)) yield view.number
+    if (view.key === keyOf(place, view.directory)) yield view.number
 }

@@ -16,13 +16,16 @@ import { plantTree } from './past.ts'
 import { placeView } from './place.ts'
 import { goneBelow, mightDo, presentBelow } from './search-reach.ts'
 import { type Hit, hitsOf } from './search-results.ts'
-import { toText } from './text.ts'
+import { textOf } from './text.ts'
 import { pastView } from './tree.ts'
 import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const SYMLINK = 10
 /** Not listed, so that nobody walks into it. */
 const ALL = '.all'
+const CONTROL = /\p{Cc}/u
+/** What has no letter and no digit asks for nothing. */
+const WORD = /[\p{L}\p{N}]/u
 /** How long the kernel may keep a name that leads to a version: another search may give it to another. */
 const NAME_MS = 250
 
@@ -42,9 +45,9 @@ function queryView(
 }
 
 /** A slash cannot be in a name: U+2215 and %2F stand for it, and %25 for a percent sign. Nothing else is decoded. */
-function queryOf(name: string): string {
-  return toText(name)
-    .replaceAll('\u2215', '/')
+function queryOf(name: string): string | undefined {
+  return textOf(name)
+    ?.replaceAll('\u2215', '/')
     .replace(/%2f|%25/gi, (code) => (code === '%25' ? '%' : '/'))
 }
 
@@ -54,10 +57,12 @@ export const searchKind: ViewKind = {
     // What programs look for wherever they come: .git, .hidden, .Trash.
     if (name.startsWith('.')) return undefined
     const query = queryOf(name)
+    if (query === undefined || CONTROL.test(query)) return undefined
     try {
       parseQuery(query)
     } catch (error) {
       if (!(error instanceof QuerySyntaxError)) throw error
+      if (!WORD.test(query)) return undefined
       log('info', `search/${query} is no query: ${error.message}`)
       fail(EINVAL)
     }

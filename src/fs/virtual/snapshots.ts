@@ -1,7 +1,6 @@
 // Kind: snapshots/. The list is the vault's, the same in every directory; mkdir takes one, rmdir deletes it, mv renames it.
 
-import { EEXIST, ENAMETOOLONG, ENOENT, EPERM, fail } from '../../base/errno.ts'
-import { NAME_BYTES_MAX } from '../../base/limits.ts'
+import { EEXIST, ENOENT, EPERM, fail } from '../../base/errno.ts'
 import type { Fault } from '../../store/store.ts'
 import { getInode } from '../../vault/inodes.ts'
 import {
@@ -10,6 +9,7 @@ import {
   findSnapshot,
   listSnapshots,
   renameSnapshot,
+  type SnapshotRow,
 } from '../../vault/snapshots.ts'
 import { inodeAt } from '../../vault/timeline.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
@@ -17,7 +17,7 @@ import type { Caller } from '../operations.ts'
 import { directoryAttributes, ownedAttributes } from './attributes.ts'
 import { plantTree } from './past.ts'
 import { placeView } from './place.ts'
-import { toName, toText } from './text.ts'
+import { textOf, toName, toText } from './text.ts'
 import { pastView } from './tree.ts'
 import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
@@ -40,6 +40,11 @@ function snapshotView({ fs }: Views, view: View, name: string, moment: number): 
   return pastView(tree, directory, DIRECTORY, number, toName(name))
 }
 
+function rowOf({ fs }: Views, name: string): SnapshotRow | undefined {
+  const text = textOf(name)
+  return text === undefined ? undefined : findSnapshot(fs.core, text)
+}
+
 /** Snapshots are everybody's: only who owns the vault makes and deletes them. */
 function assertOwner({ fs }: Views, caller: Caller): void {
   if (caller.uid !== 0 && caller.uid !== getInode(fs.core, ROOT_INO).uid) fail(EPERM)
@@ -48,7 +53,7 @@ function assertOwner({ fs }: Views, caller: Caller): void {
 export const snapshotsKind: ViewKind = {
   attributes: (views, view) => ownedAttributes(views, view, ROOT_INO),
   lookup(views, _caller, view, name) {
-    const row = findSnapshot(views.fs.core, toText(name))
+    const row = rowOf(views, name)
     return row === undefined ? undefined : snapshotView(views, view, row.name, row.moment)
   },
   *list(views, _caller, view): Generator<Listed | Fault> {
@@ -60,19 +65,16 @@ export const snapshotsKind: ViewKind = {
   mkdir(views, caller, view, name) {
     assertOwner(views, caller)
     const text = toText(name)
-    if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
     if (findSnapshot(views.fs.core, text) !== undefined) fail(EEXIST)
     return snapshotView(views, view, text, createSnapshot(views.fs.core, text))
   },
   rmdir(views, caller, _view, name) {
     assertOwner(views, caller)
-    const text = toText(name)
-    if (findSnapshot(views.fs.core, text) === undefined) fail(ENOENT)
-    deleteSnapshot(views.fs.core, text)
+    deleteSnapshot(views.fs.core, (rowOf(views, name) ?? fail(ENOENT)).name)
   },
   rename(views, caller, _view, name, newName) {
     assertOwner(views, caller)
-    if (newName.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
-    renameSnapshot(views.fs.core, toText(name), toText(newName))
+    const { name: text } = rowOf(views, name) ?? fail(ENOENT)
+    renameSnapshot(views.fs.core, text, toText(newName))
   },
 }

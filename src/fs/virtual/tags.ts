@@ -6,6 +6,7 @@ import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
 import { apart } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
+import { findEntry } from '../../vault/directory.ts'
 import type { Inode } from '../../vault/inode.ts'
 import { getInode } from '../../vault/inodes.ts'
 import { tagFromShown } from '../../vault/labels.ts'
@@ -28,14 +29,16 @@ import { rename } from '../remove.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { liveView } from './live.ts'
-import { placeView } from './place.ts'
+import { placeView, TAGS } from './place.ts'
 import { startCopy } from './tag-copy.ts'
-import { type Tagged, taggedBelow, taggedFile } from './tagged.ts'
-import { toName, toText } from './text.ts'
+import { type Tagged, taggedAs, taggedBelow, taggedFile } from './tagged.ts'
+import { textOf, toName, toText } from './text.ts'
 import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const SYMLINK = 10
+/** How long the kernel may keep a label: who looks at it asks more than once. */
+const KEPT_MS = 1000
 
 interface TagView extends View {
   /** The label, and those of the directories above. */
@@ -44,7 +47,7 @@ interface TagView extends View {
 
 /** The tags/ of a directory; `up` is its .avfs. */
 export function tagsView({ directory, number }: View): View {
-  return placeView(tagsKind, 'tags', directory, number)
+  return placeView(tagsKind, TAGS, directory, number)
 }
 
 function tagView({ directory, number }: View, tags: readonly string[]): TagView {
@@ -54,7 +57,7 @@ function tagView({ directory, number }: View, tags: readonly string[]): TagView 
 const tagsKind: ViewKind = {
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup({ fs }, _caller, view, name) {
-    const tag = findShownTag(fs.core, toText(name))?.name
+    const tag = tagOf(fs.core, name)
     return tag === undefined ? undefined : tagView(view, [tag])
   },
   *list({ fs }, caller, view): Generator<Listed | Fault> {
@@ -82,32 +85,34 @@ const tagsKind: ViewKind = {
     return tagView(view, [tag])
   },
   rmdir({ fs }, _caller, _view, name) {
-    dropTag(fs.core, tagNamed(fs.core, name))
+    dropTag(fs.core, tagOf(fs.core, name) ?? fail(ENOENT))
   },
   rename({ fs }, caller, _view, name, newName) {
     // It changes files everywhere.
     if (caller.uid !== 0 && caller.uid !== getInode(fs.core, ROOT_INO).uid) fail(EPERM)
-    const taken = findShownTag(fs.core, toText(newName))
+    const taken = tagOf(fs.core, newName)
     // Read before the taken one is dropped.
-    const tag = tagNamed(fs.core, name)
-    if (taken !== undefined && filesWith(fs.core, [taken.name]).length > 0) fail(ENOTEMPTY)
-    if (taken !== undefined && newName !== name) dropTag(fs.core, taken.name)
+    const tag = tagOf(fs.core, name) ?? fail(ENOENT)
+    if (taken !== undefined && filesWith(fs.core, [taken]).length > 0) fail(ENOTEMPTY)
+    if (taken !== undefined && newName !== name) dropTag(fs.core, taken)
     renameTag(fs.core, tag, tagFromShown(toText(newName)))
   },
 }
 
-function tagNamed(core: Core, name: string): string {
-  return findShownTag(core, toText(name))?.name ?? fail(ENOENT)
-}
-
 const tagKind: ViewKind<TagView> = {
-  attributes: (views, view) => directoryAttributes(views, view, true),
+  attributes(views, view) {
+    const node = directoryAttributes(views, view, true)
+    // A combination gives way to a file that is called so.
+    return view.tags.length > 1 ? node : { ...node, nameMs: KEPT_MS }
+  },
   lookup(views, caller, view, name) {
     const { core } = views.fs
-    const file = taggedBelow(core, view.directory, view.tags, readerOf(caller)).get(name)
+    const file = taggedAs(core, view.directory, view.tags, readerOf(caller), name)
     if (file !== undefined) return fileView(view, name, file)
-    // Not listed, so that nobody walks through all combinations.
-    const tag = findShownTag(core, toText(name))?.name
+    // Not listed, so that nobody walks through all combinations. A file that is called so comes first: it is to be labelled.
+    const called = findEntry(core, view.directory, name)
+    if (called !== undefined && called.type !== DIRECTORY) return undefined
+    const tag = tagOf(core, name)
     return tag === undefined || view.tags.includes(tag)
       ? undefined
       : tagView(view, [...view.tags, tag])
@@ -133,8 +138,9 @@ const tagKind: ViewKind<TagView> = {
     const { fs, returns } = views
     const key = `${view.number}/${name}\0${newName}`
     if (returns.delete(key)) return true
-    const files = taggedBelow(fs.core, view.directory, view.tags, readerOf(caller))
-    const [from, to] = [files.get(name), files.get(newName)]
+    const reader = readerOf(caller)
+    const file = (its: string) => taggedAs(fs.core, view.directory, view.tags, reader, its)
+    const [from, to] = [file(name), file(newName)]
     if (from === undefined || to === undefined || from.inode.ino === to.inode.ino) return false
     if (isDirectory(from.inode.mode)) return false
     const [its, other] = [placeOf(from), placeOf(to)]
@@ -156,15 +162,22 @@ const tagKind: ViewKind<TagView> = {
   },
   drop({ fs }, caller, view, name) {
     const { inode } =
-      taggedBelow(fs.core, view.directory, view.tags, readerOf(caller)).get(name) ?? fail(ENOENT)
+      taggedAs(fs.core, view.directory, view.tags, readerOf(caller), name) ?? fail(ENOENT)
     assertMayTag(fs.core, caller, inode)
     untagFile(fs.core, inode, view.tags.at(-1) ?? '')
   },
   create(views, caller, view, name, mode) {
     const { core } = views.fs
-    if (taggedBelow(core, view.directory, view.tags, readerOf(caller)).has(name)) fail(EEXIST)
+    if (taggedAs(core, view.directory, view.tags, readerOf(caller), name) !== undefined)
+      fail(EEXIST)
     return startCopy(views, caller, view.directory, name, view.tags, mode)
   },
+}
+
+/** The label that a name spells, where there is one. */
+function tagOf(core: Core, name: string): string | undefined {
+  const text = textOf(name)
+  return text === undefined ? undefined : findShownTag(core, text)?.name
 }
 
 /** Labels are attributes of the file: who may write to it may change them. */

@@ -9,11 +9,16 @@ export function toName(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 
-/** The text that a name spells. Throws EINVAL when it is not UTF-8. */
-export function toText(name: string): string {
+/** The text that a name spells, for finding what is called so; undefined when it is not UTF-8. */
+export function textOf(name: string): string | undefined {
   try {
     return decoder.decode(Buffer.from(name, 'latin1'))
   } catch {
-    return fail(EINVAL)
+    return undefined
   }
+}
+
+/** The text that a name spells, for calling something so. Throws EINVAL when it is not UTF-8. */
+export function toText(name: string): string {
+  return textOf(name) ?? fail(EINVAL)
 }

@@ -1,5 +1,6 @@
 // Kind: versions/NAME/, one read-only file a version, named by its number with the extension of NAME, and `latest`.
 
+import { GenerationCache } from '../../base/generation-cache.ts'
 import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
 import { type NameVersion, versionsOf } from '../../vault/name-history.ts'
@@ -14,19 +15,20 @@ const SYMLINK = 10
 const LATEST = 'latest'
 /** How long a number that is known needs no new look at the history, neither by us nor by the kernel: it stays what it is. */
 const KNOWN_MS = 1000
+/** For the histories that are known, and what a version takes. */
+const KNOWN_BYTES = 16 * 1024 * 1024
+const VERSION_COST = 200
 
 export interface VersionListView extends View {
   readonly name: string
 }
 
 interface Known {
-  readonly directory: number
-  readonly name: string
   readonly versions: readonly NameVersion[]
   readonly last: number
   readonly untilMs: number
 }
-const known = new WeakMap<Core, Known>()
+const known = new WeakMap<Core, GenerationCache<string, Known>>()
 
 /** `fresh`: also what happened a moment ago. */
 function versionsIn(
@@ -35,14 +37,23 @@ function versionsIn(
   name: string,
   fresh: boolean,
 ): readonly NameVersion[] {
-  const before = known.get(core)
-  if (before?.directory === directory && before.name === name) {
+  let cache = known.get(core)
+  if (cache === undefined) {
+    cache = new GenerationCache(
+      KNOWN_BYTES,
+      ({ versions: { length } }) => (1 + length) * VERSION_COST,
+    )
+    known.set(core, cache)
+  }
+  const key = `${directory}/${name}`
+  const before = cache.get(key)
+  if (before !== undefined) {
     const current = before.last === core.moments.last
     if (current || (!fresh && performance.now() < before.untilMs)) return before.versions
   }
   const versions = versionsOf(core, directory, name)
   const untilMs = performance.now() + KNOWN_MS
-  known.set(core, { directory, name, versions, last: core.moments.last, untilMs })
+  cache.set(key, { versions, last: core.moments.last, untilMs })
   return versions
 }
 
@@ -56,10 +67,13 @@ export function hasVersions(core: Core, directory: number, name: string): boolea
 
 /** Numbers grow from 1, with gaps. */
 function findNumber(versions: readonly NameVersion[], number: number): NameVersion | undefined {
-  let at = Math.min(number, versions.length) - 1
-  while (at > 0 && (versions[at] as NameVersion).number > number) at--
-  const found = versions[at]
-  return found?.number === number ? found : undefined
+  let low = 0
+  for (let high = versions.length; low < high; ) {
+    const middle = (low + high) >>> 1
+    if ((versions[middle] as NameVersion).number < number) low = middle + 1
+    else high = middle
+  }
+  return versions[low]?.number === number ? versions[low] : undefined
 }
 
 function extensionOf(name: string): string {

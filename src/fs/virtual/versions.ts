@@ -1,7 +1,7 @@
 // Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
 
 import { Fault } from '../../store/store.ts'
-import { deletedIn } from '../../vault/deleted.ts'
+import { DeletedNames } from '../../vault/deleted.ts'
 import { findEntry, listEntries } from '../../vault/directory.ts'
 import { directoryAttributes } from './attributes.ts'
 import { placeView } from './place.ts'
@@ -10,7 +10,6 @@ import { type Listed, type View, type ViewKind, type Views, waiting } from './vi
 
 const DIRECTORY = 4
 const REGULAR = 8
-const PAGE_NAMES = 1024
 
 function listView({ directory, number }: View, name: string): VersionListView {
   const key = `versions\0${name}`
@@ -40,16 +39,14 @@ function presentNames({ fs }: Views, { directory }: View): string[] {
 }
 
 function* deletedNames({ fs }: Views, { directory }: View): Generator<string | Fault> {
-  let last: string | undefined
-  for (let after: string | undefined; ; ) {
-    const from = after
-    const page = yield* waiting(() => deletedIn(fs.core, directory, from, PAGE_NAMES))
+  const names = new DeletedNames(fs.core, directory)
+  for (let last: string | undefined; ; ) {
+    const page = yield* waiting(() => names.next())
+    if (page === undefined) return
     for (const { row } of page) {
       if (row.type !== REGULAR || row.name === last) continue
       last = row.name
       yield row.name
     }
-    after = page.at(-1)?.name
-    if (after === undefined) return
   }
 }

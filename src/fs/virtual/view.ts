@@ -54,8 +54,17 @@ export interface Views {
   readonly copies: Map<number, TagCopy>
   /** Renames that brought something back and are asked for once more: how they ended. */
   readonly returns: Map<string, true | FsError>
-  /** Directories whose deleted/ was listed a moment ago: its number, and until when the kernel keeps the names. */
-  readonly shown: Map<number, { readonly number: number; readonly untilMs: number }>
+  /** Directories whose deleted/ was listed a moment ago. */
+  readonly shown: Map<number, Shown>
+}
+
+/** What the kernel keeps of the names in a deleted/; see shown.ts. */
+export interface Shown {
+  readonly number: number
+  untilMs: number
+  /** Names that were not moved, so that the kernel asks for them, and those that it has asked for since. */
+  readonly refused: Set<string>
+  readonly forgotten: Set<string>
 }
 
 /** A file on its way into a tag. */

@@ -24,7 +24,7 @@ import { assertChangeable, type FsContext, forgetNode, giveNode } from '../conte
 import { assertName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
 import { createListings, type Listings } from './listings.ts'
-import { announceSnapshots } from './place.ts'
+import { announceSnapshots, announceTags } from './place.ts'
 import { rootView } from './root.ts'
 import { announceDeleted } from './shown.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
@@ -63,6 +63,7 @@ export function createViews(fs: FsContext): ViewOperations {
   }
   const { held } = views
   announceSnapshots(views)
+  announceTags(views)
   announceDeleted(views)
 
   function at(number: number): View {
@@ -130,6 +131,7 @@ export function createViews(fs: FsContext): ViewOperations {
     enter: (directory) => give(rootView(directory)),
     take(caller, into, ino, name) {
       assertChangeable(fs)
+      assertName(name)
       const view = at(into)
       if (view.kind.take === undefined) fail(EROFS)
       view.kind.take(views, caller, view, ino, name)
@@ -137,6 +139,7 @@ export function createViews(fs: FsContext): ViewOperations {
     },
     giveBack(caller, from, name, parent, newName) {
       assertChangeable(fs)
+      assertName(newName)
       const view = at(from)
       if (view.kind.giveBack === undefined) fail(EXDEV)
       view.kind.giveBack(views, caller, view, name, parent, newName)
@@ -165,6 +168,7 @@ export function createViews(fs: FsContext): ViewOperations {
     mknod: refuse,
     mkdir(caller, parent, name) {
       assertChangeable(fs)
+      assertName(name)
       const view = at(parent)
       return give(view.kind.mkdir?.(views, caller, view, name) ?? fail(EROFS))
     },
@@ -191,6 +195,7 @@ export function createViews(fs: FsContext): ViewOperations {
     },
     rename(caller, parent, name, newParent, newName, flags) {
       assertChangeable(fs)
+      assertName(newName)
       const view = at(parent)
       const into = at(newParent)
       if (flags > 1) fail(EINVAL)

@@ -1,0 +1,49 @@
+// Which seconds at/ lists, for names of moments that are cut at whole seconds: Samba reads the names of a listing, in UTC and no
+// further than its format goes, and asks for what it has read. A time that somebody types without a zone is local; one that is the
+// beginning of a listed name means what it means there.
+
+import { changesOf } from '../../vault/changes.ts'
+import type { Core } from '../../vault/core.ts'
+import type { Moment } from '../../vault/moments.ts'
+
+/** The newest changes that a listing shows. */
+const LISTED_MAX = 1000
+const SECOND_MICROS = 1e6
+/** Directories of which the seconds are kept. */
+const DIRECTORIES_MAX = 64
+
+interface Seconds {
+  readonly listed: ReadonlySet<number>
+  /** The newest moment when they were looked up: of the seconds before it all is known. */
+  readonly last: Moment
+}
+const known = new WeakMap<Core, Map<number, Seconds>>()
+
+/** The moments that at/ lists, newest first. */
+export function listedMoments(core: Core, directory: number): Moment[] {
+  const moments = changesOf(core, directory, LISTED_MAX)
+  note(core, directory, moments)
+  return moments
+}
+
+/** Whether at/ lists a moment of the second that begins at `start`. */
+export function isListedSecond(core: Core, directory: number, start: Moment): boolean {
+  const { last } = core.moments
+  if (start > last) return false
+  const before = known.get(core)?.get(directory)
+  const isKnown =
+    before !== undefined && (before.last === last || start + SECOND_MICROS <= before.last)
+  const seconds = isKnown ? before : note(core, directory, changesOf(core, directory, LISTED_MAX))
+  return seconds.listed.has(start / SECOND_MICROS)
+}
+
+function note(core: Core, directory: number, moments: readonly Moment[]): Seconds {
+  const listed = new Set(moments.map((moment) => Math.floor(moment / SECOND_MICROS)))
+  const seconds = { listed, last: core.moments.last }
+  const all = known.get(core) ?? new Map<number, Seconds>()
+  known.set(core, all)
+  all.delete(directory)
+  all.set(directory, seconds)
+  if (all.size > DIRECTORIES_MAX) all.delete(all.keys().next().value ?? directory)
+  return seconds
+}
