@@ -52,6 +52,8 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
   if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
   if (!options.create && !existsSync(path))
     throw new StoreError('io', `there is no vault at ${path}`)
+  // A vacuum needs room for a copy: where the vault is, and not wherever else SQLite finds a folder. Read once, at its first use.
+  process.env.SQLITE_TMPDIR ??= folder
   let db: Database.Database | undefined
   try {
     // Whoever may read this file reads every file in it, whatever its mode there.
