@@ -88,6 +88,7 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
     rules,
     ...meantBy(parameters),
     dryRun: parameters.dryRun === true,
+    tighten: true,
     explain: parameters.explain === true ? explain : undefined,
     onProgress: call.report,
   })

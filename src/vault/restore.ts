@@ -324,6 +324,18 @@ async function removeName(run: Run, parent: number, row: EntryRow): Promise<void
   await run.slices.turn()
 }
 
+/** Removes a name, and all below it, as rm -r does; what it led to is in the past then. Resolves when that is durable. */
+export async function removeTree(
+  core: Core,
+  row: EntryRow,
+  options: Omit<RestoreOptions, 'removeNewer'>,
+): Promise<void> {
+  const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0 }
+  const run = newRun(core, core.moments.last, { ...options, removeNewer: false }, report)
+  await removeName(run, row.parent, row)
+  await run.slices.settle()
+}
+
 function getDirectory(core: Core, ino: number): Inode {
   const inode = getInode(core, ino)
   if (!isDirectory(inode.mode)) fail(ENOTDIR)

@@ -185,7 +185,9 @@ function vacuum(): void {
   while (!cut())
     if (performance.now() > end)
       throw Object.assign(
-        new Error('another program reads the vault as it was before; run this again when it is done'),
+        new Error(
+          'another program reads the vault as it was before; run this again when it is done',
+        ),
         { code: 'SQLITE_BUSY' },
       )
 }
