@@ -62,6 +62,8 @@ export interface PurgeReport {
   readonly tags: readonly string[]
   /** Files whose content now is meant, which stays. */
   readonly living: readonly string[]
+  /** Deleted files that are meant and that some program has open. */
+  readonly open: readonly string[]
   /** Where else some of the same content is, which stays. */
   readonly shared: readonly Sharer[]
   readonly refused: boolean
@@ -106,6 +108,7 @@ class Purge {
   readonly #job: PruneJob
   readonly #lives = new Map<number, Life>()
   readonly #doomed: Span[] = []
+  readonly #open: number[] = []
   readonly #pieces: Pieces
 
   constructor(core: Core, options: PurgeOptions, slices: Slices) {
@@ -135,7 +138,7 @@ class Purge {
     const keepers = await this.#keepers()
     const shared = await this.#pieces.sharers((ino) => this.#needs(ino))
     const isKept = keepers.snapshots.length + keepers.holds.length > 0 && !force
-    const refused = isKept || (target.living.length > 0 && !current)
+    const refused = isKept || this.#open.length > 0 || (target.living.length > 0 && !current)
     const names = await this.#pastNames(target)
     let blocks = 0
     if (!dryRun && !refused && this.#lives.size + names.length > 0)
@@ -145,6 +148,7 @@ class Purge {
       ...{ versions, states, rows, blocks, names: names.length },
       ...keepers,
       living: await this.#pathsOf(target.living),
+      open: await this.#pathsOf(this.#open),
       shared,
       refused,
       needles: [
@@ -180,6 +184,10 @@ class Purge {
         dooms(since, until) ? '' : 'moment',
       )
       const { present, states, versions } = life
+      if (this.#core.orphans.has(ino)) {
+        this.#open.push(ino)
+        continue
+      }
       if (present !== undefined && (await answered(() => this.#isDirectory(ino)))) continue
       const newest = versions[versions.length - 1]?.moment
       const stays = present !== undefined && !this.#options.current

@@ -132,6 +132,7 @@ function shownOf(place: Place, result: Purged, versions: readonly PurgedVersion[
     ...result,
     holds: result.holds.map(toText),
     living: result.living.map(show),
+    open: result.open.map(show),
     removed: result.removed.map(show),
     shared: result.shared.map(({ path, moment }) => ({ path: show(path), moment })),
     proof: result.proof && { ...result.proof, elsewhere: result.proof.elsewhere.map(show) },
@@ -157,7 +158,7 @@ function textOf(shown: Shown, dryRun: boolean): string {
   return [...lines, ...proofLines(shown)].join('\n')
 }
 
-function keptLines({ snapshots, holds, tags, living, shared, refused }: Shown): string[] {
+function keptLines({ snapshots, holds, tags, living, open, shared, refused }: Shown): string[] {
   const lines: string[] = []
   const named = (what: string, names: readonly string[]): void => {
     if (names.length > 0) lines.push(`${what}: ${names.join(', ')}`)
@@ -166,6 +167,7 @@ function keptLines({ snapshots, holds, tags, living, shared, refused }: Shown): 
   named('held by', holds)
   named('tagged', tags)
   named('there now', living)
+  named('deleted, but open in a program', open)
   for (const { path, moment } of shared)
     lines.push(
       `the same content stays in ${path}${moment === null ? ' as it is now' : `, as of ${timeText(moment)}`}`,
@@ -174,6 +176,7 @@ function keptLines({ snapshots, holds, tags, living, shared, refused }: Shown): 
   lines.push('nothing was changed:')
   if (snapshots.length + holds.length > 0)
     lines.push('  --force takes what snapshots and holds keep, too')
+  if (open.length > 0) lines.push('  close what is open')
   if (living.length > 0) lines.push('  --current deletes what is there now; or change it first')
   return lines
 }
