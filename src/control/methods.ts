@@ -7,6 +7,7 @@ import { checkStore } from '../vault/check.ts'
 import { gatherFigures } from '../vault/figures.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
+import { backupMethods } from './methods-backup.ts'
 import { compareMethods } from './methods-compare.ts'
 import { findMethods } from './methods-find.ts'
 import { historyMethods } from './methods-history.ts'
@@ -100,6 +101,7 @@ const table = {
   ...retentionMethods,
   ...purgeMethods,
   ...transferMethods,
+  ...backupMethods,
   ...searchMethods,
 }
 
