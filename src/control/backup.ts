@@ -13,7 +13,7 @@ import { differences } from '../vault/migrate.ts'
 import { RowDigest } from '../vault/row-digest.ts'
 import { readSetting } from '../vault/settings.ts'
 import { BACKUP_SETTING, type Digests, readHave, rowsOf, surveyOf } from '../vault/sync-have.ts'
-import { SyncTaker, TooMuchError } from '../vault/sync-take.ts'
+import { ONCE_ROWS_MAX, SyncTaker, TooMuchError } from '../vault/sync-take.ts'
 import { ControlError } from './errors.ts'
 import type { BackupState } from './methods-backup.ts'
 import { lockOffline } from './offline.ts'
@@ -37,6 +37,8 @@ export interface BackupOptions {
   /** The copy is no backup but a vault like the one that is asked. */
   readonly plain?: boolean
   readonly ask: Ask
+  /** How many rows may be taken at one stroke, where that is not the usual. */
+  readonly onceRowsMax?: number
   readonly notice: (text: string) => void
   readonly onProgress: (step: BackupStep, bytes: number) => void
   /** Told of each point at which a crash leaves something else behind, for tests. */
@@ -155,7 +157,7 @@ async function makeAnew(path: string, isThere: boolean, options: BackupOptions):
   let digests: Digests
   try {
     const had = await readHave(store, true, (bytes) => onProgress('looking', bytes))
-    const taker = new SyncTaker(store, had.digests, false)
+    const taker = new SyncTaker(store, had.digests, 0)
     await reached('begun')
     const state = await receive(options, had.have, taker)
     await reached('copied')
@@ -206,7 +208,7 @@ async function bringUp(
   const store = await openStore(path)
   try {
     const had = await readHave(store, false, (bytes) => onProgress('looking', bytes))
-    const taker = new SyncTaker(store, had.digests, true)
+    const taker = new SyncTaker(store, had.digests, options.onceRowsMax ?? ONCE_ROWS_MAX)
     const state = await receive(options, had.have, taker)
     if (state.moment < before.moment)
       throw new ControlError('failed', `${path} is newer than the vault`, path)

@@ -23,7 +23,7 @@ const COMMIT_BYTES = 8 * 1024 * 1024
 const COMMIT_ROWS = 5000
 /** What one commit may be asked to take. */
 const ONCE_BYTES_MAX = 64 * 1024 * 1024
-const ONCE_ROWS_MAX = 200_000
+export const ONCE_ROWS_MAX = 200_000
 const ALL = Number.MAX_SAFE_INTEGER
 
 /** More is new than can be taken at once. */
@@ -31,7 +31,7 @@ export class TooMuchError extends Error {}
 
 export class SyncTaker {
   readonly #store: Store
-  readonly #atOnce: boolean
+  readonly #onceRowsMax: number
   readonly #digests = new Map<string, RowDigest>()
   readonly #changes = new Map<string, { puts: object[]; deletes: Key[] }>()
   readonly #newBlocks: string[] = []
@@ -41,10 +41,10 @@ export class SyncTaker {
   /** Rows that were put or deleted, and the bytes of those and of blocks. */
   written = { rows: 0, bytes: 0 }
 
-  /** `digests` are those of what the store has. */
-  constructor(store: Store, digests: Digests, atOnce: boolean) {
+  /** `digests` are those of what the store has; it takes up to `onceRowsMax` rows at one stroke, or with 0 rows as they come. */
+  constructor(store: Store, digests: Digests, onceRowsMax: number) {
     this.#store = store
-    this.#atOnce = atOnce
+    this.#onceRowsMax = onceRowsMax
     for (const collection of collections) {
       const digest = new RowDigest(collection)
       const own = digests.get(collection.name)
@@ -111,8 +111,8 @@ export class SyncTaker {
     this.#count(bytes)
     this.#bytes += bytes
     this.#rows++
-    if (this.#atOnce) {
-      if (this.#bytes > ONCE_BYTES_MAX || this.#rows > ONCE_ROWS_MAX) throw new TooMuchError()
+    if (this.#onceRowsMax > 0) {
+      if (this.#bytes > ONCE_BYTES_MAX || this.#rows > this.#onceRowsMax) throw new TooMuchError()
     } else if (this.#bytes >= COMMIT_BYTES || this.#rows >= COMMIT_ROWS) await this.#commit()
   }
 
