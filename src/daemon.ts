@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { setWallClock } from './base/clock.ts'
 import { log } from './base/log.ts'
 import { addon } from './base/native.ts'
+import { processOf } from './base/processes.ts'
 import { version } from './base/version.ts'
-import { acquireLock, isServing, type Lock, LockedError } from './control/lock.ts'
+import { acquireLock, isServing, type Lock, LockedError, type LockHolder } from './control/lock.ts'
 import { methods } from './control/methods.ts'
 import { isDeadMount, mountAt } from './control/mount-table.ts'
 import {
@@ -106,7 +107,11 @@ async function clearRemains(
   if (leftover !== undefined) {
     const { pid, mountPoint } = leftover
     const where = mountPoint === null ? '' : ` with it mounted at ${mountPoint}`
-    notice(`took over the lock of process ${pid}, which died${where}`)
+    if (await isStillServed(leftover))
+      notice(
+        `${config.vaultPath} was copied while process ${pid} had it mounted at ${mountPoint}, and may be damaged: avfs vault check --deep tells; to copy a vault that is in use: avfs vault backup`,
+      )
+    else notice(`took over the lock of process ${pid}, which died${where}`)
   }
   const directories = new Set([config.mountPoint, leftover?.mountPoint ?? config.mountPoint])
   for (const directory of directories) {
@@ -115,6 +120,13 @@ async function clearRemains(
     await unmount(directory, true)
     notice(`cleared the dead mount at ${directory}`)
   }
+}
+
+/** Whether what a lock file names is there, although nobody holds this lock: then the file is a copy. */
+async function isStillServed(holder: LockHolder): Promise<boolean> {
+  const { pid, mountPoint } = holder
+  if (mountPoint === null || !isServing(holder) || processOf(pid) === undefined) return false
+  return !(await isDeadMount(mountPoint))
 }
 
 async function serve(

@@ -156,9 +156,9 @@ napi_value stats(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// compact(database) -> Promise
+// compact(database, anew) -> Promise; it writes everything anew in any case
 napi_value compact(napi_env env, napi_callback_info info) {
-  const Shared &handle = handle_of(Arguments(env, info, 1));
+  const Shared &handle = handle_of(Arguments(env, info, 2));
   handle->open();
   auto *job = new Job;
   job->handle = handle;

@@ -24,6 +24,7 @@ const commands: ReadonlyMap<string, Adding> = new Map<string, Adding>([
   ['meta', async (cli) => cli.command((await import('./commands/meta.ts')).metaCommand)],
   ['search', async (cli) => cli.command((await import('./commands/search.ts')).searchCommand)],
   ['prune', async (cli) => cli.command((await import('./commands/prune.ts')).pruneCommand)],
+  ['purge', async (cli) => cli.command((await import('./commands/purge.ts')).purgeCommand)],
   ['hold', async (cli) => cli.command((await import('./commands/hold.ts')).holdCommand)],
   ['bench', async (cli) => cli.command((await import('./commands/bench.ts')).benchCommand)],
   [

@@ -94,6 +94,7 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
     rules,
     ...meantBy(parameters),
     dryRun: parameters.dryRun === true,
+    tighten: true,
     explain: isTold ? explain : undefined,
     onProgress: call.report,
   })

@@ -8,10 +8,12 @@ import { checkStore } from '../vault/check.ts'
 import { gatherFigures } from '../vault/figures.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
+import { backupMethods } from './methods-backup.ts'
 import { compareMethods } from './methods-compare.ts'
 import { findMethods } from './methods-find.ts'
 import { historyMethods } from './methods-history.ts'
 import { labelMethods } from './methods-labels.ts'
+import { purgeMethods } from './methods-purge.ts'
 import { retentionMethods } from './methods-retention.ts'
 import { compactIndex, searchMethods } from './methods-search.ts'
 import { transferMethods } from './methods-transfer.ts'
@@ -88,7 +90,9 @@ const table = {
   ...findMethods,
   ...labelMethods,
   ...retentionMethods,
+  ...purgeMethods,
   ...transferMethods,
+  ...backupMethods,
   ...searchMethods,
 }
 
@@ -104,7 +108,7 @@ export function isMethodName(name: string): name is MethodName {
 /** {bytesBefore, bytesAfter, blocks, compacted}: `blocks` nobody used any more; not `compacted` where requests would have to wait. */
 async function compactVault(vault: Vault, { kernel, report, searcher }: Call): Promise<object> {
   const bytesBefore = vault.stats().bytes
-  const { blocks } = await vault.prune({ rules: {}, onProgress: report })
+  const { blocks } = await vault.prune({ rules: {}, tighten: true, onProgress: report })
   await compactIndex(searcher())
   const compacted = kernel === undefined || vault.traits.compactsOnline
   if (compacted) await vault.compact()

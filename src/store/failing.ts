@@ -48,9 +48,9 @@ export function failing(inner: Store, at: number): FailingStore {
       count()
       return inner.stats()
     },
-    async compact(): Promise<void> {
+    async compact(options): Promise<void> {
       count()
-      return inner.compact()
+      return inner.compact(options)
     },
     async verify(): Promise<string[]> {
       count()

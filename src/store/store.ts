@@ -126,6 +126,14 @@ export interface Auxiliary {
   connect(): MessagePort
 }
 
+export interface CompactOptions {
+  /**
+   * Writes everything that stays anew, so that no byte of what was deleted is left in the vault's files. Commits may have to wait
+   * for all of it. Rejects with StoreError 'busy' while somebody reads the vault as it was before.
+   */
+  readonly anew?: boolean
+}
+
 export interface Store {
   readonly traits: StoreTraits
   /** Where the engine's file takes other tables, too. */
@@ -148,7 +156,7 @@ export interface Store {
   view(): Promise<Store>
   stats(): StoreStats
   /** Gives unused space back to the host. May be killed anywhere. */
-  compact(): Promise<void>
+  compact(options?: CompactOptions): Promise<void>
   /** The engine's own consistency check: findings, [] when sound. */
   verify(): Promise<string[]>
   /** Waits for running commits, leaves the vault as one file where the engine can. Later calls throw StoreError 'closed'. */

@@ -1,5 +1,5 @@
 // Who looks on while a command changes a vault: the kernel that has it mounted, and through it every program. What is to be asked
-// and told is here; src/control/announce.ts and the views answer.
+// and told is here; announce.ts and the views answer.
 
 import type { EntryRow } from '../store/collections.ts'
 import type { Target } from './gathered.ts'

@@ -50,31 +50,34 @@ export interface PruneJob {
   readonly explain: ((version: PrunedVersion) => void) | undefined
 }
 
-interface State {
+export interface State {
   readonly since: Moment
   readonly until: Moment
   why: Reason
 }
 
-interface Version {
+export interface Version {
   readonly number: number
   readonly moment: Moment
   readonly size: number
 }
 
-type Lifetime = { readonly since: Moment; readonly until: Moment }
+export type Lifetime = { readonly since: Moment; readonly until: Moment }
 
 /** What one inode was, and what of it stays. */
-interface Life {
+export interface Life {
   readonly present: Moment | undefined
   readonly states: readonly State[]
   readonly versions: readonly Version[]
 }
 
-async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
-  const { core, kept, marks } = job
-  const { store } = core.overlay
-  const isHeld = marks.held.has(ino)
+/** What an inode was; `why` tells of each state whether and why it stays. */
+export async function readLife(
+  job: PruneJob,
+  ino: number,
+  why: (since: Moment, until: Moment) => Reason,
+): Promise<Life> {
+  const { store } = job.core.overlay
   const present = await answered(() => presentSince(job, ino))
   const range = { gte: [ino], lt: [ino + 1] }
   const versions: Version[] = []
@@ -83,8 +86,16 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   const states: State[] = []
   const times = ['ino', 'since', 'until'] as const
   for await (const { since, until } of walkRows(store, inodePast, times, range, job.slices))
-    states.push({ since, until, why: reasonOf(kept, since, until, isHeld) })
-  keepVersions(states, versions, marks.oldest.get(ino), present !== undefined)
+    states.push({ since, until, why: why(since, until) })
+  return { present, states, versions }
+}
+
+async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
+  const { kept, marks } = job
+  const isHeld = marks.held.has(ino)
+  const life = await readLife(job, ino, (since, until) => reasonOf(kept, since, until, isHeld))
+  const { present, states, versions } = life
+  keepVersions([...states], versions, marks.oldest.get(ino), present !== undefined)
   for (const arrival of marks.arrivals.get(ino) ?? []) {
     const state = states.find(({ since, until }) => since <= arrival && arrival < until)
     if (state !== undefined) state.why ||= 'versions'
@@ -92,7 +103,7 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   const last = states[states.length - 1]
   const isGone = present === undefined || present === NAMELESS
   if (last !== undefined && isGone && marks.gone.has(ino)) last.why ||= 'versions'
-  return { present, states, versions }
+  return life
 }
 
 /** In the place of a moment. */
@@ -107,7 +118,18 @@ export async function vanishes(job: PruneJob, ino: number): Promise<boolean> {
 
 /** Drops of one inode what nothing needs. The names that led to it are pruned already. */
 export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
-  const { present, states, versions } = await lifeOf(job, ino)
+  await dropUnneeded(job, ino, await lifeOf(job, ino))
+}
+
+/** Whether something of a life that stays was there at some time from `since` to before `until`. */
+export function neededBy({ states, present }: Life): (lifetime: Lifetime) => boolean {
+  const stays = intervalsOf(states, present)
+  return ({ since, until }) => covers(stays, since, until)
+}
+
+/** Drops what no state of a life needs that stays. */
+export async function dropUnneeded(job: PruneJob, ino: number, life: Life): Promise<void> {
+  const { present, states, versions } = life
   const stays = intervalsOf(states, present)
   // Who explains asks for the path.
   if (job.explain !== undefined) await answered(() => lastPath(job.core, ino))

@@ -18,6 +18,7 @@ import { isHeld, type Marks, markNames } from './prune-marks.ts'
 import { dropNumbers, keepNumbers } from './prune-numbers.ts'
 import { keeps, keepsEverything, keptBy, type Rules } from './retention.ts'
 import type { Slices } from './slices.ts'
+import { tightenBlocks } from './tighten.ts'
 
 export interface PruneOptions {
   readonly rules: Rules
@@ -25,6 +26,8 @@ export interface PruneOptions {
   readonly isMeant?: ((path: string) => boolean) | undefined
   /** Counts what would go, and changes nothing. */
   readonly dryRun?: boolean
+  /** Also frees blocks of which only parts are used (tighten.ts). */
+  readonly tighten?: boolean
   /** Told of every version that was looked at. */
   readonly explain?: ((version: PrunedVersion & { path: string | undefined }) => void) | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -45,15 +48,16 @@ const WAIT_MS = 10
 const ALL_PATHS = (): boolean => true
 
 /** One run, after any other is over. Rejects with StoreError when a commit is refused. */
-export async function prune(
-  core: Core,
-  options: PruneOptions,
-  slices: Slices,
-): Promise<PruneReport> {
+export function prune(core: Core, options: PruneOptions, slices: Slices): Promise<PruneReport> {
+  return sweptAlone(core, () => pruneAll(core, options, slices))
+}
+
+/** Work that lets go of rows: one at a time. */
+export async function sweptAlone<T>(core: Core, work: () => Promise<T>): Promise<T> {
   while (core.history.isSwept) await sleep(WAIT_MS)
   core.history.isSwept = true
   try {
-    return await pruneAll(core, options, slices)
+    return await work()
   } finally {
     core.history.isSwept = false
   }
@@ -92,6 +96,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   if (!everything && !dryRun) await dropNumbers(core, slices)
   // All are looked at now.
   if (!dryRun) core.history.suspects.clear()
+  if (!dryRun && options.tighten === true) await tightenBlocks(core, slices)
   const blocks = await collectBlocks(core, slices, 'all', dryRun)
   if (!dryRun) await collectActors(core, slices)
   return { ...dropped, blocks }

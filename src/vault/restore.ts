@@ -279,6 +279,18 @@ function finish(run: Run, now: Inode, then: InodeRow): boolean {
   return true
 }
 
+/** Removes a name, and all below it, as rm -r does; what it led to is in the past then. Resolves when that is durable. */
+export async function removeDurably(core: Core, row: EntryRow, onlooker: Onlooker): Promise<void> {
+  const run = newRun(core, core.moments.last, {
+    ...onlooker,
+    removeNewer: false,
+    heard: () => undefined,
+  })
+  const spot = await answered(() => spotIn(core, row.parent, row.name))
+  await removeTree(run, spot, row)
+  await run.slices.settle()
+}
+
 export function getDirectory(core: Core, ino: number): Inode {
   const inode = getInode(core, ino)
   if (!isDirectory(inode.mode)) fail(ENOTDIR)

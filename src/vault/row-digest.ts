@@ -24,16 +24,41 @@ export class RowDigest {
 
   /** Throws StoreError 'corrupt', and counts nothing, when a value does not fit its column. */
   add(row: object): void {
+    const { digest, length } = this.#digestOf(row)
+    this.#sumUp((word) => digest.readUInt32LE(word * 4))
+    this.rows++
+    this.bytes += length
+  }
+
+  /** Takes back a row that was added. */
+  remove(row: object): void {
+    const { digest, length } = this.#digestOf(row)
+    // Minus x is not x plus one.
+    this.#sumUp((word) => ~digest.readUInt32LE(word * 4) >>> 0, 1)
+    this.rows--
+    this.bytes -= length
+  }
+
+  /** Adds the rows of another digest of the collection. */
+  addAll(other: RowDigest): void {
+    this.#sumUp((word) => other.#sum[word] as number)
+    this.rows += other.rows
+    this.bytes += other.bytes
+  }
+
+  #digestOf(row: object): { digest: Buffer; length: number } {
     const length = encode(this.#collection, row)
     const digest = hash('sha256', scratch.subarray(0, length), 'buffer')
-    let carry = 0
+    return { digest, length: isBlock(this.#collection) ? length + dataLength(row) : length }
+  }
+
+  #sumUp(wordOf: (word: number) => number, first = 0): void {
+    let carry = first
     for (let word = 0; word < WORDS; word++) {
-      const sum = (this.#sum[word] as number) + digest.readUInt32LE(word * 4) + carry
+      const sum = (this.#sum[word] as number) + wordOf(word) + carry
       this.#sum[word] = sum
       carry = sum > 0xffffffff ? 1 : 0
     }
-    this.rows++
-    this.bytes += isBlock(this.#collection) ? length + dataLength(row) : length
   }
 
   /** 64 hexadecimal digits. */

@@ -20,7 +20,7 @@ const SHARE = 0.02
 export class Sweeper {
   readonly #core: Core
   #running: Promise<void> | undefined
-  readonly #asked = new Set<Promise<PruneReport>>()
+  readonly #asked = new Set<Promise<unknown>>()
   #closing = false
   #everything: boolean
   #nextAt = 0
@@ -34,16 +34,17 @@ export class Sweeper {
 
   /** Prunes after what runs already. Rejects with StoreError when a commit is refused or the vault is closed. */
   async prune(options: PruneOptions): Promise<PruneReport> {
-    const work = prune(
-      this.#core,
-      options,
-      slicesOf(this.#core, () => this.#closing),
-    )
+    const report = await this.run((slices) => prune(this.#core, options, slices))
+    if (options.dryRun !== true && options.isMeant === undefined) this.#everything = false
+    return report
+  }
+
+  /** Work in slices that ends at its next step when the vault is closed. */
+  async run<T>(start: (slices: Slices) => Promise<T>): Promise<T> {
+    const work = start(slicesOf(this.#core, () => this.#closing))
     this.#asked.add(work)
     try {
-      const report = await work
-      if (options.dryRun !== true && options.isMeant === undefined) this.#everything = false
-      return report
+      return await work
     } finally {
       this.#asked.delete(work)
     }

@@ -20,7 +20,7 @@ import { GroupCommit } from '../store/group-commit.ts'
 import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
 import { answered, attempted } from '../store/retry.ts'
-import type { Batch, Changes, Store, StoreTraits } from '../store/store.ts'
+import type { Batch, Changes, CompactOptions, Store, StoreTraits } from '../store/store.ts'
 import { Actors } from './actors.ts'
 import { Blocks } from './blocks.ts'
 import { ChangedInodes } from './changed-inodes.ts'
@@ -33,6 +33,7 @@ import { type Inode, toRow } from './inode.ts'
 import { reap } from './inodes.ts'
 import { Moments } from './moments.ts'
 import type { PruneOptions, PruneReport } from './prune.ts'
+import { type PurgeOptions, type PurgeReport, purge } from './purge.ts'
 import { readyEnd } from './ready.ts'
 import { recover } from './recover.ts'
 import { rewriteNext } from './rewrite.ts'
@@ -353,9 +354,14 @@ export class Vault {
     return this.#sweeper.prune(options)
   }
 
-  async compact(): Promise<void> {
+  /** Looks for what purge.ts is asked for, and does away with it. Rejects with StoreError when a commit is refused. */
+  purge(options: PurgeOptions): Promise<PurgeReport> {
+    return this.#sweeper.run((slices) => purge(this.core, options, slices))
+  }
+
+  async compact(options: CompactOptions = {}): Promise<void> {
     await this.sync()
-    await this.#store.compact()
+    await this.#store.compact(options)
   }
 
   /** All that was done so far, as a store that stays as it is. Its owner closes it. */

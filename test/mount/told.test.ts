@@ -60,6 +60,7 @@ const scenarios: Readonly<Record<MethodName, Readonly<Record<string, Scenario>> 
   compare: 'it reads',
   find: 'it reads',
   contents: 'it reads',
+  backup: 'it reads',
   snapshotList: 'it reads',
   tagList: 'it reads',
   tagFind: 'it reads',
@@ -88,6 +89,16 @@ const scenarios: Readonly<Record<MethodName, Readonly<Record<string, Scenario>> 
     'takes versions away': {
       change: ({ call, path }) => call('prune', { path: path('e'), keep: 1 }),
       look: ({ at, id, top }) => readdirSync(at(`.avfs/versions/${top === '/' ? `${id}-e` : 'e'}`)),
+    },
+  },
+  purge: {
+    'does away with versions': {
+      change: ({ call, path }) => call('purge', { path: path('e') }),
+      look: ({ at, id, top }) => readdirSync(at(`.avfs/versions/${top === '/' ? `${id}-e` : 'e'}`)),
+      write: ['e'],
+    },
+    'does away with what is there, too': {
+      change: ({ call, path }) => call('purge', { path: path('dir'), current: true }),
     },
   },
   restore: {

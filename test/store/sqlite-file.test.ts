@@ -11,6 +11,7 @@ import { openStore } from '../../src/store/open.ts'
 import { CommitThread } from '../../src/store/sqlite/commit-thread.ts'
 import { scanQuery } from '../../src/store/sqlite/reader.ts'
 import { APPLICATION_ID, FORMAT, PAGE_BYTES, tableOf } from '../../src/store/sqlite/schema.ts'
+import { filesWith } from '../support/disk.ts'
 import { randomFrom } from '../support/random.ts'
 import { changes, putBatch } from './rows.ts'
 
@@ -291,3 +292,28 @@ t.test('a commit that the disk refuses changes nothing, nor do those behind it',
   await store.close()
   t.notOk(existsSync(`${path}-wal`))
 })
+
+t.test(
+  'what an older program left in free pages and between rows goes when it is written anew',
+  async (t) => {
+    const path = join(t.testdir(), 'vault.avfs')
+    const store = await openStore(path, { create: true })
+    await store.close()
+    const db = new Database(path)
+    db.pragma('secure_delete = off')
+    const put = db.prepare(
+      'insert into extent ("ino", "offset", "length", hash, block_offset, crc, data, since) values (?, 0, 1, ?, 0, 0, ?, 1)',
+    )
+    for (let ino = 0; ino < 50; ino++)
+      put.run(ino, Buffer.alloc(0), Buffer.alloc(ino % 2 === 0 ? 40 : 40_000, `SWORDFISH${ino} `))
+    db.exec('delete from extent where ino > 10')
+    db.close()
+    t.not(filesWith(dirname(path), 'SWORDFISH33').length, 0)
+    const again = await openStore(path)
+    await again.compact({ anew: true })
+    t.same(filesWith(dirname(path), 'SWORDFISH33'), [], 'while it is open')
+    t.same(filesWith(dirname(path), 'SWORDFISH44'), [])
+    t.equal(again.scan(extent, { limit: 100 }).length, 11)
+    await again.close()
+  },
+)

@@ -1,13 +1,14 @@
 // What every engine must do. An engine's own test file calls storeSuite with a way to open it; all of this runs then.
 // AVFS_SEED brings a run with random rows back.
 
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 import {
   type Collection,
   collections,
   entry,
   extent,
+  extentPast,
   hold,
   type Key,
   orphan,
@@ -18,6 +19,7 @@ import { failing } from '../../src/store/failing.ts'
 import { compareKeys } from '../../src/store/keys.ts'
 import { answered } from '../../src/store/retry.ts'
 import { type Batch, Fault, type Range, type Store, StoreError } from '../../src/store/store.ts'
+import { filesWith } from '../support/disk.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 import { projected, scanned } from './answers.ts'
 import {
@@ -360,6 +362,48 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       t.ok(after < before / 2, `${before} bytes became ${after}`)
       if (!store.traits.compresses)
         t.ok(after > kept.length * 65_536, `${after} bytes hold them all`)
+    }
+    t.same(await store.verify(), [])
+  })
+
+  test('written anew, it has no byte of what was deleted or replaced', async (t, store, path) => {
+    const random = randomFrom(7)
+    const secret = (ino: number): string => `secret ${ino} ${'0123456789'.repeat(3)}`
+    const row = (ino: number) => ({
+      ...{ ino, offset: 0, length: 60, hash: '', blockOffset: 0, crc: 0, since: 1 },
+      data: Buffer.concat([random.bytes(ino % 3 === 0 ? 20_000 : 200), Buffer.from(secret(ino))]),
+    })
+    const count = 300
+    for (let ino = 0; ino < count; ino += 20) {
+      const rows = Array.from({ length: 20 }, (_, at) => row(ino + at))
+      await store.commit([changes(extent, rows)])
+    }
+    // Some went on to another table, some were replaced, some are gone; most stay, so that nothing is gained by it.
+    for (let from = 0; from < count; from += 50) {
+      const inos = Array.from({ length: 50 }, (_, at) => from + at).filter((ino) => ino % 10 === 0)
+      const replaced = inos.filter((ino) => ino % 3 === 1)
+      const gone = inos.filter((ino) => ino % 3 !== 1)
+      const moved = inos.filter((ino) => ino % 3 === 2)
+      await store.commit([
+        changes(
+          extent,
+          replaced.map((ino) => ({ ...row(ino), data: Buffer.from('new') })),
+          gone.map((ino) => [ino, 0]),
+        ),
+        changes(
+          extentPast,
+          moved.map((ino) => ({ ...row(ino), until: 2, data: Buffer.from('moved') })),
+        ),
+      ])
+    }
+    await store.compact({ anew: true })
+    const kept = await scanned(store, extent, { limit: ALL })
+    t.equal(kept.length, 270 + 10)
+    if (store.traits.persistent) {
+      const found = Array.from({ length: count }, (_, ino) => ino).filter(
+        (ino) => ino % 10 === 0 && filesWith(dirname(path), secret(ino)).length > 0,
+      )
+      t.same(found, [])
     }
     t.same(await store.verify(), [])
   })

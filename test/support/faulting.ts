@@ -91,7 +91,7 @@ export function faulting(inner: Store, { gets }: { gets: boolean }): FaultingSto
     },
     view: async () => faulting(await inner.view(), { gets }),
     stats: () => inner.stats(),
-    compact: () => inner.compact(),
+    compact: (options) => inner.compact(options),
     verify: () => inner.verify(),
     close: () => inner.close(),
   }

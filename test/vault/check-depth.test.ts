@@ -52,7 +52,7 @@ function counted(inner: Store): { store: Store; read(): number } {
     commit: (batch) => inner.commit(batch),
     view: async () => counted(await inner.view()).store,
     stats: () => inner.stats(),
-    compact: () => inner.compact(),
+    compact: (options) => inner.compact(options),
     verify: () => inner.verify(),
     close: () => inner.close(),
   }

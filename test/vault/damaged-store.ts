@@ -30,7 +30,7 @@ export function damagedStore(
     commit: (batch) => inner.commit(batch),
     view: () => inner.view(),
     stats: () => inner.stats(),
-    compact: () => inner.compact(),
+    compact: (options) => inner.compact(options),
     verify: () => inner.verify(),
     close: () => inner.close(),
   }

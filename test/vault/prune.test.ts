@@ -342,7 +342,7 @@ function mortal(inner: Store): Mortal {
       },
       view: () => inner.view(),
       stats: () => inner.stats(),
-      compact: () => inner.compact(),
+      compact: (options) => inner.compact(options),
       verify: () => inner.verify(),
       close: async () => {},
     },

@@ -198,10 +198,10 @@ pub fn stats(env: &Env, database: &SledDatabase) -> Result<Stats> {
 }
 
 #[napi]
-pub fn compact(env: &Env, database: &SledDatabase) -> Result<AsyncTask<Job<()>>> {
+pub fn compact(env: &Env, database: &SledDatabase, anew: Option<bool>) -> Result<AsyncTask<Job<()>>> {
     database.0.assert_writable().map_err(|failure| thrown(env, failure))?;
     let database = database.0.clone();
-    Ok(Job::start(move || database.compact()))
+    Ok(Job::start(move || database.compact(anew.unwrap_or(false))))
 }
 
 #[napi]

@@ -21,19 +21,20 @@ type Entry = (IVec, Result<Vec<u8>>);
 
 impl Database {
     /// May be killed anywhere: the folder that CURRENT names is whole, and what else is there goes at the next open.
-    pub fn compact(&self) -> Result<()> {
+    /// With `anew` the copy takes its place also where it is no smaller.
+    pub fn compact(&self, anew: bool) -> Result<()> {
         self.assert_writable()?;
         let _compacting = self.compacting.lock().unwrap_or_else(|poison| poison.into_inner());
         self.assert_open()?;
         self.write_state().changed = Some(BTreeSet::new());
-        let result = guarded(|| self.copy_and_switch());
+        let result = guarded(|| self.copy_and_switch(anew));
         self.write_state().changed = None;
         // What cannot be removed now is removed at the next open.
         let _ = self.folder.current().and_then(|current| self.folder.tidy(current));
         result
     }
 
-    fn copy_and_switch(&self) -> Result<()> {
+    fn copy_and_switch(&self, anew: bool) -> Result<()> {
         // The copy may need what is reserved behind the log.
         let is_cramped = self.read_state().live()?.is_cramped()?;
         if is_cramped {
@@ -55,7 +56,7 @@ impl Database {
         }
         copy.flush_all()?;
         // A log in order is up to three times what it holds: sled frees segments only as it goes on writing.
-        if copy.bytes()? >= self.read_state().live()?.bytes()? {
+        if !anew && copy.bytes()? >= self.read_state().live()?.bytes()? {
             return copy.close();
         }
 

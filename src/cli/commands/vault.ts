@@ -1,6 +1,7 @@
 // `avfs vault ...`: the commands on a vault as a whole.
 
 import type { CommandModule } from 'yargs'
+import { vaultBackupCommand, vaultRestoreCommand } from './vault-backup.ts'
 import { vaultCheckCommand } from './vault-check.ts'
 import { vaultCompactCommand } from './vault-compact.ts'
 import { vaultConfigCommand } from './vault-config.ts'
@@ -14,7 +15,7 @@ import { vaultTopCommand } from './vault-top.ts'
 
 export const vaultCommand: CommandModule = {
   command: 'vault <command>',
-  describe: 'create, list, inspect, check, compact, migrate and delete vaults',
+  describe: 'create, list, inspect, check, compact, migrate, back up and delete vaults',
   builder: (yargs) =>
     yargs
       .command(vaultCreateCommand)
@@ -26,6 +27,8 @@ export const vaultCommand: CommandModule = {
       .command(vaultCheckCommand)
       .command(vaultCompactCommand)
       .command(vaultMigrateCommand)
+      .command(vaultBackupCommand)
+      .command(vaultRestoreCommand)
       .command(vaultDeleteCommand)
       .demandCommand(1, 'say what to do with a vault; avfs vault --help lists it')
       .example('$0 vault create myproject', 'makes an empty vault')

@@ -8,7 +8,7 @@
 //
 // Lengths are little-endian and not aligned.
 
-import type { StoreStats, StoreTraits } from '../store.ts'
+import type { CompactOptions, StoreStats, StoreTraits } from '../store.ts'
 
 /**
  * Where a key lives: the present's rows, the past's, and the bytes of blocks (what else is known of a block is in ROWS, so
@@ -62,8 +62,11 @@ export interface KvEngine extends KvReader {
   write(changes: Uint8Array, length: number): Promise<void>
   view(): Promise<KvView>
   stats(): StoreStats
-  /** Gives unused space back to the host; may be killed anywhere. Reads go on meanwhile, batches if traits.compactsOnline. */
-  compact(): Promise<void>
+  /**
+   * Gives unused space back to the host; may be killed anywhere. Reads go on meanwhile, batches if traits.compactsOnline. See
+   * CompactOptions: most engines write everything anew in any case.
+   */
+  compact(options?: CompactOptions): Promise<void>
   /** The engine's own consistency check: findings, [] when sound. */
   verify(): Promise<string[]>
   /** Called when no batch and no compaction runs; views may still be open, and are of no use then. KvStore calls nothing later. */

@@ -6,7 +6,14 @@
 
 import { type Collection, collections, type Key } from '../collections.ts'
 import { answered } from '../retry.ts'
-import { type Batch, type Range, type Store, StoreError, type StoreStats } from '../store.ts'
+import {
+  type Batch,
+  type CompactOptions,
+  type Range,
+  type Store,
+  StoreError,
+  type StoreStats,
+} from '../store.ts'
 import type { KvEngine, KvOpenOptions, KvView } from './engine.ts'
 import { ROWS } from './engine.ts'
 import { FORMAT, MAGIC, META_KEY } from './layout.ts'
@@ -186,15 +193,15 @@ class KvStore implements Store {
     return withFormat(this.#engine.stats())
   }
 
-  async compact(): Promise<void> {
+  async compact(options: CompactOptions = {}): Promise<void> {
     this.#assertWritable()
     const before = this.#compacting
     const run = async (): Promise<void> => {
       await before
-      if (this.traits.compactsOnline) return this.#engine.compact()
+      if (this.traits.compactsOnline) return this.#engine.compact(options)
       // Commits wait behind it, as they would behind a batch.
       while (this.#running !== undefined) await this.#running
-      const compaction = this.#engine.compact()
+      const compaction = this.#engine.compact(options)
       this.#running = this.#drain(compaction.catch(() => {}))
       return compaction
     }

@@ -1,7 +1,7 @@
 // An engine that is a native addon (native/rocksdb, native/sled): the calls that such an addon has, and KvEngine over them. Reads
 // run on the calling thread; batches, compaction and checks on others. What an addon throws has a `kind` of StoreError.
 
-import { StoreError, type StoreStats, type StoreTraits } from '../store.ts'
+import { type CompactOptions, StoreError, type StoreStats, type StoreTraits } from '../store.ts'
 import { addonOf, told, toldLater, toldMuchLater } from './addon.ts'
 import {
   type Group,
@@ -44,7 +44,8 @@ export interface NativeAddon {
   release(snapshot: Snapshot): void
   /** Figures and words by name; `bytes` are those of all files, `reservedBytes` what it would give back when it is closed. */
   stats(database: Database): Record<string, number | string>
-  compact(database: Database): Promise<void>
+  /** With `anew` also where nothing is gained by it. */
+  compact(database: Database, anew: boolean): Promise<void>
   verify(database: Database): Promise<string[]>
   /** Waits for batches, and ends compact and verify early. */
   close(database: Database): Promise<void>
@@ -105,9 +106,9 @@ class NativeEngine implements KvEngine {
     return { bytes: Number(bytes), ...reserved, engine }
   }
 
-  async compact(): Promise<void> {
+  async compact({ anew = false }: CompactOptions = {}): Promise<void> {
     return toldMuchLater(
-      () => this.#addon.compact(this.#database),
+      () => this.#addon.compact(this.#database, anew),
       () => this.close(),
     )
   }

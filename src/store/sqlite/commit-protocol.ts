@@ -40,7 +40,7 @@ export type Request =
   | CommitRequest
   | RunRequest
   | ConnectRequest
-  | { readonly id: number; readonly kind: 'compact' | 'close' }
+  | { readonly id: number; readonly kind: 'compact' | 'vacuum' | 'close' }
 
 export interface Answer {
   readonly id: number

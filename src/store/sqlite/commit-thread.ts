@@ -83,6 +83,11 @@ export class CommitThread {
     await this.#post({ id: ++this.#lastId, kind: 'compact' })
   }
 
+  /** Writes the whole file anew; commits wait. */
+  async vacuum(): Promise<void> {
+    await this.#post({ id: ++this.#lastId, kind: 'vacuum' })
+  }
+
   /** Ends the thread when all that was posted is done. No other connection of this process may be open then. */
   async close(): Promise<void> {
     await this.#post({ id: ++this.#lastId, kind: 'close' })

@@ -28,6 +28,8 @@ const LOG_BYTES_MAX = 64 * 1024 * 1024
 /** How long a cut waits for readers: ours are done within a turn of the event loop, a shell's may never be. */
 const CUT_TIMEOUT_MS = 100
 const BUSY_TIMEOUT_MS = 5000
+/** How long a log that must go waits for readers. */
+const VACUUM_CUT_MS = 5000
 /** So many statements of runs are kept prepared. */
 const STATEMENTS_MAX = 100
 /** 4 MiB a transaction while compacting, so that commits come in between. */
@@ -42,6 +44,9 @@ db.pragma('synchronous = full')
 db.pragma('wal_autocheckpoint = 0')
 db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`)
 db.pragma(`cache_size = ${-CACHE_BYTES / 1024}`)
+// What is deleted from a page is overwritten there, which costs no page more. Pages that become free as a whole keep their bytes
+// until compact has none of them left.
+db.pragma('secure_delete = fast')
 
 const writes = new Map(
   [...tables].map(([name, { collection, put, remove }]) => [
@@ -170,6 +175,23 @@ async function compact(): Promise<void> {
   if (!closing) cut()
 }
 
+/**
+ * Writes every page anew, of what stays alone, then empties the log, so that nothing of what was deleted is left in either. All
+ * commits wait behind it.
+ */
+function vacuum(): void {
+  db.exec('vacuum')
+  const end = performance.now() + VACUUM_CUT_MS
+  while (!cut())
+    if (performance.now() > end)
+      throw Object.assign(
+        new Error(
+          'another program reads the vault as it was before; run this again when it is done',
+        ),
+        { code: 'SQLITE_BUSY' },
+      )
+}
+
 /** Leaves one file: without a log, so that it can be read where nothing may be written. */
 function close(): void {
   closing = true
@@ -214,6 +236,7 @@ function answer(reply: Answer): void {
 async function run(request: Request): Promise<Answer> {
   try {
     if (request.kind === 'compact') await compact()
+    else if (request.kind === 'vacuum') vacuum()
     else close()
     return { id: request.id }
   } catch (error) {

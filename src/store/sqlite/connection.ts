@@ -1,15 +1,21 @@
 // Opens a vault file with SQLite: makes a new one, refuses what is not a vault or is newer than this program, and turns
 // the write-ahead log on. The only place that decides what a file must be to be opened.
 
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
+import { log } from '../../base/log.ts'
 import { StoreError } from '../store.ts'
 import { failureOf, storeError } from './errors.ts'
 import { APPLICATION_ID, createSchema, FORMAT, PAGE_BYTES, tables } from './schema.ts'
 
 /** How long a statement waits for another process that holds the file, for example a shell that recovers its log. */
 const BUSY_TIMEOUT_MS = 2000
+
+/** Of SQLite's head: up to the version that readers must know, which is 2 for a file with a write-ahead log. */
+const HEAD_BYTES = 20
+const VERSION_AT = 19
+const WAL_VERSION = 2
 
 export interface ConnectionOptions {
   readonly create: boolean
@@ -52,6 +58,13 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
   if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
   if (!options.create && !existsSync(path))
     throw new StoreError('io', `there is no vault at ${path}`)
+  // A vacuum needs room for a copy: where the vault is, and not wherever else SQLite finds a folder. Read once, at its first use.
+  process.env.SQLITE_TMPDIR ??= folder
+  if (existsSync(path) && isLogMissing(path))
+    log(
+      'warn',
+      `${path} was in use when it was copied, or when the process that had it open was killed, and its log is not here: what was in that is missing, and the vault may be damaged; avfs vault check --deep tells. To copy a vault that is in use: avfs vault backup`,
+    )
   let db: Database.Database | undefined
   try {
     // Whoever may read this file reads every file in it, whatever its mode there.
@@ -68,6 +81,19 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
       throw new StoreError('format', `${path} is not an avfs vault`, { cause: error })
     }
     throw storeError(error)
+  }
+}
+
+/** Whether a file says that it has a write-ahead log beside it, and has none. One that was closed in order does not say so. */
+function isLogMissing(path: string): boolean {
+  // With a journal it was being closed: that is rolled back.
+  if (['-wal', '-journal'].some((end) => existsSync(path + end))) return false
+  const head = Buffer.alloc(HEAD_BYTES)
+  const fd = openSync(path, 'r')
+  try {
+    return readSync(fd, head) === HEAD_BYTES && head[VERSION_AT] === WAL_VERSION
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -7,6 +7,7 @@ import type { Collection, Key } from '../collections.ts'
 import {
   type Auxiliary,
   type Batch,
+  type CompactOptions,
   type Range,
   type SqlStatement,
   type Store,
@@ -151,9 +152,10 @@ class SqliteStore implements Store {
     }
   }
 
-  async compact(): Promise<void> {
+  async compact({ anew = false }: CompactOptions = {}): Promise<void> {
     this.#assertOpen()
-    return this.#writable().compact()
+    const thread = this.#writable()
+    return anew ? thread.vacuum() : thread.compact()
   }
 
   async verify(): Promise<string[]> {

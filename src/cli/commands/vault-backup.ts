@@ -1,0 +1,161 @@
+// `avfs vault backup`: a copy of a vault as it is at one moment, mounted or not, beside what is written meanwhile. `avfs vault
+// restore`: a vault from a backup. Both are a copy that asks for what it lacks.
+
+import type { CommandModule } from 'yargs'
+import {
+  type Ask,
+  type BackupReport,
+  type BackupStep,
+  backUp,
+  backupPlace,
+} from '../../control/backup.ts'
+import { callVault } from '../../control/call.ts'
+import { ControlError } from '../../control/errors.ts'
+import { lockHolder } from '../../control/lock.ts'
+import type { BackupState } from '../../control/methods-backup.ts'
+import { writeBack } from '../../control/unmount.ts'
+import { existingVault, newVault } from '../../control/vault-names.ts'
+import { persistentBackends } from '../../store/open.ts'
+import type { VaultInfo } from '../../vault/vault.ts'
+import { timeText } from '../../vault/when.ts'
+import { formatBytes, notice, printResult, progressBar } from '../output.ts'
+import { type CommonArguments, type VaultArguments, withVaultName } from './common.ts'
+
+interface BackupArguments extends VaultArguments {
+  dest: string
+  incremental: boolean
+}
+
+interface RestoreArguments extends CommonArguments {
+  backup: string
+  name: string
+  backend: string | undefined
+}
+
+export const vaultBackupCommand: CommandModule<object, BackupArguments> = {
+  command: 'backup <name> <dest>',
+  describe: 'copy a vault as it is now, mounted or not, and prove the copy',
+  builder: (yargs) =>
+    withVaultName(yargs)
+      .positional('dest', {
+        type: 'string',
+        demandOption: true,
+        describe: 'the backup, which is a vault; its ending may name another engine; or a folder',
+      })
+      .option('incremental', {
+        type: 'boolean',
+        alias: 'i',
+        default: false,
+        describe: 'bring the backup that is there up by what is new',
+      })
+      .example('$0 vault backup myproject /media/disk/myproject', 'the whole of it')
+      .example('$0 vault backup myproject /media/disk/myproject --incremental', 'what is new'),
+  handler: async ({ name, dest, incremental, json }) => {
+    const source = existingVault(name)
+    const path = backupPlace(dest, source)
+    const mountPoint = lockHolder(source.path)?.mountPoint
+    if (mountPoint) await writeBack(mountPoint)
+    const report = await copy(source.path, path, incremental, false)
+    printResult(json === true, report, textOf(report))
+  },
+}
+
+export const vaultRestoreCommand: CommandModule<object, RestoreArguments> = {
+  command: 'restore <backup> <name>',
+  describe: 'make a vault from a backup of one',
+  builder: (yargs) =>
+    yargs
+      .positional('backup', {
+        type: 'string',
+        demandOption: true,
+        describe: 'what avfs vault backup made; any vault will do',
+      })
+      .positional('name', {
+        type: 'string',
+        demandOption: true,
+        describe: 'name of the vault to be; with a slash, path of its file',
+      })
+      .option('backend', {
+        type: 'string',
+        choices: persistentBackends.map(({ name }) => name),
+        describe: 'the engine that is to store it, instead of that of the backup',
+      })
+      .example('$0 vault restore /media/disk/myproject.avfs myproject', ''),
+  handler: async ({ backup, name, backend, json }) => {
+    const source = existingVault(backup.includes('/') ? backup : `./${backup}`)
+    const { path } = newVault(name, backend ?? source.backend)
+    const report = await copy(source.path, path, false, true)
+    printResult(json === true, report, textOf(report))
+  },
+}
+
+async function copy(
+  source: string,
+  path: string,
+  incremental: boolean,
+  plain: boolean,
+): Promise<BackupReport> {
+  if (source === path) throw new ControlError('exists', `${path} is the vault itself`, path)
+  // What is in a vault may have any mode; the copy is its owner's alone.
+  process.umask(0o077)
+  const { id } = (await callVault(source, 'info', {}, () => undefined)) as VaultInfo
+  const bars = stepBars()
+  let isStopped = false
+  const stop = (): void => {
+    isStopped = true
+  }
+  // A second one ends it at once, as kill -9 would.
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  const ask: Ask = async (receive, have, report) =>
+    (await callVault(source, 'backup', {}, report, receive, (send) =>
+      sendAll(have, send),
+    )) as BackupState
+  try {
+    return await backUp(path, {
+      ...{ id, incremental, plain, ask, notice },
+      onProgress: (step, bytes) => {
+        if (isStopped)
+          throw new ControlError('failed', 'stopped; the same command goes on with what is left')
+        bars.report(step, bytes)
+      },
+    })
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop)
+    bars.finish()
+  }
+}
+
+const PIECE_BYTES = 1024 * 1024
+
+async function sendAll(
+  bytes: Uint8Array,
+  send: (piece: Uint8Array) => Promise<void>,
+): Promise<void> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
+    await send(bytes.subarray(at, at + PIECE_BYTES))
+}
+
+/** One bar after the other. */
+function stepBars(): { report: (step: BackupStep, bytes: number) => void; finish(): void } {
+  let at: BackupStep | undefined
+  let bar = progressBar('')
+  return {
+    report(step, bytes) {
+      if (step !== at) {
+        bar.finish()
+        bar = progressBar(step)
+        at = step
+      }
+      bar.report(bytes, 0, ` bytes`)
+    },
+    finish: () => bar.finish(),
+  }
+}
+
+function textOf({ path, moment, rows, bytes, written, incremental }: BackupReport): string {
+  const what = incremental ? `${formatBytes(written.bytes)} were new, ` : ''
+  return [
+    `${path}: all up to ${timeText(moment)}, ${what}proved`,
+    `${rows} rows, ${formatBytes(bytes)}`,
+  ].join('\n')
+}

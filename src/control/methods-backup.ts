@@ -1,0 +1,51 @@
+// The method by which a backup gets what it lacks: of one moment, whatever is written meanwhile.
+
+import { deserialize } from 'node:v8'
+import { answered } from '../store/retry.ts'
+import type { Survey } from '../vault/migrate.ts'
+import { PURGED } from '../vault/purge.ts'
+import { readCounters, readSetting } from '../vault/settings.ts'
+import { checkHave } from '../vault/sync-have.ts'
+import { sendChanges } from '../vault/sync-send.ts'
+import type { Vault } from '../vault/vault.ts'
+import { ControlError } from './errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+
+export const backupMethods = {
+  /** What a copy has in the body (sync-have.ts), what it lacks as pieces (sync-send.ts), and then a BackupState. */
+  backup: { readOnly: true, run: sendBackup },
+} satisfies Record<string, Method>
+
+/** Which state of which vault was sent; `purged` is '' where nothing was ever purged. */
+export interface BackupState {
+  readonly id: string
+  readonly moment: number
+  readonly purged: string
+  readonly survey: Survey
+}
+
+async function sendBackup(
+  vault: Vault,
+  _: Parameters,
+  { body, send, report, isGone }: Call,
+): Promise<BackupState> {
+  if (body === undefined) throw new ControlError('failed', 'backup wants to know what is there')
+  const parts: Uint8Array[] = []
+  for await (const piece of body) parts.push(Uint8Array.from(piece))
+  const have = checkHave(deserialize(Buffer.concat(parts)))
+  const view = await vault.view()
+  try {
+    const { id, moment, purged } = await answered(() => ({
+      id: readSetting(view, 'id') ?? '',
+      moment: readCounters(view).moment,
+      purged: readSetting(view, PURGED) ?? '',
+    }))
+    const progress = (bytes: number): void => {
+      if (isGone()) throw new ControlError('failed', 'nobody waits for the backup any more')
+      report(bytes, 0)
+    }
+    return { id, moment, purged, survey: await sendChanges(view, have, send, progress) }
+  } finally {
+    await view.close()
+  }
+}

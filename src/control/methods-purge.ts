@@ -1,0 +1,197 @@
+// The method that does away with content for good: what of the history is meant goes, the index forgets it, the engine writes its
+// files anew, and the bytes of those are searched for it.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { removeIndexFolder } from '../search/place.ts'
+import { answered } from '../store/retry.ts'
+import { StoreError } from '../store/store.ts'
+import { announcer } from '../vault/announce.ts'
+import { findEntry } from '../vault/directory.ts'
+import { findPath, namesOf } from '../vault/paths.ts'
+import { isPurging, notePurged, type PurgedVersion, type PurgeReport } from '../vault/purge.ts'
+import { removeDurably } from '../vault/restore.ts'
+import { slicesOf } from '../vault/slices.ts'
+import type { Vault } from '../vault/vault.ts'
+import { sealForSnapshot } from '../vault/versions.ts'
+import { whoseBytes } from '../vault/whose-bytes.ts'
+import { toText } from './byte-strings.ts'
+import { ControlError } from './errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { pathOf } from './parameters.ts'
+import { assertWritableVault } from './refusal.ts'
+import { findTraces, type Trace } from './traces.ts'
+
+/** A content that is given is held in memory. */
+export const CONTENT_BYTES_MAX = 64 * 1024 * 1024
+/** Less is in too many files. */
+const CONTENT_BYTES_MIN = 8
+/** How long files that were deleted wait for the kernel to forget them, and an engine for its old files to go. */
+const WAIT_MS = 5000
+const POLL_MS = 50
+
+export const purgeMethods = {
+  /**
+   * {path} or the content in the body, {force?, current?, dryRun?}: items are PurgedVersion. `finished`: nothing of it was left, and a
+   * purge that was cut short is ended. `proof`: how many bytes of files were searched for how many samples, where one was found
+   * that nothing which stays explains, and what explains others.
+   */
+  purge: { readOnly: false, run: purgeContent },
+} satisfies Record<string, Method>
+
+interface Proof {
+  readonly bytes: number
+  readonly samples: number
+  readonly traces: readonly { readonly file: string; readonly offset: number }[]
+  readonly elsewhere: readonly string[]
+}
+
+export type Purged = Omit<PurgeReport, 'needles'> & {
+  readonly finished: boolean
+  readonly removed: readonly string[]
+  readonly proof: Proof | null
+}
+
+async function purgeContent(vault: Vault, parameters: Parameters, call: Call): Promise<Purged> {
+  assertWritableVault(vault)
+  const { core } = vault
+  const content = await contentOf(call)
+  const path = content === undefined ? pathOf(parameters) : '/'
+  if (content === undefined && path === '/')
+    throw new ControlError('name', 'this is all of the vault: avfs vault delete removes that')
+  const of = content === undefined ? { path } : { content }
+  const [force, current, dryRun] = ['force', 'current', 'dryRun'].map(
+    (name) => parameters[name] === true,
+  ) as [boolean, boolean, boolean]
+  await answered(() => sealForSnapshot(core))
+  await vault.sync()
+  const look = (isDry: boolean): Promise<PurgeReport> =>
+    vault.purge({
+      ...{ of, force, dryRun: isDry, current: isDry && current },
+      onVersion: isDry === dryRun ? (version) => tell(call, version) : () => undefined,
+      onProgress: call.report,
+    })
+  let removed: string[] = []
+  if (dryRun || current) {
+    const plan = await look(true)
+    if (dryRun || plan.refused) return resultOf(plan, [], null, false)
+    removed = await removeCurrent(vault, content === undefined ? [path] : plan.living, call)
+  }
+  const report = await look(false)
+  if (report.refused) return resultOf(report, removed, null, false)
+  const isEmpty = report.states + report.versions + report.names + report.rows === 0
+  const wasCut = await answered(() => isPurging(core))
+  if (isEmpty && !wasCut) throw nothingOf(path, content, await isThere(vault, path))
+  await forgetInIndex(vault, call)
+  await vault.compact({ anew: true })
+  const proof = await prove(vault, report.needles, call)
+  if (proof.traces.length === 0) {
+    notePurged(core)
+    await vault.sync()
+  }
+  return resultOf(report, removed, proof, isEmpty && wasCut)
+}
+
+function tell(call: Call, version: PurgedVersion): void {
+  void call.send({ item: version })
+}
+
+async function contentOf({ body }: Call): Promise<Uint8Array | undefined> {
+  if (body === undefined) return undefined
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const piece of body) {
+    parts.push(Uint8Array.from(piece))
+    length += piece.length
+    if (length > CONTENT_BYTES_MAX)
+      throw new ControlError('failed', 'the content is too long to be looked for: purge its path')
+  }
+  if (length < CONTENT_BYTES_MIN)
+    throw new ControlError(
+      'failed',
+      `a content of fewer than ${CONTENT_BYTES_MIN} bytes is in too many files: purge its path`,
+    )
+  return Buffer.concat(parts)
+}
+
+function resultOf(
+  { needles: _, ...report }: PurgeReport,
+  removed: readonly string[],
+  proof: Proof | null,
+  finished: boolean,
+): Purged {
+  return { ...report, removed, proof, finished }
+}
+
+async function isThere(vault: Vault, path: string): Promise<boolean> {
+  return await answered(() => findPath(vault.core, path) !== undefined)
+}
+
+function nothingOf(path: string, content: Uint8Array | undefined, there: boolean): ControlError {
+  if (content !== undefined) return new ControlError('absent', 'no file holds or held this content')
+  const shown = toText(path)
+  const message = there
+    ? `${shown} has no past; what is there now is deleted, too, with --current`
+    : `nothing is known of ${shown}`
+  return new ControlError('absent', message, shown)
+}
+
+/** Deletes what is at these paths, and waits until the kernel has forgotten it. */
+async function removeCurrent(
+  { core }: Vault,
+  paths: readonly string[],
+  { kernel }: Call,
+): Promise<string[]> {
+  const announced = announcer(core, kernel)
+  const removed: string[] = []
+  for (const path of paths) {
+    const row = await answered(() => {
+      const names = namesOf(path)
+      const name = names.pop() ?? ''
+      const parent = findPath(core, `/${names.join('/')}`)
+      return parent && findEntry(core, parent.ino, name)
+    })
+    if (row === undefined) continue
+    await removeDurably(core, row, announced)
+    removed.push(path)
+  }
+  await announced.sent()
+  const end = performance.now() + WAIT_MS
+  while (core.orphans.size > 0 && performance.now() < end) await sleep(POLL_MS)
+  return removed
+}
+
+/** An index that cannot be opened is thrown away: it can be made again. */
+async function forgetInIndex(vault: Vault, { searcher }: Call): Promise<void> {
+  try {
+    await searcher().compact()
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'unavailable') throw error
+    if (vault.core.overlay.store.auxiliary === undefined) removeIndexFolder(vault)
+  }
+}
+
+async function prove(vault: Vault, samples: readonly Uint8Array[], call: Call): Promise<Proof> {
+  const explained = new Map<Uint8Array, string>()
+  const end = performance.now() + WAIT_MS
+  for (;;) {
+    const unexplained = samples.filter((sample) => !explained.has(sample))
+    const { bytes, traces } = await findTraces(vault.path, unexplained, (done) =>
+      call.report(done, 0),
+    )
+    const found = traces.map(({ sample }) => sample)
+    if (found.length > 0) {
+      const whose = await whoseBytes(vault.core, found, slicesOf(vault.core))
+      for (const [sample, path] of whose) explained.set(sample, path)
+    }
+    const left = traces.filter(({ sample }) => !explained.has(sample))
+    // Engines remove the files that they have written anew some time after.
+    if (left.length > 0 && performance.now() < end) await sleep(POLL_MS * 10)
+    else
+      return {
+        bytes,
+        samples: samples.length - explained.size,
+        traces: left.map(({ file, offset }: Trace) => ({ file, offset })),
+        elsewhere: [...new Set(explained.values())].sort(),
+      }
+  }
+}

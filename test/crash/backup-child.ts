@@ -1,0 +1,15 @@
+// Backs a vault up and kills itself at a named point, if that is one: VAULT DEST whole|incremental POINT.
+
+import { backUp } from '../../src/control/backup.ts'
+import { askOf } from '../support/backup.ts'
+
+const [vault, dest, how, point] = process.argv.slice(2) as [string, string, string, string]
+await backUp(dest, {
+  ...(await askOf(vault)),
+  incremental: how === 'incremental',
+  notice: () => undefined,
+  onProgress: () => undefined,
+  reached: (name) => {
+    if (name === point) process.kill(process.pid, 'SIGKILL')
+  },
+})

@@ -1,0 +1,137 @@
+// avfs purge on every engine, mounted and not: the bytes of the vault's files, and those of its index, have nothing of it, and all
+// else is there.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { block } from '../../src/store/collections.ts'
+import { openStore } from '../../src/store/open.ts'
+import { answered } from '../../src/store/retry.ts'
+import { filesWith } from '../support/disk.ts'
+import { testedBackends } from '../support/engines.ts'
+import { createVault, type TestVault } from '../support/mount.ts'
+import { randomFrom } from '../support/random.ts'
+
+t.setTimeout(60_000 + testedBackends.length * 60_000)
+/** Names that live under a second leave no trace. */
+const BRIEF_MS = 1300
+const ALL = 1_000_000
+const SECRET = 'SWORDFISH4711'
+const words = Array.from({ length: 4000 }, (_, at) => `word${at % 700}`).join(' ')
+
+function purge(vault: TestVault, ...args: readonly string[]): Record<string, unknown> {
+  const { status, stdout, stderr } = vault.avfs(['purge', ...args, '--yes', '--json'])
+  if (status !== 0)
+    throw new Error(`purge ${args.join(' ')} ended with ${status}: ${stdout}${stderr}`)
+  return JSON.parse(stdout)
+}
+
+/** What blocks are in the engine's own form. */
+async function packedBlocks(vault: TestVault): Promise<Map<string, Buffer>> {
+  const store = await openStore(vault.file, { readOnly: true })
+  try {
+    const rows = await answered(() => store.scan(block, { limit: ALL }))
+    return new Map(rows.map(({ hash, data }) => [hash, Buffer.from(data ?? [])]))
+  } finally {
+    await store.close()
+  }
+}
+
+function assertGone(t: Test, vault: TestVault, what: string): void {
+  for (const text of [SECRET, SECRET.toLowerCase()])
+    t.same(filesWith(vault.home, text), [], `${text} is in no file ${what}`)
+}
+
+for (const backend of testedBackends)
+  t.test(`${backend.name}: what is purged is in no byte of the vault`, async (t) => {
+    const vault = createVault(t, backend)
+    const file = (name: string): string => join(vault.dir, name)
+    const random = randomFrom(3)
+    vault.mount()
+    writeFileSync(file('conf.env'), `pass=${SECRET}\n`)
+    writeFileSync(file('packed.txt'), `${words} ${SECRET} ${words}`)
+    const plain = Buffer.concat([random.bytes(200_000), Buffer.from(SECRET), random.bytes(50_000)])
+    writeFileSync(file('plain.bin'), plain)
+    mkdirSync(file('dir'))
+    writeFileSync(file('dir/deep'), `${SECRET}${SECRET}`)
+    writeFileSync(file('kept'), words)
+    await sleep(BRIEF_MS)
+    writeFileSync(file('conf.env'), 'pass=\n')
+    writeFileSync(file('packed.txt'), words)
+    rmSync(file('dir'), { recursive: true })
+    // Makes the index know it.
+    t.match(vault.avfs(['search', SECRET, vault.dir, '--all-versions']).stdout, /conf\.env/)
+    await sleep(BRIEF_MS)
+    t.match(purge(vault, file('conf.env')), { versions: 1, proof: { traces: [] } })
+    t.match(purge(vault, file('dir')), { versions: 1, proof: { traces: [] } })
+    t.equal(readFileSync(file('conf.env'), 'utf8'), 'pass=\n')
+    t.equal(vault.avfs(['search', 'word5', vault.dir]).status, 0)
+    vault.unmount()
+    const before = await packedBlocks(vault)
+    t.match(purge(vault, `${vault.name}:/packed.txt`), { proof: { traces: [] } })
+    // What is there now goes, too, when that is said.
+    t.equal(vault.avfs(['purge', `${vault.name}:/plain.bin`, '--yes']).status, 13)
+    const all = purge(vault, `${vault.name}:/plain.bin`, '--current')
+    t.match(all, { removed: [`${vault.name}:/plain.bin`], proof: { traces: [] } })
+    assertGone(t, vault, 'after purges of paths')
+    const after = await packedBlocks(vault)
+    const gone = [...before].filter(([hash]) => !after.has(hash))
+    t.ok(gone.length >= 3, `${gone.length} blocks are gone`)
+    for (const [, data] of gone) {
+      const middle = data.subarray(data.length >>> 1, (data.length >>> 1) + 40)
+      t.same(filesWith(vault.home, middle), [], 'nor is it there as it was packed')
+    }
+    vault.check()
+    vault.mount()
+    t.equal(readFileSync(file('kept'), 'utf8'), words)
+    t.equal(readFileSync(file('packed.txt'), 'utf8'), words)
+  })
+
+t.test('a content is taken from all that had it, while the vault is mounted', async (t) => {
+  const vault = createVault(t)
+  vault.mount()
+  const file = (name: string): string => join(vault.dir, name)
+  const key = join(vault.root, 'key')
+  writeFileSync(key, `${SECRET}\n`)
+  for (const name of ['a', 'b']) writeFileSync(file(name), `${name}=${SECRET}\n`)
+  await sleep(BRIEF_MS)
+  for (const name of ['a', 'b']) writeFileSync(file(name), `${name}=\n`)
+  writeFileSync(file('c'), `${SECRET}\n`)
+  vault.avfs(['snapshot', 'create', 'now', vault.name])
+  await sleep(BRIEF_MS)
+  const args = ['purge', vault.name, '--content-of', key, '--json']
+  const dry = vault.avfs([...args, '--dry-run'])
+  t.equal(dry.status, 1, 'it would be refused')
+  t.match(JSON.parse(dry.stdout), { refused: true, versions: 2, living: [`${vault.name}:/c`] })
+  t.match(vault.avfs([...args, '--yes']), { status: 1, stdout: /"refused":true/ })
+  t.equal(vault.avfs([...args, '--yes', '--current']).status, 1, 'a snapshot keeps it')
+  t.match(readFileSync(file('c'), 'utf8'), SECRET, 'nothing was deleted')
+  t.match(purge(vault, vault.name, '--content-of', key, '--current', '--force'), {
+    snapshots: ['now'],
+    removed: [`${vault.name}:/c`],
+    proof: { traces: [] },
+  })
+  assertGone(t, vault, 'while it is mounted')
+  t.equal(vault.avfs([...args, '--yes']).status, 13, 'there is no more of it')
+  vault.unmount()
+  assertGone(t, vault, 'when it is closed')
+  vault.check()
+})
+
+t.test('what is not clear is refused in words', async (t) => {
+  const vault = createVault(t)
+  t.match(vault.avfs(['purge']), { status: 2, stderr: /say what is to go/ })
+  t.match(vault.avfs(['purge', `${vault.name}:/`, '--yes']), { status: 2, stderr: /vault delete/ })
+  t.match(vault.avfs(['purge', `${vault.name}:/x`]), { status: 2, stderr: /--yes/ })
+  t.match(vault.avfs(['purge', `${vault.name}:/x`, '--yes']), {
+    status: 13,
+    stderr: /nothing is known/,
+  })
+  const short = join(vault.root, 'short')
+  writeFileSync(short, 'abc')
+  t.match(vault.avfs(['purge', vault.name, '--content-of', short, '--yes']), {
+    status: 1,
+    stderr: /fewer than 8 bytes/,
+  })
+})

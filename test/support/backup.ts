@@ -1,0 +1,40 @@
+// Vaults that are backed up, for tests: what a backup asks one that nobody has open, and something new in it.
+
+import type { Ask, BackupOptions } from '../../src/control/backup.ts'
+import { callVault } from '../../src/control/call.ts'
+import type { BackupState } from '../../src/control/methods-backup.ts'
+import { createFileSystem } from '../../src/fs/file-system.ts'
+import { answered } from '../../src/store/retry.ts'
+import { openVault, ROOT_INO, type VaultInfo } from '../../src/vault/vault.ts'
+import { randomFrom } from './random.ts'
+
+const FILES = 12
+const caller = { uid: 0, gid: 0, pid: 1 }
+
+export async function askOf(vault: string): Promise<Pick<BackupOptions, 'id' | 'ask'>> {
+  const { id } = (await callVault(vault, 'info', {}, () => undefined)) as VaultInfo
+  const ask: Ask = async (receive, have, report) =>
+    (await callVault(vault, 'backup', {}, report, receive, (send) => send(have))) as BackupState
+  return { id, ask }
+}
+
+/** Makes some files, and deletes some of those of the round before. */
+export async function changeVault(path: string, round: number): Promise<void> {
+  const vault = await openVault(path)
+  const random = randomFrom(round)
+  const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+  for (let at = 0; at < FILES; at++) {
+    const name = `new-${round}-${at}`
+    const { ino } = await answered(() => fs.create(caller, ROOT_INO, name, 0o644, 0, 0))
+    const bytes = random.bytes(random.pick([10, 3000, 200_000]))
+    await answered(() => fs.write(caller, ino, 0, bytes, false, false))
+    await answered(() => fs.flush(caller, ino))
+    await answered(() => fs.forget(ino, 1))
+    const old = `new-${round - 1}-${at * 2}`
+    const there = await answered(() => fs.lookup(caller, ROOT_INO, old))
+    if (there === undefined) continue
+    await answered(() => fs.forget(there.ino, 1))
+    await answered(() => fs.unlink(caller, ROOT_INO, old))
+  }
+  await vault.close()
+}

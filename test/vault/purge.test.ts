@@ -1,0 +1,281 @@
+// What purge does away with, and what it leaves alone: on stores in memory, one of which makes every first read wait. AVFS_SEED chooses the
+// random histories, AVFS_PURGES how many.
+
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { setLog } from '../../src/base/log.ts'
+import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
+import { block, entryPast, extent, extentPast, version } from '../../src/store/collections.ts'
+import { openMemory } from '../../src/store/memory.ts'
+import { answered } from '../../src/store/retry.ts'
+import { addHold } from '../../src/vault/holds.ts'
+import { lastPath } from '../../src/vault/places.ts'
+import type { PurgeOptions, PurgeReport } from '../../src/vault/purge.ts'
+import { everAt } from '../../src/vault/purge-path.ts'
+import { slicesOf } from '../../src/vault/slices.ts'
+import { createSnapshot } from '../../src/vault/snapshots.ts'
+import { inodeAt, readAt } from '../../src/vault/timeline.ts'
+import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { noChange } from '../support/no-change.ts'
+import { randomFrom, seedOf } from '../support/random.ts'
+import { makeRichVault } from './rich-vault.ts'
+
+setLog('error')
+const seed = seedOf('AVFS_SEED')
+const runs = Number(process.env.AVFS_PURGES ?? 3)
+t.comment(`AVFS_SEED=${seed}`)
+const caller = { uid: 0, gid: 0, pid: 1 }
+const ALL = 1_000_000
+const CHUNK = 128 * 1024
+
+// Names that live under a second leave no trace: a second passes at each save.
+const clock = Date.now
+let passedMs = 0
+Date.now = () => clock() + passedMs
+
+class Bench {
+  readonly vault: Vault
+  readonly fs: FileSystem
+  constructor(vault: Vault) {
+    this.vault = vault
+    this.fs = createFileSystem(vault, { readOnly: false })
+  }
+  /** Writes into a file of the root, and closes it. */
+  save(name: string, bytes: string | Uint8Array, at = 0, parent = ROOT_INO): number {
+    passedMs += 1500
+    const { fs } = this
+    const found = fs.lookup(caller, parent, name)
+    const { ino } = found ?? fs.create(caller, parent, name, 0o644, 0, 0)
+    if (at === 0) fs.setattr(caller, ino, { ...noChange, size: 0 })
+    fs.write(caller, ino, at, Buffer.from(bytes), false, false)
+    fs.flush(caller, ino)
+    // The kernel has no file in use.
+    fs.forget(ino, 1)
+    return ino
+  }
+  purge(of: PurgeOptions['of'], more: Partial<PurgeOptions> = {}): Promise<PurgeReport> {
+    const rest = { onVersion: () => undefined, onProgress: () => undefined }
+    return this.vault.purge({
+      ...{ of, force: false, current: false, dryRun: false, ...rest },
+      ...more,
+    })
+  }
+  /** Everything that the vault holds, as one text. */
+  async holds(text: string): Promise<boolean> {
+    const { core } = this.vault
+    await this.vault.sync()
+    for (const collection of [extent, extentPast as unknown as typeof extent])
+      for (const { hash, data } of core.overlay.store.scan(collection, { limit: ALL })) {
+        const bytes = hash === '' ? data : core.blocks.load(hash)
+        if (Buffer.from(bytes ?? []).includes(text)) return true
+      }
+    for (const { hash } of core.overlay.store.scan(block, { limit: ALL }))
+      if (Buffer.from(core.blocks.load(hash)).includes(text)) return true
+    return false
+  }
+  async assertSound(t: Test): Promise<void> {
+    await this.vault.sync()
+    t.same((await this.vault.check({ deep: true })).problems, [])
+    await this.vault.close()
+  }
+}
+
+async function bench(): Promise<Bench> {
+  const store = openMemory()
+  await store.commit(birthBatch())
+  return new Bench(new Vault(store, '/', { commitMs: 1e9 }))
+}
+
+function noise(length: number, filler = 'x'): Buffer {
+  return Buffer.alloc(length, `${filler} ${length} `)
+}
+
+t.test('what a path held goes, what it holds now and all else stays', async (t) => {
+  const its = await bench()
+  its.save('conf', 'pass=SWORDFISH')
+  its.save('conf', 'pass=')
+  its.save('other', 'one')
+  its.save('other', 'two')
+  const dry = await its.purge({ path: '/conf' }, { dryRun: true })
+  t.match(dry, { versions: 1, refused: false, shared: [] })
+  t.ok(await its.holds('SWORDFISH'), 'a dry run changes nothing')
+  t.match(await its.purge({ path: '/conf' }), { versions: 1, states: dry.states })
+  t.notOk(await its.holds('SWORDFISH'))
+  const { core } = its.vault
+  t.equal(core.overlay.scan(version, { limit: ALL }).length, 3)
+  t.match(await its.purge({ path: '/conf' }), { versions: 0, states: 0, names: 0, rows: 0 })
+  await its.assertSound(t)
+})
+
+t.test('a file that is gone goes with its names, however it was saved', async (t) => {
+  const its = await bench()
+  its.save('conf.tmp', 'pass=SWORDFISH')
+  its.fs.rename(caller, ROOT_INO, 'conf.tmp', ROOT_INO, 'conf', 0)
+  its.save('conf.tmp', 'pass=HALIBUT')
+  its.fs.rename(caller, ROOT_INO, 'conf.tmp', ROOT_INO, 'conf', 0)
+  passedMs += 1500
+  its.fs.unlink(caller, ROOT_INO, 'conf')
+  await its.purge({ path: '/conf' })
+  t.notOk(await its.holds('SWORDFISH'))
+  t.notOk(await its.holds('HALIBUT'))
+  const names = its.vault.core.overlay.scan(entryPast, { limit: ALL }).map(({ name }) => name)
+  t.same(names, [])
+  await its.assertSound(t)
+})
+
+t.test(
+  'below a directory all goes, but nothing that came to be there after it had moved',
+  async (t) => {
+    const its = await bench()
+    const { fs } = its
+    const { ino } = fs.mkdir(caller, ROOT_INO, 'a', 0o755, 0)
+    its.save('old', 'SWORDFISH', 0, ino)
+    its.save('old', 'changed', 0, ino)
+    passedMs += 1500
+    fs.rename(caller, ROOT_INO, 'a', ROOT_INO, 'b', 0)
+    its.save('new', 'HALIBUT', 0, ino)
+    its.save('new', 'changed later', 0, ino)
+    await its.purge({ path: '/a' })
+    t.notOk(await its.holds('SWORDFISH'))
+    t.ok(await its.holds('HALIBUT'))
+    await its.purge({ path: '/b' })
+    t.notOk(await its.holds('HALIBUT'))
+    await its.assertSound(t)
+  },
+)
+
+t.test('of a block that is used in part only what is shown stays', async (t) => {
+  const its = await bench()
+  const bytes = noise(CHUNK)
+  bytes.write('SWORDFISH', 60_000)
+  const ino = its.save('f', bytes)
+  its.save('f', 'NOTHING!!', 60_000)
+  bytes.write('NOTHING!!', 60_000)
+  await its.purge({ path: '/f' })
+  t.notOk(await its.holds('SWORDFISH'))
+  t.ok(Buffer.concat(its.fs.read(caller, ino, 0, CHUNK)).equals(bytes))
+  its.save('f', 'ABC', 10)
+  bytes.write('ABC', 10)
+  t.ok(Buffer.concat(its.fs.read(caller, ino, 0, CHUNK)).equals(bytes), 'it goes on from there')
+  await its.assertSound(t)
+})
+
+t.test('prune leaves no part of a block that nothing shows', async (t) => {
+  const its = await bench()
+  const bytes = noise(CHUNK)
+  bytes.write('SWORDFISH', 60_000)
+  const ino = its.save('f', bytes)
+  its.save('f', 'NOTHING!!', 60_000)
+  bytes.write('NOTHING!!', 60_000)
+  await its.vault.sync()
+  await its.vault.prune({ rules: { versions: 1 }, tighten: true })
+  t.notOk(await its.holds('SWORDFISH'))
+  t.ok(Buffer.concat(its.fs.read(caller, ino, 0, CHUNK)).equals(bytes))
+  await its.assertSound(t)
+})
+
+t.test('what snapshots and holds keep is named, and goes only by force', async (t) => {
+  const its = await bench()
+  its.save('conf', 'pass=SWORDFISH')
+  createSnapshot(its.vault.core, 'before')
+  its.save('conf', 'pass=')
+  addHold(its.vault.core, '/conf')
+  const refused = await its.purge({ path: '/conf' })
+  t.match(refused, { refused: true, snapshots: ['before'], holds: ['/conf'] })
+  t.ok(await its.holds('SWORDFISH'))
+  t.match(await its.purge({ path: '/conf' }, { force: true }), { refused: false, versions: 1 })
+  t.notOk(await its.holds('SWORDFISH'))
+  await its.assertSound(t)
+})
+
+t.test('who has the same content is named, and keeps it', async (t) => {
+  const its = await bench()
+  const bytes = noise(20_000, 'SWORDFISH')
+  its.save('conf', bytes)
+  its.save('copy', bytes)
+  its.save('conf', 'pass=')
+  const { shared } = await its.purge({ path: '/conf' })
+  t.same(shared, [{ path: '/copy', moment: null }])
+  t.ok(await its.holds('SWORDFISH'))
+  await its.assertSound(t)
+})
+
+t.test('a content goes wherever it was: in pieces, across chunks, by any name', async (t) => {
+  const its = await bench()
+  its.save('a', 'pass=SWO')
+  its.save('a', 'RDFISH\n', 8)
+  its.save('a', 'gone', 5)
+  const large = noise(CHUNK + 5000)
+  large.write('SWORDFISH\n', CHUNK - 4)
+  its.save('b', large)
+  its.save('b', noise(CHUNK + 5000, 'y'))
+  its.save('c', 'nothing of it')
+  its.save('c', 'nothing of it either')
+  const versions = (): number => its.vault.core.overlay.scan(version, { limit: ALL }).length
+  t.equal(versions(), 7)
+  const content = Buffer.from('SWORDFISH\n')
+  t.match(await its.purge({ content }), { versions: 2, refused: false })
+  t.notOk(await its.holds('SWORDFISH'))
+  t.equal(versions(), 5)
+  t.ok(await its.holds('pass=SWO'), 'what never had all of it stays')
+  its.save('d', 'now: SWORDFISH\n')
+  t.match(await its.purge({ content }), { refused: true, living: ['/d'] })
+  await its.assertSound(t)
+})
+
+t.test('a content of many chunks is known by each of them', async (t) => {
+  const its = await bench()
+  const content = Buffer.concat([noise(CHUNK, 'a'), noise(CHUNK, 'b'), Buffer.from('SWORDFISH')])
+  its.save('f', content)
+  its.save('f', Buffer.concat([noise(CHUNK, 'c'), content.subarray(CHUNK, 2 * CHUNK)]))
+  its.save('f', 'empty now')
+  t.match(await its.purge({ content }), { versions: 2 })
+  t.notOk(await its.holds('SWORDFISH'))
+  await its.assertSound(t)
+})
+
+/** All versions that can be read, with what they hold. */
+async function versionsIn(vault: Vault): Promise<Map<string, string>> {
+  const { core } = vault
+  const found = new Map<string, string>()
+  for (const { ino, number, moment } of core.overlay.scan(version, { limit: ALL })) {
+    const row = await answered(() => inodeAt(core, ino, moment))
+    const parts = row && (await answered(() => readAt(core, row, moment, 0, row.size)))
+    const hash = createHash('sha256')
+    for (const part of parts ?? []) hash.update(part)
+    found.set(`${ino} ${number}`, row === undefined ? 'none' : hash.digest('hex'))
+  }
+  return found
+}
+
+for (let run = 0; run < runs; run++)
+  t.test(`random history ${run}: what was never at the path is as it was`, async (t) => {
+    const path = join(t.testdir(), 'vault.avfs')
+    await makeRichVault(path, 'sqlite', seed + run, 300)
+    const random = randomFrom(seed + run)
+    const its = new Bench(await openVault(path))
+    const { core } = its.vault
+    for (let round = 0; round < 4; round++) {
+      await its.vault.sync()
+      const before = await versionsIn(its.vault)
+      const inos = [...before.keys()].map((key) => Number(key.split(' ')[0]))
+      if (inos.length === 0) break
+      const target = lastPath(core, random.pick(inos))
+      if (target === undefined || target === '/') continue
+      const { until } = await everAt(core, target, slicesOf(core))
+      t.comment(`${target}: ${until.size} inodes`)
+      await its.purge({ path: target }, { force: true })
+      await its.vault.sync()
+      const after = await versionsIn(its.vault)
+      for (const [key, digest] of before) {
+        const ino = Number(key.split(' ')[0])
+        if (!until.has(ino)) t.equal(after.get(key), digest, `version ${key} is as it was`)
+        else if (after.has(key)) t.equal(after.get(key), digest, `what is left of ${key}, too`)
+      }
+      const pasts = await its.purge({ path: target }, { force: true, dryRun: true })
+      t.match(pasts, { versions: 0, states: 0, names: 0 }, 'nothing is left to do')
+      t.same((await its.vault.check({ deep: true })).problems, [])
+    }
+    await its.vault.close()
+  })
