@@ -45,7 +45,7 @@ export interface Inode extends InodeRow {
   windows: Set<number> | undefined
   journal: Journal | undefined
   change: number
-  /** When the content was last changed, and when it became provisional; ms since 1970. */
+  /** When the content was last changed, and when it became provisional; ms of `steadyMs`. */
   changedAtMs: number
   openedAtMs: number
   /** The moment of creation, 0 when loaded from the store. */

@@ -8,6 +8,7 @@ import {
   type BlockRow,
   block,
   type Collection,
+  clock,
   extent,
   extentPast,
   type InodeRow,
@@ -24,6 +25,7 @@ import { Actors } from './actors.ts'
 import { Blocks } from './blocks.ts'
 import { ChangedInodes } from './changed-inodes.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
+import { lastSteps, noteClock } from './clock-rows.ts'
 import { configuredMs } from './configuration.ts'
 import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
@@ -54,6 +56,7 @@ export interface VaultOptions {
   readonly readOnly?: boolean
 }
 
+const ALL = Number.MAX_SAFE_INTEGER
 const CACHE_BYTES = 256 * 1024 * 1024
 /** Dirty bytes that start a commit before its time. */
 const DIRTY_BYTES_MAX = 8 * 1024 * 1024
@@ -68,6 +71,8 @@ export interface VaultInfo {
   readonly format: number
   readonly createdAt: string
   readonly path: string
+  /** When the host's clock was set of late, the newest first; null when it never was. */
+  readonly clock: readonly string[] | null
 }
 
 /** Figures that cost no walk over rows (figures.ts gathers the others); `engine` holds the engine's own. */
@@ -178,7 +183,7 @@ export class Vault {
       overlay,
       commits,
       room: new Room(store, path, commits),
-      moments: new Moments(counters.moment),
+      moments: new Moments(counters.moment, overlay.scan(clock, { limit: ALL })),
       actors: new Actors(overlay),
       changed: new ChangedInodes(counters.moment),
       blocks: new Blocks(store, cacheBytes / 2),
@@ -199,6 +204,7 @@ export class Vault {
     if (this.readOnly) return
     const heldMs = options.sealMs ?? configuredMs(this.core, 'seal')
     this.#pulse = setInterval(() => {
+      noteClock(this.core)
       sealQuiet(this.core, heldMs)
       this.#tidy()
       this.#sweeper.pulse()
@@ -209,6 +215,7 @@ export class Vault {
 
   #collect(): void {
     const { core } = this
+    noteClock(core)
     for (const inode of [...core.dirty]) spill(core, inode)
     core.dirtyBytes = 0
     core.moments.observe()
@@ -315,6 +322,7 @@ export class Vault {
       format: Number(readSetting(this.#store, 'format')),
       createdAt: readSetting(this.#store, 'created_at') ?? '',
       path: this.path,
+      clock: lastSteps(this.core),
     }
   }
 

@@ -7,7 +7,7 @@ import { changesOf } from '../../vault/changes.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { inodeAt } from '../../vault/timeline.ts'
-import { formatMoment, parseMoment } from '../../vault/when.ts'
+import { momentMeant, nameOfMoment, parseWhen } from '../../vault/when.ts'
 import { directoryAttributes } from './attributes.ts'
 import { plantTree } from './past.ts'
 import { pastView } from './tree.ts'
@@ -33,11 +33,13 @@ const relatives = new WeakMap<Core, Map<string, Relative>>()
 
 /** A name like `2h` is resolved anew after a tenth of that time, and not within a second. */
 function resolve(core: Core, directory: number, name: string): Resolved | undefined {
+  const { moments } = core
+  const now = moments.now()
   // Several changes of one millisecond are ahead of the clock.
-  const now = Math.max(nowMicros(), core.moments.last)
-  const moment = parseMoment(name, now)
-  if (moment === undefined) return undefined
-  if (moment === parseMoment(name, now + SECOND_MICROS)) return { moment, nameMs: undefined }
+  const when = parseWhen(name, Math.max(nowMicros(), moments.wallOf(now)))
+  const moment = when && momentMeant(moments, when)
+  if (when === undefined || moment === undefined) return undefined
+  if ('wall' in when && moment < now) return { moment, nameMs: undefined }
   let known = relatives.get(core)
   if (known === undefined) {
     known = new Map()
@@ -65,7 +67,7 @@ function open({ fs, birth }: Views, view: View, name: string): View | undefined 
   const refused = (why: string): undefined => {
     log('info', `at/${name} shows nothing: ${why}`)
   }
-  if (moment > Math.max(nowMicros(), core.moments.last)) return refused('it is in the future')
+  if (moment > core.moments.now()) return refused('it is in the future')
   if (moment < birth) return refused('the vault is younger')
   if (inodeAt(core, view.directory, moment) === undefined)
     return refused('the directory did not exist then')
@@ -88,7 +90,7 @@ export const atKind: ViewKind = {
       // What prune left of the past begins or ends at moments of which the directory itself has no state any more.
       const isThere = (): boolean => inodeAt(fs.core, view.directory, moment) !== undefined
       if (!(yield* waiting(isThere))) continue
-      const name = formatMoment(moment)
+      const name = nameOfMoment(fs.core.moments, moment)
       yield { name, type: DIRECTORY, view: rootedAt(view, name, { moment, nameMs: undefined }) }
     }
   },
