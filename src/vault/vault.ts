@@ -2,6 +2,7 @@
 // do the work on `core`; src/fs gives them their POSIX meaning.
 
 import { randomUUID } from 'node:crypto'
+import { nowMicros } from '../base/clock.ts'
 import { log } from '../base/log.ts'
 import { S_IFDIR } from '../base/mode.ts'
 import {
@@ -103,9 +104,8 @@ export async function createVault(path: string, backend: string): Promise<void> 
 
 /** The first commit of a vault: its facts and its root directory. */
 export function birthBatch(): Batch {
-  const now = Date.now()
-  const moment = now * 1000
-  const sec = Math.floor(now / 1000)
+  const moment = nowMicros()
+  const sec = Math.floor(moment / 1e6)
   const root: InodeRow = {
     ino: ROOT_INO,
     mode: S_IFDIR | 0o755,
@@ -132,7 +132,7 @@ export function birthBatch(): Batch {
     since: moment,
   }
   const settings: SettingRow[] = [
-    ...birthRows(randomUUID(), new Date(now).toISOString()),
+    ...birthRows(randomUUID(), new Date(moment / 1000).toISOString()),
     ...counterRows({ moment, nextIno: ROOT_INO + 1, inodes: 1 }),
   ]
   return [changes(setting, settings), changes(inodes, [root])]

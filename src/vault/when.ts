@@ -85,8 +85,9 @@ function wallOf(
   if (seconds === undefined) return undefined
   const start = seconds * SECOND
   if (fraction !== undefined) return start + Number(fraction.padEnd(6, '0'))
-  // The running second is not over.
-  return start <= nowMicros ? Math.min(start + SECOND - 1, nowMicros) : start
+  const end = start + SECOND - 1
+  // The running second is not over. A later one is of the past, too, where the clock was ahead.
+  return start <= nowMicros ? Math.min(end, nowMicros) : end
 }
 
 /** Seconds since 1970 of year, month ... second (1 to 6 of a match), in a zone or in local time. */

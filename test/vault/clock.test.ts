@@ -4,12 +4,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
 import { birthBatch, createVault, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { formatMoment } from '../../src/vault/when.ts'
 import { testClock } from '../support/clock.ts'
 import { testedBackends } from '../support/engines.ts'
 import { seedOf } from '../support/random.ts'
@@ -88,3 +90,42 @@ for (const { name, suffix } of testedBackends)
     t.equal(await life.wrong(), undefined)
     await readOnly.close()
   })
+
+t.test('a SQLite file of before the clock had rows opens, for reading alone too', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'avfs-clock-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'v.avfs')
+  await createVault(path, 'sqlite')
+  const file = new Database(path)
+  for (const view of ['files', 'versions', 'history']) file.exec(`drop view ${view}`)
+  file.exec('drop table clock')
+  file.close()
+  for (const readOnly of [true, false]) {
+    const vault = await openVault(path, { readOnly })
+    t.equal(vault.info().clock, null)
+    t.same((await vault.check({ deep: true })).problems, [])
+    await vault.close()
+  }
+  const upgraded = new Database(path, { readonly: true })
+  t.equal(upgraded.prepare('select count(*) from clock').pluck().get(), 0)
+  t.same(upgraded.prepare('select path from files').pluck().all(), ['/'])
+  upgraded.close()
+})
+
+t.test('the SQL views show times as the clock showed them', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'avfs-clock-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'v.avfs')
+  await createVault(path, 'sqlite')
+  const life = new ClockLife(await openVault(path), clock, seed)
+  for (let step = 0; step < STEPS; step++) await life.step()
+  const { moments } = life.vault.core
+  const times = life.happenings
+    .filter(({ text }) => text !== undefined)
+    .map(({ moment }) => formatMoment(moments.wallOf(moment)))
+  await life.vault.close()
+  const file = new Database(path, { readonly: true })
+  const saved = file.prepare('select saved from versions').pluck().all() as string[]
+  file.close()
+  t.same(saved.map((time) => time.replace(/(T\d\d):(\d\d):/, '$1-$2-')).sort(), times.sort())
+})
