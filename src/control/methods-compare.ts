@@ -80,8 +80,8 @@ function findSide(core: Core, path: string, wanted: Wanted): FoundState | undefi
   }
 }
 
-function isEmpty({ version, moment, snapshot }: Wanted): boolean {
-  return version === undefined && moment === undefined && snapshot === undefined
+function isEmpty({ version, when, snapshot }: Wanted): boolean {
+  return version === undefined && when === undefined && snapshot === undefined
 }
 
 /** What the last save changed: the version before the newest. */

@@ -4,6 +4,7 @@ import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { answered } from '../store/retry.ts'
 import { announcer } from '../vault/announce.ts'
 import { historyOf } from '../vault/changes.ts'
+import { clockTexts } from '../vault/clock-steps.ts'
 import type { Core } from '../vault/core.ts'
 import type { Moment } from '../vault/moments.ts'
 import { findPath, formerDirectory, namesOf } from '../vault/paths.ts'
@@ -21,7 +22,10 @@ import { type FoundState, findState, lastDeletion, versionsOfPath, wantedOf } fr
 import { teller } from './teller.ts'
 
 export const historyMethods = {
-  /** {path, limit}: items are versions of a file or events of a directory, newest first; the result says which. */
+  /**
+   * {path, limit}: items are versions of a file or events of a directory, newest first; the result says which, and where the host's
+   * clock was set meanwhile. Times that methods give are those that it showed, in microseconds since 1970.
+   */
   log: {
     readOnly: true,
     run: (vault, parameters, { send }) => {
@@ -63,7 +67,13 @@ async function log(
   path: string,
   limit: number,
   send: Call['send'],
-): Promise<{ kind: 'file' | 'directory' }> {
+): Promise<{ kind: 'file' | 'directory'; clock: readonly string[] }> {
+  const { moments } = core
+  let oldest = moments.last
+  const shown = async (item: { readonly moment: Moment }): Promise<void> => {
+    oldest = Math.min(oldest, item.moment)
+    await send({ item: { ...item, moment: moments.wallOf(item.moment) } })
+  }
   const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
   const { now, versions } = await answered(() => {
     const now = findPath(core, path)
@@ -71,15 +81,16 @@ async function log(
     return { now, versions: isThere ? [] : versionsOfPath(core, path) }
   })
   if (versions.length > 0) {
-    for (const version of versions.reverse().slice(0, most)) await send({ item: version })
-    return { kind: 'file' }
+    for (const version of versions.reverse().slice(0, most)) await shown(version)
+    return { kind: 'file', clock: clockTexts(moments.steps.rows, oldest) }
   }
   const ino = await answered(() => now?.ino ?? formerDirectory(core, path))
   if (ino === undefined) await answered(() => findState(core, path, {}))
-  if (ino === undefined || (now !== undefined && !isDirectory(now.mode))) return { kind: 'file' }
+  if (ino === undefined || (now !== undefined && !isDirectory(now.mode)))
+    return { kind: 'file', clock: [] }
   const events = await answered(() => historyOf(core, ino, most))
-  for (const event of events) await send({ item: event })
-  return { kind: 'directory' }
+  for (const event of events) await shown(event)
+  return { kind: 'directory', clock: clockTexts(moments.steps.rows, oldest) }
 }
 
 async function cat(
@@ -96,7 +107,7 @@ async function cat(
     throw new ControlError('failed', `${toText(path)} is ${what}`, toText(path))
   }
   for await (const piece of piecesOf(core, state)) await send(piece)
-  return { size: row.size, moment }
+  return { size: row.size, moment: core.moments.wallOf(moment) }
 }
 
 async function restore(
@@ -194,7 +205,8 @@ async function bringBack(
     const result = await restoreTree(core, from, { parent, name }, options)
     await told.sent()
     const versions = await answered(() => versionsOfPath(core, to))
-    return { ...result, path: to, moment: from.moment, version: versions.at(-1)?.number ?? null }
+    const moment = core.moments.wallOf(from.moment)
+    return { ...result, path: to, moment, version: versions.at(-1)?.number ?? null }
   } finally {
     await announced.sent()
   }

@@ -46,7 +46,7 @@ import { assertWritableVault, refusing } from './refusal.ts'
 const USER = 'user.'
 const PAGE_ROWS = 1000
 
-/** What snapshotList tells of each; moments are microseconds since 1970. */
+/** What snapshotList tells of each; times are those that the host's clock showed, in microseconds since 1970. */
 export type Snapshot = SnapshotRow
 
 export const labelMethods = {
@@ -57,7 +57,8 @@ export const labelMethods = {
       const name = stringOf(parameters, 'name')
       return changing(vault, `snapshot '${name}'`, () => {
         vault.core.room.grow(ROW_BYTES)
-        return { name, moment: createSnapshot(vault.core, name) }
+        const moment = createSnapshot(vault.core, name)
+        return { name, moment: vault.core.moments.wallOf(moment) }
       })
     },
   },
@@ -85,7 +86,12 @@ export const labelMethods = {
   },
   snapshotList: {
     readOnly: true,
-    run: async (vault) => ({ snapshots: await answered(() => listSnapshots(vault.core)) }),
+    run: async ({ core }) => {
+      const snapshots = await answered(() => listSnapshots(core))
+      return {
+        snapshots: snapshots.map((its) => ({ ...its, moment: core.moments.wallOf(its.moment) })),
+      }
+    },
   },
   /** {path, tags}; `unfit` are those that can be no tags, beside others that were added. */
   tagAdd: {

@@ -70,7 +70,12 @@ export const retentionMethods = {
   },
   holdList: {
     readOnly: true,
-    run: async (vault) => ({ holds: await answered(() => listHolds(vault.core)) }),
+    run: async ({ core }) => {
+      const holds = await answered(() => listHolds(core))
+      // 0 is no moment: all of a path's history.
+      const shown = (moment: number): number => (moment === 0 ? 0 : core.moments.wallOf(moment))
+      return { holds: holds.map((its) => ({ ...its, moment: shown(its.moment) })) }
+    },
   },
 } satisfies Record<string, Method>
 
@@ -82,7 +87,7 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
   const isTold = isAll || parameters.dryRun === true
   const explain = (its: PrunedVersion & { path: string | undefined }): void => {
     if (!isAll && its.why !== '') return
-    explained.push(its)
+    explained.push({ ...its, moment: vault.core.moments.wallOf(its.moment) })
     if (explained.length >= EXPLAINED_MAX) send()
   }
   // Sent as it comes: a vault can have more versions than fit in memory.

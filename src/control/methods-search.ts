@@ -10,10 +10,11 @@ import { GlobError, pathMatcher } from '../vault/glob.ts'
 import { findPath } from '../vault/paths.ts'
 import { findTag } from '../vault/tags.ts'
 import type { Vault } from '../vault/vault.ts'
+import { momentMeant } from '../vault/when.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
-import { countOf, pathOf, stringOf } from './parameters.ts'
+import { countOf, pathOf, stringOf, whenOf } from './parameters.ts'
 
 /** What search tells of each: `path` is a byte string from the root; versions are by number, fragments of the last of them. */
 export interface FoundItem {
@@ -39,20 +40,25 @@ export const searchMethods = {
   search: { readOnly: false, run: search },
   searchStatus: {
     readOnly: true,
-    run: async (_, __, { searcher }) => searcher().status(),
+    run: async (vault, _, { searcher }) => statusOf(vault, searcher()),
   },
   /** Makes the index anew; the result is as that of searchStatus. */
   searchRebuild: {
     readOnly: false,
-    run: (_, __, { searcher, kernel, report }) =>
+    run: (vault, _, { searcher, kernel, report }) =>
       inSearchWords(async () => {
         const its = searcher()
         await its.rebuild()
         if (kernel === undefined) await its.refresh(ALONE_WAIT_MS, (done) => report(done, 0))
-        return its.status()
+        return statusOf(vault, its)
       }),
   },
 } satisfies Record<string, Method>
+
+async function statusOf({ core }: Vault, searcher: Searcher): Promise<object> {
+  const status = await searcher.status()
+  return { ...status, watermark: core.moments.wallOf(status.watermark) }
+}
 
 async function search(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
   const query = stringOf(parameters, 'query')
@@ -61,7 +67,10 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
   const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
   const matches = glob === undefined ? () => true : matcherOf(glob)
   const tag = parameters.tag === undefined ? undefined : stringOf(parameters, 'tag')
-  const since = parameters.since === undefined ? 0 : countOf(parameters, 'since')
+  const since =
+    parameters.since === undefined
+      ? 0
+      : momentMeant(vault.core.moments, whenOf(parameters, 'since'))
   const pastToo = parameters.allVersions === true
   await answered(() => assertThere(vault, top, tag, pastToo))
   return inSearchWords(async () => {
@@ -72,14 +81,15 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
       query,
       top,
       limit,
-      since,
+      // What the clock never showed so often is older than all.
+      since: since ?? 0,
       pastToo,
       tags: tag === undefined ? [] : [tag],
       isMeant: (path) => matches(path.slice(1)),
       fragments: FRAGMENTS,
       isGone: call.isGone,
     })
-    for (const result of results) await call.send({ item: itemOf(result) })
+    for (const result of results) await call.send({ item: itemOf(vault, result) })
     return { complete }
   })
 }
@@ -100,8 +110,16 @@ function assertThere(vault: Vault, top: string, tag: string | undefined, pastToo
     throw new ControlError('absent', `there is no ${toText(top)}`, toText(top))
 }
 
-function itemOf({ ino, path, score, isThere, row, versions, fragments }: SearchResult): FoundItem {
-  const shown = versions.map(({ until, ...its }) => ({ ...its, until: until ?? null }))
+function itemOf(
+  { core }: Vault,
+  { ino, path, score, isThere, row, versions, fragments }: SearchResult,
+): FoundItem {
+  const { moments } = core
+  const shown = versions.map(({ moment, until, ...its }) => ({
+    ...its,
+    moment: moments.wallOf(moment),
+    until: until === undefined ? null : moments.wallOf(until),
+  }))
   return { path, ino, score, deleted: !isThere, mode: row.mode, versions: shown, fragments }
 }
 

@@ -77,7 +77,7 @@ async function exportPath(
         view && ((parent, firstId) => exportHistory(view, { parent, firstId, send, problem })),
     })
     await Promise.all(refused)
-    return { ...result, moment: state.moment, problems: refused.length }
+    return { ...result, moment: core.moments.wallOf(state.moment), problems: refused.length }
   } finally {
     await view?.close()
   }

@@ -1,5 +1,6 @@
 // Parameters of methods, checked as they come off the wire. Who writes an own caller makes mistakes; the command line does not.
 
+import type { When } from '../vault/when.ts'
 import { ControlError } from './errors.ts'
 import type { Parameters } from './methods.ts'
 
@@ -25,6 +26,15 @@ export function countOf(parameters: Parameters, name: string): number {
     throw wrong(name, 'a whole number')
   }
   return value
+}
+
+/** {ago} or {wall, nth}, in whole microseconds. */
+export function whenOf(parameters: Parameters, name: string): When {
+  const value = parameters[name]
+  if (typeof value !== 'object' || value === null) throw wrong(name, 'a time')
+  const given = value as Parameters
+  if (given.ago !== undefined) return { ago: countOf(given, 'ago') }
+  return { wall: countOf(given, 'wall'), nth: given.nth === undefined ? 1 : countOf(given, 'nth') }
 }
 
 /** Strings, at least one. */

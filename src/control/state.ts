@@ -1,6 +1,5 @@
 // Which state of a path a caller means: a version by number, a moment, a snapshot, or the newest complete one; and finding it.
 
-import { nowMicros } from '../base/clock.ts'
 import type { InodeRow } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
 import { type DeletedEntry, findDeleted } from '../vault/deleted.ts'
@@ -9,16 +8,16 @@ import { type NameVersion, versionsOf } from '../vault/name-history.ts'
 import { findPath, findPathAt, spotsOf } from '../vault/paths.ts'
 import { findSnapshot } from '../vault/snapshots.ts'
 import { birthOf, inodeAt } from '../vault/timeline.ts'
-import { timeText } from '../vault/when.ts'
+import { momentMeant, timeText, type When } from '../vault/when.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Parameters } from './methods.ts'
-import { countOf, stringOf } from './parameters.ts'
+import { countOf, stringOf, whenOf } from './parameters.ts'
 
 /** At most one is given; none stands for the newest complete state. */
 export interface Wanted {
   readonly version?: number
-  readonly moment?: Moment
+  readonly when?: When
   readonly snapshot?: string
 }
 
@@ -36,7 +35,7 @@ export function wantedOf(parameters: Parameters, name: string): Wanted {
   if (typeof value !== 'object' || value === null) return {}
   const given = value as Parameters
   if (given.version !== undefined) return { version: countOf(given, 'version') }
-  if (given.moment !== undefined) return { moment: countOf(given, 'moment') }
+  if (given.when !== undefined) return { when: whenOf(given, 'when') }
   return given.snapshot === undefined ? {} : { snapshot: stringOf(given, 'snapshot') }
 }
 
@@ -50,19 +49,24 @@ export function findState(core: Core, path: string, wanted: Wanted): FoundState 
 }
 
 /** The moment that is meant. Throws ControlError 'absent' for the future, a time before the vault, an unknown snapshot. */
-export function momentOf(core: Core, { moment, snapshot }: Wanted): Moment {
+export function momentOf(core: Core, { when, snapshot }: Wanted): Moment {
   if (snapshot !== undefined) {
     const row = findSnapshot(core, snapshot)
     if (row === undefined) throw new ControlError('absent', `there is no snapshot '${snapshot}'`)
     return row.moment
   }
-  if (moment === undefined) return core.moments.last
+  const { moments } = core
+  if (when === undefined) return moments.last
+  const moment = momentMeant(moments, when)
+  if (moment === undefined)
+    throw new ControlError('absent', 'the clock showed that time less often')
   const birth = birthOf(core)
   if (moment < birth) {
-    throw new ControlError('absent', `the vault was made later, at ${timeText(birth)}`)
+    const made = timeText(moments.wallOf(birth))
+    throw new ControlError('absent', `the vault was made later, at ${made}`)
   }
-  if (moment > Math.max(nowMicros(), core.moments.last)) {
-    throw new ControlError('absent', `${timeText(moment)} is in the future`)
+  if (moment > moments.now()) {
+    throw new ControlError('absent', `${timeText(moments.wallOf(moment))} is in the future`)
   }
   return moment
 }
@@ -109,8 +113,9 @@ function beforeMove(core: Core, path: string, moment: Moment): InodeRow | undefi
 
 function absent(core: Core, path: string, wanted: Wanted): ControlError {
   const shown = toText(path)
-  if (wanted.moment !== undefined) {
-    return new ControlError('absent', `${shown} was not there at ${timeText(wanted.moment)}`, shown)
+  if (wanted.when !== undefined) {
+    const at = timeText(core.moments.wallOf(momentOf(core, wanted)))
+    return new ControlError('absent', `${shown} was not there at ${at}`, shown)
   }
   if (wanted.snapshot !== undefined) {
     return new ControlError('absent', `${shown} is not in snapshot '${wanted.snapshot}'`, shown)
@@ -120,7 +125,7 @@ function absent(core: Core, path: string, wanted: Wanted): ControlError {
     'absent',
     deleted === undefined
       ? `there is no ${shown}`
-      : `${shown} was deleted at ${timeText(deleted.until)}; avfs undelete brings it back`,
+      : `${shown} was deleted at ${timeText(core.moments.wallOf(deleted.until))}; avfs undelete brings it back`,
     shown,
   )
 }

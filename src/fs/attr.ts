@@ -10,6 +10,7 @@ import type { Inode } from '../vault/inode.ts'
 import { alter, getInode } from '../vault/inodes.ts'
 import { readyInode } from '../vault/ready.ts'
 import { getXattr, setXattr } from '../vault/xattrs.ts'
+import { noteChange, readyAtime } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { toNode } from './node.ts'
 import type { AttributeChange, Caller, FileSystemStatus, Node } from './operations.ts'
@@ -31,6 +32,7 @@ export function setattr(fs: FsContext, caller: Caller, ino: number, change: Attr
   const inode = getInode(core, ino)
   const { size, mode, uid, gid } = change
   readyInode(core, inode)
+  readyAtime(fs, inode, change)
   const resized = size !== undefined && resize(fs, inode, size)
   alter(core, inode)
   if (change.killPrivileges || ((uid !== undefined || gid !== undefined) && mode === undefined))
@@ -39,6 +41,7 @@ export function setattr(fs: FsContext, caller: Caller, ino: number, change: Attr
   if (uid !== undefined) inode.uid = uid
   if (gid !== undefined) inode.gid = gid
   setTimes(inode, change, resized)
+  noteChange(inode, caller, change)
   return toNode(inode)
 }
 

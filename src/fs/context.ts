@@ -4,6 +4,7 @@ import type { Counters } from '../base/counters.ts'
 import { EROFS, fail } from '../base/errno.ts'
 import type { EntryRow } from '../store/collections.ts'
 import { soon } from '../store/retry.ts'
+import { Fault } from '../store/store.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { reap } from '../vault/inodes.ts'
@@ -61,6 +62,19 @@ export function forgetNode(fs: FsContext, ino: number, count: number): void {
     if (fs.core.orphans.get(ino) !== orphan || fs.lookups.has(ino)) return
     readyEnd(fs.core, orphan)
     reap(fs.core, orphan, fs.core.moments.next())
+  })
+}
+
+/**
+ * Throws a Fault that lets the kernel write its dirty pages of the inode back and drop all that it has cached of it. Run again
+ * after that, it does nothing.
+ */
+export function assertWrittenBack(fs: FsContext, ino: number): void {
+  const { notices } = fs
+  if (notices === undefined || fs.readOnly || fs.writtenBack.delete(ino)) return
+  throw new Fault(async () => {
+    await notices.inodeChanged(ino)
+    fs.writtenBack.add(ino)
   })
 }
 

@@ -91,10 +91,10 @@ function realOperations(fs: FsContext): Operations {
     rmdir: (_caller, parent, name) => rmdir(fs, parent, name),
     rename: (caller, parent, name, newParent, newName, flags) =>
       rename(fs, caller, parent, name, newParent, newName, flags),
-    read: (_caller, ino, offset, size) => read(fs, ino, offset, size),
+    read: (caller, ino, offset, size, flags = 0) => read(fs, caller, ino, offset, size, flags),
     write: (caller, ino, offset, data, killPrivileges, cached) =>
       write(fs, caller, ino, offset, data, killPrivileges, cached),
-    flush: (_caller, ino) => flush(fs, ino),
+    flush: (caller, ino) => flush(fs, caller, ino),
     fsync: async (_caller, ino) => {
       const inode = getInode(fs.core, ino)
       if (isProvisional(inode)) claim(fs.core, inode)
@@ -116,9 +116,9 @@ function realOperations(fs: FsContext): Operations {
       return value
     },
     listxattr: (caller, ino) => listxattr(fs, caller, ino),
-    setxattr: (_caller, ino, name, value, flags, killSetgid) =>
-      setxattr(fs, ino, name, value, flags, killSetgid),
-    removexattr: (_caller, ino, name) => removexattr(fs, ino, name),
+    setxattr: (caller, ino, name, value, flags, killSetgid) =>
+      setxattr(fs, caller, ino, name, value, flags, killSetgid),
+    removexattr: (caller, ino, name) => removexattr(fs, caller, ino, name),
     statfs: () => statfs(fs),
   }
 }

@@ -1,6 +1,5 @@
 // The content of files: read, write, flush, fallocate, lseek, copy_file_range; and readlink.
 
-import { wallTime } from '../base/clock.ts'
 import {
   EFBIG,
   EINVAL,
@@ -14,8 +13,7 @@ import {
 } from '../base/errno.ts'
 import { FILE_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
-import { inode as inodes } from '../store/collections.ts'
-import { Fault, StoreError } from '../store/store.ts'
+import { StoreError } from '../store/store.ts'
 import {
   copyContent,
   punchContent,
@@ -28,7 +26,8 @@ import { type Inode, UNCHANGED } from '../vault/inode.ts'
 import { alter, findInode, getInode, stampChange } from '../vault/inodes.ts'
 import { readyContent } from '../vault/ready.ts'
 import { closeContent } from '../vault/versions.ts'
-import { assertChangeable, type FsContext } from './context.ts'
+import { noteClose, noteRead, noteWrite, touchAtime } from './atime.ts'
+import { assertChangeable, assertWrittenBack, type FsContext } from './context.ts'
 import type { Caller } from './operations.ts'
 import { dropPrivileges } from './privileges.ts'
 
@@ -37,7 +36,6 @@ const PUNCH_HOLE = 0x02
 const ZERO_RANGE = 0x10
 const SEEK_DATA = 3
 const SEEK_HOLE = 4
-const DAY_SECONDS = 86400
 
 function getRegular(fs: FsContext, ino: number): Inode {
   const inode = getInode(fs.core, ino)
@@ -47,38 +45,16 @@ function getRegular(fs: FsContext, ino: number): Inode {
 
 export function read(
   fs: FsContext,
+  caller: Caller,
   ino: number,
   offset: number,
   size: number,
+  flags: number,
 ): readonly Uint8Array[] {
   const inode = getRegular(fs, ino)
   const parts = readContent(fs.core, inode, offset, size)
-  if (!fs.readOnly) touchAtime(fs, inode)
+  noteRead(fs, inode, caller, { offset, size, flags })
   return parts
-}
-
-/**
- * relatime (mount(8)): a read moves atime only when it is not newer than a change, or a day old. History keeps no trace of
- * it. Returns true when it moved.
- */
-function touchAtime(fs: FsContext, inode: Inode): boolean {
-  if (fs.atime === 'noatime') return false
-  const { sec, ns } = wallTime()
-  const { atime, atimeNs } = inode
-  const behind =
-    fs.atime === 'strictatime' ||
-    isNotAfter(atime, atimeNs, inode.mtime, inode.mtimeNs) ||
-    isNotAfter(atime, atimeNs, inode.ctime, inode.ctimeNs) ||
-    sec - atime >= DAY_SECONDS
-  if (!behind || fs.core.commits.failure !== undefined || fs.core.room.isTight) return false
-  inode.atime = sec
-  inode.atimeNs = ns
-  if (inode.nlink > 0) fs.core.overlay.put(inodes, inode)
-  return true
-}
-
-function isNotAfter(sec: number, ns: number, otherSec: number, otherNs: number): boolean {
-  return sec < otherSec || (sec === otherSec && ns <= otherNs)
 }
 
 export function write(
@@ -94,6 +70,7 @@ export function write(
   const inode = getRegular(fs, ino)
   if (data.length === 0) return undefined
   writeContent(fs.core, inode, offset, data)
+  noteWrite(inode, offset, data.length)
   if (killPrivileges) losePrivileges(fs, inode, caller)
   // SETATTR brings the kernel's times when they differ from those it knows: it is silent about a write within the tick of
   // the file's creation.
@@ -106,15 +83,14 @@ function losePrivileges(fs: FsContext, inode: Inode, caller: Caller): void {
   if (dropPrivileges(fs.core, inode, caller)) fs.notices?.attributesChanged(inode.ino)
 }
 
-/**
- * close(2) of a descriptor: what was written is complete. A close without a write is taken for the end of a read, of which
- * the kernel's cache may have kept everything from us.
- */
-export function flush(fs: FsContext, ino: number): void {
+/** close(2) of a descriptor: what was written is complete. */
+export function flush(fs: FsContext, caller: Caller, ino: number): void {
   const inode = findInode(fs.core, ino)
   if (inode === undefined || fs.readOnly) return
-  if (inode.change !== UNCHANGED) closeContent(fs.core, inode)
-  else if (touchAtime(fs, inode)) fs.notices?.attributesChanged(ino)
+  const isChanged = inode.change !== UNCHANGED
+  const isRead = noteClose(fs, inode, caller, isChanged)
+  if (isChanged) closeContent(fs.core, inode)
+  if (isRead) fs.notices?.attributesChanged(ino)
 }
 
 /** fsync(2), syncfs(2): resolves when all that was done is durable. Rejects with ENOSPC or EIO when the engine refuses it. */
@@ -165,16 +141,6 @@ export function lseek(fs: FsContext, ino: number, offset: number, whence: number
   return seekContent(fs.core, inode, offset, whence === SEEK_DATA)
 }
 
-/** The kernel does not write its dirty pages back before it asks for data and holes: it is told to, then asked again. */
-function assertWrittenBack(fs: FsContext, ino: number): void {
-  const { notices } = fs
-  if (notices === undefined || fs.readOnly || fs.writtenBack.delete(ino)) return
-  throw new Fault(async () => {
-    await notices.inodeChanged(ino)
-    fs.writtenBack.add(ino)
-  })
-}
-
 export function copyFileRange(
   fs: FsContext,
   caller: Caller,
@@ -190,6 +156,7 @@ export function copyFileRange(
   if (source === target && fromOffset < toOffset + length && toOffset < fromOffset + length)
     fail(EINVAL)
   const copied = copyContent(fs.core, source, fromOffset, target, toOffset, length)
+  touchAtime(fs, source)
   if (copied > 0) {
     if (caller.uid !== 0) losePrivileges(fs, target, caller)
     stampChange(target, true)

@@ -127,8 +127,17 @@ export interface Operations {
     flags: number,
   ): void
 
-  /** Bytes of [offset, offset + size) up to end of file, as pieces in order (valid until the next call; [] at end of file). */
-  read(caller: Caller, ino: number, offset: number, size: number): readonly Uint8Array[]
+  /**
+   * Bytes of [offset, offset + size) up to end of file, as pieces in order (valid until the next call; [] at end of file). `flags`
+   * are those of open(2), of the descriptor that the kernel reads for (O_RDONLY when left out).
+   */
+  read(
+    caller: Caller,
+    ino: number,
+    offset: number,
+    size: number,
+    flags?: number,
+  ): readonly Uint8Array[]
   /**
    * `data` is valid during the call only. `killPrivileges`: FUSE_WRITE_KILL_SUIDGID. `cached`: the kernel writes back what
    * a process wrote before, and keeps the times of that itself.

@@ -16,6 +16,7 @@ import {
   XATTR_CREATE,
   XATTR_REPLACE,
 } from '../vault/xattrs.ts'
+import { noteAttributes } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import type { Caller } from './operations.ts'
 
@@ -48,6 +49,7 @@ export function listxattr(fs: FsContext, caller: Caller, ino: number): readonly 
 
 export function setxattr(
   fs: FsContext,
+  caller: Caller,
   ino: number,
   name: string,
   value: Uint8Array,
@@ -64,6 +66,7 @@ export function setxattr(
     if (name === ACL_DEFAULT) parseAcl(value)
     setXattr(fs.core, inode, name, value, flags)
   }
+  noteAttributes(inode, caller)
 }
 
 function setAccessAcl(fs: FsContext, inode: Inode, value: Uint8Array, killSetgid: boolean): void {
@@ -83,10 +86,11 @@ function setXdgTags(fs: FsContext, inode: Inode, value: Uint8Array, flags: numbe
   setTags(fs.core, inode, fitTags(value))
 }
 
-export function removexattr(fs: FsContext, ino: number, name: string): void {
+export function removexattr(fs: FsContext, caller: Caller, ino: number, name: string): void {
   assertChangeable(fs)
   if (!isSupported(name)) fail(EOPNOTSUPP)
   const inode = getInode(fs.core, ino)
+  noteAttributes(inode, caller)
   if (name === XDG_TAGS) {
     if (inode.tags === 0) fail(ENODATA)
     setTags(fs.core, inode, [])

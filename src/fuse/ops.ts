@@ -209,7 +209,7 @@ const rows: readonly Row[] = [
     if (offset > Number.MAX_SAFE_INTEGER) return
     // The kernel asks for no more, whatever a damaged request says.
     const size = Math.min(u32(request, READ.size), REQUEST_BYTES_MAX)
-    reply.pieces = fs.read(request.caller, request.nodeid, offset, size)
+    reply.pieces = fs.read(request.caller, request.nodeid, offset, size, u32(request, READ.flags))
   }),
   row(k.FUSE_WRITE, 'WRITE', l.fuse_write_in, 0, l.fuse_write_out, (fs, request, reply) => {
     const { caller, nodeid } = request

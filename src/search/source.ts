@@ -23,7 +23,7 @@ import { ROOT_INO } from '../vault/vault.ts'
 const DEPTH_MAX = 4096
 /** Bytes read in one step: a few milliseconds at most. */
 const PIECE_BYTES = 256 * 1024
-/** Times that the kernel gives and moments are of one clock, but for this. */
+/** The kernel gives times by the clock that moments are told by, but for this. */
 const SLACK_SECONDS = 2
 
 /** An inode with a name, now or before it was deleted. */
@@ -213,7 +213,7 @@ export async function* changedSince(
 ): AsyncGenerator<number> {
   const { store } = core.overlay
   const fields = ['ino', 'mode', 'parent', 'name', 'since', 'ctime'] as const
-  const seconds = moment / 1e6 - SLACK_SECONDS
+  const seconds = core.moments.steps.earliestFrom(moment) / 1e6 - SLACK_SECONDS
   for await (const row of walkRows(store, inodes, fields, {}, slices)) {
     if (row.since <= moment && row.ctime < seconds) continue
     const isMoved =

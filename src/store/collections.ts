@@ -11,10 +11,9 @@ export type { Collection, ColumnType, Key, KeyPart } from './collection.ts'
 export const PROVISIONAL = Number.MAX_SAFE_INTEGER
 
 /**
- * stat(2)'s fields; a directory's `size` is the number of its entries. `allocated` counts the bytes that extents cover,
- * `parent` and `name` are where it is found (of hard links the first; the others are rows of `hardlink`), `xattrs` and `tags`
- * count its extended attributes and labels, `versions` is the number of its newest version. `actor` is who made it what it is
- * since `since`.
+ * stat(2)'s fields; a directory's `size` is the number of its entries. `allocated` counts the bytes that extents cover, `parent` and `name` are where
+ * it is found (of hard links the first; the others are rows of `hardlink`), `xattrs` and `tags` count its extended attributes and labels, `versions`
+ * is the number of its newest version. `actor` is who made it what it is since `since`.
  */
 export interface InodeRow {
   ino: number
@@ -338,10 +337,7 @@ export const taggingPast = collection<TaggingPastRow>('tagging_past', 3, {
   until: 'uint',
 })
 
-/**
- * What prune must leave alone: `name` is a path ('/a.txt', all of its history and what is below it; moment 0), or a
- * snapshot's name (its UTF-8) with its moment.
- */
+/** What prune must leave alone: a path ('/a.txt', with its history and what is below it; moment 0), or a snapshot's name (its UTF-8) with its moment. */
 export interface HoldRow {
   name: string
   moment: number
@@ -352,6 +348,13 @@ export const hold = collection<HoldRow>('hold', 1, {
   moment: 'uint',
   createdAt: 'uint',
 })
+
+/** From `moment` on the host's clock, which was set then, shows moment + `offset`; before the first row the two are the same. */
+export interface ClockRow {
+  moment: number
+  offset: number
+}
+export const clock = collection<ClockRow>('clock', 1, { moment: 'uint', offset: 'int' })
 
 /** An inode that is open but has no name: swept when the vault is opened after a crash. */
 export interface OrphanRow {
@@ -390,6 +393,7 @@ export const collections: readonly Collection<object>[] = [
   tagging,
   taggingPast,
   hold,
+  clock,
   orphan,
   unsealed,
 ] as unknown as readonly Collection<object>[]

@@ -113,6 +113,8 @@ async function verify(store: Store, manifest: Manifest): Promise<number> {
       hash.update(`${lineOf(collection, row)}\n`)
       count++
     }
+    // A collection that is newer than the export has no rows there.
+    if (its === undefined && count === 0) continue
     if (its === undefined || count !== its.count || hash.digest('hex') !== its.sha256)
       throw new RangeError(`the rows of ${collection.name} are not those that were exported`)
     rows += count

@@ -2,7 +2,6 @@
 // Into a vault in which nothing ever was, with the times that its steps had; else with those of now.
 
 import { type EntryHead, numberOf, stepOf } from '../archive/records.ts'
-import { nowMicros } from '../base/clock.ts'
 import { EEXIST, FsError, fail } from '../base/errno.ts'
 import { isDirectory, S_IFDIR } from '../base/mode.ts'
 import { apart } from '../base/step.ts'
@@ -73,7 +72,7 @@ function beginStep(run: Run, moment: number): void {
     if (!isUntouched(run) || moment >= core.moments.last) return
     beginAt(run, moment - 1_000_000)
   }
-  run.pretended = Math.max(run.pretended ?? 0, Math.min(moment, nowMicros()))
+  run.pretended = Math.max(run.pretended ?? 0, Math.min(moment, core.moments.now()))
   core.moments.pretend(run.pretended)
 }
 

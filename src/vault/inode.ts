@@ -24,6 +24,18 @@ export interface Journal {
   readonly past: [number, number][]
 }
 
+/** What is known of the reads of a file, of which the kernel's cache may keep some from us; see src/fs/atime.ts. */
+export interface Reads {
+  /** atime is what a program set, and nobody has read since. */
+  isAtimeSet: boolean
+  /** The kernel may hold bytes that a read would be served from. */
+  mayBeCached: boolean
+  /** The process whose next close(2) ends no read; 0: none. */
+  quietPid: number
+  /** Where the kernel read what may have been for no process. */
+  doubtfulAt: number | undefined
+}
+
 export interface Inode extends InodeRow {
   /** Bytes written and not yet turned into extents, by chunk. */
   pages: Map<number, Piece[]> | undefined
@@ -33,7 +45,7 @@ export interface Inode extends InodeRow {
   windows: Set<number> | undefined
   journal: Journal | undefined
   change: number
-  /** When the content was last changed, and when it became provisional; ms since 1970. */
+  /** When the content was last changed, and when it became provisional; ms of `steadyMs`. */
   changedAtMs: number
   openedAtMs: number
   /** The moment of creation, 0 when loaded from the store. */
@@ -41,6 +53,7 @@ export interface Inode extends InodeRow {
   /** The moment at which it was last moved away from a name that was no temporary one; 0 when that is not known. */
   movedAt: number
   xattrMap: Map<string, XattrRow> | undefined
+  reads: Reads | undefined
 }
 
 /** Makes the live object of a row; `fresh`: it has nothing in the store yet. */
@@ -79,6 +92,7 @@ export function toInode(row: InodeRow, fresh: boolean): Inode {
     born: fresh ? row.since : 0,
     movedAt: 0,
     xattrMap: fresh || row.xattrs === 0 ? new Map() : undefined,
+    reads: undefined,
   }
 }
 

@@ -1,7 +1,7 @@
 // Finding, making, changing and ending inodes. Every change of an inode's row goes through `alter` (complete in itself, such as
 // chmod) or `begin` (part of a change of content that is sealed later), so that what was before stays readable.
 
-import { wallTime } from '../base/clock.ts'
+import { steadyMs, wallTime } from '../base/clock.ts'
 import { EMLINK, ENOENT, ENOSPC, EROFS, fail } from '../base/errno.ts'
 import { LINK_COUNT_MAX } from '../base/limits.ts'
 import {
@@ -99,7 +99,7 @@ export function createInode(
   if (provisional) {
     made.since = PROVISIONAL
     made.journal = newJournal(undefined)
-    made.changedAtMs = made.openedAtMs = Date.now()
+    made.changedAtMs = made.openedAtMs = steadyMs()
     core.open.set(row.ino, made)
     core.overlay.put(unsealed, { ino: row.ino })
   }
@@ -129,7 +129,7 @@ export function alter(core: Core, inode: Inode, at?: Moment): void {
 /** Starts or goes on with a change of content: until it is sealed, history shows the state before it. */
 export function begin(core: Core, inode: Inode): void {
   assertWritable(core)
-  inode.changedAtMs = Date.now()
+  inode.changedAtMs = steadyMs()
   if (inode.nlink === 0 && core.orphans.has(inode.ino)) return
   if (!isProvisional(inode)) {
     const before = isRecorded(core, inode) ? { ...toRow(inode), until: PROVISIONAL } : undefined

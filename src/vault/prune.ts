@@ -3,7 +3,6 @@
 // The present is never touched.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { nowMicros } from '../base/clock.ts'
 import { entryPast } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import { collectBlocks } from './collect.ts'
@@ -70,7 +69,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   const now = core.moments.last
   await slices.settle()
   // Ages count from today, also where nothing has changed for long.
-  const today = Math.max(now, nowMicros())
+  const today = core.moments.now()
   const kept = await answered(() => keptBy(core, rules, today))
   const dropped = { versions: 0, states: 0, names: 0, rows: 0 }
   const everything = keepsEverything(rules)

@@ -42,7 +42,7 @@ export class RepairRows {
   constructor(store: Store, counters: Counters, step: (text: string) => void) {
     this.store = store
     this.step = step
-    this.#moment = Math.max(counters.moment, Date.now() * 1000)
+    this.#moment = counters.moment
     this.#nextIno = counters.nextIno
   }
 

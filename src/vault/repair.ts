@@ -2,10 +2,12 @@
 // again, until nothing is left or nothing helps. A remedy drops what cannot be read or leads nowhere, counts anew, or gives
 // what lost its name one in /lost+found; it invents no content. Works on the rows of a store that nobody else has open.
 
-import { collections, PROVISIONAL } from '../store/collections.ts'
+import { nowMicros } from '../base/clock.ts'
+import { clock, collections, PROVISIONAL } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
 import { type CheckReport, checkStore, type Problem } from './check.ts'
+import { ClockSteps } from './clock-steps.ts'
 import type { FindingCode } from './findings.ts'
 import { everyPage } from './read-all.ts'
 import { remedies } from './remedies.ts'
@@ -101,7 +103,8 @@ async function lastMoment(store: Store): Promise<number> {
       for (const row of page)
         for (const field of moments) note((row as Record<string, unknown>)[field])
   }
-  return last
+  const rows = await answered(() => store.scan(clock, { limit: Number.MAX_SAFE_INTEGER }))
+  return Math.max(last, nowMicros() - new ClockSteps(rows).offset)
 }
 
 async function apply(rows: RepairRows, problems: readonly Problem[]): Promise<void> {

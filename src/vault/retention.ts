@@ -7,6 +7,7 @@
 //   keep.versions, --keep       counted by name: see file-versions.ts
 
 import { snapshot } from '../store/collections.ts'
+import type { WallMicros } from './clock-steps.ts'
 import { configured, durationMs, type SettingName } from './configuration.ts'
 import type { Core } from './core.ts'
 import { listHolds } from './holds.ts'
@@ -77,13 +78,17 @@ export function keptBy(core: Core, rules: Rules, now: Moment): Kept {
   const moments = new Set<Moment>()
   for (const row of core.overlay.scan(snapshot, { limit: 1_000_000 })) moments.add(row.moment)
   for (const row of listHolds(core)) if (row.moment > 0) moments.add(row.moment)
-  for (const moment of boundaries(rules, new Date(Math.floor(now / 1000)))) moments.add(moment)
+  const today = new Date(Math.floor(core.moments.wallOf(now) / 1000))
+  for (const wall of boundaries(rules, today)) {
+    const moment = core.moments.momentAt(wall)
+    if (moment !== undefined) moments.add(moment)
+  }
   const window = rules.youngerMs === undefined ? now : now - rules.youngerMs * 1000
   return { window, moments: [...moments].sort((a, b) => a - b) }
 }
 
 /** The starts of the last hours, days, weeks and months that the rules ask for, the running one included. */
-function boundaries(rules: Rules, now: Date): Moment[] {
+function boundaries(rules: Rules, now: Date): WallMicros[] {
   const [year, month, day] = [now.getFullYear(), now.getMonth(), now.getDate()]
   const hour = new Date(year, month, day, now.getHours()).getTime()
   const sinceMonday = (now.getDay() + 6) % 7

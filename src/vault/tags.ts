@@ -1,6 +1,7 @@
 // Labels: those that exist, and which inodes carry them. They belong to the inode; a file that takes another's place takes its
 // labels over (save by rename). Desktops read and write them as user.xdg.tags: names with commas between.
 
+import { steadyMs } from '../base/clock.ts'
 import { EEXIST, EINVAL, ENOENT, ENOTEMPTY, FsError, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX } from '../base/limits.ts'
 import { log } from '../base/log.ts'
@@ -223,7 +224,7 @@ export function setTags(core: Core, inode: Inode, names: readonly string[]): voi
 /** Remembers for a second what labels a name had whose file goes: who makes a file there next takes them over. */
 export function leaveTags(core: Core, inode: Inode, parent: number, name: string): void {
   if (inode.tags === 0) return
-  const now = Date.now()
+  const now = steadyMs()
   for (const [key, left] of core.leftTags) if (left.untilMs < now) core.leftTags.delete(key)
   core.leftTags.set(`${parent}/${name}`, {
     tags: tagsOf(core, inode.ino),
@@ -243,6 +244,6 @@ export function claimTags(core: Core, inode: Inode, parent: number, name: string
   const key = `${parent}/${name}`
   const left = core.leftTags.get(key)
   core.leftTags.delete(key)
-  if (left !== undefined && left.untilMs >= Date.now())
+  if (left !== undefined && left.untilMs >= steadyMs())
     for (const its of left.tags) tagFile(core, inode, its)
 }

@@ -2,6 +2,7 @@
 // do the work on `core`; src/fs gives them their POSIX meaning.
 
 import { randomUUID } from 'node:crypto'
+import { nowMicros } from '../base/clock.ts'
 import { log } from '../base/log.ts'
 import { S_IFDIR } from '../base/mode.ts'
 import { syncFiles } from '../base/sync-files.ts'
@@ -9,6 +10,7 @@ import {
   type BlockRow,
   block,
   type Collection,
+  clock,
   extent,
   extentPast,
   type InodeRow,
@@ -25,6 +27,7 @@ import { Actors } from './actors.ts'
 import { Blocks } from './blocks.ts'
 import { ChangedInodes } from './changed-inodes.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check.ts'
+import { lastSteps, noteClock } from './clock-rows.ts'
 import { configuredMs } from './configuration.ts'
 import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
@@ -56,6 +59,7 @@ export interface VaultOptions {
   readonly readOnly?: boolean
 }
 
+const ALL = Number.MAX_SAFE_INTEGER
 const CACHE_BYTES = 256 * 1024 * 1024
 /** Dirty bytes that start a commit before its time. */
 const DIRTY_BYTES_MAX = 8 * 1024 * 1024
@@ -70,6 +74,8 @@ export interface VaultInfo {
   readonly format: number
   readonly createdAt: string
   readonly path: string
+  /** When the host's clock was set of late, the newest first; null when it never was. */
+  readonly clock: readonly string[] | null
 }
 
 /** Figures that cost no walk over rows (figures.ts gathers the others); `engine` holds the engine's own. */
@@ -102,9 +108,8 @@ export async function createVault(path: string, backend: string): Promise<void> 
 
 /** The first commit of a vault: its facts and its root directory. */
 export function birthBatch(): Batch {
-  const now = Date.now()
-  const moment = now * 1000
-  const sec = Math.floor(now / 1000)
+  const moment = nowMicros()
+  const sec = Math.floor(moment / 1e6)
   const root: InodeRow = {
     ino: ROOT_INO,
     mode: S_IFDIR | 0o755,
@@ -131,7 +136,7 @@ export function birthBatch(): Batch {
     since: moment,
   }
   const settings: SettingRow[] = [
-    ...birthRows(randomUUID(), new Date(now).toISOString()),
+    ...birthRows(randomUUID(), new Date(moment / 1000).toISOString()),
     ...counterRows({ moment, nextIno: ROOT_INO + 1, inodes: 1 }),
   ]
   return [changes(setting, settings), changes(inodes, [root])]
@@ -182,7 +187,7 @@ export class Vault {
       overlay,
       commits,
       room: new Room(store, path, commits),
-      moments: new Moments(counters.moment),
+      moments: new Moments(counters.moment, overlay.scan(clock, { limit: ALL })),
       actors: new Actors(overlay),
       changed: new ChangedInodes(counters.moment),
       blocks: new Blocks(store, cacheBytes / 2),
@@ -203,6 +208,7 @@ export class Vault {
     if (this.readOnly) return
     const heldMs = options.sealMs ?? configuredMs(this.core, 'seal')
     this.#pulse = setInterval(() => {
+      noteClock(this.core)
       sealQuiet(this.core, heldMs)
       this.#tidy()
       this.#sweeper.pulse()
@@ -213,6 +219,7 @@ export class Vault {
 
   #collect(): void {
     const { core } = this
+    noteClock(core)
     for (const inode of [...core.dirty]) spill(core, inode)
     core.dirtyBytes = 0
     core.moments.observe()
@@ -319,6 +326,7 @@ export class Vault {
       format: Number(readSetting(this.#store, 'format')),
       createdAt: readSetting(this.#store, 'created_at') ?? '',
       path: this.path,
+      clock: lastSteps(this.core),
     }
   }
 

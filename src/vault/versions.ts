@@ -1,5 +1,6 @@
 // Sealing: the moment at which a change of content is complete, and becomes a version.
 
+import { steadyMs } from '../base/clock.ts'
 import { apart } from '../base/step.ts'
 import { inodePast, inode as inodes, unsealed, version } from '../store/collections.ts'
 import { attempted } from '../store/retry.ts'
@@ -88,7 +89,7 @@ function sealUnchanged(core: Core, inode: Inode): void {
 
 /** Seals what has been quiet for long enough, and what was held open for `heldMs`. Called a few times a second. */
 export function sealQuiet(core: Core, heldMs: number): void {
-  const now = Date.now()
+  const now = steadyMs()
   for (const inode of [...core.open.values()]) {
     const due =
       inode.change === WRITTEN
@@ -105,7 +106,7 @@ export function sealAll(core: Core): void {
 
 /** Seals what a snapshot of this moment is to show: all but files that were emptied just now, to be written as a rule. */
 export function sealForSnapshot(core: Core): void {
-  const now = Date.now()
+  const now = steadyMs()
   for (const inode of [...core.open.values()]) {
     const emptied = inode.change === TRUNCATED && inode.journal?.before !== undefined
     if (!emptied || now - inode.changedAtMs > QUIET_MS) seal(core, inode)

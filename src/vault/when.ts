@@ -1,4 +1,5 @@
-// Moments as people write them: dates, times, ages. Text in, moment out; knows nothing of vaults.
+// Moments as people write them: dates, times, ages. What they mean in a vault, whose moments are not the host's time, is said by its
+// Moments; an age counts moments, so that it is a true one wherever the clock was set.
 //
 //   2026-11-22                      midnight, local time
 //   2026-11-22T10-00-00             local time; also 10:00:00, 10:00, a space or _ for the T, a fraction of a second
@@ -7,11 +8,13 @@
 //   now, yesterday                  a day ago
 //   @1795000000                     seconds since 1970, with a fraction if wanted
 //   @GMT-2026.11.22-10.00.00        as Samba writes it
+//   2026-11-22T10-00-00.123456Z~2   the time before the last one that the clock showed this, where it was set back
 //
 // A second without a fraction is meant whole: what was saved within it counts, so that the second that stat(1) or date(1)
 // gives shows what was saved in it.
 
-import type { Moment } from './moments.ts'
+import type { WallMicros } from './clock-steps.ts'
+import type { Moment, Moments } from './moments.ts'
 
 const SECOND = 1_000_000
 const unitSeconds: Readonly<Record<string, number>> = {
@@ -27,33 +30,64 @@ const age = /^(\d{1,9})([smhdwy])$/
 const epoch = /^@(\d{1,11})(?:\.(\d{1,6})\d*)?$/
 const samba = /^@GMT-(\d{4})\.(\d\d)\.(\d\d)-(\d\d)\.(\d\d)\.(\d\d)$/
 const date =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T_ ](\d\d)[-:](\d\d)(?:[-:](\d\d)(?:[.,](\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?)?$/
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T_ ](\d\d)[-:](\d\d)(?:[-:](\d\d)(?:[.,](\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?)?(?:~([1-9]\d{0,5}))?$/
 
-/** The moment that a text means, or undefined when it means none. It may lie in the future or before the vault's birth. */
-export function parseMoment(text: string, nowMicros: number): Moment | undefined {
-  if (text === 'now') return nowMicros
-  if (text === 'yesterday') return nowMicros - 86400 * SECOND
+/** So long ago, in microseconds; or the time that the host's clock showed, the nth from the latest where it did so more than once. */
+export type When = { readonly ago: number } | { readonly wall: WallMicros; readonly nth: number }
+
+/** What a text means, or undefined when it means none. It may lie in the future or before a vault's birth. */
+export function parseWhen(text: string, nowMicros: WallMicros): When | undefined {
+  if (text === 'now') return { ago: 0 }
+  if (text === 'yesterday') return { ago: 86400 * SECOND }
   const ago = age.exec(text)
-  if (ago !== null) return nowMicros - Number(ago[1]) * (unitSeconds[ago[2] ?? ''] ?? 0) * SECOND
+  if (ago !== null) return { ago: Number(ago[1]) * (unitSeconds[ago[2] ?? ''] ?? 0) * SECOND }
   const counted = epoch.exec(text)
-  if (counted !== null) return momentOf(Number(counted[1]), counted[2], nowMicros)
+  if (counted !== null) return whenOf(Number(counted[1]), counted[2], nowMicros)
   const parts = samba.exec(text)
-  if (parts !== null) return momentOf(secondsOf(parts, 'Z'), undefined, nowMicros)
+  if (parts !== null) return whenOf(secondsOf(parts, 'Z'), undefined, nowMicros)
   const written = date.exec(text)
   if (written === null) return undefined
-  return momentOf(secondsOf(written, written[8]), written[7], nowMicros)
+  return whenOf(secondsOf(written, written[8]), written[7], nowMicros, written[9])
 }
 
-function momentOf(
+function whenOf(
   seconds: number | undefined,
   fraction: string | undefined,
-  nowMicros: number,
-): Moment | undefined {
+  nowMicros: WallMicros,
+  nth = '1',
+): When | undefined {
+  const wall = wallOf(seconds, fraction, nowMicros)
+  return wall === undefined ? undefined : { wall, nth: Number(nth) }
+}
+
+/** The time of the host's clock that a text means, for what is compared with times of files. */
+export function parseMoment(text: string, nowMicros: WallMicros): WallMicros | undefined {
+  const when = parseWhen(text, nowMicros)
+  return when === undefined || 'wall' in when ? when?.wall : nowMicros - when.ago
+}
+
+/** The moment of a vault; in its future when the time has not come, undefined where it never came an nth time. */
+export function momentMeant(moments: Moments, when: When): Moment | undefined {
+  return 'ago' in when ? moments.now() - when.ago : moments.momentAt(when.wall, when.nth)
+}
+
+/** A moment as a file name that leads back to it. */
+export function nameOfMoment(moments: Moments, moment: Moment): string {
+  const nth = moments.steps.nthOf(moment, moments.now())
+  return `${formatMoment(moments.wallOf(moment))}${nth === 1 ? '' : `~${nth}`}`
+}
+
+function wallOf(
+  seconds: number | undefined,
+  fraction: string | undefined,
+  nowMicros: WallMicros,
+): WallMicros | undefined {
   if (seconds === undefined) return undefined
   const start = seconds * SECOND
   if (fraction !== undefined) return start + Number(fraction.padEnd(6, '0'))
-  // The running second is not over.
-  return start <= nowMicros ? Math.min(start + SECOND - 1, nowMicros) : start
+  const end = start + SECOND - 1
+  // The running second is not over. A later one is of the past, too, where the clock was ahead.
+  return start <= nowMicros ? Math.min(end, nowMicros) : end
 }
 
 /** Seconds since 1970 of year, month ... second (1 to 6 of a match), in a zone or in local time. */
@@ -77,16 +111,16 @@ function zoneSeconds(zone: string): number {
   return zone.startsWith('-') ? -seconds : seconds
 }
 
-/** A moment as a file name that `parseMoment` reads back exactly: 2026-11-22T10-00-00.123456Z. */
-export function formatMoment(moment: Moment): string {
-  const seconds = Math.floor(moment / SECOND)
+/** A time as a file name that `parseMoment` reads back exactly: 2026-11-22T10-00-00.123456Z. */
+export function formatMoment(wall: WallMicros): string {
+  const seconds = Math.floor(wall / SECOND)
   const day = new Date(seconds * 1000).toISOString().slice(0, 19).replaceAll(':', '-')
-  return `${day}.${String(moment - seconds * SECOND).padStart(6, '0')}Z`
+  return `${day}.${String(wall - seconds * SECOND).padStart(6, '0')}Z`
 }
 
-/** A moment as local time for people. */
-export function timeText(moment: Moment): string {
-  const at = new Date(moment / 1000)
+/** A time of the host's clock as local time for people. */
+export function timeText(wall: WallMicros): string {
+  const at = new Date(wall / 1000)
   const two = (value: number): string => String(value).padStart(2, '0')
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`

@@ -70,6 +70,22 @@ for (const format of ['dir', 'tar'] as const)
     t.equal(cli.out('cat', 'two:/d/sub/gone'), 'gone')
   })
 
+t.test('an export of before a collection was there is imported', async (t) => {
+  const cli = historyCli(t)
+  await live(cli)
+  cli.unmount()
+  const target = join(cli.root, 'exported')
+  cli.json('export', 'one:/', target, '-r', '--with-history')
+  const path = join(target, '.avfs-history/manifest.json')
+  const manifest = JSON.parse(readFileSync(path, 'utf8'))
+  t.equal(manifest.rows.clock.count, 0)
+  delete manifest.rows.clock
+  writeFileSync(path, JSON.stringify(manifest))
+  cli.json('vault', 'create', 'two')
+  cli.json('import', target, 'two:/', '--with-history')
+  t.match(cli.json('vault', 'check', 'two', '--deep'), { problems: [] })
+})
+
 t.test('a second export is the first, row by row and block by block', async (t) => {
   const cli = historyCli(t)
   await live(cli)

@@ -127,6 +127,32 @@ export const times: Table = {
       stat f atime,mtime -> 100.000000001 200.000000002
     `)
   },
+  'an atime that was set stays when nobody reads, whoever closes the file': (_, { script }) => {
+    script(`
+      open f O_CREAT,O_RDWR
+      fill 0 0 5000 a
+      open f O_RDWR
+      futimens 0 100.0 omit -> 0
+      fork
+      fchmod 0 600 -> 0
+      close 0
+      stat f atime -> 100.000000000
+      open f O_WRONLY
+      fill 2 10 5 b
+      close 2
+      fill 1 4999 5 c
+      fsync 1
+      close 1
+      open f O_RDONLY
+      close 3
+      stat f atime,size -> 100.000000000 5004
+      open f O_RDWR
+      fill 4 0 10 d
+      close 4
+      drop_caches 2
+      stat f atime -> 100.000000000
+    `)
+  },
   'unlinking one of two names changes the ctime of the other': (_, context) => {
     const setup = ['open f O_CREAT,O_WRONLY', 'link f g']
     context.t.equal(changes(context, setup, ['unlink f'], 'g'), 'ctime')
@@ -145,6 +171,30 @@ export const times: Table = {
     `)
     t.equal(values[8], values[1])
     t.ok(Math.abs(Number(values[1]) - Date.now() / 1000) < 5, `${values[1]} is now`)
+  },
+  'a read is seen after an atime was set, also of what the kernel had cached': {
+    onlyMounted: 'a plain folder may be on a file system that is mounted noatime',
+    test: (_, { t, script }) => {
+      const values = script(`
+        open f O_CREAT,O_RDWR
+        fill 0 0 5000 a
+        futimens 0 100.0 omit
+        close 0
+        stat f atime -> 100.000000000
+        open f O_RDONLY
+        same 1 0 5000 -> 5000 a
+        stat f atime
+        utimens f 100.0 omit
+        open f O_WRONLY
+        fill 2 0 5000 b
+        close 2
+        open f O_RDONLY
+        same 3 0 5000 -> 5000 b
+        stat f atime
+      `)
+      t.ok(Number(values[7]) > 100, 'after it was set')
+      t.ok(Number(values[14]) > 100, 'and after it was then written')
+    },
   },
   'reading moves an old atime once, as relatime does': {
     onlyMounted: 'a plain folder may be on a file system that is mounted noatime',

@@ -44,7 +44,7 @@ t.test('seconds since 1970 and ages', async (t) => {
 
 t.test('the running second ends now, and the future stays the future', async (t) => {
   t.equal(parseMoment(`@${now / 1e6}`, now + 300), now + 300)
-  t.equal(parseMoment(`@${now / 1e6 + 5}`, now), now + 5e6)
+  t.equal(parseMoment(`@${now / 1e6 + 5}`, now), now + 5e6 + END)
 })
 
 t.test('what is no time is refused', async (t) => {

@@ -10,15 +10,14 @@ import type { Caller } from '../../src/fs/operations.ts'
 import { prune } from '../../src/vault/prune.ts'
 import { type Slices, slicesOf } from '../../src/vault/slices.ts'
 import { createVault, openVault, ROOT_INO } from '../../src/vault/vault.ts'
+import { testClock } from '../support/clock.ts'
 
 setLog('error')
 const caller: Caller = { uid: 0, gid: 0, pid: 1 }
 const FILES = 1500
 
 // Names that live under a second leave no trace: a second passes at each save.
-const clock = Date.now
-let passedMs = 0
-Date.now = () => clock() + passedMs
+const clock = testClock()
 
 /** The same slices, and how often the work paused. */
 function counted(inner: Slices): { slices: Slices; pauses(): number } {
@@ -42,7 +41,7 @@ t.test('pruning lets other work come in, and compact shrinks the file', async (t
   const fs = createFileSystem(vault, { readOnly: false })
   for (let round = 0; round < 4; round++) {
     for (let at = 0; at < FILES; at++) {
-      passedMs += 1500
+      clock.pass(1500)
       const name = `f${at}`
       const { ino } =
         fs.lookup(caller, ROOT_INO, name) ?? fs.create(caller, ROOT_INO, name, 0o644, 0, 0)

@@ -18,6 +18,7 @@ import { prune } from '../../src/vault/prune.ts'
 import { createSnapshot } from '../../src/vault/snapshots.ts'
 import { entriesAt, inodeAt, readAt } from '../../src/vault/timeline.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { testClock } from '../support/clock.ts'
 import { randomFrom } from './plain-model.ts'
 
 // Refused commits are what is tested.
@@ -30,9 +31,7 @@ t.teardown(() => rmSync(folder, { recursive: true }))
 const ALL = 1_000_000
 
 // Names that live under a second leave no trace: a second and more passes between two steps.
-const clock = Date.now
-let passedMs = 0
-Date.now = () => clock() + passedMs
+const clock = testClock()
 
 /** The tree as of a moment: path -> digest of the content, null for a directory. */
 type Tree = Map<string, string | null>
@@ -81,7 +80,7 @@ class Life {
   }
 
   async step(): Promise<void> {
-    passedMs += 1000 + this.random(3000)
+    clock.pass(1000 + this.random(3000))
     const kind = this.random(20)
     const directory = this.#directories[this.random(this.#directories.length)] ?? ROOT_INO
     const name = `n${this.random(8)}`
@@ -360,7 +359,7 @@ t.test(
     fs.write(caller, file.ino, 0, Buffer.from('kept'), false, false)
     fs.flush(caller, file.ino)
     await vault.sync()
-    passedMs += 5000
+    clock.pass(5000)
     fs.unlink(caller, directory.ino, 'f')
     fs.rmdir(caller, ROOT_INO, 'd')
     await vault.sync()

@@ -17,6 +17,7 @@ import { slicesOf } from '../../src/vault/slices.ts'
 import { createSnapshot } from '../../src/vault/snapshots.ts'
 import { inodeAt, readAt } from '../../src/vault/timeline.ts'
 import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { testClock } from '../support/clock.ts'
 import { noChange } from '../support/no-change.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { makeRichVault } from './rich-vault.ts'
@@ -30,9 +31,7 @@ const ALL = 1_000_000
 const CHUNK = 128 * 1024
 
 // Names that live under a second leave no trace: a second passes at each save.
-const clock = Date.now
-let passedMs = 0
-Date.now = () => clock() + passedMs
+const clock = testClock()
 
 class Bench {
   readonly vault: Vault
@@ -43,7 +42,7 @@ class Bench {
   }
   /** Writes into a file of the root, and closes it. */
   save(name: string, bytes: string | Uint8Array, at = 0, parent = ROOT_INO): number {
-    passedMs += 1500
+    clock.pass(1500)
     const { fs } = this
     const found = fs.lookup(caller, parent, name)
     const { ino } = found ?? fs.create(caller, parent, name, 0o644, 0, 0)
@@ -114,7 +113,7 @@ t.test('a file that is gone goes with its names, however it was saved', async (t
   its.fs.rename(caller, ROOT_INO, 'conf.tmp', ROOT_INO, 'conf', 0)
   its.save('conf.tmp', 'pass=HALIBUT')
   its.fs.rename(caller, ROOT_INO, 'conf.tmp', ROOT_INO, 'conf', 0)
-  passedMs += 1500
+  clock.pass(1500)
   its.fs.unlink(caller, ROOT_INO, 'conf')
   await its.purge({ path: '/conf' })
   t.notOk(await its.holds('SWORDFISH'))
@@ -132,7 +131,7 @@ t.test(
     const { ino } = fs.mkdir(caller, ROOT_INO, 'a', 0o755, 0)
     its.save('old', 'SWORDFISH', 0, ino)
     its.save('old', 'changed', 0, ino)
-    passedMs += 1500
+    clock.pass(1500)
     fs.rename(caller, ROOT_INO, 'a', ROOT_INO, 'b', 0)
     its.save('new', 'HALIBUT', 0, ino)
     its.save('new', 'changed later', 0, ino)

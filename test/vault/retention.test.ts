@@ -32,15 +32,14 @@ import { walkRows } from '../../src/vault/rows.ts'
 import { renameTag, setTags, tagsAt } from '../../src/vault/tags.ts'
 import { inodeAt, readAt } from '../../src/vault/timeline.ts'
 import { birthBatch, createVault, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { testClock } from '../support/clock.ts'
 
 setLog('error')
 const caller: Caller = { uid: 0, gid: 0, pid: 1 }
 const ALL = 1_000_000
 
 // Names that live under a second leave no trace: time passes when a test says so.
-const clock = Date.now
-let passedMs = 0
-Date.now = () => clock() + passedMs
+const clock = testClock()
 
 interface Used {
   readonly vault: Vault
@@ -62,7 +61,7 @@ async function memoryVault(t: Test): Promise<Used> {
 
 /** Writes a file from its start and closes it; a second passes. */
 function save(fs: FileSystem, name: string, data: string | Buffer, parent = ROOT_INO): number {
-  passedMs += 1500
+  clock.pass(1500)
   const found = fs.lookup(caller, parent, name)
   const { ino } = found ?? fs.create(caller, parent, name, 0o644, 0, 0)
   fs.write(caller, ino, 0, Buffer.from(data), false, false)
@@ -78,7 +77,7 @@ function saveByRename(fs: FileSystem, name: string, data: string): void {
 }
 
 function unlink(fs: FileSystem, name: string, parent = ROOT_INO): void {
-  passedMs += 1500
+  clock.pass(1500)
   fs.unlink(caller, parent, name)
 }
 
@@ -119,7 +118,7 @@ t.test(
       )
     t.same((await vault.check({ deep: true })).problems, [])
 
-    passedMs += 86_400_000
+    clock.pass(86_400_000)
     save(fs, 'later', 'x')
     await vault.prune({ rules: { versions: 3, deletedMs: 3_600_000 } })
     t.same(contents(used, 'deleted'), [], 'keep.deleted lets go of what was deleted long ago')
@@ -135,7 +134,7 @@ t.test('what lies in a directory that is gone is kept with it', async (t) => {
   save(fs, 'inner', 'inner 2', directory.ino)
   await vault.sync()
   unlink(fs, 'inner', directory.ino)
-  passedMs += 1500
+  clock.pass(1500)
   fs.rmdir(caller, ROOT_INO, 'directory')
   fs.forget(directory.ino, 1)
   await vault.sync()
@@ -257,7 +256,7 @@ t.test('ages count from today, also where nothing has changed for long', async (
   const older = { rules: { youngerMs: 3_600_000 } }
   await vault.prune(older)
   t.same(contents(used, 'f'), ['first', 'second'])
-  passedMs += 3_700_000
+  clock.pass(3_700_000)
   await vault.prune(older)
   t.same(contents(used, 'f'), ['second'])
 })
@@ -299,7 +298,7 @@ t.test('turning history off leaves what was recorded exact', async (t) => {
   tag(ino, 'red')
   await vault.sync()
   const first = vault.core.moments.last
-  passedMs += 1500
+  clock.pass(1500)
   fs.write(caller, ino, 0, Buffer.alloc(131_072, '3'), false, false)
   fs.flush(caller, ino)
   await vault.sync()
@@ -344,7 +343,7 @@ t.test('history.exclude names paths that leave no trace, and no others', async (
   t.equal(contents(used, 'main.js', app.ino).length, 3, 'what is not excluded stays')
   t.equal(count(entryPast), 1)
   await until(() => count(extent) === 2, 'the deleted module is freed')
-  passedMs += 1500
+  clock.pass(1500)
   fs.rename(caller, app.ino, 'node_modules', app.ino, 'kept', 0)
   save(fs, 'now', '1', modules.ino)
   await vault.sync()

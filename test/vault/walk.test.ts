@@ -75,7 +75,7 @@ t.test('a walk meets each thing once, and its content whole', async (t) => {
   for (let step = 0; step < 150; step++) await life.step()
   const states = [
     { state: stateNow(vault.core), wanted: {} },
-    { state: stateAt(vault.core, then), wanted: { moment: then } },
+    { state: stateAt(vault.core, then), wanted: { when: { wall: then, nth: 1 } } },
   ]
   for (const { state, wanted } of states) {
     const { paths, files } = store.calm(() => plainly(state))

@@ -19,7 +19,7 @@ import { type Condition, conditionOf, holds } from '../meta-condition.ts'
 import { Enough, openResults, untilEnough } from '../results.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, writtenBack } from './path-call.ts'
-import { type MomentArguments, momentOf, wantedMoment, withMoment } from './state-options.ts'
+import { type MomentArguments, timeOf, wantedMoment, withMoment } from './state-options.ts'
 
 type Many = string | string[] | undefined
 
@@ -168,7 +168,7 @@ function sizesOf(texts: readonly string[]): { above?: number; below?: number } |
 /** In seconds; WHEN is a moment in microseconds. */
 function timesOf({ newer, older }: FindArguments): { above?: number; below?: number } | undefined {
   if (newer === undefined && older === undefined) return undefined
-  const seconds = (when: string): number => momentOf(when) / 1e6
+  const seconds = (when: string): number => timeOf(when) / 1e6
   return finite({
     above: newer === undefined ? Number.NEGATIVE_INFINITY : seconds(newer),
     below: older === undefined ? Number.POSITIVE_INFINITY : seconds(older),

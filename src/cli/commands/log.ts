@@ -7,7 +7,7 @@ import type { HistoryEvent } from '../../vault/changes.ts'
 import type { NameVersion } from '../../vault/name-history.ts'
 import { timeText } from '../../vault/when.ts'
 import { UsageError } from '../errors.ts'
-import { formatBytes, printResult, table } from '../output.ts'
+import { formatBytes, notice, printResult, table } from '../output.ts'
 import { ask, type PathArguments, placeOf, withPath } from './path-call.ts'
 
 interface LogArguments extends PathArguments {
@@ -36,9 +36,10 @@ export const logCommand: CommandModule<object, LogArguments> = {
     const result = await ask(place, 'log', { path: place.path, limit }, (piece) => {
       if ('item' in piece) items.push(piece.item)
     })
-    const { kind } = result as { kind: string }
+    const { kind, clock } = result as { kind: string; clock: readonly string[] }
     if (kind === 'file') printVersions(json === true, items as NameVersion[])
     else printEvents(json === true, items as HistoryEvent[])
+    for (const text of clock) notice(text)
   },
 }
 

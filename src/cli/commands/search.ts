@@ -9,7 +9,7 @@ import type { Place } from '../../control/place.ts'
 import { parseQuery, QuerySyntaxError } from '../../search/query.ts'
 import type { SearchStatus } from '../../search/searcher.ts'
 import type { Fragment } from '../../search/snippet.ts'
-import { parseMoment, timeText } from '../../vault/when.ts'
+import { parseWhen, timeText, type When } from '../../vault/when.ts'
 import { UsageError } from '../errors.ts'
 import { formatBytes, notice, printFailure, printResult, properties } from '../output.ts'
 import type { CommonArguments } from './common.ts'
@@ -102,7 +102,7 @@ async function find(args: SearchArguments, query: string): Promise<void> {
     allVersions,
     ...(glob === undefined ? {} : { glob: Buffer.from(glob, 'utf8').toString('latin1') }),
     ...(tag === undefined ? {} : { tag }),
-    ...(args.since === undefined ? {} : { since: momentOf(args.since) }),
+    ...(args.since === undefined ? {} : { since: sinceOf(args.since) }),
   }
   const result = await ask(place, 'search', parameters, (piece) => {
     if ('item' in piece) items.push(piece.item as FoundItem)
@@ -118,14 +118,15 @@ async function find(args: SearchArguments, query: string): Promise<void> {
   if (items.length === 0) process.exitCode = EXIT_NOTHING
 }
 
-function momentOf(when: string): number {
-  const moment = parseMoment(when, nowMicros())
-  if (moment === undefined)
+function sinceOf(text: string): When {
+  const when = parseWhen(text, nowMicros())
+  if (when === undefined)
     throw new UsageError(
-      `'${when}' is no time: write 2h, 3d, yesterday, 2026-11-22 or 2026-11-22T10:00`,
+      `'${text}' is no time: write 2h, 3d, yesterday, 2026-11-22 or 2026-11-22T10:00`,
     )
   // Years that no moment reaches are as far as the last one.
-  return Math.min(Math.max(0, moment), Number.MAX_SAFE_INTEGER)
+  const within = (micros: number): number => Math.min(Math.max(0, micros), Number.MAX_SAFE_INTEGER)
+  return 'ago' in when ? { ago: within(when.ago) } : { ...when, wall: within(when.wall) }
 }
 
 function styled(format: Parameters<typeof styleText>[0], text: string): string {

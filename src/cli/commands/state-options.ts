@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs'
 import { nowMicros } from '../../base/clock.ts'
-import { parseMoment } from '../../vault/when.ts'
+import { parseWhen, type When } from '../../vault/when.ts'
 import { UsageError } from '../errors.ts'
 
 export interface StateArguments {
@@ -15,7 +15,7 @@ export interface StateArguments {
 export type MomentArguments = Pick<StateArguments, 'at' | 'snapshot'>
 
 /** A state, in the form of the methods' parameters. */
-export type WantedState = { version: number } | { moment: number } | { snapshot: string }
+export type WantedState = { version: number } | { when: When } | { snapshot: string }
 
 const AT = 'as of WHEN: 2026-11-22, "2026-11-22 10:00", 10m, 2h, 3d, yesterday, @1795000000'
 
@@ -45,7 +45,7 @@ export function withState<T>(yargs: Argv<T>, range = false): Argv<T & StateArgum
 /** What was asked for, undefined when nothing was. Throws UsageError. */
 export function wantedState({ number, at, snapshot }: StateArguments): WantedState | undefined {
   if (number !== undefined) return { version: versionNumber(number) }
-  if (at !== undefined) return { moment: momentOf(at) }
+  if (at !== undefined) return { when: whenOf(at) }
   return snapshot === undefined ? undefined : { snapshot }
 }
 
@@ -68,12 +68,23 @@ export function versionNumber(text: string): number {
   throw new UsageError(`a version is a number from 1 on, not '${text}'`)
 }
 
-/** The moment that a WHEN means. Throws UsageError. */
-export function momentOf(text: string): number {
-  const found = parseMoment(text, nowMicros())
+/** What a WHEN means, whatever the vault's clock says of it. Throws UsageError. */
+export function whenOf(text: string): When {
+  const when = parseWhen(text, nowMicros())
+  if (when !== undefined && 'ago' in when) return { ago: upTo(when.ago) }
   // Beyond what counts exactly lies the far future, whichever.
-  if (found !== undefined && found >= 0) return Math.min(found, Number.MAX_SAFE_INTEGER)
+  if (when !== undefined && when.wall >= 0) return { ...when, wall: upTo(when.wall) }
   throw new UsageError(
     `'${text}' is no time: write 2026-11-22, "2026-11-22 10:00", 10m, 2h, 3d, yesterday or @SECONDS`,
   )
+}
+
+/** The time of the host's clock that a WHEN means, to compare with times of files. Throws UsageError. */
+export function timeOf(text: string): number {
+  const when = whenOf(text)
+  return 'wall' in when ? when.wall : Math.max(0, nowMicros() - when.ago)
+}
+
+function upTo(micros: number): number {
+  return Math.min(micros, Number.MAX_SAFE_INTEGER)
 }

@@ -6,7 +6,7 @@ import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { inodeAt } from '../../vault/timeline.ts'
-import { formatMoment, parseMoment } from '../../vault/when.ts'
+import { momentMeant, nameOfMoment, parseMoment, parseWhen } from '../../vault/when.ts'
 import { directoryAttributes } from './attributes.ts'
 import { isListedSecond, listedMoments } from './listed-seconds.ts'
 import { plantTree } from './past.ts'
@@ -35,12 +35,14 @@ const relatives = new WeakMap<Core, Map<string, Relative>>()
 
 /** A name like `2h` is resolved anew after a tenth of that time, and not within a second. */
 function resolve(core: Core, directory: number, name: string): Resolved | undefined {
+  const { moments } = core
+  const now = moments.now()
   // Several changes of one millisecond are ahead of the clock.
-  const now = Math.max(nowMicros(), core.moments.last)
   const { text, isSettled } = meaning(core, directory, name)
-  const moment = parseMoment(text, now)
-  if (moment === undefined) return undefined
-  if (moment === parseMoment(text, now + SECOND_MICROS))
+  const when = parseWhen(text, Math.max(nowMicros(), moments.wallOf(now)))
+  const moment = when && momentMeant(moments, when)
+  if (when === undefined || moment === undefined) return undefined
+  if ('wall' in when && moment < now)
     return { moment, nameMs: isSettled ? undefined : UNSETTLED_MS }
   let known = relatives.get(core)
   if (known === undefined) {
@@ -70,7 +72,7 @@ function meaning(
   const inUtc = SHORTENED.test(name) ? parseMoment(`${name}.0Z`, 0) : undefined
   if (inUtc === undefined) return { text: name, isSettled: true }
   if (isListedSecond(core, directory, inUtc)) return { text: `${name}Z`, isSettled: true }
-  return { text: name, isSettled: inUtc + SECOND_MICROS <= core.moments.last }
+  return { text: name, isSettled: inUtc + SECOND_MICROS <= core.moments.wallOf(core.moments.last) }
 }
 
 function open({ fs, birth }: Views, view: View, name: string): View | undefined {
@@ -81,7 +83,7 @@ function open({ fs, birth }: Views, view: View, name: string): View | undefined 
   const refused = (why: string): undefined => {
     log('info', `at/${name} shows nothing: ${why}`)
   }
-  if (moment > Math.max(nowMicros(), core.moments.last)) return refused('it is in the future')
+  if (moment > core.moments.now()) return refused('it is in the future')
   if (moment < birth) return refused('the vault is younger')
   if (inodeAt(core, view.directory, moment) === undefined)
     return refused('the directory did not exist then')
@@ -104,7 +106,7 @@ export const atKind: ViewKind = {
       // What prune left of the past begins or ends at moments of which the directory itself has no state any more.
       const isThere = (): boolean => inodeAt(fs.core, view.directory, moment) !== undefined
       if (!(yield* waiting(isThere))) continue
-      const name = formatMoment(moment)
+      const name = nameOfMoment(fs.core.moments, moment)
       yield { name, type: DIRECTORY, view: rootedAt(view, name, { moment, nameMs: undefined }) }
     }
   },

@@ -10,7 +10,7 @@ const EVENTS_MAX = 1000
 export function historyFile({ fs }: Views, _caller: unknown, up: View): View {
   const events = historyOf(fs.core, up.directory, EVENTS_MAX).map(
     ({ moment, path, who, from, ...rest }) => ({
-      time: formatMoment(moment),
+      time: formatMoment(fs.core.moments.wallOf(moment)),
       path: textOf(path),
       ...rest,
       ...(from === undefined ? {} : { from: textOf(from) }),

@@ -3,6 +3,7 @@
 // beginning of a listed name means what it means there.
 
 import { changesOf } from '../../vault/changes.ts'
+import type { WallMicros } from '../../vault/clock-steps.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Moment } from '../../vault/moments.ts'
 
@@ -13,9 +14,11 @@ const SECOND_MICROS = 1e6
 const DIRECTORIES_MAX = 64
 
 interface Seconds {
+  /** As the host's clock showed them. */
   readonly listed: ReadonlySet<number>
-  /** The newest moment when they were looked up: of the seconds before it all is known. */
+  /** The newest moment when they were looked up: of the seconds before it all is known, unless the clock was set since. */
   readonly last: Moment
+  readonly clockSteps: number
 }
 const known = new WeakMap<Core, Map<number, Seconds>>()
 
@@ -26,20 +29,22 @@ export function listedMoments(core: Core, directory: number): Moment[] {
   return moments
 }
 
-/** Whether at/ lists a moment of the second that begins at `start`. */
-export function isListedSecond(core: Core, directory: number, start: Moment): boolean {
-  const { last } = core.moments
-  if (start > last) return false
+/** Whether at/ lists a moment of the second that began when the host's clock showed `start`. */
+export function isListedSecond(core: Core, directory: number, start: WallMicros): boolean {
+  const { moments } = core
   const before = known.get(core)?.get(directory)
   const isKnown =
-    before !== undefined && (before.last === last || start + SECOND_MICROS <= before.last)
+    before !== undefined &&
+    before.clockSteps === moments.steps.rows.length &&
+    (before.last === moments.last || start + SECOND_MICROS <= moments.wallOf(before.last))
   const seconds = isKnown ? before : note(core, directory, changesOf(core, directory, LISTED_MAX))
   return seconds.listed.has(start / SECOND_MICROS)
 }
 
 function note(core: Core, directory: number, moments: readonly Moment[]): Seconds {
-  const listed = new Set(moments.map((moment) => Math.floor(moment / SECOND_MICROS)))
-  const seconds = { listed, last: core.moments.last }
+  const { last, steps } = core.moments
+  const listed = new Set(moments.map((its) => Math.floor(steps.wallOf(its) / SECOND_MICROS)))
+  const seconds = { listed, last, clockSteps: steps.rows.length }
   const all = known.get(core) ?? new Map<number, Seconds>()
   known.set(core, all)
   all.delete(directory)

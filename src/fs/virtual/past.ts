@@ -54,8 +54,9 @@ export function attributesOf(views: Views, view: PastView): Node {
   if (ino !== tree.root) return node
   const { nameMs, until } = tree
   if (until === undefined) return { ...node, nameMs }
-  const ctime = Math.floor(until / 1e6)
-  return { ...node, nameMs, ctime, ctimeNs: (until - ctime * 1e6) * 1000 }
+  const wall = views.fs.core.moments.wallOf(until)
+  const ctime = Math.floor(wall / 1e6)
+  return { ...node, nameMs, ctime, ctimeNs: (wall - ctime * 1e6) * 1000 }
 }
 
 /** The extended attributes that the inode had. `ls -l` asks every file for some, and nearly none has any. */

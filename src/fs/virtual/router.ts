@@ -110,7 +110,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Ope
       const node = virtual.take(caller, newParent, row.ino, newName)
       real.forget(node.ino, 1)
     },
-    read: (caller, ino, offset, size) => of(ino).read(caller, ino, offset, size),
+    read: (caller, ino, offset, size, flags) => of(ino).read(caller, ino, offset, size, flags),
     write: (caller, ino, offset, data, killPrivileges, cached) =>
       of(ino).write(caller, ino, offset, data, killPrivileges, cached),
     flush(caller, ino) {

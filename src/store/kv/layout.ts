@@ -38,6 +38,7 @@ const numbers: Readonly<Record<string, number>> = {
   unsealed: 19,
   actor: 20,
   numbering: 21,
+  clock: 22,
 }
 
 /** Where one collection lies. `bodyGroup` is given when it is split. */

@@ -76,11 +76,11 @@ export class RangeCache {
         // The caller may use the buffer of its key again.
         const from = at && Uint8Array.from(at)
         const wanted = Math.min(bytes - taken, (limit - entries) * ENTRY_BYTES)
-        const until = Date.now() + STEP_PIN_MS
+        const until = performance.now() + STEP_PIN_MS
         for (const its of this.#used) its.pinnedUntilMs = until
         throw new Fault(() => this.#load(range.group, from, reverse, wanted))
       }
-      segment.usedMs = Date.now()
+      segment.usedMs = performance.now()
       this.#used.push(segment)
       const first = segment.countBefore(gte)
       const end = segment.countBefore(lt)
@@ -166,7 +166,7 @@ export class RangeCache {
 
   #evict(): void {
     if (this.#bytes <= this.#budget) return
-    const now = Date.now()
+    const now = performance.now()
     const old = this.#groups.flat().filter(({ pinnedUntilMs }) => pinnedUntilMs < now)
     old.sort((a, b) => a.usedMs - b.usedMs)
     const gone = new Set<Segment>()
@@ -238,7 +238,7 @@ function segmentOf(
   { packed, complete }: Stretch,
   run: number,
 ): Segment {
-  const now = Date.now()
+  const now = performance.now()
   const uses = { run, usedMs: now, pinnedUntilMs: now + LOAD_PIN_MS }
   const all = new Segment(gte, lt, reverse ? upwards(packed) : packed, uses)
   if (complete || all.size === 0) return all

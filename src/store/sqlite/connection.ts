@@ -72,6 +72,7 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
     db = new Database(path, { readonly: options.readOnly, timeout: BUSY_TIMEOUT_MS })
     checkFormat(db, path, options.create)
     if (!options.readOnly) prepare(db)
+    else standIn(db)
     db.pragma(`cache_size = ${-Math.ceil(options.cacheBytes / 1024)}`)
     db.pragma('query_only = on')
     return db
@@ -137,4 +138,12 @@ function prepare(db: Database.Database): void {
   // A crash of the process alone leaves frames in the log that no fsync has covered. What is read from now on is taken
   // for durable, so they are synced here.
   db.pragma('wal_checkpoint(truncate)')
+}
+
+/** Tables that this program has got since the file was made are empty ones, where the file may not change. */
+function standIn(db: Database.Database): void {
+  const existing = new Set(db.prepare('select name from sqlite_master').pluck().all())
+  for (const { collection, create } of tables.values())
+    if (!existing.has(collection.name))
+      db.exec((create[0] ?? '').replace('create table', 'create temp table'))
 }

@@ -9,9 +9,14 @@ function isoOfSeconds(seconds: string, ns: string): string {
   return `strftime('%Y-%m-%dT%H:%M:%S', ${seconds}, 'unixepoch') || printf('.%09dZ', ${ns})`
 }
 
-/** ISO 8601 of a moment (microseconds since 1970), null while it is provisional. */
+/**
+ * ISO 8601 of the time that the host's clock showed at a moment (`clock` says how far the two were apart), null while it is
+ * provisional.
+ */
 function isoOfMoment(moment: string): string {
-  return `case when ${moment} < 9007199254740991 then strftime('%Y-%m-%dT%H:%M:%S', ${moment} / 1000000, 'unixepoch') || printf('.%06dZ', ${moment} % 1000000) end`
+  const offset = `(select "offset" from clock where clock.moment <= ${moment} order by clock.moment desc limit 1)`
+  const micros = `(${moment} + ifnull(${offset}, 0))`
+  return `case when ${moment} < 9007199254740991 then strftime('%Y-%m-%dT%H:%M:%S', ${micros} / 1000000, 'unixepoch') || printf('.%06dZ', ${micros} % 1000000) end`
 }
 
 // Every link there was, and for each inode its last: the one still there, else the one that ended last. Following the last
@@ -84,7 +89,7 @@ event(moment, what, ino, parent, name, actor) as (
   where link.until < 9007199254740992 and begun.ino is null
 )
 select
-  ${isoOfMoment('moment')} as at,
+  ${isoOfMoment('event.moment')} as at,
   directory.path || '/' || event.name as path,
   what,
   (
@@ -100,7 +105,7 @@ select
 from event join directory on directory.ino = event.parent left join actor on actor.id = event.actor
 union all
 select
-  ${isoOfMoment('moment')}, place.path, 'changed', version.size, version.ino, moment,
+  ${isoOfMoment('version.moment')}, place.path, 'changed', version.size, version.ino, moment,
   actor.uid, actor.pid, actor.command
 from version left join place using (ino) left join actor on actor.id = version.actor
 where number > 1

@@ -73,6 +73,10 @@ static result do_chown(word *w, int count) {
   (void)count;
   return checked(chown(w[0].text, (uid_t)number(w[1]), (gid_t)number(w[2])));
 }
+static result do_fchown(word *w, int count) {
+  (void)count;
+  return checked(fchown(slot(w[0]), (uid_t)number(w[1]), (gid_t)number(w[2])));
+}
 static result do_lchown(word *w, int count) {
   (void)count;
   return checked(lchown(w[0].text, (uid_t)number(w[1]), (gid_t)number(w[2])));
@@ -104,6 +108,11 @@ static result do_futimens(word *w, int count) {
 static result do_setxattr(word *w, int count) {
   size_t length = strcmp(w[2].text, "-") == 0 ? 0 : w[2].length;
   return checked(lsetxattr(w[0].text, w[1].text, w[2].text, length, count > 3 ? flags(w[3], xattr_flags) : 0));
+}
+// fsetxattr N NAME VALUE
+static result do_fsetxattr(word *w, int count) {
+  (void)count;
+  return checked(fsetxattr(slot(w[0]), w[1].text, w[2].text, w[2].length, 0));
 }
 // fillxattr PATH NAME LENGTH: a value of that many bytes 'v'.
 static result do_fillxattr(word *w, int count) {
@@ -162,11 +171,13 @@ const step attribute_steps[] = {{"stat", 2, do_stat},
                                 {"chmod", 2, do_chmod},
                                 {"fchmod", 2, do_fchmod},
                                 {"chown", 3, do_chown},
+                                {"fchown", 3, do_fchown},
                                 {"lchown", 3, do_lchown},
                                 {"access", 2, do_access},
                                 {"utimens", 3, do_utimens},
                                 {"futimens", 3, do_futimens},
                                 {"setxattr", 3, do_setxattr},
+                                {"fsetxattr", 3, do_fsetxattr},
                                 {"fillxattr", 3, do_fillxattr},
                                 {"getxattr", 2, do_getxattr},
                                 {"listxattr", 1, do_listxattr},

@@ -188,6 +188,12 @@ static result do_munmap(word *w, int count) {
   (void)w, (void)count;
   return checked(munmap(mapping, mapping_length));
 }
+// forget N: the kernel drops what it has cached of the file, as far as nobody maps it.
+static result do_forget(word *w, int count) {
+  (void)count;
+  if (fsync(slot(w[0])) != 0) return -errno;
+  return posix_fadvise(slot(w[0]), 0, 0, POSIX_FADV_DONTNEED);
+}
 // getflags N: FS_IOC_GETFLAGS.
 static result do_getflags(word *w, int count) {
   (void)count;
@@ -216,5 +222,6 @@ const step file_steps[] = {{"open", 2, do_open},
                            {"peek", 2, do_peek},
                            {"msync", 0, do_msync},
                            {"munmap", 0, do_munmap},
+                           {"forget", 1, do_forget},
                            {"getflags", 1, do_getflags},
                            {NULL, 0, NULL}};
