@@ -6,14 +6,15 @@ import { refreshHistory } from '../vault/history.ts'
 import { addHold, listHolds, releaseHold } from '../vault/holds.ts'
 import { isWithin } from '../vault/places.ts'
 import type { PruneOptions } from '../vault/prune.ts'
-import type { PrunedVersion } from '../vault/prune-inode.ts'
 import { givenRules, keepsEverything, type Rules, storedRules } from '../vault/retention.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
+import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
+import { toldTo } from './told.ts'
 
 export const retentionMethods = {
   configShow: {
@@ -74,29 +75,22 @@ export const retentionMethods = {
 async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
   assertWritableVault(vault)
   const rules = await answered(() => rulesOf(vault, parameters))
-  const explained: object[] = []
-  const explain = (its: PrunedVersion & { path: string | undefined }): void => {
-    explained.push(its)
-    if (explained.length >= EXPLAINED_MAX) send()
-  }
   // Sent as it comes: a vault can have more versions than fit in memory.
-  let sending: Promise<void> | undefined
-  const send = (): void => {
-    for (const item of explained.splice(0)) sending = Promise.resolve(call.send({ item }))
-  }
+  const told = toldTo(call.send)
   const report = await vault.prune({
     rules,
     ...meantBy(parameters),
     dryRun: parameters.dryRun === true,
-    explain: parameters.explain === true ? explain : undefined,
+    explain: parameters.explain === true ? told.tell : undefined,
     onProgress: call.report,
+    // Who gives up wants no more to go.
+    between: () => {
+      assertWanted(call.isGone)
+      return told.sent()
+    },
   })
-  send()
-  await sending
   return { ...report, keptEverything: keepsEverything(rules) }
 }
-
-const EXPLAINED_MAX = 100
 
 /** What is typed replaces what is stored, for one run. */
 function rulesOf(vault: Vault, parameters: Parameters): Rules {

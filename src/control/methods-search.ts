@@ -12,6 +12,7 @@ import { findTag } from '../vault/tags.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
+import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf, stringOf } from './parameters.ts'
 
@@ -44,11 +45,12 @@ export const searchMethods = {
   /** Makes the index anew; the result is as that of searchStatus. */
   searchRebuild: {
     readOnly: false,
-    run: (_, __, { searcher, kernel, report }) =>
+    run: (_, __, { searcher, kernel, report, isGone }) =>
       inSearchWords(async () => {
         const its = searcher()
         await its.rebuild()
-        if (kernel === undefined) await its.refresh(ALONE_WAIT_MS, (done) => report(done, 0))
+        if (kernel === undefined)
+          await its.refresh(ALONE_WAIT_MS, (done) => report(done, 0), isGone)
         return its.status()
       }),
   },
@@ -67,7 +69,9 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
   return inSearchWords(async () => {
     const searcher = call.searcher()
     const waitMs = call.kernel === undefined ? ALONE_WAIT_MS : MOUNTED_WAIT_MS
-    const complete = await searcher.refresh(waitMs, (done) => call.report(done, 0))
+    const { isGone } = call
+    const complete = await searcher.refresh(waitMs, (done) => call.report(done, 0), isGone)
+    assertWanted(isGone)
     const results = await searcher.search({
       query,
       top,
@@ -77,7 +81,7 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
       tags: tag === undefined ? [] : [tag],
       isMeant: (path) => matches(path.slice(1)),
       fragments: FRAGMENTS,
-      isGone: call.isGone,
+      isGone,
     })
     for (const result of results) await call.send({ item: itemOf(result) })
     return { complete }

@@ -17,6 +17,7 @@ import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { findState, type Wanted, wantedOf } from './state.ts'
+import { toldTo } from './told.ts'
 
 export const transferMethods = {
   /**
@@ -56,23 +57,26 @@ async function exportPath(
   if (isDirectory(state.row.mode) && !recursive) {
     throw new ControlError('failed', `${toText(path)} is a directory: say --recursive`)
   }
-  const refused: Promise<void>[] = []
-  const problem = (below: string, message: string): void => {
-    const its = { path: toText(join(path, below)), message }
-    refused.push(Promise.resolve(send({ item: its })))
+  const refused = toldTo(send)
+  const problem = (below: string, message: string): void =>
+    refused.tell({ path: toText(join(path, below)), message })
+  const hand = (piece: Buffer): Promise<void> | void => {
+    const told = refused.sent()
+    return told === undefined ? send(piece) : told.then(() => send(piece))
   }
   const view = parameters.history === true ? await historyOf(vault, path, wanted) : undefined
   try {
     const result = await exportTree(core, state.row, state.moment, {
       recursive,
-      send,
+      send: hand,
       problem,
       progress: (_, bytes) => report(bytes, 0),
       beside:
-        view && ((parent, firstId) => exportHistory(view, { parent, firstId, send, problem })),
+        view &&
+        ((parent, firstId) => exportHistory(view, { parent, firstId, send: hand, problem })),
     })
-    await Promise.all(refused)
-    return { ...result, moment: state.moment, problems: refused.length }
+    await refused.sent()
+    return { ...result, moment: state.moment, problems: refused.count }
   } finally {
     await view?.close()
   }
@@ -108,7 +112,7 @@ async function importPath(
     throw new ControlError('absent', `there is no directory ${shown}`, shown)
   }
   const announced = announcer(core, kernel)
-  let problems = 0
+  const refused = toldTo(send)
   const work = importer(vault, {
     parent: parent.ino,
     name,
@@ -118,15 +122,17 @@ async function importPath(
     isHeld: announced.isHeld,
     nameChanged: announced.nameChanged,
     inodeChanged: announced.inodeChanged,
-    problem: (where, message) => {
-      problems++
-      send({ item: { path: toText(where), message } })
-    },
+    problem: (where, message) => refused.tell({ path: toText(where), message }),
     progress: (_, bytes) => report(bytes, 0),
   })
   try {
-    for await (const piece of body) await work.take(piece)
-    return { ...(await work.finish()), problems }
+    for await (const piece of body) {
+      await work.take(piece)
+      await refused.sent()
+    }
+    const result = await work.finish()
+    await refused.sent()
+    return { ...result, problems: refused.count }
   } catch (error) {
     if (error instanceof RangeError) throw new ControlError('failed', error.message)
     throw error

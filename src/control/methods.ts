@@ -3,10 +3,11 @@
 
 import type { Searcher } from '../search/searcher.ts'
 import type { Store } from '../store/store.ts'
-import { checkStore } from '../vault/check.ts'
+import { type CheckOptions, checkStore } from '../vault/check.ts'
 import { gatherFigures } from '../vault/figures.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
+import { assertWanted } from './method-reply.ts'
 import { compareMethods } from './methods-compare.ts'
 import { findMethods } from './methods-find.ts'
 import { historyMethods } from './methods-history.ts'
@@ -69,10 +70,8 @@ const vaultMethods = {
   },
   check: {
     readOnly: true,
-    run: (vault, parameters, { report }) =>
-      vault.check({ deep: parameters.deep === true, onProgress: report }),
-    runOnStore: (store, parameters, { report }) =>
-      checkStore(store, { deep: parameters.deep === true, onProgress: report }),
+    run: (vault, parameters, call) => vault.check(checkOptions(parameters, call)),
+    runOnStore: (store, parameters, call) => checkStore(store, checkOptions(parameters, call)),
   },
   compact: {
     readOnly: false,
@@ -89,6 +88,16 @@ const vaultMethods = {
     },
   },
 } satisfies Record<string, Method>
+
+function checkOptions({ deep }: Parameters, { report, isGone }: Call): CheckOptions {
+  return {
+    deep: deep === true,
+    onProgress(done, total) {
+      assertWanted(isGone)
+      report(done, total)
+    },
+  }
+}
 
 const table = {
   ...vaultMethods,

@@ -84,8 +84,13 @@ async function mount(args: ArgumentsCamelCase<MountCommandArguments>): Promise<v
   if (args.foreground) {
     // Loaded only here: the daemon brings the whole file system with it.
     const { runDaemon } = await import('../../daemon.ts')
-    process.exitCode = await runDaemon(config, (message) => {
-      if ('notice' in message) notice(message.notice)
+    // The terminal is closed: as Ctrl-C, and not as kill.
+    process.once('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
+    process.exitCode = await runDaemon(config, {
+      tell(message) {
+        if ('notice' in message) notice(message.notice)
+      },
+      isWaiting: () => true,
     })
     return
   }
