@@ -13,6 +13,7 @@ import { sealForSnapshot } from '../vault/versions.ts'
 import { announcer } from './announce.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
+import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
@@ -99,7 +100,7 @@ async function importPath(
   vault: Vault,
   path: string,
   parameters: Parameters,
-  { body, kernel, report, send }: Call,
+  { body, kernel, report, send, isGone }: Call,
 ): Promise<object> {
   if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
   assertWritableVault(vault)
@@ -127,6 +128,7 @@ async function importPath(
   })
   try {
     for await (const piece of body) {
+      assertWanted(isGone)
       await work.take(piece)
       await refused.sent()
     }
