@@ -3,13 +3,15 @@
 
 import { Searcher } from '../search/searcher.ts'
 import { openStore } from '../store/open.ts'
+import { isWritablePlace } from '../store/read-only-place.ts'
 import { openVault } from '../vault/vault.ts'
 import { thisProcess } from './caller.ts'
 import { bodyOf } from './feed.ts'
 import { acquireLock } from './lock.ts'
 import { GoneError } from './method-reply.ts'
-import { type MethodName, methods, type Parameters } from './methods.ts'
+import { type Method, type MethodName, methods, type Parameters } from './methods.ts'
 import type { Feed, Piece, Receive, Report } from './protocol.ts'
+import { assertWritablePlace } from './refusal.ts'
 import { endable, stoppable } from './stopping.ts'
 
 const LEFT = 'what was done until then is whole, and stays'
@@ -50,7 +52,7 @@ async function runHere(
   // The process may end without coming back here.
   process.once('exit', lock.release)
   try {
-    const { readOnly, run, runOnStore } = methods[name]
+    const { readOnly, alsoReadOnly, run, runOnStore }: Method = methods[name]
     const body = feed === undefined ? undefined : bodyOf(feed)
     const send = async (piece: Piece): Promise<void> => receive(piece)
     const common = { body, report, send, kernel: undefined, isGone }
@@ -59,7 +61,9 @@ async function runHere(
       const call = { ...common, searcher: noSearcher }
       return await runOnStore(store, parameters, call).finally(() => store.close())
     }
-    const vault = await openVault(vaultPath, { readOnly })
+    const looksOnly = readOnly || (alsoReadOnly === true && !isWritablePlace(vaultPath))
+    if (!looksOnly) assertWritablePlace(vaultPath)
+    const vault = await openVault(vaultPath, { readOnly: looksOnly })
     vault.core.actors.actAs(thisProcess())
     let opened: Searcher | undefined
     const searcher = (): Searcher => {

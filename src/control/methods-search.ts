@@ -37,7 +37,7 @@ export const searchMethods = {
    * {query, path, limit, glob?, tag?, since?, allVersions?}: items are FoundItem, best first. The result {complete} says whether
    * everything that was saved before was in the index.
    */
-  search: { readOnly: false, run: search },
+  search: { readOnly: false, alsoReadOnly: true, run: search },
   searchStatus: {
     readOnly: true,
     run: async (_, __, { searcher }) => searcher().status(),

@@ -49,6 +49,8 @@ export interface Call {
 export interface Method {
   /** Needs no write access: a vault is opened read-only for it. */
   readonly readOnly: boolean
+  /** Does what it can for a vault that cannot be written, too. */
+  readonly alsoReadOnly?: true
   run(vault: Vault, parameters: Parameters, call: Call): Promise<object>
   /** In place of `run` on a vault that nobody has open, for what must work where opening it as a vault would fail. */
   readonly runOnStore?: (store: Store, parameters: Parameters, call: Call) => Promise<object>

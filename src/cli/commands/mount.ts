@@ -8,6 +8,7 @@ import { isServing, LockedError, lockHolder } from '../../control/lock.ts'
 import { isBelow, isDeadMount, mountAt } from '../../control/mount-table.ts'
 import { logPath, mountPointPath, socketPath } from '../../control/paths.ts'
 import type { DaemonConfig } from '../../control/protocol.ts'
+import { assertWritablePlace } from '../../control/refusal.ts'
 import { existingVault } from '../../control/vault-names.ts'
 import { CACHE_MB_DEFAULT, mountSettings } from '../mount-options.ts'
 import { notice, printResult } from '../output.ts'
@@ -70,6 +71,7 @@ export const mountCommand: CommandModule<object, MountCommandArguments> = {
 async function mount(args: ArgumentsCamelCase<MountCommandArguments>): Promise<void> {
   const settings = mountSettings(args, process.getuid?.() === 0)
   const vault = existingVault(args.name)
+  if (!settings.readOnly) assertWritablePlace(vault.path)
   const mountPoint = mountPointPath(args.dir)
   refuseHeldVault(vault.path)
   refuseOwnFiles(mountPoint, vault.path)
