@@ -90,7 +90,8 @@ function openIfThere(path: string): number | undefined {
     return openSync(path, 'r')
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
-    throw error
+    if (systemCode(error) !== 'EACCES') throw error
+    throw new ControlError('locked', `another user has the vault open, or had (${path})`, path)
   }
 }
 
