@@ -108,6 +108,8 @@ t.test('a reader that goes away ends no daemon and no work, on a mounted vault',
   ]
   for (const way of ways) {
     for (const [command, call] of calls(vault, ++turn, true)) {
+      // Who prints one result in the end meets the same at both.
+      if (way.stdout === 'head' && call.readsOnly !== true && command !== 'prune') continue
       const ended = await end(vault, wordsOf(command, call), way)
       const what = `${command}, stdout ${way.stdout}, stderr ${way.stderr}`
       assertNoTrace(t, ended, what)
@@ -117,10 +119,10 @@ t.test('a reader that goes away ends no daemon and no work, on a mounted vault',
     }
     t.equal(vault.daemonPid(), pid)
     t.ok(readdirSync(vault.dir).includes('d'), 'the mount works')
-    // They were all done, whether somebody read of it or not.
-    t.ok(readdirSync(vault.dir).includes(`restored${turn}`))
-    t.ok(readdirSync(vault.dir).includes(`imported${turn}`))
   }
+  // They were all done, whether somebody read of it or not.
+  t.ok(readdirSync(vault.dir).includes(`restored${turn}`))
+  t.ok(readdirSync(vault.dir).includes(`imported${turn}`))
   vault.unmount()
   assertWhole(t, vault)
 })
@@ -152,6 +154,7 @@ t.test('Ctrl-C at any time leaves nothing half done', async (t) => {
   const rounds = Number(process.env.AVFS_ROUNDS ?? 1)
   for (let turn = 30; turn < 30 + rounds; turn++)
     for (const [command, call] of calls(vault, turn, false)) {
+      if (call.readsOnly === true) continue
       const interruptMs = startMs / 2 + random.below(2 * startMs)
       const way: Way = { stdout: 'read', stderr: 'read', interruptMs }
       const ended = await end(vault, wordsOf(command, call), way)
