@@ -5,7 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { setWallClock } from './base/clock.ts'
-import { log } from './base/log.ts'
+import { outliveErrors } from './base/guard.ts'
+import { log, setLog } from './base/log.ts'
+import { standardErrorSink } from './base/log-sink.ts'
 import { addon } from './base/native.ts'
 import { processOf } from './base/processes.ts'
 import { version } from './base/version.ts'
@@ -37,20 +39,27 @@ const MIB = 1024 * 1024
 const CLOSING_WAIT_MS = 15_000
 const CLOSING_POLL_MS = 50
 
+/** Who started the daemon. */
+export interface Starter {
+  /** Hears of notices and, once INIT is answered, of readiness. */
+  tell(message: DaemonMessage): void
+  /** False once it does not wait for the mount any more. */
+  isWaiting(): boolean
+}
+
 /**
- * Serves the vault until it is unmounted, and resolves to the exit code: 0 when everything is durable. `tell` hears of
- * notices and, once INIT is answered, of readiness. Rejects when it could not mount; nothing is left behind then.
+ * Serves the vault until it is unmounted, and resolves to the exit code: 0 when everything is durable. Rejects when it could not
+ * mount, or nobody waits for that any more; nothing is left behind then.
  */
-export async function runDaemon(
-  config: DaemonConfig,
-  tell: (message: DaemonMessage) => void,
-): Promise<number> {
+export async function runDaemon(config: DaemonConfig, starter: Starter): Promise<number> {
+  setLog('info', standardErrorSink())
+  outliveErrors()
   followKernelClock()
   // Whatever directory this was started in must not be kept busy, and may be the mount point itself.
   process.chdir('/')
   const notice = (text: string): void => {
     log('info', text)
-    tell({ notice: text })
+    starter.tell({ notice: text })
   }
   const lock = await lockWhenClosed(config)
   try {
@@ -61,7 +70,7 @@ export async function runDaemon(
     const vault = await openVault(config.vaultPath, options)
     const searcher = Searcher.start(vault)
     try {
-      await serve(config, vault, searcher, tell).finally(() => searcher.close())
+      await serve(config, vault, searcher, starter).finally(() => searcher.close())
     } finally {
       // The lock outlives the vault: who finds it free finds everything on disk.
       await vault.close()
@@ -133,7 +142,7 @@ async function serve(
   config: DaemonConfig,
   vault: Vault,
   search: Searcher,
-  tell: (message: DaemonMessage) => void,
+  starter: Starter,
 ): Promise<void> {
   let session: Session | undefined
   const { readOnly, trace, pollUs, avfsdir } = config.settings
@@ -155,6 +164,7 @@ async function serve(
     metrics: () => daemonMetrics(vault, session?.metrics),
   })
   try {
+    if (!starter.isWaiting()) throw new Error('whoever wanted the mount has gone')
     const channel = openDevice(mountDevice(config))
     await new Promise<void>((resolve) => {
       session = startSession({
@@ -164,7 +174,7 @@ async function serve(
         ...(trace ? { trace: (line: string) => log('info', line) } : {}),
         onInit: () => {
           log('info', `${config.name} is mounted at ${config.mountPoint}`)
-          tell({ ready: { pid: process.pid } })
+          starter.tell({ ready: { pid: process.pid } })
         },
         onDestroy: resolve,
       })
@@ -219,27 +229,42 @@ async function main(argument: string): Promise<void> {
   process.title = `avfs mount ${config.name} ${config.mountPoint}`
   // The terminal that it was started from may go.
   process.on('SIGHUP', () => undefined)
-  let started = false
-  // Whoever waits has given up (Ctrl-C): then nobody knows of this mount.
-  process.once('disconnect', () => {
-    if (!started) process.kill(process.pid, 'SIGTERM')
-  })
-  const tell = (message: DaemonMessage): void => {
-    if (!process.connected) return
-    process.send?.(message)
-    if ('notice' in message) return
-    started = true
-    process.disconnect()
-  }
+  // Nothing is written there but warnings of Node's own; a full disk must not make exceptions of them.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  const starter = parentProcess()
   try {
-    process.exitCode = await runDaemon(config, tell)
+    process.exitCode = await runDaemon(config, starter)
   } catch (error) {
     log('error', `the daemon of ${config.name} failed`, error)
-    tell({ failed: toWire(error) })
+    starter.tell({ failed: toWire(error) })
     process.exitCode = 1
   }
   // Nothing may keep a daemon alive that holds no vault any more.
   process.exit()
+}
+
+/** The process at the other end of Node's own channel; it may be gone at any time. */
+function parentProcess(): Starter {
+  let isOver = false
+  let isWaiting = true
+  process.once('disconnect', () => {
+    if (isOver) return
+    // It has given up (Ctrl-C): then nobody knows of this mount.
+    isWaiting = false
+    log('info', 'whoever started this has gone')
+    if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM')
+  })
+  return {
+    isWaiting: () => isWaiting,
+    tell(message) {
+      if (!process.connected) return
+      const isLast = !('notice' in message)
+      isOver ||= isLast
+      // With a callback, an error of the channel is no exception.
+      process.send?.(message, undefined, undefined, () => undefined)
+      if (isLast && process.connected) process.disconnect()
+    },
+  }
 }
 
 const [, script, argument] = process.argv

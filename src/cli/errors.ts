@@ -1,6 +1,7 @@
 // How a command ends: its exit code, and the one line on standard error that says why.
 
 import { ControlError, type ControlErrorKind, systemCode } from '../control/errors.ts'
+import { exitCodeOf, StoppedError } from '../control/stopping.ts'
 import { StoreError } from '../store/store.ts'
 
 export const EXIT_OK = 0
@@ -9,8 +10,6 @@ export const EXIT_USAGE = 2
 export const EXIT_NO_VAULT = 10
 export const EXIT_LOCKED = 11
 export const EXIT_ABSENT = 13
-/** And the number of the signal that ended the command. */
-export const EXIT_SIGNAL = 128
 /** fsck(8): errors were corrected; are left uncorrected; the check itself failed; wrong usage of it. */
 export const EXIT_CORRECTED = 1
 export const EXIT_PROBLEMS = 4
@@ -46,6 +45,8 @@ const codes: Readonly<Record<ControlErrorKind, { code: number; errno: string | n
 /** Describes any error that ended a command; the message is one line. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof UsageError) return failure(EXIT_USAGE, 'EINVAL', error.message, null)
+  if (error instanceof StoppedError)
+    return failure(exitCodeOf(error.signal), 'EINTR', error.message, null)
   if (error instanceof ControlError) {
     const { code, errno } = codes[error.kind]
     return failure(code, errno, error.message, error.path ?? null)

@@ -5,11 +5,12 @@ import { posix } from 'node:path'
 import { hostSink, type Refused } from '../archive/host-sink.ts'
 import { sqlarSink } from '../archive/sqlar-sink.ts'
 import { tarSink } from '../archive/tar-sink.ts'
+import { absoluteBytes, toText } from '../control/byte-strings.ts'
 import { ControlError } from '../control/errors.ts'
 import type { Place } from '../control/place.ts'
 import { bytesOfArgument } from './arguments.ts'
 import { assertNoVault, newArchive } from './export-place.ts'
-import { writeBytes } from './output.ts'
+import { ReaderGone, writeBytes } from './output.ts'
 import type { TransferReport } from './transfer-report.ts'
 
 export type ExportFormat = 'dir' | 'tar' | 'sqlar'
@@ -35,13 +36,13 @@ export async function openTarget(
   place: Place,
   report: TransferReport,
 ): Promise<ExportTarget> {
-  const path = posix.resolve(toBytes(process.cwd()), bytesOfArgument(dest))
-  const problem = (where: string, message: string): void => report.problem(toText(where), message)
-  if (dest !== '-') assertNoVault(path, place.vaultPath)
-  if (format === 'dir') return hostTarget(path, place, problem)
   const top = posix.basename(place.path)
-  if (format === 'sqlar') return sqlarTarget(path, top, problem)
-  return tarTarget(dest === '-' ? undefined : path, top === '' ? '.' : top, problem)
+  const problem = (where: string, message: string): void => report.problem(toText(where), message)
+  if (dest === '-') return tarTarget(undefined, top, problem)
+  const path = absoluteBytes(bytesOfArgument(dest))
+  assertNoVault(path, place.vaultPath)
+  if (format === 'dir') return hostTarget(path, place, problem)
+  return format === 'sqlar' ? sqlarTarget(path, top, problem) : tarTarget(path, top, problem)
 }
 
 type Problem = (path: string, message: string) => void
@@ -69,10 +70,10 @@ function tarTarget(path: string | undefined, top: string, problem: Problem): Exp
   const archive = path === undefined ? undefined : newArchive(path)
   const fd = archive === undefined ? undefined : openSync(bytesOf(archive.path), 'w')
   const write = async (bytes: Buffer): Promise<void> => {
-    if (fd === undefined) await writeBytes(bytes)
+    if (fd === undefined) await writeWhole(bytes)
     else for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
   }
-  const sink = tarSink(top, write, problem)
+  const sink = tarSink(top === '' ? '.' : top, write, problem)
   return {
     take: sink.take,
     async finish() {
@@ -85,6 +86,16 @@ function tarTarget(path: string | undefined, top: string, problem: Problem): Exp
       if (fd !== undefined) closeSync(fd)
       archive?.drop()
     },
+  }
+}
+
+/** An archive whose reader has gone is none: whoever sent it on must hear of that. */
+async function writeWhole(bytes: Buffer): Promise<void> {
+  try {
+    await writeBytes(bytes)
+  } catch (error) {
+    if (!(error instanceof ReaderGone)) throw error
+    throw new ControlError('failed', 'whoever read the archive has gone before its end')
   }
 }
 
@@ -110,12 +121,4 @@ function sqlarTarget(path: string, top: string, problem: Problem): ExportTarget 
 
 function bytesOf(path: string): Buffer {
   return Buffer.from(path, 'latin1')
-}
-
-function toBytes(text: string): string {
-  return Buffer.from(text).toString('latin1')
-}
-
-function toText(bytes: string): string {
-  return bytesOf(bytes).toString()
 }

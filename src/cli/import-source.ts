@@ -6,6 +6,7 @@ import { readGit } from '../archive/git-source.ts'
 import { nodeAt, readHost, type Sink, type SourceOptions } from '../archive/host-source.ts'
 import { readTar } from '../archive/tar-source.ts'
 import { CompressionError, unpacked } from '../archive/unpacked.ts'
+import { absoluteBytes } from '../control/byte-strings.ts'
 import { findPlace, type Place } from '../control/place.ts'
 import { bytesOfArgument } from './arguments.ts'
 import { UsageError } from './errors.ts'
@@ -34,8 +35,7 @@ export async function hostSource(
   place: Place,
   report: TransferReport,
 ): Promise<ImportSource> {
-  const given = bytesOfArgument(argument)
-  const path = posix.resolve(Buffer.from(process.cwd()).toString('latin1'), given)
+  const path = absoluteBytes(bytesOfArgument(argument))
   await assertApart(path, place)
   const options = { ...optionsOf(report), guarded: guardedOf(place) }
   return {

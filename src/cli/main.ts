@@ -6,8 +6,9 @@ import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
 import { withoutTerminator } from './arguments.ts'
 import { addCommands, commandNamed } from './commands.ts'
+import { leaveDeadDirectory } from './dead-directory.ts'
 import { EXIT_CHECK_USAGE, EXIT_ERROR, EXIT_OK, EXIT_USAGE, UsageError } from './errors.ts'
-import { ignoreClosedPipes, printFailure } from './output.ts'
+import { assertWritten, outliveOutputs, printFailure, ReaderGone } from './output.ts'
 
 const EXIT_CODES = `Exit codes:
   0 done   1 error, or nothing found   2 wrong usage   10 no such vault   11 the vault is in use
@@ -34,13 +35,21 @@ async function main(args: readonly string[]): Promise<number> {
       .fail((message: string | null, error: Error | undefined) => {
         throw error ?? new UsageError(clearer(message ?? 'wrong usage'))
       })
+      // So that what --help prints is seen to be written, too.
+      .exitProcess(false)
       .parseAsync()
-    return process.exitCode === undefined ? EXIT_OK : Number(process.exitCode)
+    await assertWritten()
+    return codeSoFar()
   } catch (error) {
+    if (error instanceof ReaderGone) return codeSoFar()
     const code = printFailure(json, error)
     if (code === EXIT_USAGE && !json) process.stderr.write(`avfs: see ${helpCommand(args)}\n`)
     return ownCode(args, code)
   }
+}
+
+function codeSoFar(): number {
+  return process.exitCode === undefined ? EXIT_OK : Number(process.exitCode)
 }
 
 /** check and grep have exit codes of programs that people know. */
@@ -67,5 +76,6 @@ function helpCommand(args: readonly string[]): string {
   return ['avfs', ...(isCommand ? known : []), '--help'].join(' ')
 }
 
-ignoreClosedPipes()
+outliveOutputs()
+leaveDeadDirectory()
 process.exitCode = await main(withoutTerminator(hideBin(process.argv)))

@@ -2,6 +2,7 @@
 // notices, progress and errors on standard error. Knows no command.
 
 import { styleText } from 'node:util'
+import { ControlError, systemCode } from '../control/errors.ts'
 import { throttled } from '../control/throttle.ts'
 import { type Failure, failureOf } from './errors.ts'
 
@@ -10,10 +11,21 @@ export function printResult(json: boolean, value: unknown, text: string): void {
   process.stdout.write(json ? `${JSON.stringify(value)}\n` : text === '' ? '' : `${text}\n`)
 }
 
-/** Writes bytes as they are; resolves when more are welcome. */
+/** Writes bytes as they are; resolves when more are welcome. Throws ReaderGone, ControlError when none can be written any more. */
 export function writeBytes(bytes: Uint8Array): Promise<void> | undefined {
+  if (loss !== undefined) throw lossOf(loss)
   if (process.stdout.write(bytes)) return undefined
-  return new Promise((resolve) => process.stdout.once('drain', resolve))
+  return new Promise((resolve, reject) => {
+    const welcome = (): void => {
+      process.stdout.off('error', lost)
+      resolve()
+    }
+    const lost = (error: Error): void => {
+      process.stdout.off('drain', welcome)
+      reject(lossOf(error))
+    }
+    process.stdout.once('drain', welcome).once('error', lost)
+  })
 }
 
 /** Tells people something beside the result; never part of the output that programs read. */
@@ -113,12 +125,28 @@ export function progressBar(
   }
 }
 
-/** Lets `avfs ... | head` end quietly: a reader that has gone is no error. */
-export function ignoreClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit()
-      throw error
-    })
-  }
+/** Nobody reads the results any more (`avfs ... | head`): who only looks for them ends, and that is no error. */
+export class ReaderGone extends Error {}
+
+/** Why standard output takes nothing more. */
+let loss: Error | undefined
+
+/** Makes what cannot be written no exception, so that no work is left half done for want of a reader. */
+export function outliveOutputs(): void {
+  process.stdout.on('error', (error) => {
+    loss ??= error
+  })
+  // What cannot be told there is told nowhere.
+  process.stderr.on('error', () => undefined)
+}
+
+/** Resolves when all results are written, or their reader has gone. Rejects with ControlError when they could not be. */
+export async function assertWritten(): Promise<void> {
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
+  if (loss !== undefined && systemCode(loss) !== 'EPIPE') throw lossOf(loss)
+}
+
+function lossOf(error: Error): Error {
+  if (systemCode(error) === 'EPIPE') return new ReaderGone()
+  return new ControlError('failed', `standard output cannot be written: ${error.message}`)
 }

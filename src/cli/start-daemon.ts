@@ -1,7 +1,7 @@
 // Starts a daemon in the background and waits until its mount answers. Knows only the messages of protocol.ts.
 
 import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ControlError } from '../control/errors.ts'
 import { type DaemonConfig, type DaemonMessage, fromWire } from '../control/protocol.ts'
@@ -17,6 +17,7 @@ const daemonFile = fileURLToPath(new URL(`../daemon.${extension}`, import.meta.u
 /** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
   const log = openSync(logFile, 'a', 0o600)
+  closeInherited()
   const child = spawn(
     process.execPath,
     [...process.execArgv, ...MEMORY_FLAGS, daemonFile, JSON.stringify(config)],
@@ -44,5 +45,30 @@ export async function startDaemon(config: DaemonConfig, logFile: string): Promis
   } finally {
     if (child.connected) child.disconnect()
     child.unref()
+  }
+}
+
+/** O_CLOEXEC of open(2), which Node does not name. */
+const CLOSED_AT_EXEC = 0o2000000
+
+/**
+ * Closes what the shell left open to this process, such as the pipe of a process substitution: the daemon would inherit it, and its
+ * other end wait for as long as the vault is mounted. What Node opens by itself, and what it has seen of the rest, is closed at exec.
+ */
+function closeInherited(): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name)
+    if (fd > 2 && isInheritable(fd)) closeSync(fd)
+  }
+}
+
+function isInheritable(fd: number): boolean {
+  try {
+    const [, flags] =
+      /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? []
+    return flags !== undefined && (Number.parseInt(flags, 8) & CLOSED_AT_EXEC) === 0
+  } catch {
+    // That of the listing itself.
+    return false
   }
 }

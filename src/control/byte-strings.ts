@@ -1,5 +1,7 @@
 // Names are bytes; in memory they are byte strings, a char a byte. These turn them into text for people and back.
 
+import { posix } from 'node:path'
+
 /** Text as a byte string of its UTF-8. */
 export function toBytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
@@ -8,4 +10,9 @@ export function toBytes(text: string): string {
 /** A byte string as text for people; what is not UTF-8 becomes U+FFFD. */
 export function toText(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8')
+}
+
+/** The absolute form of a path. The current directory, which may be gone, is asked for only where it is needed. */
+export function absoluteBytes(path: string): string {
+  return path.startsWith('/') ? posix.resolve(path) : posix.resolve(toBytes(process.cwd()), path)
 }

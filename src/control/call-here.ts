@@ -3,15 +3,21 @@
 
 import { Searcher } from '../search/searcher.ts'
 import { openStore } from '../store/open.ts'
+import { isWritablePlace } from '../store/read-only-place.ts'
 import { openVault } from '../vault/vault.ts'
 import { thisProcess } from './caller.ts'
 import { bodyOf } from './feed.ts'
 import { acquireLock } from './lock.ts'
-import { type MethodName, methods, type Parameters } from './methods.ts'
-import type { Feed, Receive, Report } from './protocol.ts'
+import { GoneError } from './method-reply.ts'
+import { type Method, type MethodName, methods, type Parameters } from './methods.ts'
+import type { Feed, Piece, Receive, Report } from './protocol.ts'
+import { assertWritablePlace } from './refusal.ts'
+import { endable, stoppable } from './stopping.ts'
 
-/** See callVault. Throws LockedError when somebody holds the vault. */
-export async function callHere(
+const LEFT = 'what was done until then is whole, and stays'
+
+/** See callVault. Throws LockedError when somebody holds the vault, StoppedError when a signal ended it before its end. */
+export function callHere(
   vaultPath: string,
   name: MethodName,
   parameters: Parameters,
@@ -19,20 +25,45 @@ export async function callHere(
   receive: Receive,
   feed: Feed | undefined,
 ): Promise<object> {
+  const call = (isGone: () => boolean): Promise<object> =>
+    runHere(vaultPath, name, parameters, report, receive, feed, isGone)
+  // Who only looks leaves nothing half done.
+  if (methods[name].readOnly) return endable(() => call(() => false))
+  return stoppable(LEFT, async ({ isStopped, assertGoing }) => {
+    try {
+      return await call(isStopped)
+    } catch (error) {
+      if (error instanceof GoneError) assertGoing()
+      throw error
+    }
+  })
+}
+
+async function runHere(
+  vaultPath: string,
+  name: MethodName,
+  parameters: Parameters,
+  report: Report,
+  receive: Receive,
+  feed: Feed | undefined,
+  isGone: () => boolean,
+): Promise<object> {
   const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
-  // Whoever reads our output may go away: then the process ends without coming back here.
+  // The process may end without coming back here.
   process.once('exit', lock.release)
   try {
-    const { readOnly, run, runOnStore } = methods[name]
+    const { readOnly, alsoReadOnly, run, runOnStore }: Method = methods[name]
     const body = feed === undefined ? undefined : bodyOf(feed)
-    // Who started this process ends it.
-    const common = { body, report, send: receive, kernel: undefined, isGone: () => false }
+    const send = async (piece: Piece): Promise<void> => receive(piece)
+    const common = { body, report, send, kernel: undefined, isGone }
     if (runOnStore !== undefined) {
       const store = await openStore(vaultPath, { readOnly })
       const call = { ...common, searcher: noSearcher }
       return await runOnStore(store, parameters, call).finally(() => store.close())
     }
-    const vault = await openVault(vaultPath, { readOnly })
+    const looksOnly = readOnly || (alsoReadOnly === true && !isWritablePlace(vaultPath))
+    if (!looksOnly) assertWritablePlace(vaultPath)
+    const vault = await openVault(vaultPath, { readOnly: looksOnly })
     vault.core.actors.actAs(thisProcess())
     let opened: Searcher | undefined
     const searcher = (): Searcher => {

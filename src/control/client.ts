@@ -92,7 +92,9 @@ export async function callDaemon(
     return await answerOf(response, method, socket, report, receive)
   } catch (error) {
     // A source that failed cut the stream off: that is the reason.
-    throw (await fed?.failure()) ?? error
+    throw (
+      (await fed?.failure()) ?? (systemCode(error) === 'ECONNRESET' ? ended(method, socket) : error)
+    )
   }
 }
 
@@ -115,7 +117,11 @@ async function answerOf(
     else if ('error' in answer) throw fromWire(answer.error)
     else if ('result' in answer) return answer.result
   }
-  throw new ControlError('failed', `the daemon ended before ${method} was done`, socket)
+  throw ended(method, socket)
+}
+
+function ended(method: string, socket: string): ControlError {
+  return new ControlError('failed', `the daemon ended before ${method} was done`, socket)
 }
 
 /** Frames as they come; reads no further than it is asked. Throws ControlError when they are cut off, or none. */

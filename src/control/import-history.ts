@@ -12,13 +12,33 @@ import { readCounters } from '../vault/settings.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
 import { acquireLock } from './lock.ts'
+import { stoppable } from './stopping.ts'
 import { finishSwitch, switchFiles } from './switch-files.ts'
 import { removeFiles } from './vault-files.ts'
 
-/** Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError, LockedError; nothing has changed then. */
-export async function importHistory(
+type Filling = (take: HistoryImporter['take']) => Promise<void>
+
+/**
+ * Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError, LockedError, StoppedError; nothing has
+ * changed then.
+ */
+export function importHistory(
   vaultPath: string,
-  feed: (take: HistoryImporter['take']) => Promise<void>,
+  feed: Filling,
+): Promise<{ rows: number; blocks: number }> {
+  return stoppable('nothing was imported', ({ assertGoing }) =>
+    importInto(vaultPath, (take) =>
+      feed((...record) => {
+        assertGoing()
+        return take(...record)
+      }),
+    ),
+  )
+}
+
+async function importInto(
+  vaultPath: string,
+  feed: Filling,
 ): Promise<{ rows: number; blocks: number }> {
   const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
   process.once('exit', lock.release)
@@ -50,7 +70,7 @@ export async function importHistory(
 async function fill(
   store: Store,
   settings: readonly SettingRow[],
-  feed: (take: HistoryImporter['take']) => Promise<void>,
+  feed: Filling,
 ): Promise<{ rows: number; blocks: number }> {
   const importer = historyImporter(store, settings)
   await feed(importer.take)

@@ -2,6 +2,7 @@
 // that is. The kernel lets go of the lock when its holder dies, so a lock file that can be locked is a leftover, whatever it says.
 // Knows nothing of what a vault is.
 
+import { createHash } from 'node:crypto'
 import {
   closeSync,
   fstatSync,
@@ -13,11 +14,14 @@ import {
   writeSync,
 } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EAGAIN, errnoName } from '../base/errno.ts'
 import { addon } from '../base/native.ts'
+import { isWritablePlace } from '../store/read-only-place.ts'
 import { ControlError, systemCode } from './errors.ts'
 import { MOUNT_TYPE, mountAt } from './mount-table.ts'
+import { runtimeDirectory } from './paths.ts'
 
 /** Who holds a vault; `mountPoint` and `socket` are null for a command that opened it for a moment. `since` is ISO 8601. */
 export interface LockHolder {
@@ -62,9 +66,33 @@ export function isServing({ host, mountPoint }: LockHolder): boolean {
   return mountPoint !== null && mountAt(mountPoint)?.type === MOUNT_TYPE
 }
 
-/** Path of the lock file of a vault. */
+/** Path of the lock file of a vault: beside it, or where nothing can be written in a folder of this user's own. */
 export function lockPath(vaultPath: string): string {
-  return `${vaultPath}.lock`
+  const beside = `${vaultPath}.lock`
+  if (isWritablePlace(vaultPath) || isHeld(beside)) return beside
+  const name = createHash('sha256').update(vaultPath).digest('hex').slice(0, 24)
+  return join(runtimeDirectory(), `${name}.lock`)
+}
+
+/** Whether somebody who can write there has it. */
+function isHeld(path: string): boolean {
+  const fd = openIfThere(path)
+  if (fd === undefined) return false
+  try {
+    return !flock(fd, 'shared')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    if (systemCode(error) !== 'EACCES') throw error
+    throw new ControlError('locked', `another user has the vault open, or had (${path})`, path)
+  }
 }
 
 /** Takes the lock of the vault, for as long as this process lives or until release(). Throws LockedError when it is held. */
@@ -73,13 +101,21 @@ export async function acquireLock(
   at: { readonly mountPoint: string | null; readonly socket: string | null },
 ): Promise<Lock> {
   for (let attempt = 0; ; attempt++) {
-    const fd = openSync(lockPath(vaultPath), 'a+', 0o600)
+    const path = lockPath(vaultPath)
+    const holder = isWritablePlace(vaultPath) ? undefined : lockHolder(vaultPath)
+    // A lock that somebody else may write, and this process not.
+    if (holder !== undefined && attempt >= PROBE_RETRIES) throw new LockedError(vaultPath, holder)
+    if (holder !== undefined) {
+      await sleep(PROBE_WAIT_MS)
+      continue
+    }
+    const fd = openSync(path, 'a+', 0o600)
     try {
       if (flock(fd, 'exclusive')) {
         // The former holder may have removed the file after we opened it: then the lock we hold protects nothing.
-        if (isStillNamed(fd, lockPath(vaultPath))) return hold(fd, vaultPath, at)
+        if (isStillNamed(fd, path)) return hold(fd, path, at)
       } else if (attempt >= PROBE_RETRIES) {
-        throw new LockedError(vaultPath, readHolder(lockPath(vaultPath)) ?? unknownHolder)
+        throw new LockedError(vaultPath, readHolder(path) ?? unknownHolder)
       }
     } catch (error) {
       closeSync(fd)
@@ -92,15 +128,11 @@ export async function acquireLock(
 
 /** Who holds the vault now, or undefined. */
 export function lockHolder(vaultPath: string): LockHolder | undefined {
-  let fd: number
+  const path = lockPath(vaultPath)
+  const fd = openIfThere(path)
+  if (fd === undefined) return undefined
   try {
-    fd = openSync(lockPath(vaultPath), 'r')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-  try {
-    return flock(fd, 'shared') ? undefined : (readHolder(lockPath(vaultPath)) ?? unknownHolder)
+    return flock(fd, 'shared') ? undefined : (readHolder(path) ?? unknownHolder)
   } finally {
     closeSync(fd)
   }
@@ -108,10 +140,9 @@ export function lockHolder(vaultPath: string): LockHolder | undefined {
 
 function hold(
   fd: number,
-  vaultPath: string,
+  path: string,
   at: { readonly mountPoint: string | null; readonly socket: string | null },
 ): Lock {
-  const path = lockPath(vaultPath)
   const leftover = readHolder(path)
   const holder: LockHolder = {
     pid: process.pid,

@@ -15,6 +15,7 @@ import type { Vault } from '../vault/vault.ts'
 import { type Walked, walkTree } from '../vault/walk.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
+import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringsOf } from './parameters.ts'
 import { inWords, refusing } from './refusal.ts'
@@ -95,7 +96,7 @@ async function lookFrom(
   return {
     ...found,
     rest() {
-      if (isGone()) throw new ControlError('failed', 'the caller is gone')
+      assertWanted(isGone)
       return slices.turn()
     },
   }

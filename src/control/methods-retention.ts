@@ -11,9 +11,11 @@ import { givenRules, keepsEverything, type Rules, storedRules } from '../vault/r
 import type { Vault } from '../vault/vault.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
+import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
+import { toldTo } from './told.ts'
 
 export const retentionMethods = {
   configShow: {
@@ -82,18 +84,13 @@ export const retentionMethods = {
 async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
   assertWritableVault(vault)
   const rules = await answered(() => rulesOf(vault, parameters))
-  const explained: object[] = []
   const isAll = parameters.explain === true
   const isTold = isAll || parameters.dryRun === true
-  const explain = (its: PrunedVersion & { path: string | undefined }): void => {
-    if (!isAll && its.why !== '') return
-    explained.push({ ...its, moment: vault.core.moments.wallOf(its.moment) })
-    if (explained.length >= EXPLAINED_MAX) send()
-  }
   // Sent as it comes: a vault can have more versions than fit in memory.
-  let sending: Promise<void> | undefined
-  const send = (): void => {
-    for (const item of explained.splice(0)) sending = Promise.resolve(call.send({ item }))
+  const told = toldTo(call.send)
+  const explain = (its: PrunedVersion & { path: string | undefined }): void => {
+    if (isAll || its.why === '')
+      told.tell({ ...its, moment: vault.core.moments.wallOf(its.moment) })
   }
   const report = await vault.prune({
     rules,
@@ -102,13 +99,14 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
     tighten: true,
     explain: isTold ? explain : undefined,
     onProgress: call.report,
+    // Who gives up wants no more to go.
+    between: () => {
+      assertWanted(call.isGone)
+      return told.sent()
+    },
   })
-  send()
-  await sending
   return { ...report, keptEverything: keepsEverything(rules) }
 }
-
-const EXPLAINED_MAX = 100
 
 /** What is typed replaces what is stored, for one run. */
 function rulesOf(vault: Vault, parameters: Parameters): Rules {

@@ -13,6 +13,7 @@ import type { Vault } from '../vault/vault.ts'
 import { momentMeant } from '../vault/when.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
+import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf, stringOf, whenOf } from './parameters.ts'
 
@@ -37,7 +38,7 @@ export const searchMethods = {
    * {query, path, limit, glob?, tag?, since?, allVersions?}: items are FoundItem, best first. The result {complete} says whether
    * everything that was saved before was in the index.
    */
-  search: { readOnly: false, run: search },
+  search: { readOnly: false, alsoReadOnly: true, run: search },
   searchStatus: {
     readOnly: true,
     run: async (vault, _, { searcher }) => statusOf(vault, searcher()),
@@ -45,11 +46,12 @@ export const searchMethods = {
   /** Makes the index anew; the result is as that of searchStatus. */
   searchRebuild: {
     readOnly: false,
-    run: (vault, _, { searcher, kernel, report }) =>
+    run: (vault, _, { searcher, kernel, report, isGone }) =>
       inSearchWords(async () => {
         const its = searcher()
         await its.rebuild()
-        if (kernel === undefined) await its.refresh(ALONE_WAIT_MS, (done) => report(done, 0))
+        if (kernel === undefined)
+          await its.refresh(ALONE_WAIT_MS, (done) => report(done, 0), isGone)
         return statusOf(vault, its)
       }),
   },
@@ -76,7 +78,9 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
   return inSearchWords(async () => {
     const searcher = call.searcher()
     const waitMs = call.kernel === undefined ? ALONE_WAIT_MS : MOUNTED_WAIT_MS
-    const complete = await searcher.refresh(waitMs, (done) => call.report(done, 0))
+    const { isGone } = call
+    const complete = await searcher.refresh(waitMs, (done) => call.report(done, 0), isGone)
+    assertWanted(isGone)
     const results = await searcher.search({
       query,
       top,
@@ -87,7 +91,7 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
       tags: tag === undefined ? [] : [tag],
       isMeant: (path) => matches(path.slice(1)),
       fragments: FRAGMENTS,
-      isGone: call.isGone,
+      isGone,
     })
     for (const result of results) await call.send({ item: itemOf(vault, result) })
     return { complete }

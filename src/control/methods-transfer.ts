@@ -14,11 +14,13 @@ import type { Vault } from '../vault/vault.ts'
 import { sealForSnapshot } from '../vault/versions.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
+import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { findState, type Wanted, wantedOf } from './state.ts'
 import { teller } from './teller.ts'
+import { toldTo } from './told.ts'
 
 export const transferMethods = {
   /**
@@ -61,23 +63,26 @@ async function exportPath(
   if (isDirectory(state.row.mode) && !recursive) {
     throw new ControlError('failed', `${toText(path)} is a directory: say --recursive`)
   }
-  const refused: Promise<void>[] = []
-  const problem = (below: string, message: string): void => {
-    const its = { path: toText(join(path, below)), message }
-    refused.push(Promise.resolve(send({ item: its })))
+  const refused = toldTo(send)
+  const problem = (below: string, message: string): void =>
+    refused.tell({ path: toText(join(path, below)), message })
+  const hand = (piece: Buffer): Promise<void> | void => {
+    const told = refused.sent()
+    return told === undefined ? send(piece) : told.then(() => send(piece))
   }
   const view = parameters.history === true ? await historyOf(vault, path, wanted) : undefined
   try {
     const result = await exportTree(core, state.row, state.moment, {
       recursive,
-      send,
+      send: hand,
       problem,
       progress: (_, bytes) => report(bytes, 0),
       beside:
-        view && ((parent, firstId) => exportHistory(view, { parent, firstId, send, problem })),
+        view &&
+        ((parent, firstId) => exportHistory(view, { parent, firstId, send: hand, problem })),
     })
-    await Promise.all(refused)
-    return { ...result, moment: core.moments.wallOf(state.moment), problems: refused.length }
+    await refused.sent()
+    return { ...result, moment: core.moments.wallOf(state.moment), problems: refused.count }
   } finally {
     await view?.close()
   }
@@ -100,7 +105,7 @@ async function importPath(
   vault: Vault,
   path: string,
   parameters: Parameters,
-  { body, kernel, report, send }: Call,
+  { body, kernel, report, send, isGone }: Call,
 ): Promise<object> {
   if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
   if (parameters.dryRun !== true) assertWritableVault(vault)
@@ -113,7 +118,7 @@ async function importPath(
     throw new ControlError('absent', `there is no directory ${shown}`, shown)
   }
   const announced = announcer(core, kernel)
-  let problems = 0
+  const refused = toldTo(send)
   const options: ImportOptions = {
     parent: parent.ino,
     name,
@@ -121,19 +126,22 @@ async function importPath(
     basename: stringOf(parameters, 'basename'),
     isShared: kernel !== undefined,
     ...announced,
-    problem: (where, message) => {
-      problems++
-      send({ item: { path: toText(where), message } })
-    },
+    problem: (where, message) => refused.tell({ path: toText(where), message }),
     progress: (_, bytes) => report(bytes, 0),
   }
   const told = teller(send)
   const isPlan = parameters.dryRun === true
   const work = isPlan ? importPlan(vault, options, told.heard) : importer(vault, options)
   try {
-    for await (const piece of body) await work.take(piece)
+    for await (const piece of body) {
+      assertWanted(isGone)
+      await work.take(piece)
+      await refused.sent()
+    }
     const result = await work.finish()
+    await refused.sent()
     await told.sent()
+    const { count: problems } = refused
     return { ...result, problems, ...(isPlan ? { dryRun: true, ...told.counts } : {}) }
   } catch (error) {
     if (error instanceof RangeError) throw new ControlError('failed', error.message)

@@ -4,10 +4,11 @@
 import type { Searcher } from '../search/searcher.ts'
 import type { Store } from '../store/store.ts'
 import type { Kernel } from '../vault/announce.ts'
-import { checkStore } from '../vault/check.ts'
+import { type CheckOptions, checkStore } from '../vault/check.ts'
 import { gatherFigures } from '../vault/figures.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
+import { assertWanted } from './method-reply.ts'
 import { backupMethods } from './methods-backup.ts'
 import { compareMethods } from './methods-compare.ts'
 import { findMethods } from './methods-find.ts'
@@ -41,6 +42,8 @@ export interface Call {
 export interface Method {
   /** Needs no write access: a vault is opened read-only for it. */
   readonly readOnly: boolean
+  /** Does what it can for a vault that cannot be written, too. */
+  readonly alsoReadOnly?: true
   run(vault: Vault, parameters: Parameters, call: Call): Promise<object>
   /** In place of `run` on a vault that nobody has open, for what must work where opening it as a vault would fail. */
   readonly runOnStore?: (store: Store, parameters: Parameters, call: Call) => Promise<object>
@@ -62,10 +65,8 @@ const vaultMethods = {
   },
   check: {
     readOnly: true,
-    run: (vault, parameters, { report }) =>
-      vault.check({ deep: parameters.deep === true, onProgress: report }),
-    runOnStore: (store, parameters, { report }) =>
-      checkStore(store, { deep: parameters.deep === true, onProgress: report }),
+    run: (vault, parameters, call) => vault.check(checkOptions(parameters, call)),
+    runOnStore: (store, parameters, call) => checkStore(store, checkOptions(parameters, call)),
   },
   compact: {
     readOnly: false,
@@ -82,6 +83,16 @@ const vaultMethods = {
     },
   },
 } satisfies Record<string, Method>
+
+function checkOptions({ deep }: Parameters, { report, isGone }: Call): CheckOptions {
+  return {
+    deep: deep === true,
+    onProgress(done, total) {
+      assertWanted(isGone)
+      report(done, total)
+    },
+  }
+}
 
 const table = {
   ...vaultMethods,

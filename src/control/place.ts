@@ -5,7 +5,7 @@
 
 import { existsSync, realpathSync } from 'node:fs'
 import { join, posix } from 'node:path'
-import { toBytes, toText } from './byte-strings.ts'
+import { absoluteBytes, toBytes, toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import { findDaemon } from './find-daemon.ts'
 import { lockHolder } from './lock.ts'
@@ -51,7 +51,7 @@ function placeInVault(given: string, env: Environment): Place | undefined {
 }
 
 async function placeInMount(given: string): Promise<Place> {
-  const absolute = tidy(posix.resolve(toBytes(process.cwd()), given))
+  const absolute = tidy(absoluteBytes(given))
   // A link inside a vault is a file of it; a link from outside is a way into it.
   const found = inMount(realParent(absolute)) ?? inMount(realPath(absolute) ?? '')
   if (found === undefined) {

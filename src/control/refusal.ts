@@ -12,6 +12,7 @@ import {
   EROFS,
   FsError,
 } from '../base/errno.ts'
+import { isWritablePlace } from '../store/read-only-place.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError, type ControlErrorKind } from './errors.ts'
@@ -42,6 +43,14 @@ export async function refusing<T>(what: string, work: () => Promise<T> | T): Pro
     const { kind, text } = inWords(error)
     throw new ControlError(kind, `${toText(what)}: ${text}`, toText(what), { cause: error })
   }
+}
+
+/** Throws ControlError for a vault in a place where nothing can be written. */
+export function assertWritablePlace(path: string): void {
+  if (isWritablePlace(path)) return
+  const works =
+    'mount --read-only and all that only looks work there, export takes things out of it'
+  throw new ControlError('failed', `${path} lies where nothing can be written: ${works}`, path)
 }
 
 /** Throws ControlError on a vault that is mounted read-only. */

@@ -9,6 +9,7 @@ import { copyStore } from '../vault/migrate.ts'
 import { type RepairReport, repairStore } from '../vault/repair.ts'
 import { lockOffline, needRoom } from './offline.ts'
 import type { Report } from './protocol.ts'
+import { stoppable } from './stopping.ts'
 import { finishSwitch, type SwitchOptions, switchFiles } from './switch-files.ts'
 import { bytesOf, removeFiles } from './vault-files.ts'
 import { existingVault, freePath } from './vault-names.ts'
@@ -31,11 +32,23 @@ export interface VaultRepair extends CheckReport {
   readonly original: string | null
 }
 
-/** Repairs the vault `given`. Throws ControlError 'locked' when it is in use. Unless all is mended, a copy is given up. */
-export async function repairVault(
-  given: string,
-  options: RepairVaultOptions,
-): Promise<VaultRepair> {
+/**
+ * Repairs the vault `given`. Throws ControlError 'locked' when it is in use, StoppedError when a signal came before its copy was
+ * ready; in place, what is begun is ended. Unless all is mended, a copy is given up.
+ */
+export function repairVault(given: string, options: RepairVaultOptions): Promise<VaultRepair> {
+  return stoppable('the vault is as it was', ({ assertGoing }) =>
+    repairLocked(given, {
+      ...options,
+      report(done, total) {
+        if (options.copy) assertGoing()
+        options.report(done, total)
+      },
+    }),
+  )
+}
+
+async function repairLocked(given: string, options: RepairVaultOptions): Promise<VaultRepair> {
   const { path } = existingVault(given)
   const lock = await lockOffline(path)
   try {

@@ -8,19 +8,10 @@ import type { Actor } from '../vault/actors.ts'
 import type { Kernel } from '../vault/announce.ts'
 import type { Vault } from '../vault/vault.ts'
 import { CALLER_HEADER, callerOf } from './caller.ts'
-import { ControlError } from './errors.ts'
+import { ControlError, systemCode } from './errors.ts'
+import { type MethodReply, replyTo } from './method-reply.ts'
 import { isMethodName, methods, type Parameters } from './methods.ts'
-import {
-  type Answer,
-  BINARY,
-  BYTES_FRAME,
-  type DaemonInfo,
-  FRAME_HEAD_BYTES,
-  JSON_FRAME,
-  type Piece,
-  toWire,
-} from './protocol.ts'
-import { throttled } from './throttle.ts'
+import { BINARY, type DaemonInfo, toWire } from './protocol.ts'
 
 /** What the server needs of its daemon; `metrics` is Prometheus text. */
 export interface Served {
@@ -32,30 +23,42 @@ export interface Served {
 }
 
 export interface ControlServer {
-  /** Takes no more requests, cuts those that run, removes the socket. */
+  /** Takes no more requests, cuts the callers of those that run off, waits for what they do, removes the socket. */
   close(): Promise<void>
 }
 
 const BODY_BYTES_MAX = 1024 * 1024
+/** Each takes a descriptor, and a mount must not run out of them. */
+const CONNECTIONS_MAX = 256
 
 /** Listens on `socket` (mode 0600); a socket file that is there is a leftover, because the caller holds the vault's lock. */
 export async function startControlServer(socket: string, served: Served): Promise<ControlServer> {
   rmSync(socket, { force: true })
+  const running = new Set<Promise<void>>()
   const server = createServer((request, response) => {
-    answer(served, request, response).catch((error: unknown) => {
-      log('warn', `control request ${request.method} ${request.url} failed`, error)
+    const answered = answer(served, request, response).catch((error: unknown) => {
+      // Who goes away before all is asked is no failure here.
+      if (systemCode(error) !== 'ECONNRESET')
+        log('warn', `control request ${request.method} ${request.url} failed`, error)
       response.destroy()
     })
+    running.add(answered)
+    void answered.then(() => running.delete(answered))
   })
   // A large import takes as long as it takes.
   server.requestTimeout = 0
+  server.maxConnections = CONNECTIONS_MAX
   await listen(server, socket)
+  server.on('error', (error) => log('warn', 'the control socket took no caller', error))
   return {
-    close: () =>
-      new Promise((resolve) => {
+    async close() {
+      await new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
-      }),
+      })
+      // The vault is closed next: what changes it must have come to its end, or to a place where it can stop.
+      await Promise.all(running)
+    },
   }
 }
 
@@ -77,7 +80,8 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const path = new URL(request.url ?? '/', 'http://daemon').pathname
+  const path = URL.parse(request.url ?? '/', 'http://daemon')?.pathname
+  if (path === undefined) return refuse(response, 400, 'the request names no path')
   if (request.method === 'GET' && path === '/') return sendJson(response, 200, served.info)
   if (request.method === 'GET' && path === '/metrics') {
     response.setHeader('content-type', 'text/plain; version=0.0.4')
@@ -92,16 +96,8 @@ async function answer(
   const parameters = parametersOf(text)
   if (parameters === undefined) return refuse(response, 400, 'the body must be a JSON object')
   const caller = callerOf(request.headers[CALLER_HEADER])
-  const isFramed = request.headers.accept === BINARY
-  const writer = isFramed ? framed(response) : lined(response)
-  await runMethod(served, name, parameters, body, caller, writer)
-}
-
-/** How an answer is written; both return false when the caller is behind. */
-interface Writer {
-  readonly response: ServerResponse
-  line(answer: Answer): boolean
-  bytes(piece: Uint8Array): boolean
+  const reply = replyTo(response, request.headers.accept === BINARY)
+  await runMethod(served, name, parameters, body, caller, reply)
 }
 
 async function runMethod(
@@ -110,67 +106,20 @@ async function runMethod(
   parameters: Parameters,
   body: AsyncIterable<Uint8Array> | undefined,
   caller: Actor,
-  { response, line, bytes }: Writer,
+  reply: MethodReply,
 ): Promise<void> {
-  const send = async (piece: Piece): Promise<void> => {
-    const taken = piece instanceof Uint8Array ? bytes(piece) : line(piece)
-    if (!taken) await drained(response)
-  }
-  const report = throttled((done, total) => line({ progress: { done, total } }))
+  const { report, send, isGone } = reply
   try {
     // A method that changes something does so, or keeps in mind who asked, before it lets anybody else go on.
     if (!methods[name].readOnly) vault.core.actors.actAs(caller)
-    const isGone = (): boolean => response.destroyed
     const call = { report, send, kernel, isGone, body, searcher: () => searcher }
-    line({ result: await methods[name].run(vault, parameters, call) })
+    reply.end({ result: await methods[name].run(vault, parameters, call) })
   } catch (error) {
-    // A refusal is an answer; all else is worth a line.
-    if (!(error instanceof ControlError)) log('warn', `control method ${name} failed`, error)
-    line({ error: toWire(error) })
+    // A refusal is an answer; all else is worth a line, of a caller that is gone no alarming one.
+    const level = isGone() ? 'info' : 'warn'
+    if (!(error instanceof ControlError)) log(level, `control method ${name} failed`, error)
+    reply.end({ error: toWire(error) })
   }
-  response.end()
-}
-
-function lined(response: ServerResponse): Writer {
-  response.setHeader('content-type', 'application/x-ndjson')
-  return {
-    response,
-    line: (answer) => response.write(`${JSON.stringify(answer)}\n`),
-    // As JSON.stringify would have it; base64 needs no look for what to escape, and a byte a char.
-    bytes({ buffer, byteOffset, length }) {
-      const base64 = Buffer.from(buffer, byteOffset, length).toString('base64')
-      return response.write(`{"bytes":"${base64}"}\n`, 'latin1')
-    },
-  }
-}
-
-function framed(response: ServerResponse): Writer {
-  response.setHeader('content-type', BINARY)
-  const write = (kind: number, body: Uint8Array): boolean => {
-    const head = Buffer.alloc(FRAME_HEAD_BYTES)
-    head.writeUInt32LE(FRAME_HEAD_BYTES + body.length, 0)
-    head.writeUInt32LE(kind, 4)
-    // One chunk: the memory of `body` may be the sender's again at once.
-    return response.write(Buffer.concat([head, body]))
-  }
-  return {
-    response,
-    line: (answer) => write(JSON_FRAME, Buffer.from(JSON.stringify(answer))),
-    bytes: (piece) => write(BYTES_FRAME, piece),
-  }
-}
-
-/** Resolves when the caller has read what waits for it. Rejects when it is gone. */
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const gone = (): void => reject(new ControlError('failed', 'the caller is gone'))
-    if (response.destroyed) return gone()
-    response.once('close', gone)
-    response.once('drain', () => {
-      response.off('close', gone)
-      resolve()
-    })
-  })
 }
 
 async function readText(request: IncomingMessage): Promise<string | undefined> {

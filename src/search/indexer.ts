@@ -104,16 +104,16 @@ export class Indexer {
 
   /**
    * Resolves to true when everything that is durable now is in the index, to false when `timeoutMs` have passed or the work ended
-   * before, or when the disk is nearly full.
+   * before, when the disk is nearly full, or once `isGone` says that nobody waits for it any more.
    */
-  async caughtUp(timeoutMs: number): Promise<boolean> {
+  async caughtUp(timeoutMs: number, isGone: () => boolean = () => false): Promise<boolean> {
     const target = this.#core.changed.serial
     const until = performance.now() + timeoutMs
     this.#pace.urgent++
     try {
       while (!this.#isIn(target)) {
         const left = until - performance.now()
-        if (left <= 0 || this.#isOver || this.#core.room.isTight) return false
+        if (left <= 0 || isGone() || this.#isOver || this.#core.room.isTight) return false
         this.#rouse()
         await this.#news(left)
       }

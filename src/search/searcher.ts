@@ -77,7 +77,7 @@ export class Searcher {
    */
   static start(vault: Vault, tells = true): Searcher {
     const searcher = new Searcher(vault, tells)
-    searcher.#queued(() => searcher.#open(false))
+    searcher.#behind(() => searcher.#open(false))
     return searcher
   }
 
@@ -104,18 +104,19 @@ export class Searcher {
 
   /**
    * Resolves to true when all that is sealed now can be found, to false when that takes longer than `timeoutMs`: it goes on then.
-   * `onProgress` is told of inodes that were looked at.
+   * `onProgress` is told of inodes that were looked at. Once `isGone`, nobody waits any more.
    */
   async refresh(
     timeoutMs: number,
     onProgress: (done: number) => void = () => {},
+    isGone: () => boolean = () => false,
   ): Promise<boolean> {
     const { indexer } = await this.#needed()
     if (indexer === undefined) return this.#settled() >= this.#vault.core.changed.moment
     if (this.#vault.core.commits.failure === undefined) await this.#vault.sync()
     const timer = setInterval(() => onProgress(indexer.progress.done), 200)
     try {
-      return await indexer.caughtUp(timeoutMs)
+      return await indexer.caughtUp(timeoutMs, isGone)
     } finally {
       clearInterval(timer)
     }
@@ -190,6 +191,11 @@ export class Searcher {
     return done
   }
 
+  /** What nobody waits for. */
+  #behind(work: () => Promise<void>): void {
+    this.#queued(work).catch((error: unknown) => log('error', 'search failed', error))
+  }
+
   async #needed(): Promise<Session> {
     await this.#last
     if (this.#session !== undefined) return this.#session
@@ -198,15 +204,16 @@ export class Searcher {
 
   async #open(anew: boolean): Promise<void> {
     const { core } = this.#vault
-    const isOn = await answered(() => configured(core, 'search') === 'on')
     try {
+      const isOn = await answered(() => configured(core, 'search') === 'on')
       if (isOn) this.#session = await this.#startSound(anew)
-      else await this.#drop()
+      else {
+        await this.#drop()
+        this.#why = 'search is off; turn it on: avfs vault config NAME search=on'
+      }
     } catch (error) {
       this.#fail(error)
-      return
     }
-    if (!isOn) this.#why = 'search is off; turn it on: avfs vault config NAME search=on'
   }
 
   async #startSound(anew: boolean): Promise<Session> {
@@ -324,7 +331,7 @@ export class Searcher {
   #later(anew: boolean): void {
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => {
-      this.#queued(async () => {
+      this.#behind(async () => {
         if (!this.#isClosing && this.#session === undefined) await this.#open(anew)
       })
     }, this.#retryMs)
@@ -342,12 +349,12 @@ export class Searcher {
     const isCorrupt = error.kind === 'corrupt'
     if (isCorrupt) log('warn', 'the index is damaged; it is made anew', error)
     else log('warn', 'the index could not be brought up to date; it is tried again', error)
-    this.#queued(async () => {
+    this.#behind(async () => {
       if (this.#session !== session) return
       await this.#shut()
       this.#why = isCorrupt ? 'the index is made anew' : error.message
       if (isCorrupt) await this.#open(true)
       else this.#later(false)
-    }).catch((reason: unknown) => log('error', 'search failed', reason))
+    })
   }
 }

@@ -5,6 +5,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Availability, availabilityOf, type Requirement } from './availability.ts'
 import type { OpenEngine } from './kv/kv-store.ts'
+import { type IsLinked, isWritablePlace, makeReadingPlace } from './read-only-place.ts'
+import { isReadable } from './sqlite/readable.ts'
 import { type Store, StoreError } from './store.ts'
 
 export interface OpenOptions {
@@ -26,6 +28,11 @@ export interface Backend {
   readonly isFolder: boolean
   /** What it may leave beside the vault: these follow the vault's whole name. */
   readonly companions: readonly string[]
+  /**
+   * Of the files of a vault that cannot be written, by their last names, those that a reader neither changes nor removes. Undefined
+   * stands for a vault that can be read as it is.
+   */
+  readonly linked: (path: string) => IsLinked | undefined
   readonly requirement: Requirement
   /** The engine's own version. Rejects when it cannot be loaded. */
   version(): Promise<string>
@@ -39,6 +46,8 @@ async function openKv(engine: OpenEngine, path: string, options: OpenOptions): P
   return openKvStore(engine, path, { ...KV_DEFAULTS, ...options })
 }
 
+const none: IsLinked = () => false
+
 const require = createRequire(import.meta.url)
 
 /** What follows the path of a vault in that of its index, where the engine's own file takes none. */
@@ -51,6 +60,8 @@ export const backends: readonly Backend[] = [
     suffix: '.avfs',
     isFolder: false,
     companions: ['-wal', '-shm', '-journal'],
+    // It knows its log by the real path of the file, so that a link would not do.
+    linked: (path) => (isReadable(path) ? undefined : none),
     requirement: undefined,
     version: async () => (await import('./sqlite/sqlite.ts')).sqliteVersion(),
     open: async (path, options) => (await import('./sqlite/sqlite.ts')).openSqlite(path, options),
@@ -60,6 +71,7 @@ export const backends: readonly Backend[] = [
     suffix: '.lmdb',
     isFolder: false,
     companions: ['-lock', '.compact', INDEX_ENDING],
+    linked: () => (name) => name.endsWith('.lmdb'),
     requirement: { npm: 'lmdb', version: '3.5.6' },
     version: async () => (await import('./lmdb/lmdb.ts')).lmdbVersion(),
     open: async (path, options) => {
@@ -71,6 +83,7 @@ export const backends: readonly Backend[] = [
     name: 'leveldb',
     suffix: '.leveldb',
     isFolder: true,
+    linked: () => (name) => /\.(ldb|sst|damaged)$/.test(name),
     companions: [INDEX_ENDING],
     requirement: { npm: 'classic-level', version: '3.0.0' },
     version: async () => {
@@ -86,6 +99,7 @@ export const backends: readonly Backend[] = [
     name: 'rocksdb',
     suffix: '.rocksdb',
     isFolder: true,
+    linked: () => (name) => /\.(sst|blob)$/.test(name),
     companions: ['.new', INDEX_ENDING],
     requirement: { make: 'rocksdb' },
     version: async () => `RocksDB ${await (await import('./rocksdb.ts')).rocksdbVersion()}`,
@@ -98,6 +112,8 @@ export const backends: readonly Backend[] = [
     name: 'sled',
     suffix: '.sled',
     isFolder: true,
+    // To open it is to write.
+    linked: () => none,
     companions: [INDEX_ENDING],
     requirement: { make: 'sled' },
     version: async () => `sled ${await (await import('./sled.ts')).sledVersion()}`,
@@ -111,6 +127,7 @@ export const backends: readonly Backend[] = [
     suffix: '',
     isFolder: false,
     companions: [],
+    linked: () => undefined,
     requirement: undefined,
     version: async () => '',
     open: async () => (await import('./memory.ts')).openMemory(),
@@ -128,7 +145,35 @@ export async function openStore(path: string, options: OpenOptions = {}): Promis
   const backend = backendOf(path, options.backend)
   const availability = await availabilityOfBackend(backend)
   if (!availability.available) throw unavailable(backend, availability)
-  return backend.open(path, options)
+  const isLinked = options.readOnly === true ? linkedOf(backend, path) : undefined
+  return isLinked === undefined
+    ? backend.open(path, options)
+    : openElsewhere(path, options, isLinked)
+}
+
+/** Undefined where the vault can be opened as it is. */
+function linkedOf(backend: Backend, path: string): IsLinked | undefined {
+  return isWritablePlace(path) || !existsSync(path) ? undefined : backend.linked(path)
+}
+
+/** The index is not brought along: who searches opens it where it is. */
+async function openElsewhere(
+  path: string,
+  options: OpenOptions,
+  isLinked: IsLinked,
+): Promise<Store> {
+  const backend = backendOf(path, options.backend)
+  const files = filesOf(path).filter((file) => !file.endsWith(INDEX_ENDING))
+  const place = makeReadingPlace(files, isLinked)
+  try {
+    const store = await backend.open(place.path, options)
+    const close = store.close.bind(store)
+    store.close = () => close().finally(place.remove)
+    return store
+  } catch (error) {
+    place.remove()
+    throw error
+  }
 }
 
 /** The engine of that name, or else of the path's suffix, or else the default. */

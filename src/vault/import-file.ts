@@ -13,6 +13,7 @@ import {
   WHOLE,
 } from '../archive/records.ts'
 import { ENXIO, errnoName, FsError, fail } from '../base/errno.ts'
+import { CHUNK_BYTES } from '../base/limits.ts'
 import { fileType, isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
 import { apart } from '../base/step.ts'
 import { LINKED } from '../store/collections.ts'
@@ -70,7 +71,8 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   readyPut(core, place, core.nextIno, attributes)
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
-  if (found === undefined && isFilled && attributes.length === 0) {
+  const fits = content.length <= CHUNK_BYTES
+  if (found === undefined && isFilled && attributes.length === 0 && fits) {
     const ino = createWhole(core, head, content, place)
     if (head.nlink > 1) links.set(head.key, ino)
     options.nameChanged(place.parent, place.name, undefined, { ino, type: fileType(mode) })

@@ -30,6 +30,8 @@ export interface PruneOptions {
   /** Told of every version that was looked at. */
   readonly explain?: ((version: PrunedVersion & { path: string | undefined }) => void) | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
+  /** Awaited where the rows make sense together; what it throws ends the run there. */
+  readonly between?: (() => Promise<void> | undefined) | undefined
 }
 
 export interface PruneReport {
@@ -89,6 +91,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
     const isTouched =
       isMeant === ALL_PATHS || (await answered(() => isMeantInode(core, ino, isMeant)))
     if (isTouched) await pruneInode(job, ino)
+    await options.between?.()
     await slices.turn()
   }
   await slices.settle()

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { nowMicros } from '../base/clock.ts'
 import { log } from '../base/log.ts'
 import { S_IFDIR } from '../base/mode.ts'
+import { steady } from '../base/steady.ts'
 import { syncFiles } from '../base/sync-files.ts'
 import {
   type BlockRow,
@@ -207,11 +208,14 @@ export class Vault {
     this.#sweeper = new Sweeper(this.core, swept > 0)
     if (this.readOnly) return
     const heldMs = options.sealMs ?? configuredMs(this.core, 'seal')
+    const beats = [
+      steady('looking at the clock', () => noteClock(this.core)),
+      steady('saving versions of what is open', () => sealQuiet(this.core, heldMs)),
+      steady('tidying', () => this.#tidy()),
+      steady('sweeping', () => this.#sweeper.pulse()),
+    ]
     this.#pulse = setInterval(() => {
-      noteClock(this.core)
-      sealQuiet(this.core, heldMs)
-      this.#tidy()
-      this.#sweeper.pulse()
+      for (const beat of beats) beat()
     }, PULSE_MS)
     this.#pulse.unref()
     commits.start()

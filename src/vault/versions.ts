@@ -90,13 +90,21 @@ function sealUnchanged(core: Core, inode: Inode): void {
 /** Seals what has been quiet for long enough, and what was held open for `heldMs`. Called a few times a second. */
 export function sealQuiet(core: Core, heldMs: number): void {
   const now = steadyMs()
+  const failures: unknown[] = []
   for (const inode of [...core.open.values()]) {
     const due =
       inode.change === WRITTEN
         ? now - inode.openedAtMs > heldMs
         : now - inode.changedAtMs > QUIET_MS
-    if (due) attempted(() => seal(core, inode))
+    if (!due) continue
+    try {
+      attempted(() => seal(core, inode))
+    } catch (error) {
+      // One that cannot be sealed keeps no other from it.
+      failures.push(error)
+    }
   }
+  if (failures.length > 0) throw failures[0]
 }
 
 /** Seals everything: what is open when the vault is closed. */

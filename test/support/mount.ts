@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { UNCAUGHT } from '../../src/base/guard.ts'
 import { type Backend, sizeOnDisk } from '../../src/store/open.ts'
 import { testBackend } from './engines.ts'
 import { attempt, type Outcome, type RunOptions } from './program.ts'
@@ -52,12 +53,32 @@ export interface TestVault {
   check(): void
 }
 
-/** A temporary folder that every user may enter, removed after the test. */
+/**
+ * A temporary folder that every user may enter, removed after the test. The test fails if a daemon that logs in it (XDG_STATE_HOME)
+ * met an error that no code caught.
+ */
 export function temporaryFolder(t: Test): string {
   const root = mkdtempSync(join(tmpdir(), 'avfs-test-'))
   chmodSync(root, 0o755)
-  watchOver(t, root)
+  const letGo = watchOver(root)
+  t.teardown(() => {
+    try {
+      assertAllCaught(join(root, 'avfs'))
+    } finally {
+      letGo()
+    }
+  })
   return root
+}
+
+/** Throws what the logs in a folder have of errors that nobody caught. */
+function assertAllCaught(folder: string): void {
+  if (!existsSync(folder)) return
+  for (const name of readdirSync(folder).filter((its) => its.endsWith('.log'))) {
+    const text = readFileSync(join(folder, name), 'utf8')
+    const at = text.indexOf(UNCAUGHT)
+    if (at >= 0) throw new Error(`in ${name}: ${text.slice(at, at + 4000)}`)
+  }
 }
 
 /**
@@ -208,7 +229,8 @@ grep -F " $0/" /proc/mounts | cut -d ' ' -f 2 | while read -r at; do umount -l "
 rm -rf --one-file-system "$0"
 `
 
-function watchOver(t: Test, root: string): void {
+/** Returns what ends it before the test process does. */
+function watchOver(root: string): () => void {
   const watcher = spawn('sh', ['-c', WATCHER, root], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -216,5 +238,5 @@ function watchOver(t: Test, root: string): void {
   watcher.unref()
   // Nothing is ever written to it; open it must stay, but not hold the test process.
   if ('unref' in watcher.stdin && typeof watcher.stdin.unref === 'function') watcher.stdin.unref()
-  t.teardown(() => watcher.stdin.end())
+  return () => watcher.stdin.end()
 }

@@ -1,7 +1,7 @@
 // The control socket: both ends over a real Unix socket, with a vault that is not one.
 
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { request } from 'node:http'
+import { createServer as createHttpServer, request } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { callDaemon, daemonInfo, NoDaemonError } from '../../src/control/client.ts'
 import { ControlError } from '../../src/control/errors.ts'
+import { replyTo } from '../../src/control/method-reply.ts'
 import { startControlServer } from '../../src/control/server.ts'
 import type { Searcher } from '../../src/search/searcher.ts'
 import type { Vault } from '../../src/vault/vault.ts'
@@ -192,4 +193,70 @@ t.test('an answer that is cut off at any byte is told, and none is taken for who
     await t.rejects(daemonInfo(other), ControlError)
   }
   await close()
+})
+
+t.test('what a method tells after its answer, and nobody waits for, ends nothing', async (t) => {
+  const socket = socketIn(t)
+  const lost: unknown[] = []
+  const server = createHttpServer((_, response) => {
+    const reply = replyTo(response, false)
+    reply.end({ result: {} })
+    reply.report(1, 2)
+    reply.send({ item: {} }).catch((error: unknown) => lost.push(error))
+    void reply.send(Buffer.from('x'))
+  })
+  await new Promise<void>((resolve) => server.listen(socket, resolve))
+  t.same(await ask(socket, 'POST', '/'), { status: 200, body: '{"result":{}}\n' })
+  t.match(lost, [{ name: 'GoneError' }])
+  server.close()
+})
+
+t.test('a request for no path is refused, and none that is cut off ends anything', async (t) => {
+  const socket = socketIn(t)
+  const server = await startControlServer(socket, served({}))
+  t.match(await ask(socket, 'GET', '//'), { status: 400 })
+  const whole = 'POST /check HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n{}  '
+  for (let length = 0; length < whole.length; length++) {
+    const client = connect(socket)
+    await new Promise<void>((resolve) => client.end(whole.slice(0, length), () => resolve()))
+    client.destroy()
+  }
+  t.same(await daemonInfo(socket), info)
+  await server.close()
+})
+
+t.test('more callers than a mount can bear are turned away, and it answers again', async (t) => {
+  const socket = socketIn(t)
+  const server = await startControlServer(socket, served({}))
+  const clients = Array.from({ length: 600 }, () => connect(socket).on('error', () => undefined))
+  const closed = (client: Socket) => new Promise<void>((done) => client.once('close', done))
+  await Promise.all(clients.slice(300).map(closed))
+  for (const client of clients) client.destroy()
+  t.same(await daemonInfo(socket), info)
+  await server.close()
+})
+
+t.test('closing waits for what methods do, and cuts their callers off', async (t) => {
+  const socket = socketIn(t)
+  const ended: string[] = []
+  const begun = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  const server = await startControlServer(
+    socket,
+    served({
+      check: async () => {
+        begun.resolve()
+        await goOn.promise
+        ended.push('method')
+        return { problems: [], inodes: 1, blocks: 0, bytes: 0 }
+      },
+    }),
+  )
+  const call = callDaemon(socket, 'check', {}, () => undefined)
+  await begun.promise
+  const closing = server.close().then(() => ended.push('server'))
+  await t.rejects(call, { message: 'the daemon ended before check was done' })
+  goOn.resolve()
+  await closing
+  t.same(ended, ['method', 'server'])
 })

@@ -150,3 +150,21 @@ t.test('a file that was replaced by rename stays in history, however young', asy
   t.equal(Buffer.from(store.get(extent, [ino, 0])?.data ?? []).toString(), 'first')
   await vault.close()
 })
+
+t.test('a file that cannot be sealed in the background keeps no other from it', async (t) => {
+  const { vault, fs, write, versions } = await freshVault(1)
+  const { open } = vault.core
+  write('one')
+  const others = [...open]
+  const { ino } = fs.create(caller, ROOT_INO, 'damaged', 0o644, 0, 0)
+  fs.write(caller, ino, 0, Buffer.from('x'), false, false)
+  // The first of those that are open.
+  const damaged = { ...open.get(ino), chunks: undefined }
+  open.clear()
+  open.set(ino, damaged as never)
+  for (const [other, inode] of others) open.set(other, inode)
+  for (let wait = 0; wait < 100 && versions().length === 0; wait++) await sleep(50)
+  t.equal(versions().length, 1)
+  open.delete(ino)
+  await vault.close()
+})

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { ControlError } from '../../control/errors.ts'
+import { stoppable } from '../../control/stopping.ts'
 import { existingVault } from '../../control/vault-names.ts'
 import { availabilityOfBackend, persistentBackends } from '../../store/open.ts'
 import { advised, type Score, scores, type Workload, workloads } from '../bench-advice.ts'
@@ -88,17 +88,9 @@ async function measureAll(folder: string, rounds: number): Promise<Map<string, M
     else notice(`${backend.name} is not measured: ${why}`)
   }
   const runs = new Map<string, Measured[]>(engines.map((name) => [name, []]))
-  let isStopped = false
-  const stop = (): void => {
-    isStopped = true
-  }
-  const assertGoing = (): void => {
-    if (isStopped) throw new ControlError('failed', 'stopped; nothing is left behind', folder)
-  }
   const bar = progressBar('measuring')
-  process.once('SIGINT', stop).once('SIGTERM', stop)
-  try {
-    await withBenchFolder(folder, async (work) => {
+  const measure = (assertGoing: () => void): Promise<void> =>
+    withBenchFolder(folder, async (work) => {
       for (let round = 0; round < rounds; round++)
         for (let at = 0; at < engines.length; at++) {
           // Each round begins with another, so that none is always the first.
@@ -107,8 +99,9 @@ async function measureAll(folder: string, rounds: number): Promise<Map<string, M
           runs.get(name)?.push(await measureEngine(work, name, assertGoing))
         }
     })
+  try {
+    await stoppable('nothing is left behind', ({ assertGoing }) => measure(assertGoing))
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop)
     bar.finish()
   }
   return new Map([...runs].map(([name, its]) => [name, medians(its)]))

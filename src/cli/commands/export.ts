@@ -1,10 +1,10 @@
 // `avfs export`: a file or directory of a vault, as it is or was, as files of the host or an archive; with its history if wanted.
 
-import { constants } from 'node:os'
 import type { CommandModule } from 'yargs'
 import type { Place } from '../../control/place.ts'
+import { exitCodeOf } from '../../control/stopping.ts'
 import { dashOf } from '../arguments.ts'
-import { EXIT_SIGNAL, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { type ExportFormat, type ExportTarget, openTarget } from '../export-target.ts'
 import { formatBytes } from '../output.ts'
 import { receiveRecords } from '../transfer.ts'
@@ -13,8 +13,6 @@ import { printSummary, type TransferReport, transferReport } from '../transfer-r
 import type { CommonArguments } from './common.ts'
 import { writtenBack } from './path-call.ts'
 import { type StateArguments, wantedState, withState } from './state-options.ts'
-
-const { signals } = constants
 
 interface ExportArguments extends CommonArguments, StateArguments {
   src: string
@@ -81,7 +79,7 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
       // What is not whole must not look as if it were.
       void target?.end()
       report.finish()
-      process.exit(EXIT_SIGNAL + signals[signal])
+      process.exit(exitCodeOf(signal))
     }
     process.once('SIGINT', stop).once('SIGTERM', stop)
     try {

@@ -8,6 +8,7 @@ import { isServing, LockedError, lockHolder } from '../../control/lock.ts'
 import { isBelow, isDeadMount, mountAt } from '../../control/mount-table.ts'
 import { logPath, mountPointPath, socketPath } from '../../control/paths.ts'
 import type { DaemonConfig } from '../../control/protocol.ts'
+import { assertWritablePlace } from '../../control/refusal.ts'
 import { existingVault } from '../../control/vault-names.ts'
 import { CACHE_MB_DEFAULT, mountSettings } from '../mount-options.ts'
 import { notice, printResult } from '../output.ts'
@@ -70,6 +71,7 @@ export const mountCommand: CommandModule<object, MountCommandArguments> = {
 async function mount(args: ArgumentsCamelCase<MountCommandArguments>): Promise<void> {
   const settings = mountSettings(args, process.getuid?.() === 0)
   const vault = existingVault(args.name)
+  if (!settings.readOnly) assertWritablePlace(vault.path)
   const mountPoint = mountPointPath(args.dir)
   refuseHeldVault(vault.path)
   refuseOwnFiles(mountPoint, vault.path)
@@ -84,8 +86,13 @@ async function mount(args: ArgumentsCamelCase<MountCommandArguments>): Promise<v
   if (args.foreground) {
     // Loaded only here: the daemon brings the whole file system with it.
     const { runDaemon } = await import('../../daemon.ts')
-    process.exitCode = await runDaemon(config, (message) => {
-      if ('notice' in message) notice(message.notice)
+    // The terminal is closed: as Ctrl-C, and not as kill.
+    process.once('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
+    process.exitCode = await runDaemon(config, {
+      tell(message) {
+        if ('notice' in message) notice(message.notice)
+      },
+      isWaiting: () => true,
     })
     return
   }

@@ -7,7 +7,7 @@ import type { PrunedVersion } from '../../vault/prune-inode.ts'
 import { timeText } from '../../vault/when.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
-import { formatBytes, printResult } from '../output.ts'
+import { formatBytes, printResult, writeBytes } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, vaultOf } from './path-call.ts'
 
@@ -87,11 +87,15 @@ export const pruneCommand: CommandModule<object, PruneArguments> = {
     }
     const explained: object[] = []
     const result = (await ask(place, 'prune', parameters, (piece) => {
-      if (!('item' in piece)) return
+      if (!('item' in piece)) return undefined
       const its = piece.item as Explained
       const shown = { ...its, path: its.path === undefined ? null : toText(its.path) }
+      const line = `${lineOf(its, dryRun)}\n`
       if (json === true) explained.push(shown)
-      else process.stdout.write(`${lineOf(its, dryRun)}\n`)
+      // What is begun is brought to its end, whether somebody reads of it or not.
+      else if (!dryRun) process.stdout.write(line)
+      else return writeBytes(Buffer.from(line))
+      return undefined
     })) as Result
     const listed = explain ? { explained } : dryRun ? { going: explained } : {}
     printResult(json === true, { ...result, ...listed }, textOf(result, dryRun))

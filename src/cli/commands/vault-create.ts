@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { ControlError } from '../../control/errors.ts'
+import { stoppable } from '../../control/stopping.ts'
 import { newVault, type VaultPlace } from '../../control/vault-names.ts'
 import { filesOf, needBackend, persistentBackends } from '../../store/open.ts'
 import { UsageError } from '../errors.ts'
@@ -44,7 +45,7 @@ export const vaultCreateCommand: CommandModule<object, CreateArguments> = {
     if (!name.includes('/')) mkdirSync(dirname(place.path), { recursive: true, mode: 0o700 })
     // What is in a vault may have any mode; the vault itself is its owner's alone.
     process.umask(0o077)
-    await make(target, place)
+    await stoppable('nothing was made', () => make(target, place))
     printResult(
       json === true,
       { name: place.name, path: target.path, backend: place.backend },

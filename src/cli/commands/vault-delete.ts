@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
 import { acquireLock } from '../../control/lock.ts'
 import { readNote, removeNote } from '../../control/migration-note.ts'
+import { stoppable } from '../../control/stopping.ts'
 import { finishSwitch } from '../../control/switch-files.ts'
 import { removeFiles } from '../../control/vault-files.ts'
 import { existingVault, vaultPlace } from '../../control/vault-names.ts'
@@ -29,10 +30,7 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
     const lock = await acquireLock(path, { mountPoint: null, socket: null })
     try {
       const deleted = yes || (await confirm(name, path))
-      if (deleted) {
-        remove(path)
-        if (lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(named)
-      }
+      if (deleted) await stoppable('it is there', async () => remove(path, named))
       printResult(json === true, { name, path, deleted }, deleted ? `deleted ${path}` : 'kept it')
     } finally {
       lock.release()
@@ -41,12 +39,13 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
 }
 
 /** With what a migration, a repair or an import that was cut short left of its copy; what a repair kept stays. */
-function remove(path: string): void {
+function remove(path: string, named: string): void {
   finishSwitch(path)
   const note = readNote(path)
   if (note !== undefined) removeFiles(note.partial)
   removeFiles(path)
   removeNote(path)
+  if (lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(named)
 }
 
 async function confirm(name: string, path: string): Promise<boolean> {

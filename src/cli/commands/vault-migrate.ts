@@ -2,8 +2,8 @@
 
 import type { CommandModule } from 'yargs'
 import { toText } from '../../control/byte-strings.ts'
-import { ControlError } from '../../control/errors.ts'
 import { type MigrationReport, type MigrationStep, migrateVault } from '../../control/migration.ts'
+import { stoppable } from '../../control/stopping.ts'
 import { persistentBackends } from '../../store/open.ts'
 import type { Damage } from '../../vault/read-all.ts'
 import { EXIT_ERROR } from '../errors.ts'
@@ -66,27 +66,22 @@ export const vaultMigrateCommand: CommandModule<object, MigrateArguments> = {
     // What is in a vault may have any mode; the vault itself is its owner's alone.
     process.umask(0o077)
     const bars = stepBars()
-    let isStopped = false
-    const stop = (): void => {
-      isStopped = true
-    }
-    // A second one ends it at once, as kill -9 would.
-    process.once('SIGINT', stop).once('SIGTERM', stop)
     try {
-      const report = await migrateVault(name, {
-        ...{ to, output, keepOriginal, dryRun, skipDamaged, notice },
-        damaged: (damage) => notice(`damaged: ${lineOf(damage)}`),
-        onProgress: (...progress) => {
-          if (isStopped) throw new ControlError('failed', 'stopped; nothing was changed')
-          bars.report(...progress)
-        },
-      })
+      const report = await stoppable('nothing was changed', ({ assertGoing }) =>
+        migrateVault(name, {
+          ...{ to, output, keepOriginal, dryRun, skipDamaged, notice },
+          damaged: (damage) => notice(`damaged: ${lineOf(damage)}`),
+          onProgress: (...progress) => {
+            assertGoing()
+            bars.report(...progress)
+          },
+        }),
+      )
       bars.finish()
       printResult(json === true, report, textOf(report))
       // What a migration would refuse.
       if (dryRun && !skipDamaged && report.damaged > 0) process.exitCode = EXIT_ERROR
     } finally {
-      process.off('SIGINT', stop).off('SIGTERM', stop)
       bars.finish()
     }
   },

@@ -7,7 +7,7 @@ import { ControlError } from '../../control/errors.ts'
 import { lockHolder } from '../../control/lock.ts'
 import { existingVault } from '../../control/vault-names.ts'
 import { type Load, loadBetween, lookAt } from '../load.ts'
-import { formatBytes, table } from '../output.ts'
+import { formatBytes, table, writeBytes } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 
 interface TopArguments extends VaultArguments {
@@ -45,7 +45,7 @@ export const vaultTopCommand: CommandModule<object, TopArguments> = {
       })
       if (text === undefined) return
       const after = lookAt(text, performance.now())
-      show(loadBetween(before, after), json === true, once, name)
+      await show(loadBetween(before, after), json === true, once, name)
       if (once) return
       before = after
     }
@@ -63,13 +63,14 @@ function socketOf(name: string): string {
   )
 }
 
-function show(load: Load, json: boolean, once: boolean, name: string): void {
+function show(load: Load, json: boolean, once: boolean, name: string): Promise<void> | undefined {
   const text = json
     ? JSON.stringify(load)
     : once || process.stdout.isTTY
       ? screen(load, name)
       : line(load)
-  process.stdout.write(`${!json && !once && process.stdout.isTTY ? CLEAR : ''}${text}\n`)
+  const clear = !json && !once && process.stdout.isTTY ? CLEAR : ''
+  return writeBytes(Buffer.from(`${clear}${text}\n`))
 }
 
 function line(load: Load): string {
