@@ -7,7 +7,13 @@ import { answered } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
 import { findEntry } from '../vault/directory.ts'
 import { findPath, namesOf } from '../vault/paths.ts'
-import { isPurging, notePurged, type PurgedVersion, type PurgeReport } from '../vault/purge.ts'
+import {
+  isPurging,
+  notePurged,
+  notePurging,
+  type PurgedVersion,
+  type PurgeReport,
+} from '../vault/purge.ts'
 import { removeTree } from '../vault/restore.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -71,9 +77,11 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
       onProgress: call.report,
     })
   let removed: string[] = []
+  const samples: Uint8Array[] = []
   if (dryRun || current) {
     const plan = await look(true)
     if (dryRun || plan.refused) return resultOf(plan, [], null, false)
+    samples.push(...plan.needles)
     removed = await removeCurrent(vault, content === undefined ? [path] : plan.living, call)
   }
   const report = await look(false)
@@ -81,14 +89,16 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
   const isEmpty = report.states + report.versions + report.names + report.rows === 0
   const wasCut = await answered(() => isPurging(core))
   if (isEmpty && !wasCut) throw nothingOf(path, content, await isThere(vault, path))
+  // What was deleted where nothing is recorded left no past, but rows that are to be swept.
+  if (removed.length > 0) await vault.prune({ rules: {}, tighten: true })
   await forgetInIndex(vault, call)
   await vault.compact({ anew: true })
-  const proof = await prove(vault, report.needles, call)
+  const proof = await prove(vault, [...samples, ...report.needles], call)
   if (proof.traces.length === 0) {
     notePurged(core)
     await vault.sync()
   }
-  return resultOf(report, removed, proof, isEmpty && wasCut)
+  return resultOf(report, removed, proof, isEmpty && removed.length === 0)
 }
 
 function tell(call: Call, version: PurgedVersion): void {
@@ -151,6 +161,7 @@ async function removeCurrent(
       return parent && findEntry(core, parent.ino, name)
     })
     if (row === undefined) continue
+    notePurging(core)
     await removeTree(core, row, announced)
     removed.push(path)
   }
