@@ -96,7 +96,7 @@ export async function backUp(path: string, options: BackupOptions): Promise<Back
       (await makeAnew(path, before !== undefined, options))
     return {
       ...{ path, backend: backendOf(path).name, incremental: isIncremental },
-      ...{ moment: done.state.moment, written: done.written },
+      ...{ moment: done.state.wall, written: done.written },
       rows: done.state.survey.reduce((sum, { rows }) => sum + rows, 0),
       bytes: bytesOf(path),
       seconds: (performance.now() - began) / 1000,

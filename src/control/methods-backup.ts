@@ -16,10 +16,11 @@ export const backupMethods = {
   backup: { readOnly: true, run: sendBackup },
 } satisfies Record<string, Method>
 
-/** Which state of which vault was sent; `purged` is '' where nothing was ever purged. */
+/** Which state of which vault was sent, and what the host's clock showed then (`wall`); `purged` is '' where nothing was ever purged. */
 export interface BackupState {
   readonly id: string
   readonly moment: number
+  readonly wall: number
   readonly purged: string
   readonly survey: Survey
 }
@@ -44,7 +45,8 @@ async function sendBackup(
       if (isGone()) throw new ControlError('failed', 'nobody waits for the backup any more')
       report(bytes, 0)
     }
-    return { id, moment, purged, survey: await sendChanges(view, have, send, progress) }
+    const wall = vault.core.moments.wallOf(moment)
+    return { id, moment, wall, purged, survey: await sendChanges(view, have, send, progress) }
   } finally {
     await view.close()
   }

@@ -8,7 +8,13 @@ import { StoreError } from '../store/store.ts'
 import { announcer } from '../vault/announce.ts'
 import { findEntry } from '../vault/directory.ts'
 import { findPath, namesOf } from '../vault/paths.ts'
-import { isPurging, notePurged, type PurgedVersion, type PurgeReport } from '../vault/purge.ts'
+import {
+  isPurging,
+  notePurged,
+  notePurging,
+  type PurgedVersion,
+  type PurgeReport,
+} from '../vault/purge.ts'
 import { removeDurably } from '../vault/restore.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -67,32 +73,36 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
   const look = (isDry: boolean): Promise<PurgeReport> =>
     vault.purge({
       ...{ of, force, dryRun: isDry, current: isDry && current },
-      onVersion: isDry === dryRun ? (version) => tell(call, version) : () => undefined,
+      onVersion: isDry === dryRun ? (version) => tell(vault, call, version) : () => undefined,
       onProgress: call.report,
     })
   let removed: string[] = []
+  const samples: Uint8Array[] = []
   if (dryRun || current) {
     const plan = await look(true)
-    if (dryRun || plan.refused) return resultOf(plan, [], null, false)
+    if (dryRun || plan.refused) return resultOf(vault, plan, [], null, false)
+    samples.push(...plan.needles)
     removed = await removeCurrent(vault, content === undefined ? [path] : plan.living, call)
   }
   const report = await look(false)
-  if (report.refused) return resultOf(report, removed, null, false)
+  if (report.refused) return resultOf(vault, report, removed, null, false)
   const isEmpty = report.states + report.versions + report.names + report.rows === 0
   const wasCut = await answered(() => isPurging(core))
   if (isEmpty && !wasCut) throw nothingOf(path, content, await isThere(vault, path))
+  // What was deleted where nothing is recorded left no past, but rows that are to be swept.
+  if (removed.length > 0) await vault.prune({ rules: {}, tighten: true })
   await forgetInIndex(vault, call)
   await vault.compact({ anew: true })
-  const proof = await prove(vault, report.needles, call)
+  const proof = await prove(vault, [...samples, ...report.needles], call)
   if (proof.traces.length === 0) {
     notePurged(core)
     await vault.sync()
   }
-  return resultOf(report, removed, proof, isEmpty && wasCut)
+  return resultOf(vault, report, removed, proof, isEmpty && removed.length === 0)
 }
 
-function tell(call: Call, version: PurgedVersion): void {
-  void call.send({ item: version })
+function tell({ core }: Vault, call: Call, version: PurgedVersion): void {
+  void call.send({ item: { ...version, moment: core.moments.wallOf(version.moment) } })
 }
 
 async function contentOf({ body }: Call): Promise<Uint8Array | undefined> {
@@ -114,12 +124,17 @@ async function contentOf({ body }: Call): Promise<Uint8Array | undefined> {
 }
 
 function resultOf(
-  { needles: _, ...report }: PurgeReport,
+  { core }: Vault,
+  { needles: _, shared, ...report }: PurgeReport,
   removed: readonly string[],
   proof: Proof | null,
   finished: boolean,
 ): Purged {
-  return { ...report, removed, proof, finished }
+  const shown = shared.map(({ path, moment }) => ({
+    path,
+    moment: moment === null ? null : core.moments.wallOf(moment),
+  }))
+  return { ...report, shared: shown, removed, proof, finished }
 }
 
 async function isThere(vault: Vault, path: string): Promise<boolean> {
@@ -151,6 +166,7 @@ async function removeCurrent(
       return parent && findEntry(core, parent.ino, name)
     })
     if (row === undefined) continue
+    notePurging(core)
     await removeDurably(core, row, announced)
     removed.push(path)
   }

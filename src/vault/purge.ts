@@ -84,6 +84,11 @@ export function isPurging(core: Core): boolean {
   return core.overlay.get(setting, [PURGING]) !== undefined
 }
 
+/** Called before the first of it goes. */
+export function notePurging(core: Core): void {
+  core.overlay.put(setting, { name: PURGING, value: String(core.moments.last) })
+}
+
 /** Nothing of what was purged is left. */
 export function notePurged(core: Core): void {
   core.overlay.delete(setting, [PURGING])
@@ -262,7 +267,7 @@ class Purge {
   async #letGo(names: readonly Key[]): Promise<number> {
     const core = this.#core
     const slices = this.#slices
-    core.overlay.put(setting, { name: PURGING, value: String(core.moments.last) })
+    notePurging(core)
     await slices.settle()
     await keepNumbers(core, core.moments.last, () => false, slices)
     await slices.settle()

@@ -5,6 +5,8 @@ import { FsError } from '../base/errno.ts'
 import {
   block,
   type ExtentRow,
+  entry,
+  entryPast,
   extent,
   extentPast,
   xattr,
@@ -16,7 +18,7 @@ import { lastPath } from './places.ts'
 import { walkRows } from './rows.ts'
 import type { Slices } from './slices.ts'
 
-/** For each sample that a file of now or of the past holds, as plain bytes or as they are packed: its path, a byte string. */
+/** For each sample that a file of now or of the past holds, plain or packed, or that is in its name: its path, a byte string. */
 export async function whoseBytes(
   core: Core,
   samples: readonly Uint8Array[],
@@ -57,6 +59,9 @@ export async function whoseBytes(
   for (const collection of [xattr, xattrPast as unknown as typeof xattr])
     for await (const { ino, value } of walkRows(store, collection, collection.fields, {}, slices))
       await take(ino, within(value ?? NOTHING))
+  for (const collection of [entry, entryPast as unknown as typeof entry])
+    for await (const { ino, name } of walkRows(store, collection, collection.fields, {}, slices))
+      await take(ino, within(Buffer.from(name, 'latin1')))
   return found
 }
 

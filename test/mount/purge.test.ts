@@ -119,6 +119,36 @@ t.test('a content is taken from all that had it, while the vault is mounted', as
   vault.check()
 })
 
+t.test('what leaves no past is purged as it is deleted', async (t) => {
+  const vault = createVault(t)
+  t.equal(vault.avfs(['vault', 'config', vault.name, 'history.exclude=*.key']).status, 0)
+  vault.mount()
+  const file = join(vault.dir, 'my.key')
+  writeFileSync(file, SECRET.repeat(100))
+  await sleep(BRIEF_MS)
+  t.equal(vault.avfs(['purge', file, '--yes']).status, 13, 'it has no past')
+  t.match(purge(vault, file, '--current'), { removed: [file], proof: { traces: [] } })
+  assertGone(t, vault, 'while it is mounted')
+  vault.unmount()
+  vault.check()
+})
+
+t.test('bytes that others hold, too, are no trace of what is gone', async (t) => {
+  const vault = createVault(t)
+  vault.mount()
+  const file = (name: string): string => join(vault.dir, name)
+  writeFileSync(file('list'), 'my-long-name.txt')
+  writeFileSync(file('my-long-name.txt'), 'another content')
+  writeFileSync(file('quoted'), 'before quotes: the very same text of a letter, after')
+  writeFileSync(file('letter'), 'the very same text of a letter')
+  await sleep(BRIEF_MS)
+  for (const name of ['list', 'letter']) writeFileSync(file(name), 'nothing')
+  await sleep(BRIEF_MS)
+  t.match(purge(vault, file('list')), { proof: { traces: [], samples: 0 } })
+  const { proof } = purge(vault, file('letter')) as { proof: { elsewhere: string[] } }
+  t.match(proof, { traces: [], elsewhere: [file('quoted')] })
+})
+
 t.test('what is not clear is refused in words', async (t) => {
   const vault = createVault(t)
   t.match(vault.avfs(['purge']), { status: 2, stderr: /say what is to go/ })
