@@ -232,6 +232,7 @@ for (const { name, waits, wrap } of runs)
           before.length < 6000 ? Buffer.from(some(random, 9000)) : changed(random, before)
         await write(run, ino, before, next, random.below(3) === 0)
         states.set(ino, next)
+        if (random.below(10) === 0 && isUtf8(next)) await punch(run, ino, next)
       }
       if (step % waits !== 0) continue
       await vault.sync()
@@ -284,5 +285,15 @@ async function write(
   })
   if (from < next.length)
     await run.fs.write(caller, ino, from, Buffer.from(next.subarray(from)), false, false)
+  await run.fs.flush(caller, ino)
+}
+
+/** Cuts a file and makes it as long again: a hole, for one version. */
+async function punch(run: Run, ino: number, content: Buffer): Promise<void> {
+  for (const size of [content.length >> 1, content.length])
+    await run.fs.setattr(caller, ino, { ...noChange, size })
+  await run.fs.write(caller, ino, 0, Buffer.from(content.subarray(0, 9)), false, false)
+  await run.fs.flush(caller, ino)
+  await run.fs.write(caller, ino, 0, Buffer.from(content), false, false)
   await run.fs.flush(caller, ino)
 }
