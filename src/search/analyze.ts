@@ -5,18 +5,24 @@
 //   3D, sha256sum, caf\u00e9, Stra\u00dfe          parts: 3d, sha256sum, cafe, strasse
 //   c1c2c3 (a script without spaces)           parts: c1c2 c2c3 c3, so that each character begins one word
 //
+//   foo ESC[31m bar                            parts: foo bar, whole: foobar, as if a sequence for the terminal were a '_'
+//   U+337F, one character of four              parts: as of the four
+//
 // A run is what lies between separators: letters, digits, '_' and '$'. A run of a script without spaces ends where another
 // script begins. Runs of ASCII, nearly all of source code, take a path of their own that makes no strings.
 
 import type { Words } from './engine.ts'
+import { endOfEscape, endOfInvisible, mayBeEscape } from './escapes.ts'
 import {
   CONNECTOR,
   classOf,
   DIGIT,
+  expanded,
   foldSingle,
   foldString,
   LETTER,
   MARK,
+  MIXED,
   SEPARATOR,
   UNSPACED,
   UPPER,
@@ -105,13 +111,15 @@ class Cutter {
     while (index < length) {
       const code = text.charCodeAt(index)
       if (code < 128) {
-        if (asciiClasses[code] === SEPARATOR) index++
+        if (asciiClasses[code] === SEPARATOR) index = this.#behindSeparator(index, code)
         else index = this.#asciiRun(index)
       } else {
         const codePoint = text.codePointAt(index) ?? 0
         const found = classOf(codePoint)
         // A mark without a letter is none.
-        if (found === SEPARATOR || found === MARK) index += codePoint > 0xffff ? 2 : 1
+        if (found === SEPARATOR) index = this.#behindSeparator(index, codePoint)
+        else if (found === MARK) index += codePoint > 0xffff ? 2 : 1
+        else if (found === MIXED) index = this.#mixed(index)
         else if (found === UNSPACED) index = this.#unspacedRun(index)
         else index = this.#foldedRun(index)
       }
@@ -120,6 +128,32 @@ class Cutter {
 
   words(): Words {
     return { parts: this.#out.toString(), whole: this.#wholes.toString() }
+  }
+
+  #behindSeparator(index: number, codePoint: number): number {
+    const end = mayBeEscape(codePoint) ? endOfEscape(this.#text, index) : index
+    return end > index ? end : index + (codePoint > 0xffff ? 2 : 1)
+  }
+
+  /** Where the next character is behind sequences for the terminal, if they stand within a run; else `index`. */
+  #behindInvisible(index: number, isInRun: (kind: number) => boolean): number {
+    if (!mayBeEscape(this.#text.charCodeAt(index))) return index
+    const end = endOfInvisible(this.#text, index)
+    return end < this.#text.length && isInRun(this.#classAt(end)) ? end : index
+  }
+
+  /** A character that stands for several of different kinds; returns where it ends. */
+  #mixed(start: number): number {
+    const end = this.#endOfCharacter(start)
+    for (const { words, whole, isUnspaced } of runsOf(expanded(this.#text.slice(start, end)))) {
+      for (const word of words) {
+        this.#out.begin()
+        for (const character of word) this.#out.addCharacter(character.codePointAt(0) ?? 0)
+        this.#endWord(start, end)
+      }
+      this.#tell(whole, isUnspaced, start, end)
+    }
+    return end
   }
 
   /** A run that begins with ASCII; returns where it ends. */
@@ -131,7 +165,10 @@ class Cutter {
     for (; end < length; end++) {
       const code = text.charCodeAt(end)
       const kind = code < 128 ? (asciiClasses[code] ?? SEPARATOR) : this.#classAt(end)
-      if (kind === SEPARATOR || kind === UNSPACED) break
+      if (!isSpaced(kind)) {
+        if (this.#behindInvisible(end, isSpaced) > end) return this.#foldedRun(start)
+        break
+      }
       if (code >= 128) return this.#foldedRun(start)
       kinds |= kind
     }
@@ -172,9 +209,11 @@ class Cutter {
     const run = new RunState(start, this.#out.length)
     let index = start
     let kind = this.#classAt(index)
-    while (kind !== SEPARATOR && kind !== UNSPACED) {
-      const end = this.#endOfCharacter(index)
-      const next = end < length ? this.#classAt(end) : SEPARATOR
+    while (isSpaced(kind)) {
+      const behind = kind === CONNECTOR ? this.#behindInvisible(index, isSpaced) : index
+      const end = behind > index ? behind : this.#endOfCharacter(index)
+      let next = end < length ? this.#classAt(end) : SEPARATOR
+      if (next === SEPARATOR && this.#behindInvisible(end, isSpaced) > end) next = CONNECTOR
       if (run.partStart >= 0 && run.endsBefore(kind, next)) this.#endPart(run, run.partEnd)
       if (kind !== CONNECTOR && kind !== MARK) {
         if (run.partStart < 0) this.#out.begin()
@@ -193,22 +232,31 @@ class Cutter {
   /** A run of a script without spaces, in overlapping pairs; returns where it ends. */
   #unspacedRun(start: number): number {
     const { length } = this.#text
-    let from = start
-    let middle = this.#endOfCharacter(start)
-    while (middle < length && this.#classAt(middle) === UNSPACED) {
-      const end = this.#endOfCharacter(middle)
-      this.#out.begin()
-      this.#addFolded(from, middle)
-      this.#addFolded(middle, end)
-      this.#endWord(from, end)
-      from = middle
-      middle = end
+    let end = start
+    let before = 0
+    let beforeStart = start
+    for (let index = start; index < length && this.#classAt(index) === UNSPACED; ) {
+      const from = index
+      end = this.#endOfCharacter(index)
+      const single = end - from === 1 ? foldSingle(this.#text.charCodeAt(from)) : 0
+      const folded = single !== 0 ? [single] : codePointsOf(foldString(this.#text.slice(from, end)))
+      for (const next of folded) {
+        if (before !== 0) {
+          this.#out.begin()
+          this.#out.addCharacter(before)
+          this.#out.addCharacter(next)
+          this.#endWord(beforeStart, end)
+        }
+        before = next
+        beforeStart = from
+      }
+      index = this.#behindInvisible(end, (kind) => kind === UNSPACED)
     }
     this.#out.begin()
-    this.#addFolded(from, middle)
-    this.#endWord(from, middle)
-    this.#tell(undefined, true, start, middle)
-    return middle
+    this.#out.addCharacter(before)
+    this.#endWord(beforeStart, end)
+    this.#tell(undefined, true, start, end)
+    return end
   }
 
   #classAt(index: number): number {
@@ -273,6 +321,15 @@ class Cutter {
     const before = this.#identifiers.size
     return this.#identifiers.add(this.#text.slice(start, end)).size > before
   }
+}
+
+/** Whether a run of a script with spaces goes on with a character of this kind. */
+function isSpaced(kind: number): boolean {
+  return kind !== SEPARATOR && kind !== UNSPACED && kind !== MIXED
+}
+
+function codePointsOf(text: string): number[] {
+  return Array.from(text, (character) => character.codePointAt(0) ?? 0)
 }
 
 /** How far the parts of a run are found. */

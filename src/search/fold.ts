@@ -13,6 +13,8 @@ export const CONNECTOR = 8
 export const MARK = 16
 /** A character of a script that puts no spaces between words. */
 export const UNSPACED = 32
+/** Stands for characters of several of these classes: a day of the month, a letter in brackets. */
+export const MIXED = 64
 
 /**
  * Scripts that are cut into pairs of characters. Korean has spaces, but puts endings to its words: pairs find them without.
@@ -39,6 +41,19 @@ const unspaced = new RegExp(
  * good as letters.
  */
 const accent = /^(?:\p{sc=Inherited}|\p{Me}|(?=\p{M})[\p{sc=Hebrew}\p{sc=Arabic}\p{sc=Syriac}])$/u
+
+/** Letters that only make a word longer to the eye. */
+const STRETCHES = new Set([0x0640, 0x07fa])
+/** Signs above a word and no part of it: service mark, trade mark, and their like. */
+const RAISED = new Set([0x2120, 0x2122, 0x1f16a, 0x1f16b, 0x1f16c])
+/** Letters with a stroke through them, or of two letters, which Unicode does not take apart: they are written so without them. */
+const plainLetters: ReadonlyMap<string, string> = new Map(
+  [
+    ...[...'\u0111d \u0142l \u00f8o \u0127h \u0167t \u0180b \u01e5g \u0268i \u023cc'.split(' ')],
+    ...[...'\u0247e \u0249j \u024dr \u024fy \u01b6z \u2c65a \u2c66t \u1d7dp \ua741k'.split(' ')],
+    ...[...'\u00e6ae \u0153oe \u0195hv \u0223ou \u0238db \u0239qp'.split(' ')],
+  ].map((pair) => [pair.slice(0, 1), pair.slice(1)] as const),
+)
 
 /** Turn ka into ga and ha into pa: letters of their own, in the two widths. */
 const VOICED_MARKS = new Set([0x3099, 0x309a, 0xff9e, 0xff9f])
@@ -100,8 +115,8 @@ export function foldString(character: string): string {
   if (known !== undefined) return known
   if (others.size >= OTHERS_MAX) others.clear()
   const folded = [...character.normalize('NFKD')]
-    .filter((part) => wordCharacter.test(part) && !isAccent(part))
-    .map(foldCase)
+    .filter((part) => wordCharacter.test(part) && !isAccent(part) && !isStretch(part))
+    .map((part) => plainDigit(part) ?? foldCase(part))
     .join('')
     .normalize('NFC')
   others.set(character, folded)
@@ -111,7 +126,28 @@ export function foldString(character: string): string {
 /** Down, up and down again: lower case of its own kind (sharp s, final sigma, the i without a dot) becomes that of its upper case. */
 function foldCase(character: string): string {
   const folded = character.toLowerCase().toUpperCase().toLowerCase()
-  return [...folded.normalize('NFKD')].filter((part) => !isAccent(part)).join('')
+  return [...folded.normalize('NFKD')]
+    .filter((part) => !isAccent(part))
+    .map((part) => plainLetters.get(part) ?? part)
+    .join('')
+}
+
+/** The digit of any script as one of ASCII: each script has its ten in a row. */
+function plainDigit(character: string): string | undefined {
+  if (!decimal.test(character)) return undefined
+  const codePoint = character.codePointAt(0) ?? 0
+  let zero = codePoint
+  while (codePoint - zero < 9 && decimal.test(String.fromCodePoint(zero - 1))) zero--
+  return String(codePoint - zero)
+}
+
+function isStretch(character: string): boolean {
+  return STRETCHES.has(character.codePointAt(0) ?? 0)
+}
+
+/** What a character that stands for several stands for. */
+export function expanded(character: string): string {
+  return character.normalize('NFKD')
 }
 
 function isAccent(character: string): boolean {
@@ -125,11 +161,29 @@ function findClass(codePoint: number): number {
   if (connector.test(character) || character === '$') return CONNECTOR
   if (letter.test(character)) return classOfLetter(character)
   if (number.test(character)) return classOfNumber(character)
-  return SEPARATOR
+  return classOfSymbol(codePoint, character)
+}
+
+/** Symbols that are letters in disguise: radicals of Kangxi, squared words, letters in circles and brackets. */
+function classOfSymbol(codePoint: number, character: string): number {
+  const parts = [...character.normalize('NFKD')]
+  if (parts.join('') === character || RAISED.has(codePoint)) return SEPARATOR
+  if (!parts.some((part) => letter.test(part) && !isStretch(part))) return SEPARATOR
+  return classOfParts(parts)
+}
+
+function classOfParts(parts: readonly string[]): number {
+  const isMarkOf = (part: string): boolean =>
+    mark.test(part) || VOICED_MARKS.has(part.codePointAt(0) ?? 0)
+  const letters = parts.filter((part) => !isMarkOf(part))
+  if (!letters.every((part) => wordCharacter.test(part))) return MIXED
+  const unspacedCount = letters.filter((part) => unspaced.test(part)).length
+  if (unspacedCount === 0) return LETTER
+  return unspacedCount === letters.length ? UNSPACED : MIXED
 }
 
 function isMark(codePoint: number, character: string): boolean {
-  if (VOICED_MARKS.has(codePoint) || mark.test(character)) return true
+  if (VOICED_MARKS.has(codePoint) || mark.test(character) || STRETCHES.has(codePoint)) return true
   if (isJoiningHangul(codePoint)) return true
   return format.test(character) && codePoint !== ZERO_WIDTH_SPACE
 }
@@ -142,7 +196,8 @@ function isJoiningHangul(codePoint: number): boolean {
 }
 
 function classOfLetter(character: string): number {
-  if (foldString(character) === '') return SEPARATOR
+  if (foldString(character) === '')
+    return [...character.normalize('NFKD')].some(isStretch) ? MARK : SEPARATOR
   if (unspaced.test(character)) return UNSPACED
   return upper.test(character) ? UPPER : LETTER
 }
@@ -152,5 +207,5 @@ function classOfNumber(character: string): number {
   const parts = [...character.normalize('NFKD')]
   if (!parts.every((part) => wordCharacter.test(part))) return SEPARATOR
   if (parts.every((part) => decimal.test(part))) return DIGIT
-  return unspaced.test(character) ? UNSPACED : LETTER
+  return unspaced.test(character) ? UNSPACED : classOfParts(parts)
 }

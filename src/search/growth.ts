@@ -2,6 +2,7 @@
 // all of it again. The vault's side of pieces; which there are is the matter of layout.ts.
 
 import type { Core } from '../vault/core.ts'
+import { inodeAt } from '../vault/timeline.ts'
 import { boundaryAfter, boundaryBefore, OutOfWindow, slice } from './boundaries.ts'
 import { isPlainText } from './extract.ts'
 import type { Taker } from './index-writer.ts'
@@ -166,7 +167,9 @@ export class Growth {
         return keep()
       }
     }
-    this.#isOver = true
+    this.#isOver = this.#window === undefined
+    // What was written is not all that changed, or nobody knows it any more: the next one may begin anew.
+    this.#window = undefined
     return false
   }
 
@@ -187,6 +190,9 @@ export class Growth {
     if (window === undefined || writes === undefined) return undefined
     return await ifSound(() =>
       this.#pace.step(() => {
+        // A hole is no text, and nothing was written where it is.
+        const state = inodeAt(this.#core, this.ino, version.moment)
+        if (state?.allocated !== version.size) return undefined
         const written = bytesOfWrites(this.#core, this.ino, writes, version.size)
         return written && window.advance(written, version.size)
       }),

@@ -132,10 +132,10 @@ export class Layout {
       for (const piece of this.#live) if (piece.start < oldEnd && piece.end > start) gone.add(piece)
       ranges.push({ from, to })
     }
+    // A place that went away is where what lay behind it is now, at most.
     const toNew = (place: number): number =>
-      place >= movedFrom ? place + moved : Math.min(place, text.size)
-    for (const { start, end } of gone)
-      ranges.push({ from: Math.min(start, toNew(start)), to: toNew(end) })
+      place >= movedFrom ? place + moved : Math.min(place, movedFrom + moved)
+    for (const { start, end } of gone) ranges.push({ from: toNew(start), to: toNew(end) })
     const fresh: Range[] = []
     for (const range of merged(ranges)) {
       const parts = cut(this.#absorbing(range, gone, toNew), text)

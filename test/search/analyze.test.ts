@@ -45,7 +45,7 @@ t.test('words are letters and digits in lower case, and everything else separate
     ['src/vault/when.ts', 'src vault when ts'],
     ['foo-bar.baz', 'foo bar baz'],
     ['a1 2b 3.14', 'a1 2b 3 14'],
-    ['x\0y\x1b[31mz', 'x y 31mz'],
+    ['x\0y\x1b[31mz', 'x y z', 'yz'],
     ['\ud83d\ude00 ok', 'ok'],
   ])
 })
@@ -96,6 +96,34 @@ t.test('accents, case and ways of encoding do not count', async (t) => {
     ['\u0939\u093f\u0902\u0926\u0940', '\u0939\u093f\u0902\u0926\u0940'],
   ])
 })
+
+t.test(
+  'sequences for the terminal are no words, and what they colour is found by part and whole',
+  async (t) => {
+    checkRows(t, [
+      ['\x1b[31mgiraffe\x1b[0m failed', 'giraffe failed'],
+      ['\x1b[1;32mok\x1b[0m\x1b[33mzebra\x1b[0m', 'ok zebra', 'okzebra'],
+      ['foo\x1b[01;31mbar\x1b[m\x1b[Kbaz', 'foo bar baz', 'foobarbaz'],
+      ['caf\u00e9\x1b[38;2;1;2;3mfoo', 'cafe foo', 'cafefoo'],
+      ['\u65e5\x1b[31m\u672c\x1b[0m\u8a9e', '\u65e5\u672c \u672c\u8a9e \u8a9e'],
+      ['\x1b]8;;http://hidden/\x1b\\link\x1b]8;;\x1b\\ end', 'link end'],
+      ['\x1b]0;hidden\x07shown \x1b(Bplain', 'shown plain'],
+      ['a\x1b[2Jb \x1b[10;5Hc', 'a b c'],
+      ['x\u009b31my', 'x y', 'xy'],
+      // What begins like one and is none hides nothing.
+      ['a\x1b]not ended\nb \x1b', 'a not ended b'],
+      ['e\x1b[', 'e'],
+    ])
+    t.strictSame(
+      visited('\x1b[31mred\x1b[0mcar').words,
+      [
+        { word: 'red', start: 5, end: 8 },
+        { word: 'car', start: 12, end: 15 },
+      ],
+      'where the letters are',
+    )
+  },
+)
 
 t.test('scripts without spaces give pairs of characters', async (t) => {
   checkRows(t, [
