@@ -255,7 +255,7 @@ t.test('closing waits for what methods do, and cuts their callers off', async (t
   const call = callDaemon(socket, 'check', {}, () => undefined)
   await begun.promise
   const closing = server.close().then(() => ended.push('server'))
-  await t.rejects(call, { message: 'the daemon ended before check was done' })
+  await t.rejects(call, { message: 'the daemon ended in the middle of its answer' })
   goOn.resolve()
   await closing
   t.same(ended, ['method', 'server'])
