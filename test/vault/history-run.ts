@@ -258,7 +258,9 @@ export class HistoryRun extends Run {
 
   override async drop(file: PlainFile): Promise<void> {
     await super.drop(file)
-    if (file.nlink === 0) this.past(file).diedAt = this.#now()
+    // What has no content has no past of its own.
+    const past = this.pasts.get(file)
+    if (past !== undefined && file.nlink === 0) past.diedAt = this.#now()
   }
 
   override move(
