@@ -50,7 +50,7 @@ const collections = { version, inodePast, extent, extentPast, entryPast, actor, 
 const report = await withPlaces(async (work, keep) => {
   const costRows: string[][] = []
   const rowRows: string[][] = []
-  for (const backend of ['sqlite', 'lmdb', 'leveldb'])
+  for (const backend of ['sqlite', 'leveldb'])
     for (const saves of [Math.round(many / 4), many]) {
       const name = `${backend}-${saves}`
       const without = keep(mountVault(work, `${name}-off`, [], backend))
