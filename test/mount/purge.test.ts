@@ -1,7 +1,15 @@
 // avfs purge on every engine, mounted and not: the bytes of the vault's files, and those of its index, have nothing of it, and all
 // else is there.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -86,7 +94,30 @@ for (const backend of testedBackends)
     vault.mount()
     t.equal(readFileSync(file('kept'), 'utf8'), words)
     t.equal(readFileSync(file('packed.txt'), 'utf8'), words)
+    await assertPruned(t, vault)
   })
+
+/** What prune lets go of is in no byte either, once compact has been there. */
+async function assertPruned(t: Test, vault: TestVault): Promise<void> {
+  const file = join(vault.dir, 'pruned')
+  const large = randomFrom(4).bytes(100_000)
+  large.write(SECRET, 50_000)
+  writeFileSync(file, large)
+  writeFileSync(`${file}.small`, SECRET)
+  await sleep(BRIEF_MS)
+  // The middle of a block alone.
+  const fd = openSync(file, 'r+')
+  writeSync(fd, Buffer.alloc(SECRET.length, '-'), 0, SECRET.length, 50_000)
+  closeSync(fd)
+  writeFileSync(`${file}.small`, 'nothing')
+  await sleep(BRIEF_MS)
+  t.equal(vault.avfs(['prune', vault.name, '--keep', '1']).status, 0)
+  const { stdout } = vault.avfs(['vault', 'compact', vault.name])
+  vault.unmount()
+  if (/unmount to compact/.test(stdout)) vault.avfs(['vault', 'compact', vault.name])
+  assertGone(t, vault, 'after prune and compact')
+  vault.check()
+}
 
 t.test('a content is taken from all that had it, while the vault is mounted', async (t) => {
   const vault = createVault(t)
