@@ -11,7 +11,7 @@ import { answered } from './store/retry.ts'
 import type { Changes } from './vault/gathered.ts'
 
 /** A command does not wait longer for those who watch. */
-const WAIT_MS = 5_000
+const WAIT_MS = 10_000
 const IDLE_MS = 5_000
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
