@@ -11,7 +11,7 @@ import { answered } from './store/retry.ts'
 import type { Changes } from './vault/gathered.ts'
 
 /** A command does not wait longer for those who watch. */
-const WAIT_MS = 5_000
+const WAIT_MS = 10_000
 const IDLE_MS = 5_000
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -77,7 +77,7 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
   }
 }
 
-/** Resolves when the process has done them all, is gone, or has had its time: then it is killed, and goes on with nothing. */
+/** Resolves when the process has done them all, is gone, or has had its time: then it is killed. */
 async function handOver(child: ChildProcess, task: EchoTask): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const heard = (refused: unknown): void => {
@@ -85,7 +85,10 @@ async function handOver(child: ChildProcess, task: EchoTask): Promise<void> {
       log('debug', `not seen by who watches: ${refused.length}, first ${refused[0]}`)
     resolve()
   }
-  const late = setTimeout(() => child.kill('SIGKILL'), WAIT_MS)
+  const late = setTimeout(() => {
+    child.kill('SIGKILL')
+    resolve()
+  }, WAIT_MS)
   child.once('message', heard)
   child.once('exit', resolve)
   child.once('error', resolve)

@@ -197,11 +197,16 @@ async function bringBack(
   }
   try {
     if (how.dryRun) {
-      await plan(core, from, to, how, options)
+      const { parent, name } = await spotOf(core, to, how, (names) =>
+        planParents(core, names, from.moment, options),
+      )
+      await planRestore(core, from, { parent, name, path: to }, options)
       await told.sent()
       return { dryRun: true, ...told.counts, path: to, moment: from.moment }
     }
-    const { parent, name } = await parentOf(core, to, how, from.moment, options)
+    const { parent, name } = await spotOf(core, to, how, (names) =>
+      restoreParents(core, names, from.moment, options),
+    )
     const result = await restoreTree(core, from, { parent, name }, options)
     await told.sent()
     const versions = await answered(() => versionsOfPath(core, to))
@@ -212,36 +217,18 @@ async function bringBack(
   }
 }
 
-async function parentOf(
+/** The name of a path, and its directory; `made` is that where it was, which may have to be made. */
+async function spotOf<P>(
   core: Core,
   to: string,
   { ends }: How,
-  moment: Moment,
-  options: RestoreOptions,
-): Promise<{ parent: number; name: string }> {
+  made: (names: readonly string[]) => Promise<P>,
+): Promise<{ parent: P | number; name: string }> {
   const names = namesOf(to)
   const name = names.pop() ?? ''
   const parent =
-    ends === 'itself'
-      ? await restoreParents(core, names, moment, options)
-      : await answered(() => existingDirectory(core, names))
+    ends === 'itself' ? await made(names) : await answered(() => existingDirectory(core, names))
   return { parent, name }
-}
-
-async function plan(
-  core: Core,
-  from: { readonly ino: number; readonly moment: Moment },
-  to: string,
-  { ends }: How,
-  options: RestoreOptions,
-): Promise<void> {
-  const names = namesOf(to)
-  const name = names.pop() ?? ''
-  const parent =
-    ends === 'itself'
-      ? await planParents(core, names, from.moment, options)
-      : await answered(() => existingDirectory(core, names))
-  await planRestore(core, from, { parent, name, path: to }, options)
 }
 
 function existingDirectory(core: Core, names: readonly string[]): number {

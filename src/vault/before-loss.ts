@@ -1,11 +1,15 @@
 // What a command takes away or replaces is history first, whole, however young it is and wherever it lies: nobody who runs a
 // command means to destroy. What programs do (rm, mv) is theirs, and follows what is configured (history.ts).
 
-import type { EntryRow, Fate } from '../store/collections.ts'
-import { DELETED, LOST } from '../store/collections.ts'
+import { isDirectory } from '../base/mode.ts'
+import { DELETED, type EntryRow, LOST } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { removeEntry } from './directory.ts'
+import { withTrace } from './history.ts'
 import { type Inode, isProvisional } from './inode.ts'
-import { BRIEF_MICROS, type Moment } from './moments.ts'
+import { getInode } from './inodes.ts'
+import { BRIEF_MICROS } from './moments.ts'
+import { dropName } from './names.ts'
 import { seal } from './versions.ts'
 
 /** Makes what has been written so far a version. Stands by itself in a step, before anything is changed. */
@@ -20,7 +24,17 @@ export function observeLoss(core: Core, inode: Inode, row?: EntryRow): void {
   if (Math.max(inode.since, inode.born, row?.since ?? 0) > barrier) core.moments.observe()
 }
 
-/** What ends a name: one that is so young that it would pass for a temporary one is lost, and shows. */
-export function fateOfLoss(row: EntryRow, moment: Moment): Fate {
-  return moment - row.since < BRIEF_MICROS ? LOST : DELETED
+/** Takes a name from an inode whose state is complete; `isHeld`: somebody may use it without one. All that is read was read. */
+export function removeKept(core: Core, row: EntryRow, inode: Inode, isHeld: boolean): void {
+  const { parent, name, since } = row
+  const directory = getInode(core, parent)
+  observeLoss(core, inode, row)
+  const moment = core.moments.next()
+  // One that is so young that it would pass for a temporary name is lost, and shows.
+  const fate = moment - since < BRIEF_MICROS ? LOST : DELETED
+  withTrace(core, () => {
+    removeEntry(core, directory, row, moment, fate)
+    if (isDirectory(inode.mode)) directory.nlink--
+    dropName(core, inode, parent, name, moment, isHeld, false)
+  })
 }

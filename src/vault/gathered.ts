@@ -23,7 +23,7 @@ export interface Target {
   readonly type: number
 }
 
-/** So many names are told one by one, and so many inodes: a tenth of a millisecond each. */
+/** So many names are told one by one, and so many inodes: some tenths of a millisecond each. */
 const TOLD_MAX = 1000
 const DIRECTORY = 4
 

@@ -5,8 +5,8 @@ import { NAME_BYTES_MAX } from '../base/limits.ts'
 import { fileType, isDirectory, isRegular } from '../base/mode.ts'
 import { CREATED, type EntryRow, type Origin } from '../store/collections.ts'
 import { Fault } from '../store/store.ts'
-import { completeState, fateOfLoss, observeLoss } from './before-loss.ts'
-import { findEntry, putEntry, removeEntry } from './directory.ts'
+import { completeState, observeLoss, removeKept } from './before-loss.ts'
+import { findEntry, putEntry } from './directory.ts'
 import { withTrace } from './history.ts'
 import { existing, type Run, type Spot } from './import.ts'
 import { readyRemoval } from './import-ready.ts'
@@ -90,16 +90,9 @@ export function nameNode(
 export function removeNode(run: Run, row: EntryRow): void {
   const { core, options } = run
   readyRemoval(core, row)
-  const directory = getInode(core, row.parent)
   const inode = getInode(core, row.ino)
   complete(run, inode)
-  observeLoss(core, inode, row)
-  const moment = core.moments.next()
-  withTrace(core, () => {
-    removeEntry(core, directory, row, moment, fateOfLoss(row, moment))
-    if (isDirectory(inode.mode)) directory.nlink--
-    dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), false)
-  })
+  removeKept(core, row, inode, options.isHeld(inode.ino))
   options.nameChanged(row.parent, row.name, row, undefined)
   options.inodeChanged(inode.ino)
 }

@@ -3,9 +3,9 @@
 import { fileType, isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { type EntryRow, type InodeRow, RESTORED } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
-import { completeState, fateOfLoss, observeLoss } from './before-loss.ts'
+import { completeState, observeLoss, removeKept } from './before-loss.ts'
 import type { Core } from './core.ts'
-import { findEntry, listEntries, putEntry, removeEntry } from './directory.ts'
+import { findEntry, listEntries, putEntry } from './directory.ts'
 import { isExcluded, withTrace } from './history.ts'
 import type { Inode } from './inode.ts'
 import { addLink, getInode } from './inodes.ts'
@@ -132,18 +132,11 @@ async function removeName(run: Run, spot: Spot, row: EntryRow): Promise<void> {
   await options.writtenBack(row.ino)
   await answered(() => {
     core.actors.actAs(run.actor)
-    const directory = getDirectory(core, row.parent)
     const inode = getInode(core, row.ino)
-    readyName(core, directory, row.name)
+    readyName(core, getDirectory(core, row.parent), row.name)
     readyLoss(core, inode, row.parent, row.name)
     completeState(core, inode)
-    observeLoss(core, inode, row)
-    const moment = core.moments.next()
-    withTrace(core, () => {
-      removeEntry(core, directory, row, moment, fateOfLoss(row, moment))
-      if (isDirectory(inode.mode)) directory.nlink--
-      dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), false)
-    })
+    removeKept(core, row, inode, options.isHeld(inode.ino))
   })
   options.nameChanged(row.parent, row.name, row, undefined)
   options.inodeChanged(row.ino)

@@ -22,9 +22,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { callVault } from '../../src/control/call.ts'
 import { type MethodName, methods, type Parameters } from '../../src/control/methods.ts'
-import type { Piece, Receive } from '../../src/control/protocol.ts'
 import { mountedVault, type TestVault, until } from '../support/mount.ts'
 import { run } from '../support/program.ts'
+import { savedTexts } from '../support/saved.ts'
 import { syscallsProgram } from '../support/syscalls.ts'
 
 t.setTimeout(240_000)
@@ -39,7 +39,7 @@ interface Place {
   readonly moment: number
   path(name: string): string
   at(name: string): string
-  call(method: MethodName, parameters: Parameters, receive?: Receive): Promise<object>
+  call(method: MethodName, parameters: Parameters): Promise<object>
 }
 
 interface Scenario {
@@ -232,7 +232,6 @@ function imported({ vault, id, path }: Place, name: string, content: string, mod
 
 /** A place in the root, where names begin with the id, or in a directory of that name. */
 function placeIn(vault: TestVault, id: string, top: '/' | 'below', moment: number): Place {
-  process.env.AVFS_HOME = vault.home
   const path = (name: string): string => (top === '/' ? `/${id}-${name}` : `/${id}/${name}`)
   return {
     vault,
@@ -242,8 +241,7 @@ function placeIn(vault: TestVault, id: string, top: '/' | 'below', moment: numbe
     path,
     at: (name) =>
       name.startsWith('.avfs') && top === '/' ? join(vault.dir, name) : join(vault.dir, path(name)),
-    call: (method, parameters, receive) =>
-      callVault(vault.file, method, parameters, () => undefined, receive),
+    call: (method, parameters) => callVault(vault.file, method, parameters, () => undefined),
   }
 }
 
@@ -324,17 +322,6 @@ function describe({ vault, id, top }: Place): string[] {
   return [...lines, run('getfattr', [...flags, ...paths])]
 }
 
-/** All that was ever saved under a name. */
-async function versionsOf(place: Place, name: string): Promise<string> {
-  const path = place.path(name)
-  const found: Piece[] = []
-  const keep = (piece: Piece): void => void found.push(piece)
-  await place.call('log', { path, limit: 0 }, keep)
-  const numbers = found.splice(0).map((piece) => 'item' in piece && Object(piece.item).number)
-  for (const version of numbers) await place.call('cat', { path, state: { version } }, keep)
-  return found.map((piece) => ('item' in piece ? '' : Buffer.from(piece).toString())).join('|')
-}
-
 t.test('every method of the table has a scenario, or changes nothing that is seen', (t) => {
   t.same(Object.keys(scenarios).sort(), Object.keys(methods).sort())
   for (const [name, its] of Object.entries(scenarios))
@@ -413,7 +400,7 @@ t.test(
       for (const file of scenario.write ?? [])
         if (/^(e|h|dir\/e|mapped)$/.test(file))
           t.match(
-            await versionsOf(place, file),
+            (await savedTexts(vault.file, place.path(file))).join('|'),
             /dirty/,
             `${name}: what was written before is a version`,
           )
