@@ -4,9 +4,11 @@ import t, { type Test } from 'tap'
 import { FsError } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
+import { answered } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { formatMoment } from '../../src/vault/when.ts'
+import { type FaultingStore, faulting } from '../support/faulting.ts'
 import { list, openMemory, root, save, walk } from './view-bed.ts'
 
 setLog('error')
@@ -190,6 +192,45 @@ for (const [what, scene] of Object.entries(scenes))
   t.test(`each entry of ${what} costs what it costs in a small one`, async (t) => {
     const few = await readsFor(t, what, scene, FEW)
     const many = await readsFor(t, what, scene, TIMES * FEW)
+    t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
+  })
+
+/** Rows read for one listing, on a store whose reads wait. */
+async function waitingReads(t: Test, scene: Scene, size: number): Promise<number> {
+  let count = 0
+  const stores: FaultingStore[] = []
+  const vault = await openMemory(t, (inner) => {
+    const store = faulting(
+      counted(inner, (rows) => (count += 1 + rows)),
+      { gets: true },
+    )
+    stores.push(store)
+    return store
+  })
+  const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+  const { moments } = vault.core
+  const later = (seconds: number) => moments.pretend(moments.last + seconds * 1e6)
+  const calm = <R>(work: () => R): R => (stores[0] as FaultingStore).calm(work)
+  const path = calm(() => scene({ fs, vault, reads: () => count, later }, size))
+  await vault.sync()
+  const { ino } = calm(() => walk(fs, path))
+  for (const cache of [vault.core.inodes, vault.core.pasts, vault.core.directories]) cache.clear()
+  const before = count
+  const { handle } = await answered(() => fs.opendir(root, ino))
+  let names: string[] = []
+  await answered(() => {
+    names = []
+    fs.readdir(root, ino, handle, 0, true, (name) => names.push(name) > 0)
+  })
+  t.equal(names.length, size + 2)
+  return count - before
+}
+
+for (const what of ['deleted/', 'deleted/DIR', 'at/WHEN', 'snapshots/', 'tags/TAG'])
+  t.test(`a listing of ${what} goes on where it had to wait`, async (t) => {
+    const scene = scenes[what] as Scene
+    const few = await waitingReads(t, scene, FEW)
+    const many = await waitingReads(t, scene, TIMES * FEW)
     t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
   })
 
