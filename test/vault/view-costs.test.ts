@@ -6,6 +6,8 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { answered } from '../../src/store/retry.ts'
 import { Fault, type Store } from '../../src/store/store.ts'
+import { findDeleted } from '../../src/vault/deleted.ts'
+import { wholeBefore } from '../../src/vault/removal.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { formatMoment } from '../../src/vault/when.ts'
 import { type FaultingStore, faulting } from '../support/faulting.ts'
@@ -78,7 +80,7 @@ function mkdir({ fs }: Bed, parent: number, name: string): number {
   return fs.mkdir(root, parent, name, 0o755, 0).ino
 }
 
-function unlinkAll({ fs }: Bed, parent: number): void {
+function unlinkAll({ fs }: Pick<Bed, 'fs'>, parent: number): void {
   for (const name of list(fs, parent)) fs.unlink(root, parent, name)
 }
 
@@ -195,8 +197,8 @@ for (const [what, scene] of Object.entries(scenes))
     t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
   })
 
-/** Rows read for one listing, on a store whose reads wait. */
-async function waitingReads(t: Test, scene: Scene, size: number): Promise<number> {
+/** The same on a store whose reads wait, but for what is done in `calm`. */
+async function waitingBed(t: Test) {
   let count = 0
   const stores: FaultingStore[] = []
   const vault = await openMemory(t, (inner) => {
@@ -211,11 +213,17 @@ async function waitingReads(t: Test, scene: Scene, size: number): Promise<number
   const { moments } = vault.core
   const later = (seconds: number) => moments.pretend(moments.last + seconds * 1e6)
   const calm = <R>(work: () => R): R => (stores[0] as FaultingStore).calm(work)
-  const path = calm(() => scene({ fs, vault, reads: () => count, later }, size))
+  return { fs, vault, later, calm, count: () => count }
+}
+
+/** Rows read for one listing there. */
+async function waitingReads(t: Test, scene: Scene, size: number): Promise<number> {
+  const { fs, vault, later, calm, count } = await waitingBed(t)
+  const path = calm(() => scene({ fs, vault, reads: count, later }, size))
   await vault.sync()
   const { ino } = calm(() => walk(fs, path))
   for (const cache of [vault.core.inodes, vault.core.pasts, vault.core.directories]) cache.clear()
-  const before = count
+  const before = count()
   const { handle } = await answered(() => fs.opendir(root, ino))
   let names = 0
   let cookie = 0
@@ -236,7 +244,7 @@ async function waitingReads(t: Test, scene: Scene, size: number): Promise<number
     }
   }
   t.ok(names > size)
-  return count - before
+  return count() - before
 }
 
 for (const what of [
@@ -257,6 +265,32 @@ for (const what of [
     const many = await waitingReads(t, scene, TIMES * FEW)
     t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
   })
+
+t.test('finding when a tree was removed goes on where it had to wait', async (t) => {
+  const reads = async (size: number): Promise<number> => {
+    const { fs, vault, calm, later, count } = await waitingBed(t)
+    const { core } = vault
+    calm(() => {
+      const tree = fs.mkdir(root, ROOT_INO, 'tree', 0o755, 0).ino
+      for (let at = 0; at < size; at++)
+        save(fs, fs.mkdir(root, tree, `${at}`, 0o755, 0).ino, 'file', 'text')
+      later(2)
+      for (const name of list(fs, tree)) {
+        unlinkAll({ fs }, walk(fs, `tree/${name}`).ino)
+        fs.rmdir(root, tree, name)
+      }
+      fs.rmdir(root, ROOT_INO, 'tree')
+    })
+    await vault.sync()
+    const row = calm(() => findDeleted(core, ROOT_INO, 'tree')?.row)
+    const before = count()
+    t.ok(row !== undefined && (await answered(() => wholeBefore(core, row))) < row.until)
+    return count() - before
+  }
+  const few = await reads(FEW)
+  const many = await reads(TIMES * FEW)
+  t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
+})
 
 t.test('versions of two files in turn cost what those of one cost', async (t) => {
   const reads = async (size: number): Promise<number> => {
