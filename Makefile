@@ -229,6 +229,7 @@ bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench-prune.ts
 	@$(RUN) node scripts/bench-past.ts
 	@$(RUN) node scripts/bench-listings.ts
+	@$(RUN) node scripts/bench-views.ts
 	@$(RUN) node scripts/bench-snapshot.ts
 	@$(RUN) node scripts/bench-search.ts
 

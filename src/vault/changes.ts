@@ -84,19 +84,57 @@ function formerName(core: Core, { parent, fromParent, fromName }: Span): string 
   return fromParent === parent ? fromName : below(lastPath(core, fromParent), fromName)
 }
 
-function findEvents(core: Core, parent: number, limit: number): Found[] {
-  const events: Found[] = []
-  const trim = (): void => {
-    events.sort((a, b) => b.moment - a.moment)
-    events.length = Math.min(events.length, limit)
-  }
-  for (const span of spansIn(core, parent)) {
-    for (const event of eventsOf(core, span, limit)) events.push(event)
-    // Sorted now and then, so that memory stays bounded.
-    if (events.length > 4 * limit + 1000) trim()
-  }
-  trim()
+/** What was found when a read had to wait: the operation runs again from its start, and the search goes on from there. */
+const underway = new WeakMap<Core, Map<string, EventSearch>>()
+/** Nobody comes back for one that was left for so long. */
+const LEFT_MS = 10_000
+
+function findEvents(core: Core, parent: number, limit: number): readonly Found[] {
+  const searches = underway.get(core) ?? new Map<string, EventSearch>()
+  underway.set(core, searches)
+  for (const [key, { usedMs }] of searches)
+    if (performance.now() - usedMs > LEFT_MS) searches.delete(key)
+  const key = `${parent}/${limit}`
+  const search = searches.get(key) ?? new EventSearch(core, parent, limit)
+  searches.set(key, search)
+  const events = search.finish()
+  searches.delete(key)
   return events
+}
+
+class EventSearch {
+  usedMs = performance.now()
+  readonly #core: Core
+  readonly #limit: number
+  readonly #spans: readonly Span[]
+  #at = 0
+  readonly #events: Found[] = []
+
+  constructor(core: Core, parent: number, limit: number) {
+    this.#core = core
+    this.#limit = limit
+    this.#spans = spansIn(core, parent)
+  }
+
+  /** Goes on from the span that could not be read. */
+  finish(): readonly Found[] {
+    this.usedMs = performance.now()
+    for (; this.#at < this.#spans.length; this.#at++) {
+      const span = this.#spans[this.#at] as Span
+      const isTemporary = span.until !== PROVISIONAL && isBrief(this.#core, span as EntryPastRow)
+      const events = isTemporary ? [] : eventsOf(this.#core, span, this.#limit)
+      for (const event of events) this.#events.push(event)
+      // Sorted now and then, so that memory stays bounded.
+      if (this.#events.length > 4 * this.#limit + 1000) this.#trim()
+    }
+    this.#trim()
+    return this.#events
+  }
+
+  #trim(): void {
+    this.#events.sort((a, b) => b.moment - a.moment)
+    this.#events.length = Math.min(this.#events.length, this.#limit)
+  }
 }
 
 /** The moments at which something changed in a directory, newest first, at most `limit`. */
@@ -108,12 +146,13 @@ export function changesOf(core: Core, parent: number, limit: number): Moment[] {
 
 type Span = EntryPastRow | (EntryRow & { until: Moment; fate: undefined; endedBy: 0 })
 
-/** Every inode under every name of the directory, temporary names left out. */
-function* spansIn(core: Core, parent: number): Generator<Span> {
+/** Every inode under every name of the directory. */
+function spansIn(core: Core, parent: number): Span[] {
   const range = { gte: [parent], lt: [parent + 1], limit: ALL }
-  for (const row of core.overlay.scan(entryPast, range)) if (!isBrief(core, row)) yield row
+  const spans: Span[] = [...core.overlay.scan(entryPast, range)]
   for (const row of core.overlay.scan(entry, range))
-    yield { ...row, until: PROVISIONAL, fate: undefined, endedBy: 0 }
+    spans.push({ ...row, until: PROVISIONAL, fate: undefined, endedBy: 0 })
+  return spans
 }
 
 interface State {

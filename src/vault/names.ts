@@ -12,7 +12,6 @@ import type { Moment } from './moments.ts'
 const ROOT_INO = 1
 /** Deeper paths than PATH_MAX allows lead in a circle. */
 const DEPTH_MAX = 4096
-const LINKS_MAX = 1000
 
 /** Notes a new name; its link count is already counted. */
 export function giveName(core: Core, inode: Inode, parent: number, name: string): void {
@@ -60,6 +59,9 @@ function takeName(core: Core, inode: Inode, parent: number, name: string): void 
   inode.parent = next.parent
   inode.name = next.name
 }
+
+/** Names of one inode that are looked at. */
+const LINKS_MAX = 1000
 
 /** The names of an inode and the directories that they are in; of one with very many hard links the first. */
 export function placesOf(

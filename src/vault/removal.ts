@@ -11,48 +11,85 @@ import type { Moment } from './moments.ts'
 const PAUSE_MICROS = 10_000_000
 const PAGE_ROWS = 1024
 const DIRECTORY = 4
-/** Deeper trees than PATH_MAX allows are cut off. */
-const DEPTH_MAX = 4096
 
 type Deletion = Pick<EntryPastRow, 'ino' | 'type' | 'until'>
 
-/** Removals whose beginning is kept in mind, at the least. */
+/** Removals whose beginning is kept in mind, at the least, and those that are followed at a time. */
 const KNOWN_MIN = 10_000
-const known = new WeakMap<Core, GenerationCache<string, Moment>>()
+const UNDERWAY_MAX = 16
+
+interface Removals {
+  readonly starts: GenerationCache<string, Moment>
+  /** The ways into those that met a read which must wait: whoever asked asks again. */
+  readonly underway: Map<string, Followed[]>
+}
+const known = new WeakMap<Core, Removals>()
 
 /** The moment at which what a deleted name led to was last whole: of a directory, with everything that went with it. */
 export function wholeBefore(core: Core, row: Deletion): Moment {
   if (row.type !== DIRECTORY) return row.until - 1
-  const starts = known.get(core) ?? remember(core)
-  const key = `${row.ino}/${row.until}`
-  // Each path into what was removed asks for it, and it takes a look at everything in there.
+  const { starts, underway } = known.get(core) ?? remember(core)
+  const key = keyOf(row)
+  // Each path into what was removed asks for it.
   const before = starts.get(key)
   if (before !== undefined) return before - 1
-  const start = removalStart(core, row, 0)
+  const path = underway.get(key) ?? [follow(core, row)]
+  underway.set(key, path)
+  if (underway.size > UNDERWAY_MAX) underway.delete(underway.keys().next().value ?? key)
+  const start = removalStart(core, path)
+  underway.delete(key)
   starts.set(key, start)
   return start - 1
 }
 
 /** What was removed stays as it was, but for what is let go of it. */
-function remember(core: Core): GenerationCache<string, Moment> {
-  const starts = new GenerationCache<string, Moment>(2 * KNOWN_MIN, () => 1)
-  known.set(core, starts)
+function remember(core: Core): Removals {
+  const removals: Removals = {
+    starts: new GenerationCache(2 * KNOWN_MIN, () => 1),
+    underway: new Map(),
+  }
+  known.set(core, removals)
   core.overlay.watch(entryPast, (_key, row) => {
-    if (row === undefined) starts.clear()
+    if (row !== undefined) return
+    removals.starts.clear()
+    removals.underway.clear()
   })
-  return starts
+  return removals
 }
 
-function removalStart(core: Core, { ino, until }: Deletion, depth: number): Moment {
-  let start = until
-  if (depth > DEPTH_MAX) return start
-  for (const row of deletionsIn(core, ino)) {
-    if (row.until > until) continue
-    if (start - row.until > PAUSE_MICROS) break
-    const began = row.type === DIRECTORY ? removalStart(core, row, depth + 1) : row.until
-    if (began < start) start = began
+function keyOf({ ino, until }: Deletion): string {
+  return `${ino}/${until}`
+}
+
+/** A directory of which the removal is followed back. */
+interface Followed {
+  readonly deletions: readonly Deletion[]
+  at: number
+  /** When its removal began, as far as is known. */
+  start: Moment
+}
+
+/** Depth first and without recursion: trees may be deeper than the stack. Goes on where a read had to wait. */
+function removalStart(core: Core, path: Followed[]): Moment {
+  for (;;) {
+    const last = path[path.length - 1] as Followed
+    const row = last.deletions[last.at]
+    if (row !== undefined && last.start - row.until <= PAUSE_MICROS) {
+      if (row.type === DIRECTORY) path.push(follow(core, row))
+      else last.start = Math.min(last.start, row.until)
+      last.at++
+      continue
+    }
+    const above = path[path.length - 2]
+    if (above === undefined) return last.start
+    path.pop()
+    above.start = Math.min(above.start, last.start)
   }
-  return start
+}
+
+function follow(core: Core, { ino, until }: Deletion): Followed {
+  const deletions = deletionsIn(core, ino).filter((row) => row.until <= until)
+  return { deletions, at: 0, start: until }
 }
 
 /** What was deleted in a directory, the latest first. */

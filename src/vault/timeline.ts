@@ -24,7 +24,7 @@ import { toRow } from './inode.ts'
 import { findInode } from './inodes.ts'
 import { isBrief } from './lifetimes.ts'
 import type { Moment } from './moments.ts'
-import { extentsOf, knownState, pastRowAt } from './past-states.ts'
+import { extentsOf, knownState, pastRowAt, readAhead } from './past-states.ts'
 import { tagsAt, toXdgTags, XDG_TAGS } from './tags.ts'
 
 /** Rows read at a time. */
@@ -95,28 +95,50 @@ export function entriesAt(
   after?: string,
   limit = ALL,
 ): EntryRow[] {
+  const rows: EntryRow[] = []
+  for (let from = after; rows.length < limit; ) {
+    const wanted = limit - rows.length
+    const names = namesAt(core, parent, moment, from, wanted)
+    readStates(core, names, moment)
+    for (const row of names) if (inodeAt(core, row.ino, moment) !== undefined) rows.push(row)
+    if (names.length < wanted) break
+    from = names.at(-1)?.name
+  }
+  return rows
+}
+
+/** The same, with those whose inodes had no complete state then: `inodeAt` tells. */
+export function namesAt(
+  core: Core,
+  parent: number,
+  moment: Moment,
+  after: string | undefined,
+  limit: number,
+): EntryRow[] {
   observe(core, moment)
   const from = after === undefined ? '' : `${after}\0`
   const rows: EntryRow[] = []
   const past = pastEntriesAt(core, parent, moment, from)
   let before = past.next().value
-  const take = (row: EntryRow): void => {
-    if (inodeAt(core, row.ino, moment) !== undefined) rows.push(row)
-  }
   for (const row of presentEntries(core, parent, from)) {
     while (before !== undefined && before.name < row.name && rows.length < limit) {
-      take(before)
+      rows.push(before)
       before = past.next().value
     }
     if (rows.length >= limit) return rows
-    if (row.since <= moment) take(row)
+    if (row.since <= moment) rows.push(row)
   }
   while (before !== undefined && rows.length < limit) {
-    take(before)
+    rows.push(before)
     before = past.next().value
   }
-  if (rows.length > limit) rows.length = limit
   return rows
+}
+
+/** Reads the former states that names lead to, as a rule all of them at once. */
+export function readStates(core: Core, names: readonly EntryRow[], moment: Moment): void {
+  const past = names.filter((row) => 'until' in row)
+  readAhead(core, past, ({ ino }) => ({ ino, moment }))
 }
 
 function* presentEntries(core: Core, parent: number, from: string): Generator<EntryRow> {

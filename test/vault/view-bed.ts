@@ -5,6 +5,7 @@ import { FsError } from '../../src/base/errno.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
 import { openStore } from '../../src/store/open.ts'
+import { answered } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
@@ -21,7 +22,8 @@ export async function open(t: Test, avfsdir: 'hidden' | 'visible' | 'off' = 'hid
 export async function openMemory(t: Test, around: (store: Store) => Store): Promise<Vault> {
   const store = await openStore('memory', { create: true, backend: 'memory' })
   await store.commit(birthBatch())
-  const vault = new Vault(around(store), '/nowhere', { commitMs: 60_000 })
+  const read = around(store)
+  const vault = await answered(() => new Vault(read, '/nowhere', { commitMs: 60_000 }))
   t.teardown(() => vault.close())
   return vault
 }

@@ -4,9 +4,13 @@ import t, { type Test } from 'tap'
 import { FsError } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
-import type { Store } from '../../src/store/store.ts'
+import { answered } from '../../src/store/retry.ts'
+import { Fault, type Store } from '../../src/store/store.ts'
+import { findDeleted } from '../../src/vault/deleted.ts'
+import { wholeBefore } from '../../src/vault/removal.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { formatMoment } from '../../src/vault/when.ts'
+import { type FaultingStore, faulting } from '../support/faulting.ts'
 import { list, openMemory, root, save, walk } from './view-bed.ts'
 
 setLog('error')
@@ -76,7 +80,7 @@ function mkdir({ fs }: Bed, parent: number, name: string): number {
   return fs.mkdir(root, parent, name, 0o755, 0).ino
 }
 
-function unlinkAll({ fs }: Bed, parent: number): void {
+function unlinkAll({ fs }: Pick<Bed, 'fs'>, parent: number): void {
   for (const name of list(fs, parent)) fs.unlink(root, parent, name)
 }
 
@@ -192,6 +196,101 @@ for (const [what, scene] of Object.entries(scenes))
     const many = await readsFor(t, what, scene, TIMES * FEW)
     t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
   })
+
+/** The same on a store whose reads wait, but for what is done in `calm`. */
+async function waitingBed(t: Test) {
+  let count = 0
+  const stores: FaultingStore[] = []
+  const vault = await openMemory(t, (inner) => {
+    const store = faulting(
+      counted(inner, (rows) => (count += 1 + rows)),
+      { gets: true },
+    )
+    stores.push(store)
+    return store
+  })
+  const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+  const { moments } = vault.core
+  const later = (seconds: number) => moments.pretend(moments.last + seconds * 1e6)
+  const calm = <R>(work: () => R): R => (stores[0] as FaultingStore).calm(work)
+  return { fs, vault, later, calm, count: () => count }
+}
+
+/** Rows read for one listing there. */
+async function waitingReads(t: Test, scene: Scene, size: number): Promise<number> {
+  const { fs, vault, later, calm, count } = await waitingBed(t)
+  const path = calm(() => scene({ fs, vault, reads: count, later }, size))
+  await vault.sync()
+  const { ino } = calm(() => walk(fs, path))
+  for (const cache of [vault.core.inodes, vault.core.pasts, vault.core.directories]) cache.clear()
+  const before = count()
+  const { handle } = await answered(() => fs.opendir(root, ino))
+  let names = 0
+  let cookie = 0
+  for (let goesOn = true; goesOn; ) {
+    const before = names
+    goesOn = false
+    try {
+      fs.readdir(root, ino, handle, cookie, true, (_name, _ino, _type, next) => {
+        names++
+        cookie = next
+        return true
+      })
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      goesOn = true
+      // As the session does: what was taken is answered first.
+      if (names === before) await error.load()
+    }
+  }
+  t.ok(names > size)
+  return count() - before
+}
+
+for (const what of [
+  'deleted/',
+  'deleted/DIR',
+  'at/WHEN',
+  'snapshots/',
+  'tags/TAG',
+  'at/',
+  'versions/',
+  'versions/NAME',
+  'tags/',
+  'deleted/ of a name that was deleted often',
+])
+  t.test(`a listing of ${what} goes on where it had to wait`, async (t) => {
+    const scene = scenes[what] as Scene
+    const few = await waitingReads(t, scene, FEW)
+    const many = await waitingReads(t, scene, TIMES * FEW)
+    t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
+  })
+
+t.test('finding when a tree was removed goes on where it had to wait', async (t) => {
+  const reads = async (size: number): Promise<number> => {
+    const { fs, vault, calm, later, count } = await waitingBed(t)
+    const { core } = vault
+    calm(() => {
+      const tree = fs.mkdir(root, ROOT_INO, 'tree', 0o755, 0).ino
+      for (let at = 0; at < size; at++)
+        save(fs, fs.mkdir(root, tree, `${at}`, 0o755, 0).ino, 'file', 'text')
+      later(2)
+      for (const name of list(fs, tree)) {
+        unlinkAll({ fs }, walk(fs, `tree/${name}`).ino)
+        fs.rmdir(root, tree, name)
+      }
+      fs.rmdir(root, ROOT_INO, 'tree')
+    })
+    await vault.sync()
+    const row = calm(() => findDeleted(core, ROOT_INO, 'tree')?.row)
+    const before = count()
+    t.ok(row !== undefined && (await answered(() => wholeBefore(core, row))) < row.until)
+    return count() - before
+  }
+  const few = await reads(FEW)
+  const many = await reads(TIMES * FEW)
+  t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
+})
 
 t.test('versions of two files in turn cost what those of one cost', async (t) => {
   const reads = async (size: number): Promise<number> => {

@@ -1,7 +1,7 @@
 // Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and deleted/ lead to.
 
 import type { Fault } from '../../store/store.ts'
-import { entriesAt, entryAt } from '../../vault/timeline.ts'
+import { entryAt, inodeAt, namesAt, readStates } from '../../vault/timeline.ts'
 import { attributesOf, type PastView, type Tree, xattrsOf } from './past.ts'
 import { pastFileKind } from './past-file.ts'
 import { type Listed, type ViewKind, type Views, waiting } from './view.ts'
@@ -44,9 +44,14 @@ export const treeKind: ViewKind<PastView> = {
 function* listTree({ fs }: Views, { tree, ino, number }: PastView): Generator<Listed | Fault> {
   for (let after: string | undefined; ; ) {
     const from = after
-    const rows = yield* waiting(() => entriesAt(fs.core, ino, tree.moment, from, PAGE_NAMES))
-    for (const { name, type, ino: child } of rows)
-      yield { name, type, view: pastView(tree, child, type, number, name) }
+    const rows = yield* waiting(() => namesAt(fs.core, ino, tree.moment, from, PAGE_NAMES))
+    yield* waiting(() => readStates(fs.core, rows, tree.moment))
+    for (const { name, type, ino: child } of rows) {
+      // Each by itself, so that one that must wait has no others read again.
+      const isComplete = (): boolean => inodeAt(fs.core, child, tree.moment) !== undefined
+      if (yield* waiting(isComplete))
+        yield { name, type, view: pastView(tree, child, type, number, name) }
+    }
     after = rows.at(-1)?.name
     if (after === undefined) return
   }
