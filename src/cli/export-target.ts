@@ -29,9 +29,16 @@ interface Outcome {
 
 const NOTHING: Outcome = { values: {}, notes: [] }
 
+export interface TargetOptions {
+  readonly dest: string
+  readonly format: ExportFormat
+  /** Whether holes stay holes in a tar. */
+  readonly holes: boolean
+}
+
 /** Opens what the arguments of the command name. Throws ControlError for what an export does not replace, and the system's error. */
 export async function openTarget(
-  { dest, format }: { readonly dest: string; readonly format: ExportFormat },
+  { dest, format, holes }: TargetOptions,
   place: Place,
   report: TransferReport,
 ): Promise<ExportTarget> {
@@ -41,7 +48,7 @@ export async function openTarget(
   if (format === 'dir') return hostTarget(path, place, problem)
   const top = posix.basename(place.path)
   if (format === 'sqlar') return sqlarTarget(path, top, problem)
-  return tarTarget(dest === '-' ? undefined : path, top === '' ? '.' : top, problem)
+  return tarTarget(dest === '-' ? undefined : path, top === '' ? '.' : top, problem, holes)
 }
 
 type Problem = (path: string, message: string) => void
@@ -65,14 +72,19 @@ function notesOf({ owners, attributes, modes, times }: Refused): string[] {
   return notes
 }
 
-function tarTarget(path: string | undefined, top: string, problem: Problem): ExportTarget {
+function tarTarget(
+  path: string | undefined,
+  top: string,
+  problem: Problem,
+  holes: boolean,
+): ExportTarget {
   const archive = path === undefined ? undefined : newArchive(path)
   const fd = archive === undefined ? undefined : openSync(bytesOf(archive.path), 'w')
   const write = async (bytes: Buffer): Promise<void> => {
     if (fd === undefined) await writeBytes(bytes)
     else for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
   }
-  const sink = tarSink(top, write, problem)
+  const sink = tarSink(top, write, problem, holes)
   return {
     take: sink.take,
     async finish() {
