@@ -52,6 +52,8 @@ interface Run {
   readonly top: string
   readonly write: (bytes: Buffer) => Promise<void>
   readonly problem: (path: string, message: string) => void
+  /** Whether holes are left out, in GNU's way. */
+  readonly isSparse: boolean
   readonly directories: Map<number, string>
   readonly links: Map<string, string>
   /** The file whose data is coming, if it is not left out. */
@@ -63,25 +65,32 @@ interface Run {
 interface Current {
   readonly id: number
   readonly stored: number
-  readonly isSparse: boolean
+  /** Stretches of the file that are stored, one behind the other. */
+  readonly runs: readonly [offset: number, length: number][]
+  /** The stretch that data comes for, and how much is stored before it. */
+  at: number
+  before: number
   reached: number
 }
 
+const START = { at: 0, before: 0, reached: 0 }
 const ZEROS = Buffer.alloc(64 * 1024)
 const RECORD_BYTES = 20 * BLOCK_BYTES
 const NAME_BYTES_MAX = 100
 const types: Readonly<Record<number, string>> = { [S_IFCHR]: '3', [S_IFBLK]: '4', [S_IFIFO]: '6' }
 
-/** `top` is a byte string; `write` gets the archive's bytes in order. */
+/** `top` is a byte string; `write` gets the archive's bytes in order; without `isSparse` holes are zeros. */
 export function tarSink(
   top: string,
   write: (bytes: Buffer) => Promise<void>,
   problem: (path: string, message: string) => void,
+  isSparse = true,
 ): TarSink {
   const run: Run = {
     top,
     write,
     problem,
+    isSparse,
     directories: new Map(),
     links: new Map(),
     current: undefined,
@@ -109,7 +118,7 @@ async function takeRecord(run: Run, record: Buffer): Promise<void> {
     const { id, offset, bytes } = dataOf(record)
     const { current } = run
     if (current?.id !== id) return
-    if (!current.isSparse) await fill(run, current, offset)
+    await fill(run, current, placeOf(current, offset))
     await put(run, bytes)
     current.reached += bytes.length
   } else if (kind === END) {
@@ -120,6 +129,33 @@ async function takeRecord(run: Run, record: Buffer): Promise<void> {
     await put(run, ZEROS.subarray(0, paddingOf(current.stored)))
     run.current = undefined
   } else if (kind === LEAVE) run.directories.delete(leftOf(record))
+}
+
+/** Where an offset of the file is in the archive's copy. Offsets come in order. */
+function placeOf(current: Current, offset: number): number {
+  for (; ; current.at++) {
+    const run = current.runs[current.at]
+    if (run === undefined) return current.before
+    const [from, length] = run
+    if (offset < from + length) return current.before + offset - from
+    current.before += length
+  }
+}
+
+/**
+ * Stretches that begin and end with blocks, but at the end of the file: GNU tar reads each from a block of its own, so that those that
+ * do not would be taken for others.
+ */
+function inBlocks(runs: readonly [number, number][], size: number): [number, number][] {
+  const found: [number, number][] = []
+  for (const [offset, length] of runs) {
+    const last = found[found.length - 1]
+    const from = offset - (offset % BLOCK_BYTES)
+    const end = Math.min(size, offset + length + paddingOf(offset + length))
+    if (last !== undefined && from <= last[0] + last[1]) last[1] = end - last[0]
+    else found.push([from, end - from])
+  }
+  return found
 }
 
 /** Zeros up to an offset. */
@@ -170,12 +206,12 @@ async function putFile(
     await put(run, ZEROS.subarray(0, paddingOf(content.length)))
     return
   }
-  if ((head.flags & SPARSE) === 0) {
+  if ((head.flags & SPARSE) === 0 || !run.isSparse) {
     await putHeader(run, { ...plain(head, path), size: head.size }, pax)
-    run.current = { id: head.id, stored: head.size, isSparse: false, reached: 0 }
+    run.current = { id: head.id, stored: head.size, runs: [[0, head.size]], ...START }
     return
   }
-  const runs = mapOf(record)
+  const runs = inBlocks(mapOf(record), head.size)
   // As GNU tar ends a map whose last part is a hole.
   const end = runs[runs.length - 1]
   if (end === undefined || end[0] + end[1] < head.size) runs.push([head.size, 0])
@@ -189,7 +225,7 @@ async function putFile(
   const name = `${path.slice(0, slash)}GNUSparseFile.0/${path.slice(slash)}`
   await putHeader(run, { ...plain(head, name), size: map.length + stored }, pax)
   await put(run, map)
-  run.current = { id: head.id, stored, isSparse: true, reached: 0 }
+  run.current = { id: head.id, stored, runs, ...START }
 }
 
 function mapText(runs: readonly [number, number][]): Buffer {

@@ -30,19 +30,28 @@ interface Outcome {
 
 const NOTHING: Outcome = { values: {}, notes: [] }
 
+export interface TargetOptions {
+  readonly dest: string
+  readonly format: ExportFormat
+  /** Whether holes stay holes in a tar. */
+  readonly holes: boolean
+}
+
 /** Opens what the arguments of the command name. Throws ControlError for what an export does not replace, and the system's error. */
 export async function openTarget(
-  { dest, format }: { readonly dest: string; readonly format: ExportFormat },
+  { dest, format, holes }: TargetOptions,
   place: Place,
   report: TransferReport,
 ): Promise<ExportTarget> {
   const top = posix.basename(place.path)
   const problem = (where: string, message: string): void => report.problem(toText(where), message)
-  if (dest === '-') return tarTarget(undefined, top, problem)
+  const rootName = top === '' ? '.' : top
+  if (dest === '-') return tarTarget(undefined, rootName, problem, holes)
   const path = absoluteBytes(bytesOfArgument(dest))
   assertNoVault(path, place.vaultPath)
   if (format === 'dir') return hostTarget(path, place, problem)
-  return format === 'sqlar' ? sqlarTarget(path, top, problem) : tarTarget(path, top, problem)
+  if (format === 'sqlar') return sqlarTarget(path, top, problem)
+  return tarTarget(path, rootName, problem, holes)
 }
 
 type Problem = (path: string, message: string) => void
@@ -66,14 +75,19 @@ function notesOf({ owners, attributes, modes, times }: Refused): string[] {
   return notes
 }
 
-function tarTarget(path: string | undefined, top: string, problem: Problem): ExportTarget {
+function tarTarget(
+  path: string | undefined,
+  top: string,
+  problem: Problem,
+  holes: boolean,
+): ExportTarget {
   const archive = path === undefined ? undefined : newArchive(path)
   const fd = archive === undefined ? undefined : openSync(bytesOf(archive.path), 'w')
   const write = async (bytes: Buffer): Promise<void> => {
     if (fd === undefined) await writeWhole(bytes)
     else for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
   }
-  const sink = tarSink(top === '' ? '.' : top, write, problem)
+  const sink = tarSink(top, write, problem, holes)
   return {
     take: sink.take,
     async finish() {

@@ -19,7 +19,7 @@ import { bytesOnDisk, differences, makeOddTree } from './odd-tree.ts'
 
 // Each run of a command takes a while on a busy machine.
 t.setTimeout(240_000)
-needProgram('rsync', 'setfattr', 'setfacl', 'sqlite3')
+needProgram('rsync', 'setfattr', 'setfacl', 'sqlite3', 'bsdtar', 'busybox')
 
 const ALL = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner']
 
@@ -222,3 +222,52 @@ t.test('an export takes the place of no vault', (t) => {
   t.match(cli.json('vault', 'check', 'two'), { problems: [] })
   t.end()
 })
+
+t.test(
+  'holes of any shape stay holes for GNU tar, and are zeros for readers that know none',
+  (t) => {
+    const cli = historyCli(t)
+    mkdirSync(cli.at('d'))
+    const put = (offset: number, text: string): void =>
+      void run(
+        'dd',
+        [`of=${cli.at('d/odd')}`, 'bs=1', `seek=${offset}`, 'conv=notrunc', 'status=none'],
+        {
+          input: text,
+        },
+      )
+    // Where data begins and ends at no block's border.
+    for (const [at, text] of [
+      [5, 'first'],
+      [100_001, 'second'],
+      [700_000, 'x'.repeat(1000)],
+    ] as const)
+      put(at, text)
+    run('truncate', ['-s', '900001', cli.at('d/odd')])
+    run('truncate', ['-s', '200000', cli.at('d/hole')])
+    const [sparse, plain] = [join(cli.root, 'sparse.tar'), join(cli.root, 'plain.tar')]
+    cli.json('export', cli.at('d'), sparse, '-r', '--format', 'tar')
+    cli.json('export', cli.at('d'), plain, '-r', '--format', 'tar', '--no-holes')
+    t.ok(statSync(sparse).size < 30_000)
+    t.ok(statSync(plain).size > 1_100_000)
+    for (const [name, program, ...args] of [
+      ['gnu', 'tar', '-xf', sparse],
+      ['bsd', 'bsdtar', '-xf', sparse],
+      ['busybox', 'busybox', 'tar', '-xf', plain],
+      ['plain', 'tar', '-xf', plain],
+    ] as const) {
+      const out = cli.folder(name)
+      run(program, args, { cwd: out })
+      for (const file of ['odd', 'hole'])
+        t.ok(
+          readFileSync(join(out, 'd', file)).equals(readFileSync(cli.at(`d/${file}`))),
+          `${name} ${file}`,
+        )
+    }
+    cli.json('import', sparse, cli.at('again'), '--format', 'tar')
+    t.equal(differences(cli.at('d'), cli.at('again/d')), '')
+    const other = cli.failure('export', cli.at('d'), join(cli.root, 'out'), '-r', '--no-holes')
+    t.match(other, { status: 2 })
+    t.end()
+  },
+)

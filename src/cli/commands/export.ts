@@ -21,6 +21,7 @@ interface ExportArguments extends CommonArguments, StateArguments {
   vault: string | undefined
   format: ExportFormat
   'with-history': boolean
+  holes: boolean
 }
 
 export const exportCommand: CommandModule<object, ExportArguments> = {
@@ -49,6 +50,11 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
         default: 'dir' as const,
         describe: 'files, a tar archive, or an SQLite archive',
       })
+      .option('holes', {
+        type: 'boolean',
+        default: true,
+        describe: '--no-holes: zeros for them in a tar, for readers that know no sparse files',
+      })
       .option('with-history', {
         type: 'boolean',
         default: false,
@@ -69,6 +75,7 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
     const withHistory = args['with-history']
     if (withHistory && (!recursive || state !== undefined || format === 'sqlar'))
       throw new UsageError('--with-history is for all of a vault: --recursive, no state, no sqlar')
+    if (!args.holes && format !== 'tar') throw new UsageError('--no-holes goes with --format tar')
     if (args.dest === '-' && (format !== 'tar' || args.json === true))
       throw new UsageError('only --format tar, without --json, is written to standard output')
     const place = await transferPlace(args.src, args.vault)
