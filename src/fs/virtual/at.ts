@@ -36,10 +36,12 @@ function resolve(core: Core, directory: number, name: string): Resolved | undefi
   const { moments } = core
   const now = moments.now()
   // Several changes of one millisecond are ahead of the clock.
-  const when = parseWhen(name, Math.max(nowMicros(), moments.wallOf(now)))
+  const shown = Math.max(nowMicros(), moments.wallOf(now))
+  const when = parseWhen(name, shown)
   const moment = when && momentMeant(moments, when)
   if (when === undefined || moment === undefined) return undefined
-  if ('wall' in when && moment < now) return { moment, nameMs: undefined }
+  // The second that runs ends now, and is asked for again.
+  if ('wall' in when && when.wall !== shown) return { moment, nameMs: undefined }
   let known = relatives.get(core)
   if (known === undefined) {
     known = new Map()
