@@ -65,8 +65,11 @@ export class ClockSteps {
 
   /** The earliest time that the clock showed from a moment on. */
   earliestFrom(moment: Moment): WallMicros {
-    const later = this.#rows.filter((row) => row.moment > moment)
-    return Math.min(this.wallOf(moment), ...later.map((row) => row.moment + row.offset))
+    return this.#rows.reduce(
+      (earliest, row) =>
+        row.moment > moment ? Math.min(earliest, row.moment + row.offset) : earliest,
+      this.wallOf(moment),
+    )
   }
 
   #offsetOf(era: number): number {

@@ -121,6 +121,16 @@ t.test('a time that the clock never showed means the last moment before it', asy
   t.equal(steps.momentAt(500, 150), 130)
 })
 
+t.test(
+  'what changed since a moment has no earlier time than the earliest that was shown since',
+  async (t) => {
+    t.equal(steps.earliestFrom(40), 40)
+    t.equal(steps.earliestFrom(90), 50)
+    t.equal(steps.earliestFrom(120), 70)
+    t.equal(steps.earliestFrom(140), 510)
+  },
+)
+
 t.test('a time that has not come is in the future', async (t) => {
   t.equal(steps.momentAt(520, 150), 150)
   t.equal(steps.momentAt(600, 150), 230)

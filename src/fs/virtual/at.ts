@@ -38,11 +38,13 @@ function resolve(core: Core, directory: number, name: string): Resolved | undefi
   const { moments } = core
   const now = moments.now()
   // Several changes of one millisecond are ahead of the clock.
+  const shown = Math.max(nowMicros(), moments.wallOf(now))
   const { text, isSettled } = meaning(core, directory, name)
-  const when = parseWhen(text, Math.max(nowMicros(), moments.wallOf(now)))
+  const when = parseWhen(text, shown)
   const moment = when && momentMeant(moments, when)
   if (when === undefined || moment === undefined) return undefined
-  if ('wall' in when && moment < now)
+  // The second that runs ends now, and is asked for again.
+  if ('wall' in when && when.wall !== shown)
     return { moment, nameMs: isSettled ? undefined : UNSETTLED_MS }
   let known = relatives.get(core)
   if (known === undefined) {
