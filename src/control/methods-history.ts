@@ -14,6 +14,7 @@ import {
   restoreTree,
 } from '../vault/restore.ts'
 import type { Vault } from '../vault/vault.ts'
+import { versionsOfPath } from '../vault/version-names.ts'
 import { announcer } from './announce.ts'
 import { toText } from './byte-strings.ts'
 import { piecesOf } from './content.ts'
@@ -21,7 +22,7 @@ import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
-import { type FoundState, findState, lastDeletion, versionsOfPath, wantedOf } from './state.ts'
+import { type FoundState, findState, lastDeletion, wantedOf } from './state.ts'
 
 export const historyMethods = {
   /** {path, limit}: items are versions of a file or events of a directory, newest first; the result says which. */

@@ -1,7 +1,7 @@
 // Methods on the index of a vault: what a query finds, how far the index is, making it anew.
 
 import { QuerySyntaxError } from '../search/query.ts'
-import type { FoundVersion, SearchResult } from '../search/results.ts'
+import type { SearchResult } from '../search/results.ts'
 import type { Searcher } from '../search/searcher.ts'
 import type { Fragment } from '../search/snippet.ts'
 import { answered } from '../store/retry.ts'
@@ -15,14 +15,22 @@ import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf, stringOf } from './parameters.ts'
 
-/** What search tells of each: `path` is a byte string from the root; versions are by number, fragments of the last of them. */
+/** As FoundVersion of results.ts; null stands for what is undefined there. */
+export interface FoundItemVersion {
+  readonly number: number | null
+  readonly moment: number
+  readonly until: number | null
+  readonly size: number
+}
+
+/** What search tells of each: `path` is a byte string from the root; versions are oldest first, fragments of the last of them. */
 export interface FoundItem {
   readonly path: string
   readonly ino: number
   readonly score: number
   readonly deleted: boolean
   readonly mode: number
-  readonly versions: readonly (Omit<FoundVersion, 'until'> & { until: number | null })[]
+  readonly versions: readonly FoundItemVersion[]
   readonly fragments: readonly Fragment[]
 }
 
@@ -101,7 +109,9 @@ function assertThere(vault: Vault, top: string, tag: string | undefined, pastToo
 }
 
 function itemOf({ ino, path, score, isThere, row, versions, fragments }: SearchResult): FoundItem {
-  const shown = versions.map(({ until, ...its }) => ({ ...its, until: until ?? null }))
+  const shown = versions.map(({ number, moment, until, size }) => ({
+    ...{ number: number ?? null, moment, until: until ?? null, size },
+  }))
   return { path, ino, score, deleted: !isThere, mode: row.mode, versions: shown, fragments }
 }
 

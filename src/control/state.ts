@@ -5,10 +5,10 @@ import type { InodeRow } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
 import { type DeletedEntry, findDeleted } from '../vault/deleted.ts'
 import type { Moment } from '../vault/moments.ts'
-import { type NameVersion, versionsOf } from '../vault/name-history.ts'
 import { findPath, findPathAt, spotsOf } from '../vault/paths.ts'
 import { findSnapshot } from '../vault/snapshots.ts'
 import { birthOf, inodeAt } from '../vault/timeline.ts'
+import { versionsOfPath } from '../vault/version-names.ts'
 import { timeText } from '../vault/when.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
@@ -65,15 +65,6 @@ export function momentOf(core: Core, { moment, snapshot }: Wanted): Moment {
     throw new ControlError('absent', `${timeText(moment)} is in the future`)
   }
   return moment
-}
-
-/** The versions of a path, oldest first: in its directory, else in the last one of that name that knew the file. */
-export function versionsOfPath(core: Core, path: string): NameVersion[] {
-  for (const { parent, name } of spotsOf(core, path)) {
-    const versions = name === '' ? [] : versionsOf(core, parent, name)
-    if (versions.length > 0) return versions
-  }
-  return []
 }
 
 /** What was deleted under a path: in its directory, else in the last one of that name that lost such a file. */

@@ -132,7 +132,7 @@ export function versionsBelow(
 export async function bytesOf(
   core: Core,
   ino: number,
-  { moment, size }: SealedVersion,
+  { moment, size }: Pick<SealedVersion, 'moment' | 'size'>,
   isWanted: (head: Uint8Array) => boolean,
   step: <T>(work: () => T) => Promise<T>,
   bytes = new Uint8Array(size),

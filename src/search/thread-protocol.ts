@@ -35,6 +35,8 @@ export interface ThreadMethods {
   find(query: string, pastToo: boolean): Promise<number>
   /** The next best matches, at most `count`; fewer when there are no more. */
   next(search: number, count: number): Promise<Match[]>
+  /** Which of these inodes match, in no order. */
+  among(search: number, inos: readonly number[]): Promise<Match[]>
   /** Nobody asks for more. */
   done(search: number): Promise<void>
   /** Where a query is in a text. */

@@ -53,7 +53,11 @@ function printVersions(json: boolean, versions: readonly NameVersion[]): void {
   ])
   printResult(
     json,
-    versions.map((its) => ({ ...its, who: whoJson(its.who), savedAt: iso(its.moment) })),
+    versions.map(({ version: _, ...its }) => ({
+      ...its,
+      who: whoJson(its.who),
+      savedAt: iso(its.moment),
+    })),
     table([['version', 'saved', 'size', 'mode', 'owner', 'who'], ...rows]),
   )
 }
