@@ -10,26 +10,43 @@ import type { Moment } from './moments.ts'
 const PAUSE_MICROS = 10_000_000
 const PAGE_ROWS = 1024
 const DIRECTORY = 4
-/** Deeper trees than PATH_MAX allows are cut off. */
-const DEPTH_MAX = 4096
 
 type Deletion = Pick<EntryPastRow, 'ino' | 'type' | 'until'>
 
 /** The moment at which what a deleted name led to was last whole: of a directory, with everything that went with it. */
 export function wholeBefore(core: Core, row: Deletion): Moment {
-  return row.type === DIRECTORY ? removalStart(core, row, 0) - 1 : row.until - 1
+  return row.type === DIRECTORY ? removalStart(core, row) - 1 : row.until - 1
 }
 
-function removalStart(core: Core, { ino, until }: Deletion, depth: number): Moment {
-  let start = until
-  if (depth > DEPTH_MAX) return start
-  for (const row of deletionsIn(core, ino)) {
-    if (row.until > until) continue
-    if (start - row.until > PAUSE_MICROS) break
-    const began = row.type === DIRECTORY ? removalStart(core, row, depth + 1) : row.until
-    if (began < start) start = began
+/** A directory of which the removal is followed back. */
+interface Followed {
+  readonly deletions: readonly Deletion[]
+  at: number
+  /** When its removal began, as far as is known. */
+  start: Moment
+}
+
+/** Depth first and without recursion: trees may be deeper than the stack. */
+function removalStart(core: Core, removed: Deletion): Moment {
+  const path = [follow(core, removed)]
+  for (;;) {
+    const last = path[path.length - 1] as Followed
+    const row = last.deletions[last.at++]
+    if (row !== undefined && last.start - row.until <= PAUSE_MICROS) {
+      if (row.type === DIRECTORY) path.push(follow(core, row))
+      else last.start = Math.min(last.start, row.until)
+      continue
+    }
+    path.pop()
+    const above = path[path.length - 1]
+    if (above === undefined) return last.start
+    above.start = Math.min(above.start, last.start)
   }
-  return start
+}
+
+function follow(core: Core, { ino, until }: Deletion): Followed {
+  const deletions = deletionsIn(core, ino).filter((row) => row.until <= until)
+  return { deletions, at: 0, start: until }
 }
 
 /** What was deleted in a directory, the latest first. */

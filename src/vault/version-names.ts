@@ -167,7 +167,13 @@ export class VersionNames {
   *#formerly(ino: number): Generator<string> {
     const path = this.#directory(ino)
     yield path ?? '/'
-    for (const alias of this.aliasesOf(ino)) if (alias.path !== path) yield alias.path
+    const seen = new Set([path])
+    for (const { parent, name } of this.#placesOf(ino)) {
+      const other = below(this.#directory(parent), name)
+      if (other === undefined || seen.has(other)) continue
+      seen.add(other)
+      yield other
+    }
   }
 
   #directory(ino: number): string | undefined {
