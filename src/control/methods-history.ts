@@ -25,12 +25,17 @@ import { assertWritableVault, refusing } from './refusal.ts'
 import { type FoundState, findState, lastDeletion, wantedOf } from './state.ts'
 
 export const historyMethods = {
-  /** {path, limit}: items are versions of a file or events of a directory, newest first; the result says which. */
+  /**
+   * {path, limit, all?}: items are versions of a file or events of a directory, newest first; the result says which. `all`: passing
+   * names too.
+   */
   log: {
     readOnly: true,
     run: (vault, parameters, { send }) => {
       const path = pathOf(parameters)
-      return refusing(path, () => log(vault.core, path, countOf(parameters, 'limit'), send))
+      const limit = countOf(parameters, 'limit')
+      const all = parameters.all === true
+      return refusing(path, () => log(vault.core, path, { limit, all }, send))
     },
   },
   /** {path, state}: hands over the bytes of a file, or the target of a link. */
@@ -62,7 +67,7 @@ export const historyMethods = {
 async function log(
   core: Core,
   path: string,
-  limit: number,
+  { limit, all }: { readonly limit: number; readonly all: boolean },
   send: Call['send'],
 ): Promise<{ kind: 'file' | 'directory' }> {
   const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
@@ -78,7 +83,7 @@ async function log(
   const ino = await answered(() => now?.ino ?? formerDirectory(core, path))
   if (ino === undefined) await answered(() => findState(core, path, {}))
   if (ino === undefined || (now !== undefined && !isDirectory(now.mode))) return { kind: 'file' }
-  const events = await answered(() => historyOf(core, ino, most))
+  const events = await answered(() => historyOf(core, ino, most, all))
   for (const event of events) await send({ item: event })
   return { kind: 'directory' }
 }
@@ -140,9 +145,9 @@ async function undelete(vault: Vault, path: string, call: Call): Promise<object>
   const to = join(`/${namesOf(path).slice(0, -1).join('/')}`, deleted.row.name)
   return await bringBack(
     vault,
-    { ino: deleted.ino, moment },
+    { ino: deleted.row.ino, moment },
     to,
-    { removeNewer: false, ends: 'itself' },
+    { removeNewer: false, ends: 'itself', passing: deleted.isPassing },
     call,
   )
 }
@@ -152,7 +157,11 @@ async function bringBack(
   vault: Vault,
   from: { readonly ino: number; readonly moment: Moment },
   to: string,
-  how: { readonly removeNewer: boolean; readonly ends: 'itself' | 'another' },
+  how: {
+    readonly removeNewer: boolean
+    readonly ends: 'itself' | 'another'
+    readonly passing?: boolean
+  },
   { kernel, report }: Call,
 ): Promise<RestoreReport & { path: string; moment: Moment; version: number | null }> {
   const { core } = vault
@@ -162,6 +171,7 @@ async function bringBack(
   let done = 0
   const options: RestoreOptions = {
     removeNewer: how.removeNewer,
+    passing: how.passing ?? false,
     isHeld: announced.isHeld,
     inodeChanged: announced.inodeChanged,
     nameChanged(parent, changed) {

@@ -1,9 +1,9 @@
 // Which state of a path a caller means: a version by number, a moment, a snapshot, or the newest complete one; and finding it.
 
 import { nowMicros } from '../base/clock.ts'
-import type { InodeRow } from '../store/collections.ts'
+import type { EntryPastRow, InodeRow } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
-import { type DeletedEntry, findDeleted } from '../vault/deleted.ts'
+import { findDeleted, lastDeleted } from '../vault/deleted.ts'
 import type { Moment } from '../vault/moments.ts'
 import { findPath, findPathAt, spotsOf } from '../vault/paths.ts'
 import { findSnapshot } from '../vault/snapshots.ts'
@@ -28,6 +28,11 @@ export interface FoundState {
   readonly moment: Moment
   readonly row: InodeRow
   readonly version: number | undefined
+}
+
+export interface LastDeletion {
+  readonly row: EntryPastRow
+  readonly isPassing: boolean
 }
 
 /** The state that the parameter `name` (an object) asks for. */
@@ -67,13 +72,18 @@ export function momentOf(core: Core, { moment, snapshot }: Wanted): Moment {
   return moment
 }
 
-/** What was deleted under a path: in its directory, else in the last one of that name that lost such a file. */
-export function lastDeletion(core: Core, path: string): DeletedEntry | undefined {
+/**
+ * What was deleted under a path: in its directory, else in the last one of that name that lost such a file. Where nothing is listed
+ * under it, what passed within a second.
+ */
+export function lastDeletion(core: Core, path: string): LastDeletion | undefined {
+  let passed: EntryPastRow | undefined
   for (const { parent, name } of spotsOf(core, path)) {
     const deleted = findDeleted(core, parent, name)
-    if (deleted !== undefined) return deleted
+    if (deleted !== undefined) return { row: deleted.row, isPassing: false }
+    passed ??= lastDeleted(core, parent, name)
   }
-  return undefined
+  return passed && { row: passed, isPassing: true }
 }
 
 function versionState(core: Core, path: string, number: number): FoundState {
@@ -111,7 +121,7 @@ function absent(core: Core, path: string, wanted: Wanted): ControlError {
     'absent',
     deleted === undefined
       ? `there is no ${shown}`
-      : `${shown} was deleted at ${timeText(deleted.until)}; avfs undelete brings it back`,
+      : `${shown} was deleted at ${timeText(deleted.row.until)}; avfs undelete brings it back`,
     shown,
   )
 }

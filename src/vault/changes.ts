@@ -69,9 +69,9 @@ const arrivals: Readonly<Record<Origin, What>> = {
   [RESTORED]: 'restored',
 }
 
-/** What happened in a directory, newest first, at most `limit`. */
-export function historyOf(core: Core, parent: number, limit: number): HistoryEvent[] {
-  return findEvents(core, parent, limit).map(({ moment, what, span, size, actor }) => {
+/** What happened in a directory, newest first, at most `limit`; passing names (lifetimes.ts) only with `all`. */
+export function historyOf(core: Core, parent: number, limit: number, all = false): HistoryEvent[] {
+  return findEvents(core, parent, limit, all).map(({ moment, what, span, size, actor }) => {
     const from = what === 'renamed' ? formerName(core, span) : undefined
     return {
       ...{ moment, path: span.name, what, ino: span.ino, size, who: actorOf(core, actor) },
@@ -84,13 +84,13 @@ function formerName(core: Core, { parent, fromParent, fromName }: Span): string 
   return fromParent === parent ? fromName : below(lastPath(core, fromParent), fromName)
 }
 
-function findEvents(core: Core, parent: number, limit: number): Found[] {
+function findEvents(core: Core, parent: number, limit: number, all: boolean): Found[] {
   const events: Found[] = []
   const trim = (): void => {
     events.sort((a, b) => b.moment - a.moment)
     events.length = Math.min(events.length, limit)
   }
-  for (const span of spansIn(core, parent)) {
+  for (const span of spansIn(core, parent, all)) {
     for (const event of eventsOf(core, span, limit)) events.push(event)
     // Sorted now and then, so that memory stays bounded.
     if (events.length > 4 * limit + 1000) trim()
@@ -102,16 +102,16 @@ function findEvents(core: Core, parent: number, limit: number): Found[] {
 /** The moments at which something changed in a directory, newest first, at most `limit`. */
 export function changesOf(core: Core, parent: number, limit: number): Moment[] {
   // A rename over a file is two events of one moment.
-  const moments = findEvents(core, parent, 2 * limit).map((event) => event.moment)
+  const moments = findEvents(core, parent, 2 * limit, false).map((event) => event.moment)
   return [...new Set(moments)].slice(0, limit)
 }
 
 type Span = EntryPastRow | (EntryRow & { until: Moment; fate: undefined; endedBy: 0 })
 
-/** Every inode under every name of the directory, temporary names left out. */
-function* spansIn(core: Core, parent: number): Generator<Span> {
+/** Every inode under every name of the directory, passing names left out unless `all`. */
+function* spansIn(core: Core, parent: number, all: boolean): Generator<Span> {
   const range = { gte: [parent], lt: [parent + 1], limit: ALL }
-  for (const row of core.overlay.scan(entryPast, range)) if (!isBrief(core, row)) yield row
+  for (const row of core.overlay.scan(entryPast, range)) if (all || !isBrief(core, row)) yield row
   for (const row of core.overlay.scan(entry, range))
     yield { ...row, until: PROVISIONAL, fate: undefined, endedBy: 0 }
 }

@@ -50,16 +50,28 @@ export function findDeleted(core: Core, parent: number, name: string): DeletedEn
   return deletionsOf(core, parent, own).find((its) => its.name === name)
 }
 
+/** The last deletion of a name, of a passing one too, which is not listed; undefined when it is there or never was deleted. */
+export function lastDeleted(core: Core, parent: number, name: string): EntryPastRow | undefined {
+  if (findEntry(core, parent, name) !== undefined) return undefined
+  return rowsOf(core, parent, name).findLast((row) => isDeleted(row.fate))
+}
+
 /** What the deletions of a name are listed as while it is not there. */
 export function deletedAs(core: Core, parent: number, name: string): string[] {
   return deletionsOf(core, parent, name).map((its) => its.name)
 }
 
 function deletionsOf(core: Core, parent: number, name: string): DeletedEntry[] {
-  const rows = core.overlay
-    .scan(entryPast, { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL })
-    .filter((row) => isDeleted(row.fate) && !isBrief(core, row))
-  return listed(core, rows)
+  const rows = rowsOf(core, parent, name)
+  return listed(
+    core,
+    rows.filter((row) => isDeleted(row.fate) && !isBrief(core, row)),
+  )
+}
+
+function rowsOf(core: Core, parent: number, name: string): EntryPastRow[] {
+  const range = { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL }
+  return core.overlay.scan(entryPast, range)
 }
 
 /** NAME~2 is the second deletion of NAME, unless something was called so itself. */

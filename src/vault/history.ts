@@ -14,6 +14,8 @@ import { below } from './places.ts'
 
 export interface History {
   isOn: boolean
+  /** Whether what was closed and deleted before anybody can have seen it is kept. */
+  isPassingKept: boolean
   globs: readonly string[]
   /** Directories of which it is known, until one moves: their path, and whether all below it leaves no trace. */
   readonly directories: Map<number, { path: string; isExcluded: boolean }>
@@ -35,6 +37,7 @@ const UNSWEPT = 'unswept'
 export function newHistory(): History {
   return {
     isOn: true,
+    isPassingKept: true,
     globs: [],
     directories: new Map(),
     traceless: new Set(),
@@ -48,6 +51,7 @@ export function newHistory(): History {
 export function refreshHistory(core: Core): void {
   const { history } = core
   history.isOn = configured(core, 'history') === 'on'
+  history.isPassingKept = configured(core, 'history.passing') === 'on'
   history.globs = globsOf(configured(core, 'history.exclude')).map((glob) =>
     Buffer.from(glob, 'utf8').toString('latin1'),
   )

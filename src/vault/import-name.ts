@@ -4,7 +4,7 @@ import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/err
 import { NAME_BYTES_MAX } from '../base/limits.ts'
 import { fileType, isDirectory } from '../base/mode.ts'
 import { CREATED, DELETED, type EntryRow, type Origin } from '../store/collections.ts'
-import { findEntry, putEntry, removeEntry } from './directory.ts'
+import { findEntry, isWorthKeeping, putEntry, removeEntry } from './directory.ts'
 import type { Run, Spot } from './import.ts'
 import { readyRemoval } from './import-ready.ts'
 import type { Inode } from './inode.ts'
@@ -62,7 +62,7 @@ export function removeNode(run: Run, row: EntryRow): void {
   const directory = getInode(core, row.parent)
   const inode = getInode(core, row.ino)
   const moment = core.moments.next()
-  const traceless = removeEntry(core, directory, row, moment, DELETED)
+  const traceless = removeEntry(core, directory, row, moment, DELETED, isWorthKeeping(core, inode))
   if (isDirectory(inode.mode)) directory.nlink--
   dropName(core, inode, row.parent, row.name, moment, options.isHeld(inode.ino), traceless)
   if (options.isHeld(row.parent)) options.nameChanged(row.parent, row.name)

@@ -10,7 +10,14 @@ import { DELETED, type EntryRow, type InodeRow, RESTORED } from '../store/collec
 import { answered } from '../store/retry.ts'
 import type { Actor } from './actors.ts'
 import type { Core } from './core.ts'
-import { findEntry, listEntries, putEntry, removeEntry, startDirectory } from './directory.ts'
+import {
+  findEntry,
+  isWorthKeeping,
+  listEntries,
+  putEntry,
+  removeEntry,
+  startDirectory,
+} from './directory.ts'
 import type { Inode } from './inode.ts'
 import { addLink, createInode, detach, findInode, getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
@@ -29,6 +36,8 @@ import { seal } from './versions.ts'
 export interface RestoreOptions {
   /** Also remove what a directory did not hold then. */
   readonly removeNewer: boolean
+  /** Also bring back names that lived for less than a second: what is wanted is one of them. */
+  readonly passing?: boolean
   /** True while somebody may use the inode although it has no name. */
   isHeld(ino: number): boolean
   /** Hears of each name that now leads to something else. */
@@ -152,7 +161,9 @@ async function restoreInto(run: Run, then: InodeRow, ino: number): Promise<void>
   const { core, moment, options } = run
   for (let after: string | undefined; ; ) {
     const from = after
-    const rows = await answered(() => entriesAt(core, then.ino, moment, from, PAGE_NAMES))
+    const rows = await answered(() =>
+      entriesAt(core, then.ino, moment, from, PAGE_NAMES, options.passing),
+    )
     for (const row of rows) await restoreName(run, row.ino, ino, row.name)
     if (rows.length < PAGE_NAMES) break
     after = rows[rows.length - 1]?.name
@@ -273,7 +284,9 @@ export async function restoreParents(
   for (const name of names) {
     const above: number = parent
     const was: number | undefined = former
-    former = await answered(() => (was && entryAt(core, was, name, moment)?.ino) || undefined)
+    former = await answered(
+      () => (was && entryAt(core, was, name, moment, options.passing)?.ino) || undefined,
+    )
     const row = await answered(() => findEntry(core, above, name))
     if (row !== undefined) parent = (await answered(() => getDirectory(core, row.ino))).ino
     else {
@@ -314,7 +327,14 @@ async function removeName(run: Run, parent: number, row: EntryRow): Promise<void
     readyLoss(core, inode, parent, row.name)
     core.actors.actAs(run.actor)
     const moment = core.moments.next()
-    const traceless = removeEntry(core, directory, row, moment, DELETED)
+    const traceless = removeEntry(
+      core,
+      directory,
+      row,
+      moment,
+      DELETED,
+      isWorthKeeping(core, inode),
+    )
     if (wasDirectory) directory.nlink--
     dropName(core, inode, parent, row.name, moment, options.isHeld(inode.ino), traceless)
   })
