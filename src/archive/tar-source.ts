@@ -259,16 +259,29 @@ async function putDirectory(run: Run, path: string, member: Member): Promise<voi
   )
 }
 
-/** The id of a directory; those that no member told of are implied. */
+/** The id of a directory; those that no member told of are implied, from the top down. */
 async function directoryOf(run: Run, path: string): Promise<number> {
   const { directories } = run
-  const known = directories.get(path)
-  if (known !== undefined) return known
+  const implied: string[] = []
+  for (let at = path; !directories.has(at); at = parentOf(at)) {
+    implied.push(at)
+    if (at === '') break
+  }
+  const top = implied[implied.length - 1]
+  let id = directories.get(top === undefined ? path : parentOf(top)) ?? 0
+  for (const missing of implied.reverse()) id = await implyDirectory(run, missing, id)
+  return id
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
+}
+
+async function implyDirectory(run: Run, path: string, parent: number): Promise<number> {
   const slash = path.lastIndexOf('/')
-  const parent = path === '' ? 0 : await directoryOf(run, slash < 0 ? '' : path.slice(0, slash))
   const id = ++run.lastId
   run.ids.push(id)
-  directories.set(path, id)
+  run.directories.set(path, id)
   const now = Math.floor(Date.now() / 1000)
   const head: EntryHead = {
     flags: IMPLIED,

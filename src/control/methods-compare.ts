@@ -7,12 +7,13 @@ import type { EntryRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { Core } from '../vault/core.ts'
 import { entriesAt, inodeAt } from '../vault/timeline.ts'
+import { versionsOfPath } from '../vault/version-names.ts'
 import { bytesOf, piecesOf, type State } from './content.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf } from './parameters.ts'
 import { refusing } from './refusal.ts'
-import { type FoundState, findState, versionsOfPath, type Wanted, wantedOf } from './state.ts'
+import { type FoundState, findState, type Wanted, wantedOf } from './state.ts'
 
 /** Larger files are not compared line by line. */
 const TEXT_BYTES_MAX = 16 * 1024 * 1024

@@ -12,25 +12,29 @@ import { wholeBefore } from '../vault/removal.ts'
 import { type RestoreOptions, restoreParents, restoreTree } from '../vault/restore.ts'
 import { planParents, planRestore } from '../vault/restore-plan.ts'
 import type { Vault } from '../vault/vault.ts'
+import { versionsOfPath } from '../vault/version-names.ts'
 import { toText } from './byte-strings.ts'
 import { piecesOf } from './content.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
-import { type FoundState, findState, lastDeletion, versionsOfPath, wantedOf } from './state.ts'
+import { type FoundState, findState, lastDeletion, wantedOf } from './state.ts'
 import { teller } from './teller.ts'
 
 export const historyMethods = {
   /**
-   * {path, limit}: items are versions of a file or events of a directory, newest first; the result says which, and where the host's
-   * clock was set meanwhile. Times that methods give are those that it showed, in microseconds since 1970.
+   * {path, limit, all?}: items are versions of a file or events of a directory, newest first; the result says which, and where the
+   * host's clock was set meanwhile. `all`: passing names too. Times that methods give are those that the clock showed, in
+   * microseconds since 1970.
    */
   log: {
     readOnly: true,
     run: (vault, parameters, { send }) => {
       const path = pathOf(parameters)
-      return refusing(path, () => log(vault.core, path, countOf(parameters, 'limit'), send))
+      const limit = countOf(parameters, 'limit')
+      const all = parameters.all === true
+      return refusing(path, () => log(vault.core, path, { limit, all }, send))
     },
   },
   /** {path, state}: hands over the bytes of a file, or the target of a link. */
@@ -65,7 +69,7 @@ export const historyMethods = {
 async function log(
   core: Core,
   path: string,
-  limit: number,
+  { limit, all }: { readonly limit: number; readonly all: boolean },
   send: Call['send'],
 ): Promise<{ kind: 'file' | 'directory'; clock: readonly string[] }> {
   const { moments } = core
@@ -88,7 +92,7 @@ async function log(
   if (ino === undefined) await answered(() => findState(core, path, {}))
   if (ino === undefined || (now !== undefined && !isDirectory(now.mode)))
     return { kind: 'file', clock: [] }
-  const events = await answered(() => historyOf(core, ino, most))
+  const events = await answered(() => historyOf(core, ino, most, all))
   for (const event of events) await shown(event)
   return { kind: 'directory', clock: clockTexts(moments.steps.rows, oldest) }
 }
@@ -162,9 +166,9 @@ async function undelete(
   const to = join(`/${namesOf(path).slice(0, -1).join('/')}`, deleted.row.name)
   return await bringBack(
     vault,
-    { ino: deleted.ino, moment },
+    { ino: deleted.row.ino, moment },
     to,
-    { removeNewer: false, ends: 'itself', dryRun },
+    { removeNewer: false, ends: 'itself', dryRun, passing: deleted.isPassing },
     call,
   )
 }
@@ -174,6 +178,8 @@ interface How {
   /** Missing directories above the target are made again when it is the place where the thing was itself. */
   readonly ends: 'itself' | 'another'
   readonly dryRun: boolean
+  /** Names that lived for less than a second come back, too. */
+  readonly passing?: boolean
 }
 
 async function bringBack(
@@ -190,6 +196,7 @@ async function bringBack(
   const options: RestoreOptions = {
     ...announced,
     removeNewer: how.removeNewer,
+    passing: how.passing ?? false,
     heard(effect, path) {
       report(++done, 0)
       if (how.dryRun || effect === 'kept') told.heard(effect, path)
@@ -202,7 +209,8 @@ async function bringBack(
       )
       await planRestore(core, from, { parent, name, path: to }, options)
       await told.sent()
-      return { dryRun: true, ...told.counts, path: to, moment: from.moment }
+      const moment = core.moments.wallOf(from.moment)
+      return { dryRun: true, ...told.counts, path: to, moment }
     }
     const { parent, name } = await spotOf(core, to, how, (names) =>
       restoreParents(core, names, from.moment, options),

@@ -1,7 +1,7 @@
 // Methods on the index of a vault: what a query finds, how far the index is, making it anew.
 
 import { QuerySyntaxError } from '../search/query.ts'
-import type { FoundVersion, SearchResult } from '../search/results.ts'
+import type { SearchResult } from '../search/results.ts'
 import type { Searcher } from '../search/searcher.ts'
 import type { Fragment } from '../search/snippet.ts'
 import { answered } from '../store/retry.ts'
@@ -17,14 +17,22 @@ import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf, stringOf, whenOf } from './parameters.ts'
 
-/** What search tells of each: `path` is a byte string from the root; versions are by number, fragments of the last of them. */
+/** As FoundVersion of results.ts; null stands for what is undefined there. */
+export interface FoundItemVersion {
+  readonly number: number | null
+  readonly moment: number
+  readonly until: number | null
+  readonly size: number
+}
+
+/** What search tells of each: `path` is a byte string from the root; versions are oldest first, fragments of the last of them. */
 export interface FoundItem {
   readonly path: string
   readonly ino: number
   readonly score: number
   readonly deleted: boolean
   readonly mode: number
-  readonly versions: readonly (Omit<FoundVersion, 'until'> & { until: number | null })[]
+  readonly versions: readonly FoundItemVersion[]
   readonly fragments: readonly Fragment[]
 }
 
@@ -119,10 +127,11 @@ function itemOf(
   { ino, path, score, isThere, row, versions, fragments }: SearchResult,
 ): FoundItem {
   const { moments } = core
-  const shown = versions.map(({ moment, until, ...its }) => ({
-    ...its,
+  const shown = versions.map(({ number, moment, until, size }) => ({
+    number: number ?? null,
     moment: moments.wallOf(moment),
     until: until === undefined ? null : moments.wallOf(until),
+    size,
   }))
   return { path, ino, score, deleted: !isThere, mode: row.mode, versions: shown, fragments }
 }

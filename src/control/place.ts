@@ -105,9 +105,15 @@ function tidy(path: string): string {
 
 /** The path with the links in its directories followed, as far as they exist; the last name stays as it is. */
 function realParent(absolute: string): string {
-  const { dir, base } = posix.parse(absolute)
-  if (base === '') return absolute
-  return posix.join(realPath(dir) ?? realParent(dir), base)
+  const names: string[] = []
+  for (let at = absolute; ; ) {
+    const { dir, base } = posix.parse(at)
+    if (base === '') return posix.join(at, names.reverse().join('/'))
+    names.push(base)
+    const real = realPath(dir)
+    if (real !== undefined) return posix.join(real, names.reverse().join('/'))
+    at = dir
+  }
 }
 
 function realPath(path: string): string | undefined {

@@ -1,13 +1,13 @@
 // Which state of a path a caller means: a version by number, a moment, a snapshot, or the newest complete one; and finding it.
 
-import type { InodeRow } from '../store/collections.ts'
+import type { EntryPastRow, InodeRow } from '../store/collections.ts'
 import type { Core } from '../vault/core.ts'
-import { type DeletedEntry, findDeleted } from '../vault/deleted.ts'
+import { findDeleted, lastDeleted } from '../vault/deleted.ts'
 import type { Moment } from '../vault/moments.ts'
-import { type NameVersion, versionsOf } from '../vault/name-history.ts'
 import { findPath, findPathAt, spotsOf } from '../vault/paths.ts'
 import { findSnapshot } from '../vault/snapshots.ts'
 import { birthOf, inodeAt } from '../vault/timeline.ts'
+import { versionsOfPath } from '../vault/version-names.ts'
 import { momentMeant, timeText, type When } from '../vault/when.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
@@ -27,6 +27,11 @@ export interface FoundState {
   readonly moment: Moment
   readonly row: InodeRow
   readonly version: number | undefined
+}
+
+export interface LastDeletion {
+  readonly row: EntryPastRow
+  readonly isPassing: boolean
 }
 
 /** The state that the parameter `name` (an object) asks for. */
@@ -71,22 +76,18 @@ export function momentOf(core: Core, { when, snapshot }: Wanted): Moment {
   return moment
 }
 
-/** The versions of a path, oldest first: in its directory, else in the last one of that name that knew the file. */
-export function versionsOfPath(core: Core, path: string): NameVersion[] {
-  for (const { parent, name } of spotsOf(core, path)) {
-    const versions = name === '' ? [] : versionsOf(core, parent, name)
-    if (versions.length > 0) return versions
-  }
-  return []
-}
-
-/** What was deleted under a path: in its directory, else in the last one of that name that lost such a file. */
-export function lastDeletion(core: Core, path: string): DeletedEntry | undefined {
+/**
+ * What was deleted under a path: in its directory, else in the last one of that name that lost such a file. Where nothing is listed
+ * under it, what passed within a second.
+ */
+export function lastDeletion(core: Core, path: string): LastDeletion | undefined {
+  let passed: EntryPastRow | undefined
   for (const { parent, name } of spotsOf(core, path)) {
     const deleted = findDeleted(core, parent, name)
-    if (deleted !== undefined) return deleted
+    if (deleted !== undefined) return { row: deleted.row, isPassing: false }
+    passed ??= lastDeleted(core, parent, name)
   }
-  return undefined
+  return passed && { row: passed, isPassing: true }
 }
 
 function versionState(core: Core, path: string, number: number): FoundState {
@@ -125,7 +126,7 @@ function absent(core: Core, path: string, wanted: Wanted): ControlError {
     'absent',
     deleted === undefined
       ? `there is no ${shown}`
-      : `${shown} was deleted at ${timeText(core.moments.wallOf(deleted.until))}; avfs undelete brings it back`,
+      : `${shown} was deleted at ${timeText(core.moments.wallOf(deleted.row.until))}; avfs undelete brings it back`,
     shown,
   )
 }

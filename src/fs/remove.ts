@@ -11,7 +11,7 @@ import {
   RENAMED,
   UNSEEN,
 } from '../store/collections.ts'
-import { findEntry, putEntry, removeEntry } from '../vault/directory.ts'
+import { findEntry, isWorthKeeping, putEntry, removeEntry } from '../vault/directory.ts'
 import { type Inode, isProvisional } from '../vault/inode.ts'
 import { alter, getInode, stampChange } from '../vault/inodes.ts'
 import { isLasting, wouldBeLost } from '../vault/lifetimes.ts'
@@ -44,7 +44,8 @@ export function unlink(fs: FsContext, parent: number, name: string): void {
   const fate = fateOf(fs, inode, row)
   const moment = fs.core.moments.next()
   leaveTags(fs.core, inode, parent, name)
-  const traceless = removeEntry(fs.core, directory, row, moment, fate)
+  const isKept = isWorthKeeping(fs.core, inode)
+  const traceless = removeEntry(fs.core, directory, row, moment, fate, isKept)
   dropName(fs.core, inode, parent, name, moment, fs.lookups.has(row.ino), traceless)
 }
 
@@ -65,7 +66,8 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
   readyLoss(fs.core, inode, parent, name)
   const fate = fateOf(fs, inode, row)
   const moment = fs.core.moments.next()
-  const traceless = removeEntry(fs.core, directory, row, moment, fate)
+  const isKept = isWorthKeeping(fs.core, inode)
+  const traceless = removeEntry(fs.core, directory, row, moment, fate, isKept)
   directory.nlink--
   dropName(fs.core, inode, parent, name, moment, fs.lookups.has(row.ino), traceless)
 }

@@ -54,13 +54,8 @@ const SLICE = 256
  * All matches, best first; equal scores by inode, as far as they come in one page. A file comes once. Holds the inodes that came
  * and a page of each stream. A batch that the index takes meanwhile may hide a file or not, but none comes twice.
  */
-export function* matchesOf(query: Query, engine: SearchEngine, options: MatchOptions): Stream {
-  const search = new Search(query, engine, options)
-  for (const match of merged(search.streams())) {
-    if (search.came.has(match.ino)) continue
-    search.came.add(match.ino)
-    yield match
-  }
+export function matchesOf(query: Query, engine: SearchEngine, options: MatchOptions): Stream {
+  return new Search(query, engine, options).matches()
 }
 
 type Stream = Generator<Match, void, undefined>
@@ -72,9 +67,10 @@ interface Found {
   readonly version: TextVersion
 }
 
-class Search {
+/** One query at work. */
+export class Search {
   /** Files that were passed on. */
-  readonly came = new Set<number>()
+  readonly #came = new Set<number>()
   readonly #query: Query
   readonly #engine: SearchEngine
   readonly #options: MatchOptions
@@ -98,7 +94,21 @@ class Search {
     )
   }
 
-  streams(): Stream[] {
+  /** As `matchesOf` says. */
+  *matches(): Stream {
+    for (const match of merged(this.#streams())) {
+      if (this.#came.has(match.ino)) continue
+      this.#came.add(match.ino)
+      yield match
+    }
+  }
+
+  /** Which of these files match, in no order, whether or not they came. */
+  among(inos: readonly number[]): Match[] {
+    return [...slices(inos)].flatMap((some) => this.#judge(this.#filesOf(some)))
+  }
+
+  #streams(): Stream[] {
     // What may be in any path is taken as given where that finds more. Where it excludes, only what bodies tell is certain.
     const texts = textPlan(this.#query, (leaf) => (this.#common.has(leaf) ? true : undefined))
     if (texts !== true) return [this.#fewFiles(), this.#bodies(texts), this.#pieces()]
@@ -177,7 +187,7 @@ class Search {
 
   /** Whether a file may still come from a stream other than that of the few. */
   #isOpen(ino: number): boolean {
-    return !this.#few.has(ino) && !this.came.has(ino)
+    return !this.#few.has(ino) && !this.#came.has(ino)
   }
 
   /** Files with the versions that are looked at. */

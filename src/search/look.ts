@@ -4,9 +4,16 @@
 import { answered } from '../store/retry.ts'
 import type { Core } from '../vault/core.ts'
 import type { Moment } from '../vault/moments.ts'
-import { slicesOf } from '../vault/slices.ts'
+import { type Slices, slicesOf } from '../vault/slices.ts'
+import { VersionNames } from '../vault/version-names.ts'
 import type { Match } from './evaluate.ts'
-import { type Conditions, type FoundVersion, resultOf, type SearchResult } from './results.ts'
+import {
+  type Conditions,
+  type FoundVersion,
+  resultsOf,
+  type SearchResult,
+  withVersions,
+} from './results.ts'
 import { bytesOf } from './source.ts'
 import type { SearchThread } from './thread.ts'
 
@@ -31,7 +38,7 @@ export async function lookFor(
   settled: () => Moment,
 ): Promise<SearchResult[]> {
   const { query, limit, fragments = 0 } = request
-  const results = await resultsOf(core, thread, request, settled)
+  const results = await resultsFor(core, thread, request, settled)
   if (fragments === 0 || limit === 0) return results
   const shown: SearchResult[] = []
   for (const result of results)
@@ -39,33 +46,96 @@ export async function lookFor(
   return shown
 }
 
-async function resultsOf(
+/** Results as they come, by path. With the past a path is shown with every inode that it led to, not with those alone that came. */
+class Gathering {
+  readonly results = new Map<string, SearchResult>()
+  readonly #core: Core
+  readonly #thread: SearchThread
+  readonly #names: VersionNames
+  readonly #request: SearchRequest
+  readonly #conditions: Conditions
+  readonly #settled: () => Moment
+  readonly #slices: Slices
+  /** Inodes that were judged. */
+  readonly #came = new Set<number>()
+
+  constructor(core: Core, thread: SearchThread, request: SearchRequest, settled: () => Moment) {
+    this.#core = core
+    this.#thread = thread
+    this.#names = new VersionNames(core)
+    this.#request = request
+    this.#conditions = conditionsOf(request)
+    this.#settled = settled
+    this.#slices = slicesOf(core, request.isGone)
+  }
+
+  get isFull(): boolean {
+    return this.results.size >= this.#request.limit
+  }
+
+  /** Takes in what a match is now; `among` judges other inodes. */
+  async take(match: Match, among: (inos: number[]) => Promise<Match[]>): Promise<void> {
+    if (this.#came.has(match.ino)) return
+    const paths = await this.#add(match)
+    for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
+      const others = this.#conditions.pastToo ? await this.#othersUnder(path) : []
+      while (others.length > 0)
+        for (const other of await among(others.splice(0, PAGE_MAX)))
+          paths.push(...(await this.#add(other)))
+    }
+  }
+
+  /** Returns the paths that are new. */
+  async #add(match: Match): Promise<string[]> {
+    const { results } = this
+    this.#came.add(match.ino)
+    const found = await answered(() =>
+      resultsOf(this.#core, this.#names, match, this.#conditions, this.#settled()),
+    )
+    const fresh: string[] = []
+    for (const its of found) {
+      const result = await certain(this.#core, this.#thread, this.#request.query, its, match)
+      if (result === undefined) continue
+      const { path } = result
+      const before = results.get(path)
+      if (before === undefined && this.isFull) continue
+      if (before === undefined) fresh.push(path)
+      results.set(path, before === undefined ? result : withVersions(before, result))
+    }
+    await this.#slices.turn()
+    return fresh
+  }
+
+  async #othersUnder(path: string): Promise<number[]> {
+    const inos = await answered(() => this.#names.inodesUnder(path))
+    const others = [...inos].filter((ino) => !this.#came.has(ino))
+    for (const ino of others) this.#came.add(ino)
+    return others
+  }
+}
+
+async function resultsFor(
   core: Core,
   thread: SearchThread,
   request: SearchRequest,
   settled: () => Moment,
 ): Promise<SearchResult[]> {
-  const { query, limit, isGone = () => false } = request
-  const conditions = conditionsOf(request)
-  const results: SearchResult[] = []
-  const slices = slicesOf(core, isGone)
-  const search = await thread.call('find', query, conditions.pastToo)
+  const gathering = new Gathering(core, thread, request, settled)
+  const search = await thread.call('find', request.query, request.pastToo ?? false)
+  const among = (inos: number[]): Promise<Match[]> => thread.call('among', search, inos)
   try {
-    for (let count = PAGE; results.length < limit; count = Math.min(2 * count, PAGE_MAX)) {
+    for (let count = PAGE; !gathering.isFull; count = Math.min(2 * count, PAGE_MAX)) {
       const matches = await thread.call('next', search, count)
       for (const match of matches) {
-        const found = await answered(() => resultOf(core, match, conditions, settled()))
-        const result = found && (await certain(core, thread, query, found, match))
-        if (result !== undefined) results.push(result)
-        if (results.length === limit) break
-        await slices.turn()
+        await gathering.take(match, among)
+        if (gathering.isFull) break
       }
       if (matches.length < count) break
     }
   } finally {
     await thread.call('done', search).catch(() => undefined)
   }
-  return results
+  return [...gathering.results.values()]
 }
 
 /** A result with the versions that are found indeed; undefined when that leaves none. */
@@ -80,7 +150,7 @@ async function certain(
   const asked = new Set(unsure)
   const versions: FoundVersion[] = []
   for (const version of result.versions) {
-    const isSure = !asked.has(version.number)
+    const isSure = !asked.has(version.version)
     const bytes = isSure ? undefined : await bytesOf(core, ino, version, () => true, answered)
     if (isSure || (bytes && (await thread.call('isTrue', query, ino, bytes))))
       versions.push(version)
@@ -95,6 +165,7 @@ function conditionsOf(request: SearchRequest): Conditions {
     tags: request.tags ?? [],
     since: request.since ?? 0,
     pastToo: request.pastToo ?? false,
+    isNumbered: request.isNumbered ?? true,
     reach: request.reach,
   }
 }
@@ -108,7 +179,7 @@ async function withFragments(
 ): Promise<SearchResult> {
   const newest = result.versions[result.versions.length - 1]
   if (newest === undefined) return result
-  const bytes = await bytesOf(core, result.ino, newest, () => true, answered)
+  const bytes = await bytesOf(core, newest.ino, newest, () => true, answered)
   if (bytes === undefined) return result
   return { ...result, fragments: await thread.call('fragments', query, bytes, count) }
 }

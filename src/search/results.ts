@@ -1,9 +1,7 @@
 // What is shown of a match: the index may be a little behind the vault, so that each is looked at in the vault itself, and what is
 // not so any more is left out.
 
-import { isDirectory } from '../base/mode.ts'
 import {
-  hardlink,
   type InodeRow,
   inodePast,
   PROVISIONAL,
@@ -16,27 +14,34 @@ import { findEntry } from '../vault/directory.ts'
 import { toRow } from '../vault/inode.ts'
 import { findInode } from '../vault/inodes.ts'
 import type { Moment } from '../vault/moments.ts'
-import { below, isWithin, lastPath } from '../vault/places.ts'
+import { isWithin } from '../vault/places.ts'
+import { inodeAt } from '../vault/timeline.ts'
+import type { Alias, NumberedVersion, VersionNames } from '../vault/version-names.ts'
 import type { Match } from './evaluate.ts'
 import type { Fragment } from './snippet.ts'
-import { nameOf } from './source.ts'
 
 const ROOT_INO = 1
-/** Names of one inode that are looked at. */
-const LINKS_MAX = 1000
+/** States of one inode that are looked at. */
+const STATES_MAX = 10_000
 
 /** What is found: an inode as it is, or was last. */
 export interface Found {
   readonly ino: number
   readonly row: InodeRow
   readonly isThere: boolean
-  /** From the root, byte strings: the first name's, then those of hard links. Of what is gone the last one. */
-  readonly paths: readonly string[]
 }
 
-/** A version that is found; `until` is when the next one was sealed or the file deleted, undefined for one that is current. */
+/**
+ * A version that is found: number `version` of inode `ino`, which `avfs log` of the path calls `number`; undefined where the path has
+ * another history, or that of its directory is gone. `moment`: as of when it is read. `until` is when the next one came or the file
+ * was deleted, undefined for one that is current.
+ */
 export interface FoundVersion {
-  readonly number: number
+  readonly number: number | undefined
+  readonly ino: number
+  readonly version: number
+  /** The directory of the path, now or when that led to it. */
+  readonly parent: number
   readonly moment: Moment
   readonly until: Moment | undefined
   readonly size: number
@@ -53,67 +58,156 @@ export interface Conditions {
   /** Saved at this moment or later. */
   readonly since: Moment
   readonly pastToo: boolean
-  /**
-   * The path under which somebody may see what is found, one of its own or another; undefined hides it. Runs in a step that may be
-   * run again.
-   */
-  readonly reach: ((found: Found) => string | undefined) | undefined
+  /** Whether versions are told with their numbers: for one, all of its path are looked at. */
+  readonly isNumbered: boolean
+  /** Whether somebody may see what is found, in directory `parent`. Runs in a step that may be run again. */
+  readonly reach: ((found: Found & { readonly parent: number }) => boolean) | undefined
 }
 
+/** A path with what was found of it: of every inode that it led to. */
 export interface SearchResult {
+  /** What is there, or was last. */
   readonly ino: number
-  /** A byte string from the root, or what `reach` made of it. */
+  readonly row: InodeRow
+  /** A byte string from the root. */
   readonly path: string
   readonly score: number
+  /** False where nothing is called so any more. */
   readonly isThere: boolean
-  readonly row: InodeRow
-  /** Those for which the query is true, by number; without `pastToo` the newest alone. None for what has no content, or no text. */
+  /** Those for which the query is true, oldest first; without `pastToo` the newest alone. None for what has no content, or no text. */
   readonly versions: readonly FoundVersion[]
   /** Of the newest of `versions`. */
   readonly fragments: readonly Fragment[]
 }
 
 /**
- * The result that a match is now, without fragments; undefined when it is none. `settled`: names that are newer are not in the index
- * yet.
+ * The results that a match is now, without fragments: one, or more with the past, where a file had versions before it came to its
+ * name. `settled`: names that are newer are not in the index yet.
  */
-export function resultOf(
+export function resultsOf(
   core: Core,
-  match: Match,
+  names: VersionNames,
+  { ino, score, versions }: Match,
   conditions: Conditions,
   settled: Moment,
-): SearchResult | undefined {
-  const found = foundOf(core, match.ino, settled)
-  if (found === undefined || (!found.isThere && !conditions.pastToo)) return undefined
-  const versions = versionsOf(core, found, match, conditions)
-  if (versions === undefined || !carries(core, found, conditions.tags)) return undefined
-  const isSeen = (path: string): boolean =>
-    isWithin(path, conditions.top) && conditions.isMeant(path)
-  const paths = found.paths.filter(isSeen)
-  const [first] = paths
-  if (first === undefined) return undefined
-  const path = conditions.reach === undefined ? first : conditions.reach({ ...found, paths })
-  if (path === undefined) return undefined
-  const { ino, isThere, row } = found
-  return { ino, path, score: match.score, isThere, row, versions, fragments: [] }
+): SearchResult[] {
+  const found = foundOf(core, ino, settled)
+  if (found === undefined || (!found.isThere && !conditions.pastToo)) return []
+  const aliases = new Listing(meantAliases(names, found, conditions))
+  const byPath = new Map<string, { alias: Alias; versions: FoundVersion[] }>()
+  const [first] = aliases
+  if (first === undefined) return []
+  if (versions.length === 0 && found.row.since >= conditions.since)
+    byPath.set(first.path, { alias: first, versions: [] })
+  for (const { number } of versions) {
+    if (!conditions.pastToo && number !== found.row.versions) continue
+    const row = core.overlay.get(version, [ino, number])
+    if (row === undefined || row.moment < conditions.since) continue
+    const called = conditions.isNumbered ? calledIn(names, aliases, row) : undefined
+    const { alias, its } = called ?? { alias: first, its: undefined }
+    const known = byPath.get(alias.path) ?? { alias, versions: [] }
+    known.versions.push({ ...foundVersion(core, found, row, its), parent: alias.parent })
+    byPath.set(alias.path, known)
+  }
+  return [...byPath.values()]
+    .filter(({ alias }) => carries(core, alias.holder ?? ino, conditions.tags))
+    .map((its) => resultAt(core, found, its.alias, score, its.versions))
+}
+
+function resultAt(
+  core: Core,
+  { ino, row }: Found,
+  { path, holder }: Alias,
+  score: number,
+  versions: readonly FoundVersion[],
+): SearchResult {
+  const now = holder === undefined || holder === ino ? undefined : findInode(core, holder)
+  const its = now === undefined ? { ino, row } : { ino: now.ino, row: toRow(now) }
+  return { ...its, path, score, isThere: holder !== undefined, versions, fragments: [] }
+}
+
+/** What one more inode adds to the result of a path. */
+export function withVersions(result: SearchResult, more: SearchResult): SearchResult {
+  const versions = [...result.versions, ...more.versions].sort((a, b) => a.moment - b.moment)
+  return { ...result, versions, score: Math.max(result.score, more.score) }
+}
+
+/** The names under which an inode may be shown: without the past those that it has now. */
+function* meantAliases(
+  names: VersionNames,
+  found: Found,
+  { top, isMeant, pastToo, reach }: Conditions,
+): Generator<Alias, undefined> {
+  for (const alias of names.aliasesOf(found.ino)) {
+    const { path, parent, holder } = alias
+    if (!pastToo && holder !== found.ino) return undefined
+    if (isWithin(path, top) && isMeant(path) && reach?.({ ...found, parent }) !== false) yield alias
+  }
+  return undefined
+}
+
+/** The first name that tells of a version, and what it tells. */
+function calledIn(
+  names: VersionNames,
+  aliases: Iterable<Alias>,
+  { ino, number }: VersionRow,
+): { alias: Alias; its: NumberedVersion } | undefined {
+  for (const alias of aliases) {
+    const its = names.under(alias.path, ino, number)
+    if (its !== undefined) return { alias, its }
+  }
+  return undefined
+}
+
+function foundVersion(
+  core: Core,
+  { isThere }: Found,
+  row: VersionRow,
+  its: NumberedVersion | undefined,
+): Omit<FoundVersion, 'parent'> {
+  const { ino, number: version, size, mtime } = row
+  const moment = its?.moment ?? readableAt(core, row)
+  const ends = [its?.next, endOf(core, row, isThere)].filter((end) => end !== undefined)
+  const until = ends.length === 0 ? undefined : Math.min(...ends)
+  return { number: its?.number, ino, version, moment, until, size, mtime }
+}
+
+/** Prune may have kept a version in a later state alone: that in which it came to some name. */
+function readableAt(core: Core, { ino, number, moment }: VersionRow): Moment {
+  if (inodeAt(core, ino, moment) !== undefined) return moment
+  const states = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: STATES_MAX })
+  return states.find(({ versions }) => versions === number)?.since ?? moment
+}
+
+/** What a generator gives, taken from it as far as somebody goes. */
+class Listing<T> implements Iterable<T> {
+  readonly #taken: T[] = []
+  readonly #rest: Iterator<T>
+
+  constructor(rest: Iterator<T>) {
+    this.#rest = rest
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (let at = 0; ; at++) {
+      if (at === this.#taken.length) {
+        const { value, done } = this.#rest.next()
+        if (done === true) return
+        this.#taken.push(value)
+      }
+      yield this.#taken[at] as T
+    }
+  }
 }
 
 function foundOf(core: Core, ino: number, settled: Moment): Found | undefined {
   const inode = findInode(core, ino)
   if (inode === undefined || inode.nlink === 0) {
-    const named = nameOf(core.overlay.store, ino, new Map())
     const range = { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 }
     const [row] = core.overlay.scan(inodePast, range)
-    if (named === undefined || row === undefined) return undefined
-    return { ino, row, isThere: false, paths: [named.path] }
+    return row === undefined ? undefined : { ino, row, isThere: false }
   }
-  if (!isOld(core, inode.ino, settled)) return undefined
-  const paths = [lastPath(core, ino)]
-  if (inode.nlink > 1 && !isDirectory(inode.mode))
-    for (const row of core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: LINKS_MAX }))
-      paths.push(below(lastPath(core, row.parent), row.name))
-  const known = paths.filter((path) => path !== undefined)
-  return { ino, row: toRow(inode), isThere: true, paths: known }
+  return isOld(core, ino, settled) ? { ino, row: toRow(inode), isThere: true } : undefined
 }
 
 /** Whether the index knows the names on the way to an inode. */
@@ -128,27 +222,6 @@ function isOld(core: Core, ino: number, settled: Moment): boolean {
   return true
 }
 
-/** The versions that are still there and meant; undefined when that leaves nothing to show. */
-function versionsOf(
-  core: Core,
-  { ino, row, isThere }: Found,
-  { versions }: Match,
-  { since, pastToo }: Conditions,
-): FoundVersion[] | undefined {
-  if (versions.length === 0)
-    return isThere || pastToo ? (row.since >= since ? [] : undefined) : undefined
-  const found: FoundVersion[] = []
-  for (const { number } of versions) {
-    if (!pastToo && number !== row.versions) continue
-    const its = core.overlay.get(version, [ino, number])
-    if (its === undefined || its.moment < since) continue
-    const until = pastToo ? endOf(core, its, isThere) : undefined
-    const { moment, size, mtime } = its
-    found.push({ number, moment, until, size, mtime })
-  }
-  return found.length === 0 ? undefined : found
-}
-
 /** When a version ceased to be the present one. */
 function endOf(core: Core, { ino, number }: VersionRow, isThere: boolean): Moment | undefined {
   const range = { gte: [ino, number + 1], lt: [ino + 1], limit: 1 }
@@ -161,6 +234,6 @@ function endOf(core: Core, { ino, number }: VersionRow, isThere: boolean): Momen
 }
 
 /** Labels of what is gone stay where they are. */
-function carries(core: Core, { ino }: Found, tags: readonly string[]): boolean {
+function carries(core: Core, ino: number, tags: readonly string[]): boolean {
   return tags.every((tag) => core.overlay.get(tagging, [ino, tag]) !== undefined)
 }

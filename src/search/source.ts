@@ -2,6 +2,7 @@
 // crash may take back: the numbers of inodes and versions would be given again, to other things.
 
 import { FsError } from '../base/errno.ts'
+import { PATH_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory, isRegular } from '../base/mode.ts'
 import {
   CREATED,
@@ -19,8 +20,6 @@ import type { Slices } from '../vault/slices.ts'
 import { inodeAt, readAt } from '../vault/timeline.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 
-/** Deeper paths than PATH_MAX allows lead in a circle. */
-const DEPTH_MAX = 4096
 /** Bytes read in one step: a few milliseconds at most. */
 const PIECE_BYTES = 256 * 1024
 /** The kernel gives times by the clock that moments are told by, but for this. */
@@ -71,11 +70,8 @@ export function nameOf(store: Store, ino: number, known: KnownPaths): Named | un
 }
 
 function directoryNow(store: Store, ino: number, known: KnownPaths): string {
-  if (ino === ROOT_INO) return ''
-  const before = known.get(ino)
-  if (before !== undefined) return before
-  const path = climb(ino, (at) => presentRow(store, at) ?? lastRow(store, at))
-  known.set(ino, path)
+  const path = climb(ino, (at) => presentRow(store, at) ?? lastRow(store, at), known)
+  if (ino !== ROOT_INO) known.set(ino, path)
   return path
 }
 
@@ -91,17 +87,36 @@ function directoryThen(store: Store, ino: number, moment: number): string {
   })
 }
 
-/** The path of a directory without a slash behind it; of one that nobody knows only what is below it. */
-function climb(ino: number, placeOf: (ino: number) => Place | undefined): string {
-  let path = ''
-  let at = ino
-  for (let depth = 0; at !== ROOT_INO && depth < DEPTH_MAX; depth++) {
-    const place = placeOf(at)
+/**
+ * The path of a directory without a slash behind it; of one that nobody knows only what is below it. Of a path longer than a system
+ * call takes the end alone is searched: the paths of a line of directories are together as long as its square.
+ */
+function climb(
+  ino: number,
+  placeOf: (ino: number) => Place | undefined,
+  known?: KnownPaths,
+): string {
+  const names: string[] = []
+  let bytes = 0
+  let above = ''
+  for (let at = ino; at !== ROOT_INO && bytes < PATH_BYTES_MAX; ) {
+    const before = known?.get(at)
+    const place = before === undefined ? placeOf(at) : undefined
+    above = before ?? ''
     if (place === undefined) break
-    path = `/${place.name}${path}`
+    names.push(place.name)
+    bytes += place.name.length + 1
     at = place.parent
   }
-  return path
+  const path =
+    above +
+    names
+      .reverse()
+      .map((name) => `/${name}`)
+      .join('')
+  return path.length <= PATH_BYTES_MAX
+    ? path
+    : path.slice(path.indexOf('/', path.length - PATH_BYTES_MAX))
 }
 
 export interface SealedVersion {
@@ -132,7 +147,7 @@ export function versionsBelow(
 export async function bytesOf(
   core: Core,
   ino: number,
-  { moment, size }: SealedVersion,
+  { moment, size }: Pick<SealedVersion, 'moment' | 'size'>,
   isWanted: (head: Uint8Array) => boolean,
   step: <T>(work: () => T) => Promise<T>,
   bytes = new Uint8Array(size),

@@ -37,6 +37,8 @@ export interface ThreadMethods {
   find(query: string, pastToo: boolean): Promise<number>
   /** The next best matches, at most `count`; fewer when there are no more. */
   next(search: number, count: number): Promise<Match[]>
+  /** Which of these inodes match, in no order. */
+  among(search: number, inos: readonly number[]): Promise<Match[]>
   /** Nobody asks for more. */
   done(search: number): Promise<void>
   /** Whether a query is true for a file with this text, where the index was not sure. */

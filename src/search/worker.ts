@@ -6,7 +6,7 @@ import { runOver } from '../store/sqlite/run-port.ts'
 import { type Auxiliary, StoreError } from '../store/store.ts'
 import { wordsOf } from './analyze.ts'
 import type { SearchEngine } from './engine.ts'
-import { type Match, matchesOf } from './evaluate.ts'
+import { type Match, Search } from './evaluate.ts'
 import { textOf } from './extract.ts'
 import { IndexWriter, type Item } from './index-writer.ts'
 import { isTrueFor } from './leaves.ts'
@@ -41,7 +41,7 @@ function methodsOf(engine: SearchEngine): ThreadMethods {
   const newWriter = (): IndexWriter =>
     new IndexWriter(engine, { textOf, wordsOf }, { batchBytes: BATCH_BYTES[spec.kind] })
   let writer = newWriter()
-  const searches = new Map<number, Iterator<Match>>()
+  const searches = new Map<number, { search: Search; matches: Iterator<Match> }>()
   let lastSearch = 0
   // What changes the index goes in its order; queries are answered between.
   let last: Promise<unknown> = Promise.resolve()
@@ -67,18 +67,22 @@ function methodsOf(engine: SearchEngine): ThreadMethods {
       }),
     optimize: () => queued(() => engine.optimize()),
     async find(query, pastToo) {
-      searches.set(++lastSearch, matchesOf(parseQuery(query), engine, { pastToo }))
+      const search = new Search(parseQuery(query), engine, { pastToo })
+      searches.set(++lastSearch, { search, matches: search.matches() })
       return lastSearch
     },
     async next(search, count) {
       const found: Match[] = []
-      const matches = searches.get(search)
+      const matches = searches.get(search)?.matches
       while (matches !== undefined && found.length < count) {
         const { value, done } = matches.next()
         if (done === true) break
         found.push(value)
       }
       return found
+    },
+    async among(search, inos) {
+      return searches.get(search)?.search.among(inos) ?? []
     },
     async done(search) {
       searches.delete(search)

@@ -69,9 +69,9 @@ const arrivals: Readonly<Record<Origin, What>> = {
   [RESTORED]: 'restored',
 }
 
-/** What happened in a directory, newest first, at most `limit`. */
-export function historyOf(core: Core, parent: number, limit: number): HistoryEvent[] {
-  return findEvents(core, parent, limit).map(({ moment, what, span, size, actor }) => {
+/** What happened in a directory, newest first, at most `limit`; passing names (lifetimes.ts) only with `all`. */
+export function historyOf(core: Core, parent: number, limit: number, all = false): HistoryEvent[] {
+  return findEvents(core, parent, limit, all).map(({ moment, what, span, size, actor }) => {
     const from = what === 'renamed' ? formerName(core, span) : undefined
     return {
       ...{ moment, path: span.name, what, ino: span.ino, size, who: actorOf(core, actor) },
@@ -89,13 +89,13 @@ const underway = new WeakMap<Core, Map<string, EventSearch>>()
 /** Nobody comes back for one that was left for so long. */
 const LEFT_MS = 10_000
 
-function findEvents(core: Core, parent: number, limit: number): readonly Found[] {
+function findEvents(core: Core, parent: number, limit: number, all: boolean): readonly Found[] {
   const searches = underway.get(core) ?? new Map<string, EventSearch>()
   underway.set(core, searches)
   for (const [key, { usedMs }] of searches)
     if (performance.now() - usedMs > LEFT_MS) searches.delete(key)
-  const key = `${parent}/${limit}`
-  const search = searches.get(key) ?? new EventSearch(core, parent, limit)
+  const key = `${parent}/${limit}/${all}`
+  const search = searches.get(key) ?? new EventSearch(core, parent, limit, all)
   searches.set(key, search)
   const events = search.finish()
   searches.delete(key)
@@ -105,13 +105,16 @@ function findEvents(core: Core, parent: number, limit: number): readonly Found[]
 class EventSearch {
   usedMs = performance.now()
   readonly #core: Core
+  /** Passing names, too. */
+  readonly #all: boolean
   readonly #limit: number
   readonly #spans: readonly Span[]
   #at = 0
   readonly #events: Found[] = []
 
-  constructor(core: Core, parent: number, limit: number) {
+  constructor(core: Core, parent: number, limit: number, all: boolean) {
     this.#core = core
+    this.#all = all
     this.#limit = limit
     this.#spans = spansIn(core, parent)
   }
@@ -121,7 +124,8 @@ class EventSearch {
     this.usedMs = performance.now()
     for (; this.#at < this.#spans.length; this.#at++) {
       const span = this.#spans[this.#at] as Span
-      const isTemporary = span.until !== PROVISIONAL && isBrief(this.#core, span as EntryPastRow)
+      const isPast = span.until !== PROVISIONAL
+      const isTemporary = !this.#all && isPast && isBrief(this.#core, span as EntryPastRow)
       const events = isTemporary ? [] : eventsOf(this.#core, span, this.#limit)
       for (const event of events) this.#events.push(event)
       // Sorted now and then, so that memory stays bounded.
@@ -140,7 +144,7 @@ class EventSearch {
 /** The moments at which something changed in a directory, newest first, at most `limit`. */
 export function changesOf(core: Core, parent: number, limit: number): Moment[] {
   // A rename over a file is two events of one moment.
-  const moments = findEvents(core, parent, 2 * limit).map((event) => event.moment)
+  const moments = findEvents(core, parent, 2 * limit, false).map((event) => event.moment)
   return [...new Set(moments)].slice(0, limit)
 }
 

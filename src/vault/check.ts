@@ -16,6 +16,7 @@ import { answered } from '../store/retry.ts'
 import { type Range, type Store, StoreError } from '../store/store.ts'
 import { checkContent } from './check-content.ts'
 import { checkHistory } from './check-history.ts'
+import { circleCheck } from './circle.ts'
 import { type FindingCode, kindOf, type Report, type RowAt } from './findings.ts'
 import { everyPage } from './read-all.ts'
 import { type Counters, readCounters, readSetting } from './settings.ts'
@@ -232,7 +233,8 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
     tick()
   }
   if (known.get(ROOT) === undefined) report('tree-root', 'there is no root directory', ROOT)
-  for (const [ino, its] of known) checkLinks(known, ino, its, report)
+  const isReached = reachability(known)
+  for (const [ino, its] of known) checkLinks(ino, its, isReached, report)
   if (known.size !== counters.inodes)
     report('counter-inodes', `${known.size} inodes are there, the counter says ${counters.inodes}`)
   await checkHistory(store, report, tick)
@@ -241,7 +243,12 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
   return { problems, inodes: known.size, ...content }
 }
 
-function checkLinks(known: Map<number, Known>, ino: number, its: Known, report: Report): void {
+function checkLinks(
+  ino: number,
+  its: Known,
+  isReached: (ino: number) => boolean,
+  report: Report,
+): void {
   const { names, entries } = its
   if (isDirectory(its.mode)) {
     if (its.size !== entries)
@@ -258,18 +265,37 @@ function checkLinks(known: Map<number, Known>, ino: number, its: Known, report: 
     report('links-count', `inode ${ino} has ${names} names, its link count is ${its.nlink}`, ino)
   if (ino !== ROOT && names > 0 && (!its.isHome || its.hardlinks !== names - 1))
     report('links-homes', `inode ${ino} does not know all of its ${names} names`, ino)
-  if (ino !== ROOT && names > 0 && pathOf(known, ino) === undefined)
+  if (ino !== ROOT && names > 0 && !isReached(ino))
     report('tree-reach', `inode ${ino} cannot be reached from the root`, ino)
 }
 
 /** The path of an inode from the root, by one of its names; undefined when it does not lead there. */
 function pathOf(known: Map<number, Known>, ino: number): string | undefined {
   const names: string[] = []
+  const isCircle = circleCheck()
   for (let at = ino; at !== ROOT; ) {
     const its = known.get(at)
-    if (its === undefined || its.under === 0 || names.length > 4096) return undefined
-    names.unshift(Buffer.from(its.name, 'latin1').toString())
+    if (its === undefined || its.under === 0 || isCircle(at)) return undefined
+    names.push(Buffer.from(its.name, 'latin1').toString())
     at = its.under
   }
-  return `/${names.join('/')}`
+  return `/${names.reverse().join('/')}`
+}
+
+/** Tells of inodes whether their names lead to the root; each step of a way is gone once, however many inodes are beyond it. */
+function reachability(known: Map<number, Known>): (ino: number) => boolean {
+  const reached = new Map([[ROOT, true]])
+  return (ino) => {
+    const way: number[] = []
+    let at = ino
+    while (!reached.has(at)) {
+      // Met again before it is known, it leads in a circle.
+      reached.set(at, false)
+      way.push(at)
+      at = known.get(at)?.under ?? 0
+    }
+    const isReached = reached.get(at) === true
+    for (const passed of way) reached.set(passed, isReached)
+    return isReached
+  }
 }

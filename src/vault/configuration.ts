@@ -87,6 +87,10 @@ export const settings = {
       }
     },
   },
+  'history.passing': choice(
+    'on',
+    'whether a file that was closed with content and deleted within a second is kept',
+  ),
   seal: interval('60s', 'how often a file that is held open and written becomes a version'),
   commit: interval(
     '1s',

@@ -90,6 +90,12 @@ export function findDeleted(core: Core, parent: number, name: string): DeletedEn
   return deletionsOf(core, parent, own).get(name)
 }
 
+/** The last deletion of a name, of a passing one too, which is not listed; undefined when it is there or never was deleted. */
+export function lastDeleted(core: Core, parent: number, name: string): EntryPastRow | undefined {
+  if (findEntry(core, parent, name) !== undefined) return undefined
+  return rowsOf(core, parent, name).findLast((row) => isDeleted(row.fate))
+}
+
 /** What the deletions of a name are listed as while it is not there, and what one more would be, for when there was. */
 export function deletedAs(core: Core, parent: number, name: string): string[] {
   const rows = [...deletionsOf(core, parent, name).values()].map(({ row }) => row).reverse()
@@ -107,12 +113,16 @@ function deletionsOf(core: Core, parent: number, name: string): Deletions {
   const key = `${parent}/${name}`
   const before = cache.get(key)
   if (before !== undefined) return before
-  const rows = core.overlay
-    .scan(entryPast, { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL })
-    .filter((row) => isDeleted(row.fate) && !isBrief(core, row))
-  const deletions = new Map(listed(core, rows).map((its) => [its.name, its]))
+  const rows = rowsOf(core, parent, name)
+  const shown = rows.filter((row) => isDeleted(row.fate) && !isBrief(core, row))
+  const deletions = new Map(listed(core, shown).map((its) => [its.name, its]))
   cache.set(key, deletions)
   return deletions
+}
+
+function rowsOf(core: Core, parent: number, name: string): EntryPastRow[] {
+  const range = { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL }
+  return core.overlay.scan(entryPast, range)
 }
 
 /** A name that was deleted often is asked for by each of its numbers. */

@@ -1,6 +1,7 @@
 // Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
 // A name that is removed or replaced after it could be seen stays readable as a past row.
 
+import { isDirectory } from '../base/mode.ts'
 import {
   type EntryRow,
   entry,
@@ -10,7 +11,7 @@ import {
   REPLACED,
 } from '../store/collections.ts'
 import type { Core } from './core.ts'
-import { isRecordedName } from './history.ts'
+import { isRecorded, isRecordedName } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
@@ -138,17 +139,34 @@ export function putEntry(
   watchers.get(core)?.(parent.ino, name)
 }
 
-/** Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace. */
+/** Directories in which a name left a trace although nobody can have seen it. */
+const keeping = new WeakSet<Inode>()
+
+/**
+ * Whether an inode that loses its last name is kept even if nobody can have seen it: a file that was closed with content, and a
+ * directory that held such a one.
+ */
+export function isWorthKeeping(core: Core, inode: Inode): boolean {
+  if (isDirectory(inode.mode)) return keeping.has(inode)
+  const wasClosed = inode.versions > 0 && inode.size > 0 && inode.nlink === 1
+  return wasClosed && core.history.isPassingKept && isRecorded(core, inode)
+}
+
+/**
+ * Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace; never of what `isKept`.
+ */
 export function removeEntry(
   core: Core,
   parent: Inode,
   row: EntryRow,
   moment: Moment,
   fate: Fate,
+  isKept = false,
 ): boolean {
   // While the engine is behind, a name can grow old before it is handed over.
   const young = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
-  const traceless = young && row.fromParent === 0 && !replacing.has(row)
+  const traceless = young && row.fromParent === 0 && !replacing.has(row) && !isKept
+  if (isKept) keeping.add(parent)
   if (!traceless && isRecordedName(core, row.parent, row.name))
     core.overlay.put(entryPast, { ...row, until: moment, fate, endedBy: core.actors.current })
   core.overlay.delete(entry, [row.parent, row.name])

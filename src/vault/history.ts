@@ -16,6 +16,8 @@ export interface History {
   isOn: boolean
   /** What happens now leaves a trace, whatever is configured: see `withTrace`. */
   isKept: boolean
+  /** Whether what was closed and deleted before anybody can have seen it is kept. */
+  isPassingKept: boolean
   globs: readonly string[]
   /** Directories of which it is known, until one moves: their path, and whether all below it leaves no trace. */
   readonly directories: Map<number, { path: string; isExcluded: boolean }>
@@ -38,6 +40,7 @@ export function newHistory(): History {
   return {
     isOn: true,
     isKept: false,
+    isPassingKept: true,
     globs: [],
     directories: new Map(),
     traceless: new Set(),
@@ -51,6 +54,7 @@ export function newHistory(): History {
 export function refreshHistory(core: Core): void {
   const { history } = core
   history.isOn = configured(core, 'history') === 'on'
+  history.isPassingKept = configured(core, 'history.passing') === 'on'
   history.globs = globsOf(configured(core, 'history.exclude')).map((glob) =>
     Buffer.from(glob, 'utf8').toString('latin1'),
   )

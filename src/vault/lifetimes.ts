@@ -66,10 +66,15 @@ export function isLasting({ since }: EntryRow, moment: Moment): boolean {
   return moment - since >= BRIEF_MICROS
 }
 
-function cameFromLasting(core: Core, { ino, fromParent, fromName, since }: EntryRow): boolean {
-  const source = pastBefore(core, fromParent, fromName, since)
-  if (source === undefined || source.until !== since || source.ino !== ino) return false
-  return !isBrief(core, source) || (source.origin === RENAMED && cameFromLasting(core, source))
+/** Goes back from rename to rename, of which there may be any number within a second. */
+function cameFromLasting(core: Core, row: EntryRow): boolean {
+  for (let at = row; ; ) {
+    const source = pastBefore(core, at.fromParent, at.fromName, at.since)
+    if (source === undefined || source.until !== at.since || source.ino !== at.ino) return false
+    if (!isBrief(core, source)) return true
+    if (source.origin !== RENAMED) return false
+    at = source
+  }
 }
 
 /** The last past row of a name that began before a moment. */

@@ -36,7 +36,9 @@ const BACKUP_MICROS = 10 * BRIEF_MICROS
 export interface NameVersion {
   /** 1 is the oldest. Numbers stay; what is pruned leaves gaps. */
   readonly number: number
+  /** Which version of which inode it is. */
   readonly ino: number
+  readonly version: number
   /** As of when `inodeAt` and `readAt` give this version's content. */
   readonly moment: Moment
   readonly size: number
@@ -291,7 +293,7 @@ function countOf(
     const moment = came ? since : row.moment
     const who = actorOf(core, came ? span.actor : row.actor)
     const { number, size } = row
-    rows.push({ number, ino, moment, size, mtime, mtimeNs, mode, uid, gid, who })
+    rows.push({ number, version: number, ino, moment, size, mtime, mtimeNs, mode, uid, gid, who })
   }
   return { span, known, start, last, rows }
 }

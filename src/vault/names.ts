@@ -4,14 +4,13 @@
 import { LINK_COUNT_MAX } from '../base/limits.ts'
 import { isDirectory } from '../base/mode.ts'
 import { hardlink } from '../store/collections.ts'
+import { circleCheck } from './circle.ts'
 import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
 import { dropLink, findInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
 
 const ROOT_INO = 1
-/** Deeper paths than PATH_MAX allows lead in a circle. */
-const DEPTH_MAX = 4096
 
 /** Notes a new name; its link count is already counted. */
 export function giveName(core: Core, inode: Inode, parent: number, name: string): void {
@@ -93,9 +92,10 @@ export function moveName(
 /** The path of an inode from the vault's root, as a byte string ('/' for the root); undefined when it has no name now. */
 export function pathOf(core: Core, ino: number): string | undefined {
   const names: string[] = []
+  const isCircle = circleCheck()
   for (let at = ino; at !== ROOT_INO; ) {
     const inode = findInode(core, at)
-    if (inode === undefined || inode.nlink === 0 || names.length > DEPTH_MAX) return undefined
+    if (inode === undefined || inode.nlink === 0 || isCircle(at)) return undefined
     names.push(inode.name)
     at = inode.parent
   }

@@ -17,7 +17,7 @@ export interface Spot {
   readonly name: string
 }
 
-/** How many directories are searched for one path: each level may have had many of one name. */
+/** How often one path forks: each level may have had many directories of one name. Beyond that the present or latest one counts. */
 const LOOKS_MAX = 1000
 /** How many former holders of a name are looked at for a directory. */
 const FORMER_MAX = 1000
@@ -58,16 +58,23 @@ export function* spotsOf(core: Core, path: string): Generator<Spot, undefined> {
   return undefined
 }
 
-function* directoriesOf(
-  core: Core,
-  top: number,
-  names: readonly string[],
-  budget = { looks: LOOKS_MAX },
-): Generator<number> {
-  const [name, ...below] = names
-  if (name === undefined) yield top
-  else if (budget.looks-- > 0)
-    for (const ino of directoriesAt(core, top, name)) yield* directoriesOf(core, ino, below, budget)
+/** Depth first and without recursion: a path may be deeper than the stack. */
+function* directoriesOf(core: Core, top: number, names: readonly string[]): Generator<number> {
+  let looks = LOOKS_MAX
+  /** Of each level, the directories that are still to be tried, the last one first. */
+  const levels = [[top]]
+  while (levels.length > 0) {
+    const ino = levels[levels.length - 1]?.pop()
+    const name = names[levels.length - 1]
+    if (ino === undefined) levels.pop()
+    else if (name === undefined) yield ino
+    else {
+      const found = [...directoriesAt(core, ino, name)].reverse()
+      // Only where there is a choice: the depth of a path is no search.
+      if (found.length > 1 && looks-- <= 0) found.splice(0, found.length - 1)
+      levels.push(found)
+    }
+  }
 }
 
 function directoryNow(core: Core, parent: number, name: string): number | undefined {

@@ -26,7 +26,7 @@ type Planned = Omit<Spot, 'parent'> & { readonly parent: number | undefined }
 interface Plan {
   readonly core: Core
   readonly moment: Moment
-  readonly options: Pick<RestoreOptions, 'removeNewer' | 'writtenBack' | 'heard'>
+  readonly options: Pick<RestoreOptions, 'removeNewer' | 'passing' | 'writtenBack' | 'heard'>
   readonly slices: Slices
   /** By their number of then, files that would have been brought back, and files of now that are the same. */
   readonly links: Map<number, number | 'made'>
@@ -73,7 +73,9 @@ export async function planParents(
   for (const name of names) {
     spot = { parent: at, name, path: below(spot.path, name) as string }
     const was: number | undefined = former
-    former = await answered(() => (was && entryAt(core, was, name, moment)?.ino) || undefined)
+    former = await answered(
+      () => (was && entryAt(core, was, name, moment, options.passing)?.ino) || undefined,
+    )
     const now = await presentNow(core, spot)
     if (now !== undefined && !isDirectory(now.mode)) fail(ENOTDIR)
     at = now?.ino
@@ -119,7 +121,9 @@ async function planInto(
   ino: number | undefined,
 ): Promise<void> {
   const { core, moment, options } = plan
-  for (const row of await answered(() => entriesAt(core, then.ino, moment)))
+  const { passing } = options
+  const rows = () => entriesAt(core, then.ino, moment, undefined, undefined, passing)
+  for (const row of await answered(rows))
     await planName(plan, row.ino, {
       parent: ino,
       name: row.name,

@@ -34,6 +34,8 @@ import { ROOT_INO } from './vault.ts'
 export interface RestoreOptions extends Onlooker {
   /** Also remove what a directory did not hold then. */
   readonly removeNewer: boolean
+  /** Also bring back names that lived for less than a second: what is wanted is one of them. */
+  readonly passing?: boolean
   readonly heard: Heard
 }
 
@@ -175,7 +177,9 @@ async function restoreInto(
   const { core, moment, options } = run
   for (let after: string | undefined; ; ) {
     const from = after
-    const rows = await answered(() => entriesAt(core, then.ino, moment, from, PAGE_NAMES))
+    const rows = await answered(() =>
+      entriesAt(core, then.ino, moment, from, PAGE_NAMES, options.passing),
+    )
     for (const row of rows) await restoreName(run, row.ino, spotBelow(spot, ino, row.name))
     if (rows.length < PAGE_NAMES) break
     after = rows[rows.length - 1]?.name
@@ -249,7 +253,9 @@ export async function restoreParents(
   for (const name of names) {
     const above: number = parent
     const was: number | undefined = former
-    former = await answered(() => (was && entryAt(core, was, name, moment)?.ino) || undefined)
+    former = await answered(
+      () => (was && entryAt(core, was, name, moment, options.passing)?.ino) || undefined,
+    )
     const row = await answered(() => findEntry(core, above, name))
     if (row !== undefined) parent = (await answered(() => getDirectory(core, row.ino))).ino
     else {

@@ -53,19 +53,23 @@ export function inodeAt(core: Core, ino: number, moment: Moment): InodeRow | und
   return pastRowAt(core, ino, moment)
 }
 
-/** The entry of that name as of a moment; undefined also when its inode had no complete state then. */
+/**
+ * The entry of that name as of a moment; undefined also when its inode had no complete state then. Names that lived under a second
+ * are left out unless `passing`.
+ */
 export function entryAt(
   core: Core,
   parent: number,
   name: string,
   moment: Moment,
+  passing = false,
 ): EntryRow | undefined {
   observe(core, moment)
   const present = findEntry(core, parent, name)
   const row =
     present !== undefined && present.since <= moment
       ? present
-      : pastEntryAt(core, parent, name, moment)
+      : pastEntryAt(core, parent, name, moment, passing)
   return row !== undefined && inodeAt(core, row.ino, moment) !== undefined ? row : undefined
 }
 
@@ -74,6 +78,7 @@ function pastEntryAt(
   parent: number,
   name: string,
   moment: Moment,
+  passing: boolean,
 ): EntryPastRow | undefined {
   const [row] = core.overlay.scan(entryPast, {
     gte: [parent, name],
@@ -81,12 +86,13 @@ function pastEntryAt(
     reverse: true,
     limit: 1,
   })
-  return row !== undefined && row.until > moment && !isBrief(core, row, moment) ? row : undefined
+  if (row === undefined || row.until <= moment) return undefined
+  return passing || !isBrief(core, row, moment) ? row : undefined
 }
 
 /**
  * Entries of a directory as of a moment, in byte order of their names, after the name `after` and at most `limit`. Names that
- * lived under a second are left out, unless a snapshot holds that very moment.
+ * lived under a second are left out, unless `passing` or a snapshot holds that very moment.
  */
 export function entriesAt(
   core: Core,
@@ -94,11 +100,12 @@ export function entriesAt(
   moment: Moment,
   after?: string,
   limit = ALL,
+  passing = false,
 ): EntryRow[] {
   const rows: EntryRow[] = []
   for (let from = after; rows.length < limit; ) {
     const wanted = limit - rows.length
-    const names = namesAt(core, parent, moment, from, wanted)
+    const names = namesAt(core, parent, moment, from, wanted, passing)
     readStates(core, names, moment)
     for (const row of names) if (inodeAt(core, row.ino, moment) !== undefined) rows.push(row)
     if (names.length < wanted) break
@@ -114,11 +121,12 @@ export function namesAt(
   moment: Moment,
   after: string | undefined,
   limit: number,
+  passing = false,
 ): EntryRow[] {
   observe(core, moment)
   const from = after === undefined ? '' : `${after}\0`
   const rows: EntryRow[] = []
-  const past = pastEntriesAt(core, parent, moment, from)
+  const past = pastEntriesAt(core, parent, moment, from, passing)
   let before = past.next().value
   for (const row of presentEntries(core, parent, from)) {
     while (before !== undefined && before.name < row.name && rows.length < limit) {
@@ -161,6 +169,7 @@ function* pastEntriesAt(
   parent: number,
   moment: Moment,
   from: string,
+  passing: boolean,
 ): Generator<EntryPastRow, undefined> {
   for (let gte: Key = [parent, from]; ; ) {
     const rows = core.overlay.scan(entryPast, {
@@ -172,13 +181,14 @@ function* pastEntriesAt(
     if (last === undefined) return undefined
     const full = rows.length === PAGE_ROWS
     if (full && rows[0]?.name === last.name) {
-      const row = pastEntryAt(core, parent, last.name, moment)
+      const row = pastEntryAt(core, parent, last.name, moment, passing)
       if (row !== undefined && row.since >= (rows[0] as EntryPastRow).since) yield row
       gte = [parent, `${last.name}\0`]
       continue
     }
     for (const row of rows)
-      if (row.since <= moment && row.until > moment && !isBrief(core, row, moment)) yield row
+      if (row.since <= moment && row.until > moment && (passing || !isBrief(core, row, moment)))
+        yield row
     if (!full) return undefined
     gte = [parent, last.name, last.since + 1]
   }

@@ -224,3 +224,35 @@ t.test('a vault that is mounted read-only shows its past and takes no change', a
   t.match(cli.failure('snapshot', 'create', 's', 'one'), { status: 1, message: 'read-only' })
   t.match(cli.failure('tag', 'add', join(cli.dir, 'a'), 'x'), { status: 1, message: 'read-only' })
 })
+
+t.test('what was closed and deleted within a second is found and comes back', async (t) => {
+  for (const backend of ['sqlite', 'leveldb']) {
+    const cli = historyCli(t, backend)
+    run('sh', ['-c', 'mkdir d && echo hidden treasure > d/f && rm -r d'], { cwd: cli.dir })
+    run('sh', ['-c', 'echo hidden pearl > g && rm g && : > empty && rm empty'], { cwd: cli.dir })
+    await aSecond()
+    t.same(readdirSync(cli.at('.avfs/deleted')), [], 'it is not listed')
+    const names = (...args: string[]): string[] =>
+      (cli.json('log', cli.dir, ...args) as { path: string }[]).map(({ path }) => path)
+    t.same(names(), [])
+    t.ok(['d', 'g'].every((name) => names('--all').includes(name)))
+    t.match(cli.json('log', cli.at('d/f')), [{ number: 1, size: 16 }])
+    t.equal(cli.out('cat', cli.at('g'), '-v', '1'), 'hidden pearl\n')
+    const found = cli.json('search', 'hidden', cli.dir, '--all-versions') as { path: string }[]
+    t.match(
+      found.sort((a, b) => (a.path < b.path ? -1 : 1)),
+      [
+        { path: cli.at('d/f'), deleted: true, versions: [{ number: 1 }] },
+        { path: cli.at('g'), deleted: true, versions: [{ number: 1 }] },
+      ],
+    )
+    cli.out('undelete', cli.at('d'))
+    cli.out('undelete', cli.at('g'))
+    t.equal(readFileSync(cli.at('d/f'), 'utf8'), 'hidden treasure\n')
+    t.equal(readFileSync(cli.at('g'), 'utf8'), 'hidden pearl\n')
+    cli.out('vault', 'config', 'one', 'history.passing=off')
+    run('sh', ['-c', 'echo hidden shell > h && rm h'], { cwd: cli.dir })
+    await aSecond()
+    t.match(cli.failure('undelete', cli.at('h')), { status: 13 })
+  }
+})

@@ -1,5 +1,6 @@
 // avfs search, on a mounted vault and on one that is not, on an engine whose index is in the vault and on one where it is beside it.
 
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -92,6 +93,43 @@ test('former versions and deleted files are found, with their times', async (t, 
       cli.out('search', 'lighthouse', at(''), '--all-versions'),
       /\/gone \(deleted\)\nversion 1: \d{4}-.* to \d{4}-.*\n1: a deleted lighthouse\n/,
     )
+  })
+})
+
+test('what programs save by rename has the numbers of its name, and is not deleted', async (t, backend) => {
+  const cli = historyCli(t, backend)
+  const sh = (line: string): void => {
+    const { status, stderr } = spawnSync('sh', ['-c', line], { cwd: cli.dir, encoding: 'utf8' })
+    if (status !== 0) throw new Error(`${line}: ${stderr}`)
+  }
+  sh('echo lighthouse zero > f && echo lighthouse zero > gone && echo lighthouse zero > kept')
+  await sleep(1200)
+  sh('sed -i s/zero/one/ f && mv kept kept~ && echo lighthouse one > kept && rm kept~ gone')
+  await sleep(1200)
+  sh('sed -i s/one/two/ f')
+  bothWays(cli, (at) => {
+    const found = cli.json('search', 'lighthouse', at(''), '--all-versions') as Found
+    const numbers = found
+      .map(({ path, deleted, versions }) => [path, deleted, versions.map(({ number }) => number)])
+      .sort()
+    const expected = [
+      [at('f'), false, [1, 2, 3]],
+      [at('gone'), true, [1]],
+      [at('kept'), false, [1, 2]],
+    ]
+    t.same(numbers, expected, 'one result a path')
+    for (const [path, , versions] of expected as [string, boolean, number[]][])
+      for (const [index, number] of versions.entries()) {
+        const text = cli.out('cat', path, '-v', `${number}`)
+        t.equal(text, `lighthouse ${['zero', 'one', 'two'][index]}\n`, `${path} -v ${number}`)
+      }
+    const log = cli.json('log', at('f')) as { number: number }[]
+    t.same(
+      log.map(({ number }) => number),
+      [3, 2, 1],
+    )
+    const [{ versions } = { versions: [] }] = cli.json('search', 'two', at('')) as Found
+    t.match(versions, [{ number: 3, to: null }], 'without the past, too')
   })
 })
 

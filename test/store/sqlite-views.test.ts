@@ -93,6 +93,8 @@ async function fill(store: Store): Promise<void> {
       { ...entryRow(2, 'old.txt', 4, 8, at(3)), until: at(6), fate: 2, endedBy: 2 },
       { ...entryRow(1, 'gone', 7, 4, at(4)), until: at(9), fate: 0, endedBy: 0 },
       { ...entryRow(7, 'deleted.txt', 8, 8, at(5)), until: at(8), fate: 0, endedBy: 1 },
+      // What /docs/a.txt took the place of, by rename.
+      { ...entryRow(2, 'a.txt', 9, 8, at(1.5)), until: at(2), fate: 1, endedBy: 0 },
     ]),
     changes(version, [
       v(3, 1, 2, 10),
@@ -173,6 +175,7 @@ t.test('history tells what was created, changed, renamed and deleted, in order',
   const sql = 'select what, path, size, substr(at, 18, 4) from history where at is not null'
   t.same(query(t, path, sql), [
     'created|/docs||01.0',
+    'created|/docs/a.txt||01.5',
     'created|/docs/a.txt|10|02.0',
     'created|/docs/old.txt|4|03.0',
     'created|/gone||04.0',

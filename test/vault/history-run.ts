@@ -73,6 +73,8 @@ export class HistoryRun extends Run {
   readonly spans = new Map<PlainFile, Map<string, Span[]>>()
   readonly observed: Observed[] = []
   #snapshots = 0
+  /** Directories that a name left which is kept although nobody could see it. */
+  readonly #keeping = new Set<PlainFile>()
 
   override async step(): Promise<void> {
     await super.step()
@@ -217,14 +219,20 @@ export class HistoryRun extends Run {
   }
 
   /** Ends the span that a name has now. Returns true when nobody could see it. */
-  #leave(directory: PlainFile, name: string, fate: PlainFate): { span: Span; traceless: boolean } {
+  #leave(
+    directory: PlainFile,
+    name: string,
+    fate: PlainFate,
+    isKept = false,
+  ): { span: Span; traceless: boolean } {
     const spans = this.spansOf(directory, name)
     const span = spans[spans.length - 1]
     if (span === undefined || span.fate !== undefined) throw new Error('a name without a span')
     this.#end(span, fate)
     const { barrier } = this.vault.core.moments
     const young = span.start > barrier && span.end - span.start < SECOND
-    const traceless = young && !span.moved && !span.replaced
+    const traceless = young && !span.moved && !span.replaced && !isKept
+    if (isKept) this.#keeping.add(directory)
     if (traceless) spans.pop()
     else this.#isKnown(span.file)
     return { span, traceless }
@@ -239,10 +247,18 @@ export class HistoryRun extends Run {
       directory,
       name,
       unseen ? 'unseen' : this.#fate(directory, name),
+      this.#isWorthKeeping(file),
     )
     const past = this.pasts.get(file)
     if (past !== undefined && file.nlink === 1 && traceless)
       past.erased = past.born > this.vault.core.moments.barrier
+  }
+
+  /** A file that was closed with content, and a directory that held such a one. */
+  #isWorthKeeping(file: PlainFile): boolean {
+    if (file.kind === 'directory') return this.#keeping.has(file)
+    const versions = this.pasts.get(file)?.versions.length ?? 0
+    return versions > 0 && file.bytes.length > 0 && file.nlink === 1
   }
 
   #fate(directory: PlainFile, name: string): PlainFate {

@@ -13,6 +13,8 @@ import {
   version,
 } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
+import { configure } from '../../src/vault/configuration.ts'
+import { refreshHistory } from '../../src/vault/history.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 
 const caller = { uid: 0, gid: 0, pid: 1 }
@@ -124,17 +126,35 @@ t.test('a truncation is no version when a write follows, and one when none does'
   await vault.close()
 })
 
-t.test('a file that came and went between two commits leaves no row', async (t) => {
+t.test('a file that was closed and deleted between two commits is kept', async (t) => {
   const { vault, store, fs, ino, write } = await freshVault()
   write('temporary')
   fs.flush(caller, ino)
   fs.unlink(caller, ROOT_INO, 'f')
   fs.forget(ino, 1)
   await vault.sync()
-  for (const collection of [inode, inodePast, extent, extentPast, version])
-    t.same(store.scan(collection as typeof inode, { gte: [ino], lt: [ino + 1], limit: 10 }), [])
+  t.match(store.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: 10 }), [{ size: 9 }])
+  t.match(store.scan(version, { gte: [ino], lt: [ino + 1], limit: 10 }), [{ number: 1 }])
+  t.equal(Buffer.from(store.get(extent, [ino, 0])?.data ?? []).toString(), 'temporary')
   await vault.close()
 })
+
+t.test(
+  'a file that came and went between two commits leaves no row where a setting says so',
+  async (t) => {
+    const { vault, store, fs, ino, write } = await freshVault()
+    configure(vault.core, { 'history.passing': 'off' })
+    refreshHistory(vault.core)
+    write('temporary')
+    fs.flush(caller, ino)
+    fs.unlink(caller, ROOT_INO, 'f')
+    fs.forget(ino, 1)
+    await vault.sync()
+    for (const collection of [inode, inodePast, extent, extentPast, version])
+      t.same(store.scan(collection as typeof inode, { gte: [ino], lt: [ino + 1], limit: 10 }), [])
+    await vault.close()
+  },
+)
 
 t.test('a file that was replaced by rename stays in history, however young', async (t) => {
   const { vault, store, fs, ino, write } = await freshVault()

@@ -41,11 +41,11 @@ class SaidSearch implements SearchService {
     const shown: SearchedFile[] = []
     for (const file of this.files) {
       const { core } = this.#vault
-      const path = await answered(() => {
+      const isSeen = await answered(() => {
         const row = core.inodes.get(file.ino) ?? core.overlay.get(inodes, [file.ino])
-        return row === undefined ? undefined : reach({ ...file, row })
+        return row !== undefined && reach({ ...file, parent: row.parent })
       })
-      if (path !== undefined) shown.push(file)
+      if (isSeen) shown.push(file)
     }
     return shown
   }
@@ -108,7 +108,7 @@ async function bed(t: Test): Promise<Bed> {
 }
 
 function file(ino: number): SearchedFile {
-  return { ino, isThere: true, versions: [] }
+  return { ino, path: '/', isThere: true, versions: [] }
 }
 
 async function errnoOf(work: Promise<unknown>): Promise<number | undefined> {

@@ -12,6 +12,7 @@ import { ask, type PathArguments, placeOf, withPath } from './path-call.ts'
 
 interface LogArguments extends PathArguments {
   limit: number
+  all: boolean
 }
 
 export const logCommand: CommandModule<object, LogArguments> = {
@@ -27,13 +28,18 @@ export const logCommand: CommandModule<object, LogArguments> = {
         describe: 'no more than N, the newest [default: all]',
         defaultDescription: 'all',
       })
+      .option('all', {
+        type: 'boolean',
+        default: false,
+        describe: 'of a directory also names that lived for less than a second',
+      })
       .example('$0 log ~/myproject/notes.txt -n 5', 'the last five versions')
       .example('$0 log myproject:/notes.txt', 'of a vault that need not be mounted'),
-  handler: async ({ path, limit, json }) => {
+  handler: async ({ path, limit, all, json }) => {
     if (!Number.isSafeInteger(limit) || limit < 0) throw new UsageError('-n is a whole number')
     const place = await placeOf(path)
     const items: object[] = []
-    const result = await ask(place, 'log', { path: place.path, limit }, (piece) => {
+    const result = await ask(place, 'log', { path: place.path, limit, all }, (piece) => {
       if ('item' in piece) items.push(piece.item)
     })
     const { kind, clock } = result as { kind: string; clock: readonly string[] }
@@ -54,7 +60,11 @@ function printVersions(json: boolean, versions: readonly NameVersion[]): void {
   ])
   printResult(
     json,
-    versions.map((its) => ({ ...its, who: whoJson(its.who), savedAt: iso(its.moment) })),
+    versions.map(({ version: _, ...its }) => ({
+      ...its,
+      who: whoJson(its.who),
+      savedAt: iso(its.moment),
+    })),
     table([['version', 'saved', 'size', 'mode', 'owner', 'who'], ...rows]),
   )
 }

@@ -139,7 +139,8 @@ function textOf(place: Place, item: FoundItem, allVersions: boolean): string {
   if (allVersions)
     for (const { number, moment, until } of versions) {
       const end = until === null ? 'now' : timeText(until)
-      lines.push(`version ${number}: ${timeText(moment)} to ${end}`)
+      const called = number === null ? 'a version without a number' : `version ${number}`
+      lines.push(`${called}: ${timeText(moment)} to ${end}`)
     }
   for (const fragment of fragments)
     lines.push(`${styled('green', String(fragment.line))}: ${marked(fragment)}`)

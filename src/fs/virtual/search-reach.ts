@@ -3,8 +3,9 @@
 // Of the past both count, what they may now and what they might then.
 
 import { isDirectory, isRegular } from '../../base/mode.ts'
-import { type InodePastRow, inodePast } from '../../store/collections.ts'
+import { type InodePastRow, type InodeRow, inodePast } from '../../store/collections.ts'
 import { ACL_ACCESS } from '../../vault/acl.ts'
+import { circleCheck } from '../../vault/circle.ts'
 import type { Core } from '../../vault/core.ts'
 import { findInode } from '../../vault/inodes.ts'
 import type { Moment } from '../../vault/moments.ts'
@@ -13,8 +14,6 @@ import { MAY_READ, MAY_SEARCH, may, mayNow, type Reader } from '../reach.ts'
 import { type Tagged, taggedFile } from './tagged.ts'
 
 const WALK = MAY_READ | MAY_SEARCH
-/** Deeper paths than PATH_MAX allows lead in a circle. */
-const DEPTH_MAX = 4096
 
 /** What is below a directory now, and its path from there; undefined where it is not, or not for this reader. */
 export function presentBelow(
@@ -31,24 +30,35 @@ export function presentBelow(
   return isClosed ? undefined : found
 }
 
-/** The last state of what was below a directory and is gone; undefined where it was not, or not for this reader. */
+/**
+ * The last state of what was below a directory and is gone; undefined where it was not, or not for this reader. `parent`: the
+ * directory of the name that it had, its last unless told.
+ */
 export function goneBelow(
   core: Core,
   directory: number,
   ino: number,
   reader: Reader,
+  parent?: number,
 ): InodePastRow | undefined {
   const range = { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 } as const
   const [row] = core.overlay.scan(inodePast, range)
   if (row === undefined || isDirectory(row.mode)) return undefined
-  let at = row.parent
-  for (let depth = 0; at !== directory; depth++) {
-    const above = inodeAt(core, at, row.until - 1)
-    if (above === undefined || above.parent === at || depth > DEPTH_MAX) return undefined
+  const isCircle = circleCheck()
+  for (let at = parent ?? row.parent; at !== directory; ) {
+    const above = inodeAt(core, at, row.until - 1) ?? laterState(core, at)
+    if (above === undefined || above.parent === at || isCircle(at)) return undefined
     if (!mightDo(core, at, row.until - 1, reader, WALK)) return undefined
     at = above.parent
   }
   return row
+}
+
+/** Where a directory is or was last: its state of then may be pruned. */
+function laterState(core: Core, ino: number): Pick<InodeRow, 'parent'> | undefined {
+  const present = findInode(core, ino)
+  if (present !== undefined && present.nlink > 0) return present
+  return core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 })[0]
 }
 
 /** Whether the reader might do that with an inode at a moment, and still may where it is there. */

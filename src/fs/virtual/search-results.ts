@@ -6,13 +6,11 @@ import { EIO, EOPNOTSUPP, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
 import { log } from '../../base/log.ts'
 import { cutName } from '../../base/names.ts'
-import type { InodeRow } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import { Fault, StoreError } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Moment } from '../../vault/moments.ts'
-import { versionsOf } from '../../vault/name-history.ts'
-import { inodeAt } from '../../vault/timeline.ts'
+import { pathOf } from '../../vault/names.ts'
 import type { FsContext } from '../context.ts'
 import { MAY_READ, type Reader } from '../reach.ts'
 import { goneBelow, mightDo, presentBelow } from './search-reach.ts'
@@ -21,32 +19,50 @@ import { goneBelow, mightDo, presentBelow } from './search-reach.ts'
 export interface SearchService {
   /** Grows whenever the index has taken something in. */
   readonly generation: number
-  /** Best first. `reach` hides what it has no path for; it may run more than once. Rejects with StoreError 'unavailable'. */
+  /** Best first. `reach` says what may be shown; it may run more than once. Rejects with StoreError 'unavailable'. */
   search(request: {
     readonly query: string
     readonly limit: number
     readonly pastToo: boolean
-    readonly reach: (found: {
-      readonly ino: number
-      readonly row: InodeRow
-      readonly isThere: boolean
-    }) => string | undefined
+    readonly isNumbered: boolean
+    /** At or below this path. */
+    readonly top: string
+    readonly reach: (found: SearchedName) => boolean
   }): Promise<readonly SearchedFile[]>
   /** Resolves when all that is sealed can be found, or when the time is over. */
   refresh(timeoutMs: number): Promise<boolean>
 }
 
-/** `versions`: those that were found, by number; none for what was found by its path and has no content. */
+/**
+ * A path from the root with the inode that is there, or was last. `versions`: those that were found, oldest first, with the number
+ * that the path has for them; none for what was found by its path and has no content.
+ */
 export interface SearchedFile {
   readonly ino: number
+  readonly path: string
   readonly isThere: boolean
-  readonly versions: readonly { readonly number: number; readonly moment: Moment }[]
+  readonly versions: readonly SearchedVersion[]
 }
 
-/** One result; `moment`: a state of the past, undefined: what is there now. */
+/** An inode in the directory of a name that it has or had. */
+export interface SearchedName {
+  readonly ino: number
+  readonly isThere: boolean
+  readonly parent: number
+}
+
+interface SearchedVersion {
+  readonly ino: number
+  readonly parent: number
+  readonly number: number | undefined
+  readonly moment: Moment
+}
+
+/** One result; `moment`: a state of the past, in directory `parent` if that is told; undefined: what is there now. */
 export interface Hit {
   readonly ino: number
   readonly moment: Moment | undefined
+  readonly parent?: number
 }
 
 /** What is asked: by whom, below which directory. */
@@ -151,18 +167,14 @@ async function found(
     await search.refresh(REFRESH_MS)
     // What the index takes in from here on may be missing.
     generation = search.generation
-    const files = await search.search({
-      query,
-      limit: RESULTS_MAX,
-      pastToo,
-      // The path itself is of no use: it may be another by the time that it is shown.
-      reach: ({ ino, isThere }) => {
-        const its = isThere
-          ? presentBelow(core, directory, ino, reader)
-          : goneBelow(core, directory, ino, reader)
-        return its === undefined ? undefined : '/'
-      },
-    })
+    const top = await answered(() => pathOf(core, directory))
+    if (top === undefined) return { hits: nothing, errno: 0, generation }
+    const reach = ({ ino, isThere, parent }: SearchedName): boolean =>
+      isThere
+        ? presentBelow(core, directory, ino, reader) !== undefined
+        : goneBelow(core, directory, ino, reader, parent) !== undefined
+    const request = { query, limit: RESULTS_MAX, pastToo, isNumbered: pastToo, top, reach }
+    const files = await search.search(request)
     const hits = await named(core, files, { directory, query, pastToo, reader })
     return { hits, errno: 0, generation }
   } catch (error) {
@@ -200,28 +212,23 @@ async function named(
 /** What a file is shown as: itself, or with the past each version that was found, the newest first. */
 function hitsIn(
   core: Core,
-  { ino, isThere, versions }: SearchedFile,
+  { ino, path, isThere, versions }: SearchedFile,
   { directory, pastToo, reader }: Question,
 ): Unnumbered[] {
-  const present = isThere ? presentBelow(core, directory, ino, reader) : undefined
-  const gone = isThere ? undefined : goneBelow(core, directory, ino, reader)
-  const name = present?.path.at(-1) ?? gone?.name
-  if (name === undefined) return []
-  if (!pastToo || (present !== undefined && versions.length === 0))
-    return [{ hit: { ino, moment: undefined }, name }]
-  const place = present?.inode ?? gone
-  if (place === undefined) return []
-  if (versions.length === 0) return [{ hit: { ino, moment: place.since }, name }]
-  const numbers = versionsOf(core, place.parent, place.name).filter((its) => its.ino === ino)
+  if (!pastToo || versions.length === 0) {
+    const present = isThere ? presentBelow(core, directory, ino, reader) : undefined
+    const gone = isThere || !pastToo ? undefined : goneBelow(core, directory, ino, reader)
+    const name = present?.path.at(-1) ?? gone?.name
+    return name === undefined ? [] : [{ hit: { ino, moment: gone?.since }, name }]
+  }
+  const name = path.slice(path.lastIndexOf('/') + 1)
   return [...versions]
     .reverse()
-    .filter(({ moment }) => mightDo(core, ino, moment, reader, MAY_READ))
-    .map(({ number, moment }) => {
-      // Numbered as versions/NAME/ and avfs log do, over all files that the name led to.
-      const its = numbers.find((known) => known.moment >= moment)
-      const isIt = its !== undefined && inodeAt(core, ino, its.moment)?.versions === number
-      return { hit: { ino, moment }, name: isIt ? `v${its.number}-${name}` : name }
-    })
+    .filter((its) => mightDo(core, its.ino, its.moment, reader, MAY_READ))
+    .map((its) => ({
+      hit: { ino: its.ino, moment: its.moment, parent: its.parent },
+      name: its.number === undefined ? name : `v${its.number}-${name}`,
+    }))
 }
 
 /** A name of at most NAME_BYTES_MAX bytes that keeps its extension and is cut between characters of UTF-8. */

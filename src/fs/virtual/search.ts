@@ -100,7 +100,7 @@ function listed(
   view: QueryView,
   reader: Reader,
   name: string,
-  { ino, moment }: Hit,
+  { ino, moment, parent }: Hit,
 ): Listed | undefined {
   const { core } = fs
   const { directory, number } = view
@@ -115,8 +115,8 @@ function listed(
     return { name, type: SYMLINK, view: symlinkTo(`found\0${view.key}\0${name}`, view, target) }
   }
   const isThere = (findInode(core, ino)?.nlink ?? 0) > 0
-  if (isThere ? present === undefined : goneBelow(core, directory, ino, reader) === undefined)
-    return undefined
+  const seen = isThere ? present : goneBelow(core, directory, ino, reader, parent)
+  if (seen === undefined) return undefined
   const row = inodeAt(core, ino, moment)
   if (row === undefined || !mightDo(core, ino, moment, reader, MAY_READ)) return undefined
   const key = `found\0${directory}\0${ino}\0${moment}`

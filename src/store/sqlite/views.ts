@@ -1,7 +1,7 @@
 // Views for people who open a vault with the sqlite3 shell: files, versions and history, by full path. Nothing in the
 // program reads them. They use what the shell of Debian 12 (3.40) knows, and no functions of ours.
 //
-// A path starts at the root ('/'), whose inode is 1. What was deleted is shown under its last name. A past row's `until`
+// A path starts at the root ('/'), whose inode is 1; versions are numbered as those of their inode, not of a name as `avfs log` does. What was deleted is shown under its last name. A past row's `until`
 // and a present row's `since` of 9007199254740991 mean a change that is not sealed yet.
 
 /** ISO 8601 of seconds and nanoseconds since 1970. */
@@ -22,10 +22,10 @@ function isoOfMoment(moment: string): string {
 // Every link there was, and for each inode its last: the one still there, else the one that ended last. Following the last
 // links of deleted directories upwards ends at the root, since a directory outlives what was last seen in it.
 // The casts give constants the type of the columns that they meet: without it SQLite makes no index for a join.
-const LINKS = `link(parent, name, ino, type, origin, since, until, actor, ended_by) as materialized (
-  select parent, name, ino, type, origin, since, cast(9007199254740992 as integer), actor, 0 from entry
+const LINKS = `link(parent, name, ino, type, origin, since, until, actor, fate, ended_by) as materialized (
+  select parent, name, ino, type, origin, since, cast(9007199254740992 as integer), actor, null, 0 from entry
   union all
-  select parent, name, ino, type, origin, since, until, actor, ended_by from entry_past
+  select parent, name, ino, type, origin, since, until, actor, fate, ended_by from entry_past
 ),
 last(ino, parent, name, type, until) as materialized (
   select ino, parent, name, type, max(until) from link group by ino
@@ -74,9 +74,7 @@ select
   actor.command as by_command
 from version left join place using (ino) left join actor on actor.id = version.actor`,
 
-  // Joins with what SQLite can index, not `exists`: those would read all links for each of them.
   history: `with recursive ${LINKS},
-begun(ino, moment) as materialized (select distinct ino, since from link),
 event(moment, what, ino, parent, name, actor) as (
   select
     since,
@@ -84,9 +82,8 @@ event(moment, what, ino, parent, name, actor) as (
     ino, parent, name, actor
   from link
   union all
-  select link.until, 'deleted', link.ino, link.parent, link.name, link.ended_by
-  from link left join begun on begun.ino = link.ino and begun.moment = link.until
-  where link.until < 9007199254740992 and begun.ino is null
+  -- What was replaced or moved is not deleted.
+  select until, 'deleted', ino, parent, name, ended_by from link where fate in (0, 3, 4)
 )
 select
   ${isoOfMoment('event.moment')} as at,
