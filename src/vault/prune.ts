@@ -69,9 +69,9 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   // What is changed from here on is younger than all that goes.
   core.moments.observe()
   const now = core.moments.last
-  await slices.settle()
   // Ages count from today, also where nothing has changed for long.
   const today = core.moments.now()
+  await slices.settle()
   const kept = await answered(() => keptBy(core, rules, today))
   const dropped = { versions: 0, states: 0, names: 0, rows: 0 }
   const everything = keepsEverything(rules)

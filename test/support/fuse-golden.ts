@@ -170,7 +170,7 @@ export const golden: Record<string, Golden> = {
   READ: {
     // fh, offset, size, read_flags, lock_owner, flags, padding
     request: request(15, 5, u64(0), u64(0x1_0000_1000), u32(4096), u32(0), u64(0), u32(0), u32(0)),
-    call: ['read', 5, 0x1_0000_1000, 4096],
+    call: ['read', 5, 0x1_0000_1000, 4096, 0],
     result: [Buffer.from('ab'), Buffer.from('c')],
     reply: reply(0, '616263'),
   },
