@@ -13,6 +13,7 @@ import { callVault } from '../../control/call.ts'
 import { ControlError } from '../../control/errors.ts'
 import { lockHolder } from '../../control/lock.ts'
 import type { BackupState } from '../../control/methods-backup.ts'
+import { stoppable } from '../../control/stopping.ts'
 import { writeBack } from '../../control/unmount.ts'
 import { existingVault, newVault } from '../../control/vault-names.ts'
 import { persistentBackends } from '../../store/open.ts'
@@ -100,27 +101,21 @@ async function copy(
   process.umask(0o077)
   const { id } = (await callVault(source, 'info', {}, () => undefined)) as VaultInfo
   const bars = stepBars()
-  let isStopped = false
-  const stop = (): void => {
-    isStopped = true
-  }
-  // A second one ends it at once, as kill -9 would.
-  process.once('SIGINT', stop).once('SIGTERM', stop)
   const ask: Ask = async (receive, have, report) =>
     (await callVault(source, 'backup', {}, report, receive, (send) =>
       sendAll(have, send),
     )) as BackupState
   try {
-    return await backUp(path, {
-      ...{ id, incremental, plain, ask, notice },
-      onProgress: (step, bytes) => {
-        if (isStopped)
-          throw new ControlError('failed', 'stopped; the same command goes on with what is left')
-        bars.report(step, bytes)
-      },
-    })
+    return await stoppable('the same command goes on with what is left', ({ assertGoing }) =>
+      backUp(path, {
+        ...{ id, incremental, plain, ask, notice },
+        onProgress: (step, bytes) => {
+          assertGoing()
+          bars.report(step, bytes)
+        },
+      }),
+    )
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop)
     bars.finish()
   }
 }

@@ -2,6 +2,7 @@
 // knows of them, as every path into the past leads through; here is what tells it of changes.
 
 import { tag as tags } from '../../store/collections.ts'
+import { shownTag } from '../../vault/labels.ts'
 import { watchSnapshots } from '../../vault/snapshots.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import { toName } from './text.ts'
@@ -43,10 +44,12 @@ export function announceSnapshots(views: Views): void {
 
 /** So are labels, which go in one directory and are kept in others. */
 export function announceTags(views: Views): void {
-  views.fs.core.overlay.watch(tags, ([name], row) => {
-    if (row !== undefined) return
-    for (const number of heldPlaces(views, TAGS))
-      views.fs.notices?.entryChanged(number, toName(`${name}`))
+  views.fs.core.overlay.watch(tags, ([tag]) => {
+    const name = `${tag}`
+    // Two labels may be spelt alike in a view, and its name means the one that is called so indeed.
+    for (const shown of new Set([name, shownTag(name)]))
+      for (const number of heldPlaces(views, TAGS))
+        void views.fs.notices?.entryChanged(number, toName(shown))
   })
 }
 
