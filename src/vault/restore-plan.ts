@@ -28,10 +28,13 @@ interface Plan {
   readonly moment: Moment
   readonly options: Pick<RestoreOptions, 'removeNewer' | 'passing' | 'writtenBack' | 'heard'>
   readonly slices: Slices
-  /** By their number of then, files that would have been brought back, and files of now that are the same. */
-  readonly links: Map<number, number | 'made'>
-  /** Files of now that would have given all their names to one that was brought back. */
+  /** Files by their number of then, as a restore links them. One that would be made has that number, negated. */
+  readonly links: Map<number, number>
+  readonly taken: Set<number>
+  /** To which file all names of one of now would lead. */
   readonly given: Map<number, number>
+  /** Names that would lead elsewhere or be gone: they are not taken along. */
+  readonly gone: Set<string>
   /** Directories in which names would change, so that their times would move. */
   readonly touched: Set<number>
 }
@@ -52,7 +55,9 @@ export async function planRestore(
     options,
     slices: slicesOf(core),
     links: new Map(),
+    taken: new Set(),
     given: new Map(),
+    gone: new Set(),
     touched: new Set(),
   }
   core.moments.observe()
@@ -109,9 +114,17 @@ async function planName(plan: Plan, ino: number, spot: Planned): Promise<void> {
   await plan.slices.turn()
 }
 
-function tell({ options, touched }: Plan, effect: Effect, { parent, path }: Planned): void {
-  if (parent !== undefined && effect !== 'changed' && effect !== 'kept') touched.add(parent)
+function tell({ options, touched, gone }: Plan, effect: Effect, spot: Planned): void {
+  const { parent, path } = spot
+  if (parent !== undefined && effect !== 'changed' && effect !== 'kept') {
+    touched.add(parent)
+    gone.add(keyOf(spot))
+  }
   options.heard(effect, path)
+}
+
+function keyOf({ parent, name }: Planned): string {
+  return `${parent}/${name}`
 }
 
 async function planInto(
@@ -146,31 +159,35 @@ async function planFile(
   spot: Planned,
   now: Inode | undefined,
 ): Promise<void> {
-  const { core, links, given, moment, options } = plan
+  const { core, links, taken, given, moment, options } = plan
   const linked = links.get(then.ino)
-  if (now !== undefined && (now.ino === linked || given.get(now.ino) === then.ino)) return
+  const ino = now && (given.get(now.ino) ?? now.ino)
+  if (ino !== undefined && ino === linked) return
   if (now !== undefined) await options.writtenBack(now.ino)
-  if (now !== undefined && linked === undefined) {
-    if (await answered(() => hasContent(core, now, then, moment))) {
-      links.set(then.ino, now.ino)
-      if (!(await answered(() => hasAttributes(core, now, then, moment))))
+  const own = ino !== undefined && !taken.has(ino) ? now : undefined
+  if (own !== undefined && linked === undefined) {
+    if (await answered(() => hasContent(core, own, then, moment))) {
+      take(plan, then, own.ino)
+      if (!(await answered(() => hasAttributes(core, own, then, moment))))
         tell(plan, 'changed', spot)
-      return
-    }
-    if (isEverywhere(now, then)) {
-      given.set(now.ino, then.ino)
-      tell(plan, 'replaced', spot)
-      const { parent = 0 } = spot
-      for (const its of await answered(() => otherNames(core, now, { ...spot, parent })))
-        tell(plan, 'replaced', its)
-      links.set(then.ino, 'made')
       return
     }
   }
   const isDirectoryNow = now !== undefined && isDirectory(now.mode)
   if (isDirectoryNow) await planRemoval(plan, spot, now)
   tell(plan, now === undefined || isDirectoryNow ? 'created' : 'replaced', spot)
-  links.set(then.ino, 'made')
+  const made = linked ?? -then.ino
+  take(plan, then, made)
+  if (own === undefined || !isEverywhere(own, then)) return
+  given.set(own.ino, made)
+  const { parent = 0 } = spot
+  for (const its of await answered(() => otherNames(core, own, { ...spot, parent })))
+    if (!plan.gone.has(keyOf(its))) tell(plan, 'replaced', its)
+}
+
+function take({ links, taken }: Plan, then: InodeRow, ino: number): void {
+  links.set(then.ino, ino)
+  taken.add(ino)
 }
 
 /** What removeNewer would do; false when something would stay. */

@@ -67,6 +67,8 @@ export interface Run {
    * once, the row that counts it when the file is sealed.
    */
   readonly links: Map<number, number>
+  /** Files of now that are one of then already: what were two then are two again. */
+  readonly taken: Set<number>
 }
 
 const PAGE_NAMES = 1000
@@ -98,7 +100,8 @@ export async function restoreTree(
 function newRun(core: Core, moment: Moment, options: RestoreOptions): Run {
   const { actor } = core.actors
   const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0, kept: 0 }
-  return { core, actor, moment, options, slices: slicesOf(core), report, links: new Map() }
+  const slices = slicesOf(core)
+  return { core, actor, moment, options, slices, report, links: new Map(), taken: new Set() }
 }
 
 /** A name in a directory of now. */
@@ -200,10 +203,11 @@ async function restoreFile(run: Run, then: InodeRow, spot: Spot): Promise<void> 
   const linked = run.links.get(then.ino)
   if (now !== undefined && now.ino === linked) return
   if (now !== undefined) await options.writtenBack(now.ino)
-  if (now !== undefined && linked === undefined) {
-    if (await answered(() => hasContent(core, now, then, moment))) {
-      run.links.set(then.ino, now.ino)
-      if (await answered(() => finish(run, now, then))) options.heard('changed', spot.path)
+  const own = now !== undefined && !run.taken.has(now.ino) ? now : undefined
+  if (own !== undefined && linked === undefined) {
+    if (await answered(() => hasContent(core, own, then, moment))) {
+      take(run, then, own)
+      if (await answered(() => finish(run, own, then))) options.heard('changed', spot.path)
       return
     }
   }
@@ -212,10 +216,15 @@ async function restoreFile(run: Run, then: InodeRow, spot: Spot): Promise<void> 
   const made =
     linked === undefined ? await makeFile(run, then) : await answered(() => getInode(core, linked))
   const first = linked === undefined ? then : undefined
-  await answered(() => nameFile(run, spot, made, first, isEverywhere(now, then)))
-  run.links.set(then.ino, made.ino)
+  await answered(() => nameFile(run, spot, made, first, isEverywhere(own, then)))
+  take(run, then, made)
   run.slices.changed(1)
   run.report.restored++
+}
+
+function take({ links, taken }: Run, then: InodeRow, now: Inode): void {
+  links.set(then.ino, now.ino)
+  taken.add(now.ino)
 }
 
 /** Whether a file of now takes its other names along: it stays what all of them lead to. */

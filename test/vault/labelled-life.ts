@@ -7,6 +7,7 @@ import { configure } from '../../src/vault/configuration.ts'
 import { refreshHistory } from '../../src/vault/history.ts'
 import { versionsOf } from '../../src/vault/name-history.ts'
 import { nobody } from '../../src/vault/onlooker.ts'
+import { sweptAlone } from '../../src/vault/prune.ts'
 import { restoreTree } from '../../src/vault/restore.ts'
 import { findSnapshot } from '../../src/vault/snapshots.ts'
 import { filesWith } from '../../src/vault/tags.ts'
@@ -21,6 +22,15 @@ const SECONDS = 1_000_000
 
 /** Leads the life, each operation as a step of its own, and tells what is left: lines, counts and versions. */
 export async function lead(vault: Vault): Promise<unknown> {
+  // What was there when a commit began is recorded, and a sweep commits: one in the background would do so at any moment.
+  const life = await sweptAlone(vault.core, () => lived(vault))
+  // It takes what went without a trace; what the next one tells is what the rules let go.
+  await vault.prune({ rules: {} })
+  const pruned = await vault.prune({ rules: { versions: 1 } })
+  return { ...life.told, pruned, atLast: await life.tell() }
+}
+
+async function lived(vault: Vault): Promise<{ told: object; tell: () => Promise<unknown> }> {
   const { core } = vault
   const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
   const life = new Life(vault, fs)
@@ -75,10 +85,7 @@ export async function lead(vault: Vault): Promise<unknown> {
   )
   await vault.sync()
   const after = await life.told(docs)
-  // What was to leave no trace is swept in the background, before or after this: it must not count.
-  await vault.prune({ rules: {} })
-  const pruned = await vault.prune({ rules: { versions: 1 } })
-  return { before, after, pruned, atLast: await life.told(docs) }
+  return { told: { before, after }, tell: () => life.told(docs) }
 }
 
 class Life {
