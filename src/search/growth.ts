@@ -91,6 +91,8 @@ export class Growths {
 export class Growth {
   readonly ino: number
   layout: Layout
+  /** Whether it began with the newest version that the index has. */
+  goesOn = false
   /** The one that `layout` is of. */
   version: SealedVersion | undefined
   readonly #core: Core
@@ -123,6 +125,7 @@ export class Growth {
   startFrom(version: SealedVersion, layout: Layout): void {
     this.version = version
     this.layout = layout
+    this.goesOn = true
   }
 
   /** Goes on to the next version; false when that is to be read, and kept, whole. */

@@ -25,6 +25,8 @@ export interface Item {
   readonly versions: readonly Content[]
   /** What is to be known of its pieces with these versions; none unless told. */
   readonly pieces?: readonly Piece[]
+  /** Whether `pieces` go on from those of the newest version that the index has; if not, those end: it may have been pruned. */
+  readonly goesOn?: boolean
 }
 
 /** A version of a file. Without `bytes` it is too large to be searched, or no text; or it is kept in pieces. */
@@ -138,7 +140,9 @@ export class IndexWriter {
 
   async piecesOf(ino: number, number: number): Promise<Stretch[] | undefined> {
     const key = keyOf(ino, number)
-    if (this.#comingVersions.has(key) && !this.#batch.versions.has(key)) await this.#applied
+    await this.#applied
+    const known = [...this.#batch.versions.values(), ...this.#engine.versionsOfFile(ino)]
+    if (known.some((its) => its.ino === ino && its.number > number)) return undefined
     const text = this.#batch.versions.get(key)?.text ?? this.#engine.textOf(ino, number)
     if (text === undefined || text === 0) return undefined
     if (text !== IN_PIECES) return []
@@ -155,7 +159,8 @@ export class IndexWriter {
   async take(items: readonly Item[]): Promise<void> {
     for (const item of items) {
       // What is asked of the engine must be all that came before.
-      if (item.path === undefined || item.remaining !== undefined) await this.#applied
+      if (item.path === undefined || item.remaining !== undefined || endsPieces(item))
+        await this.#applied
       this.#takeItem(item)
       const { bytes, files, versions, stretches } = this.#batch
       const rows = files.size + versions.size + stretches.size
@@ -182,11 +187,13 @@ export class IndexWriter {
     return last === undefined || unused.length < limit ? 0 : last + 1
   }
 
-  #takeItem({ ino, path, remaining, versions, pieces = [] }: Item): void {
+  #takeItem(item: Item): void {
+    const { ino, path, remaining, versions, pieces = [] } = item
     if (path === undefined) {
       this.#batch.files.delete(ino)
       this.#batch.removedFiles.add(ino)
     } else this.#putFile(ino, path)
+    if (endsPieces(item)) this.#endPieces(ino, (versions[0]?.number ?? 1) - 1)
     for (const { number, bytes, isInPieces = false } of versions) {
       const text = isInPieces ? IN_PIECES : bytes === undefined ? 0 : this.#textFor(bytes)
       this.#batch.versions.set(keyOf(ino, number), { ino, number, text })
@@ -218,18 +225,19 @@ export class IndexWriter {
   #removeOthers(ino: number, remaining: readonly number[]): void {
     const stays = new Set(remaining)
     const { versions, removedVersions } = this.#batch
+    let newest = 0
     for (const [key, version] of versions)
       if (version.ino === ino && !stays.has(version.number)) {
         versions.delete(key)
         this.#comingVersions.delete(key)
         this.#suspect(version.text)
+        newest = Math.max(newest, version.number)
       }
-    let newest = 0
     for (const { number, text } of this.#engine.versionsOfFile(ino)) {
       if (stays.has(number)) continue
       removedVersions.set(keyOf(ino, number), { ino, number })
       this.#suspect(text)
-      newest = number
+      newest = Math.max(newest, number)
     }
     this.#removePieces(ino, remaining, newest)
   }
@@ -239,9 +247,8 @@ export class IndexWriter {
     const { pieces, stretches, removedPieces } = this.#batch
     const numbers = [...remaining].sort((a, b) => a - b)
     const isNewest = newest > (numbers.at(-1) ?? 0)
-    const known = [...this.#engine.stretchesOfFile(ino), ...stretches.values()]
-    const its = new Map(known.filter((its) => its.ino === ino).map((its) => [its.id, its]))
-    for (const [id, stretch] of its) {
+    for (const stretch of this.#stretchesOf(ino)) {
+      const { id } = stretch
       if (hasWithin(numbers, stretch)) {
         // What comes next is not told what this one was.
         if (isNewest && stretch.last === STILL) stretches.set(id, { ...stretch, last: newest })
@@ -251,6 +258,17 @@ export class IndexWriter {
       stretches.delete(id)
       removedPieces.add(id)
     }
+  }
+
+  #endPieces(ino: number, last: number): void {
+    for (const stretch of this.#stretchesOf(ino))
+      if (stretch.last === STILL) this.#batch.stretches.set(stretch.id, { ...stretch, last })
+  }
+
+  /** Those of the engine and of this batch. */
+  #stretchesOf(ino: number): Iterable<Stretch> {
+    const known = [...this.#engine.stretchesOfFile(ino), ...this.#batch.stretches.values()]
+    return new Map(known.filter((its) => its.ino === ino).map((its) => [its.id, its])).values()
   }
 
   #suspect(text: number): void {
@@ -334,6 +352,11 @@ export class IndexWriter {
     for (const text of unused) this.#going.add(text)
     return unused
   }
+}
+
+/** Whether the index may have pieces that these versions do not know of. */
+function endsPieces({ versions, goesOn = false }: Item): boolean {
+  return !goesOn && (versions[0]?.number ?? 1) > 1
 }
 
 function keyOf(ino: number, number: number): string {

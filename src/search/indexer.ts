@@ -15,6 +15,7 @@ import { Pace } from './pace.ts'
 import { Parcel } from './parcel.ts'
 import {
   changedSince,
+  goneSince,
   inodesBelow,
   type KnownPaths,
   unknownInodes,
@@ -246,7 +247,10 @@ export class Indexer {
       directories.push(ino),
     )
     // What went away meanwhile is seen where it costs little.
-    await this.#each(walked, this.#moment === 0 ? 'new' : 'few')
+    const depth = this.#moment === 0 ? 'new' : 'few'
+    await this.#each(walked, depth)
+    // Apart from those: what goes during the walk is in both, and is to be asked for when all of it was handed over.
+    await this.#each(goneSince(this.#core, this.#moment, this.#pace), depth)
     await this.#each(pruned, 'all')
     for (const directory of directories)
       await this.#each(inodesBelow(this.#core, directory, this.#pace), 'name')
@@ -264,6 +268,8 @@ export class Indexer {
     // Those that come later are known to be.
     const end = this.#core.nextIno
     await this.#each(unknownInodes(this.#core, end, this.#pace), 'all')
+    // Of these a former name may be the last that is known.
+    await this.#each(goneSince(this.#core, 0, this.#pace), 'name')
     let asked: Asked[] = []
     for await (const its of versionsByInode(this.#core, this.#pace)) {
       asked.push(its)
@@ -338,12 +344,14 @@ export class Indexer {
       const remaining = isAll ? versions.map(({ number }) => number) : undefined
       const growth = await this.#contents.begin(look, missing[index] ?? [])
       let contents: Content[] = []
+      let goesOn = growth?.goesOn ?? false
       const take = (): void => {
         items.push({
-          ...{ ino, path, remaining, versions: contents },
+          ...{ ino, path, remaining, versions: contents, goesOn },
           pieces: growth?.layout.takePieces() ?? [],
         })
         contents = []
+        goesOn = true
       }
       for (const version of missing[index] ?? []) {
         const content = await this.#contents.next(ino, version, growth, { parcel, copy })

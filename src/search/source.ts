@@ -217,8 +217,8 @@ function copyPiece(
 }
 
 /**
- * Every inode that may have changed after a moment, found by a walk over all. Where changes leave no trace `since` does not tell,
- * but the time of the change does. `moved` is told of directories that have another path.
+ * Every inode that is there and may have changed after a moment, found by a walk over all. Where changes leave no trace `since` does
+ * not tell, but the time of the change does. `moved` is told of directories that have another path.
  */
 export async function* changedSince(
   core: Core,
@@ -236,6 +236,15 @@ export async function* changedSince(
     if (isMoved) moved(row.ino)
     yield row.ino
   }
+}
+
+/** Every inode that went away after a moment. */
+export async function* goneSince(
+  core: Core,
+  moment: number,
+  slices: Slices,
+): AsyncGenerator<number> {
+  const { store } = core.overlay
   let last = 0
   const times = ['ino', 'since', 'until'] as const
   for await (const { ino, until } of walkRows(store, inodePast, times, {}, slices)) {

@@ -10,6 +10,7 @@ import {
   type EntryRow,
   entry,
   hardlink,
+  inodePast,
   inode as inodes,
   type SettingRow,
   setting,
@@ -24,7 +25,7 @@ const DIRECTORY = 4
 
 /** What changed until `moment`; all of it is durable. */
 export interface Changed {
-  /** Inodes with a new version or name, or without any name now. */
+  /** Inodes with a new version or name, or without any name now, or of which less of the past is known. */
   readonly inodes: Set<number>
   /** Those of which versions were dropped. */
   readonly pruned: Set<number>
@@ -128,9 +129,11 @@ function noteNames(layer: Layer, inodes: Set<number>, moved: Set<number>): void 
   for (const ino of groupsOf(layer, hardlink).keys()) inodes.add(ino as number)
 }
 
+/** What went, and what lost states: the last name that is known of what is gone may be another one then, or none. */
 function noteEnds(layer: Layer, into: Set<number>): void {
-  for (const [ino, { changes }] of groupsOf(layer, inodes))
-    for (const { row } of changes.values()) if (row === undefined) into.add(ino as number)
+  for (const collection of [inodes, inodePast])
+    for (const [ino, { changes }] of groupsOf(layer, collection))
+      for (const { row } of changes.values()) if (row === undefined) into.add(ino as number)
 }
 
 /** Each hand-over carries the newest moment of what it holds. */

@@ -2,9 +2,10 @@
 // the vault itself says. AVFS_SEED brings a run back, AVFS_STEPS is its length.
 
 import t, { type Test } from 'tap'
+import { inodePast } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
-import type { Store } from '../../src/store/store.ts'
+import { Fault, type Store } from '../../src/store/store.ts'
 import { configure } from '../../src/vault/configuration.ts'
 import { refreshHistory } from '../../src/vault/history.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
@@ -264,6 +265,104 @@ t.test('a deleted file stays known until its versions are pruned', async (t) => 
   t.same(pruned.texts, [], 'nothing has this text')
   await indexer.sweep()
   t.same(engineFiles(await caughtUp()), [])
+})
+
+t.test('what is gone is called as the vault still knows it, or is not known', async (t) => {
+  const { write, mkdir, fs, caughtUp, vault, engine, indexer } = await withIndex(t)
+  const move = (from: string, to: string) => fs.rename(caller, ROOT_INO, from, ROOT_INO, to, 0)
+  const replaced = async (name: string): Promise<number> => {
+    const ino = await write(ROOT_INO, `${name} draft`, name)
+    await vault.sync()
+    await move(`${name} draft`, name)
+    await write(ROOT_INO, 'new', 'other words')
+    await move('new', name)
+    await fs.forget(ino, 1000)
+    return ino
+  }
+  const directory = await mkdir(ROOT_INO, 'd')
+  await vault.sync()
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await fs.rmdir(caller, ROOT_INO, 'd')
+  await fs.forget(directory, 1000)
+  const first = await replaced('first')
+  const before = (await caughtUp()).files
+  t.equal(before[first], 'first: first')
+  t.equal(before[directory], 'd: d')
+  await vault.prune({ rules: { versions: 2 } })
+  const { files } = await caughtUp()
+  t.equal(files[first], 'first draft: first draft', 'where its version was saved')
+  t.notOk(Object.hasOwn(files, directory), 'nothing is left of the directory')
+  t.strictSame((await rebuilt(vault.core)).files, files)
+
+  const second = await replaced('second')
+  const follower = indexerOf(vault.core, engine)
+  await vault.sync()
+  t.ok(await follower.caughtUp(WAIT_MS))
+  t.equal(engine.documents().files[second], 'second: second')
+  await follower.close()
+  await indexer.close()
+  await vault.prune({ rules: { versions: 2 } })
+  await vault.sync()
+  const next = indexerOf(vault.core, engine)
+  await next.sweep()
+  await next.close()
+  t.equal(engine.documents().files[second], 'second draft: second draft', 'pruned unheard')
+  t.strictSame((await rebuilt(vault.core)).files, engine.documents().files)
+})
+
+t.test('a file that is deleted during the walk is taken in once', async (t) => {
+  const { write, rewrite, fs, caughtUp, vault, engine, indexer } = await withIndex(t)
+  await write(ROOT_INO, 'a', 'one')
+  await caughtUp()
+  await indexer.close()
+  const ino = await write(ROOT_INO, 'b', 'two')
+  await rewrite(ino, 'three')
+  await vault.sync()
+  const { store } = vault.core.overlay
+  const project = store.project.bind(store)
+  store.project = (collection, fields, range) => {
+    // Where the walk goes on to what is gone.
+    if ((collection as unknown) !== inodePast || range.gte !== undefined)
+      return project(collection, fields, range)
+    store.project = project
+    throw new Fault(async () => {
+      await fs.unlink(caller, ROOT_INO, 'b')
+      await fs.forget(ino, 1000)
+      await vault.sync()
+    })
+  }
+  const next = indexerOf(vault.core, engine)
+  t.ok(await next.caughtUp(WAIT_MS))
+  await next.close()
+  t.equal(store.project, project, 'it was deleted')
+  t.strictSame(engine.documents(), await rebuilt(vault.core))
+})
+
+t.test('pieces of a version that was pruned before the next was seen are of none', async (t) => {
+  const { write, rewrite, caughtUp, vault, engine, indexer } = await withIndex(t)
+  const words = 'red green\n'.repeat(900)
+  const ino = await write(ROOT_INO, 'a', words)
+  await rewrite(ino, `${words}blue\n`)
+  const { versions } = await caughtUp()
+  t.equal(versions[`${ino}.2`], 'pieces')
+  await indexer.close()
+  await rewrite(ino, 'gold\n'.repeat(900))
+  await vault.prune({ rules: { versions: 1 } })
+  await vault.sync()
+  const next = indexerOf(vault.core, engine)
+  t.ok(await next.caughtUp(WAIT_MS))
+  await next.close()
+  t.same(Object.keys(engine.documents().versions), [`${ino}.3`])
+  t.same(engine.documents().stray, [])
+})
+
+t.test('pieces are told of the newest version alone', async (t) => {
+  const taker = takerOf(recorder())
+  const item = { ino: 2, path: '/a', remaining: undefined }
+  const versions = [2, 3].map((number) => ({ number, bytes: Buffer.from(`words ${number}`) }))
+  await taker.take([{ ...item, versions }])
+  t.equal(await taker.piecesOf(2, 2), undefined)
+  t.same(await taker.piecesOf(2, 3), [])
 })
 
 function engineFiles({ files }: { files: object }): string[] {
