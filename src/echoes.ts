@@ -32,7 +32,7 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
   function end(): void {
     clearTimeout(idle)
     echo.by(undefined)
-    child?.disconnect()
+    if (child?.connected === true) child.disconnect()
     child?.unref()
     child = undefined
   }
