@@ -56,7 +56,8 @@ function counted(store: Store): Omit<Figures, 'deduplication' | 'compression' | 
     files: ofType(8).length,
     directories: ofType(4).length,
     symlinks: ofType(10).length,
-    others: 0,
+    // What a rename leaves behind.
+    others: ofType(2).length,
     logicalBytes: sum(ofType(8), ({ size }) => size),
     versions: all(store, version).length,
     extents: extents.length,
