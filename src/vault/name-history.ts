@@ -102,8 +102,9 @@ export class Numbering {
     for (const span of some)
       for (const [index, its] of lineage(this.#core, span, isSeen, seen, this.#known).entries()) {
         const found = this.#known.get(its.since)
-        const known = found?.ino === its.ino ? found : undefined
         const from = counted.get(its.ino) ?? this.#counted.get(its.ino) ?? 0
+        // Where a span before it still counts those versions, what was written down is for when that one is gone.
+        const known = found?.ino === its.ino && found.version > from ? found : undefined
         const count = countOf(this.#core, its, ahead, known, from)
         counts.push({ ...count, begins: index === 0 })
         if (count.start <= count.last) counted.set(its.ino, count.last)

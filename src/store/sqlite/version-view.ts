@@ -96,7 +96,7 @@ seen as materialized (
 counted as materialized (
   select
     seen.own, seen.spot, span.ino, span.since, span.replaced, span.actor,
-    known.number - known.version as shift,
+    known.version as pinned, known.number as pinned_number,
     max(1, ifnull(known.version, case
       when not span.replaced then 1
       else ifnull(${stateAt('span.ino', 'span.since')}, ${newestBefore('span.ino', '(span.since + 1)')})
@@ -114,10 +114,13 @@ counted as materialized (
 
 // Numbers go on from the greatest so far, but where prune wrote one down: a running maximum of sums.
 const NUMBERS = `started as (
-  select *, max(first, 1 + ifnull(max(case when last >= first then last end) over (
-    partition by spot, ino order by own, since rows between unbounded preceding and 1 preceding
-  ), 0)) as start
-  from counted
+  select *, max(first, already + 1) as start, case when pinned > already then pinned_number - pinned end as shift
+  from (
+    select *, ifnull(max(case when last >= first then last end) over (
+      partition by spot, ino order by own, since rows between unbounded preceding and 1 preceding
+    ), 0) as already
+    from counted
+  )
 ),
 summed as (
   select *, sum(case when shift is null then last - start + 1 else 0 end) over (
