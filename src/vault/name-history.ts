@@ -61,10 +61,16 @@ export function versionsOf(core: Core, parent: number, name: string): NameVersio
 /** Where the numbers of one span begin; see NumberingRow. */
 export type NumberedSpan = Omit<NumberingRow, 'parent' | 'name'>
 
+/** `span` is the entry row of which that is told. */
+export interface NumberedEntry {
+  readonly numbered: NumberedSpan
+  readonly span: EntryRow
+}
+
 /** The numbers that the versions of a name have, found a few hundred spans at a time. */
 export class Numbering {
   readonly versions: NameVersion[] = []
-  readonly spans: NumberedSpan[] = []
+  readonly spans: NumberedEntry[] = []
   readonly #core: Core
   readonly #own: readonly Span[]
   /** What prune wrote down, by the beginning of the span. */
@@ -96,8 +102,9 @@ export class Numbering {
     for (const span of some)
       for (const [index, its] of lineage(this.#core, span, isSeen, seen, this.#known).entries()) {
         const found = this.#known.get(its.since)
-        const known = found?.ino === its.ino ? found : undefined
         const from = counted.get(its.ino) ?? this.#counted.get(its.ino) ?? 0
+        // Where a span before it still counts those versions, what was written down is for when that one is gone.
+        const known = found?.ino === its.ino && found.version > from ? found : undefined
         const count = countOf(this.#core, its, ahead, known, from)
         counts.push({ ...count, begins: index === 0 })
         if (count.start <= count.last) counted.set(its.ino, count.last)
@@ -117,11 +124,12 @@ export class Numbering {
     const first = { since, ino, version: start, number: before + start, replaced, begins }
     if (start > last) {
       // It has none that is not counted yet: those before it may go, and leave it to this span to count them.
-      this.spans.push({ ...(this.#first.get(ino) ?? first), since, replaced, begins })
+      const numbered = { ...(this.#first.get(ino) ?? first), since, replaced, begins }
+      this.spans.push({ numbered, span })
       return
     }
     this.#first.set(ino, first)
-    this.spans.push(first)
+    this.spans.push({ numbered: first, span })
     for (const row of rows) {
       row.number += before
       this.versions.push(row)
@@ -247,6 +255,12 @@ function sourceOf(core: Core, span: Span): Span | undefined {
   if (span.origin !== RENAMED) return undefined
   const row = spanBefore(core, span.fromParent, span.fromName, span.since)
   return row?.until === span.since && row.ino === span.ino ? row : undefined
+}
+
+/** Whether a span may look like one of a file that was moved aside to be written anew when the states of that file are pruned. */
+export function mayGrow(core: Core, { parent, name, since }: EntryRow): boolean {
+  const before = pastBefore(core, parent, name, since)
+  return before?.fate === MOVED && since - before.until < BRIEF_MICROS
 }
 
 /** True when a file was moved aside or deleted to be written anew: vim, git checkout. */

@@ -5,7 +5,7 @@ import { numbering, RENAMED, version } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import type { Moment } from './moments.ts'
-import { type NumberedSpan, Numbering } from './name-history.ts'
+import { mayGrow, type NumberedEntry, Numbering } from './name-history.ts'
 import { type NameGroup, walkNames } from './name-walk.ts'
 import { walkRows } from './rows.ts'
 import type { Slices } from './slices.ts'
@@ -38,16 +38,18 @@ function hasHeritage({ pasts, present }: NameGroup): boolean {
 async function keepOf(core: Core, { parent, name }: NameGroup, slices: Slices): Promise<void> {
   const numbers = await answered(() => new Numbering(core, parent, name))
   while (await answered(() => numbers.step())) await slices.turn()
-  for (const span of numbers.spans.filter(isCounted)) {
-    core.overlay.put(numbering, { parent, name, ...span })
+  for (const entry of numbers.spans) {
+    if (!(await answered(() => isCounted(core, entry)))) continue
+    core.overlay.put(numbering, { parent, name, ...entry.numbered })
     slices.changed(1)
     await slices.turn()
   }
 }
 
 /** Whether what is pruned can change how a span is counted: not a file that was alone from the beginning. */
-function isCounted({ version: first, number, replaced }: NumberedSpan): boolean {
-  return first !== 1 || number !== 1 || replaced === 1
+function isCounted(core: Core, { numbered, span }: NumberedEntry): boolean {
+  const { version: first, number, replaced, begins } = numbered
+  return first !== 1 || number !== 1 || replaced === 1 || (begins === 1 && mayGrow(core, span))
 }
 
 /** Deletes what speaks of inodes of which no version is left. */

@@ -11,6 +11,7 @@ import {
   entryPast,
   type InodeRow,
   inode,
+  inodePast,
   PROVISIONAL,
   version,
 } from '../../src/store/collections.ts'
@@ -79,14 +80,23 @@ async function fill(store: Store): Promise<void> {
     changes(inode, [
       inodeRow(1, 0o40755, 0),
       inodeRow(2, 0o40700, 0),
-      inodeRow(3, 0o100644, 30, { versions: 2 }),
-      inodeRow(4, 0o104755, 4, { mtime: -1 }),
+      inodeRow(3, 0o100644, 30, { versions: 2, since: at(7) }),
+      inodeRow(4, 0o104755, 4, { mtime: -1, versions: 1 }),
       inodeRow(5, 0o120777, 3),
+    ]),
+    changes(inodePast, [
+      { ...inodeRow(3, 0o100644, 10, { versions: 1, since: at(2) }), until: at(7) },
     ]),
     changes(entry, [
       entryRow(1, 'docs', 2, 4, at(1)),
       entryRow(2, 'a.txt', 3, 8, at(2)),
-      { ...entryRow(1, 'b.txt', 4, 8, at(6)), origin: 1, actor: 2 },
+      {
+        ...entryRow(1, 'b.txt', 4, 8, at(6)),
+        origin: 1,
+        fromParent: 2,
+        fromName: 'old.txt',
+        actor: 2,
+      },
       entryRow(2, 'gr\xc3\xbc\xff', 5, 10, PROVISIONAL),
     ]),
     changes(entryPast, [
@@ -136,7 +146,7 @@ t.test('files lists every path, while the vault is open and after', async (t) =>
   t.same(query(t, path, 'select path, size from files where size > 4'), ['/docs/a.txt|30'])
 })
 
-t.test('versions lists those of deleted files under their last path', async (t) => {
+t.test('versions lists those of each name, also of one that is gone', async (t) => {
   const path = join(t.testdir(), 'vault.avfs')
   const store = await openStore(path, { create: true })
   await fill(store)
@@ -145,6 +155,7 @@ t.test('versions lists those of deleted files under their last path', async (t) 
     '/b.txt|1|4|2026-01-01T00:00:03.000000Z',
     '/docs/a.txt|1|10|2026-01-01T00:00:02.000000Z',
     '/docs/a.txt|2|30|2026-01-01T00:00:07.000000Z',
+    '/docs/old.txt|1|4|2026-01-01T00:00:03.000000Z',
     '/gone/deleted.txt|1|55|2026-01-01T00:00:05.000000Z',
     '/gone/deleted.txt|2|56|2026-01-01T00:00:07.500000Z',
   ])

@@ -52,11 +52,11 @@ class Life {
     this.vault.core.moments.last += random.pick([50_000, 300_000, 2 * SECONDS, 20 * SECONDS])
     const name = random.pick(NAMES)
     const kind = random.below(20)
-    if (kind < 5) this.#write(name, false)
+    if (kind < 5) this.write(name, false)
     else if (kind < 11) this.#saveByRename(name)
     else if (kind < 13) this.#change(name)
-    else if (kind < 15) this.#move(random.pick(MOVED), random.pick(MOVED))
-    else if (kind < 16) this.#remove(name)
+    else if (kind < 15) this.move(random.pick(MOVED), random.pick(MOVED))
+    else if (kind < 16) this.remove(name)
     else if (kind < 17) createSnapshot(this.vault.core, `s${this.#count++}`)
     else await this.vault.sync()
   }
@@ -65,7 +65,7 @@ class Life {
     return findEntry(this.vault.core, ROOT_INO, name)?.ino
   }
 
-  #write(name: string, isNew: boolean): void {
+  write(name: string, isNew: boolean): void {
     const { fs } = this
     const there = this.#ino(name)
     const flags = isNew ? O_EXCL : 0
@@ -78,10 +78,10 @@ class Life {
   }
 
   #saveByRename(name: string): void {
-    this.#write('tmp', true)
+    this.write('tmp', true)
     if (this.#random.below(3) === 0) this.vault.core.moments.last += 3 * SECONDS
     if (this.#random.below(3) === 0) this.#change('tmp')
-    this.#move('tmp', name)
+    this.move('tmp', name)
   }
 
   #change(name: string): void {
@@ -90,11 +90,11 @@ class Life {
     if (ino !== undefined) this.fs.setattr(caller, ino, { ...noChange, mode })
   }
 
-  #move(from: string, to: string): void {
+  move(from: string, to: string): void {
     if (this.#ino(from) !== undefined) this.fs.rename(caller, ROOT_INO, from, ROOT_INO, to, 0)
   }
 
-  #remove(name: string): void {
+  remove(name: string): void {
     if (this.#ino(name) !== undefined) this.fs.unlink(caller, ROOT_INO, name)
   }
 
@@ -184,5 +184,30 @@ t.test('what numbers are counted from goes with the last version that has one', 
   core.moments.last += 1000 * SECONDS
   await life.vault.prune({ rules: { youngerMs: 0 } })
   t.same(core.overlay.scan(numbering, { limit: ALL }), [])
+  await life.vault.close()
+})
+
+t.test('a file that comes back to its name after prune gets new numbers there', async (t) => {
+  const life = await newLife(randomFrom(seed))
+  const { core } = life.vault
+  const pass = () => {
+    core.moments.last += 20 * SECONDS
+  }
+  life.write('b', true)
+  const ino = findEntry(core, ROOT_INO, 'b')?.ino ?? 0
+  life.fs.link(caller, ino, ROOT_INO, 'c')
+  pass()
+  life.write('tmp', true)
+  life.move('tmp', 'b')
+  pass()
+  life.move('c', 'b')
+  pass()
+  await life.vault.sync()
+  await life.vault.prune({ rules: { versions: 3 } })
+  pass()
+  life.write('b', false)
+  await life.vault.sync()
+  const numbers = versionsOf(core, ROOT_INO, 'b').map(({ number }) => number)
+  t.same(numbers, [1, 2, 3])
   await life.vault.close()
 })

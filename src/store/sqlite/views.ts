@@ -1,23 +1,11 @@
 // Views for people who open a vault with the sqlite3 shell: files, versions and history, by full path. Nothing in the
 // program reads them. They use what the shell of Debian 12 (3.40) knows, and no functions of ours.
 //
-// A path starts at the root ('/'), whose inode is 1; versions are numbered as those of their inode, not of a name as `avfs log` does. What was deleted is shown under its last name. A past row's `until`
-// and a present row's `since` of 9007199254740991 mean a change that is not sealed yet.
+// A path starts at the root ('/'), whose inode is 1. What was deleted is shown under its last name. A past row's `until` and a present
+// row's `since` of 9007199254740991 mean a change that is not sealed yet.
 
-/** ISO 8601 of seconds and nanoseconds since 1970. */
-function isoOfSeconds(seconds: string, ns: string): string {
-  return `strftime('%Y-%m-%dT%H:%M:%S', ${seconds}, 'unixepoch') || printf('.%09dZ', ${ns})`
-}
-
-/**
- * ISO 8601 of the time that the host's clock showed at a moment (`clock` says how far the two were apart), null while it is
- * provisional.
- */
-function isoOfMoment(moment: string): string {
-  const offset = `(select "offset" from clock where clock.moment <= ${moment} order by clock.moment desc limit 1)`
-  const micros = `(${moment} + ifnull(${offset}, 0))`
-  return `case when ${moment} < 9007199254740991 then strftime('%Y-%m-%dT%H:%M:%S', ${micros} / 1000000, 'unixepoch') || printf('.%06dZ', ${micros} % 1000000) end`
-}
+import { isoOfMoment, isoOfSeconds } from './iso-time.ts'
+import { versionsView } from './version-view.ts'
 
 // Every link there was, and for each inode its last: the one still there, else the one that ended last. Following the last
 // links of deleted directories upwards ends at the root, since a directory outlives what was last seen in it.
@@ -61,18 +49,7 @@ select
   uid, gid, nlink, versions, ino
 from tree join inode using (ino)`,
 
-  versions: `with recursive ${LINKS}
-select
-  place.path as path,
-  version.number as number,
-  ${isoOfMoment('version.moment')} as saved,
-  version.size as size,
-  ${isoOfSeconds('version.mtime', 'version.mtime_ns')} as mtime,
-  version.ino as ino,
-  actor.uid as by_uid,
-  actor.pid as by_pid,
-  actor.command as by_command
-from version left join place using (ino) left join actor on actor.id = version.actor`,
+  versions: versionsView(LINKS),
 
   history: `with recursive ${LINKS},
 event(moment, what, ino, parent, name, actor) as (

@@ -1,0 +1,90 @@
+// The view `versions` gives the versions of a path the numbers that `avfs log` gives them, after any history.
+// AVFS_SEED brings a run back, AVFS_ROUNDS is how many there are.
+
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import t from 'tap'
+import { createFileSystem } from '../../src/fs/file-system.ts'
+import { answered } from '../../src/store/retry.ts'
+import { findPath } from '../../src/vault/paths.ts'
+import { createVault, openVault, type Vault } from '../../src/vault/vault.ts'
+import { versionsOfPath } from '../../src/vault/version-names.ts'
+import { randomFrom, seedOf } from '../support/random.ts'
+import { waiting } from '../support/waiting.ts'
+import { Life, PATHS } from '../vault/random-life.ts'
+
+const seed = seedOf('AVFS_SEED')
+const rounds = Number(process.env.AVFS_ROUNDS ?? 2)
+const STEPS = 60
+
+t.setTimeout(300_000)
+
+/** What the view tells of each path, as far as it has numbers. */
+function viewOf(file: string): Map<string, string[]> {
+  const db = new Database(file, { readonly: true })
+  const rows = db
+    .prepare('select path, number, ino, size, saved, mtime from versions order by path, number')
+    .raw()
+    .all() as [string | null, ...unknown[]][]
+  db.close()
+  const lines = new Map<string, string[]>()
+  for (const [path, number, ...rest] of rows)
+    if (path !== null && number !== null)
+      lines.set(path, [...(lines.get(path) ?? []), [number, ...rest].join(' ')])
+  return lines
+}
+
+async function logOf({ core }: Vault, path: string): Promise<string[]> {
+  const versions = await answered(() => versionsOfPath(core, path))
+  return versions.map(({ number, ino, size, moment, mtime, mtimeNs }) => {
+    const wall = core.moments.wallOf(moment)
+    const saved = `${isoSeconds(Math.floor(wall / 1e6))}.${padded(wall % 1e6, 6)}Z`
+    return `${number} ${ino} ${size} ${saved} ${isoSeconds(mtime)}.${padded(mtimeNs, 9)}Z`
+  })
+}
+
+function isoSeconds(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 19)
+}
+
+function padded(number: number, digits: number): string {
+  return String(number).padStart(digits, '0')
+}
+
+/** What log and the view tell differently. A name that lay in a directory that is gone or elsewhere may be there under another path. */
+async function differences(vault: Vault, view: ReadonlyMap<string, string[]>): Promise<object[]> {
+  const paths = PATHS.flatMap((path) => [path, `${path}~`, `${path}.tmp`])
+  const found: object[] = []
+  for (const path of new Set([...paths, ...view.keys()])) {
+    const log = await logOf(vault, path)
+    const shown = view.get(path) ?? []
+    const above = path.slice(0, path.lastIndexOf('/')) || '/'
+    const isThere = (await answered(() => findPath(vault.core, above))) !== undefined
+    const isElsewhere = !isThere && shown.length === 0
+    if (!isElsewhere && shown.sort().join() !== log.sort().join()) found.push({ path, log, shown })
+  }
+  return found
+}
+
+t.test('the view numbers versions as log does', async (t) => {
+  t.comment(`AVFS_SEED=${seed}`)
+  let compared = 0
+  for (let round = 0; round < rounds; round++) {
+    const random = randomFrom(seed + round)
+    const file = join(t.testdir(), `v${round}.avfs`)
+    await createVault(file, 'sqlite')
+    const vault = await openVault(file, { commitMs: 1_000_000, sealMs: 1e9 })
+    const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+    const life = new Life(vault, waiting(fs), random)
+    for (let cycle = 0; cycle < 3; cycle++) {
+      for (let step = 0; step < STEPS; step++) await life.step()
+      if (cycle === 1) await vault.prune({ rules: { versions: 2 + random.below(3) } })
+      await vault.sync()
+      const view = viewOf(file)
+      compared += [...view.values()].flat().length
+      t.same(await differences(vault, view), [], `seed ${seed + round}, cycle ${cycle}`)
+    }
+    await vault.close()
+  }
+  t.ok(compared > 0, `${compared} numbers`)
+})
