@@ -193,7 +193,7 @@ async function restoreInto(
       if (was === undefined) await removeNewer(run, spotBelow(spot, ino, row.name), row)
     }
   // Last, because filling a directory moves its times.
-  const isChanged = await answered(() => finish(run, getInode(core, ino), then))
+  const isChanged = await answered(() => finish(run, getInode(core, ino), then, isNew))
   if (isChanged && !isNew) options.heard('changed', spot.path)
 }
 
@@ -271,7 +271,7 @@ export async function restoreParents(
       const ino = former ?? fail(ENOENT)
       const then = await answered(() => stateOf(run, ino))
       const made = await answered(() => makeDirectory(run, then, spotIn(core, above, name)))
-      await answered(() => finish(run, made, then))
+      await answered(() => finish(run, made, then, true))
       parent = made.ino
     }
   }
@@ -279,7 +279,7 @@ export async function restoreParents(
 }
 
 /** Gives an inode of now the attributes of then. Returns false when it has them. */
-function finish(run: Run, now: Inode, then: InodeRow): boolean {
+function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
   const { core, moment, report } = run
   if (hasAttributes(core, now, then, moment)) {
     report.unchanged++
@@ -287,7 +287,8 @@ function finish(run: Run, now: Inode, then: InodeRow): boolean {
   }
   core.actors.actAs(run.actor)
   readyAttributes(core, then, moment)
-  observeLoss(core, now)
+  // What was just made loses nothing.
+  if (!isNew) observeLoss(core, now)
   withTrace(core, () => applyAttributes(core, now, then, moment))
   run.options.inodeChanged(now.ino)
   report.restored++
