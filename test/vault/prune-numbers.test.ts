@@ -118,6 +118,9 @@ class Life {
     const rows: EntryRow[] = core.overlay.scan(entryPast, range)
     const present = findEntry(core, ROOT_INO, name)
     if (present !== undefined) rows.push(present)
+    // One may have been saved at tmp anew just after another was moved from there.
+    const inos = new Set(rows.map(({ ino }) => ino))
+    if (versionsOf(core, ROOT_INO, name).some(({ ino }) => !inos.has(ino))) return false
     return rows.every(({ origin, fromName }) => origin !== RENAMED || fromName === 'tmp')
   }
 }
