@@ -1,7 +1,7 @@
 // Prune and the numbers of versions: a version keeps its number when those before it go. Before anything is let go of, what the
 // numbers of a name's versions are counted from is written down (collections.ts, numbering).
 
-import { numbering, RENAMED, version } from '../store/collections.ts'
+import { inodePast, inode as inodes, numbering, RENAMED } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import type { Moment } from './moments.ts'
@@ -52,7 +52,7 @@ function isCounted(core: Core, { numbered, span }: NumberedEntry): boolean {
   return first !== 1 || number !== 1 || replaced === 1 || (begins === 1 && mayGrow(core, span))
 }
 
-/** Deletes what speaks of inodes of which no version is left. */
+/** Deletes what speaks of inodes of which nothing is left. */
 export async function dropNumbers(core: Core, slices: Slices): Promise<void> {
   const fields = ['parent', 'name', 'since', 'ino'] as const
   for await (const row of walkRows(core.overlay.store, numbering, fields, {}, slices)) {
@@ -63,6 +63,8 @@ export async function dropNumbers(core: Core, slices: Slices): Promise<void> {
   }
 }
 
-function isOfUse(core: Core, ino: number): boolean {
-  return core.overlay.scan(version, { gte: [ino], lt: [ino + 1], limit: 1 }).length > 0
+/** Names lead to an inode as long as it has a state: where their histories begin is asked for also when no version is left. */
+function isOfUse({ overlay }: Core, ino: number): boolean {
+  const range = { gte: [ino], lt: [ino + 1], limit: 1 }
+  return overlay.scan(inodePast, range).length > 0 || overlay.get(inodes, [ino]) !== undefined
 }

@@ -118,6 +118,9 @@ class Life {
     const rows: EntryRow[] = core.overlay.scan(entryPast, range)
     const present = findEntry(core, ROOT_INO, name)
     if (present !== undefined) rows.push(present)
+    // One may have been saved at tmp anew just after another was moved from there.
+    const inos = new Set(rows.map(({ ino }) => ino))
+    if (versionsOf(core, ROOT_INO, name).some(({ ino }) => !inos.has(ino))) return false
     return rows.every(({ origin, fromName }) => origin !== RENAMED || fromName === 'tmp')
   }
 }
@@ -209,5 +212,43 @@ t.test('a file that comes back to its name after prune gets new numbers there', 
   await life.vault.sync()
   const numbers = versionsOf(core, ROOT_INO, 'b').map(({ number }) => number)
   t.same(numbers, [1, 2, 3])
+  await life.vault.close()
+})
+
+t.test('a file that took a place keeps to it when its own versions are pruned', async (t) => {
+  const life = await newLife(randomFrom(seed))
+  const { core } = life.vault
+  const pass = (micros: number) => {
+    core.moments.last += micros
+  }
+  const save = (name: string) => {
+    life.write('tmp', true)
+    pass(20 * SECONDS)
+    life.move('tmp', name)
+  }
+  life.write('a', true)
+  pass(20 * SECONDS)
+  life.move('a', 'd')
+  pass(20 * SECONDS)
+  save('d')
+  pass(20 * SECONDS)
+  life.write('c', true)
+  pass(20 * SECONDS)
+  // The state in which it comes is another one than that of its version.
+  core.moments.observe()
+  life.move('d', 'c')
+  pass(20 * SECONDS)
+  // It is there so briefly that prune leaves the one before it too.
+  save('c')
+  pass(SECONDS / 10)
+  life.remove('c')
+  pass(20 * SECONDS)
+  life.write('d', true)
+  await life.vault.sync()
+  const found = () => versionsOf(core, ROOT_INO, 'c').map(({ number, ino }) => `${number}: ${ino}`)
+  const before = found()
+  t.equal(before.length, 3)
+  await life.vault.prune({ rules: { versions: 1 } })
+  t.same(found(), before.slice(-1))
   await life.vault.close()
 })
