@@ -73,15 +73,17 @@ t.test('names that are looked up in a tag lead where a listing says', async (t) 
   for (const tag of ['red', 'blue']) fs.mkdir(root, walk(fs, '.avfs/tags').ino, tag, 0o755, 0)
   const tags = ['red', 'blue', 'red/blue'].map((path) => walk(fs, `.avfs/tags/${path}`).ino)
   tags.push(walk(fs, 'a/.avfs/tags/red').ino)
+  let most = 0
   for (let at = 0; at < STEPS; at++) {
     step(fs, random, directories, tags)
     const tag = random.pick(tags)
     const asked = ASKED.map((name) => [name, found(fs, tag, name)] as const)
     const listed = new Map(list(fs, tag).map((name) => [name, found(fs, tag, name)] as const))
+    most = Math.max(most, listed.size)
     const differ = asked.filter(([name, ino]) => listed.get(name) !== ino)
     if (differ.length === 0) continue
     t.same(differ, [], `step ${at}`)
     return
   }
-  t.ok(list(fs, tags[0] ?? 0).length > 3, 'files were labelled')
+  t.ok(most > 3, 'files were labelled')
 })
