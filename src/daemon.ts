@@ -158,6 +158,7 @@ async function serve(
     kernel: {
       entryChanged: async (parent, name) => session?.notices.entryChanged(parent, name),
       inodeChanged: async (ino) => session?.notices.inodeChanged(ino),
+      told: operations.told,
       holds: operations.holds,
       echo: async (changes) => session && echoes.run(changes, session.notices),
     },

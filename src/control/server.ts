@@ -113,7 +113,9 @@ async function runMethod(
     // A method that changes something does so, or keeps in mind who asked, before it lets anybody else go on.
     if (!methods[name].readOnly) vault.core.actors.actAs(caller)
     const call = { report, send, kernel, isGone, body, searcher: () => searcher }
-    reply.end({ result: await methods[name].run(vault, parameters, call) })
+    const result = await methods[name].run(vault, parameters, call)
+    if (!methods[name].readOnly) await kernel?.told?.()
+    reply.end({ result })
   } catch (error) {
     // A refusal is an answer; all else is worth a line, of a caller that is gone no alarming one.
     const level = isGone() ? 'info' : 'warn'

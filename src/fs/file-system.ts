@@ -23,6 +23,8 @@ import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 export interface FileSystem extends Operations {
   /** Tells the file system how to reach the kernel, once it listens. */
   setNotices(notices: KernelNotices): void
+  /** Resolves when the kernel knows what has changed so far in views that it keeps. */
+  told(): Promise<void>
   /** True while the kernel knows the inode. */
   holds(ino: number): boolean
   /** How programs that watch directories hear of changes that do not come through the kernel. */
@@ -59,14 +61,15 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
   }
   const real = withinRoom(fs, realOperations(fs))
   const { avfsdir } = options
-  const all = avfsdir === 'off' ? real : withViews(fs, real, avfsdir === 'visible')
-  const echo = createEcho(fs, attributed(fs, all))
+  const viewed = avfsdir === 'off' ? undefined : withViews(fs, real, avfsdir === 'visible')
+  const echo = createEcho(fs, attributed(fs, viewed ?? real))
   return {
     ...echo.operations,
     echo,
     setNotices: (notices) => {
       fs.notices = notices
     },
+    told: async () => viewed?.told(),
     holds: (ino) => isHeld(fs, ino),
   }
 }

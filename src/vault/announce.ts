@@ -17,6 +17,8 @@ export interface Kernel {
   entryChanged(parent: number, name: string): Promise<void>
   /** Drops cached data of an inode; what was not written back of it arrives before this resolves. */
   inodeChanged(ino: number): Promise<void>
+  /** Resolves when it knows what prune let go of so far. */
+  told?(): Promise<void>
   /** True while the kernel knows the inode: one that loses its last name stays usable. */
   holds(ino: number): boolean
 }

@@ -4,7 +4,14 @@
 // What was recorded before stays exact: rows that a recorded state needs become past rows all the same.
 
 import { isDirectory } from '../base/mode.ts'
-import { inodePast, setting } from '../store/collections.ts'
+import {
+  type Collection,
+  entryPast,
+  inodePast,
+  type Key,
+  setting,
+  version,
+} from '../store/collections.ts'
 import { configured, globsOf, isMeant } from './configuration.ts'
 import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
@@ -26,6 +33,8 @@ export interface History {
   readonly leftovers: Set<number>
   /** Hashes of blocks that may have lost their last user. */
   readonly suspects: Set<string>
+  /** How many rows of the past were let go of since the vault was opened. */
+  pruned: number
   /** Prune or a sweep is at work: there is one at a time. */
   isSwept: boolean
 }
@@ -46,6 +55,7 @@ export function newHistory(): History {
     traceless: new Set(),
     leftovers: new Set(),
     suspects: new Set(),
+    pruned: 0,
     isSwept: false,
   }
 }
@@ -59,6 +69,20 @@ export function refreshHistory(core: Core): void {
     Buffer.from(glob, 'utf8').toString('latin1'),
   )
   history.directories.clear()
+}
+
+/** Counts what is let go of, from here on. */
+export function watchPruned({ overlay, history }: Core): void {
+  const count = (_key: Key, row: object | undefined): void => {
+    if (row === undefined) history.pruned++
+  }
+  for (const collection of [version, inodePast, entryPast])
+    overlay.watch(collection as unknown as Collection<object>, count)
+}
+
+/** The same as long as nothing has happened in a vault, and nothing of its past was let go of: for what is kept of answers. */
+export function stateOf({ moments, history }: Core): string {
+  return `${moments.last} ${history.pruned}`
 }
 
 /**

@@ -10,10 +10,16 @@ import { AVFS_NAME, numberOf, type View, type ViewKind, type Views } from './vie
 
 export const SNAPSHOTS = 'snapshots'
 export const TAGS = 'tags'
-const PLACES = [AVFS_NAME, 'at', 'deleted', 'search', SNAPSHOTS, TAGS, 'versions']
+export const VERSIONS = 'versions'
+const PLACES = [AVFS_NAME, 'at', 'deleted', 'search', SNAPSHOTS, TAGS, VERSIONS]
 
 function keyOf(place: string, directory: number): string {
   return `${place}\0${directory}`
+}
+
+/** The number of a place below the .avfs of a directory. */
+export function placeNumber(place: string, directory: number): number {
+  return numberOf(keyOf(place, directory))
 }
 
 /** The node of a place below the .avfs of a directory. */
@@ -26,7 +32,7 @@ export function placeView(kind: ViewKind, place: string, directory: number, up: 
 export function guardChanged({ fs, held }: Views, directory: number): void {
   if (held.size === 0) return
   for (const place of PLACES) {
-    const number = numberOf(keyOf(place, directory))
+    const number = placeNumber(place, directory)
     if (held.has(number)) fs.notices?.attributesChanged(number)
   }
   // Snapshots belong to who owns the vault.

@@ -5,7 +5,7 @@ import { atKind } from './at.ts'
 import { directoryAttributes } from './attributes.ts'
 import { deletedKind } from './deleted.ts'
 import { historyFile } from './history.ts'
-import { placeView, SNAPSHOTS } from './place.ts'
+import { placeView, SNAPSHOTS, VERSIONS } from './place.ts'
 import { searchKind } from './search.ts'
 import { snapshotsKind } from './snapshots.ts'
 import { statsFile } from './stats.ts'
@@ -30,7 +30,7 @@ const names: ReadonlyMap<string, { type: number; open: Open }> = new Map([
   [SNAPSHOTS, { type: DIRECTORY, open: place(snapshotsKind, SNAPSHOTS) }],
   ['stats.json', { type: REGULAR, open: statsFile }],
   ['tags', { type: DIRECTORY, open: (_views, _caller, up) => tagsView(up) }],
-  ['versions', { type: DIRECTORY, open: place(versionsKind, 'versions') }],
+  [VERSIONS, { type: DIRECTORY, open: place(versionsKind, VERSIONS) }],
 ])
 
 const rootKind: ViewKind = {

@@ -17,8 +17,13 @@ const DIRECTORY = 4
 /** The position after .avfs in a listing that shows it: after all that a directory can hold. */
 const LAST_COOKIE = 2 ** 52
 
+export interface ViewedOperations extends Operations {
+  /** Resolves when the kernel knows what has changed so far in views that it keeps. */
+  told(): Promise<void>
+}
+
 /** The operations of a vault with those of its views. `listed`: the root shows .avfs. */
-export function withViews(fs: FsContext, real: Operations, listed: boolean): Operations {
+export function withViews(fs: FsContext, real: Operations, listed: boolean): ViewedOperations {
   const virtual = createViews(fs)
   const { views, listings } = virtual
   const of = (
@@ -50,6 +55,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Ope
   }
 
   return {
+    told: virtual.told,
     lookup(caller, parent, name) {
       if (!isWayIn(parent, name)) return of(parent).lookup(caller, parent, name)
       getDirectory(fs.core, parent)

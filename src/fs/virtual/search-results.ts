@@ -9,6 +9,7 @@ import { cutName } from '../../base/names.ts'
 import { answered } from '../../store/retry.ts'
 import { Fault, StoreError } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
+import { stateOf } from '../../vault/history.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { pathOf } from '../../vault/names.ts'
 import type { FsContext } from '../context.ts'
@@ -81,8 +82,8 @@ interface Answer {
   /** Of what was asked in vain. */
   readonly errno: number
   readonly generation: number
-  /** The vault's newest moment when it was begun. */
-  readonly last: Moment
+  /** The vault's when it was begun. */
+  readonly state: string
   readonly atMs: number
   readonly costMs: number
 }
@@ -134,24 +135,24 @@ function keptOf(core: Core): Kept {
 
 function isGood(
   { core, search }: FsContext,
-  { generation, last, atMs, costMs, errno }: Answer,
+  { generation, state, atMs, costMs, errno }: Answer,
   anew: boolean,
 ): boolean {
   const age = performance.now() - atMs
   if (age < Math.max(LISTED_MS, COST_FACTOR * costMs)) return true
   if (errno !== 0) return false
-  const isSame = generation === search?.generation && last === core.moments.last
+  const isSame = generation === search?.generation && state === stateOf(core)
   return isSame || (!anew && age < FOLLOWED_MS)
 }
 
 async function ask(fs: FsContext, question: Question, key: string): Promise<void> {
   const began = performance.now()
-  const { last } = fs.core.moments
+  const state = stateOf(fs.core)
   const { answers } = keptOf(fs.core)
   const its = await found(fs, question)
   const atMs = performance.now()
   answers.delete(key)
-  answers.set(key, { ...its, last, atMs, costMs: atMs - began })
+  answers.set(key, { ...its, state, atMs, costMs: atMs - began })
   const [oldest] = answers.keys()
   if (answers.size > ANSWERS_MAX && oldest !== undefined) answers.delete(oldest)
 }

@@ -3,6 +3,7 @@
 import { GenerationCache } from '../../base/generation-cache.ts'
 import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
+import { stateOf } from '../../vault/history.ts'
 import { type NameVersion, versionsOf } from '../../vault/name-history.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
@@ -13,6 +14,8 @@ import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 const REGULAR = 8
 const SYMLINK = 10
 const LATEST = 'latest'
+/** What the keys of versions begin with. */
+const VERSION = 'version\0'
 /** How long a number that is known needs no new look at the history, neither by us nor by the kernel: it stays what it is. */
 const KNOWN_MS = 1000
 /** For the histories that are known, and what a version takes. */
@@ -25,7 +28,7 @@ export interface VersionListView extends View {
 
 interface Known {
   readonly versions: readonly NameVersion[]
-  readonly last: number
+  readonly state: string
   readonly untilMs: number
 }
 const known = new WeakMap<Core, GenerationCache<string, Known>>()
@@ -48,13 +51,18 @@ function versionsIn(
   const key = `${directory}/${name}`
   const before = cache.get(key)
   if (before !== undefined) {
-    const current = before.last === core.moments.last
+    const current = before.state === stateOf(core)
     if (current || (!fresh && performance.now() < before.untilMs)) return before.versions
   }
   const versions = versionsOf(core, directory, name)
   const untilMs = performance.now() + KNOWN_MS
-  cache.set(key, { versions, last: core.moments.last, untilMs })
+  cache.set(key, { versions, state: stateOf(core), untilMs })
   return versions
+}
+
+/** Whether a node is one of the versions in such a directory. */
+export function isVersion({ key }: View): boolean {
+  return key.startsWith(VERSION)
 }
 
 /** Whether a name has a history in a directory. One that was there a moment ago still is. */
@@ -84,7 +92,7 @@ function extensionOf(name: string): string {
 function fileOf(view: VersionListView, { ino, moment, number: version }: NameVersion): View {
   const { directory, number, name } = view
   const listed = `${version}${extensionOf(name)}`
-  const key = `version\0${directory}\0${name}\0${ino}\0${moment}`
+  const key = `${VERSION}${directory}\0${name}\0${ino}\0${moment}`
   return pastView(
     plantTree(key, { moment, directory, root: ino, nameMs: KNOWN_MS }),
     ino,

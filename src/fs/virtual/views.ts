@@ -25,6 +25,7 @@ import { assertName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
 import { createListings, type Listings } from './listings.ts'
 import { announceSnapshots, announceTags } from './place.ts'
+import { announcePruned } from './pruned.ts'
 import { rootView } from './root.ts'
 import { announceDeleted } from './shown.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
@@ -44,6 +45,8 @@ export interface ViewOperations
   extends Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> {
   readonly views: Views
   readonly listings: Listings
+  /** Resolves when the kernel knows what has changed so far in views that it keeps. */
+  told(): Promise<void>
   /** The .avfs of a directory; counts one lookup. */
   enter(directory: number): Node
   /** A file of the vault is moved or linked into a view. Returns its node, which counts one lookup. */
@@ -65,6 +68,7 @@ export function createViews(fs: FsContext): ViewOperations {
   announceSnapshots(views)
   announceTags(views)
   announceDeleted(views)
+  const pruned = announcePruned(views)
 
   function at(number: number): View {
     return held.get(number)?.view ?? fail(ESTALE)
@@ -128,6 +132,7 @@ export function createViews(fs: FsContext): ViewOperations {
   return {
     views,
     listings,
+    told: pruned.told,
     enter: (directory) => give(rootView(directory)),
     take(caller, into, ino, name) {
       assertChangeable(fs)

@@ -1,0 +1,104 @@
+// The kernel keeps what views show of the past, as long as it likes: the past stays what it is. Until prune or purge lets go of some of
+// it. Here is what tells the kernel then.
+
+import { log } from '../../base/log.ts'
+import {
+  type Collection,
+  entryPast,
+  inodePast,
+  type Key,
+  version,
+} from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import type { Core } from '../../vault/core.ts'
+import { inodeAt } from '../../vault/timeline.ts'
+import type { PastView } from './past.ts'
+import { placeNumber, VERSIONS } from './place.ts'
+import { treeKind } from './tree.ts'
+import { isVersion } from './version-list.ts'
+import type { View, Views } from './view.ts'
+
+/** Who asked for nothing waits for so long: what is let go of comes in thousands. */
+const WAIT_MS = 250
+/** Nodes that are looked at before requests have their turn. */
+const TOGETHER = 500
+
+export interface Pruned {
+  /** Resolves when the kernel knows of all that was let go of so far. */
+  told(): Promise<void>
+}
+
+/** What was let go of: states and versions of inodes, and names as `directory/name`. */
+class Gone {
+  readonly inos = new Set<number>()
+  readonly versions = new Set<number>()
+  readonly names = new Set<string>()
+
+  get isEmpty(): boolean {
+    return this.inos.size + this.versions.size + this.names.size === 0
+  }
+}
+
+/** Follows what is let go of, as long as the kernel has anything of a view. */
+export function announcePruned(views: Views): Pruned {
+  const { overlay } = views.fs.core
+  let gone = new Gone()
+  let telling: Promise<void> = Promise.resolve()
+  let timer: NodeJS.Timeout | undefined
+
+  const told = (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    if (gone.isEmpty) return telling
+    const its = gone
+    gone = new Gone()
+    telling = telling
+      .then(() => tell(views, its))
+      .catch((error: unknown) => log('error', 'the kernel was not told what is pruned', error))
+    return telling
+  }
+  const follow = <R extends object>(collection: Collection<R>, note: (key: Key) => void): void =>
+    overlay.watch(collection, (key, row) => {
+      if (row !== undefined || views.held.size === 0) return
+      note(key)
+      timer ??= setTimeout(() => void told(), WAIT_MS).unref()
+    })
+  follow(inodePast, ([ino]) => gone.inos.add(ino as number))
+  follow(version, ([ino]) => gone.versions.add(ino as number))
+  follow(entryPast, ([directory, name]) => gone.names.add(`${directory}/${name}`))
+  return { told }
+}
+
+async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
+  const { notices } = fs
+  if (notices === undefined) return
+  const sent: Promise<void>[] = []
+  for (const key of gone.names) {
+    const slash = key.indexOf('/')
+    const versions = placeNumber(VERSIONS, Number(key.slice(0, slash)))
+    if (held.has(versions)) sent.push(notices.entryChanged(versions, key.slice(slash + 1)))
+  }
+  let count = 0
+  for (const { view } of [...held.values()]) {
+    if (!isPast(view)) continue
+    // The kernel keeps its list.
+    if (view.kind === treeKind) sent.push(notices.inodeChanged(view.number))
+    const above = held.get(view.up)?.view
+    if (gone.names.has(`${above?.ino}/${view.name}`) || (await isGone(fs.core, gone, view))) {
+      sent.push(notices.inodeChanged(view.number))
+      if (view.name !== undefined) sent.push(notices.entryChanged(view.up, view.name))
+    }
+    if (++count % TOGETHER === 0) await Promise.all(sent.splice(0))
+  }
+  await Promise.all(sent)
+}
+
+function isPast(view: View): view is PastView {
+  return 'tree' in view
+}
+
+async function isGone(core: Core, { inos, versions }: Gone, view: PastView): Promise<boolean> {
+  const { ino, tree } = view
+  if (versions.has(ino) && isVersion(view)) return true
+  return inos.has(ino) && (await answered(() => inodeAt(core, ino, tree.moment) === undefined))
+}
