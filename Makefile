@@ -133,7 +133,7 @@ mount: $(BUILT) $(FUSERMOUNT)
 	@scripts/avfs mount "$(VAULT)" "$(AT)"
 	@echo
 	@echo 'Try next:'
-	@echo '  cd $(AT) && git clone $(CURDIR) avfs && ls -l avfs'
+	@echo '  git clone $(CURDIR) $(AT)/avfs && ls -l $(AT)/avfs'
 	@echo '  df -h $(AT)'
 	@echo '  scripts/avfs vault stats $(VAULT)'
 	@echo '  make unmount AT=$(AT)'
@@ -259,13 +259,14 @@ dist: $(BUILT)
 	$(RUN) node_modules/.bin/tsc -p tsconfig.dist.json
 	chmod +x dist/cli/main.js
 
-# A copy that needs neither this checkout nor the system's node.
+# A copy that needs neither this checkout nor the system's node. An addon that is written over in place ends each daemon that
+# has it mapped.
 ## Install avfs below PREFIX
 .PHONY: install
 install: dist
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build" "$(DESTDIR)$(PREFIX)/lib/avfs/bin"
 	cp -r dist package.json package-lock.json .npmrc LICENSE "$(DESTDIR)$(PREFIX)/lib/avfs"
-	cp $(ADDON) "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build"
+	cp --remove-destination $(ADDON) "$(DESTDIR)$(PREFIX)/lib/avfs/native/fuse/build"
 	for engine in rocksdb sled tantivy-node; do \
 	  if [ -f native/$$engine/build/$$engine.node ]; then \
 	    install -D -t "$(DESTDIR)$(PREFIX)/lib/avfs/native/$$engine/build" native/$$engine/build/$$engine.node; fi; done

@@ -7,14 +7,14 @@ import type { Effect } from '../vault/effect.ts'
 
 export interface DryRunArguments {
   json?: boolean | undefined
-  dryRun: boolean
+  'dry-run': boolean
 }
 
 /** Adds --dry-run. */
-export function withDryRun<T>(yargs: Argv<T>): Argv<T & { dryRun: boolean }> {
-  return yargs.option('dryRun', {
+export function withDryRun<T>(yargs: Argv<T>): Argv<T & { 'dry-run': boolean }> {
+  return yargs.option('dry-run', {
     type: 'boolean',
-    alias: ['n', 'dry-run'],
+    alias: 'n',
     default: false,
     describe: 'say what would be done to each path, and change nothing',
   })
@@ -36,7 +36,7 @@ const words: Readonly<Record<Effect, readonly [would: string, done: string]>> = 
 }
 
 /** Hears of effects; for people a line is written for each as it comes. */
-export function effectsHeard({ json, dryRun }: DryRunArguments, place: Place): Effects {
+export function effectsHeard({ json, 'dry-run': dryRun }: DryRunArguments, place: Place): Effects {
   const effects: object[] = []
   return {
     receive(piece) {

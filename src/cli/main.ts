@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line: parses arguments with yargs, runs one command of commands/, ends with its exit code. No vault logic.
 
-import yargs from 'yargs'
+import yargs, { type Argv } from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { version } from '../base/version.ts'
 import { withoutTerminator } from './arguments.ts'
@@ -16,11 +16,13 @@ const EXIT_CODES = `Exit codes:
   grep, as grep(1): 0 found   1 not found   2 and more: an error
   vault check, as fsck(8): 0 sound   1 repaired   4 problems are left   8 it failed itself   16 wrong usage`
 
+const WIDTH = Math.min(100, process.stdout.columns ?? 80)
+
 async function main(args: readonly string[]): Promise<number> {
   // Known before parsing, because wrong usage is also told in JSON.
   const json = args.includes('--json')
   try {
-    const cli = yargs([...args])
+    const cli = withWholeExamples(yargs([...args]))
       .scriptName('avfs')
       .locale('en')
       .usage('$0 COMMAND\n\nA vault is one file (or folder) on disk; mounted, it is a directory.')
@@ -31,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
       .strict()
       .recommendCommands()
       .epilogue(EXIT_CODES)
-      .wrap(Math.min(100, process.stdout.columns ?? 80))
+      .wrap(WIDTH)
       .fail((message: string | null, error: Error | undefined) => {
         throw error ?? new UsageError(clearer(message ?? 'wrong usage'))
       })
@@ -46,6 +48,20 @@ async function main(args: readonly string[]): Promise<number> {
     if (code === EXIT_USAGE && !json) process.stderr.write(`avfs: see ${helpCommand(args)}\n`)
     return ownCode(args, code)
   }
+}
+
+/** Examples that can be copied: yargs breaks a long command in two beside its explanation, and an option is lost. */
+function withWholeExamples(cli: Argv): Argv {
+  const example = cli.example.bind(cli)
+  const add = (command: string, why: string): Argv => {
+    const line = `${command}  # ${why}`
+    if (why === '') return example(command, '')
+    // Two blanks on each side, and 'avfs' for '$0'.
+    if (line.length + 6 <= WIDTH) return example(line, '')
+    example(`# ${why}`, '')
+    return example(command, '')
+  }
+  return Object.assign(cli, { example: add })
 }
 
 function codeSoFar(): number {

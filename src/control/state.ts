@@ -67,8 +67,8 @@ export function momentOf(core: Core, { when, snapshot }: Wanted): Moment {
     throw new ControlError('absent', 'the clock showed that time less often')
   const birth = birthOf(core)
   if (moment < birth) {
-    const made = timeText(moments.wallOf(birth))
-    throw new ControlError('absent', `the vault was made later, at ${made}`)
+    const first = timeText(moments.wallOf(birth))
+    throw new ControlError('absent', `nothing is known of that time: the past begins at ${first}`)
   }
   if (moment > moments.now()) {
     throw new ControlError('absent', `${timeText(moments.wallOf(moment))} is in the future`)

@@ -4,7 +4,7 @@
 //
 // A vault elsewhere has its name by a link in that directory (`avfs vault create NAME --path FILE`).
 
-import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { backendOf, persistentBackends } from '../store/open.ts'
@@ -83,6 +83,11 @@ export function newVault(
     throw new ControlError('exists', `${what} '${given}' already (${taken})`, taken)
   }
   return placeAt(stem + wanted)
+}
+
+/** Makes the directory of vaults for a new one that `given` names; a path that was typed gets no directory made for it. */
+export function makeVaultsDirectory(given: string, { path }: VaultPlace): void {
+  if (!given.includes('/')) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
 }
 
 /** The vaults of `vaultsDirectory`, by name. A link that leads nowhere is none. */

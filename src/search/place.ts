@@ -29,7 +29,7 @@ export async function engineOf(vault: Vault): Promise<EngineSpec> {
   if (availability.available)
     return { kind: 'tantivy', folder: folderOf(vault.path), readOnly: vault.readOnly }
   const { why, command } = availability
-  throw new StoreError('unavailable', `search is not available: ${why}; run: ${command}`)
+  throw new StoreError('unavailable', `search of this vault needs tantivy: ${why}; run: ${command}`)
 }
 
 function folderOf(path: string): string {

@@ -57,12 +57,12 @@ function reason(requirement: Requirement, error: unknown): string {
   if (!isMissing) return `its addon cannot be loaded: ${first}`
   return isCheckout()
     ? 'its addon is not built'
-    : 'its addon is not built, which a checkout of avfs is for'
+    : 'its addon is not built; a checkout of avfs builds and installs it'
 }
 
 function commandFor(requirement: Requirement): string {
   if (requirement !== undefined && 'make' in requirement)
-    return isCheckout() ? `make -C ${ROOT} ${requirement.make}` : `make ${requirement.make}`
+    return isCheckout() ? `make -C ${ROOT} ${requirement.make}` : `make ${requirement.make} install`
   const { npm, version } = requirement ?? { npm: 'better-sqlite3', version: 'latest' }
   const production = isCheckout() ? '' : ' --omit=dev'
   return `npm install --prefix ${ROOT} --no-save${production} ${npm}@${version}`

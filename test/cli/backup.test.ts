@@ -61,6 +61,19 @@ t.test('a backup goes into a folder under the name of the vault', async (t) => {
   })
 })
 
+t.test('a backup becomes a vault on a machine that never had one', async (t) => {
+  const cli = await richCli(t)
+  const backup = join(cli.backups, 'one.avfs')
+  cli.json('vault', 'backup', 'one', backup)
+  const AVFS_HOME = join(cli.root, 'fresh/vaults')
+  const restored = cli.avfsUnder({ AVFS_HOME }, 'vault', 'restore', backup, 'one')
+  t.equal(restored.status, 0, restored.stderr)
+  t.match(restored.stdout, 'avfs mount one DIR')
+  t.match(cli.avfsUnder({ AVFS_HOME }, 'vault', 'list').stdout, /^one /m)
+  const mistyped = join(cli.root, 'nowhere/one')
+  t.match(cli.failure('vault', 'restore', backup, mistyped), { message: 'there is no folder' })
+})
+
 t.test('what is no backup of this vault is left alone', async (t) => {
   const cli = await richCli(t)
   const other = join(cli.backups, 'other.avfs')

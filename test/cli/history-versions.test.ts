@@ -95,7 +95,7 @@ t.test('--at shows a file as it was at a moment, whatever it was called then', a
     t.equal(cli.out('cat', at('b'), '--at', `${when}Z`), 'first')
     t.equal(cli.out('cat', at('b'), '--at', '0s'), 'second')
     t.match(cli.failure('cat', at('a'), '--at', '0s'), { status: 13, message: 'not there' })
-    t.match(cli.failure('cat', at('b'), '--at', '2d'), { status: 13, message: 'made later' })
+    t.match(cli.failure('cat', at('b'), '--at', '2d'), { status: 13, message: 'past begins at' })
     t.match(cli.failure('cat', at('b'), '--at', '2999-01-01'), { status: 13, message: 'future' })
   })
 })

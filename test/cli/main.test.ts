@@ -46,6 +46,16 @@ const commands = [
   ['meta', 'get'],
   ['meta', 'list'],
   ['meta', 'find'],
+  ['search'],
+  ['prune'],
+  ['purge'],
+  ['hold'],
+  ['backends'],
+  ['export'],
+  ['import'],
+  ['vault', 'config'],
+  ['vault', 'backup'],
+  ['vault', 'restore'],
 ]
 
 t.test('every command explains itself with an example', async (t) => {
@@ -53,10 +63,27 @@ t.test('every command explains itself with an example', async (t) => {
   for (const command of commands) {
     const { status, stdout } = cli.avfs(...command, '--help')
     t.equal(status, 0)
-    t.match(stdout, new RegExp(`Examples:\\n +avfs ${command.join(' ')} `), command.join(' '))
+    t.match(
+      stdout,
+      new RegExp(`Examples:\\n(?: +# .*\\n)? +avfs ${command.join(' ')}\\s`),
+      command.join(' '),
+    )
     t.match(stdout, '--json')
   }
   t.match(cli.avfs('--help').stdout, 'Exit codes:')
+})
+
+t.test('examples in help can be copied, and options are shown as they are typed', async (t) => {
+  const cli = emptyCli(t)
+  for (const command of ['vault create', 'vault migrate', 'prune', 'undelete', 'import', 'grep']) {
+    const { stdout } = cli.avfs(...command.split(' '), '--help')
+    t.notMatch(stdout, 'dryRun')
+    const [, examples = ''] = stdout.split('Examples:\n')
+    const [lines = ''] = examples.split('\n\n')
+    for (const line of lines.trimEnd().split('\n')) t.match(line, /^ +(avfs|#) /, line)
+  }
+  const migrate = cli.avfs('vault', 'migrate', '--help').stdout
+  t.match(migrate, /avfs vault migrate myproject --to lmdb --dry-run +#/m)
 })
 
 t.test('--version is that of the package', async (t) => {

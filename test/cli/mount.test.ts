@@ -5,6 +5,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
 import { socketPath } from '../../src/control/paths.ts'
+import { createVault } from '../support/mount.ts'
 import { type Cli, emptyCli } from './cli.ts'
 
 interface Mounted {
@@ -41,6 +42,7 @@ t.test('the daemon answers on a socket of its owner, with metrics', async (t) =>
   t.teardown(() => cli.avfs('unmount', dir))
   const socket = socketPath(dir, { XDG_RUNTIME_DIR: cli.root })
   t.equal(statSync(socket).mode & 0o777, 0o600)
+  t.match(cli.json('vault', 'info', 'one'), { socket })
   const metrics = await new Promise<string>((resolve, reject) => {
     const sent = request({ socketPath: socket, path: '/metrics' }, async (response) => {
       let text = ''
@@ -96,4 +98,12 @@ t.test('a vault is known by any path to it', async (t) => {
   const other = cli.folder('other')
   t.match(cli.failure('mount', './home/one.avfs', other), { status: 11 })
   t.match(cli.json('vault', 'stats', './home/../home/one'), { inodes: 1 })
+})
+
+t.test('unmount is not kept from it by the directory that it was called in', async (t) => {
+  const vault = createVault(t)
+  vault.mount()
+  const { status, stderr } = vault.avfs(['unmount', '.'], { cwd: vault.dir })
+  t.equal(status, 0, stderr)
+  t.notOk(vault.isMounted())
 })

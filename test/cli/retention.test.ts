@@ -146,6 +146,20 @@ t.test('after a prune at/ lists moments that can be entered, and no others', asy
   vault.check()
 })
 
+t.test('a name in the current directory is held as any path is', async (t) => {
+  const vault = mountedVault(t)
+  await saved(vault, 'a.txt', 1)
+  run('mkdir', ['sub'], { cwd: vault.dir })
+  const hold = (cwd: string, ...args: string[]): string =>
+    vault.avfs(['hold', ...args], { cwd }).stdout
+  t.match(hold(vault.dir, 'a.txt'), '/a.txt is held')
+  t.match(hold(`${vault.dir}/sub`, '.'), '/sub is held')
+  t.match(asked(vault, 'hold', vault.name), [{ name: '/a.txt' }, { name: '/sub' }])
+  t.match(hold(vault.dir, 'a.txt', '--release'), '/a.txt is no longer held')
+  t.match(hold(vault.dir, 'sub', '--release'), '/sub is no longer held')
+  t.match(hold(vault.dir, '.'), 'nothing is held', 'of the whole vault, what is held')
+})
+
 t.test('a held snapshot stays readable although it was deleted', async (t) => {
   const vault = mountedVault(t)
   await saved(vault, 'a.txt', 2)

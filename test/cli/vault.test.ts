@@ -22,6 +22,7 @@ t.test('a vault is created as one file for its owner, listed, described and dele
     format: Number,
     createdAt: /^\d{4}-.*Z$/,
     mountPoint: null,
+    socket: null,
   })
   t.match(cli.avfs('vault', 'info', 'one').stdout, /^backend +sqlite$/m)
   t.match(cli.json('vault', 'stats', 'one'), { inodes: 1, bytes: Number })

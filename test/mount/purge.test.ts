@@ -176,6 +176,11 @@ t.test('bytes that others hold, too, are no trace of what is gone', async (t) =>
   for (const name of ['list', 'letter']) writeFileSync(file(name), 'nothing')
   await sleep(BRIEF_MS)
   t.match(purge(vault, file('list')), { proof: { traces: [], samples: 0 } })
+  writeFileSync(file('list'), 'short')
+  await sleep(BRIEF_MS)
+  writeFileSync(file('list'), 'new')
+  const { stdout } = vault.avfs(['purge', file('list'), '--yes'])
+  t.match(stdout, 'could be looked for', 'no proof is claimed where nothing was searched for')
   const { proof } = purge(vault, file('letter')) as { proof: { elsewhere: string[] } }
   t.match(proof, { traces: [], elsewhere: [file('quoted')] })
 })

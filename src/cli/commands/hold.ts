@@ -55,9 +55,13 @@ async function targetOf(what: string) {
   const [, vault, snapshot] = /^([^:/]+):([^/]+)$/.exec(what) ?? []
   if (vault !== undefined && snapshot !== undefined)
     return { place: await vaultOf(vault), name: bytesOfArgument(snapshot) }
-  if (!what.includes('/')) return { place: await vaultOf(what), name: undefined }
-  const place = await placeOf(what)
-  return { place, name: place.path }
+  if (what.includes('/')) {
+    const place = await placeOf(what)
+    return { place, name: place.path }
+  }
+  // A vault's name, or a path in the current directory: vaultOf tells which.
+  const place = await vaultOf(what)
+  return { place, name: place.path === '/' ? undefined : place.path }
 }
 
 function listOf(holds: readonly HoldRow[]): string {

@@ -58,8 +58,8 @@ export const importCommand: CommandModule<object, ImportArguments> = {
         requiresArg: true,
         describe: 'the vault that /path is in',
       })
-      .example('$0 --vault newvault import /tmp/vault-export /', 'all of a folder, as the root')
       .example('$0 import ~/Documents myproject:/documents', '')
+      .example('$0 --vault newvault import /tmp/vault-export /', 'all of a folder, as the root')
       .example('$0 import --git ~/src/tool myproject:/tool', 'a version for each commit'),
   handler: async (args) => {
     const report = transferReport('import', args.json === true)
@@ -80,7 +80,7 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   const place = await transferPlace(given, vault)
   if (git !== undefined && (args['with-history'] || args.format === 'tar'))
     throw new UsageError('--git goes with neither --with-history nor --format')
-  if (args['with-history'] && args.dryRun)
+  if (args['with-history'] && args['dry-run'])
     throw new UsageError(
       '--with-history fills an empty vault: there is nothing for --dry-run to say',
     )
@@ -93,7 +93,7 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   let failure: ArchiveError | undefined
   const result = await sendRecords(
     place,
-    { basename: source.basename, dryRun: args.dryRun },
+    { basename: source.basename, dryRun: args['dry-run'] },
     effects,
     async (send) => {
       try {
@@ -108,9 +108,9 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   report.finish()
   const { files, directories, unchanged, bytes } = result
   const target = place.show(place.path)
-  if (failure !== undefined) throw cutOff(failure, result, args.dryRun)
+  if (failure !== undefined) throw cutOff(failure, result, args['dry-run'])
   const same = unchanged > 0 ? `; ${unchanged} files were the same already` : ''
-  const what = args.dryRun
+  const what = args['dry-run']
     ? effectParts(result).join(', ')
     : `${files} files and ${directories} directories`
   printSummary(

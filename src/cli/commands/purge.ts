@@ -188,6 +188,10 @@ function proofLines({ proof }: Shown): string[] {
   for (const path of elsewhere) lines.push(`some of the same bytes are in ${path}, which stays`)
   if (traces.length > 0)
     lines.push('something reads the vault as it was before; run this again when that is done')
+  else if (samples === 0)
+    lines.push(
+      "nothing of it could be looked for in the vault's files: it is short, or stays elsewhere",
+    )
   else
     lines.push(
       `searched ${formatBytes(bytes)} of the vault's files for ${samples} samples: nothing is left`,

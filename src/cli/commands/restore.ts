@@ -60,7 +60,7 @@ export const restoreCommand: CommandModule<object, RestoreArguments> = {
       if (to !== undefined) throw new UsageError(WHICH)
       return report(args, place, await undelete(args, place, effects, WHICH), effects)
     }
-    const { dryRun, delete: removeNewer } = args
+    const { 'dry-run': dryRun, delete: removeNewer } = args
     const parameters = { path: place.path, state, to, removeNewer, dryRun }
     const result = await ask(place, 'restore', parameters, (piece) => void effects.receive(piece))
     report(args, place, result as RestoreResult, effects)
@@ -85,7 +85,7 @@ export const undeleteCommand: CommandModule<object, PathArguments & DryRunArgume
 
 /** `otherwise`: what to say when the path is there. */
 async function undelete(
-  { dryRun }: DryRunArguments,
+  { 'dry-run': dryRun }: DryRunArguments,
   place: Place,
   effects: Effects,
   otherwise: string | undefined,
@@ -107,7 +107,7 @@ async function targetOf(argument: string, place: Place): Promise<string> {
 }
 
 function report(
-  { json, dryRun }: DryRunArguments,
+  { json, 'dry-run': dryRun }: DryRunArguments,
   place: Place,
   result: RestoreResult,
   effects: Effects,

@@ -74,6 +74,8 @@ async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<v
 }
 
 async function takeAway(mountPoint: string, lazy: boolean): Promise<void> {
+  // Called from within, this process itself would keep it in use.
+  process.chdir('/')
   try {
     await unmount(mountPoint, lazy)
   } catch (error) {
@@ -84,7 +86,7 @@ async function takeAway(mountPoint: string, lazy: boolean): Promise<void> {
     const who = users.length === 0 ? 'a process of another user' : users.join(', ')
     throw new ControlError(
       'busy',
-      `${mountPoint} is in use by ${who}; end that, or use --lazy`,
+      `${mountPoint} is in use by ${who}; end that or leave the directory, or use --lazy`,
       mountPoint,
     )
   }

@@ -15,7 +15,7 @@ import { lockHolder } from '../../control/lock.ts'
 import type { BackupState } from '../../control/methods-backup.ts'
 import { stoppable } from '../../control/stopping.ts'
 import { writeBack } from '../../control/unmount.ts'
-import { existingVault, newVault } from '../../control/vault-names.ts'
+import { existingVault, makeVaultsDirectory, newVault } from '../../control/vault-names.ts'
 import { persistentBackends } from '../../store/open.ts'
 import type { VaultInfo } from '../../vault/vault.ts'
 import { timeText } from '../../vault/when.ts'
@@ -84,9 +84,10 @@ export const vaultRestoreCommand: CommandModule<object, RestoreArguments> = {
       .example('$0 vault restore /media/disk/myproject.avfs myproject', ''),
   handler: async ({ backup, name, backend, json }) => {
     const source = existingVault(backup.includes('/') ? backup : `./${backup}`)
-    const { path } = newVault(name, backend ?? source.backend)
-    const report = await copy(source.path, path, false, true)
-    printResult(json === true, report, textOf(report))
+    const place = newVault(name, backend ?? source.backend)
+    makeVaultsDirectory(name, place)
+    const report = await copy(source.path, place.path, false, true)
+    printResult(json === true, report, `${textOf(report)}\nmount it with: avfs mount ${name} DIR`)
   },
 }
 

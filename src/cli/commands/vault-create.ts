@@ -1,11 +1,11 @@
 // `avfs vault create`: makes an empty vault, in the engine and at the place that are asked for.
 
-import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { ControlError } from '../../control/errors.ts'
 import { stoppable } from '../../control/stopping.ts'
-import { newVault, type VaultPlace } from '../../control/vault-names.ts'
+import { makeVaultsDirectory, newVault, type VaultPlace } from '../../control/vault-names.ts'
 import { filesOf, needBackend, persistentBackends } from '../../store/open.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
@@ -42,7 +42,7 @@ export const vaultCreateCommand: CommandModule<object, CreateArguments> = {
     // Only the directory of vaults is made: a missing directory in a path that was typed is more likely a mistake.
     if (!existsSync(dirname(target.path)) && (path !== undefined || name.includes('/')))
       throw new ControlError('failed', `there is no folder ${dirname(target.path)}`, target.path)
-    if (!name.includes('/')) mkdirSync(dirname(place.path), { recursive: true, mode: 0o700 })
+    makeVaultsDirectory(name, place)
     // What is in a vault may have any mode; the vault itself is its owner's alone.
     process.umask(0o077)
     await stoppable('nothing was made', () => make(target, place))

@@ -86,9 +86,9 @@ function open({ fs, birth }: Views, view: View, name: string): View | undefined 
     log('info', `at/${name} shows nothing: ${why}`)
   }
   if (moment > core.moments.now()) return refused('it is in the future')
-  if (moment < birth) return refused('the vault is younger')
+  if (moment < birth) return refused('the vault is younger, or prune let it go')
   if (inodeAt(core, view.directory, moment) === undefined)
-    return refused('the directory did not exist then')
+    return refused('the directory did not exist then, or prune let it go')
   return rootedAt(view, name, found)
 }
 
