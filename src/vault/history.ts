@@ -100,9 +100,13 @@ export function withTrace<T>(core: Core, work: () => T): T {
   }
 }
 
-/** Whether history.exclude names a name in a directory, or one above it. */
+/** Whether history.exclude names a name in a directory, or one above it; also with history=off, and whatever is kept all the same. */
 export function isExcluded(core: Core, parent: number, name: string): boolean {
-  return core.history.isOn && !isRecordedName(core, parent, name)
+  const { globs } = core.history
+  if (globs.length === 0) return false
+  const directory = directoryOf(core, parent)
+  const path = below(directory.path, name) as string
+  return directory.isExcluded || globs.some((glob) => isMeant(path, glob))
 }
 
 /** Whether changes of an inode are recorded. A file with several names is, wherever they are. */
@@ -118,10 +122,7 @@ export function isRecorded(core: Core, inode: Inode): boolean {
 export function isRecordedName(core: Core, parent: number, name: string): boolean {
   const { isOn, isKept, globs } = core.history
   if (isKept || globs.length === 0 || !isOn) return isKept || isOn
-  const directory = directoryOf(core, parent)
-  if (directory.isExcluded) return false
-  const path = below(directory.path, name) as string
-  return !globs.some((glob) => isMeant(path, glob))
+  return !isExcluded(core, parent, name)
 }
 
 function directoryOf(core: Core, ino: number): { path: string; isExcluded: boolean } {

@@ -50,6 +50,24 @@ function prepared(t: Test): HistoryCli {
   return cli
 }
 
+t.test('restore --delete leaves what is excluded also where history is off', async (t) => {
+  const cli = prepared(t)
+  cli.out('vault', 'config', 'one', 'history=off', 'history.exclude=skip/**, *.tmp')
+  await aSecond()
+  cli.out('snapshot', 'create', 's', 'one')
+  for (const path of ['dir/skip/x', 'dir/b.tmp', 'dir/d']) writeFileSync(cli.at(path), 'only here')
+  await aSecond()
+  const restore = ['restore', cli.at('dir'), '--snapshot', 's', '--delete']
+  const kept = ['dir/b.tmp', 'dir/skip/x'].map((path) => `kept ${cli.at(path)}`)
+  const removed = `removed ${cli.at('dir/d')}`
+  const planned = effectsOf(cli.json(...restore, '--dry-run'))
+  t.same(planned.slice(planned.length - 3), [...kept, removed])
+  t.match(cli.json(...restore), { kept: 2, removed: 1 })
+  t.ok(existsSync(cli.at('dir/skip/x')) && existsSync(cli.at('dir/b.tmp')))
+  t.notOk(existsSync(cli.at('dir/d')))
+  cli.unmount()
+})
+
 t.test('restore --delete leaves what is excluded, and says so', async (t) => {
   const cli = prepared(t)
   cli.out('vault', 'config', 'one', 'history.exclude=skip/**, *.tmp')
