@@ -14,6 +14,7 @@ import type { Vault } from '../vault/vault.ts'
 import { sealForSnapshot } from '../vault/versions.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
+import { indexBeside } from './index-beside.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringOf } from './parameters.ts'
@@ -105,8 +106,9 @@ async function importPath(
   vault: Vault,
   path: string,
   parameters: Parameters,
-  { body, kernel, report, send, isGone }: Call,
+  call: Call,
 ): Promise<object> {
+  const { body, kernel, report, send, isGone } = call
   if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
   if (parameters.dryRun !== true) assertWritableVault(vault)
   const { core } = vault
@@ -119,28 +121,31 @@ async function importPath(
   }
   const announced = announcer(core, kernel)
   const refused = toldTo(send)
+  const isPlan = parameters.dryRun === true
+  const index = isPlan ? undefined : await indexBeside(vault, call)
   const options: ImportOptions = {
     parent: parent.ino,
     name,
     path: path === '/' ? '' : path,
     basename: stringOf(parameters, 'basename'),
-    isShared: kernel !== undefined,
+    isShared: kernel !== undefined || index !== undefined,
     ...announced,
     problem: (where, message) => refused.tell({ path: toText(where), message }),
     progress: (_, bytes) => report(bytes, 0),
   }
   const told = teller(send)
-  const isPlan = parameters.dryRun === true
   const work = isPlan ? importPlan(vault, options, told.heard) : importer(vault, options)
   try {
     for await (const piece of body) {
       assertWanted(isGone)
       await work.take(piece)
+      index?.took(piece.length)
       await refused.sent()
     }
     const result = await work.finish()
     await refused.sent()
     await told.sent()
+    await index?.caughtUp()
     const { count: problems } = refused
     return { ...result, problems, ...(isPlan ? { dryRun: true, ...told.counts } : {}) }
   } catch (error) {
@@ -148,6 +153,7 @@ async function importPath(
     throw error
   } finally {
     work.end()
+    index?.end()
     await announced.sent()
   }
 }

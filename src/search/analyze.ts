@@ -27,13 +27,10 @@ import {
   UNSPACED,
   UPPER,
 } from './fold.ts'
-import { WordBuffer } from './word-buffer.ts'
+import { IDENTIFIER_LENGTH_MAX, IDENTIFIERS_MAX, WordBuffer } from './word-buffer.ts'
 
 /** More marks than this on one character are not writing. */
 const MARKS_MAX = 16
-/** Identifiers of one text that are remembered, so that each is in `whole` once; beyond, some may be there again. */
-const IDENTIFIERS_MAX = 50_000
-const IDENTIFIER_LENGTH_MAX = 256
 
 /** Who is told of words one by one. `start` and `end` are offsets in the text, in UTF-16 units. */
 export interface WordVisitor {

@@ -43,7 +43,7 @@ export class Contents {
     const known = versions.find(({ number }) => number < first.number)
     const { store } = this.#core.overlay
     const [before] =
-      known === undefined
+      known === undefined && first.number > 1
         ? await this.#pace.step(() => versionsBelow(store, ino, first.number, 1))
         : [known]
     return await this.#growths.begin(ino, before, missing)
@@ -63,6 +63,15 @@ export class Contents {
     const bytes = await this.#bytesOf(ino, version, parcel)
     if (bytes === undefined) growth?.isNoText()
     return { number, bytes }
+  }
+
+  /** The content of a file with one version, whose bytes are known. */
+  whole(bytes: Uint8Array, parcel: Parcel): Content {
+    const { length } = bytes
+    if (length > this.#textBytesMax || !mayBeText(bytes)) return { number: 1, bytes: undefined }
+    const copied = parcel.take(length)
+    copied.set(bytes)
+    return { number: 1, bytes: copied }
   }
 
   /** All versions were handed over. */

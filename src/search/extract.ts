@@ -24,7 +24,7 @@ const encodings = [
 export function textOf(bytes: Uint8Array): string | undefined {
   const encoding = encodings.find(({ mark }) => mark.every((byte, index) => bytes[index] === byte))
   const name = encoding?.name ?? 'utf-8'
-  if (name === 'utf-8' && (bytes.includes(0) || hasManyControls(bytes))) return undefined
+  if (name === 'utf-8' && (hasByte(bytes, 0) || hasManyControls(bytes))) return undefined
   const text = decode(bytes, name)
   // In UTF-16 only the text shows them.
   return name !== 'utf-8' && text !== undefined && isBinary(text) ? undefined : text
@@ -32,7 +32,7 @@ export function textOf(bytes: Uint8Array): string | undefined {
 
 /** Whether a part of a text in UTF-8 is text by itself. */
 export function isPlainText(bytes: Uint8Array): boolean {
-  return isUtf8(bytes) && !bytes.includes(0) && !hasManyControls(bytes)
+  return isUtf8(bytes) && !hasByte(bytes, 0) && !hasManyControls(bytes)
 }
 
 function decode(bytes: Uint8Array, encoding: string): string | undefined {
@@ -48,8 +48,33 @@ function isBinary(text: string): boolean {
 }
 
 function hasManyControls(bytes: Uint8Array): boolean {
+  const { length } = bytes
+  // Four at a time, as far as they are aligned: most of them have none.
+  const start = -bytes.byteOffset & 3
+  if (length < 8) return countControls(bytes, 0, length) * BYTES_A_CONTROL > length
+  const fours = new Int32Array(bytes.buffer, bytes.byteOffset + start, (length - start) >> 2)
+  const end = start + 4 * fours.length
+  let controls = countControls(bytes, 0, start) + countControls(bytes, end, length)
+  for (let index = 0; index < fours.length; index++) {
+    const four = fours[index] ?? 0
+    // The highest bit of each byte below 0x20, and of each 0x7f; higher bytes may only seem so when a lower one is.
+    const low = (four - 0x20202020) & ~four
+    const deleted = four ^ 0x7f7f7f7f
+    if (((low | ((deleted - 0x01010101) & ~deleted)) & 0x80808080) === 0) continue
+    const at = start + 4 * index
+    controls += countControls(bytes, at, at + 4)
+  }
+  return controls * BYTES_A_CONTROL > length
+}
+
+function countControls(bytes: Uint8Array, from: number, to: number): number {
   let controls = 0
   // An iterator takes five times as long.
-  for (let at = 0; at < bytes.length; at++) controls += isControl[bytes[at] ?? 0] ?? 0
-  return controls * BYTES_A_CONTROL > bytes.length
+  for (let at = from; at < to; at++) controls += isControl[bytes[at] ?? 0] ?? 0
+  return controls
+}
+
+/** Buffers look for a byte many times as fast as other arrays. */
+export function hasByte({ buffer, byteOffset, length }: Uint8Array, byte: number): boolean {
+  return Buffer.from(buffer, byteOffset, length).includes(byte)
 }

@@ -62,15 +62,19 @@ export interface Taker {
   tidy(from: number, limit: number): Promise<number>
 }
 
-/** What is a text, and which words it has: extract.ts and analyze.ts. */
+/** What is a text, and which words it has: body.ts. */
 export interface Language {
-  textOf(bytes: Uint8Array): string | undefined
-  wordsOf(text: string): Words
+  /** What cuts the content of a file into words; undefined where it is no text. */
+  bodyOf(bytes: Uint8Array): (() => Words) | undefined
+  /** Of bytes in UTF-8. */
+  wordsOf(bytes: Uint8Array): Words
 }
 
 export interface WriterOptions {
   /** A batch is applied when its texts have so many bytes. */
   readonly batchBytes: number
+  /** So many batches may wait for the engine: more is cut into words only when one of them is applied. */
+  readonly waitingMax: number
 }
 
 /** So many documents and versions are a batch, however small they are. */
@@ -105,6 +109,8 @@ export class IndexWriter {
   readonly #suspects = new Set<number>()
   /** Ends when the last batch that was handed over is applied. */
   #applied: Promise<void> = Promise.resolve()
+  /** The ends of batches that wait for the engine, oldest first. */
+  readonly #waiting: Promise<void>[] = []
 
   constructor(engine: SearchEngine, language: Language, options: WriterOptions) {
     this.#engine = engine
@@ -207,19 +213,16 @@ export class IndexWriter {
     const { id } = stretch
     this.#batch.stretches.set(id, stretch)
     if (bytes === undefined) return
-    const body = this.#language.wordsOf(
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(),
-    )
-    this.#batch.pieces.set(id, { id, body })
+    this.#batch.pieces.set(id, { id, body: this.#language.wordsOf(bytes) })
     this.#batch.bytes += bytes.length
   }
 
   #putFile(ino: number, path: string): void {
-    const text = Buffer.from(path, 'latin1').toString('utf8')
+    const bytes = Buffer.from(path, 'latin1')
     const { wordsOf } = this.#language
-    const name = text.slice(text.lastIndexOf('/') + 1)
+    const name = bytes.subarray(bytes.lastIndexOf('/') + 1)
     this.#batch.removedFiles.delete(ino)
-    this.#batch.files.set(ino, { ino, name: wordsOf(name), path: wordsOf(text) })
+    this.#batch.files.set(ino, { ino, name: wordsOf(name), path: wordsOf(bytes) })
   }
 
   #removeOthers(ino: number, remaining: readonly number[]): void {
@@ -277,15 +280,15 @@ export class IndexWriter {
 
   /** The text with these bytes, which is made where there is none; 0 when they are no text. */
   #textFor(bytes: Uint8Array): number {
-    const text = this.#language.textOf(bytes)
-    if (text === undefined) return 0
+    const wordsOf = this.#language.bodyOf(bytes)
+    if (wordsOf === undefined) return 0
     const hash = hashOf('sha256', bytes, 'buffer')
     const key = hash.toString('hex')
     const known = this.#coming.get(key) ?? this.#kept(this.#engine.textsWith([hash])[0])
     if (known !== undefined) return known
     const id = this.#nextText++
     this.#coming.set(key, id)
-    this.#batch.texts.push({ id, hash, body: this.#language.wordsOf(text) })
+    this.#batch.texts.push({ id, hash, body: wordsOf() })
     this.#batch.bytes += bytes.length
     return id
   }
@@ -294,25 +297,17 @@ export class IndexWriter {
     return text === undefined || this.#going.has(text) ? undefined : text
   }
 
-  /** Hands the batch over; waits for the one before it, so that no more than two are in memory. */
+  /** Hands the batch over; waits when too many are in memory. */
   async #apply(always = false): Promise<void> {
     if (this.#suspects.size > 0) await this.#applied
     const removedTexts = this.#unused()
     const batch = this.#batch
     const { texts, files, versions, stretches, removedPieces, removedFiles, removedVersions } =
       batch
-    const size =
-      texts.length +
-      files.size +
-      versions.size +
-      stretches.size +
-      removedPieces.size +
-      removedFiles.size +
-      removedVersions.size +
-      removedTexts.length
+    const maps = [files, versions, stretches, removedPieces, removedFiles, removedVersions]
+    const size = maps.reduce((sum, its) => sum + its.size, texts.length + removedTexts.length)
     if (size === 0 && !(always && this.#engine.status().watermark !== this.#watermark)) return
     this.#batch = emptyBatch()
-    const before = this.#applied
     const applied = this.#engine.apply({
       texts,
       files: [...files.values()],
@@ -331,7 +326,8 @@ export class IndexWriter {
     })
     // Heard by whoever waits for this batch or the next.
     this.#applied.catch(() => undefined)
-    await before
+    this.#waiting.push(this.#applied)
+    while (this.#waiting.length > this.#options.waitingMax) await this.#waiting.shift()
   }
 
   /** Suspects that have no version, in the index or on their way to it; the engine has all but this batch. */

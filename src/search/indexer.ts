@@ -88,8 +88,8 @@ export class Indexer {
     this.#pace = new Pace(core, () => this.#isClosing)
     this.#contents = new Contents(core, taker, this.#pace, options.textBytesMax)
     this.#moment = options.watermark
-    this.#needsWalk = options.watermark < core.changed.moment
     core.changed.follow(() => this.#rouse())
+    this.#needsWalk = options.watermark < core.changed.since
     this.#running = this.#run().catch((error: unknown) => {
       if (!this.#isClosing) options.failed(error)
     })
@@ -122,6 +122,12 @@ export class Indexer {
     } finally {
       this.#pace.urgent--
     }
+  }
+
+  /** So many more want it not to hold back for requests. */
+  hurry(more: number): void {
+    this.#pace.urgent += more
+    if (more > 0) this.#rouse()
   }
 
   /** Takes out what the vault does not know any more; resolves when that is done. Rejects when the work ended. */
@@ -313,9 +319,13 @@ export class Indexer {
     const { store } = this.#core.overlay
     const known: KnownPaths = new Map()
     const looks: Look[] = []
+    const { fresh } = this.#core.changed
     for (const ino of inos)
-      looks.push(await this.#pace.step(() => lookAt(store, ino, depth, known)))
-    const unknown = this.#taker.missing(askedOf(looks))
+      looks.push(await this.#pace.step(() => lookAt(store, ino, depth, known, fresh)))
+    const asked = askedOf(looks)
+    const unknown = asked.some(({ numbers }) => numbers.length > 0)
+      ? this.#taker.missing(asked)
+      : Promise.resolve(asked.map(() => []))
     // Heard when its turn comes.
     unknown.catch(() => undefined)
     return { looks, unknown }
@@ -341,6 +351,14 @@ export class Indexer {
     }
     for (const [index, look] of looks.entries()) {
       const { ino, path, isAll, versions } = look
+      if (look.fresh !== undefined) {
+        const content = this.#contents.whole(look.fresh, parcel)
+        items.push({ ino, path, remaining: undefined, versions: [content] })
+        bytes += content.bytes?.length ?? 0
+        left -= this.#contents.sizeOf(look.fresh.length)
+        if (bytes >= SENT_BYTES || items.length >= SENT_VERSIONS) await send()
+        continue
+      }
       const remaining = isAll ? versions.map(({ number }) => number) : undefined
       const growth = await this.#contents.begin(look, missing[index] ?? [])
       let contents: Content[] = []

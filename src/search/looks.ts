@@ -3,9 +3,10 @@
 
 import type { Store } from '../store/store.ts'
 import type { Core } from '../vault/core.ts'
+import type { FreshFile, FreshFiles } from '../vault/fresh-files.ts'
 import type { Asked, Taker } from './index-writer.ts'
 import type { Pace } from './pace.ts'
-import { type KnownPaths, nameOf, type SealedVersion, versionsBelow } from './source.ts'
+import { type KnownPaths, nameOf, pathOf, type SealedVersion, versionsBelow } from './source.ts'
 
 /** Versions of a file asked for at a time, the newest first. */
 const VERSIONS = 64
@@ -20,11 +21,26 @@ export interface Look {
   /** Newest first. */
   readonly versions: readonly SealedVersion[]
   readonly isAll: boolean
+  /** The bytes of its one version, of which the index has nothing. */
+  readonly fresh?: Uint8Array
 }
 
-type WithVersions = Pick<Look, 'ino' | 'versions'>
+type WithVersions = Pick<Look, 'ino' | 'versions' | 'fresh'>
 
-export function lookAt(store: Store, ino: number, depth: Depth, known: KnownPaths): Look {
+export function lookAt(
+  store: Store,
+  ino: number,
+  depth: Depth,
+  known: KnownPaths,
+  files: FreshFiles,
+): Look {
+  if (depth === 'all') files.forget(ino)
+  const fresh = depth === 'name' ? undefined : files.peek(ino)
+  if (fresh !== undefined) {
+    const look = freshLook(store, fresh, known)
+    files.forget(ino)
+    return look
+  }
   const named = nameOf(store, ino, known)
   const limit = depth === 'all' ? ALL_VERSIONS : VERSIONS
   const isRead = named?.isFile === true && depth !== 'name'
@@ -33,9 +49,18 @@ export function lookAt(store: Store, ino: number, depth: Depth, known: KnownPath
   return { ino, path: named?.path, versions, isAll }
 }
 
+function freshLook(store: Store, { row, bytes }: FreshFile, known: KnownPaths): Look {
+  const { ino, since: moment, size } = row
+  const versions = [{ number: 1, moment, size }]
+  return { ino, path: pathOf(store, row, known), versions, isAll: false, fresh: bytes }
+}
+
 /** What to ask the index of them. */
 export function askedOf(looks: readonly WithVersions[]): Asked[] {
-  return looks.map(({ ino, versions }) => ({ ino, numbers: versions.map(({ number }) => number) }))
+  return looks.map(({ ino, versions, fresh }) => ({
+    ino,
+    numbers: fresh === undefined ? versions.map(({ number }) => number) : [],
+  }))
 }
 
 /**
@@ -50,7 +75,13 @@ export async function missingOf(
   unknown: Promise<readonly number[][]>,
 ): Promise<SealedVersion[][]> {
   const missing: SealedVersion[][] = looks.map(() => [])
-  let pages = looks.map(({ ino, versions }, index) => ({ ino, versions, index }))
+  for (const [at, { versions, fresh }] of looks.entries())
+    if (fresh !== undefined) missing[at]?.push(...versions)
+  let pages = looks.map(({ ino, versions, fresh }, index) => ({
+    ino,
+    versions: fresh === undefined ? versions : [],
+    index,
+  }))
   let answers = await pace.waitFor(unknown)
   while (pages.length > 0) {
     const next: typeof pages = []

@@ -62,6 +62,8 @@ export class Searcher {
   #isClosing = false
   #retry: NodeJS.Timeout | undefined
   #retryMs = RETRY_MS
+  /** How many want the index to follow at once. */
+  #hurried = 0
   #generation = 0
   /** Opening, closing, rebuilding: one at a time. */
   #last: Promise<unknown> = Promise.resolve()
@@ -119,6 +121,19 @@ export class Searcher {
       return await indexer.caughtUp(timeoutMs, isGone)
     } finally {
       clearInterval(timer)
+    }
+  }
+
+  /** From here on the index does not hold back for those who write; until what is returned is called. */
+  hurry(): () => void {
+    this.#hurried++
+    this.#session?.indexer?.hurry(1)
+    let isOver = false
+    return () => {
+      if (isOver) return
+      isOver = true
+      this.#hurried--
+      this.#session?.indexer?.hurry(-1)
     }
   }
 
@@ -229,6 +244,8 @@ export class Searcher {
 
   async #start(anew: boolean): Promise<Session> {
     const vault = this.#vault
+    // What changes while the index is being opened is no reason for a look at everything.
+    if (!vault.readOnly) vault.core.changed.keep()
     const engine = await engineOf(vault)
     const textBytesMax = await answered(() => configuredBytes(vault.core))
     const isFresh = anew || !(await isOwn(vault, engine, textBytesMax))
@@ -247,11 +264,12 @@ export class Searcher {
       }
       let status = await thread.call('status')
       // An older copy of the vault: what the index knows beyond it may come to be something else.
-      if (status.watermark > vault.core.changed.moment && !vault.readOnly) {
+      if (status.watermark > vault.core.changed.since && !vault.readOnly) {
         await thread.call('clear')
         status = await thread.call('status')
       }
       const indexer = vault.readOnly ? undefined : this.#follow(thread, textBytesMax, status)
+      indexer?.hurry(this.#hurried)
       return { engine, thread, indexer, watermark: status.watermark }
     } catch (error) {
       await thread.kill()
@@ -316,6 +334,7 @@ export class Searcher {
   }
 
   #fail(error: unknown): void {
+    this.#vault.core.changed.follow(undefined)
     const isCorrupt = error instanceof StoreError && error.kind === 'corrupt'
     this.#why = error instanceof Error ? error.message : String(error)
     if (this.#isClosing || !this.#tells) return

@@ -19,6 +19,7 @@ import { walkRows } from '../vault/rows.ts'
 import type { Slices } from '../vault/slices.ts'
 import { inodeAt, readAt } from '../vault/timeline.ts'
 import { ROOT_INO } from '../vault/vault.ts'
+import { hasByte } from './extract.ts'
 
 /** Bytes read in one step: a few milliseconds at most. */
 const PIECE_BYTES = 256 * 1024
@@ -55,10 +56,7 @@ export function nameOf(store: Store, ino: number, known: KnownPaths): Named | un
   if (ino === ROOT_INO) return undefined
   const present = presentRow(store, ino)
   if (present !== undefined)
-    return {
-      path: `${directoryNow(store, present.parent, known)}/${present.name}`,
-      isFile: isRegular(present.mode),
-    }
+    return { path: pathOf(store, present, known), isFile: isRegular(present.mode) }
   const last = lastRow(store, ino)
   if (last === undefined || last.name === '') return undefined
   // As it was when it was deleted: directories that were moved later did not take it along.
@@ -67,6 +65,11 @@ export function nameOf(store: Store, ino: number, known: KnownPaths): Named | un
     path: `${directoryThen(store, last.parent, moment)}/${last.name}`,
     isFile: isRegular(last.mode),
   }
+}
+
+/** The path of a name as it is now. */
+export function pathOf(store: Store, { parent, name }: Place, known: KnownPaths): string {
+  return `${directoryNow(store, parent, known)}/${name}`
 }
 
 function directoryNow(store: Store, ino: number, known: KnownPaths): string {
@@ -196,7 +199,7 @@ export async function ifSound<T>(read: () => Promise<T>): Promise<T | undefined>
 /** A first look, so that large files that are none need not be read whole: text has no NUL, but in UTF-16. */
 export function mayBeText(head: Uint8Array): boolean {
   const isUtf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)
-  return isUtf16 || !head.includes(0)
+  return isUtf16 || !hasByte(head, 0)
 }
 
 function copyPiece(

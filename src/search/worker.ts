@@ -4,7 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { runOver } from '../store/sqlite/run-port.ts'
 import { type Auxiliary, StoreError } from '../store/store.ts'
-import { wordsOf } from './analyze.ts'
+import { bodyOf, wordsOfBytes } from './body.ts'
 import type { SearchEngine } from './engine.ts'
 import { type Match, Search } from './evaluate.ts'
 import { textOf } from './extract.ts'
@@ -23,7 +23,10 @@ import {
 } from './thread-protocol.ts'
 
 /** A batch of FTS5 is a commit that those of the vault wait behind; tantivy has a file of its own. */
-const BATCH_BYTES = { fts5: 512 * 1024, tantivy: 4 * 1024 * 1024 } as const
+const OPTIONS = {
+  fts5: { batchBytes: 1024 * 1024, waitingMax: 4 },
+  tantivy: { batchBytes: 4 * 1024 * 1024, waitingMax: 1 },
+} as const
 
 const port = parentPort
 if (port === null) throw new Error('worker.ts runs as a worker')
@@ -39,7 +42,7 @@ const refuse: Auxiliary['run'] = () =>
 
 function methodsOf(engine: SearchEngine): ThreadMethods {
   const newWriter = (): IndexWriter =>
-    new IndexWriter(engine, { textOf, wordsOf }, { batchBytes: BATCH_BYTES[spec.kind] })
+    new IndexWriter(engine, { bodyOf, wordsOf: wordsOfBytes }, OPTIONS[spec.kind])
   let writer = newWriter()
   const searches = new Map<number, { search: Search; matches: Iterator<Match> }>()
   let lastSearch = 0

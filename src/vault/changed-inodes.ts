@@ -17,6 +17,7 @@ import {
   version,
 } from '../store/collections.ts'
 import type { Layer } from '../store/overlay.ts'
+import { FreshFiles } from './fresh-files.ts'
 import type { Moment } from './moments.ts'
 
 /** Beyond this nobody counts any more: all inodes are looked at once. */
@@ -39,12 +40,22 @@ export interface Changed {
 }
 
 export class ChangedInodes {
+  /** Of those that have been made whole, what is to be known of them. */
+  readonly fresh = new FreshFiles()
   #changed: Changed
+  #since: Moment
+  #isKept = false
   #heard: (() => void) | undefined
 
   /** `moment`: the newest one that is durable. */
   constructor(moment: Moment) {
     this.#changed = nothing(moment, 0)
+    this.#since = moment
+  }
+
+  /** Changes are kept that came after this one. */
+  get since(): Moment {
+    return this.#since
   }
 
   /** The newest moment that is durable with all before it. */
@@ -52,7 +63,7 @@ export class ChangedInodes {
     return this.#changed.moment
   }
 
-  /** How many commits with changes there were since somebody follows. */
+  /** How many commits with changes there were since they are kept. */
   get serial(): number {
     return this.#changed.serial
   }
@@ -63,10 +74,25 @@ export class ChangedInodes {
     return isLost ? Number.POSITIVE_INFINITY : inodes.size + pruned.size + moved.size
   }
 
-  /** From here on changes are kept; `heard` is called when there are some. One follower a vault; undefined ends it. */
+  /** From here on changes are kept, for a follower that is about to come; where they are kept already, nothing is done. */
+  keep(): void {
+    if (this.#isKept) return
+    this.#isKept = true
+    this.#since = this.#changed.moment
+    this.#changed = nothing(this.#since, 0)
+    this.fresh.want(true)
+  }
+
+  /** `heard` is called when there are changes, which are kept from here on at the latest. One follower a vault; undefined ends it. */
   follow(heard: (() => void) | undefined): void {
     this.#heard = heard
+    if (heard !== undefined) {
+      this.keep()
+      return
+    }
+    this.#isKept = false
     this.#changed = nothing(this.#changed.moment, 0)
+    this.fresh.want(false)
   }
 
   /** Takes out what changed since the last time. */
@@ -80,8 +106,9 @@ export class ChangedInodes {
   note(layer: Layer): void {
     const moment = momentOf(layer)
     if (moment !== undefined) this.#changed = { ...this.#changed, moment }
-    if (this.#heard === undefined) return
+    if (!this.#isKept) return
     const { inodes, pruned, moved, isLost, serial } = this.#changed
+    noteFresh(layer, this.fresh)
     if (!isLost) {
       noteVersions(layer, inodes, pruned)
       noteNames(layer, inodes, moved)
@@ -90,7 +117,7 @@ export class ChangedInodes {
     }
     if (this.size === 0) return
     this.#changed = { ...this.#changed, serial: serial + 1 }
-    this.#heard()
+    this.#heard?.()
   }
 
   #lose(): void {
@@ -127,6 +154,13 @@ function noteNames(layer: Layer, inodes: Set<number>, moved: Set<number>): void 
       if (type === DIRECTORY && origin !== CREATED) moved.add(ino)
     }
   for (const ino of groupsOf(layer, hardlink).keys()) inodes.add(ino as number)
+}
+
+function noteFresh(layer: Layer, fresh: FreshFiles): void {
+  for (const [ino, { changes }] of groupsOf(layer, inodes))
+    for (const { row } of changes.values()) fresh.note(ino as number, row)
+  for (const [ino, { changes }] of groupsOf(layer, version))
+    for (const { row } of changes.values()) if (row === undefined) fresh.forget(ino as number)
 }
 
 /** What went, and what lost states: the last name that is known of what is gone may be another one then, or none. */

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib'
 import type { EntryHead } from '../archive/records.ts'
 import { wallTime } from '../base/clock.ts'
 import { INLINE_BYTES_MAX } from '../base/limits.ts'
-import { fileType } from '../base/mode.ts'
+import { fileType, isRegular } from '../base/mode.ts'
 import { CREATED, extent, type InodeRow, inode as inodes, version } from '../store/collections.ts'
 import { toContent } from './content.ts'
 import type { Core } from './core.ts'
@@ -60,6 +60,7 @@ export function createWhole(
     since: moment,
   }
   core.overlay.put(inodes, row)
+  if (isRegular(mode)) core.changed.fresh.offer(row, content)
   const made = { ino, number: 1, moment, size, mode, uid, gid, mtime, mtimeNs, actor }
   core.overlay.put(version, made)
   const directory = getInode(core, parent)

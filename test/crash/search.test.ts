@@ -1,5 +1,5 @@
-// kill -9 of the daemon while it brings what was written into its index, AVFS_CRASH_ROUNDS times; AVFS_TEST_BACKEND chooses the
-// engine. Afterwards the index catches up by itself: what is found is what the files hold, and what an index finds that is made
+// kill -9 of the daemon while it brings what was written into its index, and of an import with the index beside it, AVFS_CRASH_ROUNDS
+// times; AVFS_TEST_BACKEND chooses the engine. Afterwards the index catches up by itself: what is found is what the files hold, and what an index finds that is made
 // anew. AVFS_SEED brings a run back but for its timing.
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -96,6 +96,27 @@ function startAsking(vault: TestVault): ChildProcess {
   return spawn(avfsProgram, args, { env: { ...process.env, ...vault.env }, stdio: 'ignore' })
 }
 
+/** Starts an import into a vault that is not mounted, and kills it some time later. */
+async function killedImport(vault: TestVault, tree: string): Promise<void> {
+  const env = { ...process.env, ...vault.env }
+  const args = ['import', tree, `${vault.name}:/`]
+  const child = spawn(avfsProgram, args, { env, stdio: 'ignore' })
+  const over = new Promise((resolve) => child.once('exit', resolve))
+  await Promise.race([sleep(200 + random.below(2000)), over])
+  child.kill('SIGKILL')
+  await over
+}
+
+/** Texts of some MiB, so that an import commits more than once. */
+function makeTexts(root: string): void {
+  for (let at = 0; at < 500; at++) {
+    const dir = join(root, `d${at % 4}`)
+    mkdirSync(dir, { recursive: true })
+    const text = `${someText()} ${'filler '.repeat(random.below(5000))}`
+    writeFileSync(join(dir, `f${at}`), text)
+  }
+}
+
 const vault = createVault(t)
 for (let round = 1; round <= rounds; round++) {
   await t.test(`round ${round}: the index of a daemon that was killed catches up`, async (t) => {
@@ -114,4 +135,23 @@ for (let round = 1; round <= rounds; round++) {
     vault.unmount()
     vault.check()
   })
+}
+
+for (let round = 1; round <= Math.ceil(rounds / 2); round++) {
+  await t.test(
+    `round ${round}: the index beside an import that was killed catches up`,
+    async (t) => {
+      const vault = createVault(t)
+      const tree = join(vault.root, 'tree')
+      makeTexts(tree)
+      for (let kills = 1 + random.below(2); kills > 0; kills--) await killedImport(vault, tree)
+      if (random.below(2) === 0) vault.check()
+      const { status, stderr } = vault.avfs(['import', tree, `${vault.name}:/`])
+      t.equal(status, 0, stderr)
+      vault.mount()
+      assertIndexed(t, vault)
+      vault.unmount()
+      vault.check()
+    },
+  )
 }

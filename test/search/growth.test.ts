@@ -3,7 +3,8 @@
 
 import { isUtf8 } from 'node:buffer'
 import t from 'tap'
-import { visitWords, wordsOf } from '../../src/search/analyze.ts'
+import { visitWords } from '../../src/search/analyze.ts'
+import { bodyOf, wordsOfBytes } from '../../src/search/body.ts'
 import { IN_PIECES, type SearchEngine } from '../../src/search/engine.ts'
 import { matchesOf } from '../../src/search/evaluate.ts'
 import { textOf } from '../../src/search/extract.ts'
@@ -30,7 +31,7 @@ const steps = Number(process.env.AVFS_STEPS ?? 12)
 const queries = Number(process.env.AVFS_QUERIES ?? 8)
 t.comment(`AVFS_SEED=${seed}`)
 
-const language: Language = { textOf, wordsOf }
+const language: Language = { bodyOf, wordsOf: wordsOfBytes }
 const ALL = Number.MAX_SAFE_INTEGER
 const TEXT_BYTES_MAX = 60_000
 const words = ['red', 'green', 'blueSky', 'white', 'caf\u00e9', '\u65e5\u672c\u8a9e', 'x9', 'long']

@@ -1,6 +1,7 @@
 // A vault with an index that remembers all it was given, for tests of what keeps the two together: the same things can be said
 // of the index as it grew, of one that is built anew, and of the vault itself.
 
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import {
   IN_PIECES,
@@ -25,18 +26,13 @@ export const TEXT_BYTES_MAX = 100_000
 
 /** Plain words: what a word is is not the matter here. */
 export const plainLanguage: Language = {
-  textOf(bytes) {
-    if (bytes.includes(0)) return undefined
-    try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    } catch {
-      return undefined
-    }
-  },
-  wordsOf: (text): Words => ({
-    parts: text.toLowerCase().match(/\w+/g)?.join(' ') ?? '',
-    whole: '',
-  }),
+  bodyOf: (bytes) => (isUtf8(bytes) && !bytes.includes(0) ? () => plainWords(bytes) : undefined),
+  wordsOf: plainWords,
+}
+
+function plainWords(bytes: Uint8Array): Words {
+  const text = Buffer.from(bytes).toString()
+  return { parts: text.toLowerCase().match(/\w+/g)?.join(' ') ?? '', whole: '' }
 }
 
 /**
@@ -143,7 +139,7 @@ export function takerOf(
   language = plainLanguage,
   batchBytes = 20_000,
 ): Taker {
-  const writer = new IndexWriter(engine, language, { batchBytes })
+  const writer = new IndexWriter(engine, language, { batchBytes, waitingMax: 1 })
   // One call at a time, as in a thread of its own.
   let last: Promise<unknown> = Promise.resolve()
   const queued = <T>(work: () => Promise<T>): Promise<T> => {
@@ -217,8 +213,8 @@ export async function present(core: Core): Promise<Pick<Documents, 'files' | 've
   for (const { ino } of rows.filter((row) => row.ino !== ROOT_INO)) {
     const path = await answered(() => lastPath(core, ino))
     if (path === undefined) continue
-    const words = plainLanguage.wordsOf(Buffer.from(path, 'latin1').toString('utf8')).parts
-    const name = Buffer.from(path.slice(path.lastIndexOf('/') + 1), 'latin1').toString('utf8')
+    const words = plainLanguage.wordsOf(Buffer.from(path, 'latin1')).parts
+    const name = Buffer.from(path.slice(path.lastIndexOf('/') + 1), 'latin1')
     files.push([ino, `${plainLanguage.wordsOf(name).parts}: ${words}`])
     const range = { gte: [ino], lt: [ino + 1], limit: ALL }
     for (const row of await answered(() => core.overlay.scan(version, range)))
@@ -232,7 +228,7 @@ async function hashOf(core: Core, { ino, moment, size }: VersionRow): Promise<st
     const row = inodeAt(core, ino, moment)
     return row === undefined ? undefined : Buffer.concat(readAt(core, row, moment, 0, size))
   })
-  const isText = bytes !== undefined && plainLanguage.textOf(bytes) !== undefined
+  const isText = bytes !== undefined && plainLanguage.bodyOf(bytes) !== undefined
   if (!isText || size > TEXT_BYTES_MAX) return 'none'
   return createHash('sha256').update(bytes).digest('hex')
 }
