@@ -171,8 +171,11 @@ export interface Operations {
     length: number,
   ): number
 
-  /** The returned handle (> 0) goes to readdir and releasedir. `cacheable`: the kernel may keep the listing. */
-  opendir(caller: Caller, ino: number): { handle: number; cacheable: boolean }
+  /**
+   * The returned handle (> 0) goes to readdir and releasedir. `cacheable`: the kernel may keep the listing; `anew`: this one, in place
+   * of what it has.
+   */
+  opendir(caller: Caller, ino: number): { handle: number; cacheable: boolean; anew?: boolean }
   /** Lists from `cookie` (0: the beginning) until `take` says no or the end is reached; includes . and .. */
   readdir(
     caller: Caller,

@@ -20,7 +20,7 @@ const LAST_COOKIE = 2 ** 52
 /** The operations of a vault with those of its views. `listed`: the root shows .avfs. */
 export function withViews(fs: FsContext, real: Operations, listed: boolean): Operations {
   const virtual = createViews(fs)
-  const { views, listings } = virtual
+  const { views } = virtual
   const of = (
     ino: number,
   ): Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> =>
@@ -137,7 +137,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Ope
       else list(take)
     },
     releasedir(handle) {
-      if (!listings.close(handle)) real.releasedir(handle)
+      if (!virtual.releasedir(handle)) real.releasedir(handle)
     },
     getxattr: (caller, ino, name, sizeOnly) => of(ino).getxattr(caller, ino, name, sizeOnly),
     listxattr: (caller, ino) => of(ino).listxattr(caller, ino),
