@@ -8,6 +8,7 @@ import type { FileSystem } from '../../src/fs/file-system.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
 import { version } from '../../src/store/collections.ts'
+import { alter, getInode } from '../../src/vault/inodes.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
 import { list, openMemory, root, save, walk } from './view-bed.ts'
@@ -289,4 +290,19 @@ t.test('the kernel is told of the permissions of all that stands for a directory
     held.filter((ino) => !told.has(`${ino}`)),
     [],
   )
+})
+
+t.test('and of those that a command gives to the directory', async (t) => {
+  const its = await bed(t)
+  const { fs, vault } = its
+  fill(its)
+  const held = walk(fs, '.avfs/tags/red').ino
+  await its.told()
+  const inode = getInode(vault.core, ROOT_INO)
+  alter(vault.core, inode)
+  inode.mtime = 5
+  t.same(await its.told(), new Set())
+  alter(vault.core, inode)
+  inode.mode = 0o40700
+  t.ok((await its.told()).has(`${held}`))
 })

@@ -1,7 +1,8 @@
 // The nodes of views that always stand in the same place: .avfs itself and the directories in it. The kernel keeps what it
 // knows of them, as every path into the past leads through; here is what tells it of changes.
 
-import { tag as tags } from '../../store/collections.ts'
+import { type InodeRow, inode as inodes, tag as tags, xattr } from '../../store/collections.ts'
+import { ACL_ACCESS } from '../../vault/acl.ts'
 import { shownTag } from '../../vault/labels.ts'
 import { watchSnapshots } from '../../vault/snapshots.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
@@ -76,6 +77,27 @@ export function guardChanged({ fs, placed }: Views, directory: number): void {
   // Snapshots belong to who owns the vault.
   if (directory === ROOT_INO)
     for (const number of placed.byPlace.get(SNAPSHOTS) ?? []) fs.notices?.attributesChanged(number)
+}
+
+/** The same, of what changed a directory without the kernel: a command, or another caller of the vault. */
+export function announceGuards(views: Views): void {
+  const { overlay } = views.fs.core
+  const { byDirectory } = views.placed
+  const guards = ({ mode, uid, gid }: InodeRow): string => `${mode} ${uid} ${gid}`
+  overlay.watch(inodes, ([ino], row) => {
+    const directory = ino as number
+    if (row === undefined || !byDirectory.has(directory)) return
+    // It is put before it is changed.
+    const before = guards(row)
+    queueMicrotask(() => {
+      if (guards(row) !== before) guardChanged(views, directory)
+    })
+  })
+  overlay.watch(xattr, ([ino, name]) => {
+    const directory = ino as number
+    if (name === ACL_ACCESS && byDirectory.has(directory))
+      queueMicrotask(() => guardChanged(views, directory))
+  })
 }
 
 /** The list of snapshots is the same in every directory: whoever changes it changes all of them. */

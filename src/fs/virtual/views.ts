@@ -26,7 +26,13 @@ import type { Caller, Node, Operations } from '../operations.ts'
 import { keepListings } from './kept-listings.ts'
 import { keepTagged } from './kept-tagged.ts'
 import { createListings } from './listings.ts'
-import { announceSnapshots, announceTags, noteForgotten, noteHeld } from './place.ts'
+import {
+  announceGuards,
+  announceSnapshots,
+  announceTags,
+  noteForgotten,
+  noteHeld,
+} from './place.ts'
 import { rootView } from './root.ts'
 import { ticksOf } from './row-ticks.ts'
 import { announceDeleted } from './shown.ts'
@@ -71,6 +77,7 @@ export function createViews(fs: FsContext): ViewOperations {
   }
   const { held } = views
   const kept = keepListings(views)
+  announceGuards(views)
   announceSnapshots(views)
   announceTags(views)
   announceDeleted(views)
