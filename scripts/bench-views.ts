@@ -1,7 +1,7 @@
 // What the views cost beside a live directory of the same form: names and attributes listed, everything walked, copied out, and each
 // name asked for by its path. Processor time of the program and the daemon together, so that other work on the machine counts little.
 //
-//   node scripts/bench-views.ts [--sizes 1000,10000] [--rounds 3] [--backend sqlite] [--only deleted] [--write]
+//   node scripts/bench-views.ts [--sizes 1000,10000] [--rounds 3] [--backend sqlite] [--only deleted] [--commands ls,stat] [--write]
 
 import { execFileSync } from 'node:child_process'
 import {
@@ -35,6 +35,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     backend: { type: 'string', default: 'sqlite' },
     only: { type: 'string', default: '' },
+    commands: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
   },
 })
@@ -124,6 +125,7 @@ async function measure(
   { live, view, commands }: Pair,
 ): Promise<void> {
   for (const command of commands) {
+    if (options.commands !== '' && !options.commands.split(',').includes(command)) continue
     const taken: [number[], number[], number[], number[]] = [[], [], [], []]
     for (let round = 0; round < Number(options.rounds); round++)
       for (const [at, directory] of [live, view].entries()) {

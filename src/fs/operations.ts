@@ -171,8 +171,11 @@ export interface Operations {
     length: number,
   ): number
 
-  /** The returned handle (> 0) goes to readdir and releasedir. `cacheable`: the kernel may keep the listing. */
-  opendir(caller: Caller, ino: number): { handle: number; cacheable: boolean }
+  /**
+   * The returned handle (> 0) goes to readdir and releasedir. `cacheable`: the kernel may keep the listing; `anew`: this one, in place
+   * of what it has.
+   */
+  opendir(caller: Caller, ino: number): { handle: number; cacheable: boolean; anew?: boolean }
   /** Lists from `cookie` (0: the beginning) until `take` says no or the end is reached; includes . and .. */
   readdir(
     caller: Caller,
@@ -212,4 +215,6 @@ export interface KernelNotices {
   inodeChanged(ino: number): Promise<void>
   /** Drops cached attributes alone, before this returns: fit for use within an operation on the inode. */
   attributesChanged(ino: number): void
+  /** Resolves when all that was told of names and inodes so far has been dropped. */
+  sent(): Promise<void>
 }

@@ -80,3 +80,27 @@ export function pathBelow(
   }
   return names.reverse()
 }
+
+/** Everybody may go through, whoever it is. */
+const SEARCHED_BY_ALL = 0o111
+
+export function isOpenToAll(core: Core, directory: Inode): boolean {
+  const isOpen = (directory.mode & SEARCHED_BY_ALL) === SEARCHED_BY_ALL
+  return isOpen && getXattr(core, directory, ACL_ACCESS) === undefined
+}
+
+/** Whether everybody may go from a directory that `known` has down to this one. `known` gets what is found out. */
+export function isWayOpen(core: Core, directory: number, known: Map<number, boolean>): boolean {
+  const way: number[] = []
+  let isOpen: boolean | undefined
+  for (let at = directory; isOpen === undefined; ) {
+    isOpen = known.get(at)
+    if (isOpen !== undefined) break
+    way.push(at)
+    const inode = findInode(core, at)
+    if (inode === undefined || inode.parent === at || !isOpenToAll(core, inode)) isOpen = false
+    else at = inode.parent
+  }
+  for (const at of way) known.set(at, isOpen)
+  return isOpen
+}

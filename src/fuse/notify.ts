@@ -30,23 +30,32 @@ interface Notice {
  * made the kernel forget it, and not by those who have it open.
  */
 export function createNotices(channel: Channel): KernelNotices {
-  const addEntry = rowOf(channel)
-  const addInode = rowOf(channel)
+  const entries = rowOf(channel)
+  const inodes = rowOf(channel)
   return {
-    entryChanged: (parent, name) => addEntry(`${parent}/${name}`, () => encodeEntry(parent, name)),
-    inodeChanged: (ino) => addInode(`${ino}`, () => encodeInode(ino, 0)),
+    entryChanged: (parent, name) =>
+      entries.add(`${parent}/${name}`, () => encodeEntry(parent, name)),
+    inodeChanged: (ino) => inodes.add(`${ino}`, () => encodeInode(ino, 0)),
     // Without data to drop the kernel takes no lock that a process could hold which waits for us.
     attributesChanged: (ino) => {
       encodeInode(ino, -1)
       report(channel.reply(message.buffer, message.length, noPieces))
     },
+    sent: async () => {
+      await Promise.all([entries.last(), inodes.last()])
+    },
   }
 }
 
-type Add = (key: string, encode: () => Uint8Array) => Promise<void>
+interface Row {
+  add(key: string, encode: () => Uint8Array): Promise<void>
+  /** Resolves when all that was added so far is sent. */
+  last(): Promise<void>
+}
 
 /** A row of notices, sent in order; one that already waits is not added again, since what is sent later covers both changes. */
-function rowOf(channel: Channel): Add {
+function rowOf(channel: Channel): Row {
+  let last: Promise<void> = Promise.resolve()
   const waiting = new Map<string, Notice>()
   let sending = false
 
@@ -66,14 +75,16 @@ function rowOf(channel: Channel): Add {
     sending = false
   }
 
-  return (key, encode) => {
+  function add(key: string, encode: () => Uint8Array): Promise<void> {
     const before = waiting.get(key)
     if (before !== undefined) return before.sent
     const { promise, resolve } = Promise.withResolvers<void>()
     waiting.set(key, { encode, sent: promise, resolve })
+    last = promise
     if (!sending) void sendAll()
     return promise
   }
+  return { add, last: () => last }
 }
 
 // ENOENT: the kernel had nothing cached. ENOTCONN, ENODEV: there is no mount that could.

@@ -259,8 +259,8 @@ const rows: readonly Row[] = [
   ),
 
   row(k.FUSE_OPENDIR, 'OPENDIR', l.fuse_open_in, 0, l.fuse_open_out, (fs, request, reply) => {
-    const { handle, cacheable } = fs.opendir(request.caller, request.nodeid)
-    putOpenOut(reply, handle, cacheable ? k.FOPEN_CACHE_DIR | k.FOPEN_KEEP_CACHE : 0)
+    const { handle, cacheable, anew = false } = fs.opendir(request.caller, request.nodeid)
+    putOpenOut(reply, handle, cacheable ? k.FOPEN_CACHE_DIR | (anew ? 0 : k.FOPEN_KEEP_CACHE) : 0)
   }),
   row(k.FUSE_READDIR, 'READDIR', l.fuse_read_in, 0, l.fuse_dirent, (fs, request, reply, context) =>
     list(fs, request, reply, context.listing, false),

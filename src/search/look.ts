@@ -10,9 +10,9 @@ import type { Match } from './evaluate.ts'
 import {
   type Conditions,
   type FoundVersion,
+  joined,
   resultsOf,
   type SearchResult,
-  withVersions,
 } from './results.ts'
 import { bytesOf } from './source.ts'
 import type { SearchThread } from './thread.ts'
@@ -48,7 +48,7 @@ export async function lookFor(
 
 /** Results as they come, by path. With the past a path is shown with every inode that it led to, not with those alone that came. */
 class Gathering {
-  readonly results = new Map<string, SearchResult>()
+  readonly #results = new Map<string, SearchResult[]>()
   readonly #core: Core
   readonly #thread: SearchThread
   readonly #names: VersionNames
@@ -70,7 +70,11 @@ class Gathering {
   }
 
   get isFull(): boolean {
-    return this.results.size >= this.#request.limit
+    return this.#results.size >= this.#request.limit
+  }
+
+  get results(): SearchResult[] {
+    return [...this.#results.values()].map(joined)
   }
 
   /** Takes in what a match is now; `among` judges other inodes. */
@@ -87,7 +91,7 @@ class Gathering {
 
   /** Returns the paths that are new. */
   async #add(match: Match): Promise<string[]> {
-    const { results } = this
+    const results = this.#results
     this.#came.add(match.ino)
     const found = await answered(() =>
       resultsOf(this.#core, this.#names, match, this.#conditions, this.#settled()),
@@ -99,8 +103,11 @@ class Gathering {
       const { path } = result
       const before = results.get(path)
       if (before === undefined && this.isFull) continue
-      if (before === undefined) fresh.push(path)
-      results.set(path, before === undefined ? result : withVersions(before, result))
+      if (before !== undefined) before.push(result)
+      else {
+        fresh.push(path)
+        results.set(path, [result])
+      }
     }
     await this.#slices.turn()
     return fresh
@@ -135,7 +142,7 @@ async function resultsFor(
   } finally {
     await thread.call('done', search).catch(() => undefined)
   }
-  return [...gathering.results.values()]
+  return gathering.results
 }
 
 /** A result with the versions that are found indeed; undefined when that leaves none. */

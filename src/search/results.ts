@@ -126,10 +126,13 @@ function resultAt(
   return { ...its, path, score, isThere: holder !== undefined, versions, fragments: [] }
 }
 
-/** What one more inode adds to the result of a path. */
-export function withVersions(result: SearchResult, more: SearchResult): SearchResult {
-  const versions = [...result.versions, ...more.versions].sort((a, b) => a.moment - b.moment)
-  return { ...result, versions, score: Math.max(result.score, more.score) }
+/** What several inodes give for one path, the first of which is its own. */
+export function joined(results: readonly SearchResult[]): SearchResult {
+  const [first] = results as readonly [SearchResult]
+  if (results.length === 1) return first
+  const versions = results.flatMap((its) => its.versions).sort((a, b) => a.moment - b.moment)
+  const score = results.reduce((best, its) => Math.max(best, its.score), first.score)
+  return { ...first, versions, score }
 }
 
 /** The names under which an inode may be shown: without the past those that it has now. */

@@ -24,6 +24,7 @@ import { toRow } from './inode.ts'
 import { findInode } from './inodes.ts'
 import { isBrief } from './lifetimes.ts'
 import type { Moment } from './moments.ts'
+import { neighboursOf } from './neighbours.ts'
 import { extentsOf, knownState, pastRowAt, readAhead } from './past-states.ts'
 import { tagsAt, toXdgTags, XDG_TAGS } from './tags.ts'
 
@@ -147,6 +148,19 @@ export function namesAt(
 export function readStates(core: Core, names: readonly EntryRow[], moment: Moment): void {
   const past = names.filter((row) => 'until' in row)
   readAhead(core, past, ({ ino }) => ({ ino, moment }))
+}
+
+/** Which of the former inodes that names lead to have a state of that moment, where it is cheap to tell: less is read than of states. */
+export function statesThere(
+  core: Core,
+  names: readonly EntryRow[],
+  moment: Moment,
+): ReadonlySet<number> {
+  const past = names.filter((row) => 'until' in row).map(({ ino }) => ino)
+  const states = neighboursOf(core, inodePast, ['ino', 'since', 'until'], past)
+  const holds = (row: { since: Moment; until: Moment }): boolean =>
+    row.since <= moment && moment < row.until
+  return new Set(past.filter((ino) => states.get(ino)?.some(holds)))
 }
 
 function* presentEntries(core: Core, parent: number, from: string): Generator<EntryRow> {

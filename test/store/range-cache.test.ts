@@ -195,6 +195,20 @@ t.test('a walk over much needs few reads', async (t) => {
   t.ok(slow.reads < 12, `${slow.reads} reads`)
 })
 
+t.test('who asks for what comes before one key after another needs few reads', async (t) => {
+  const slow = new SlowEntries()
+  const key = (at: number): string => String(at).padStart(6, '0')
+  for (let at = 0; at < 4000; at++)
+    slow.entries.set(String.fromCharCode(ROWS) + key(at), 'x'.repeat(100))
+  const ranges = new RangeCache(slow.fetch, 8 * 1024 * 1024)
+  for (let at = 1; at < 4000; at++) {
+    const range = rangeOf(key(0), key(at), true, 1)
+    const found = await answered(() => unpack(ranges.read(range)))
+    if (found[0] !== key(at - 1)) t.fail(`${found[0]} comes before ${at}`)
+  }
+  t.ok(slow.reads < 40, `${slow.reads}`)
+})
+
 t.test('who asks for the same at the same time waits for one read', async (t) => {
   const slow = new SlowEntries()
   slow.entries.set('\x001', 'one')

@@ -4,9 +4,12 @@ import t, { type Test } from 'tap'
 import { FsError } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
+import type { Caller } from '../../src/fs/operations.ts'
+import type { SearchedFile, SearchService } from '../../src/fs/virtual/search-results.ts'
 import { answered } from '../../src/store/retry.ts'
 import { Fault, type Store } from '../../src/store/store.ts'
 import { findDeleted } from '../../src/vault/deleted.ts'
+import { versionsOf } from '../../src/vault/name-history.ts'
 import { wholeBefore } from '../../src/vault/removal.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { formatMoment } from '../../src/vault/when.ts'
@@ -198,7 +201,7 @@ for (const [what, scene] of Object.entries(scenes))
   })
 
 /** The same on a store whose reads wait, but for what is done in `calm`. */
-async function waitingBed(t: Test) {
+async function waitingBed(t: Test, search?: SearchService) {
   let count = 0
   const stores: FaultingStore[] = []
   const vault = await openMemory(t, (inner) => {
@@ -209,7 +212,8 @@ async function waitingBed(t: Test) {
     stores.push(store)
     return store
   })
-  const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+  const options = { readOnly: false, ...(search === undefined ? {} : { search }) }
+  const fs = await answered(() => createFileSystem(vault, options))
   const { moments } = vault.core
   const later = (seconds: number) => moments.pretend(moments.last + seconds * 1e6)
   const calm = <R>(work: () => R): R => (stores[0] as FaultingStore).calm(work)
@@ -326,6 +330,37 @@ t.test('a file costs as much to label, and to let go of, as the first', async (t
     }
     for (const name of names) fs.unlink(root, tag, name)
     return its.reads() - before
+  }
+  const few = await reads(FEW)
+  const many = await reads(TIMES * FEW)
+  t.ok(many < GROWTH_MAX * few, `${many} rows instead of ${few}`)
+})
+
+t.test('versions that a search found cost somebody else what they cost in a few', async (t) => {
+  const reads = async (size: number): Promise<number> => {
+    const files: SearchedFile[] = []
+    const search: SearchService = {
+      generation: 0,
+      search: async () => files,
+      refresh: async () => true,
+    }
+    const { fs, vault, later, calm, count } = await waitingBed(t, search)
+    calm(() => {
+      for (let at = 0; at < size; at++) {
+        later(2)
+        save(fs, ROOT_INO, 'name', `${at}`)
+      }
+    })
+    await vault.sync()
+    const found = calm(() => versionsOf(vault.core, ROOT_INO, 'name'))
+    const versions = found.map((its) => ({ ...its, parent: ROOT_INO }))
+    files.push({ ino: versions.at(-1)?.ino ?? 0, path: '/name', isThere: true, versions })
+    const somebody: Caller = { uid: 1000, gid: 1000, pid: process.pid }
+    const { ino } = await answered(() => walk(fs, '.avfs/search/text/.all', somebody))
+    for (const cache of [vault.core.inodes, vault.core.pasts]) cache.clear()
+    const before = count()
+    t.equal((await answered(() => list(fs, ino, 1000, false, somebody))).length, size)
+    return count() - before
   }
   const few = await reads(FEW)
   const many = await reads(TIMES * FEW)

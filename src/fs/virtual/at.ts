@@ -100,6 +100,8 @@ function rootedAt({ directory, number }: View, name: string, found: Resolved): V
 }
 
 export const atKind: ViewKind = {
+  // What names mean changes with the clock, too.
+  tick: ({ fs, ticks }) => ticks.events() + fs.core.moments.steps.rows.length,
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup: (views, _caller, view, name) => open(views, view, name),
   *list({ fs }, _caller, view): Generator<Listed | Fault> {

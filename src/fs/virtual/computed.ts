@@ -11,6 +11,7 @@ const REGULAR = 8
 interface ComputedView extends View {
   readonly type: number
   readonly content: Uint8Array
+  readonly nameMs?: number
 }
 
 function computed(
@@ -38,16 +39,23 @@ export function jsonFile(place: string, up: View, value: unknown): View {
   return computed(place, up, REGULAR, Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`))
 }
 
-/** A symlink; `target` is a byte string. */
-export function symlinkTo(place: string, up: View, target: string): View {
-  return computed(place, up, SYMLINK, Buffer.from(target, 'latin1'))
+/** A symlink; `target` is a byte string. `nameMs`: how long its name leads there. */
+export function symlinkTo(place: string, up: View, target: string, nameMs = 0): ComputedView {
+  return { ...computed(place, up, SYMLINK, Buffer.from(target, 'latin1')), place, nameMs }
 }
 
 const computedKind: ViewKind<ComputedView> = {
   attributes(views, view) {
     const node = directoryAttributes(views, view, true)
     const mode = view.type === SYMLINK ? 0o777 : node.mode & 0o444
-    return { ...node, mode: (view.type << 12) | mode, size: view.content.length }
+    const { type, content, nameMs = 0 } = view
+    return {
+      ...node,
+      mode: (type << 12) | mode,
+      size: content.length,
+      volatile: nameMs === 0,
+      nameMs,
+    }
   },
   read: (_views, view, offset, size) =>
     view.type === REGULAR ? [view.content.subarray(offset, offset + size)] : fail(EINVAL),

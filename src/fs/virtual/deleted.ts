@@ -14,13 +14,13 @@ import { inodeAt } from '../../vault/timeline.ts'
 import { isHeld } from '../context.ts'
 import { MAY_READ, may, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
+import { isOpenToRead, wasOpenToRead } from './open-past.ts'
 import { plantTree, type Tree } from './past.ts'
 import { askAnew, isAskedAnew, noteShown, SHOWN_MS, untilForgotten } from './shown.ts'
 import { pastView } from './tree.ts'
 import { type Asked, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
-const READ_BY_ALL = 0o444
 
 function deletedView(
   views: Views,
@@ -62,10 +62,12 @@ function mayKnow({ fs }: Views, reader: Reader, { directory }: View, until: numb
 /** Whether everybody may know, so that the kernel need not ask for each of them. */
 function mayAllKnow({ fs }: Views, { directory }: View, until: number): boolean {
   const then = inodeAt(fs.core, directory, until - 1)
-  return then === undefined || (then.mode & READ_BY_ALL) === READ_BY_ALL
+  return then === undefined || isOpenToRead(then)
 }
 
 export const deletedKind: ViewKind = {
+  tick: ({ ticks }, { directory }) => ticks.names(directory),
+  isCommon: ({ fs }, { directory }) => wasOpenToRead(fs.core, directory),
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup(views, caller, view, name) {
     const found = findDeleted(views.fs.core, view.directory, name)

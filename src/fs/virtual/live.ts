@@ -4,11 +4,16 @@ import { getInode } from '../../vault/inodes.ts'
 import { toNode } from '../node.ts'
 import type { View, ViewKind } from './view.ts'
 
-/** The name may lead elsewhere next time. Everything but the way to it is answered by the file system itself. */
-const liveKind: ViewKind = {
-  attributes: ({ fs }, { ino }) => ({ ...toNode(getInode(fs.core, ino)), volatile: true }),
+interface LiveView extends View {
+  readonly nameMs: number
 }
 
-export function liveView(ino: number, { directory, number }: View): View {
-  return { number: ino, kind: liveKind, key: '', ino, directory, up: number }
+/** The name may lead elsewhere next time. Everything but the way to it is answered by the file system itself. */
+const liveKind: ViewKind<LiveView> = {
+  attributes: ({ fs }, { ino, nameMs }) => ({ ...toNode(getInode(fs.core, ino)), nameMs }),
+}
+
+/** `nameMs`: how long the kernel may keep the name. */
+export function liveView(ino: number, { directory, number }: View, nameMs = 0): LiveView {
+  return { number: ino, kind: liveKind, key: '', ino, directory, up: number, nameMs }
 }

@@ -1,21 +1,14 @@
 // The kernel keeps what views show of the past, as long as it likes: the past stays what it is. Until prune or purge lets go of some of
 // it. Here is what tells the kernel then.
 
+import { setImmediate } from 'node:timers/promises'
 import { log } from '../../base/log.ts'
-import {
-  type Collection,
-  entryPast,
-  inodePast,
-  type Key,
-  version,
-} from '../../store/collections.ts'
+import { type Collection, entryPast, inodePast, type Key } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import type { Core } from '../../vault/core.ts'
 import { inodeAt } from '../../vault/timeline.ts'
 import type { PastView } from './past.ts'
-import { placeNumber, VERSIONS } from './place.ts'
 import { treeKind } from './tree.ts'
-import { isVersion } from './version-list.ts'
 import type { View, Views } from './view.ts'
 
 /** Who asked for nothing waits for so long: what is let go of comes in thousands. */
@@ -24,18 +17,17 @@ const WAIT_MS = 250
 const TOGETHER = 500
 
 export interface Pruned {
-  /** Resolves when the kernel knows of all that was let go of so far. */
+  /** Resolves when the kernel knows of all that it was or is to be told of rows that changed. */
   told(): Promise<void>
 }
 
-/** What was let go of: states and versions of inodes, and names as `directory/name`. */
+/** What was let go of: states of inodes, and names as `directory/name`. */
 class Gone {
   readonly inos = new Set<number>()
-  readonly versions = new Set<number>()
   readonly names = new Set<string>()
 
   get isEmpty(): boolean {
-    return this.inos.size + this.versions.size + this.names.size === 0
+    return this.inos.size + this.names.size === 0
   }
 }
 
@@ -46,7 +38,7 @@ export function announcePruned(views: Views): Pruned {
   let telling: Promise<void> = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
 
-  const told = (): Promise<void> => {
+  const tellAll = (): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
     if (gone.isEmpty) return telling
@@ -61,23 +53,24 @@ export function announcePruned(views: Views): Pruned {
     overlay.watch(collection, (key, row) => {
       if (row !== undefined || views.held.size === 0) return
       note(key)
-      timer ??= setTimeout(() => void told(), WAIT_MS).unref()
+      timer ??= setTimeout(() => void tellAll(), WAIT_MS).unref()
     })
   follow(inodePast, ([ino]) => gone.inos.add(ino as number))
-  follow(version, ([ino]) => gone.versions.add(ino as number))
   follow(entryPast, ([directory, name]) => gone.names.add(`${directory}/${name}`))
-  return { told }
+  return {
+    async told() {
+      // Others who follow rows tell of them when the step that changed them is over.
+      await setImmediate()
+      await tellAll()
+      await views.fs.notices?.sent()
+    },
+  }
 }
 
 async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
   const { notices } = fs
   if (notices === undefined) return
   const sent: Promise<void>[] = []
-  for (const key of gone.names) {
-    const slash = key.indexOf('/')
-    const versions = placeNumber(VERSIONS, Number(key.slice(0, slash)))
-    if (held.has(versions)) sent.push(notices.entryChanged(versions, key.slice(slash + 1)))
-  }
   let count = 0
   for (const { view } of [...held.values()]) {
     if (!isPast(view)) continue
@@ -97,8 +90,6 @@ function isPast(view: View): view is PastView {
   return 'tree' in view
 }
 
-async function isGone(core: Core, { inos, versions }: Gone, view: PastView): Promise<boolean> {
-  const { ino, tree } = view
-  if (versions.has(ino) && isVersion(view)) return true
+async function isGone(core: Core, { inos }: Gone, { ino, tree }: PastView): Promise<boolean> {
   return inos.has(ino) && (await answered(() => inodeAt(core, ino, tree.moment) === undefined))
 }

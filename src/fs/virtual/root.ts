@@ -34,6 +34,7 @@ const names: ReadonlyMap<string, { type: number; open: Open }> = new Map([
 ])
 
 const rootKind: ViewKind = {
+  tick: () => 0,
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup: (views, caller, view, name) => names.get(name)?.open(views, caller, view),
   *list(views, caller, view): Generator<Listed> {

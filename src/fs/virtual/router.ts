@@ -25,7 +25,7 @@ export interface ViewedOperations extends Operations {
 /** The operations of a vault with those of its views. `listed`: the root shows .avfs. */
 export function withViews(fs: FsContext, real: Operations, listed: boolean): ViewedOperations {
   const virtual = createViews(fs)
-  const { views, listings } = virtual
+  const { views } = virtual
   const of = (
     ino: number,
   ): Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> =>
@@ -143,7 +143,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
       else list(take)
     },
     releasedir(handle) {
-      if (!listings.close(handle)) real.releasedir(handle)
+      if (!virtual.releasedir(handle)) real.releasedir(handle)
     },
     getxattr: (caller, ino, name, sizeOnly) => of(ino).getxattr(caller, ino, name, sizeOnly),
     listxattr: (caller, ino) => of(ino).listxattr(caller, ino),

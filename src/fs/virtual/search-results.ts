@@ -198,7 +198,8 @@ async function named(
   const list: Unnumbered[] = []
   for (const file of files) {
     if (list.length >= RESULTS_MAX) break
-    list.push(...(await answered(() => hitsIn(core, file, question))))
+    if (question.pastToo && file.versions.length > 0) await addVersions(core, file, question, list)
+    else list.push(...(await answered(() => hitsIn(core, file, question))))
   }
   list.splice(RESULTS_MAX)
   const width = String(list.length).length
@@ -210,26 +211,32 @@ async function named(
   )
 }
 
-/** What a file is shown as: itself, or with the past each version that was found, the newest first. */
+/** What a file is shown as. */
 function hitsIn(
   core: Core,
-  { ino, path, isThere, versions }: SearchedFile,
+  { ino, isThere }: SearchedFile,
   { directory, pastToo, reader }: Question,
 ): Unnumbered[] {
-  if (!pastToo || versions.length === 0) {
-    const present = isThere ? presentBelow(core, directory, ino, reader) : undefined
-    const gone = isThere || !pastToo ? undefined : goneBelow(core, directory, ino, reader)
-    const name = present?.path.at(-1) ?? gone?.name
-    return name === undefined ? [] : [{ hit: { ino, moment: gone?.since }, name }]
-  }
+  const present = isThere ? presentBelow(core, directory, ino, reader) : undefined
+  const gone = isThere || !pastToo ? undefined : goneBelow(core, directory, ino, reader)
+  const name = present?.path.at(-1) ?? gone?.name
+  return name === undefined ? [] : [{ hit: { ino, moment: gone?.since }, name }]
+}
+
+/** With the past each version that was found, the newest first. Each is a step, so that one that must wait has no others read again. */
+async function addVersions(
+  core: Core,
+  { path, versions }: SearchedFile,
+  { reader }: Question,
+  list: Unnumbered[],
+): Promise<void> {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  return [...versions]
-    .reverse()
-    .filter((its) => mightDo(core, its.ino, its.moment, reader, MAY_READ))
-    .map((its) => ({
-      hit: { ino: its.ino, moment: its.moment, parent: its.parent },
-      name: its.number === undefined ? name : `v${its.number}-${name}`,
-    }))
+  for (let at = versions.length - 1; at >= 0 && list.length < RESULTS_MAX; at--) {
+    const { ino, moment, parent, number } = versions[at] as SearchedVersion
+    if (!(await answered(() => mightDo(core, ino, moment, reader, MAY_READ)))) continue
+    const shown = number === undefined ? name : `v${number}-${name}`
+    list.push({ hit: { ino, moment, parent }, name: shown })
+  }
 }
 
 /** A name of at most NAME_BYTES_MAX bytes that keeps its extension and is cut between characters of UTF-8. */

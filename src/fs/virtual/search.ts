@@ -52,6 +52,7 @@ function queryOf(name: string): string | undefined {
 }
 
 export const searchKind: ViewKind = {
+  tick: () => 0,
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup({ fs }, _caller, view, name) {
     // What programs look for wherever they come: .git, .hidden, .Trash.

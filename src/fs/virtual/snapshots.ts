@@ -25,6 +25,7 @@ const DIRECTORY = 4
 
 /** A directory that is younger than the snapshot is empty in it. */
 const emptyKind: ViewKind = {
+  tick: () => 0,
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup: () => undefined,
   list: () => [],
@@ -51,6 +52,7 @@ function assertOwner({ fs }: Views, caller: Caller): void {
 }
 
 export const snapshotsKind: ViewKind = {
+  tick: ({ ticks }) => ticks.snapshots(),
   attributes: (views, view) => ownedAttributes(views, view, ROOT_INO),
   lookup(views, _caller, view, name) {
     const row = rowOf(views, name)

@@ -8,7 +8,8 @@ import { findInode } from '../../vault/inodes.ts'
 import { familyOf, labelledAlike } from '../../vault/label-index.ts'
 import { placesOf } from '../../vault/names.ts'
 import { filesWith } from '../../vault/tags.ts'
-import { MAY_SEARCH, pathBelow, type Reader } from '../reach.ts'
+import { isWayOpen, MAY_SEARCH, pathBelow, type Reader } from '../reach.ts'
+import { ticksOf } from './row-ticks.ts'
 
 /** A file with a label: the directory that it lies in, and the path that leads to it from the one that is looked at. */
 export interface Tagged {
@@ -17,14 +18,26 @@ export interface Tagged {
   readonly path: readonly string[]
 }
 
+/** Files by names of their own. */
+export interface TaggedNames {
+  readonly files: ReadonlyMap<string, Tagged>
+  /** All that there are. */
+  readonly families: ReadonlyMap<string, readonly Tagged[]>
+  /** Families in which not everybody is shown the same. */
+  readonly closed: ReadonlySet<string>
+}
+
 interface Known {
   readonly directory: number
   readonly tags: string
   readonly who: string
-  readonly last: number
-  readonly files: ReadonlyMap<string, Tagged>
+  readonly tick: number
+  readonly names: TaggedNames
 }
 const known = new WeakMap<Core, Known>()
+const EVERYBODY = 'everybody'
+/** Sees everything that is there. */
+export const ALMIGHTY: Reader = { uid: 0, groups: new Set() }
 
 /** Files below `directory` that carry all of `tags`, as far as the reader could walk to them, under names of their own. */
 export function taggedBelow(
@@ -32,16 +45,31 @@ export function taggedBelow(
   directory: number,
   tags: readonly string[],
   reader: Reader,
-): ReadonlyMap<string, Tagged> {
+): TaggedNames {
   const before = lastListed(core, directory, tags, reader)
   if (before !== undefined) return before
-  const { last } = core.moments
-  const files = named(core, directory, filesWith(core, tags), reader)
-  known.set(core, { directory, tags: tags.join('\0'), who: whoIs(reader), last, files })
-  return files
+  const tick = ticksOf(core).labels()
+  const names = named(core, directory, filesWith(core, tags), reader)
+  const who = names.closed.size === 0 ? EVERYBODY : whoIs(reader)
+  known.set(core, { directory, tags: tags.join('\0'), who, tick, names })
+  return names
 }
 
-/** What one of these names leads to: without a look at all others, so that it may be asked for each. */
+/** What the names of one family lead to: without a look at all others, so that it may be asked for each. */
+export function taggedAlike(
+  core: Core,
+  directory: number,
+  tags: readonly string[],
+  reader: Reader,
+  name: string,
+): TaggedNames {
+  const before = lastListed(core, directory, tags, reader)
+  if (before !== undefined) return before
+  const family = familyOf(name)
+  return named(core, directory, labelledAlike(core, tags, family), reader, family)
+}
+
+/** What one of these names leads to. */
 export function taggedAs(
   core: Core,
   directory: number,
@@ -49,11 +77,7 @@ export function taggedAs(
   reader: Reader,
   name: string,
 ): Tagged | undefined {
-  const before = lastListed(core, directory, tags, reader)
-  if (before !== undefined) return before.get(name)
-  const family = familyOf(name)
-  const alike = labelledAlike(core, tags, family)
-  return named(core, directory, alike, reader, family).get(name)
+  return taggedAlike(core, directory, tags, reader, name).files.get(name)
 }
 
 /** What was listed last, if it was this and nothing happened since. */
@@ -62,27 +86,41 @@ function lastListed(
   directory: number,
   tags: readonly string[],
   reader: Reader,
-): ReadonlyMap<string, Tagged> | undefined {
+): TaggedNames | undefined {
   const before = known.get(core)
   const isIt =
-    before?.last === core.moments.last &&
+    before?.tick === ticksOf(core).labels() &&
     before.directory === directory &&
     before.tags === tags.join('\0') &&
-    before.who === whoIs(reader)
-  return isIt ? before.files : undefined
+    (before.who === EVERYBODY || before.who === whoIs(reader))
+  return isIt ? before.names : undefined
 }
 
 function whoIs({ uid, groups }: Reader): string {
   return `${uid}\0${[...groups].join()}`
 }
 
-/** Files by names of their own, in the order of their numbers; `family`: only those that have a name of that family here. */
+/** In the order of their numbers; `family`: only those that have a name of that family here. */
 function named(
   core: Core,
   directory: number,
   inos: readonly number[],
   reader: Reader,
   family?: string,
+): TaggedNames {
+  const all = collected(core, directory, inos, ALMIGHTY, family)
+  const closed = closedAmong(core, directory, all)
+  const isForAll = closed.size === 0 || reader.uid === ALMIGHTY.uid
+  const its = isForAll ? all : collected(core, directory, inos, reader, family)
+  return { files: its, closed, families: familiesOf(all) }
+}
+
+function collected(
+  core: Core,
+  directory: number,
+  inos: readonly number[],
+  reader: Reader,
+  family: string | undefined,
 ): Map<string, Tagged> {
   const files = new Map<string, Tagged>()
   const counts = new Map<string, number>()
@@ -93,6 +131,31 @@ function named(
     files.set(uniqueName(files, own, counts), found)
   }
   return files
+}
+
+function familiesOf(files: ReadonlyMap<string, Tagged>): Map<string, Tagged[]> {
+  const families = new Map<string, Tagged[]>()
+  for (const file of files.values()) {
+    const family = familyOf(file.path.at(-1) ?? '')
+    const its = families.get(family)
+    if (its === undefined) families.set(family, [file])
+    else its.push(file)
+  }
+  return families
+}
+
+/** Families of files to which not everybody may go by the name that comes first: some do not see them, or by another name. */
+function closedAmong(
+  core: Core,
+  directory: number,
+  files: ReadonlyMap<string, Tagged>,
+): Set<string> {
+  const open = new Map<number, boolean>([[directory, true]])
+  const closed = new Set<string>()
+  for (const { inode, parent } of files.values())
+    if (!isWayOpen(core, parent, open))
+      for (const { name } of placesOf(core, inode)) closed.add(familyOf(name))
+  return closed
 }
 
 /** `counts`: the last number of each name, before which none is free. */

@@ -28,21 +28,23 @@ import { MAY_SEARCH, MAY_WRITE, mayNow, readerOf } from '../reach.ts'
 import { rename } from '../remove.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
+import { areLabelsCommon, isLabelShown } from './labels-below.ts'
 import { liveView } from './live.ts'
-import { placeView, TAGS } from './place.ts'
+import { KEPT_MS, placeView, TAGS } from './place.ts'
 import { startCopy } from './tag-copy.ts'
-import { type Tagged, taggedAs, taggedBelow, taggedFile } from './tagged.ts'
+import { ALMIGHTY, type Tagged, taggedAlike, taggedAs, taggedBelow, taggedFile } from './tagged.ts'
 import { textOf, toName, toText } from './text.ts'
 import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const SYMLINK = 10
-/** How long the kernel may keep a label: who looks at it asks more than once. */
-const KEPT_MS = 1000
+/** How long the kernel may keep a label by a name other than its own, and its attributes: who looks at it asks more than once. */
+const OTHERWISE_MS = 1000
 
 interface TagView extends View {
   /** The label, and those of the directories above. */
   readonly tags: readonly string[]
+  readonly nameMs: number
 }
 
 /** The tags/ of a directory; `up` is its .avfs. */
@@ -50,39 +52,33 @@ export function tagsView({ directory, number }: View): View {
   return placeView(tagsKind, TAGS, directory, number)
 }
 
-function tagView({ directory, number }: View, tags: readonly string[]): TagView {
-  return { ...placeView(tagKind, `tags\0${tags.join('\0')}`, directory, number), tags }
+/** `nameMs`: how long the kernel may keep its name. */
+function tagView({ directory, number }: View, tags: readonly string[], nameMs: number): TagView {
+  return { ...placeView(tagKind, `tags\0${tags.join('\0')}`, directory, number), tags, nameMs }
 }
 
 const tagsKind: ViewKind = {
+  tick: ({ ticks }) => ticks.labels(),
+  isCommon: ({ fs }, { directory }) => areLabelsCommon(fs.core, directory),
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup({ fs }, _caller, view, name) {
     const tag = tagOf(fs.core, name)
-    return tag === undefined ? undefined : tagView(view, [tag])
+    if (tag === undefined) return undefined
+    const isOwn = name === toName(nameInViews(fs.core, tag))
+    return tagView(view, [tag], isOwn ? KEPT_MS : OTHERWISE_MS)
   },
   *list({ fs }, caller, view): Generator<Listed | Fault> {
     const reader = readerOf(caller)
     for (const { name } of yield* waiting(() => listTags(fs.core))) {
-      const isHere = yield* waiting(() => {
-        const files = filesWith(fs.core, [name])
-        // A label that was just made is nowhere yet, and has to be seen to be used.
-        return (
-          files.length === 0 ||
-          files.some((ino) => taggedFile(fs.core, view.directory, ino, reader) !== undefined)
-        )
-      })
-      if (isHere)
-        yield {
-          name: toName(nameInViews(fs.core, name)),
-          type: DIRECTORY,
-          view: tagView(view, [name]),
-        }
+      if (!(yield* waiting(() => isLabelShown(fs.core, view.directory, name, reader)))) continue
+      const own = toName(nameInViews(fs.core, name))
+      yield { name: own, type: DIRECTORY, view: tagView(view, [name], KEPT_MS) }
     }
   },
   mkdir({ fs }, _caller, view, name) {
     const tag = tagFromShown(toText(name))
     addTag(fs.core, tag)
-    return tagView(view, [tag])
+    return tagView(view, [tag], OTHERWISE_MS)
   },
   rmdir({ fs }, _caller, _view, name) {
     dropTag(fs.core, tagOf(fs.core, name) ?? fail(ENOENT))
@@ -100,32 +96,40 @@ const tagsKind: ViewKind = {
 }
 
 const tagKind: ViewKind<TagView> = {
+  tick: ({ ticks }) => ticks.labels(),
+  isCommon({ fs }, { directory, tags }) {
+    return taggedBelow(fs.core, directory, tags, ALMIGHTY).closed.size === 0
+  },
   attributes(views, view) {
-    const node = directoryAttributes(views, view, true)
     // A combination gives way to a file that is called so.
-    return view.tags.length > 1 ? node : { ...node, nameMs: KEPT_MS }
+    const isCombined = view.tags.length > 1
+    const node = directoryAttributes(views, view, isCombined)
+    return isCombined ? node : { ...node, nameMs: view.nameMs }
   },
   lookup(views, caller, view, name) {
     const { core } = views.fs
-    const file = taggedAs(core, view.directory, view.tags, readerOf(caller), name)
-    if (file !== undefined) return fileView(view, name, file)
+    const names = taggedAlike(core, view.directory, view.tags, readerOf(caller), name)
+    const file = names.files.get(name)
+    if (file !== undefined)
+      return fileView(view, name, file, views.tagged.note(view, name, file, names))
     // Not listed, so that nobody walks through all combinations. A file that is called so comes first: it is to be labelled.
     const called = findEntry(core, view.directory, name)
     if (called !== undefined && called.type !== DIRECTORY) return undefined
     const tag = tagOf(core, name)
     return tag === undefined || view.tags.includes(tag)
       ? undefined
-      : tagView(view, [...view.tags, tag])
+      : tagView(view, [...view.tags, tag], 0)
   },
-  *list({ fs }, caller, view): Generator<Listed | Fault> {
+  *list({ fs, tagged }, caller, view, asked): Generator<Listed | Fault> {
     const reader = readerOf(caller)
-    const files = yield* waiting(() => taggedBelow(fs.core, view.directory, view.tags, reader))
-    for (const [name, file] of files) {
+    const names = yield* waiting(() => taggedBelow(fs.core, view.directory, view.tags, reader))
+    for (const [name, file] of names.files) {
       const type = isDirectory(file.inode.mode) ? SYMLINK : fileType(file.inode.mode)
-      yield { name, type, view: fileView(view, name, file) }
+      const nameMs = asked.plus ? yield* waiting(() => tagged.note(view, name, file, names)) : 0
+      yield { name, type, view: fileView(view, name, file, nameMs) }
     }
   },
-  take({ fs }, caller, view, ino) {
+  take({ fs }, caller, view, ino, name) {
     const inode = getInode(fs.core, ino)
     assertMayTag(fs.core, caller, inode)
     if (taggedFile(fs.core, view.directory, ino, readerOf(caller)) === undefined) fail(EXDEV)
@@ -133,6 +137,8 @@ const tagKind: ViewKind<TagView> = {
     readyTags(fs.core, ino, view.tags)
     for (const tag of view.tags) tagFile(fs.core, inode, tag)
     fs.notices?.attributesChanged(ino)
+    // After rename(2) the kernel holds for true that the file has this name here.
+    void fs.notices?.entryChanged(view.number, name)
   },
   replace(views, caller, view, name, newName) {
     const { fs, returns } = views
@@ -151,6 +157,8 @@ const tagKind: ViewKind<TagView> = {
     if (notices === undefined) return true
     notices.attributesChanged(to.inode.ino)
     const told = [its, other].map((at) => notices.entryChanged(at.parent, at.name))
+    // Nothing waits for these, as rename(2) holds the view.
+    for (const at of [name, newName]) void notices.entryChanged(view.number, at)
     // Whoever opens the file next must find the new one: the kernel is told before it is answered.
     throw new Fault(async () => {
       await Promise.all([
@@ -198,8 +206,8 @@ function assertMayMove(core: Core, caller: Caller, { inode, parent }: Tagged): v
 }
 
 /** A directory has one path only (the kernel insists), so that a labelled one is a symlink. */
-function fileView(view: TagView, name: string, { inode, path }: Tagged): View {
-  if (!isDirectory(inode.mode)) return liveView(inode.ino, view)
+function fileView(view: TagView, name: string, { inode, path }: Tagged, nameMs: number): View {
+  if (!isDirectory(inode.mode)) return liveView(inode.ino, view, nameMs)
   const target = '../'.repeat(view.tags.length + 2) + path.join('/')
   return symlinkTo(`tagged\0${view.key}\0${name}`, view, target)
 }

@@ -1,14 +1,15 @@
 // Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and deleted/ lead to.
 
 import type { Fault } from '../../store/store.ts'
-import { entryAt, inodeAt, namesAt, readStates } from '../../vault/timeline.ts'
+import { entryAt, inodeAt, namesAt, readStates, statesThere } from '../../vault/timeline.ts'
 import { attributesOf, type PastView, type Tree, xattrsOf } from './past.ts'
 import { pastFileKind } from './past-file.ts'
-import { type Listed, type ViewKind, type Views, waiting } from './view.ts'
+import { type Asked, type Listed, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
 /** Names read from the vault at a time. */
 const PAGE_NAMES = 1024
+const NONE: ReadonlySet<number> = new Set()
 
 /** The node of an inode in a tree; `type` is mode >> 12, `up` the number of the node above, `name` what it is called there. */
 export function pastView(
@@ -31,24 +32,35 @@ export function pastView(
 }
 
 export const treeKind: ViewKind<PastView> = {
-  isConstant: true,
+  // The past stays what it is.
+  tick: () => 0,
   attributes: attributesOf,
   xattrs: xattrsOf,
   lookup({ fs }, _caller, { tree, ino, number }, name) {
     const row = entryAt(fs.core, ino, name, tree.moment)
     return row === undefined ? undefined : pastView(tree, row.ino, row.type, number, name)
   },
-  list: (views, _caller, view) => listTree(views, view),
+  list: (views, _caller, view, asked) => listTree(views, view, asked),
 }
 
-function* listTree({ fs }: Views, { tree, ino, number }: PastView): Generator<Listed | Fault> {
+function* listTree(
+  { fs }: Views,
+  { tree, ino, number }: PastView,
+  asked: Asked,
+): Generator<Listed | Fault> {
   for (let after: string | undefined; ; ) {
     const from = after
     const rows = yield* waiting(() => namesAt(fs.core, ino, tree.moment, from, PAGE_NAMES))
-    yield* waiting(() => readStates(fs.core, rows, tree.moment))
+    // States themselves are wanted with attributes alone.
+    const there = yield* waiting(() => {
+      if (!asked.plus) return statesThere(fs.core, rows, tree.moment)
+      readStates(fs.core, rows, tree.moment)
+      return NONE
+    })
     for (const { name, type, ino: child } of rows) {
       // Each by itself, so that one that must wait has no others read again.
-      const isComplete = (): boolean => inodeAt(fs.core, child, tree.moment) !== undefined
+      const isComplete = (): boolean =>
+        there.has(child) || inodeAt(fs.core, child, tree.moment) !== undefined
       if (yield* waiting(isComplete))
         yield { name, type, view: pastView(tree, child, type, number, name) }
     }

@@ -4,30 +4,32 @@ import { Fault } from '../../store/store.ts'
 import { DeletedNames } from '../../vault/deleted.ts'
 import { findEntry, listEntries } from '../../vault/directory.ts'
 import { directoryAttributes } from './attributes.ts'
-import { placeView } from './place.ts'
-import { hasVersions, type VersionListView, versionListKind } from './version-list.ts'
+import { KEPT_MS, listPlace, placeView } from './place.ts'
+import { hasVersions, KNOWN_MS, type VersionListView, versionListKind } from './version-list.ts'
 import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const REGULAR = 8
 
-function listView({ directory, number }: View, name: string): VersionListView {
-  const key = `versions\0${name}`
-  return { ...placeView(versionListKind, key, directory, number), name }
+function listView({ directory, number }: View, name: string, nameMs: number): VersionListView {
+  return { ...placeView(versionListKind, listPlace(name), directory, number), name, nameMs }
 }
 
 export const versionsKind: ViewKind = {
+  tick: ({ ticks }, { directory }) => ticks.names(directory),
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup({ fs }, _caller, view, name) {
     const present = findEntry(fs.core, view.directory, name)
-    const known = present?.type === REGULAR || hasVersions(fs.core, view.directory, name)
-    return known ? listView(view, name) : undefined
+    if (present?.type === REGULAR) return listView(view, name, KEPT_MS)
+    return hasVersions(fs.core, view.directory, name) ? listView(view, name, KNOWN_MS) : undefined
   },
   *list(views, _caller, view): Generator<Listed | Fault> {
     for (const name of yield* waiting(() => presentNames(views, view)))
-      yield { name, type: DIRECTORY, view: listView(view, name) }
+      yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
     for (const name of deletedNames(views, view))
-      yield name instanceof Fault ? name : { name, type: DIRECTORY, view: listView(view, name) }
+      yield name instanceof Fault
+        ? name
+        : { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
   },
 }
 

@@ -7,6 +7,8 @@ import { Fault } from '../../store/store.ts'
 import type { Moment } from '../../vault/moments.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller, Node } from '../operations.ts'
+import type { KeptTagged } from './kept-tagged.ts'
+import type { RowTicks } from './row-ticks.ts'
 
 /** Inode numbers from here on belong to views; those of the vault stay below it. */
 export const VIEW_BASE = 2 ** 52
@@ -26,6 +28,8 @@ export interface View {
   readonly up: number
   /** What the kernel calls the node there, of files whose content it keeps. */
   readonly name?: string
+  /** Below which .avfs it stands, and as what, if it is as open as its directory; see place.ts. */
+  readonly place?: string
 }
 
 /** A name in a view. */
@@ -50,12 +54,21 @@ export interface Views {
   readonly birth: Moment
   /** The nodes that the kernel knows, and how often. */
   readonly held: Map<number, { view: View; count: number }>
+  /** Those that stand in a place, by their directory and by the place. */
+  readonly placed: Placed
   /** Files that are being copied into a tag; see tag-copy.ts. */
   readonly copies: Map<number, TagCopy>
   /** Renames that brought something back and are asked for once more: how they ended. */
   readonly returns: Map<string, true | FsError>
+  readonly ticks: RowTicks
+  readonly tagged: KeptTagged
   /** Directories whose deleted/ was listed a moment ago. */
   readonly shown: Map<number, Shown>
+}
+
+export interface Placed {
+  readonly byDirectory: Map<number, Set<number>>
+  readonly byPlace: Map<string, Set<number>>
 }
 
 /** What the kernel keeps of the names in a deleted/; see shown.ts. */
@@ -81,8 +94,10 @@ export interface TagCopy {
  * Lookups return undefined for a name that is not there. A `caller` is valid during the call only.
  */
 export interface ViewKind<V extends View = View> {
-  /** The kernel may keep listings of this kind. */
-  readonly isConstant?: boolean
+  /** A number that is another when a listing may be, so that the kernel can keep one. None: listings are read each time. */
+  tick?(views: Views, view: V): number
+  /** Whether everybody is shown the same, as long as that number is the same; if not told, they are. */
+  isCommon?(views: Views, view: V): boolean
   attributes(views: Views, view: V): Node
   lookup?(views: Views, caller: Caller, view: V, name: string): View | undefined
   /** Names in an order that stays; runs while the kernel asks for more. A Fault says that it can only go on when that is loaded. */

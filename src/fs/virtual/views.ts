@@ -23,11 +23,21 @@ import { getXattr } from '../../vault/xattrs.ts'
 import { assertChangeable, type FsContext, forgetNode, giveNode } from '../context.ts'
 import { assertName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
-import { createListings, type Listings } from './listings.ts'
-import { announceSnapshots, announceTags } from './place.ts'
+import { keepListings } from './kept-listings.ts'
+import { keepTagged } from './kept-tagged.ts'
+import { createListings } from './listings.ts'
+import {
+  announceGuards,
+  announceSnapshots,
+  announceTags,
+  noteForgotten,
+  noteHeld,
+} from './place.ts'
 import { announcePruned } from './pruned.ts'
 import { rootView } from './root.ts'
+import { ticksOf } from './row-ticks.ts'
 import { announceDeleted } from './shown.ts'
+import { announceVersions } from './told-versions.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
 
 const SEEK_DATA = 3
@@ -44,9 +54,10 @@ const SOME_CAPABILITY = new Uint8Array(20)
 export interface ViewOperations
   extends Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> {
   readonly views: Views
-  readonly listings: Listings
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
+  /** Returns false when the handle is not one of a view. */
+  releasedir(handle: number): boolean
   /** The .avfs of a directory; counts one lookup. */
   enter(directory: number): Node
   /** A file of the vault is moved or linked into a view. Returns its node, which counts one lookup. */
@@ -60,15 +71,21 @@ export function createViews(fs: FsContext): ViewOperations {
     fs,
     birth: birthOf(fs.core),
     held: new Map(),
+    placed: { byDirectory: new Map(), byPlace: new Map() },
     copies: new Map(),
     returns: new Map(),
+    ticks: ticksOf(fs.core),
+    tagged: keepTagged(fs),
     shown: new Map(),
   }
   const { held } = views
+  const kept = keepListings(views)
+  announceGuards(views)
   announceSnapshots(views)
   announceTags(views)
   announceDeleted(views)
   const pruned = announcePruned(views)
+  announceVersions(views)
 
   function at(number: number): View {
     return held.get(number)?.view ?? fail(ESTALE)
@@ -86,6 +103,7 @@ export function createViews(fs: FsContext): ViewOperations {
       const isSame = before?.view.key === known.key && before.view.ino === known.ino
       if (before !== undefined && !isSame) continue
       const node = known.kind.attributes(views, known)
+      if (before === undefined) noteHeld(views, known)
       held.set(known.number, { view: known, count: (before?.count ?? 0) + 1 })
       return node
     }
@@ -105,7 +123,10 @@ export function createViews(fs: FsContext): ViewOperations {
     const known = held.get(number)
     if (known === undefined) return
     known.count -= count
-    if (known.count <= 0) held.delete(number)
+    if (known.count > 0) return
+    held.delete(number)
+    noteForgotten(views, known.view)
+    kept.forget(number)
   }
 
   const withdraw = ({ ino }: Node): void =>
@@ -131,8 +152,11 @@ export function createViews(fs: FsContext): ViewOperations {
 
   return {
     views,
-    listings,
     told: pruned.told,
+    releasedir(handle) {
+      kept.close(handle)
+      return listings.close(handle)
+    },
     enter: (directory) => give(rootView(directory)),
     take(caller, into, ino, name) {
       assertChangeable(fs)
@@ -243,9 +267,11 @@ export function createViews(fs: FsContext): ViewOperations {
     opendir(caller, ino) {
       const view = at(ino)
       if (!isDirectory(view.kind.attributes(views, view).mode)) fail(ENOTDIR)
-      const handle = fs.nextHandle++
+      const handle = fs.nextHandle
+      const opened = kept.open(handle, view)
+      fs.nextHandle++
       listings.open(handle, caller, view)
-      return { handle, cacheable: view.kind.isConstant === true }
+      return { handle, ...opened }
     },
     readdir: (_caller, _ino, handle, cookie, plus, take) =>
       (listings.get(handle) ?? fail(EBADF)).read(cookie, plus, take),

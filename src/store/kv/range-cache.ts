@@ -35,6 +35,8 @@ const ENTRY_BYTES = 128
 const LOAD_BYTES_MIN = 16 * 1024
 /** A walk that goes on where the last one ended reads twice as much, up to this. */
 const LOAD_BYTES_MAX = 1024 * 1024
+/** Walks that climb at the same time, each through rows of its own. */
+const CLIMBS_MAX = 8
 /** What a step has used before it met a read that must wait stays for so long, whatever the budget: it is run again, and ends. */
 const STEP_PIN_MS = 1000
 /** What a load has brought, until whoever waits for it has come to read it. */
@@ -45,6 +47,8 @@ export class RangeCache {
   readonly #budget: number
   /** By group, in order. */
   readonly #groups: Segment[][] = Array.from({ length: GROUP_COUNT }, () => [])
+  /** Where the last stretches end that were read downwards, or by who climbs. */
+  readonly #climbed: Uint8Array[][] = Array.from({ length: GROUP_COUNT }, () => [])
   #bytes = 0
   /** What the step that runs now has used. */
   #used: Segment[] = []
@@ -133,14 +137,26 @@ export class RangeCache {
         : (next.to as Uint8Array)
       : (at as Uint8Array)
     const lt = reverse ? at : next?.from
+    const above = segments[index]?.from
+    // Who asks for what comes right before one key after another climbs: what is above is asked for next.
+    const climbed = this.#climbed[group] as Uint8Array[]
+    const isClimb = reverse && next?.to !== undefined && climbed.includes(next.to)
     const last = at === undefined ? undefined : segments[indexOf(segments, at, !reverse)]
-    const run = Math.min(LOAD_BYTES_MAX, Math.max(LOAD_BYTES_MIN, wanted / 4, 2 * (last?.run ?? 0)))
+    const before = (isClimb ? next.run : last?.run) ?? 0
+    const run = Math.min(LOAD_BYTES_MAX, Math.max(LOAD_BYTES_MIN, wanted / 4, 2 * before))
     const load: Load = { missed: [] }
     this.#loads.add(load)
+    const fetched = async (end: Uint8Array | undefined, down: boolean): Promise<Segment> => {
+      const stretch = await this.#fetch({ group, gte, lt: end, reverse: down, bytes: run })
+      return segmentOf(gte, end, down, stretch, run)
+    }
     try {
-      const stretch = await this.#fetch({ group, gte, lt, reverse, bytes: run })
+      let brought = isClimb ? await fetched(above, false) : undefined
+      if (brought === undefined || !reaches(brought, at)) brought = await fetched(lt, reverse)
       const missed = load.missed.filter((change) => change.group === group)
-      this.#insert(group, segmentOf(gte, lt, reverse, stretch, run), missed)
+      this.#insert(group, brought, missed)
+      if (reverse && brought.to !== undefined) climbed.push(brought.to)
+      if (climbed.length > CLIMBS_MAX) climbed.shift()
     } finally {
       this.#loads.delete(load)
     }
@@ -151,16 +167,20 @@ export class RangeCache {
     // A key may have been changed more than once: the last of its changes counts.
     const last = new Map(missed.map((change) => [text(change.key), change]))
     const parts = changedBy(brought.pieces(), [...last.values()])
-    // Others may have brought some of it meanwhile; both are right.
+    // Others may have brought some of it meanwhile; both are right. There may be very many beside it, which stay.
     const segments = this.#groups[group] as Segment[]
-    const rest = segments.flatMap((segment) => segment.without(brought.from, brought.to))
+    const before = countFrom(segments, brought.from, true)
+    const first =
+      before > 0 && isBefore(brought.from, segments[before - 1]?.to) ? before - 1 : before
+    const met = segments.slice(first, countFrom(segments, brought.to, true))
+    const rest = met.flatMap((segment) => segment.without(brought.from, brought.to))
     rest.splice(countFrom(rest, brought.from, true), 0, ...parts)
-    this.#set(group, rest)
+    segments.splice(first, met.length, ...rest)
+    this.#bytes += sumOf(rest) - sumOf(met)
   }
 
   #set(group: Group, segments: Segment[]): void {
-    const sum = (list: readonly Segment[]) => list.reduce((bytes, its) => bytes + its.bytes, 0)
-    this.#bytes += sum(segments) - sum(this.#groups[group] as Segment[])
+    this.#bytes += sumOf(segments) - sumOf(this.#groups[group] as Segment[])
     this.#groups[group] = segments
   }
 
@@ -183,6 +203,10 @@ export class RangeCache {
         segments.filter((segment) => !gone.has(segment)),
       )
   }
+}
+
+function sumOf(segments: readonly Segment[]): number {
+  return segments.reduce((bytes, its) => bytes + its.bytes, 0)
 }
 
 /** Segments after changes, of which those of keys in none of them are left out; each key occurs once. */
@@ -228,6 +252,11 @@ function indexOf(
   if (key === undefined) return -1
   const order = Buffer.compare(key, segment.to)
   return order < 0 || (before && order === 0) ? index : -1
+}
+
+/** Whether a stretch holds what comes right before a key. */
+function reaches({ to }: Segment, key: Uint8Array | undefined): boolean {
+  return to === undefined || (key !== undefined && Buffer.compare(key, to) <= 0)
 }
 
 /** What a walk brought as a segment: up to the last entry when it stopped there. */

@@ -1,0 +1,61 @@
+// What the kernel keeps of versions/: names of files, numbers of versions and `latest`. Here is what tells it when there is another
+// version, when a name is gone without a trace, and when prune or purge let versions go.
+
+import { entry, entryPast, type Key, numbering, version } from '../../store/collections.ts'
+import { soon } from '../../store/retry.ts'
+import { findInode } from '../../vault/inodes.ts'
+import { placesOf } from '../../vault/names.ts'
+import { LATEST, LISTS, listPlace, numberOfPlace, VERSIONS } from './place.ts'
+import { forgetVersions } from './version-list.ts'
+import type { Views } from './view.ts'
+
+export function announceVersions(views: Views): void {
+  const { fs, placed } = views
+  const { core } = fs
+  let isForgetting = false
+
+  /** The name may have another newest version, or none any more. */
+  function changed(directory: number, name: string): void {
+    if (!placed.byDirectory.has(directory)) return
+    const list = numberOfPlace(listPlace(name), directory)
+    if (!views.held.has(list)) return
+    void fs.notices?.entryChanged(list, LATEST)
+    void fs.notices?.entryChanged(numberOfPlace(VERSIONS, directory), name)
+  }
+
+  function named([directory, name]: Key): void {
+    if (typeof name === 'string') changed(directory as number, name)
+  }
+
+  function sealed(ino: number): void {
+    const inode = findInode(core, ino)
+    if (inode === undefined || inode.nlink === 0) return
+    for (const { parent, name } of placesOf(core, inode)) changed(parent, name)
+  }
+
+  /** Whatever is below: which versions of which names went is not told. */
+  function forget(): void {
+    isForgetting = false
+    for (const number of placed.byPlace.get(LISTS) ?? []) {
+      const { up = 0, name = '' } = views.held.get(number)?.view ?? {}
+      void fs.notices?.entryChanged(up, name)
+    }
+  }
+
+  core.overlay.watch(entry, named)
+  core.overlay.watch(entryPast, named)
+  core.overlay.watch(version, ([ino], row) => {
+    if (placed.byPlace.get(LISTS) === undefined) return
+    // The inode is read when the change is made.
+    if (row !== undefined) queueMicrotask(() => void soon(() => sealed(ino as number)))
+    else scheduleForget()
+  })
+  core.overlay.watch(numbering, scheduleForget)
+
+  function scheduleForget(): void {
+    forgetVersions(core)
+    if (isForgetting || placed.byPlace.get(LISTS) === undefined) return
+    isForgetting = true
+    queueMicrotask(forget)
+  }
+}
