@@ -137,14 +137,24 @@ export class RangeCache {
     const run = Math.min(LOAD_BYTES_MAX, Math.max(LOAD_BYTES_MIN, wanted / 4, 2 * (last?.run ?? 0)))
     const load: Load = { missed: [] }
     this.#loads.add(load)
+    // A look back from key to key, upwards as a path goes down a tree: each alone ends at the one before.
+    let climbs = false
     try {
       const stretch = await this.#fetch({ group, gte, lt, reverse, bytes: run })
       const missed = load.missed.filter((change) => change.group === group)
-      this.#insert(group, segmentOf(gte, lt, reverse, stretch, run), missed)
+      climbs = reverse && at !== undefined && next !== undefined && stretch.complete
+      const reach = climbs ? Math.max(run, next?.run ?? 0) : run
+      this.#insert(group, segmentOf(gte, lt, reverse, stretch, reach), missed)
     } finally {
       this.#loads.delete(load)
     }
     this.#evict()
+    if (climbs && !this.#isKnown(group, at)) await this.#bring(group, at, false, 0)
+  }
+
+  #isKnown(group: Group, key: Uint8Array | undefined): boolean {
+    const segments = this.#groups[group] as Segment[]
+    return indexOf(segments, key, false) >= 0
   }
 
   #insert(group: Group, brought: Segment, missed: readonly GroupChange[]): void {
