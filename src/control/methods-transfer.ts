@@ -19,8 +19,7 @@ import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { findState, type Wanted, wantedOf } from './state.ts'
-import { teller } from './teller.ts'
-import { toldTo } from './told.ts'
+import { effectsTo, toldTo } from './told.ts'
 
 export const transferMethods = {
   /**
@@ -129,7 +128,7 @@ async function importPath(
     problem: (where, message) => refused.tell({ path: toText(where), message }),
     progress: (_, bytes) => report(bytes, 0),
   }
-  const told = teller(send)
+  const told = effectsTo(send)
   const isPlan = parameters.dryRun === true
   const work = isPlan ? importPlan(vault, options, told.heard) : importer(vault, options)
   try {
@@ -137,6 +136,7 @@ async function importPath(
       assertWanted(isGone)
       await work.take(piece)
       await refused.sent()
+      await told.sent()
     }
     const result = await work.finish()
     await refused.sent()
