@@ -11,6 +11,8 @@ import type { Core } from '../../src/vault/core.ts'
 import { globRule } from '../../src/vault/glob.ts'
 import { refreshHistory } from '../../src/vault/history.ts'
 import { addHold } from '../../src/vault/holds.ts'
+import { nobody } from '../../src/vault/onlooker.ts'
+import { restoreParents } from '../../src/vault/restore.ts'
 import { createVault, openVault, ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { versionsOfPath } from '../../src/vault/version-names.ts'
 import { testedBackends } from '../support/engines.ts'
@@ -25,18 +27,18 @@ const LOOKS = 60
 
 t.setTimeout(300_000)
 
-/** Counts the looks at rows from here on. */
-function looksOf({ overlay }: Core): () => number {
+/** Counts the looks at rows from here on, also at those that are in memory. */
+function looksOf({ overlay, inodes }: Core): () => number {
   let count = 0
-  for (const name of ['get', 'scan'] as const) {
-    const real = overlay[name].bind(overlay) as (...given: unknown[]) => unknown
-    Object.assign(overlay, {
-      [name]: (...given: unknown[]) => {
-        count++
-        return real(...given)
-      },
-    })
+  const counting = (real: (...given: unknown[]) => unknown) => {
+    return (...given: unknown[]) => {
+      count++
+      return real(...given)
+    }
   }
+  Object.assign(inodes, { get: counting(inodes.get.bind(inodes) as never) })
+  for (const name of ['get', 'scan'] as const)
+    Object.assign(overlay, { [name]: counting(overlay[name].bind(overlay) as never) })
   return () => count
 }
 
@@ -84,6 +86,7 @@ for (const { name: backend, suffix } of backends)
     }
     core.moments.last += 10 * SECONDS
     await vault.sync()
+    const full = core.moments.last
     t.equal(await found(vault, 'd/f'), 1)
     for (const name of ['f', 'x.tmp']) await fs.unlink(caller, bottom, name)
     for (let level = LEVELS - 1; level >= 0; level--) {
@@ -111,5 +114,19 @@ for (const { name: backend, suffix } of backends)
     t.equal(report.versions, 0, 'all is held')
     t.same(explained, [`${BELOW}/f`])
     t.ok(reads() < 3 * LOOKS * LEVELS, `${reads()} looks at rows for a prune with paths and holds`)
+    const names = BELOW.slice(1).split('/')
+    const heard: string[] = []
+    const before = reads()
+    await restoreParents(again.core, names, full, {
+      ...nobody,
+      removeNewer: false,
+      heard: (_, its) => heard.push(its),
+    })
+    t.equal(heard.length, LEVELS)
+    t.equal(heard.at(-1), BELOW)
+    t.ok(
+      reads() - before < 2 * LOOKS * LEVELS,
+      `${reads() - before} looks at rows for what is made again`,
+    )
     await again.close()
   })
