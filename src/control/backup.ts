@@ -157,6 +157,8 @@ async function makeAnew(path: string, isThere: boolean, options: BackupOptions):
   let done: Done
   let digests: Digests
   try {
+    // Blocks come before all rows: whose they are is known from the beginning, so that they need not come again.
+    if (!isResumed) await note(store, { name: 'id', value: options.id })
     const had = await readHave(store, true, (bytes) => onProgress('looking', bytes))
     const taker = new SyncTaker(store, had.digests, 0)
     await reached('begun')

@@ -6,8 +6,9 @@ import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, S_IFMT } from '../base/mode.ts'
 import type { InodeRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
-import { GlobError, type Matcher, nameMatcher, pathMatcher } from '../vault/glob.ts'
+import { globRule, nameMatcher } from '../vault/glob.ts'
 import { toRow } from '../vault/inode.ts'
+import { alongWalk, overBytes } from '../vault/path-rule.ts'
 import { findPath } from '../vault/paths.ts'
 import { slicesOf } from '../vault/slices.ts'
 import { stateAt, stateNow, type TreeState } from '../vault/tree-state.ts'
@@ -18,7 +19,7 @@ import { ControlError } from './errors.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringsOf } from './parameters.ts'
-import { inWords, refusing } from './refusal.ts'
+import { inWords, refusing, refusingGlobs } from './refusal.ts'
 import { findState, wantedOf } from './state.ts'
 
 /** What find tells of each: `path` is a byte string below that which was asked for, '' for itself; `mtime` in seconds. */
@@ -109,7 +110,7 @@ async function find(
   call: Call,
 ): Promise<object> {
   const look = await lookFrom(vault, path, parameters, call)
-  const test = conditionsOf(look, path, parameters)
+  const test = conditionsOf(path, parameters)
   const keys = parameters.keys === undefined ? [] : stringsOf(parameters, 'keys')
   let entries: FoundEntry[] = []
   let sentAt = performance.now()
@@ -132,25 +133,23 @@ async function find(
 }
 
 /** What of the conditions is told by a row and its path. */
-function conditionsOf(
-  { top }: Look,
-  path: string,
-  parameters: Parameters,
-): (walked: Walked) => boolean {
-  const isNamed = matcherOf(parameters, 'names', nameMatcher)
-  const isPlaced = matcherOf(parameters, 'paths', pathMatcher)
+function conditionsOf(path: string, parameters: Parameters): (walked: Walked) => boolean {
+  const names = parameters.names === undefined ? undefined : stringsOf(parameters, 'names')
+  const isNamed = names && refusingGlobs(() => nameMatcher(names))
+  const isPlaced = placedBy(parameters, 'paths')
   const types = parameters.types === undefined ? undefined : typesOf(parameters)
   const size = rangeOf(parameters, 'size')
   const mtime = rangeOf(parameters, 'mtime')
   const topName = path.slice(path.lastIndexOf('/') + 1)
-  return ({ path: below, row }) => {
+  return (walked) => {
+    // All are asked: a directory says where those in it are.
+    if (isPlaced?.(walked) === false) return false
+    const { name, depth, row } = walked
     if (types !== undefined && !types.includes(row.mode & S_IFMT)) return false
     const bytes = isDirectory(row.mode) ? 0 : row.size
     if (size !== undefined && (isDirectory(row.mode) || !isWithin(bytes, size))) return false
     if (mtime !== undefined && !isWithin(row.mtime + row.mtimeNs / 1e9, mtime)) return false
-    const name = row === top || below === '' ? topName : below.slice(below.lastIndexOf('/') + 1)
-    if (isNamed !== undefined && !isNamed(toText(name))) return false
-    return isPlaced === undefined || (below !== '' && isPlaced(toText(below)))
+    return isNamed === undefined || isNamed(toText(depth === 0 ? topName : name))
   }
 }
 
@@ -188,14 +187,14 @@ async function contents(
   const { state, top } = look
   if (!isRegular(top.mode) && !isDirectory(top.mode))
     throw new ControlError('failed', `${toText(path)} is neither a file nor a directory`)
-  const isIncluded = matcherOf(parameters, 'include', pathMatcher)
-  const isExcluded = matcherOf(parameters, 'exclude', pathMatcher) ?? (() => false)
+  const isIncluded = placedBy(parameters, 'include')
+  const isExcluded = placedBy(parameters, 'exclude') ?? (() => false)
   const { add, flush } = stretches(call.send)
-  for await (const page of walkTree(state, top, (its) => isExcluded(toText(its)))) {
-    for (const { path: its, row } of page) {
-      if (!isRegular(row.mode)) continue
-      if (its !== '' && isIncluded !== undefined && !isIncluded(toText(its))) continue
-      await sendContent(look, its, row, add)
+  for await (const page of walkTree(state, top, isExcluded)) {
+    for (const walked of page) {
+      const { path: its, depth, row } = walked
+      const isMeant = isIncluded === undefined || isIncluded(walked) || depth === 0
+      if (isMeant && isRegular(row.mode)) await sendContent(look, its, row, add)
     }
     await look.rest()
   }
@@ -255,18 +254,11 @@ function stretches(send: Call['send']): {
   }
 }
 
-function matcherOf(
-  parameters: Parameters,
-  name: string,
-  make: (globs: readonly string[]) => Matcher,
-): Matcher | undefined {
+/** Whether globs mean what a walk comes by; undefined where none are given. */
+function placedBy(parameters: Parameters, name: string): ((walked: Walked) => boolean) | undefined {
   if (parameters[name] === undefined) return undefined
-  try {
-    return make(stringsOf(parameters, name))
-  } catch (error) {
-    if (error instanceof GlobError) throw new ControlError('name', error.message)
-    throw error
-  }
+  const globs = stringsOf(parameters, name)
+  return alongWalk(overBytes(refusingGlobs(() => globRule(globs))))
 }
 
 function typesOf({ types }: Parameters): readonly unknown[] {

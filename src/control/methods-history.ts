@@ -20,7 +20,7 @@ import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { type FoundState, findState, lastDeletion, wantedOf } from './state.ts'
-import { teller } from './teller.ts'
+import { effectsTo } from './told.ts'
 
 export const historyMethods = {
   /**
@@ -191,7 +191,7 @@ async function bringBack(
 ): Promise<object> {
   const { core } = vault
   const announced = announcer(core, kernel)
-  const told = teller(send)
+  const told = effectsTo(send)
   let done = 0
   const options: RestoreOptions = {
     ...announced,
@@ -202,15 +202,16 @@ async function bringBack(
       if (how.dryRun || effect === 'kept') told.heard(effect, path)
     },
   }
+  const shown = { path: to, moment: core.moments.wallOf(from.moment) }
   try {
     if (how.dryRun) {
+      const plan = { ...options, between: told.sent }
       const { parent, name } = await spotOf(core, to, how, (names) =>
-        planParents(core, names, from.moment, options),
+        planParents(core, names, from.moment, plan),
       )
-      await planRestore(core, from, { parent, name, path: to }, options)
+      await planRestore(core, from, { parent, name, path: to }, plan)
       await told.sent()
-      const moment = core.moments.wallOf(from.moment)
-      return { dryRun: true, ...told.counts, path: to, moment }
+      return { dryRun: true, ...told.counts, ...shown }
     }
     const { parent, name } = await spotOf(core, to, how, (names) =>
       restoreParents(core, names, from.moment, options),
@@ -218,8 +219,7 @@ async function bringBack(
     const result = await restoreTree(core, from, { parent, name }, options)
     await told.sent()
     const versions = await answered(() => versionsOfPath(core, to))
-    const moment = core.moments.wallOf(from.moment)
-    return { ...result, path: to, moment, version: versions.at(-1)?.number ?? null }
+    return { ...result, ...shown, version: versions.at(-1)?.number ?? null }
   } finally {
     await announced.sent()
   }

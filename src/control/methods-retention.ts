@@ -1,10 +1,12 @@
 // Methods on what a vault keeps: its settings, prune, holds.
 
 import { answered } from '../store/retry.ts'
-import { ConfigurationError, configuration, configure, isMeant } from '../vault/configuration.ts'
+import { ConfigurationError, configuration, configure } from '../vault/configuration.ts'
+import { globRule } from '../vault/glob.ts'
 import { refreshHistory } from '../vault/history.ts'
 import { addHold, listHolds, releaseHold } from '../vault/holds.ts'
-import { isWithin } from '../vault/places.ts'
+import { bothRules, overBytes, withinRule } from '../vault/path-rule.ts'
+import { namesOf } from '../vault/paths.ts'
 import type { PruneOptions } from '../vault/prune.ts'
 import type { PrunedVersion } from '../vault/prune-inode.ts'
 import { givenRules, keepsEverything, type Rules, storedRules } from '../vault/retention.ts'
@@ -14,7 +16,7 @@ import { ControlError } from './errors.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf, stringOf } from './parameters.ts'
-import { assertWritableVault, refusing } from './refusal.ts'
+import { assertWritableVault, refusing, refusingGlobs } from './refusal.ts'
 import { toldTo } from './told.ts'
 
 export const retentionMethods = {
@@ -88,7 +90,7 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
   const isTold = isAll || parameters.dryRun === true
   // Sent as it comes: a vault can have more versions than fit in memory.
   const told = toldTo(call.send)
-  const explain = (its: PrunedVersion & { path: string | undefined }): void => {
+  const explain = (its: PrunedVersion): void => {
     if (isAll || its.why === '')
       told.tell({ ...its, moment: vault.core.moments.wallOf(its.moment) })
   }
@@ -119,13 +121,13 @@ function rulesOf(vault: Vault, parameters: Parameters): Rules {
   return rules
 }
 
-function meantBy(parameters: Parameters): Pick<PruneOptions, 'isMeant'> {
+function meantBy(parameters: Parameters): Pick<PruneOptions, 'paths'> {
   const top = parameters.path === undefined ? '/' : pathOf(parameters)
   const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
   if (top === '/' && glob === undefined) return {}
-  return {
-    isMeant: (path) => isWithin(path, top) && (glob === undefined || isMeant(path, glob)),
-  }
+  const within = withinRule([namesOf(top)])
+  if (glob === undefined) return { paths: within }
+  return { paths: bothRules(within, overBytes(refusingGlobs(() => globRule([toText(glob)])))) }
 }
 
 function changesOf(parameters: Parameters): Record<string, string> {

@@ -6,7 +6,7 @@ import type { Searcher } from '../search/searcher.ts'
 import type { Fragment } from '../search/snippet.ts'
 import { answered } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
-import { GlobError, pathMatcher } from '../vault/glob.ts'
+import { pathMatcher } from '../vault/glob.ts'
 import { findPath } from '../vault/paths.ts'
 import { findTag } from '../vault/tags.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -16,6 +16,7 @@ import { ControlError } from './errors.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, pathOf, stringOf, whenOf } from './parameters.ts'
+import { refusingGlobs } from './refusal.ts'
 
 /** As FoundVersion of results.ts; null stands for what is undefined there. */
 export interface FoundItemVersion {
@@ -75,7 +76,7 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
   const top = pathOf(parameters)
   const limit = countOf(parameters, 'limit')
   const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
-  const matches = glob === undefined ? () => true : matcherOf(glob)
+  const matches = glob === undefined ? () => true : refusingGlobs(() => pathMatcher([glob]))
   const tag = parameters.tag === undefined ? undefined : stringOf(parameters, 'tag')
   const since =
     parameters.since === undefined
@@ -104,15 +105,6 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
     for (const result of results) await call.send({ item: itemOf(vault, result) })
     return { complete }
   })
-}
-
-function matcherOf(glob: string): (path: string) => boolean {
-  try {
-    return pathMatcher([glob])
-  } catch (error) {
-    if (error instanceof GlobError) throw new ControlError('name', error.message)
-    throw error
-  }
 }
 
 function assertThere(vault: Vault, top: string, tag: string | undefined, pastToo: boolean): void {

@@ -20,8 +20,7 @@ import type { Call, Method, Parameters } from './methods.ts'
 import { pathOf, stringOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { findState, type Wanted, wantedOf } from './state.ts'
-import { teller } from './teller.ts'
-import { toldTo } from './told.ts'
+import { effectsTo, toldTo } from './told.ts'
 
 export const transferMethods = {
   /**
@@ -133,7 +132,7 @@ async function importPath(
     problem: (where, message) => refused.tell({ path: toText(where), message }),
     progress: (_, bytes) => report(bytes, 0),
   }
-  const told = teller(send)
+  const told = effectsTo(send)
   const work = isPlan ? importPlan(vault, options, told.heard) : importer(vault, options)
   try {
     for await (const piece of body) {
@@ -141,6 +140,7 @@ async function importPath(
       await work.take(piece)
       index?.took(piece.length)
       await refused.sent()
+      await told.sent()
     }
     const result = await work.finish()
     await refused.sent()

@@ -13,6 +13,7 @@ import {
   FsError,
 } from '../base/errno.ts'
 import { isWritablePlace } from '../store/read-only-place.ts'
+import { GlobError } from '../vault/glob.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError, type ControlErrorKind } from './errors.ts'
@@ -42,6 +43,16 @@ export async function refusing<T>(what: string, work: () => Promise<T> | T): Pro
     if (!(error instanceof FsError)) throw error
     const { kind, text } = inWords(error)
     throw new ControlError(kind, `${toText(what)}: ${text}`, toText(what), { cause: error })
+  }
+}
+
+/** Reads globs; what makes no sense becomes a ControlError. */
+export function refusingGlobs<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof GlobError) throw new ControlError('name', error.message)
+    throw error
   }
 }
 

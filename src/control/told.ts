@@ -1,5 +1,8 @@
-// What a step has to tell and cannot wait for: kept, and handed over between two steps.
+// What a step has to tell and cannot wait for: kept, and handed over between two steps, so that no more than that of one step waits
+// for a slow reader.
 
+import type { Effect, Heard } from '../vault/effect.ts'
+import { toText } from './byte-strings.ts'
 import type { Receive } from './protocol.ts'
 
 export interface Told {
@@ -28,5 +31,24 @@ export function toldTo(send: Receive): Told {
       return count
     },
     sent: () => (items.length === 0 ? undefined : handOver()),
+  }
+}
+
+export interface ToldEffects extends Pick<Told, 'sent'> {
+  readonly counts: Readonly<Record<Effect, number>>
+  readonly heard: Heard
+}
+
+/** The same of what becomes of each path, which is counted. Items are {effect, path}. */
+export function effectsTo(send: Receive): ToldEffects {
+  const told = toldTo(send)
+  const counts = { created: 0, replaced: 0, changed: 0, removed: 0, kept: 0 }
+  return {
+    counts,
+    heard(effect, path) {
+      counts[effect]++
+      told.tell({ effect, path: toText(path === '' ? '/' : path) })
+    },
+    sent: told.sent,
   }
 }

@@ -1,9 +1,9 @@
 // What a user may set for a vault: a table of keys, each with its check. The values lie in the setting collection under
 // their own names, as they were typed; a key without a row has its default. Knows nothing of what the values do.
 
-import { matchesGlob } from 'node:path'
 import { setting } from '../store/collections.ts'
 import type { Core } from './core.ts'
+import { GlobError, globRule } from './glob.ts'
 
 /** A key that does not exist, or a value that does not fit it; the message is for people. */
 export class ConfigurationError extends Error {
@@ -83,7 +83,7 @@ export const settings = {
       for (const glob of globsOf(value)) {
         if (glob.replaceAll('*', '').replaceAll('/', '') === '')
           throw new ConfigurationError(`${key}: '${glob}' is everything; for that say history=off`)
-        matchesGlob('a', glob)
+        assertGlob(key, glob)
       }
     },
   },
@@ -183,20 +183,11 @@ export function globsOf(list: string): string[] {
     .filter((glob) => glob !== '')
 }
 
-/**
- * Whether a path from the root ('/a/b') or a directory above it is meant by a glob: one with a leading slash starts at the
- * root, any other anywhere. 'dir/**' means the directory itself too.
- */
-export function isMeant(path: string, glob: string): boolean {
-  const whole = glob.endsWith('/**') ? glob.slice(0, -3) : glob
-  const isAnchored = whole.startsWith('/')
-  const names = path.split('/').slice(1)
-  for (let end = 1; end <= names.length; end++)
-    if (isAnchored) {
-      if (matchesGlob(`/${names.slice(0, end).join('/')}`, whole)) return true
-      // Suffix by suffix: a ** in front would not match directories that begin with a dot.
-    } else
-      for (let start = 0; start < end; start++)
-        if (matchesGlob(names.slice(start, end).join('/'), whole)) return true
-  return false
+function assertGlob(key: string, glob: string): void {
+  try {
+    globRule([glob])
+  } catch (error) {
+    if (error instanceof GlobError) throw new ConfigurationError(`${key}: ${error.message}`)
+    throw error
+  }
 }

@@ -3,6 +3,7 @@
 
 import { isDirectory } from '../base/mode.ts'
 import {
+  CREATED,
   type EntryRow,
   entry,
   entryPast,
@@ -15,6 +16,7 @@ import { isRecorded, isRecordedName } from './history.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
+import { directoryMoved } from './places.ts'
 
 /** Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all names are here. */
 export interface Directory {
@@ -118,7 +120,7 @@ export function putEntry(
 ): void {
   const before = findEntry(core, parent.ino, name)
   const actor = core.actors.current
-  if (to.type === DIRECTORY) core.history.directories.clear()
+  if (to.type === DIRECTORY && origin !== CREATED) directoryMoved(core, to.ino)
   if (before !== undefined && isRecordedName(core, parent.ino, name))
     core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED, endedBy: actor })
   const row: EntryRow = {

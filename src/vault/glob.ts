@@ -7,6 +7,8 @@
 //
 // With a leading slash a glob starts at the top, else anywhere. A directory that is meant brings along all that is below it.
 
+import type { PathRule } from './path-rule.ts'
+
 /** A glob that makes no sense; the message is for people. */
 export class GlobError extends Error {
   constructor(message: string) {
@@ -25,19 +27,62 @@ type Token = 'star' | 'directories' | 'rest' | ((char: string) => boolean)
 
 /** Whether a path from the top ('a/b', without a slash before it) or a directory above it is meant by one of the globs. Throws GlobError. */
 export function pathMatcher(globs: readonly string[]): Matcher {
+  const rule = globRule(globs)
+  return (path) => {
+    let at = rule.top
+    for (const name of path.split('/')) at = rule.enter(at, name)
+    return rule.means(at)
+  }
+}
+
+/** Where a path is in each of the globs that may still mean it, by their number: places among its tokens. */
+type GlobPlace = ReadonlyMap<number, ReadonlySet<number>>
+
+const MEANT: GlobPlace = new Map()
+const NOT_MEANT: GlobPlace = new Map()
+/** Different places that are kept, so that directories which are alike share one. */
+const SHARED_MAX = 1000
+
+/** The same a name at a time, for walks; names are text. Throws GlobError. */
+export function globRule(globs: readonly string[]): PathRule<GlobPlace> {
   const all = globs.flatMap(alternativesOf).map((glob) => {
     const whole = glob.endsWith('/**') ? glob.slice(0, -3) : glob
     const isAnchored = whole.startsWith('/')
-    const tokens = tokensOf(isAnchored ? whole.slice(1) : whole)
+    const tokens = tokensOf(whole === '' ? '**' : isAnchored ? whole.slice(1) : whole)
     return isAnchored ? tokens : ['directories' as const, ...tokens]
   })
-  return (path) => all.some((tokens) => accepts(tokens, path, true))
+  const top: GlobPlace = new Map(all.map((tokens, index) => [index, startOf(tokens)]))
+  const known = new Map<string, GlobPlace>()
+  return {
+    top,
+    enter(at, name) {
+      const next = new Map<number, ReadonlySet<number>>()
+      for (const [index, places] of at) {
+        const tokens = all[index] as Token[]
+        const found = stepped(tokens, places, at === top ? name : `/${name}`)
+        if (found === 'all' || found.has(tokens.length)) return MEANT
+        if (found.size > 0) next.set(index, found)
+      }
+      if (next.size === 0) return at === MEANT ? MEANT : NOT_MEANT
+      const key = [...next].map(([index, places]) => `${index}:${[...places].join()}`).join(';')
+      const shared = known.get(key)
+      if (shared !== undefined) return shared
+      if (known.size >= SHARED_MAX) known.clear()
+      known.set(key, next)
+      return next
+    },
+    means: (at) => at === MEANT,
+  }
 }
 
 /** Whether a name without slashes is as one of the globs says. Throws GlobError. */
 export function nameMatcher(globs: readonly string[]): Matcher {
   const all = globs.flatMap(alternativesOf).map(tokensOf)
-  return (name) => all.some((tokens) => accepts(tokens, name, false))
+  return (name) =>
+    all.some((tokens) => {
+      const found = stepped(tokens, startOf(tokens), name)
+      return found === 'all' || found.has(tokens.length)
+    })
 }
 
 /** The globs without braces that a glob stands for. */
@@ -135,17 +180,25 @@ function codeOf(char: string | undefined): number {
   return char?.codePointAt(0) ?? 0
 }
 
-/** `above`: also when what is before a slash of the text is accepted. */
-function accepts(tokens: readonly Token[], text: string, above: boolean): boolean {
-  let places = new Set<number>()
+function startOf(tokens: readonly Token[]): Set<number> {
+  const places = new Set<number>()
   arrive(tokens, 0, places)
+  return places
+}
+
+/** Where a text leads from some places; 'all': whatever comes is meant. */
+function stepped(
+  tokens: readonly Token[],
+  from: ReadonlySet<number>,
+  text: string,
+): ReadonlySet<number> | 'all' {
+  let places = from
   for (const char of text) {
-    if (above && char === '/' && places.has(tokens.length)) return true
     const next = new Set<number>()
     for (const place of places) {
       const token = tokens[place]
       if (token === undefined) continue
-      if (token === 'rest') return true
+      if (token === 'rest') return 'all'
       if (token === 'star') {
         if (char !== '/') arrive(tokens, place, next)
       } else if (token === 'directories') {
@@ -154,10 +207,10 @@ function accepts(tokens: readonly Token[], text: string, above: boolean): boolea
         else next.add(place)
       } else if (token(char)) arrive(tokens, place + 1, next)
     }
-    if (next.size === 0) return false
+    if (next.size === 0) return next
     places = next
   }
-  return places.has(tokens.length)
+  return places
 }
 
 /** Adds a place and those that are reached from it without a character. */

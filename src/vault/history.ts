@@ -12,12 +12,13 @@ import {
   setting,
   version,
 } from '../store/collections.ts'
-import { configured, globsOf, isMeant } from './configuration.ts'
+import { configured, globsOf } from './configuration.ts'
 import type { Core } from './core.ts'
+import { globRule } from './glob.ts'
 import type { Inode } from './inode.ts'
 import type { Moment } from './moments.ts'
-import { pathOf } from './names.ts'
-import { below } from './places.ts'
+import { overBytes } from './path-rule.ts'
+import { LastPlaces } from './places.ts'
 
 export interface History {
   isOn: boolean
@@ -25,9 +26,8 @@ export interface History {
   isKept: boolean
   /** Whether what was closed and deleted before anybody can have seen it is kept. */
   isPassingKept: boolean
-  globs: readonly string[]
-  /** Directories of which it is known, until one moves: their path, and whether all below it leaves no trace. */
-  readonly directories: Map<number, { path: string; isExcluded: boolean }>
+  /** Whether history.exclude names a name in a directory, or one above it; undefined where it names nothing. */
+  isExcluded: ((parent: number, name: string) => boolean) | undefined
   /** Inodes that went without a trace, in use or not, and those of them whose rows can be swept. */
   readonly traceless: Set<number>
   readonly leftovers: Set<number>
@@ -39,7 +39,6 @@ export interface History {
   isSwept: boolean
 }
 
-const KNOWN_MAX = 100_000
 /** More are found by a walk over all blocks. */
 const SUSPECTS_MAX = 100_000
 /** The setting that tells the next opening that something was left to sweep. */
@@ -50,8 +49,7 @@ export function newHistory(): History {
     isOn: true,
     isKept: false,
     isPassingKept: true,
-    globs: [],
-    directories: new Map(),
+    isExcluded: undefined,
     traceless: new Set(),
     leftovers: new Set(),
     suspects: new Set(),
@@ -65,10 +63,17 @@ export function refreshHistory(core: Core): void {
   const { history } = core
   history.isOn = configured(core, 'history') === 'on'
   history.isPassingKept = configured(core, 'history.passing') === 'on'
-  history.globs = globsOf(configured(core, 'history.exclude')).map((glob) =>
-    Buffer.from(glob, 'utf8').toString('latin1'),
-  )
-  history.directories.clear()
+  const globs = globsOf(configured(core, 'history.exclude'))
+  history.isExcluded = globs.length === 0 ? undefined : exclusion(core, globs)
+}
+
+function exclusion(core: Core, globs: readonly string[]): History['isExcluded'] {
+  const rule = overBytes(globRule(globs))
+  const places = new LastPlaces(core, rule)
+  return (parent, name) => {
+    const above = places.directory(parent) ?? rule.top
+    return rule.means(rule.enter(above, name))
+  }
 }
 
 /** Counts what is let go of, from here on. */
@@ -102,17 +107,13 @@ export function withTrace<T>(core: Core, work: () => T): T {
 
 /** Whether history.exclude names a name in a directory, or one above it; also with history=off, and whatever is kept all the same. */
 export function isExcluded(core: Core, parent: number, name: string): boolean {
-  const { globs } = core.history
-  if (globs.length === 0) return false
-  const directory = directoryOf(core, parent)
-  const path = below(directory.path, name) as string
-  return directory.isExcluded || globs.some((glob) => isMeant(path, glob))
+  return core.history.isExcluded?.(parent, name) === true
 }
 
 /** Whether changes of an inode are recorded. A file with several names is, wherever they are. */
 export function isRecorded(core: Core, inode: Inode): boolean {
-  const { isOn, isKept, globs } = core.history
-  if (isKept || globs.length === 0) return isKept || isOn
+  const { isOn, isKept, isExcluded } = core.history
+  if (isKept || isExcluded === undefined) return isKept || isOn
   if (!isOn) return false
   if (inode.name === '' || (inode.nlink > 1 && !isDirectory(inode.mode))) return true
   return isRecordedName(core, inode.parent, inode.name)
@@ -120,20 +121,9 @@ export function isRecorded(core: Core, inode: Inode): boolean {
 
 /** Whether changes of a name in a directory are recorded. */
 export function isRecordedName(core: Core, parent: number, name: string): boolean {
-  const { isOn, isKept, globs } = core.history
-  if (isKept || globs.length === 0 || !isOn) return isKept || isOn
-  return !isExcluded(core, parent, name)
-}
-
-function directoryOf(core: Core, ino: number): { path: string; isExcluded: boolean } {
-  const { directories, globs } = core.history
-  const known = directories.get(ino)
-  if (known !== undefined) return known
-  const path = pathOf(core, ino) ?? '/'
-  const found = { path, isExcluded: globs.some((glob) => isMeant(path, glob)) }
-  if (directories.size >= KNOWN_MAX) directories.clear()
-  directories.set(ino, found)
-  return found
+  const { isOn, isKept, isExcluded } = core.history
+  if (isKept || isExcluded === undefined || !isOn) return isKept || isOn
+  return !isExcluded(parent, name)
 }
 
 /** The moment up to which states of an inode are recorded; 0 when none is. */

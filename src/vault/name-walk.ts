@@ -7,20 +7,20 @@ import type { Slices } from './slices.ts'
 
 export type PastName = Pick<
   EntryPastRow,
-  'parent' | 'name' | 'since' | 'until' | 'ino' | 'type' | 'origin'
+  'parent' | 'name' | 'since' | 'until' | 'ino' | 'type' | 'origin' | 'fate'
 >
 
 export interface NameGroup {
   readonly parent: number
   readonly name: string
   /** What the name leads to now. */
-  readonly present: Omit<PastName, 'until'> | undefined
+  readonly present: Omit<PastName, 'until' | 'fate'> | undefined
   /** Oldest first. */
   readonly pasts: PastName[]
 }
 
 const FIELDS = ['parent', 'name', 'ino', 'type', 'origin', 'since'] as const
-const PAST_FIELDS = [...FIELDS, 'until'] as const
+const PAST_FIELDS = [...FIELDS, 'until', 'fate'] as const
 
 /** Names that have past rows. `present` is not looked up. */
 export async function* walkPastNames(core: Core, slices: Slices): AsyncGenerator<NameGroup> {

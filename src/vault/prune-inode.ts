@@ -21,7 +21,7 @@ import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import { suspectBlock } from './history.ts'
 import type { Moment } from './moments.ts'
-import { lastPath } from './places.ts'
+import type { LastPlaces } from './places.ts'
 import type { Marks } from './prune-marks.ts'
 import { type Kept, keeps } from './retention.ts'
 import { walkRows } from './rows.ts'
@@ -32,6 +32,8 @@ export type Reason = 'newest' | 'versions' | 'age' | 'moment' | 'held' | ''
 
 export interface PrunedVersion {
   readonly ino: number
+  /** Where the file is or was last. */
+  readonly path: string | undefined
   readonly number: number
   readonly moment: Moment
   readonly size: number
@@ -47,7 +49,13 @@ export interface PruneJob {
   readonly marks: Marks
   readonly dryRun: boolean
   readonly dropped: { versions: number; states: number; names: number; rows: number }
-  readonly explain: ((version: PrunedVersion) => void) | undefined
+  readonly explain: Explain | undefined
+}
+
+/** Hears of every version that is looked at. */
+export interface Explain {
+  readonly paths: LastPlaces<string>
+  tell(version: PrunedVersion): void
 }
 
 export interface State {
@@ -96,9 +104,11 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   const life = await readLife(job, ino, (since, until) => reasonOf(kept, since, until, isHeld))
   const { present, states, versions } = life
   keepVersions([...states], versions, marks.oldest.get(ino), present !== undefined)
-  for (const arrival of marks.arrivals.get(ino) ?? []) {
-    const state = states.find(({ since, until }) => since <= arrival && arrival < until)
-    if (state !== undefined) state.why ||= 'versions'
+  let at = 0
+  for (const moment of (marks.moments.get(ino) ?? []).sort((a, b) => a - b)) {
+    while (at < states.length && (states[at] as State).until <= moment) at++
+    const state = states[at]
+    if (state !== undefined && state.since <= moment) state.why ||= 'versions'
   }
   const last = states[states.length - 1]
   const isGone = present === undefined || present === NAMELESS
@@ -131,9 +141,11 @@ export function neededBy({ states, present }: Life): (lifetime: Lifetime) => boo
 export async function dropUnneeded(job: PruneJob, ino: number, life: Life): Promise<void> {
   const { present, states, versions } = life
   const stays = intervalsOf(states, present)
-  // Who explains asks for the path.
-  if (job.explain !== undefined) await answered(() => lastPath(job.core, ino))
-  explainVersions(job, ino, states, versions, present)
+  if (job.explain !== undefined && versions.length > 0) {
+    const { paths, tell } = job.explain
+    const path = await answered(() => paths.of(ino))
+    for (const its of explained(states, versions, present)) tell({ ino, path, ...its })
+  }
   const doomedVersions = new Set(
     versions.filter(({ moment }) => !covers(stays, moment, moment + 1)).map((its) => its.number),
   )
@@ -243,21 +255,17 @@ function covers(intervals: readonly Interval[], since: Moment, until: Moment): b
   return first !== undefined && first.since < until
 }
 
-function explainVersions(
-  job: PruneJob,
-  ino: number,
+function* explained(
   states: readonly State[],
   versions: readonly Version[],
   present: Moment | undefined,
-): void {
-  if (job.explain === undefined) return
+): Generator<Version & { readonly why: Reason }> {
   let at = 0
   for (const its of versions) {
     while (at < states.length && (states[at] as State).until <= its.moment) at++
     const state = states[at]
     const isPast = state !== undefined && state.since <= its.moment
-    const why = isPast ? state.why : present === undefined ? '' : 'newest'
-    job.explain({ ino, ...its, why })
+    yield { ...its, why: isPast ? state.why : present === undefined ? '' : 'newest' }
   }
 }
 

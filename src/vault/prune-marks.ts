@@ -7,7 +7,9 @@ import type { Core } from './core.ts'
 import { listHolds } from './holds.ts'
 import type { Moment } from './moments.ts'
 import { type NameGroup, walkNames } from './name-walk.ts'
-import { below, isWithin, lastPath } from './places.ts'
+import { withinRule } from './path-rule.ts'
+import { namesOf } from './paths.ts'
+import { LastPlaces } from './places.ts'
 import type { Rules } from './retention.ts'
 import type { Slices } from './slices.ts'
 
@@ -17,22 +19,28 @@ const PAGE_ROWS = 64
 export interface Marks {
   /** Inode -> the oldest moment of a version that keep.versions keeps. Live files have their newest besides. */
   readonly oldest: Map<number, Moment>
-  /** Inode -> moments at which it took a name, in the state in which its kept version is that name's. */
-  readonly arrivals: Map<number, Moment[]>
+  /**
+   * Inode -> moments of which its state stays: when it took a name, in the state in which its kept version is that name's; a directory
+   * that is gone, before names went that stay.
+   */
+  readonly moments: Map<number, Moment[]>
   /** Inodes that are gone, whose last state a name needs that stays: directories above all. */
   readonly gone: Set<number>
   /** Inodes that were ever found at a held path. */
   readonly held: Set<number>
   /** Held paths. */
   readonly holds: readonly string[]
+  /** Whether a name in a directory is held, by itself or with a directory above it. */
+  isHeld(parent: number, name: string): boolean
 }
 
 export const NO_MARKS: Marks = {
   oldest: new Map(),
-  arrivals: new Map(),
+  moments: new Map(),
   gone: new Set(),
   held: new Set(),
   holds: [],
+  isHeld: () => false,
 }
 
 /** Walks over all names when rules or holds speak of them, seen from `now` (microseconds). */
@@ -45,12 +53,14 @@ export async function markNames(
   const holds = (await answered(() => listHolds(core)))
     .filter(({ moment }) => moment === 0)
     .map(({ name }) => name)
+  const held = new Set<number>()
   const marks: Marks = {
     oldest: new Map(),
-    arrivals: new Map(),
+    moments: new Map(),
     gone: new Set(),
-    held: new Set(),
+    held,
     holds,
+    isHeld: holds.length === 0 ? NO_MARKS.isHeld : heldBy(core, holds, held),
   }
   if (rules.versions === undefined && holds.length === 0) return marks
   const forgotten = rules.deletedMs === undefined ? 0 : now - rules.deletedMs * 1000
@@ -67,16 +77,25 @@ export async function markNames(
   return marks
 }
 
-/** Whether a name in a directory is held, by itself or with a directory above it. */
-export function isHeld(core: Core, marks: Marks, parent: number, name: string): boolean {
-  if (marks.holds.length === 0) return false
-  if (marks.held.has(parent)) return true
-  const path = below(lastPath(core, parent), name)
-  return path !== undefined && marks.holds.some((top) => isWithin(path, top))
+/** The state of an inode at a moment stays. */
+export function markMoment({ moments }: Marks, ino: number, moment: Moment): void {
+  const its = moments.get(ino)
+  if (its === undefined) moments.set(ino, [moment])
+  else if (its[its.length - 1] !== moment) its.push(moment)
+}
+
+function heldBy(core: Core, holds: readonly string[], held: ReadonlySet<number>): Marks['isHeld'] {
+  const rule = withinRule(holds.map(namesOf))
+  const places = new LastPlaces(core, rule)
+  return (parent, name) => {
+    if (held.has(parent)) return true
+    const place = places.named(parent, name)
+    return place !== undefined && rule.means(place)
+  }
 }
 
 function markHeld(core: Core, { parent, name, present, pasts }: NameGroup, marks: Marks): void {
-  if (!isHeld(core, marks, parent, name)) return
+  if (!marks.isHeld(parent, name)) return
   markGone(core, parent, marks)
   if (present !== undefined) marks.held.add(present.ino)
   for (const { ino } of pasts) marks.held.add(ino)
@@ -108,7 +127,7 @@ function markVersions(core: Core, group: NameGroup, count: number, marks: Marks)
   for (const { ino, moment, shown, came } of found.slice(0, count)) {
     const before = marks.oldest.get(ino)
     if (before === undefined || moment < before) marks.oldest.set(ino, moment)
-    if (came) marks.arrivals.set(ino, [...(marks.arrivals.get(ino) ?? []), shown])
+    if (came) markMoment(marks, ino, shown)
   }
   if (found.length > 0) markGone(core, group.parent, marks)
 }
@@ -131,15 +150,17 @@ function newestVersions(core: Core, ino: number, until: Moment, count: number): 
   return moments.slice(0, count)
 }
 
+/** One that is gone may be somebody's working directory still. */
+export function isThere(core: Core, ino: number): boolean {
+  const known = core.inodes.get(ino)
+  return known === undefined ? core.overlay.get(inodes, [ino]) !== undefined : known.nlink > 0
+}
+
 /** What is kept can be found again only as long as the directories above it are known. */
 function markGone(core: Core, directory: number, marks: Marks): void {
   const gone: number[] = []
   for (let at = directory; !marks.gone.has(at); ) {
-    const known = core.inodes.get(at)
-    // One that is gone may be somebody's working directory still.
-    const isThere =
-      known === undefined ? core.overlay.get(inodes, [at]) !== undefined : known.nlink > 0
-    if (isThere) break
+    if (isThere(core, at)) break
     const [last] = core.overlay.store.project(inodePast, ['parent'], {
       gte: [at],
       lt: [at + 1],

@@ -9,11 +9,13 @@ import { collectBlocks } from './collect.ts'
 import { collectActors } from './collect-actors.ts'
 import type { Core } from './core.ts'
 import { walkInodes } from './inode-walk.ts'
+import { isDeleted } from './lifetimes.ts'
 import { BRIEF_MICROS } from './moments.ts'
 import { type NameGroup, type PastName, walkPastNames } from './name-walk.ts'
-import { below, lastPath, lastPaths } from './places.ts'
+import type { PathRule } from './path-rule.ts'
+import { LastPlaces, PATHS } from './places.ts'
 import { type PrunedVersion, type PruneJob, pruneInode, vanishes } from './prune-inode.ts'
-import { isHeld, type Marks, markNames } from './prune-marks.ts'
+import { isThere, type Marks, markMoment, markNames } from './prune-marks.ts'
 import { dropNumbers, keepNumbers } from './prune-numbers.ts'
 import { keeps, keepsEverything, keptBy, type Rules } from './retention.ts'
 import type { Slices } from './slices.ts'
@@ -21,14 +23,14 @@ import { tightenBlocks } from './tighten.ts'
 
 export interface PruneOptions {
   readonly rules: Rules
-  /** Only what is or was found at a path (a byte string from the root) that this is true for. */
-  readonly isMeant?: ((path: string) => boolean) | undefined
+  /** Only what is or was found where the rule says; names are byte strings. */
+  readonly paths?: PathRule<unknown> | undefined
   /** Counts what would go, and changes nothing. */
   readonly dryRun?: boolean
   /** Also frees blocks of which only parts are used (tighten.ts). */
   readonly tighten?: boolean
   /** Told of every version that was looked at. */
-  readonly explain?: ((version: PrunedVersion & { path: string | undefined }) => void) | undefined
+  readonly explain?: ((version: PrunedVersion) => void) | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** Awaited where the rows make sense together; what it throws ends the run there. */
   readonly between?: (() => Promise<void> | undefined) | undefined
@@ -46,7 +48,6 @@ export interface PruneReport {
 
 /** How often a run looks whether the one before is over. */
 const WAIT_MS = 10
-const ALL_PATHS = (): boolean => true
 
 /** One run, after any other is over. Rejects with StoreError when a commit is refused. */
 export function prune(core: Core, options: PruneOptions, slices: Slices): Promise<PruneReport> {
@@ -65,7 +66,8 @@ export async function sweptAlone<T>(core: Core, work: () => Promise<T>): Promise
 }
 
 async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Promise<PruneReport> {
-  const { rules, isMeant = ALL_PATHS, dryRun = false } = options
+  const { rules, dryRun = false } = options
+  const meant = options.paths && meantBy(core, options.paths)
   // What is changed from here on is younger than all that goes.
   core.moments.observe()
   const now = core.moments.last
@@ -76,21 +78,20 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   const dropped = { versions: 0, states: 0, names: 0, rows: 0 }
   const everything = keepsEverything(rules)
   const marks = await markNames(core, everything ? {} : rules, today, slices)
-  const explain =
-    options.explain &&
-    ((its: PrunedVersion) => options.explain?.({ ...its, path: lastPath(core, its.ino) }))
+  const explain = options.explain && {
+    paths: new LastPlaces(core, PATHS),
+    tell: options.explain,
+  }
   const job: PruneJob = { core, slices, now, kept, marks, dryRun, dropped, explain }
-  const isLeftAlone = (group: NameGroup): boolean => isLeft(job, group, isMeant)
+  const isLeftAlone = (group: NameGroup): boolean => isLeft(job, group, meant)
   if (!everything && !dryRun) await keepNumbers(core, kept.window, isLeftAlone, slices)
   // First the names: one that stays leads to something as long as the inodes are as they were, and after that too.
-  if (!everything) await pruneNames(job, isMeant)
+  if (!everything) await pruneNames(job, meant)
   await slices.settle()
   let done = 0
   for await (const ino of walkInodes(core, slices)) {
     options.onProgress?.(++done, Math.max(done, core.inodeCount))
-    const isTouched =
-      isMeant === ALL_PATHS || (await answered(() => isMeantInode(core, ino, isMeant)))
-    if (isTouched) await pruneInode(job, ino)
+    if (meant === undefined || (await answered(() => meant.inode(ino)))) await pruneInode(job, ino)
     await options.between?.()
     await slices.turn()
   }
@@ -104,20 +105,40 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   return { ...dropped, blocks }
 }
 
-/** A file with several names must be meant by all of them. */
-function isMeantInode(core: Core, ino: number, isMeant: (path: string) => boolean): boolean {
-  const paths = lastPaths(core, ino)
-  return paths.length > 0 && paths.every(isMeant)
+interface Meant {
+  /** A file with several names must be meant by all of them. */
+  inode(ino: number): boolean
+  name(parent: number, name: string): boolean
 }
 
-async function pruneNames(job: PruneJob, isMeant: (path: string) => boolean): Promise<void> {
+function meantBy<S>(core: Core, rule: PathRule<S>): Meant {
+  const places = new LastPlaces(core, rule)
+  return {
+    inode(ino) {
+      const all = places.all(ino)
+      return all.length > 0 && all.every(rule.means)
+    },
+    name(parent, name) {
+      const place = places.named(parent, name)
+      return place !== undefined && rule.means(place)
+    },
+  }
+}
+
+async function pruneNames(job: PruneJob, meant: Meant | undefined): Promise<void> {
   const { core, slices } = job
   for await (const group of walkPastNames(core, slices)) {
     const { parent, name, pasts } = group
-    const isWhole = await answered(() => isLeft(job, group, isMeant))
+    const isWhole = await answered(() => isLeft(job, group, meant))
     const stays = isWhole ? pasts.map(() => true) : needed(job, group)
+    const isParentThere = await answered(() => isThere(core, parent))
     for (const [index, row] of pasts.entries()) {
-      if (stays[index] && !(await isEmpty(job, row, isMeant))) continue
+      if (stays[index] && !(await isEmpty(job, row, meant))) {
+        // Brought back, a name leads to what it led to last, a directory to what it was before the first of its names went (removal.ts).
+        if (isDeleted(row.fate)) markMoment(job.marks, row.ino, row.until - 1)
+        if (!isParentThere) markMoment(job.marks, parent, row.until - 1)
+        continue
+      }
       job.dropped.names++
       if (job.dryRun) continue
       core.overlay.delete(entryPast, [parent, name, row.since])
@@ -128,23 +149,21 @@ async function pruneNames(job: PruneJob, isMeant: (path: string) => boolean): Pr
 }
 
 /** Whether a name is left alone as a whole. */
-function isLeft(job: PruneJob, group: NameGroup, isMeant: (path: string) => boolean): boolean {
-  const { core, marks } = job
-  const { parent, name } = group
-  if (isHeld(core, marks, parent, name)) return true
-  if (isMeant === ALL_PATHS) return false
-  const path = below(lastPath(core, parent), name)
-  return path === undefined || !isMeant(path)
+function isLeft(
+  { marks }: PruneJob,
+  { parent, name }: NameGroup,
+  meant: Meant | undefined,
+): boolean {
+  return marks.isHeld(parent, name) || (meant !== undefined && !meant.name(parent, name))
 }
 
 /** Whether a name leads to an inode of which nothing stays. */
 async function isEmpty(
   job: PruneJob,
   { ino }: PastName,
-  isMeant: (path: string) => boolean,
+  meant: Meant | undefined,
 ): Promise<boolean> {
-  const isTouched =
-    isMeant === ALL_PATHS || (await answered(() => isMeantInode(job.core, ino, isMeant)))
+  const isTouched = meant === undefined || (await answered(() => meant.inode(ino)))
   return isTouched && (await vanishes(job, ino))
 }
 

@@ -17,7 +17,7 @@ import { collectBlocks } from './collect.ts'
 import type { Core } from './core.ts'
 import { listHolds } from './holds.ts'
 import { walkPastNames } from './name-walk.ts'
-import { lastPath } from './places.ts'
+import { LastPlaces, PATHS } from './places.ts'
 import { sweptAlone } from './prune.ts'
 import { dropUnneeded, type Life, neededBy, type PruneJob, readLife } from './prune-inode.ts'
 import { markNames, NO_MARKS } from './prune-marks.ts'
@@ -114,12 +114,14 @@ class Purge {
   readonly #lives = new Map<number, Life>()
   readonly #doomed: Span[] = []
   readonly #open: number[] = []
+  readonly #paths: LastPlaces<string>
   readonly #pieces: Pieces
 
   constructor(core: Core, options: PurgeOptions, slices: Slices) {
     this.#core = core
     this.#options = options
     this.#slices = slices
+    this.#paths = new LastPlaces(core, PATHS)
     core.moments.observe()
     this.#job = {
       core,
@@ -129,8 +131,10 @@ class Purge {
       marks: NO_MARKS,
       dryRun: true,
       dropped: { versions: 0, states: 0, names: 0, rows: 0 },
-      explain: (its) =>
-        its.why === '' && options.onVersion({ ...its, path: lastPath(core, its.ino) }),
+      explain: {
+        paths: this.#paths,
+        tell: (its) => its.why === '' && options.onVersion(its),
+      },
     }
     this.#pieces = new Pieces(core, slices)
   }
@@ -213,8 +217,6 @@ class Purge {
     this.#doomed.push(...states.filter(({ why }) => why === ''))
     if (present !== undefined && life.present === undefined)
       this.#doomed.push({ since: present, until: NOW })
-    // Explained by the path, which is read here.
-    await answered(() => lastPath(this.#core, ino))
     await dropUnneeded(this.#job, ino, life)
     await this.#pieces.take(ino, life)
   }
@@ -297,10 +299,9 @@ class Purge {
   }
 
   async #pathsOf(inos: readonly number[]): Promise<string[]> {
-    const paths = await Promise.all(
-      inos.map((ino) => answered(() => lastPath(this.#core, ino) ?? '')),
-    )
-    return paths.sort()
+    const found: string[] = []
+    for (const ino of inos) found.push(await answered(() => this.#paths.of(ino) ?? ''))
+    return found.sort()
   }
 }
 

@@ -35,9 +35,9 @@ export function readyName(core: Core, directory: Inode, name: string): void {
 export function readyInode(core: Core, inode: Inode): void {
   if (isReady(core)) return
   const { ino } = inode
-  const { isOn, globs } = core.history
+  const { isOn, isExcluded } = core.history
   isRecorded(core, inode)
-  if (!isOn || globs.length > 0) {
+  if (!isOn || isExcluded !== undefined) {
     recordedUntil(core, ino)
     core.overlay.get(version, [ino, inode.versions])
   }

@@ -23,10 +23,16 @@ import { ROOT_INO } from './vault.ts'
 /** A directory that would be made has no number yet. */
 type Planned = Omit<Spot, 'parent'> & { readonly parent: number | undefined }
 
+interface PlanOptions
+  extends Pick<RestoreOptions, 'removeNewer' | 'passing' | 'writtenBack' | 'heard'> {
+  /** Awaited between two names; what it throws ends the walk. */
+  readonly between?: () => Promise<void> | undefined
+}
+
 interface Plan {
   readonly core: Core
   readonly moment: Moment
-  readonly options: Pick<RestoreOptions, 'removeNewer' | 'passing' | 'writtenBack' | 'heard'>
+  readonly options: PlanOptions
   readonly slices: Slices
   /** Files by their number of then, as a restore links them. One that would be made has that number, negated. */
   readonly links: Map<number, number>
@@ -47,7 +53,7 @@ export async function planRestore(
   core: Core,
   from: { readonly ino: number; readonly moment: Moment },
   to: { readonly parent: number | undefined; readonly name: string; readonly path: string },
-  options: Plan['options'],
+  options: PlanOptions,
 ): Promise<void> {
   const plan: Plan = {
     core,
@@ -70,7 +76,7 @@ export async function planParents(
   core: Core,
   names: readonly string[],
   moment: Moment,
-  options: Plan['options'],
+  options: PlanOptions,
 ): Promise<number | undefined> {
   let spot: Planned = { parent: undefined, name: '', path: '/' }
   let at: number | undefined = ROOT_INO
@@ -109,9 +115,15 @@ async function planName(plan: Plan, ino: number, spot: Planned): Promise<void> {
   else {
     if (now !== undefined) await planRemoval(plan, spot, now)
     tell(plan, 'created', spot)
+    await rest(plan)
     await planInto(plan, then, spot, undefined)
   }
-  await plan.slices.turn()
+  await rest(plan)
+}
+
+async function rest({ options, slices }: Plan): Promise<void> {
+  await options.between?.()
+  await slices.turn()
 }
 
 function tell({ options, touched, gone }: Plan, effect: Effect, spot: Planned): void {
@@ -195,6 +207,7 @@ async function planNewer(plan: Plan, spot: Spot, row: EntryRow): Promise<boolean
   const { core } = plan
   if (await answered(() => isExcluded(core, row.parent, row.name))) {
     tell(plan, 'kept', spot)
+    await rest(plan)
     return false
   }
   const { mode } = await answered(() => getInode(core, row.ino))
@@ -203,6 +216,7 @@ async function planNewer(plan: Plan, spot: Spot, row: EntryRow): Promise<boolean
     for (const its of await answered(() => listEntries(core, row.ino)))
       isEmpty = (await planNewer(plan, spotBelow(spot, row.ino, its.name), its)) && isEmpty
   if (isEmpty) tell(plan, 'removed', spot)
+  await rest(plan)
   return isEmpty
 }
 
@@ -215,4 +229,5 @@ async function planRemoval(plan: Plan, spot: Planned, now: Inode): Promise<void>
       await planRemoval(plan, { parent: now.ino, name: its.name, path }, inode)
     }
   tell(plan, 'removed', spot)
+  await rest(plan)
 }

@@ -258,9 +258,11 @@ export async function restoreParents(
   const run = newRun(core, moment, options)
   core.moments.observe()
   let parent = ROOT_INO
+  let path = '/'
   let former: number | undefined = ROOT_INO
   for (const name of names) {
     const above: number = parent
+    path = below(path, name) as string
     const was: number | undefined = former
     former = await answered(
       () => (was && entryAt(core, was, name, moment, options.passing)?.ino) || undefined,
@@ -270,10 +272,12 @@ export async function restoreParents(
     else {
       const ino = former ?? fail(ENOENT)
       const then = await answered(() => stateOf(run, ino))
-      const made = await answered(() => makeDirectory(run, then, spotIn(core, above, name)))
+      const spot = { parent: above, name, path }
+      const made = await answered(() => makeDirectory(run, then, spot))
       await answered(() => finish(run, made, then, true))
       parent = made.ino
     }
+    await run.slices.turn()
   }
   return parent
 }

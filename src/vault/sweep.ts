@@ -35,7 +35,7 @@ export class Sweeper {
   /** Prunes after what runs already. Rejects with StoreError when a commit is refused or the vault is closed. */
   async prune(options: PruneOptions): Promise<PruneReport> {
     const report = await this.run((slices) => prune(this.#core, options, slices))
-    if (options.dryRun !== true && options.isMeant === undefined) this.#everything = false
+    if (options.dryRun !== true && options.paths === undefined) this.#everything = false
     return report
   }
 

@@ -6,14 +6,20 @@ import type { EntryRow, InodeRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { TreeState } from './tree-state.ts'
 
-/** `path` is below the top, without a slash before it, a byte string; the top's own is ''. `row` belongs to the walk. */
+/**
+ * `path` is below the top, without a slash before it, a byte string; the top's own is ''. Looking into it costs its length, into `name`,
+ * its last one, and `depth`, the count of its names, does not. `row` belongs to the walk.
+ */
 export interface Walked {
   readonly path: string
+  readonly name: string
+  readonly depth: number
   readonly row: InodeRow
 }
 
 interface OpenDirectory {
   readonly path: string
+  readonly depth: number
   readonly ino: number
   /** The last name that was read; undefined before the first. */
   after: string | undefined
@@ -25,15 +31,16 @@ interface OpenDirectory {
 const PAGE_NAMES = 200
 
 /**
- * Walks what is at or below `top`, a row of that state: itself first, and nothing that `isSkipped` names. Yields as many as came
- * of one look at the rows, at least one; whoever walks lets others go on before it asks for more.
+ * Walks what is at or below `top`, a row of that state: itself first, and nothing for which `isSkipped` says yes, which is asked of
+ * each below it in this order. Yields as many as came of one look at the rows, at least one; whoever walks lets others go on
+ * before it asks for more.
  */
 export async function* walkTree(
   state: TreeState,
   top: InodeRow,
-  isSkipped: (path: string) => boolean,
+  isSkipped: (walked: Walked) => boolean,
 ): AsyncGenerator<readonly Walked[], undefined> {
-  const first = { path: '', row: { ...top } }
+  const first = { path: '', name: '', depth: 0, row: { ...top } }
   yield [first]
   const open = isDirectory(top.mode) ? [opened(first)] : []
   for (let last = open[0]; last !== undefined; last = open[open.length - 1]) {
@@ -51,12 +58,12 @@ async function passTo(
   state: TreeState,
   directory: OpenDirectory,
   passed: Walked[],
-  isSkipped: (path: string) => boolean,
+  isSkipped: (walked: Walked) => boolean,
 ): Promise<OpenDirectory | undefined> {
   for (;;) {
     for (; directory.at < directory.found.length; ) {
       const next = directory.found[directory.at++] as Walked
-      if (isSkipped(next.path)) continue
+      if (isSkipped(next)) continue
       passed.push(next)
       if (isDirectory(next.row.mode)) return opened(next)
     }
@@ -66,7 +73,7 @@ async function passTo(
 }
 
 async function readPage(state: TreeState, directory: OpenDirectory): Promise<void> {
-  const { ino, path, after } = directory
+  const { ino, path, depth, after } = directory
   const entries = await answered(() => state.entries(ino, after, PAGE_NAMES))
   const found: Walked[] = []
   // Goes on where it had to wait: nothing but `found` knows of those before.
@@ -75,7 +82,8 @@ async function readPage(state: TreeState, directory: OpenDirectory): Promise<voi
     for (; count < entries.length; count++) {
       const { name, ino: its } = entries[count] as EntryRow
       const row = state.inode(its)
-      if (row !== undefined) found.push({ path: path === '' ? name : `${path}/${name}`, row })
+      if (row === undefined) continue
+      found.push({ path: path === '' ? name : `${path}/${name}`, name, depth: depth + 1, row })
     }
   })
   directory.found = found
@@ -84,6 +92,6 @@ async function readPage(state: TreeState, directory: OpenDirectory): Promise<voi
   directory.isRead = entries.length < PAGE_NAMES
 }
 
-function opened({ path, row }: Walked): OpenDirectory {
-  return { path, ino: row.ino, after: undefined, found: [], at: 0, isRead: false }
+function opened({ path, depth, row }: Walked): OpenDirectory {
+  return { path, depth, ino: row.ino, after: undefined, found: [], at: 0, isRead: false }
 }

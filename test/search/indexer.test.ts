@@ -1,140 +1,18 @@
-// The indexer and the vault: whatever happens, the index that grew beside it holds what one holds that is built anew, and what
-// the vault itself says. AVFS_SEED brings a run back, AVFS_STEPS is its length.
+// The indexer and the vault: single changes, what becomes of them in the index, and how often something is read for that.
 
 import t, { type Test } from 'tap'
 import { inodePast } from '../../src/store/collections.ts'
-import { openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
-import { Fault, type Store } from '../../src/store/store.ts'
+import { Fault } from '../../src/store/store.ts'
 import { configure } from '../../src/vault/configuration.ts'
 import { refreshHistory } from '../../src/vault/history.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
-import { sealAll } from '../../src/vault/versions.ts'
-import { faulting } from '../support/faulting.ts'
+import { ROOT_INO } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
-import { randomFrom, seedOf } from '../support/random.ts'
-import { caller, Run } from '../vault/random-run.ts'
-import {
-  alike,
-  type Documents,
-  indexerOf,
-  present,
-  type Recorder,
-  rebuilt,
-  recorder,
-  takerOf,
-} from './indexed-vault.ts'
+import { caller } from '../vault/random-run.ts'
+import { openMemory, Writing } from './indexed-run.ts'
+import { indexerOf, present, rebuilt, recorder, takerOf } from './indexed-vault.ts'
 
-const seed = seedOf('AVFS_SEED')
-const steps = Number(process.env.AVFS_STEPS ?? 600)
-const small = { cacheBytes: 1_000_000, commitMs: 20 }
 const WAIT_MS = 30_000
-
-/** Writes words as a rule, so that files are texts, and some of them the same ones. */
-class Writing extends Run {
-  override bytes(length: number): Uint8Array {
-    if (this.random(4) === 0) return super.bytes(length)
-    const words = ['red', 'green', 'blue', 'Gold', 'white']
-    let text = ''
-    while (text.length < length) text += `${words[this.random(3)]} ${this.random(3)}\n`
-    return Buffer.from(text.slice(0, length))
-  }
-}
-
-async function openMemory(wrap: (store: Store) => Store = (store) => store): Promise<Vault> {
-  const inner = await openStore('memory', { create: true, backend: 'memory' })
-  await inner.commit(birthBatch())
-  const store = wrap(inner)
-  return answered(() => new Vault(store, '/tmp/none', small))
-}
-
-async function agree(t: Test, vault: Vault, engine: Recorder, what: string): Promise<void> {
-  const documents = engine.documents()
-  const { files, versions } = await present(vault.core)
-  const pick = (from: Readonly<Record<string, string>>, of: object) =>
-    Object.fromEntries(Object.keys(of).map((key) => [key, from[key]]))
-  const expected = alike({ files, versions, texts: [], stray: [] }, documents)
-  t.strictSame(pick(documents.files, files), files, `${what}: paths`)
-  t.strictSame(pick(documents.versions, versions), expected.versions, `${what}: versions`)
-}
-
-/**
- * An index that is built anew is the same, but for the directories of files that are gone: where one lay when the file was
- * deleted may have been pruned since, and an index that grew has heard of it.
- */
-async function sameAsRebuilt(t: Test, vault: Vault, engine: Recorder): Promise<void> {
-  const { files } = await present(vault.core)
-  const comparable = (documents: Documents): Documents => ({
-    ...documents,
-    files: Object.fromEntries(
-      Object.entries(documents.files).map(([ino, its]) => [
-        ino,
-        ino in files ? its : its.slice(0, its.indexOf(':')),
-      ]),
-    ),
-  })
-  const [grown, anew] = [comparable(engine.documents()), comparable(await rebuilt(vault.core))]
-  t.strictSame(alike(grown, anew), alike(anew, grown))
-}
-
-const settings: readonly {
-  name: string
-  changes: Record<string, string>
-  wrap?: (store: Store) => Store
-}[] = [
-  { name: 'with history', changes: {} },
-  { name: 'without history', changes: { history: 'off' } },
-  { name: 'with a part that has no history', changes: { 'history.exclude': 'n1,n2' } },
-  {
-    name: 'on a store that answers late',
-    changes: {},
-    wrap: (store) => faulting(store, { gets: true }),
-  },
-]
-
-const runs = settings.flatMap((its) => [false, true].map((restarts) => ({ ...its, restarts })))
-
-for (const { name, changes, wrap, restarts } of runs) {
-  const what = `${name}${restarts ? ', with an indexer that ends now and then,' : ''}`
-  t.test(`after random operations ${what} the index is as one built anew`, async (t) => {
-    t.comment(`AVFS_SEED=${seed}`)
-    const vault = await openMemory(wrap)
-    await answered(() => configure(vault.core, changes))
-    await answered(() => refreshHistory(vault.core))
-    const engine = recorder()
-    let indexer = indexerOf(vault.core, engine)
-    const run = await answered(() => new Writing(vault, seed))
-    const { below } = randomFrom(seed)
-    for (let step = 0; step < steps; step++) {
-      await run.step()
-      if (step % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
-      if (below(100) === 0) {
-        await vault.sync()
-        t.ok(await indexer.caughtUp(WAIT_MS), `caught up at step ${step}`)
-      }
-      // As after a crash: nothing is known but what the index says of itself.
-      if (restarts && below(100) === 0) {
-        await indexer.close()
-        indexer = indexerOf(vault.core, engine)
-      }
-      if (below(200) === 0) await vault.prune({ rules: { versions: 2 } })
-    }
-    await answered(() => sealAll(vault.core))
-    await vault.sync()
-    t.ok(await indexer.caughtUp(WAIT_MS))
-    await agree(t, vault, engine, name)
-    // What was pruned while the indexer ended stays until it is swept.
-    if (!restarts) await sameAsRebuilt(t, vault, engine)
-    await indexer.close()
-    indexer = indexerOf(vault.core, engine)
-    await indexer.sweep()
-    await agree(t, vault, engine, `${name}, swept`)
-    await indexer.close()
-    await sameAsRebuilt(t, vault, engine)
-    t.ok(engine.documents().texts.length > 0, 'there are some texts')
-    await vault.close()
-  })
-}
 
 /** A vault with an index, and ways to change it. */
 async function withIndex(t: Test) {

@@ -1,4 +1,4 @@
-// The view `versions` gives the versions of a path the numbers that `avfs log` gives them, after any history.
+// The view `versions` gives the versions of a path the numbers that `avfs log` gives them, after any history, and `files` counts them.
 // AVFS_SEED brings a run back, AVFS_ROUNDS is how many there are.
 
 import { join } from 'node:path'
@@ -32,6 +32,16 @@ function viewOf(file: string): Map<string, string[]> {
     if (path !== null && number !== null)
       lines.set(path, [...(lines.get(path) ?? []), [number, ...rest].join(' ')])
   return lines
+}
+
+/** The files of which `files` counts other versions than `versions` lists. */
+function miscounted(file: string, view: ReadonlyMap<string, string[]>): object[] {
+  const db = new Database(file, { readonly: true })
+  const rows = db.prepare("select path, versions from files where type = 'file'").all()
+  db.close()
+  return (rows as { path: string; versions: number }[]).filter(
+    ({ path, versions }) => versions !== (view.get(path)?.length ?? 0),
+  )
 }
 
 async function logOf({ core }: Vault, path: string): Promise<string[]> {
@@ -83,6 +93,7 @@ t.test('the view numbers versions as log does', async (t) => {
       const view = viewOf(file)
       compared += [...view.values()].flat().length
       t.same(await differences(vault, view), [], `seed ${seed + round}, cycle ${cycle}`)
+      t.same(miscounted(file, view), [], 'files counts them')
     }
     await vault.close()
   }

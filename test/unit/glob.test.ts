@@ -9,6 +9,8 @@ const paths: readonly (readonly [string, readonly string[], readonly string[]])[
   ['/*.ts', ['a.ts'], ['x/a.ts']],
   ['src', ['src', 'src/a', 'x/src/a'], ['srcs', 'asrc', 'x/srcs']],
   ['src/**', ['src', 'src/a/b', 'x/src'], ['a/srcs']],
+  ['node_modules/**', ['a/.b/node_modules/x/y'], ['node_modules2/x']],
+  ['/**', ['a', 'a/b'], []],
   ['/a/**/z', ['a/z', 'a/b/z', 'a/b/c/z', 'a/z/below'], ['az', 'b/a/z', 'a/bz']],
   ['**/z', ['z', 'a/b/z'], ['az']],
   ['**', ['a', 'a/b'], []],

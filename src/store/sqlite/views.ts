@@ -32,10 +32,14 @@ place(ino, path) as materialized (
 
 /** The select of each view, by name. */
 export const views: Readonly<Record<string, string>> = {
+  // Versions are counted where somebody asks for them: it takes as long as the view of them.
   files: `with recursive tree(path, ino) as (
   select '', 1
   union all
   select tree.path || '/' || entry.name, entry.ino from tree join entry on entry.parent = tree.ino
+),
+saved(path, versions) as materialized (
+  select path, count(number) from versions group by path
 )
 select
   case path when '' then '/' else path end as path,
@@ -46,7 +50,9 @@ select
   printf('%04o', mode & 4095) as mode,
   size,
   ${isoOfSeconds('mtime', 'mtime_ns')} as mtime,
-  uid, gid, nlink, versions, ino
+  uid, gid, nlink,
+  ifnull((select saved.versions from saved where saved.path = tree.path), 0) as versions,
+  ino
 from tree join inode using (ino)`,
 
   versions: versionsView(LINKS),
