@@ -94,6 +94,8 @@ export async function backUp(path: string, options: BackupOptions): Promise<Back
     const done =
       (isIncremental ? await bringUp(path, before, options) : undefined) ??
       (await makeAnew(path, before !== undefined, options))
+    // A whole copy that was cut short before is of no use any more, and may hold what was purged since.
+    removeFiles(`${path}.partial`)
     return {
       ...{ path, backend: backendOf(path).name, incremental: isIncremental },
       ...{ moment: done.state.wall, written: done.written },

@@ -1,6 +1,6 @@
 // The vault's only clock: a strictly increasing count of microseconds, exact in a double until the year 2255. It counts from 1970 as the host's
 // clock does, but goes on at the rate of time when that one is set: the difference of two moments is how long it was between them.
-// Between two openings only the host's clock can tell how long it was; where it is behind, moments go on from the last one.
+// Between two openings only the host's clock can tell how long it was; where it is behind, or far ahead, moments go on from the last one.
 
 import { hostClock } from '../base/clock.ts'
 import type { ClockRow } from '../store/collections.ts'
@@ -17,6 +17,11 @@ const STEP_MICROS = 250_000
 /** Steps that are smaller are gathered for a while: a clock that stands makes one at each look. */
 const LARGE_MICROS = 2_000_000
 const GATHERED_MICROS = 10_000_000
+/**
+ * How far a closed vault's time may have gone on. A clock that is behind at every other opening (a machine that starts in 1970) adds what it
+ * catches up each time; from here on moments go on from the last one, with ten years left of what a double holds exactly.
+ */
+const OPENED_MAX = Number.MAX_SAFE_INTEGER - 10 * 366 * 86_400 * 1_000_000
 /** Reads of two clocks that lie so far apart are of one instant. */
 const TOGETHER_MICROS = 5_000
 const TRIES = 20
@@ -49,7 +54,8 @@ export class Moments {
     this.#offset = this.steps.offset
     this.#apart = wall - host.steadyMicros()
     this.#slept = host.sleptMicros()
-    if (last - (wall - this.#offset) <= STEP_MICROS) return
+    const moment = wall - this.#offset
+    if (last - moment <= STEP_MICROS && moment <= OPENED_MAX) return
     this.#offset = wall - last - 1
     this.#record()
   }

@@ -1,6 +1,14 @@
 // avfs vault backup and restore: what they make, and all that they refuse.
 
-import { closeSync, existsSync, openSync, readdirSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
@@ -143,6 +151,8 @@ t.test('what was purged goes from a backup, too, when that is brought up', async
   t.equal(cli.avfs('import', secret, 'one:/secret').status, 0)
   cli.json('vault', 'backup', 'one', dest)
   t.not(filesWith(dest, 'SWORDFISH4711').length, 0)
+  // A whole copy that was cut short, which the next incremental one does not go on with.
+  cpSync(dest, `${dest}.partial`)
   cli.json('purge', 'one:/secret', '--current', '--yes')
   t.same(filesWith(cli.home, 'SWORDFISH4711'), [])
   cli.json('vault', 'backup', 'one', dest, '-i')

@@ -2,6 +2,7 @@
 
 import t, { type Test } from 'tap'
 import { setHostClock } from '../../src/base/clock.ts'
+import type { ClockRow } from '../../src/store/collections.ts'
 import { ClockSteps } from '../../src/vault/clock-steps.ts'
 import { Moments } from '../../src/vault/moments.ts'
 import { momentMeant, nameOfMoment, parseWhen } from '../../src/vault/when.ts'
@@ -154,3 +155,21 @@ t.test('the name of a moment leads back to it, and an age counts moments', async
   t.equal(meant(name.replace('~2', '~3')), undefined)
   near(t, meant('3h') ?? 0, before)
 })
+
+t.test(
+  'a clock that is in 1970 at every other opening never brings moments to their end',
+  async (t) => {
+    let [last, rows] = [host.wall, [] as readonly ClockRow[]]
+    const years56 = 56 * 365 * 24 * HOUR
+    for (let opening = 0; opening < 20; opening++) {
+      host.wall += opening % 2 === 0 ? -years56 : years56
+      const moments = new Moments(last, rows)
+      host.pass(HOUR)
+      const next = moments.next()
+      t.ok(Number.isSafeInteger(next) && next >= last + HOUR, `${next} is after ${last}`)
+      near(t, moments.wallOf(next), host.wall)
+      rows = [...rows, ...moments.takeSteps()]
+      last = next
+    }
+  },
+)
