@@ -31,6 +31,7 @@ import {
   withMoved,
 } from './purge-attributes.ts'
 import { holdersOf, type Span, wantedOf } from './purge-content.ts'
+import { endPurging, notePurging } from './purge-labels.ts'
 import { everAt, NOW } from './purge-path.ts'
 import { Pieces, type Sharer, samplesOf } from './purge-pieces.ts'
 import { KEEP_ALL } from './retention.ts'
@@ -82,24 +83,12 @@ export interface PurgeReport {
 const ALL = Number.MAX_SAFE_INTEGER
 /** By which given content is looked for. */
 const SAMPLES = 16
-/** The setting that says that a purge was begun: a cut one left nothing by which the next would find its work. */
-const PURGING = 'purging'
 /** When the last one ended, so that a backup that is older knows. */
 export const PURGED = 'purged'
 
-/** Whether a purge was begun and did not come to its end. */
-export function isPurging(core: Core): boolean {
-  return core.overlay.get(setting, [PURGING]) !== undefined
-}
-
-/** Called before the first of it goes. */
-export function notePurging(core: Core): void {
-  core.overlay.put(setting, { name: PURGING, value: String(core.moments.last) })
-}
-
 /** Nothing of what was purged is left. */
 export function notePurged(core: Core): void {
-  core.overlay.delete(setting, [PURGING])
+  endPurging(core)
   core.overlay.put(setting, { name: PURGED, value: String(core.moments.last) })
 }
 
@@ -162,7 +151,7 @@ class Purge {
     const names = await this.#pastNames(target)
     let blocks = 0
     if (!dryRun && !refused && this.#lives.size + names.length > 0)
-      blocks = await this.#letGo(names)
+      blocks = await this.#letGo(names, keepers.tags)
     const { versions, states, rows } = this.#job.dropped
     return {
       ...{ versions, states, rows, blocks, names: names.length },
@@ -283,10 +272,10 @@ class Purge {
     return [...keys.values()]
   }
 
-  async #letGo(names: readonly Key[]): Promise<number> {
+  async #letGo(names: readonly Key[], labels: readonly string[]): Promise<number> {
     const core = this.#core
     const slices = this.#slices
-    notePurging(core)
+    notePurging(core, labels)
     await slices.settle()
     await keepNumbers(core, core.moments.last, () => false, slices)
     await slices.settle()
