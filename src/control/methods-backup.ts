@@ -5,7 +5,7 @@ import { answered } from '../store/retry.ts'
 import type { Survey } from '../vault/migrate.ts'
 import { PURGED } from '../vault/purge.ts'
 import { readCounters, readSetting } from '../vault/settings.ts'
-import { checkHave } from '../vault/sync-have.ts'
+import { checkHave, type Have } from '../vault/sync-have.ts'
 import { sendChanges } from '../vault/sync-send.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
@@ -33,7 +33,7 @@ async function sendBackup(
   if (body === undefined) throw new ControlError('failed', 'backup wants to know what is there')
   const parts: Uint8Array[] = []
   for await (const piece of body) parts.push(Uint8Array.from(piece))
-  const have = checkHave(deserialize(Buffer.concat(parts)))
+  const have = haveOf(Buffer.concat(parts))
   const view = await vault.view()
   try {
     const { id, moment, purged } = await answered(() => ({
@@ -49,5 +49,14 @@ async function sendBackup(
     return { id, moment, wall, purged, survey: await sendChanges(view, have, send, progress) }
   } finally {
     await view.close()
+  }
+}
+
+function haveOf(bytes: Uint8Array): Have {
+  try {
+    return checkHave(deserialize(bytes))
+  } catch (error) {
+    const message = 'the body of backup must say what a copy has, as avfs vault backup does'
+    throw new ControlError('failed', message, undefined, { cause: error })
   }
 }

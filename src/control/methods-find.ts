@@ -18,7 +18,7 @@ import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
-import { pathOf, stringsOf } from './parameters.ts'
+import { numbersOf, objectOf, pathOf, stringsOf } from './parameters.ts'
 import { inWords, refusing, refusingGlobs } from './refusal.ts'
 import { findState, wantedOf } from './state.ts'
 
@@ -137,7 +137,7 @@ function conditionsOf(path: string, parameters: Parameters): (walked: Walked) =>
   const names = parameters.names === undefined ? undefined : stringsOf(parameters, 'names')
   const isNamed = names && refusingGlobs(() => nameMatcher(names))
   const isPlaced = placedBy(parameters, 'paths')
-  const types = parameters.types === undefined ? undefined : typesOf(parameters)
+  const types = parameters.types === undefined ? undefined : numbersOf(parameters, 'types')
   const size = rangeOf(parameters, 'size')
   const mtime = rangeOf(parameters, 'mtime')
   const topName = path.slice(path.lastIndexOf('/') + 1)
@@ -261,11 +261,6 @@ function placedBy(parameters: Parameters, name: string): ((walked: Walked) => bo
   return alongWalk(overBytes(refusingGlobs(() => globRule(globs))))
 }
 
-function typesOf({ types }: Parameters): readonly unknown[] {
-  if (Array.isArray(types)) return types
-  throw new ControlError('failed', 'parameter types must be a list of numbers')
-}
-
 interface Range {
   readonly above: number
   readonly below: number
@@ -273,9 +268,8 @@ interface Range {
 
 /** Both ends excluded. */
 function rangeOf(parameters: Parameters, name: string): Range | undefined {
-  const value = parameters[name]
-  if (value === undefined) return undefined
-  const { above, below } = Object(value) as Partial<Range>
+  if (parameters[name] === undefined) return undefined
+  const { above, below } = objectOf(parameters, name, '{above, below}') as Partial<Range>
   if ([above, below].some((end) => end !== undefined && typeof end !== 'number'))
     throw new ControlError('failed', `parameter ${name} must be {above, below}`)
   return {

@@ -17,7 +17,7 @@ import { toText } from './byte-strings.ts'
 import { piecesOf } from './content.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
-import { countOf, pathOf } from './parameters.ts'
+import { countOf, flagOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { type FoundState, findState, lastDeletion, wantedOf } from './state.ts'
 import { effectsTo } from './told.ts'
@@ -33,7 +33,7 @@ export const historyMethods = {
     run: (vault, parameters, { send }) => {
       const path = pathOf(parameters)
       const limit = countOf(parameters, 'limit')
-      const all = parameters.all === true
+      const all = flagOf(parameters, 'all')
       return refusing(path, () => log(vault.core, path, { limit, all }, send))
     },
   },
@@ -126,7 +126,7 @@ async function restore(
   const to = await answered(() =>
     parameters.to === undefined ? path : targetOf(core, pathOf(parameters, 'to'), path, from),
   )
-  const removeNewer = parameters.removeNewer === true
+  const removeNewer = flagOf(parameters, 'removeNewer')
   const ends = to === path ? 'itself' : 'another'
   return await bringBack(vault, from, to, { removeNewer, ends, dryRun }, call)
 }
@@ -140,7 +140,7 @@ function targetOf(core: Core, to: string, path: string, from: FoundState): strin
 
 /** Who only wants to know what would be done need not be able to do it. */
 function isDryRun(vault: Vault, parameters: Parameters): boolean {
-  if (parameters.dryRun === true) return true
+  if (flagOf(parameters, 'dryRun')) return true
   assertWritableVault(vault)
   return false
 }

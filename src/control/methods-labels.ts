@@ -1,7 +1,11 @@
 // Methods on what people put beside the content: snapshots, tags and extended attributes of theirs (user.*).
 
 import { FsError } from '../base/errno.ts'
-import { XATTR_VALUE_BYTES_MAX } from '../base/limits.ts'
+import {
+  XATTR_LIST_BYTES_MAX,
+  XATTR_NAME_BYTES_MAX,
+  XATTR_VALUE_BYTES_MAX,
+} from '../base/limits.ts'
 import { isDirectory, isRegular } from '../base/mode.ts'
 import { type SnapshotRow, xattr } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
@@ -39,7 +43,7 @@ import { getXattr, listXattrs, removeXattr, setXattr } from '../vault/xattrs.ts'
 import { toBytes, toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
-import { pathOf, stringOf, stringsOf } from './parameters.ts'
+import { pathOf, stringOf, stringsOf, valuesOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 
 /** The namespace of xattr(7) that belongs to people. */
@@ -147,7 +151,7 @@ export const labelMethods = {
     run: (vault, parameters) =>
       answered(() => {
         const { inode } = existing(vault.core, pathOf(parameters))
-        return { values: valuesOf(vault.core, inode) }
+        return { values: shownValues(vault.core, inode) }
       }),
   },
   /** {path, values}: values is an object of byte strings; null removes a key. */
@@ -155,9 +159,8 @@ export const labelMethods = {
     readOnly: false,
     run: (vault, parameters, { kernel }) =>
       changingFile(vault, parameters, kernel, (inode, path) => {
-        vault.core.room.grow(XATTR_VALUE_BYTES_MAX)
-        setValues(vault.core, inode, path, parameters)
-        return { values: valuesOf(vault.core, inode) }
+        setValues(vault.core, inode, path, valuesOf(parameters, 'values'))
+        return { values: shownValues(vault.core, inode) }
       }),
   },
   /** {path, keys}: items {path, values} of what is at or below `path` and has all keys. */
@@ -224,7 +227,7 @@ function listOfTags(core: Core, path: string): object {
   }
 }
 
-function valuesOf(core: Core, inode: Inode): Record<string, string> {
+function shownValues(core: Core, inode: Inode): Record<string, string> {
   const keys = listXattrs(core, inode)
     .filter((name) => name.startsWith(USER))
     .sort()
@@ -236,24 +239,56 @@ function valuesOf(core: Core, inode: Inode): Record<string, string> {
   )
 }
 
-function setValues(core: Core, inode: Inode, path: string, parameters: Parameters): void {
-  const { values } = parameters
+type Values = ReadonlyMap<string, Uint8Array | null>
+
+/** All of them or, with a ControlError, none. */
+function setValues(core: Core, inode: Inode, path: string, values: Values): void {
   // As user_xattr of xattr(7): links and devices cannot carry any.
   if (!isRegular(inode.mode) && !isDirectory(inode.mode)) {
     throw new ControlError('failed', `${toText(path)} is neither a file nor a directory`)
   }
-  if (typeof values !== 'object' || values === null) stringOf(parameters, 'values')
-  const xdg = (values as Record<string, unknown>)[XDG_TAGS.slice(USER.length)]
-  const labels = fitTags(Buffer.from(typeof xdg === 'string' ? xdg : '', 'latin1'))
+  assertFit(core, inode, path, values)
+  let bytes = 0
+  for (const [key, value] of values) bytes += key.length + (value?.length ?? 0) + ROW_BYTES
+  core.room.grow(bytes)
+  const labels = fitTags(values.get(XDG_TAGS.slice(USER.length)) ?? new Uint8Array())
   readyTags(core, inode.ino, labels)
-  for (const [key, value] of Object.entries(values as Record<string, unknown>)) {
-    const bytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : undefined
+  for (const [key, value] of values) {
     if (USER + key === XDG_TAGS) setTags(core, inode, labels)
-    else if (bytes !== undefined) setXattr(core, inode, USER + key, bytes, 0)
-    else if (getXattr(core, inode, USER + key) === undefined)
-      throw absent(`${toText(path)} has no ${toText(key)}`, path)
-    else removeXattr(core, inode, USER + key)
+    else if (value === null) removeXattr(core, inode, USER + key)
+    else setXattr(core, inode, USER + key, value, 0)
   }
+}
+
+/** Throws ControlError where a key is missing, or one is more than a file can have. */
+function assertFit(core: Core, inode: Inode, path: string, values: Values): void {
+  const shown = toText(path)
+  const names = new Set(listXattrs(core, inode))
+  for (const [key, value] of values) {
+    const name = USER + key
+    if (name === XDG_TAGS) continue
+    if (value === null && !names.delete(name)) throw absent(`${shown} has no ${toText(key)}`, path)
+    if (value === null) continue
+    names.add(name)
+    if (key === '' || name.length > XATTR_NAME_BYTES_MAX)
+      throw tooMuch(shown, `a key has 1 to ${XATTR_NAME_BYTES_MAX - USER.length} bytes`)
+    if (value.length > XATTR_VALUE_BYTES_MAX)
+      throw tooMuch(
+        shown,
+        `the value of ${toText(key)} has more than ${XATTR_VALUE_BYTES_MAX} bytes`,
+      )
+  }
+  let bytes = 0
+  for (const name of names) bytes += name.length + 1
+  if (bytes > XATTR_LIST_BYTES_MAX)
+    throw tooMuch(
+      shown,
+      `the keys of a file have no more than ${XATTR_LIST_BYTES_MAX} bytes together`,
+    )
+}
+
+function tooMuch(shown: string, why: string): ControlError {
+  return new ControlError('failed', `${shown} cannot have this metadata: ${why}`, shown)
 }
 
 async function metaFind(core: Core, parameters: Parameters, { send }: Call): Promise<object> {
@@ -286,7 +321,7 @@ function withKeys(
   const inode = findInode(core, ino)
   // The attributes of what was deleted stay where they are.
   if (inode === undefined || inode.nlink === 0) return undefined
-  const values = valuesOf(core, inode)
+  const values = shownValues(core, inode)
   if (!keys.every((key) => Object.hasOwn(values, key))) return undefined
   return { paths: lastPaths(core, ino), values }
 }

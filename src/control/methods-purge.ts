@@ -8,13 +8,8 @@ import { StoreError } from '../store/store.ts'
 import { announcer } from '../vault/announce.ts'
 import { findEntry } from '../vault/directory.ts'
 import { findPath, namesOf } from '../vault/paths.ts'
-import {
-  isPurging,
-  notePurged,
-  notePurging,
-  type PurgedVersion,
-  type PurgeReport,
-} from '../vault/purge.ts'
+import { notePurged, type PurgedVersion, type PurgeReport } from '../vault/purge.ts'
+import { dropLabels, isPurging, notePurging } from '../vault/purge-labels.ts'
 import { removeDurably } from '../vault/restore.ts'
 import { slicesOf } from '../vault/slices.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -23,7 +18,7 @@ import { whoseBytes } from '../vault/whose-bytes.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
-import { pathOf } from './parameters.ts'
+import { flagOf, pathOf } from './parameters.ts'
 import { assertWritableVault } from './refusal.ts'
 import { findTraces, type Trace } from './traces.ts'
 
@@ -65,8 +60,8 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
   if (content === undefined && path === '/')
     throw new ControlError('name', 'this is all of the vault: avfs vault delete removes that')
   const of = content === undefined ? { path } : { content }
-  const [force, current, dryRun] = ['force', 'current', 'dryRun'].map(
-    (name) => parameters[name] === true,
+  const [force, current, dryRun] = ['force', 'current', 'dryRun'].map((name) =>
+    flagOf(parameters, name),
   ) as [boolean, boolean, boolean]
   await answered(() => sealForSnapshot(core))
   await vault.sync()
@@ -82,7 +77,7 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
     const plan = await look(true)
     if (dryRun || plan.refused) return resultOf(vault, plan, [], null, false)
     samples.push(...plan.needles)
-    removed = await removeCurrent(vault, content === undefined ? [path] : plan.living, call)
+    removed = await removeCurrent(vault, content === undefined ? [path] : plan.living, plan, call)
   }
   const report = await look(false)
   if (report.refused) return resultOf(vault, report, removed, null, false)
@@ -91,6 +86,7 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
   if (isEmpty && !wasCut) throw nothingOf(path, content, await isThere(vault, path))
   // What was deleted where nothing is recorded left no past, but rows that are to be swept.
   if (removed.length > 0) await vault.prune({ rules: {}, tighten: true })
+  await dropLabels(core, slicesOf(core))
   await forgetInIndex(vault, call)
   await vault.compact({ anew: true })
   const proof = await prove(vault, [...samples, ...report.needles], call)
@@ -154,6 +150,7 @@ function nothingOf(path: string, content: Uint8Array | undefined, there: boolean
 async function removeCurrent(
   { core }: Vault,
   paths: readonly string[],
+  { tags }: PurgeReport,
   { kernel }: Call,
 ): Promise<string[]> {
   const announced = announcer(core, kernel)
@@ -166,7 +163,7 @@ async function removeCurrent(
       return parent && findEntry(core, parent.ino, name)
     })
     if (row === undefined) continue
-    notePurging(core)
+    notePurging(core, tags)
     await removeDurably(core, row, announced)
     removed.push(path)
   }

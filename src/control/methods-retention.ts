@@ -15,7 +15,7 @@ import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
-import { countOf, pathOf, stringOf } from './parameters.ts'
+import { bytesOf, countOf, flagOf, pathOf, stringOf, textsOf } from './parameters.ts'
 import { assertWritableVault, refusing, refusingGlobs } from './refusal.ts'
 import { toldTo } from './told.ts'
 
@@ -28,7 +28,7 @@ export const retentionMethods = {
   configSet: {
     readOnly: false,
     run: async (vault, parameters, { searcher }) => {
-      const changes = changesOf(parameters)
+      const changes = Object.fromEntries(textsOf(parameters, 'changes'))
       assertWritableVault(vault)
       try {
         await answered(() => configure(vault.core, changes))
@@ -52,7 +52,7 @@ export const retentionMethods = {
   holdAdd: {
     readOnly: false,
     run: async (vault, parameters) => {
-      const name = stringOf(parameters, 'name')
+      const name = bytesOf(parameters, 'name')
       assertWritableVault(vault)
       const row = await refusing(name, () => answered(() => addHold(vault.core, name)))
       if (row === undefined)
@@ -64,7 +64,7 @@ export const retentionMethods = {
   holdRelease: {
     readOnly: false,
     run: async (vault, parameters) => {
-      const name = stringOf(parameters, 'name')
+      const name = bytesOf(parameters, 'name')
       assertWritableVault(vault)
       if (!(await answered(() => releaseHold(vault.core, name))))
         throw new ControlError('absent', `${toText(name)} is not held`)
@@ -86,8 +86,8 @@ export const retentionMethods = {
 async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
   assertWritableVault(vault)
   const rules = await answered(() => rulesOf(vault, parameters))
-  const isAll = parameters.explain === true
-  const isTold = isAll || parameters.dryRun === true
+  const isAll = flagOf(parameters, 'explain')
+  const isTold = isAll || flagOf(parameters, 'dryRun')
   // Sent as it comes: a vault can have more versions than fit in memory.
   const told = toldTo(call.send)
   const explain = (its: PrunedVersion): void => {
@@ -97,7 +97,7 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
   const report = await vault.prune({
     rules,
     ...meantBy(parameters),
-    dryRun: parameters.dryRun === true,
+    dryRun: flagOf(parameters, 'dryRun'),
     tighten: true,
     explain: isTold ? explain : undefined,
     onProgress: call.report,
@@ -128,13 +128,4 @@ function meantBy(parameters: Parameters): Pick<PruneOptions, 'paths'> {
   const within = withinRule([namesOf(top)])
   if (glob === undefined) return { paths: within }
   return { paths: bothRules(within, overBytes(refusingGlobs(() => globRule([toText(glob)])))) }
-}
-
-function changesOf(parameters: Parameters): Record<string, string> {
-  const { changes } = parameters
-  const isObject = typeof changes === 'object' && changes !== null && !Array.isArray(changes)
-  const entries = isObject ? Object.entries(changes) : []
-  if (!isObject || !entries.every(([, value]) => typeof value === 'string'))
-    throw new ControlError('failed', 'parameter changes must be an object of strings')
-  return Object.fromEntries(entries) as Record<string, string>
 }

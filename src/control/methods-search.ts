@@ -15,7 +15,7 @@ import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
-import { countOf, pathOf, stringOf, whenOf } from './parameters.ts'
+import { countOf, flagOf, pathOf, stringOf, whenOf } from './parameters.ts'
 import { refusingGlobs } from './refusal.ts'
 
 /** As FoundVersion of results.ts; null stands for what is undefined there. */
@@ -82,7 +82,7 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
     parameters.since === undefined
       ? 0
       : momentMeant(vault.core.moments, whenOf(parameters, 'since'))
-  const pastToo = parameters.allVersions === true
+  const pastToo = flagOf(parameters, 'allVersions')
   await answered(() => assertThere(vault, top, tag, pastToo))
   return inSearchWords(async () => {
     const searcher = call.searcher()

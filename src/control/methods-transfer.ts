@@ -17,7 +17,7 @@ import { ControlError } from './errors.ts'
 import { indexBeside } from './index-beside.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
-import { pathOf, stringOf } from './parameters.ts'
+import { bytesOf, flagOf, pathOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 import { findState, type Wanted, wantedOf } from './state.ts'
 import { effectsTo, toldTo } from './told.ts'
@@ -59,7 +59,7 @@ async function exportPath(
   if (!vault.readOnly && Object.keys(wanted).length === 0)
     await answered(() => sealForSnapshot(core))
   const state = await answered(() => findState(core, path, wanted))
-  const recursive = parameters.recursive === true
+  const recursive = flagOf(parameters, 'recursive')
   if (isDirectory(state.row.mode) && !recursive) {
     throw new ControlError('failed', `${toText(path)} is a directory: say --recursive`)
   }
@@ -70,7 +70,7 @@ async function exportPath(
     const told = refused.sent()
     return told === undefined ? send(piece) : told.then(() => send(piece))
   }
-  const view = parameters.history === true ? await historyOf(vault, path, wanted) : undefined
+  const view = flagOf(parameters, 'history') ? await historyOf(vault, path, wanted) : undefined
   try {
     const result = await exportTree(core, state.row, state.moment, {
       recursive,
@@ -109,7 +109,7 @@ async function importPath(
 ): Promise<object> {
   const { body, kernel, report, send, isGone } = call
   if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
-  if (parameters.dryRun !== true) assertWritableVault(vault)
+  if (!flagOf(parameters, 'dryRun')) assertWritableVault(vault)
   const { core } = vault
   const names = namesOf(path)
   const name = names.pop() ?? ''
@@ -120,13 +120,13 @@ async function importPath(
   }
   const announced = announcer(core, kernel)
   const refused = toldTo(send)
-  const isPlan = parameters.dryRun === true
+  const isPlan = flagOf(parameters, 'dryRun')
   const index = isPlan ? undefined : await indexBeside(vault, call)
   const options: ImportOptions = {
     parent: parent.ino,
     name,
     path: path === '/' ? '' : path,
-    basename: stringOf(parameters, 'basename'),
+    basename: bytesOf(parameters, 'basename'),
     isShared: kernel !== undefined || index !== undefined,
     ...announced,
     problem: (where, message) => refused.tell({ path: toText(where), message }),

@@ -18,6 +18,7 @@ import { purgeMethods } from './methods-purge.ts'
 import { retentionMethods } from './methods-retention.ts'
 import { compactIndex, searchMethods } from './methods-search.ts'
 import { transferMethods } from './methods-transfer.ts'
+import { flagOf } from './parameters.ts'
 import type { Receive, Report } from './protocol.ts'
 import { assertWritableVault } from './refusal.ts'
 
@@ -84,9 +85,9 @@ const vaultMethods = {
   },
 } satisfies Record<string, Method>
 
-function checkOptions({ deep }: Parameters, { report, isGone }: Call): CheckOptions {
+function checkOptions(parameters: Parameters, { report, isGone }: Call): CheckOptions {
   return {
-    deep: deep === true,
+    deep: flagOf(parameters, 'deep'),
     onProgress(done, total) {
       assertWanted(isGone)
       report(done, total)

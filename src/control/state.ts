@@ -12,7 +12,7 @@ import { momentMeant, timeText, type When } from '../vault/when.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Parameters } from './methods.ts'
-import { countOf, stringOf, whenOf } from './parameters.ts'
+import { countOf, objectOf, stringOf, whenOf } from './parameters.ts'
 
 /** At most one is given; none stands for the newest complete state. */
 export interface Wanted {
@@ -36,9 +36,7 @@ export interface LastDeletion {
 
 /** The state that the parameter `name` (an object) asks for. */
 export function wantedOf(parameters: Parameters, name: string): Wanted {
-  const value = parameters[name]
-  if (typeof value !== 'object' || value === null) return {}
-  const given = value as Parameters
+  const given = objectOf(parameters, name, 'an object that says which state')
   if (given.version !== undefined) return { version: countOf(given, 'version') }
   if (given.when !== undefined) return { when: whenOf(given, 'when') }
   return given.snapshot === undefined ? {} : { snapshot: stringOf(given, 'snapshot') }

@@ -126,6 +126,17 @@ export function alter(core: Core, inode: Inode, at?: Moment): void {
   core.overlay.put(inodes, inode)
 }
 
+/**
+ * The same for a change of what is kept in rows of its own, attributes and labels: gives the moment from which those count. It is that from
+ * which the state counts, so that none of them is a part of two states.
+ */
+export function alterNow(core: Core, inode: Inode): Moment {
+  const moment = core.moments.next()
+  alter(core, inode, moment)
+  const isUnseen = !isProvisional(inode) && inode.since > core.moments.barrier
+  return isUnseen ? inode.since : moment
+}
+
 /** Starts or goes on with a change of content: until it is sealed, history shows the state before it. */
 export function begin(core: Core, inode: Inode): void {
   assertWritable(core)

@@ -77,6 +77,8 @@ export interface Life {
   readonly present: Moment | undefined
   readonly states: readonly State[]
   readonly versions: readonly Version[]
+  /** Attributes and labels from before go also where the present state begins before they ended: those of a label that was renamed. */
+  readonly forgottenUntil?: Moment
 }
 
 /** What an inode was; `why` tells of each state whether and why it stays. */
@@ -137,6 +139,18 @@ export function neededBy({ states, present }: Life): (lifetime: Lifetime) => boo
   return ({ since, until }) => covers(stays, since, until)
 }
 
+/** Whether a former attribute or label is needed by something of a life that stays. */
+export function carriedBy({ now }: PruneJob, life: Life): (lifetime: Lifetime) => boolean {
+  const stays = intervalsOf(life.states, life.present)
+  const pasts = intervalsOf(life.states, undefined)
+  const { forgottenUntil = 0 } = life
+  return ({ since, until }) => {
+    // What ended meanwhile was carried by the present when it was looked at.
+    const isForgotten = since < forgottenUntil && until <= now
+    return covers(isForgotten ? pasts : stays, since, until)
+  }
+}
+
 /** Drops what no state of a life needs that stays. */
 export async function dropUnneeded(job: PruneJob, ino: number, life: Life): Promise<void> {
   const { present, states, versions } = life
@@ -155,10 +169,11 @@ export async function dropUnneeded(job: PruneJob, ino: number, life: Life): Prom
   const doomedStates = new Set(states.filter(({ why }) => why === '').map(({ since }) => since))
   job.dropped.states += await drop(job, ino, inodePast, [], ({ since }) => doomedStates.has(since))
   const wasNeeded = ({ since, until }: Lifetime) => covers(stays, since, until)
+  const wasCarried = carriedBy(job, life)
   const { dropped } = job
   dropped.rows += await drop(job, ino, extentPast, ['until', 'hash'], (row) => !wasNeeded(row))
-  dropped.rows += await drop(job, ino, xattrPast, ['until'], (row) => !wasNeeded(row))
-  dropped.rows += await drop(job, ino, taggingPast, ['until'], (row) => !wasNeeded(row))
+  dropped.rows += await drop(job, ino, xattrPast, ['until'], (row) => !wasCarried(row))
+  dropped.rows += await drop(job, ino, taggingPast, ['until'], (row) => !wasCarried(row))
   if (present !== undefined) return
   // Asked for each row: a file may come back meanwhile.
   const isNeeded = ({ since }: { since: Moment }) =>

@@ -18,7 +18,7 @@ const FIELDS = ['parent', 'name', 'ino', 'type', 'since'] as const
 type Name = Pick<EntryPastRow, (typeof FIELDS)[number] | 'until'>
 
 export interface EverAt {
-  /** Files and gone directories, and before when they were there. */
+  /** Files and directories, and before when they were there. */
   readonly until: ReadonlyMap<number, Moment>
   /** Keys of the past names. */
   readonly names: readonly Key[]
@@ -37,10 +37,8 @@ export async function everAt(core: Core, path: string, slices: Slices): Promise<
     seen.add(span)
     if (row.until !== NOW && !seen.has(place)) names.push([row.parent, row.name, row.since])
     seen.add(place)
-    const isDirectory = row.type === DIRECTORY
-    if (!isDirectory || row.until !== NOW)
-      until.set(row.ino, Math.max(until.get(row.ino) ?? 0, row.until))
-    if (isDirectory) below.push(...(await within(core, row, undefined, slices)))
+    until.set(row.ino, Math.max(until.get(row.ino) ?? 0, row.until))
+    if (row.type === DIRECTORY) below.push(...(await within(core, row, undefined, slices)))
   }
   return { until, names }
 }

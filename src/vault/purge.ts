@@ -22,7 +22,16 @@ import { sweptAlone } from './prune.ts'
 import { dropUnneeded, type Life, neededBy, type PruneJob, readLife } from './prune-inode.ts'
 import { markNames, NO_MARKS } from './prune-marks.ts'
 import { dropNumbers, keepNumbers } from './prune-numbers.ts'
+import {
+  keepPlainStates,
+  losesAttributes,
+  type MovedVersion,
+  movedVersions,
+  moveVersions,
+  withMoved,
+} from './purge-attributes.ts'
 import { holdersOf, type Span, wantedOf } from './purge-content.ts'
+import { endPurging, notePurging } from './purge-labels.ts'
 import { everAt, NOW } from './purge-path.ts'
 import { Pieces, type Sharer, samplesOf } from './purge-pieces.ts'
 import { KEEP_ALL } from './retention.ts'
@@ -74,30 +83,24 @@ export interface PurgeReport {
 const ALL = Number.MAX_SAFE_INTEGER
 /** By which given content is looked for. */
 const SAMPLES = 16
-/** The setting that says that a purge was begun: a cut one left nothing by which the next would find its work. */
-const PURGING = 'purging'
 /** When the last one ended, so that a backup that is older knows. */
 export const PURGED = 'purged'
 
-/** Whether a purge was begun and did not come to its end. */
-export function isPurging(core: Core): boolean {
-  return core.overlay.get(setting, [PURGING]) !== undefined
-}
-
-/** Called before the first of it goes. */
-export function notePurging(core: Core): void {
-  core.overlay.put(setting, { name: PURGING, value: String(core.moments.last) })
-}
-
 /** Nothing of what was purged is left. */
 export function notePurged(core: Core): void {
-  core.overlay.delete(setting, [PURGING])
+  endPurging(core)
   core.overlay.put(setting, { name: PURGED, value: String(core.moments.last) })
+}
+
+/** Which states of an inode go; `end`: attributes that it had before go also where they were changed without another state. */
+interface Doom {
+  readonly dooms: (since: number, until: number) => boolean
+  readonly end: number
 }
 
 /** What is meant: of which inodes which states go, and which past names. */
 interface Target {
-  readonly isDoomed: ReadonlyMap<number, (since: number, until: number) => boolean>
+  readonly doomed: ReadonlyMap<number, Doom>
   readonly names: readonly Key[]
   readonly living: readonly number[]
 }
@@ -112,6 +115,7 @@ class Purge {
   readonly #slices: Slices
   readonly #job: PruneJob
   readonly #lives = new Map<number, Life>()
+  readonly #moved = new Map<number, readonly MovedVersion[]>()
   readonly #doomed: Span[] = []
   readonly #open: number[] = []
   readonly #paths: LastPlaces<string>
@@ -151,7 +155,7 @@ class Purge {
     const names = await this.#pastNames(target)
     let blocks = 0
     if (!dryRun && !refused && this.#lives.size + names.length > 0)
-      blocks = await this.#letGo(names)
+      blocks = await this.#letGo(names, keepers.tags)
     const { versions, states, rows } = this.#job.dropped
     return {
       ...{ versions, states, rows, blocks, names: names.length },
@@ -169,11 +173,11 @@ class Purge {
 
   async #find(): Promise<Target> {
     const { of, onProgress } = this.#options
-    const isDoomed = new Map<number, (since: number, until: number) => boolean>()
+    const doomed = new Map<number, Doom>()
     if ('path' in of) {
       const { until: ends, names } = await everAt(this.#core, of.path, this.#slices)
-      for (const [ino, end] of ends) isDoomed.set(ino, (since) => since < end)
-      return { isDoomed, names, living: [] }
+      for (const [ino, end] of ends) doomed.set(ino, { dooms: (since) => since < end, end })
+      return { doomed, names, living: [] }
     }
     const { spans, living } = await holdersOf(
       this.#core,
@@ -181,33 +185,37 @@ class Purge {
       this.#slices,
       (done) => onProgress(done, this.#core.inodeCount),
     )
-    for (const [ino, its] of spans) isDoomed.set(ino, (since, until) => overlaps(its, since, until))
-    return { isDoomed, names: [], living }
+    for (const [ino, its] of spans)
+      doomed.set(ino, { dooms: (since, until) => overlaps(its, since, until), end: 0 })
+    return { doomed, names: [], living }
   }
 
   /** Reads the lives of all inodes of which something goes, and what goes with it. */
-  async #look({ isDoomed }: Target): Promise<void> {
-    const isByPath = 'path' in this.#options.of
-    for (const [ino, dooms] of isDoomed) {
-      const life = await readLife(this.#job, ino, (since, until) =>
+  async #look({ doomed }: Target): Promise<void> {
+    for (const [ino, { dooms, end }] of doomed) {
+      const read = await readLife(this.#job, ino, (since, until) =>
         dooms(since, until) ? '' : 'moment',
       )
-      const { present, states, versions } = life
+      const { present, states } = read
       if (this.#core.orphans.has(ino)) {
         this.#open.push(ino)
         continue
       }
-      if (present !== undefined && (await answered(() => this.#isDirectory(ino)))) continue
-      const newest = versions[versions.length - 1]?.moment
       const stays = present !== undefined && !this.#options.current
-      // The newest version of what is there is what is there.
-      if (isByPath && stays && newest !== undefined)
-        for (const state of states)
-          if (state.since <= newest && newest < state.until) state.why = 'newest'
+      const life = { ...read, present: stays ? present : undefined, forgottenUntil: end }
+      if (stays) {
+        // What came to an end while this is looked at belongs to the present.
+        for (const state of states) if (state.since >= present) state.why = 'newest'
+        if (end === NOW && (await answered(() => this.#isDirectory(ino))))
+          await keepPlainStates(this.#job, ino, states)
+      }
       // What left no state is gone all the same, and its rows with it.
       const isKept = states.every(({ why }) => why !== '')
-      if (isKept && (stays || states.length > 0) && !this.#options.current) continue
-      await this.#take(ino, stays ? life : { ...life, present: undefined }, present)
+      const forgets = stays && (await losesAttributes(this.#job, ino, life))
+      if (isKept && !forgets && (stays || states.length > 0) && !this.#options.current) continue
+      const moved = await movedVersions(this.#job, ino, life, forgets)
+      this.#moved.set(ino, moved)
+      await this.#take(ino, { ...life, versions: withMoved(life.versions, moved) }, present)
     }
   }
 
@@ -266,10 +274,10 @@ class Purge {
     return [...keys.values()]
   }
 
-  async #letGo(names: readonly Key[]): Promise<number> {
+  async #letGo(names: readonly Key[], labels: readonly string[]): Promise<number> {
     const core = this.#core
     const slices = this.#slices
-    notePurging(core)
+    notePurging(core, labels)
     await slices.settle()
     await keepNumbers(core, core.moments.last, () => false, slices)
     await slices.settle()
@@ -288,6 +296,7 @@ class Purge {
     let done = 0
     for (const [ino, life] of this.#lives) {
       this.#options.onProgress(++done, this.#lives.size)
+      await answered(() => moveVersions(core, ino, this.#moved.get(ino) ?? []))
       await dropUnneeded(job, ino, life)
       await slices.turn()
     }

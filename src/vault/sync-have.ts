@@ -125,8 +125,32 @@ function isMark(collection: Collection<object>, row: object): boolean {
 
 /** Throws StoreError 'corrupt' for what is no Have. */
 export function checkHave(value: unknown): Have {
-  const { stretches, blocks } = (value ?? {}) as Partial<Have>
-  const isSound = typeof stretches === 'object' && blocks instanceof Uint8Array
+  const { stretches, blocks } = Object(value) as Partial<Have>
+  const isSound =
+    blocks instanceof Uint8Array &&
+    blocks.length % HASH_BYTES === 0 &&
+    typeof stretches === 'object' &&
+    stretches !== null &&
+    collections.every((its) => isStretches(its, stretches[its.name]))
   if (!isSound) throw new StoreError('corrupt', 'this says nothing of what a copy has')
   return { stretches, blocks }
+}
+
+/** A copy of an older avfs may know less collections. */
+function isStretches(collection: Collection<object>, value: unknown): boolean {
+  if (value === undefined) return true
+  const { starts, digests } = Object(value) as Partial<Stretches>
+  if (!Array.isArray(starts) || !Array.isArray(digests) || starts.length !== digests.length)
+    return false
+  return (
+    starts.every((key) => isKey(collection, key)) &&
+    digests.every((digest) => typeof digest === 'string')
+  )
+}
+
+function isKey({ keyLength, types }: Collection<object>, key: unknown): boolean {
+  if (!Array.isArray(key) || key.length !== keyLength) return false
+  return key.every((part, index) =>
+    types[index] === 'uint' ? Number.isSafeInteger(part) && part >= 0 : typeof part === 'string',
+  )
 }

@@ -15,7 +15,7 @@ import {
 import type { Core } from './core.ts'
 import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
-import { alter, assertWritable, findInode, stampChange } from './inodes.ts'
+import { alterNow, assertWritable, findInode, stampChange } from './inodes.ts'
 import { labelledWith } from './label-index.ts'
 import { assertTag, shownTag, tagFromShown } from './labels.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
@@ -108,8 +108,7 @@ export function tagFile(core: Core, inode: Inode, name: string): void {
   if (inode.tags > 0 && core.overlay.get(tagging, [inode.ino, name]) !== undefined) return
   readyInode(core, inode)
   if (core.overlay.get(tags, [name]) === undefined) addTag(core, name)
-  alter(core, inode)
-  core.overlay.put(tagging, { ino: inode.ino, tag: name, since: core.moments.next() })
+  core.overlay.put(tagging, { ino: inode.ino, tag: name, since: alterNow(core, inode) })
   inode.tags++
   stampChange(inode, false)
 }
@@ -120,8 +119,7 @@ export function untagFile(core: Core, inode: Inode, name: string): void {
   const row = inode.tags === 0 ? undefined : core.overlay.get(tagging, [inode.ino, name])
   if (row === undefined) fail(ENOENT)
   readyInode(core, inode)
-  alter(core, inode)
-  retire(core, row, core.moments.next())
+  retire(core, row, alterNow(core, inode))
   inode.tags--
   stampChange(inode, false)
 }

@@ -10,7 +10,7 @@ import { type XattrRow, xattr, xattrPast } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
-import { alter, stampChange } from './inodes.ts'
+import { alterNow, stampChange } from './inodes.ts'
 import type { Moment } from './moments.ts'
 import { readyInode } from './ready.ts'
 
@@ -58,8 +58,7 @@ export function setXattr(
     if (listBytes > XATTR_LIST_BYTES_MAX) fail(ENOSPC)
   }
   readyInode(core, inode)
-  alter(core, inode)
-  const moment = core.moments.next()
+  const moment = alterNow(core, inode)
   if (before !== undefined) retire(core, inode, before, moment)
   else inode.xattrs++
   const row: XattrRow = { ino: inode.ino, name, value: new Uint8Array(value), since: moment }
@@ -73,8 +72,7 @@ export function removeXattr(core: Core, inode: Inode, name: string): void {
   const before = inode.xattrs === 0 ? undefined : attributesOf(core, inode).get(name)
   if (before === undefined) fail(ENODATA)
   readyInode(core, inode)
-  alter(core, inode)
-  retire(core, inode, before, core.moments.next())
+  retire(core, inode, before, alterNow(core, inode))
   attributesOf(core, inode).delete(name)
   core.overlay.delete(xattr, [inode.ino, name])
   inode.xattrs--

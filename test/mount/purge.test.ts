@@ -2,7 +2,9 @@
 // else is there.
 
 import {
+  chmodSync,
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -96,6 +98,54 @@ for (const backend of testedBackends)
     t.equal(readFileSync(file('packed.txt'), 'utf8'), words)
     await assertPruned(t, vault)
   })
+
+for (const backend of testedBackends)
+  t.test(`${backend.name}: attributes and labels go as content does`, async (t) => {
+    const vault = createVault(t, backend)
+    const file = (name: string): string => join(vault.dir, name)
+    const run = (...args: readonly string[]): void => {
+      const { status, stderr } = vault.avfs(args)
+      t.equal(status, 0, `${args.join(' ')} ${stderr}`)
+    }
+    const values = (name: string): object =>
+      JSON.parse(vault.avfs(['meta', 'list', file(name), '--json']).stdout)
+    vault.mount()
+    for (const name of ['f', 'labelled', 'moded', 'other'])
+      writeFileSync(file(name), `it is ${name}`)
+    mkdirSync(file('dir'))
+    for (const name of ['f', 'dir']) run('meta', 'set', file(name), `secret=${SECRET}`, 'b=stays')
+    chmodSync(file('moded'), 0o600)
+    run('tag', 'add', file('labelled'), 'HALIBUT4711', 'shared4711')
+    run('tag', 'add', file('other'), 'shared4711')
+    run('tag', 'add', file('f'), 'TURBOT4711')
+    await sleep(BRIEF_MS)
+    for (const name of ['f', 'dir']) run('meta', 'set', file(name), 'secret=')
+    run('tag', 'rm', file('f'), 'TURBOT4711')
+    chmodSync(file('moded'), 0o644)
+    await sleep(BRIEF_MS)
+    t.ok(existsSync(join(vault.dir, '.avfs/versions/f/1')), 'the kernel knows it')
+    for (const name of ['f', 'dir', 'moded'])
+      t.match(purge(vault, file(name)), { versions: 0, proof: { traces: [] } })
+    assertGone(t, vault, 'while it is mounted')
+    t.match(values('f'), { b: 'stays' })
+    t.equal(readFileSync(join(vault.dir, '.avfs/versions/f/1'), 'utf8'), 'it is f')
+    t.equal(vault.avfs(['cat', file('f'), '-v', '1']).stdout, 'it is f')
+    t.match(vault.avfs(['log', file('moded')]).stdout, /^ *1 /m, 'the number stays')
+    purge(vault, file('labelled'), '--current')
+    const tags = (): string => vault.avfs(['tag', 'list', vault.name, '--json']).stdout
+    t.notMatch(tags(), /HALIBUT|TURBOT/)
+    t.match(tags(), 'shared4711')
+    t.notOk(existsSync(join(vault.dir, '.avfs/tags/HALIBUT4711')))
+    vault.unmount()
+    for (const label of ['HALIBUT4711', 'TURBOT4711'])
+      t.same(filesWith(vault.home, label).filter(isNoList), [], `${label} is in no file`)
+    vault.check()
+  })
+
+/** Lists of files of LevelDB and RocksDB may show names for some time. */
+function isNoList(file: string): boolean {
+  return !/\/(LOG|MANIFEST-)[^/]*$/.test(file)
+}
 
 /** What prune lets go of is in no byte either, once compact has been there. */
 async function assertPruned(t: Test, vault: TestVault): Promise<void> {

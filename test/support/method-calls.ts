@@ -102,7 +102,7 @@ export const callOf: Readonly<
   undelete: () => ({ path: '/d/extra' }),
   compare: () => ({ path: '/', before }),
   find: () => ({ path: '/' }),
-  contents: () => ({ path: '/', include: [], exclude: [] }),
+  contents: () => ({ path: '/', include: ['*'], exclude: ['large'] }),
   snapshotCreate: (turn) => ({ name: `taken${turn}` }),
   snapshotDelete: () => ({ name: 'old' }),
   snapshotRename: (turn) => ({ name: `taken${turn}`, newName: `renamed${turn}` }),

@@ -5,17 +5,28 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
-import { block, entryPast, extent, extentPast, version } from '../../src/store/collections.ts'
+import {
+  block,
+  collections,
+  entryPast,
+  extent,
+  extentPast,
+  inodePast,
+  version,
+} from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import { answered } from '../../src/store/retry.ts'
 import { addHold } from '../../src/vault/holds.ts'
+import { findInode } from '../../src/vault/inodes.ts'
 import { lastPath } from '../../src/vault/places.ts'
 import type { PurgeOptions, PurgeReport } from '../../src/vault/purge.ts'
 import { everAt } from '../../src/vault/purge-path.ts'
 import { slicesOf } from '../../src/vault/slices.ts'
 import { createSnapshot } from '../../src/vault/snapshots.ts'
-import { inodeAt, readAt } from '../../src/vault/timeline.ts'
+import { renameTag } from '../../src/vault/tags.ts'
+import { entriesAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
 import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { versionsOfPath } from '../../src/vault/version-names.ts'
 import { testClock } from '../support/clock.ts'
 import { noChange } from '../support/no-change.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
@@ -71,6 +82,36 @@ class Bench {
     for (const { hash } of core.overlay.store.scan(block, { limit: ALL }))
       if (Buffer.from(core.blocks.load(hash)).includes(text)) return true
     return false
+  }
+  /** Time passes, and somebody has seen what is there. */
+  seen(): void {
+    clock.pass(1500)
+    this.vault.core.moments.observe()
+  }
+  attribute(ino: number, name: string, value: string | undefined): void {
+    this.seen()
+    if (value === undefined) this.fs.removexattr(caller, ino, name)
+    else this.fs.setxattr(caller, ino, name, Buffer.from(value), 0, false)
+  }
+  chmod(ino: number, mode: number): void {
+    this.seen()
+    this.fs.setattr(caller, ino, { ...noChange, mode })
+  }
+  /** The rows in which a text is, in any field. */
+  async rowsWith(text: string): Promise<string[]> {
+    await this.vault.sync()
+    const { store } = this.vault.core.overlay
+    return collections.flatMap((collection) =>
+      store
+        .scan(collection, { limit: ALL })
+        .map((row) =>
+          Object.values(row).map((value) =>
+            value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : `${value}`,
+          ),
+        )
+        .filter((values) => values.some((value) => value.includes(text)))
+        .map((values) => `${collection.name}: ${values}`),
+    )
   }
   async assertSound(t: Test): Promise<void> {
     await this.vault.sync()
@@ -233,6 +274,168 @@ t.test('a content of many chunks is known by each of them', async (t) => {
   await its.assertSound(t)
 })
 
+t.test('attributes that a file had go; its newest version is what it is now', async (t) => {
+  const its = await bench()
+  const { fs } = its
+  const { core } = its.vault
+  its.save('f', 'one')
+  const ino = its.save('f', 'two')
+  its.chmod(ino, 0o600)
+  its.attribute(ino, 'user.a', 'SWORDFISH')
+  its.attribute(ino, 'user.b', 'now')
+  its.attribute(ino, 'user.xdg.tags', 'HALIBUT,kept')
+  its.seen()
+  fs.link(caller, ino, ROOT_INO, 'g')
+  its.attribute(ino, 'user.a', undefined)
+  its.attribute(ino, 'user.xdg.tags', 'kept')
+  its.chmod(ino, 0o640)
+  const dry = await its.purge({ path: '/f' }, { dryRun: true })
+  t.match(await its.purge({ path: '/f' }), { versions: 1, states: dry.states, rows: dry.rows })
+  t.same(await its.rowsWith('SWORDFISH'), [])
+  t.same(
+    (await its.rowsWith('HALIBUT')).filter((row) => !row.startsWith('tag:')),
+    [],
+  )
+  t.same(core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: ALL }), [])
+  for (const path of ['/f', '/g']) {
+    const [its, ...others] = versionsOfPath(core, path)
+    t.same(others, [])
+    t.match(its, { number: 2, size: 3, mode: 0o100640 }, path)
+    const moment = its?.moment ?? 0
+    const row = inodeAt(core, ino, moment)
+    t.equal(row && Buffer.concat(readAt(core, row, moment, 0, 3)).toString(), 'two')
+    const attributes = xattrsAt(core, ino, moment)
+    t.same([...attributes.keys()].sort(), ['user.b', 'user.xdg.tags'])
+  }
+  t.match(await its.purge({ path: '/f' }), { versions: 0, states: 0, names: 0, rows: 0 })
+  its.save('f', 'three')
+  t.same(
+    versionsOfPath(core, '/f').map(({ number }) => number),
+    [2, 3],
+    'it goes on from there',
+  )
+  await its.assertSound(t)
+})
+
+t.test('a mode, a link and a special file have a past, too', async (t) => {
+  const its = await bench()
+  const { fs } = its
+  const ino = its.save('f', 'one')
+  const link = fs.symlink(caller, ROOT_INO, 'link', 'target').ino
+  const fifo = fs.mknod(caller, ROOT_INO, 'fifo', 0o10644, 0, 0).ino
+  for (const it of [ino, fifo]) its.chmod(it, 0o600)
+  its.seen()
+  fs.setattr(caller, link, { ...noChange, uid: 7, gid: 7 })
+  for (const path of ['/f', '/link', '/fifo']) {
+    const { states } = await its.purge({ path })
+    t.ok(states > 0, path)
+    t.match(await its.purge({ path }), { states: 0, rows: 0 }, path)
+  }
+  t.equal(fs.readlink(caller, link), 'target')
+  await its.assertSound(t)
+})
+
+t.test('a label that was renamed everywhere goes with the past of a file', async (t) => {
+  const its = await bench()
+  const ino = its.save('f', 'one')
+  its.attribute(ino, 'user.xdg.tags', 'SWORDFISH')
+  its.seen()
+  await its.vault.sync()
+  renameTag(its.vault.core, 'SWORDFISH', 'other')
+  its.seen()
+  t.ok((await its.rowsWith('SWORDFISH')).length > 0)
+  await its.purge({ path: '/f' })
+  t.same(await its.rowsWith('SWORDFISH'), [])
+  const [newest] = versionsOfPath(its.vault.core, '/f')
+  t.ok(xattrsAt(its.vault.core, ino, newest?.moment ?? 0).has('user.xdg.tags'))
+  await its.assertSound(t)
+})
+
+t.test(
+  'of a directory the attributes go that it had; what is in it stays in the past',
+  async (t) => {
+    const its = await bench()
+    const { core } = its.vault
+    const { ino } = its.fs.mkdir(caller, ROOT_INO, 'd', 0o755, 0)
+    its.attribute(ino, 'user.a', 'SWORDFISH')
+    its.attribute(ino, 'user.a', undefined)
+    its.chmod(ino, 0o700)
+    its.chmod(ino, 0o755)
+    its.save('f', 'one', 0, ino)
+    its.seen()
+    const before = core.moments.last
+    its.save('g', 'two', 0, ino)
+    const below = await its.purge({ path: '/d/g' })
+    t.match(below, { states: 0 }, 'what is below is purged without it')
+    await its.purge({ path: '/d' })
+    t.same(await its.rowsWith('SWORDFISH'), [])
+    const modes = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: ALL })
+    t.same(
+      modes.filter(({ mode }) => mode !== 0o40755),
+      [],
+    )
+    const names = await answered(() => entriesAt(core, ino, before).map(({ name }) => name))
+    t.same(names, ['f'], 'it shows what was in it and is still there')
+    t.match(await its.purge({ path: '/d' }), { states: 0, rows: 0 })
+    await its.assertSound(t)
+  },
+)
+
+t.test('a file that is being written is left as it is', async (t) => {
+  const its = await bench()
+  const { fs } = its
+  const ino = its.save('f', 'one')
+  its.chmod(ino, 0o600)
+  its.seen()
+  fs.lookup(caller, ROOT_INO, 'f')
+  fs.write(caller, ino, 0, Buffer.from('TWO'), false, false)
+  await its.purge({ path: '/f' })
+  t.same((await its.vault.check({ deep: true })).problems, [])
+  fs.flush(caller, ino)
+  t.same(
+    versionsOfPath(its.vault.core, '/f').map(({ number }) => number),
+    [1, 2],
+  )
+  await its.assertSound(t)
+})
+
+t.test('a file that was saved by rename and chmod keeps its number', async (t) => {
+  const its = await bench()
+  const { core } = its.vault
+  for (const text of ['one', 'two', 'three']) {
+    const ino = its.save('conf.tmp', text)
+    its.seen()
+    its.fs.rename(caller, ROOT_INO, 'conf.tmp', ROOT_INO, 'conf', 0)
+    its.chmod(ino, 0o600)
+  }
+  const [newest] = versionsOfPath(core, '/conf').slice(-1)
+  t.equal(newest?.number, 3)
+  await its.purge({ path: '/conf' })
+  t.same(
+    versionsOfPath(core, '/conf').map(({ number }) => number),
+    [3],
+  )
+  its.save('conf', 'four')
+  t.same(
+    versionsOfPath(core, '/conf').map(({ number }) => number),
+    [3, 4],
+  )
+  await its.assertSound(t)
+})
+
+/** The numbers that the versions of each file that is there have under its path. */
+async function numbersIn(vault: Vault, inos: readonly number[]): Promise<Map<string, number>> {
+  const { core } = vault
+  const found = new Map<string, number>()
+  for (const ino of inos) {
+    const path = (await answered(() => findInode(core, ino))) && lastPath(core, ino)
+    if (path === undefined) continue
+    const versions = await answered(() => versionsOfPath(core, path))
+    for (const its of versions) found.set(`${path} ${its.ino} ${its.version}`, its.number)
+  }
+  return found
+}
+
 /** All versions that can be read, with what they hold. */
 async function versionsIn(vault: Vault): Promise<Map<string, string>> {
   const { core } = vault
@@ -262,6 +465,7 @@ for (let run = 0; run < runs; run++)
       const target = lastPath(core, random.pick(inos))
       if (target === undefined || target === '/') continue
       const { until } = await everAt(core, target, slicesOf(core))
+      const numbers = await numbersIn(its.vault, inos)
       t.comment(`${target}: ${until.size} inodes`)
       await its.purge({ path: target }, { force: true })
       await its.vault.sync()
@@ -270,9 +474,14 @@ for (let run = 0; run < runs; run++)
         const ino = Number(key.split(' ')[0])
         if (!until.has(ino)) t.equal(after.get(key), digest, `version ${key} is as it was`)
         else if (after.has(key)) t.equal(after.get(key), digest, `what is left of ${key}, too`)
+        const present = await answered(() => findInode(core, ino))
+        if (present !== undefined && key === `${ino} ${present.versions}`)
+          t.ok(after.has(key), `${key} is the newest of what is there`)
       }
+      for (const [name, number] of await numbersIn(its.vault, inos))
+        t.equal(number, numbers.get(name), `${name} keeps its number`)
       const pasts = await its.purge({ path: target }, { force: true, dryRun: true })
-      t.match(pasts, { versions: 0, states: 0, names: 0 }, 'nothing is left to do')
+      t.match(pasts, { versions: 0, states: 0, names: 0, rows: 0 }, 'nothing is left to do')
       t.same((await its.vault.check({ deep: true })).problems, [])
     }
     await its.vault.close()
