@@ -10,6 +10,7 @@ import { type SettingRow, setting } from '../store/collections.ts'
 import { backendOf, needBackend, openStore, persistentBackends } from '../store/open.ts'
 import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
+import { type LineageState, readLineage } from '../vault/lineage.ts'
 import { differences } from '../vault/migrate.ts'
 import { RowDigest } from '../vault/row-digest.ts'
 import { readSetting } from '../vault/settings.ts'
@@ -29,6 +30,7 @@ export type Ask = (
   receive: Receive,
   have: Uint8Array,
   report: (bytes: number) => void,
+  over: LineageState | undefined,
 ) => Promise<BackupState>
 
 export interface BackupOptions {
@@ -89,11 +91,11 @@ export async function backUp(path: string, options: BackupOptions): Promise<Back
   try {
     const switched = finishSwitch(path)
     if (switched !== undefined) options.notice(switched)
-    const before = existsSync(path) ? await markOf(path, options.id) : undefined
+    const before = existsSync(path) ? await formerAt(path, options.id) : undefined
     const isIncremental = options.incremental && before !== undefined
     const done =
       (isIncremental ? await bringUp(path, before, options) : undefined) ??
-      (await makeAnew(path, before !== undefined, options))
+      (await makeAnew(path, before, options))
     return {
       ...{ path, backend: backendOf(path).name, incremental: isIncremental },
       ...{ moment: done.state.wall, written: done.written },
@@ -111,8 +113,16 @@ interface Done {
   readonly written: { readonly rows: number; readonly bytes: number }
 }
 
+/** A backup that is to give way, and the state of the vault that it is of. */
+interface Former extends Mark {
+  readonly lineage: LineageState
+}
+
+const NOT_HELD =
+  'may hold what the vault does not: the vault was restored, copied or repaired, and does not come from the state that is there; choose another place, or remove it'
+
 /** What a backup of this vault says of itself. Throws ControlError 'exists' for all else. */
-async function markOf(path: string, id: string): Promise<Mark> {
+async function formerAt(path: string, id: string): Promise<Former> {
   const store = await openStore(path, { readOnly: true })
   try {
     const value = await answered(() => readSetting(store, BACKUP_SETTING))
@@ -123,7 +133,7 @@ async function markOf(path: string, id: string): Promise<Mark> {
     if (mark.id !== id) throw refuse('is a backup of another vault')
     if (mark.settings !== (await settingsOf(store)))
       throw refuse('was changed since it was made, as a vault of its own')
-    return mark
+    return { ...mark, lineage: await answered(() => readLineage(store)) }
   } finally {
     await store.close()
   }
@@ -146,7 +156,11 @@ function note(store: Store, row: SettingRow): Promise<void> {
 }
 
 /** All of it, beside; or what is left of it to do. */
-async function makeAnew(path: string, isThere: boolean, options: BackupOptions): Promise<Done> {
+async function makeAnew(
+  path: string,
+  former: Former | undefined,
+  options: BackupOptions,
+): Promise<Done> {
   const { notice, onProgress, reached = () => undefined } = options
   const partial = `${path}.partial`
   const backend = backendOf(path).name
@@ -160,7 +174,7 @@ async function makeAnew(path: string, isThere: boolean, options: BackupOptions):
     const had = await readHave(store, true, (bytes) => onProgress('looking', bytes))
     const taker = new SyncTaker(store, had.digests, 0)
     await reached('begun')
-    const state = await receive(options, had.have, taker)
+    const state = await receive(path, former, options, had.have, taker)
     await reached('copied')
     await taker.finish()
     // What was purged since it was begun is to go from it, too.
@@ -180,7 +194,7 @@ async function makeAnew(path: string, isThere: boolean, options: BackupOptions):
   }
   syncFiles(partial)
   await reached('verified')
-  if (isThere) switchFiles(partial, path, null)
+  if (former !== undefined) switchFiles(partial, path, null)
   else moveFiles(partial, path)
   return done
 }
@@ -202,7 +216,7 @@ async function isPartOf(partial: string, backend: string, id: string): Promise<b
 /** What is new, at one stroke. Undefined where that is too much. */
 async function bringUp(
   path: string,
-  before: Mark,
+  before: Former,
   options: BackupOptions,
 ): Promise<Done | undefined> {
   const { notice, onProgress, reached = () => undefined } = options
@@ -210,9 +224,7 @@ async function bringUp(
   try {
     const had = await readHave(store, false, (bytes) => onProgress('looking', bytes))
     const taker = new SyncTaker(store, had.digests, options.onceRowsMax ?? ONCE_ROWS_MAX)
-    const state = await receive(options, had.have, taker)
-    if (state.moment < before.moment)
-      throw new ControlError('failed', `${path} is newer than the vault`, path)
+    const state = await receive(path, before, options, had.have, taker)
     await reached('copied')
     const digests = await taker.expected()
     assertSame(state, digests, path)
@@ -239,7 +251,10 @@ async function bringUp(
   }
 }
 
+/** Throws ControlError 'exists' where the vault does not hold what `former`, at `path`, holds. */
 async function receive(
+  path: string,
+  former: Former | undefined,
   { ask, id, onProgress }: BackupOptions,
   have: object,
   taker: SyncTaker,
@@ -256,8 +271,10 @@ async function receive(
     }
   }
   try {
-    const state = await ask(take, serialize(have), (bytes) => onProgress('copying', bytes))
+    const report = (bytes: number): void => onProgress('copying', bytes)
+    const state = await ask(take, serialize(have), report, former?.lineage)
     if (state.id !== id) throw new ControlError('failed', 'another vault has answered')
+    if (!state.isHeld) throw new ControlError('exists', `${path} ${NOT_HELD}`, path)
     return state
   } catch (error) {
     throw failure ?? error
