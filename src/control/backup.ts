@@ -20,6 +20,7 @@ import { ControlError } from './errors.ts'
 import type { BackupState } from './methods-backup.ts'
 import { lockOffline } from './offline.ts'
 import type { Piece, Receive } from './protocol.ts'
+import { namingDamaged } from './refusal.ts'
 import { finishSwitch, switchFiles } from './switch-files.ts'
 import { bytesOf, moveFiles, removeFiles } from './vault-files.ts'
 
@@ -91,7 +92,9 @@ export async function backUp(path: string, options: BackupOptions): Promise<Back
   try {
     const switched = finishSwitch(path)
     if (switched !== undefined) options.notice(switched)
-    const before = existsSync(path) ? await formerAt(path, options.id) : undefined
+    const before = existsSync(path)
+      ? await unlessDamaged(path, formerAt(path, options.id))
+      : undefined
     const isIncremental = options.incremental && before !== undefined
     const done =
       (isIncremental ? await bringUp(path, before, options) : undefined) ??
@@ -137,6 +140,12 @@ async function formerAt(path: string, id: string): Promise<Former> {
   } finally {
     await store.close()
   }
+}
+
+function unlessDamaged<T>(path: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw namingDamaged(path, 'choose another place, or remove it', error)
+  })
 }
 
 async function settingsOf(store: Store): Promise<string> {
@@ -220,9 +229,10 @@ async function bringUp(
   options: BackupOptions,
 ): Promise<Done | undefined> {
   const { notice, onProgress, reached = () => undefined } = options
-  const store = await openStore(path)
+  const store = await unlessDamaged(path, openStore(path))
   try {
-    const had = await readHave(store, false, (bytes) => onProgress('looking', bytes))
+    const looking = readHave(store, false, (bytes) => onProgress('looking', bytes))
+    const had = await unlessDamaged(path, looking)
     const taker = new SyncTaker(store, had.digests, options.onceRowsMax ?? ONCE_ROWS_MAX)
     const state = await receive(path, before, options, had.have, taker)
     await reached('copied')

@@ -10,6 +10,7 @@ import { copyStore } from '../vault/migrate.ts'
 import { type RepairReport, repairStore } from '../vault/repair.ts'
 import { lockOffline, needRoom } from './offline.ts'
 import type { Report } from './protocol.ts'
+import { assertWritablePlace } from './refusal.ts'
 import { stoppable } from './stopping.ts'
 import { finishSwitch, type SwitchOptions, switchFiles } from './switch-files.ts'
 import { bytesOf, removeFiles } from './vault-files.ts'
@@ -60,6 +61,7 @@ async function repairLocked(given: string, options: RepairVaultOptions): Promise
       store.close(),
     )
     if (before.problems.length === 0) return { ...before, found: 0, steps: 0, original: null }
+    assertWritablePlace(path)
     return options.copy
       ? await repairCopy(path, before.problems, options)
       : await repairHere(path, options)
