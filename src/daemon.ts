@@ -21,6 +21,7 @@ import {
   type MountSettings,
   toWire,
 } from './control/protocol.ts'
+import { MEND, namingDamaged } from './control/refusal.ts'
 import { startControlServer } from './control/server.ts'
 import { unmount } from './control/unmount.ts'
 import { daemonMetrics } from './daemon-metrics.ts'
@@ -67,7 +68,9 @@ export async function runDaemon(config: DaemonConfig, starter: Starter): Promise
     const { cacheMb, commitMs, readOnly } = config.settings
     const interval = commitMs === undefined ? {} : { commitMs }
     const options = { cacheBytes: cacheMb * MIB, readOnly, ...interval }
-    const vault = await openVault(config.vaultPath, options)
+    const vault = await openVault(config.vaultPath, options).catch((error: unknown) => {
+      throw namingDamaged(config.vaultPath, MEND, error)
+    })
     const searcher = Searcher.start(vault)
     try {
       await serve(config, vault, searcher, starter).finally(() => searcher.close())

@@ -10,6 +10,7 @@ import { type SettingRow, setting } from '../store/collections.ts'
 import { backendOf, needBackend, openStore, persistentBackends } from '../store/open.ts'
 import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
+import { type LineageState, readLineage } from '../vault/lineage.ts'
 import { differences } from '../vault/migrate.ts'
 import { RowDigest } from '../vault/row-digest.ts'
 import { readSetting } from '../vault/settings.ts'
@@ -19,6 +20,7 @@ import { ControlError } from './errors.ts'
 import type { BackupState } from './methods-backup.ts'
 import { lockOffline } from './offline.ts'
 import type { Piece, Receive } from './protocol.ts'
+import { namingDamaged } from './refusal.ts'
 import { finishSwitch, switchFiles } from './switch-files.ts'
 import { bytesOf, moveFiles, removeFiles } from './vault-files.ts'
 
@@ -29,6 +31,7 @@ export type Ask = (
   receive: Receive,
   have: Uint8Array,
   report: (bytes: number) => void,
+  over: LineageState | undefined,
 ) => Promise<BackupState>
 
 export interface BackupOptions {
@@ -89,11 +92,13 @@ export async function backUp(path: string, options: BackupOptions): Promise<Back
   try {
     const switched = finishSwitch(path)
     if (switched !== undefined) options.notice(switched)
-    const before = existsSync(path) ? await markOf(path, options.id) : undefined
+    const before = existsSync(path)
+      ? await unlessDamaged(path, formerAt(path, options.id))
+      : undefined
     const isIncremental = options.incremental && before !== undefined
     const done =
       (isIncremental ? await bringUp(path, before, options) : undefined) ??
-      (await makeAnew(path, before !== undefined, options))
+      (await makeAnew(path, before, options))
     // A whole copy that was cut short before is of no use any more, and may hold what was purged since.
     removeFiles(`${path}.partial`)
     return {
@@ -113,8 +118,16 @@ interface Done {
   readonly written: { readonly rows: number; readonly bytes: number }
 }
 
+/** A backup that is to give way, and the state of the vault that it is of. */
+interface Former extends Mark {
+  readonly lineage: LineageState
+}
+
+const NOT_HELD =
+  'may hold what the vault does not: the vault was restored, copied or repaired, and does not come from the state that is there; choose another place, or remove it'
+
 /** What a backup of this vault says of itself. Throws ControlError 'exists' for all else. */
-async function markOf(path: string, id: string): Promise<Mark> {
+async function formerAt(path: string, id: string): Promise<Former> {
   const store = await openStore(path, { readOnly: true })
   try {
     const value = await answered(() => readSetting(store, BACKUP_SETTING))
@@ -125,10 +138,16 @@ async function markOf(path: string, id: string): Promise<Mark> {
     if (mark.id !== id) throw refuse('is a backup of another vault')
     if (mark.settings !== (await settingsOf(store)))
       throw refuse('was changed since it was made, as a vault of its own')
-    return mark
+    return { ...mark, lineage: await answered(() => readLineage(store)) }
   } finally {
     await store.close()
   }
+}
+
+function unlessDamaged<T>(path: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw namingDamaged(path, 'choose another place, or remove it', error)
+  })
 }
 
 async function settingsOf(store: Store): Promise<string> {
@@ -148,7 +167,11 @@ function note(store: Store, row: SettingRow): Promise<void> {
 }
 
 /** All of it, beside; or what is left of it to do. */
-async function makeAnew(path: string, isThere: boolean, options: BackupOptions): Promise<Done> {
+async function makeAnew(
+  path: string,
+  former: Former | undefined,
+  options: BackupOptions,
+): Promise<Done> {
   const { notice, onProgress, reached = () => undefined } = options
   const partial = `${path}.partial`
   const backend = backendOf(path).name
@@ -164,7 +187,7 @@ async function makeAnew(path: string, isThere: boolean, options: BackupOptions):
     const had = await readHave(store, true, (bytes) => onProgress('looking', bytes))
     const taker = new SyncTaker(store, had.digests, 0)
     await reached('begun')
-    const state = await receive(options, had.have, taker)
+    const state = await receive(path, former, options, had.have, taker)
     await reached('copied')
     await taker.finish()
     // What was purged since it was begun is to go from it, too.
@@ -184,7 +207,7 @@ async function makeAnew(path: string, isThere: boolean, options: BackupOptions):
   }
   syncFiles(partial)
   await reached('verified')
-  if (isThere) switchFiles(partial, path, null)
+  if (former !== undefined) switchFiles(partial, path, null)
   else moveFiles(partial, path)
   return done
 }
@@ -206,17 +229,16 @@ async function isPartOf(partial: string, backend: string, id: string): Promise<b
 /** What is new, at one stroke. Undefined where that is too much. */
 async function bringUp(
   path: string,
-  before: Mark,
+  before: Former,
   options: BackupOptions,
 ): Promise<Done | undefined> {
   const { notice, onProgress, reached = () => undefined } = options
-  const store = await openStore(path)
+  const store = await unlessDamaged(path, openStore(path))
   try {
-    const had = await readHave(store, false, (bytes) => onProgress('looking', bytes))
+    const looking = readHave(store, false, (bytes) => onProgress('looking', bytes))
+    const had = await unlessDamaged(path, looking)
     const taker = new SyncTaker(store, had.digests, options.onceRowsMax ?? ONCE_ROWS_MAX)
-    const state = await receive(options, had.have, taker)
-    if (state.moment < before.moment)
-      throw new ControlError('failed', `${path} is newer than the vault`, path)
+    const state = await receive(path, before, options, had.have, taker)
     await reached('copied')
     const digests = await taker.expected()
     assertSame(state, digests, path)
@@ -243,7 +265,10 @@ async function bringUp(
   }
 }
 
+/** Throws ControlError 'exists' where the vault does not hold what `former`, at `path`, holds. */
 async function receive(
+  path: string,
+  former: Former | undefined,
   { ask, id, onProgress }: BackupOptions,
   have: object,
   taker: SyncTaker,
@@ -260,8 +285,10 @@ async function receive(
     }
   }
   try {
-    const state = await ask(take, serialize(have), (bytes) => onProgress('copying', bytes))
+    const report = (bytes: number): void => onProgress('copying', bytes)
+    const state = await ask(take, serialize(have), report, former?.lineage)
     if (state.id !== id) throw new ControlError('failed', 'another vault has answered')
+    if (!state.isHeld) throw new ControlError('exists', `${path} ${NOT_HELD}`, path)
     return state
   } catch (error) {
     throw failure ?? error

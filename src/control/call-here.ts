@@ -11,7 +11,7 @@ import { acquireLock } from './lock.ts'
 import { GoneError } from './method-reply.ts'
 import { type Method, type MethodName, methods, type Parameters } from './methods.ts'
 import type { Feed, Piece, Receive, Report } from './protocol.ts'
-import { assertWritablePlace } from './refusal.ts'
+import { assertWritablePlace, MEND, namingDamaged } from './refusal.ts'
 import { endable, stoppable } from './stopping.ts'
 
 const LEFT = 'what was done until then is whole, and stays'
@@ -76,6 +76,8 @@ async function runHere(
       await opened?.close()
       await vault.close()
     }
+  } catch (error) {
+    throw namingDamaged(vaultPath, MEND, error)
   } finally {
     process.off('exit', lock.release)
     lock.release()

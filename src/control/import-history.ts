@@ -8,6 +8,7 @@ import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
 import { checkStore } from '../vault/check.ts'
 import { type HistoryImporter, historyImporter } from '../vault/import-history.ts'
+import { continueLineage } from '../vault/lineage.ts'
 import { readCounters } from '../vault/settings.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
@@ -15,6 +16,8 @@ import { acquireLock } from './lock.ts'
 import { stoppable } from './stopping.ts'
 import { finishSwitch, switchFiles } from './switch-files.ts'
 import { removeFiles } from './vault-files.ts'
+
+const ALL = Number.MAX_SAFE_INTEGER
 
 type Filling = (take: HistoryImporter['take']) => Promise<void>
 
@@ -75,6 +78,7 @@ async function fill(
   const importer = historyImporter(store, settings)
   await feed(importer.take)
   const result = await importer.finish()
+  await continueLineage(store)
   const { problems } = await checkStore(store, { deep: false })
   const [first] = problems
   // What was open when it was exported is sealed at the next opening, and no problem.
@@ -97,7 +101,7 @@ async function emptyVault(path: string): Promise<{ backend: string; settings: Se
       const hint = 'create a new one and import it there'
       throw new ControlError('exists', `a history is imported into an empty vault: ${hint}`, path)
     }
-    const settings = await answered(() => store.scan(setting, { limit: 1000 }))
+    const settings = await answered(() => store.scan(setting, { limit: ALL }))
     return { backend: store.traits.backend, settings }
   } finally {
     await store.close()

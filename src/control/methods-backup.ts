@@ -2,6 +2,7 @@
 
 import { deserialize } from 'node:v8'
 import { answered } from '../store/retry.ts'
+import { checkLineage, comesFrom, type LineageState } from '../vault/lineage.ts'
 import type { Survey } from '../vault/migrate.ts'
 import { PURGED } from '../vault/purge.ts'
 import { readCounters, readSetting } from '../vault/settings.ts'
@@ -12,7 +13,10 @@ import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 
 export const backupMethods = {
-  /** What a copy has in the body (sync-have.ts), what it lacks as pieces (sync-send.ts), and then a BackupState. */
+  /**
+   * What a copy has in the body (sync-have.ts), what it lacks as pieces (sync-send.ts), and then a BackupState. `over`: the
+   * LineageState of the copy that is to give way.
+   */
   backup: { readOnly: true, run: sendBackup },
 } satisfies Record<string, Method>
 
@@ -23,30 +27,36 @@ export interface BackupState {
   readonly wall: number
   readonly purged: string
   readonly survey: Survey
+  /** False where the vault does not come from the state of the copy: nothing was sent then. */
+  readonly isHeld: boolean
 }
 
 async function sendBackup(
   vault: Vault,
-  _: Parameters,
+  { over }: Parameters,
   { body, send, report, isGone }: Call,
 ): Promise<BackupState> {
   if (body === undefined) throw new ControlError('failed', 'backup wants to know what is there')
   const parts: Uint8Array[] = []
   for await (const piece of body) parts.push(Uint8Array.from(piece))
   const have = haveOf(Buffer.concat(parts))
+  const state = over === undefined ? undefined : lineageOf(over)
   const view = await vault.view()
   try {
-    const { id, moment, purged } = await answered(() => ({
+    const { id, moment, purged, isHeld } = await answered(() => ({
       id: readSetting(view, 'id') ?? '',
       moment: readCounters(view).moment,
       purged: readSetting(view, PURGED) ?? '',
+      isHeld: state === undefined || comesFrom(view, state),
     }))
+    const wall = vault.core.moments.wallOf(moment)
+    if (!isHeld) return { id, moment, wall, purged, survey: [], isHeld }
     const progress = (bytes: number): void => {
       if (isGone()) throw new ControlError('failed', 'nobody waits for the backup any more')
       report(bytes, 0)
     }
-    const wall = vault.core.moments.wallOf(moment)
-    return { id, moment, wall, purged, survey: await sendChanges(view, have, send, progress) }
+    const survey = await sendChanges(view, have, send, progress)
+    return { id, moment, wall, purged, survey, isHeld }
   } finally {
     await view.close()
   }
@@ -57,6 +67,15 @@ function haveOf(bytes: Uint8Array): Have {
     return checkHave(deserialize(bytes))
   } catch (error) {
     const message = 'the body of backup must say what a copy has, as avfs vault backup does'
+    throw new ControlError('failed', message, undefined, { cause: error })
+  }
+}
+
+function lineageOf(over: unknown): LineageState {
+  try {
+    return checkLineage(over)
+  } catch (error) {
+    const message = 'parameter over must be what a copy says of where it comes from'
     throw new ControlError('failed', message, undefined, { cause: error })
   }
 }

@@ -51,6 +51,7 @@ export const historyMethods = {
    */
   restore: {
     readOnly: false,
+    alsoReadOnly: true,
     run: (vault, parameters, call) => {
       const path = pathOf(parameters)
       return refusing(path, () => restore(vault, path, parameters, call))
@@ -59,6 +60,7 @@ export const historyMethods = {
   /** {path, dryRun}: brings back what was deleted under that name. Items as those of restore. */
   undelete: {
     readOnly: false,
+    alsoReadOnly: true,
     run: (vault, parameters, call) => {
       const path = pathOf(parameters)
       return refusing(path, () => undelete(vault, path, parameters, call))

@@ -36,7 +36,7 @@ export const purgeMethods = {
    * purge that was cut short is ended. `proof`: how many bytes of files were searched for how many samples, where one was found
    * that nothing which stays explains, and what explains others.
    */
-  purge: { readOnly: false, run: purgeContent },
+  purge: { readOnly: false, alsoReadOnly: true, run: purgeContent },
 } satisfies Record<string, Method>
 
 interface Proof {
@@ -53,7 +53,7 @@ export type Purged = Omit<PurgeReport, 'needles'> & {
 }
 
 async function purgeContent(vault: Vault, parameters: Parameters, call: Call): Promise<Purged> {
-  assertWritableVault(vault)
+  if (parameters.dryRun !== true) assertWritableVault(vault)
   const { core } = vault
   const content = await contentOf(call)
   const path = content === undefined ? pathOf(parameters) : '/'
@@ -63,7 +63,7 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
   const [force, current, dryRun] = ['force', 'current', 'dryRun'].map((name) =>
     flagOf(parameters, name),
   ) as [boolean, boolean, boolean]
-  await answered(() => sealForSnapshot(core))
+  if (!vault.readOnly) await answered(() => sealForSnapshot(core))
   await vault.sync()
   const look = (isDry: boolean): Promise<PurgeReport> =>
     vault.purge({

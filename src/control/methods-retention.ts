@@ -47,7 +47,7 @@ export const retentionMethods = {
    * {path, glob?, keep?, olderThan?, dryRun?, explain?}; hands over each version that was looked at with `explain`, and each that would go
    * with `dryRun`.
    */
-  prune: { readOnly: false, run: prune },
+  prune: { readOnly: false, alsoReadOnly: true, run: prune },
   /** {name}: a path from the root or a snapshot, as a byte string. */
   holdAdd: {
     readOnly: false,
@@ -84,7 +84,7 @@ export const retentionMethods = {
 } satisfies Record<string, Method>
 
 async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
-  assertWritableVault(vault)
+  if (parameters.dryRun !== true) assertWritableVault(vault)
   const rules = await answered(() => rulesOf(vault, parameters))
   const isAll = flagOf(parameters, 'explain')
   const isTold = isAll || flagOf(parameters, 'dryRun')

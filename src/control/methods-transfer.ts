@@ -40,6 +40,7 @@ export const transferMethods = {
    */
   import: {
     readOnly: false,
+    alsoReadOnly: true,
     run: (vault, parameters, call) => {
       const path = pathOf(parameters)
       return refusing(path, () => importPath(vault, path, parameters, call))

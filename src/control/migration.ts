@@ -6,7 +6,9 @@ import { dirname, resolve } from 'node:path'
 import { syncFiles } from '../base/sync-files.ts'
 import { setting } from '../store/collections.ts'
 import { backendOf, needBackend, openStore, persistentBackends } from '../store/open.ts'
+import { isWritablePlace } from '../store/read-only-place.ts'
 import type { Store } from '../store/store.ts'
+import { breakLineage } from '../vault/lineage.ts'
 import { copyStore, differences, type Survey, surveyStore } from '../vault/migrate.ts'
 import { type Damage, everyPage } from '../vault/read-all.ts'
 import { RowDigest } from '../vault/row-digest.ts'
@@ -14,6 +16,7 @@ import { ControlError } from './errors.ts'
 import type { Lock } from './lock.ts'
 import { hasNote, NOTE_ENDING, readNote, removeNote, writeNote } from './migration-note.ts'
 import { lockOffline, needRoom } from './offline.ts'
+import { assertWritablePlace } from './refusal.ts'
 import { finishSwitch } from './switch-files.ts'
 import { bytesOf, moveFiles, removeFiles } from './vault-files.ts'
 import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
@@ -90,6 +93,7 @@ export async function migrateVault(
       source,
     )
   }
+  if (output === undefined && !options.dryRun) assertWritablePlace(source)
   const folder = dirname(target)
   if (!existsSync(folder)) throw new ControlError('failed', `there is no folder ${folder}`, folder)
   const locks: Lock[] = []
@@ -250,22 +254,28 @@ async function migrate(
   const partial = `${target}.partial`
   removeFiles(partial)
   const note = { step: 'copying', backend: to, target, partial, settings: '' } as const
-  writeNote(source, note)
+  // One that cannot be written stays as it is, whatever becomes of the copy elsewhere.
+  const isNoted = isWritablePlace(source)
+  if (isNoted) writeNote(source, note)
   let copied: { survey: Survey; damaged: number }
+  let settings: string
   try {
     await reached('noted')
     copied = await copyTo(source, partial, total, options)
     await reached('copied')
     await verify(partial, copied.survey, options)
+    settings =
+      copied.damaged > 0
+        ? await withoutLineage(partial, to)
+        : (copied.survey.find(({ name }) => name === setting.name)?.digest ?? '')
     syncFiles(partial)
     await reached('verified')
   } catch (error) {
     removeFiles(partial)
-    removeNote(source)
+    if (isNoted) removeNote(source)
     throw error
   }
-  const settings = copied.survey.find(({ name }) => name === setting.name)?.digest ?? ''
-  writeNote(source, { ...note, step: 'switching', settings })
+  if (isNoted) writeNote(source, { ...note, step: 'switching', settings })
   await reached('switching')
   moveFiles(partial, target)
   await reached('named')
@@ -280,8 +290,19 @@ async function migrate(
   else if (output === undefined) removeFiles(source)
   await reached('removed')
   if (link !== undefined) rmSync(named, { force: true })
-  removeNote(source)
+  if (isNoted) removeNote(source)
   return { ...copied, original }
+}
+
+/** No backup gives way to a copy that left something behind. Returns the digest of its settings. */
+async function withoutLineage(partial: string, backend: string): Promise<string> {
+  const store = await openStore(partial, { backend })
+  try {
+    await breakLineage(store)
+    return await settingsDigest(store)
+  } finally {
+    await store.close()
+  }
 }
 
 async function copyTo(
@@ -296,7 +317,7 @@ async function copyTo(
     options.damaged(damage)
   }
   // Not for reading only: what the engine's log holds is to be in the vault itself when that is moved.
-  const from = await openStore(source)
+  const from = await openStore(source, { readOnly: !isWritablePlace(source) })
   let survey: Survey
   try {
     await checkEngine(from, total, options, damaged)

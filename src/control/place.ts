@@ -1,4 +1,4 @@
-// Which file of which vault a PATH on the command line means: NAME:/a.txt, or a path inside a mounted vault. Looks at the
+// Which file of which vault a PATH on the command line means: NAME:/a.txt, a path inside a mounted vault, or that of a vault. Looks at the
 // mount table and at directories, so that only callers of a daemon may use it, never a daemon: it would wait for itself.
 //
 // Paths are byte strings (a char a byte), because names are bytes.
@@ -10,7 +10,7 @@ import { ControlError } from './errors.ts'
 import { findDaemon } from './find-daemon.ts'
 import { lockHolder } from './lock.ts'
 import { isBelow, MOUNT_TYPE, type MountEntry, mountAt, mounts } from './mount-table.ts'
-import { type Environment, existingVault, vaultPlace } from './vault-names.ts'
+import { type Environment, existingVault, isVaultPath, vaultPlace } from './vault-names.ts'
 
 /**
  * A file of a vault: `path` begins with / and need not exist. `mountPoint`: where the vault is mounted, if it is. `show` names
@@ -30,7 +30,12 @@ const VIEWS = '.avfs'
  * there, 'name' for what is below .avfs.
  */
 export async function findPlace(given: string, env: Environment = process.env): Promise<Place> {
-  const place = placeInVault(given, env) ?? (await placeInMount(given))
+  const place = placeInVault(given, env) ?? (await placeInMount(given)) ?? rootOfVault(given, env)
+  if (place === undefined)
+    throw new ControlError(
+      'missing',
+      `${toText(given)} is in no mounted vault; give a path below a mount point, or NAME:/path`,
+    )
   if (place.path.split('/').includes(VIEWS)) {
     const hint = 'name the file itself and say which state: -v, --at or --snapshot'
     throw new ControlError('name', `${toText(given)} is a view below ${VIEWS}; ${hint}`)
@@ -50,16 +55,23 @@ function placeInVault(given: string, env: Environment): Place | undefined {
   return { vaultPath, mountPoint, path: tidy(given.slice(colon + 1)), show }
 }
 
-async function placeInMount(given: string): Promise<Place> {
+/** The path of a vault: what is in a mounted vault is a file of that, whatever its name. */
+function rootOfVault(given: string, env: Environment): Place | undefined {
+  const name = toText(given)
+  return isVaultPath(name, env) ? rootOf(name, env) : undefined
+}
+
+function rootOf(name: string, env: Environment): Place {
+  const vaultPath = existingVault(name, env).path
+  const mountPoint = lockHolder(vaultPath)?.mountPoint ?? undefined
+  return { vaultPath, mountPoint, path: '/', show: (path) => `${name}:${toText(path)}` }
+}
+
+async function placeInMount(given: string): Promise<Place | undefined> {
   const absolute = tidy(absoluteBytes(given))
   // A link inside a vault is a file of it; a link from outside is a way into it.
   const found = inMount(realParent(absolute)) ?? inMount(realPath(absolute) ?? '')
-  if (found === undefined) {
-    throw new ControlError(
-      'missing',
-      `${toText(given)} is in no mounted vault; give a path below a mount point, or NAME:/path`,
-    )
-  }
+  if (found === undefined) return undefined
   const { mounted, path } = found
   const daemon = await findDaemon(mounted)
   if (daemon === undefined) {
@@ -84,9 +96,7 @@ export async function findVault(given: string, env: Environment = process.env): 
   // A vault's name wins over that of a directory.
   if (!isVault(name, env) && existsSync(Buffer.from(given, 'latin1')))
     return await findPlace(given, env)
-  const vaultPath = existingVault(name, env).path
-  const mountPoint = lockHolder(vaultPath)?.mountPoint ?? undefined
-  return { vaultPath, mountPoint, path: '/', show: (path) => `${name}:${toText(path)}` }
+  return rootOf(name, env)
 }
 
 function isVault(name: string, env: Environment): boolean {

@@ -13,6 +13,7 @@ import {
   FsError,
 } from '../base/errno.ts'
 import { isWritablePlace } from '../store/read-only-place.ts'
+import { StoreError } from '../store/store.ts'
 import { GlobError } from '../vault/glob.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toText } from './byte-strings.ts'
@@ -64,7 +65,19 @@ export function assertWritablePlace(path: string): void {
   throw new ControlError('failed', `${path} lies where nothing can be written: ${works}`, path)
 }
 
-/** Throws ControlError on a vault that is mounted read-only. */
+/** Throws ControlError on a vault that is open for reading only. */
 export function assertWritableVault(vault: Vault): void {
-  if (vault.readOnly) throw new ControlError('failed', `${vault.path} is mounted read-only`)
+  if (!vault.readOnly) return
+  assertWritablePlace(vault.path)
+  throw new ControlError('failed', `${vault.path} is mounted read-only`)
 }
+
+/** An error of reading a vault as what is thrown: of a damaged one, says which it is and what to do. */
+export function namingDamaged(path: string, advice: string, error: unknown): unknown {
+  const isDamaged = error instanceof StoreError && error.kind === 'corrupt'
+  if (!isDamaged || error.message.includes(path)) return error
+  const message = `${path} is damaged: ${error.message}; ${advice}`
+  return new StoreError('corrupt', message, { cause: error })
+}
+
+export const MEND = 'avfs vault check --deep tells more, --repair mends what can be'

@@ -5,10 +5,12 @@ import { syncFiles } from '../base/sync-files.ts'
 import { backendOf, openStore } from '../store/open.ts'
 import { type Store, StoreError } from '../store/store.ts'
 import { type CheckReport, checkStore } from '../vault/check.ts'
+import { breakLineage } from '../vault/lineage.ts'
 import { copyStore } from '../vault/migrate.ts'
 import { type RepairReport, repairStore } from '../vault/repair.ts'
 import { lockOffline, needRoom } from './offline.ts'
 import type { Report } from './protocol.ts'
+import { assertWritablePlace } from './refusal.ts'
 import { stoppable } from './stopping.ts'
 import { finishSwitch, type SwitchOptions, switchFiles } from './switch-files.ts'
 import { bytesOf, removeFiles } from './vault-files.ts'
@@ -59,6 +61,7 @@ async function repairLocked(given: string, options: RepairVaultOptions): Promise
       store.close(),
     )
     if (before.problems.length === 0) return { ...before, found: 0, steps: 0, original: null }
+    assertWritablePlace(path)
     return options.copy
       ? await repairCopy(path, before.problems, options)
       : await repairHere(path, options)
@@ -73,8 +76,11 @@ async function repairHere(path: string, options: RepairVaultOptions): Promise<Va
   return { ...repaired.left, found: repaired.found, steps: repaired.steps, original: null }
 }
 
-function repair(store: Store, { onStep, report }: RepairVaultOptions): Promise<RepairReport> {
-  return repairStore(store, { onStep, onProgress: report })
+async function repair(store: Store, { onStep, report }: RepairVaultOptions): Promise<RepairReport> {
+  const repaired = await repairStore(store, { onStep, onProgress: report })
+  // A backup may be the only one to have what was damaged here.
+  if (repaired.left.problems.length === 0) await breakLineage(store)
+  return repaired
 }
 
 async function repairCopy(

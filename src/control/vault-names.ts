@@ -4,7 +4,15 @@
 //
 // A vault elsewhere has its name by a link in that directory (`avfs vault create NAME --path FILE`).
 
-import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { backendOf, persistentBackends } from '../store/open.ts'
@@ -59,6 +67,14 @@ export function existingVault(given: string, env: Environment = process.env): Va
     )
   }
   return { ...place, path: realpathSync(place.path) }
+}
+
+/** Whether `given` is the path, with a slash, of a file or folder such as an engine makes. */
+export function isVaultPath(given: string, env: Environment = process.env): boolean {
+  if (!given.includes('/') || given.endsWith('/')) return false
+  const { path } = vaultPlace(given, env)
+  const backend = persistentBackends.find(({ suffix }) => path.endsWith(suffix))
+  return existsSync(path) && backend?.isFolder === statSync(path).isDirectory()
 }
 
 /**

@@ -2,6 +2,8 @@
 // digests hexadecimal, bytes base64. Knows the schema, not what rows mean.
 
 import { type Collection, collections, type SettingRow, setting } from '../store/collections.ts'
+import { isOfLineage } from './lineage.ts'
+import { BACKUP_SETTING } from './sync-have.ts'
 
 /** The name of the directory beside the present tree that holds the rest. */
 export const HISTORY_NAME = '.avfs-history'
@@ -20,11 +22,13 @@ export interface Manifest {
 }
 
 /** Settings that are a vault's own, who it is: they are no part of its history. */
-export const OWN_SETTINGS = new Set(['id'])
+export function isOwnSetting({ name }: SettingRow): boolean {
+  return name === 'id' || name === BACKUP_SETTING || isOfLineage(name)
+}
 
 /** True for a row that is not exported. */
 export function isOwn(collection: Collection<object>, row: object): boolean {
-  return (collection as unknown) === setting && OWN_SETTINGS.has((row as SettingRow).name)
+  return (collection as unknown) === setting && isOwnSetting(row as SettingRow)
 }
 
 type Cell = number | string | Uint8Array | null | undefined

@@ -15,9 +15,9 @@ import { everyRow } from './check.ts'
 import {
   HISTORY_FORMAT,
   isOwn,
+  isOwnSetting,
   lineOf,
   type Manifest,
-  OWN_SETTINGS,
   rowOf,
 } from './history-rows.ts'
 import { ROW_FORMAT } from './settings.ts'
@@ -83,7 +83,7 @@ export function historyImporter(store: Store, own: readonly SettingRow[]): Histo
     async finish() {
       if (manifest === undefined) throw new RangeError('the history has no manifest.json')
       for (const row of own)
-        if (OWN_SETTINGS.has(row.name)) await put(setting as unknown as Collection<object>, row, 0)
+        if (isOwnSetting(row)) await put(setting as unknown as Collection<object>, row, 0)
       await flush()
       await commit
       if (blocks < manifest.blocks)

@@ -35,6 +35,7 @@ import { type Core, makeCaches } from './core.ts'
 import { refreshHistory, watchPruned } from './history.ts'
 import { type Inode, toRow } from './inode.ts'
 import { reap } from './inodes.ts'
+import { Lineage } from './lineage.ts'
 import { Moments } from './moments.ts'
 import type { PruneOptions, PruneReport } from './prune.ts'
 import { type PurgeOptions, type PurgeReport, purge } from './purge.ts'
@@ -168,6 +169,7 @@ export class Vault {
   readonly #store: Store
   readonly #sweeper: Sweeper
   readonly #pulse: NodeJS.Timeout | undefined
+  readonly #lineage: Lineage
   /** Hashes of the blocks that a layer on its way brings; those it left out are no longer its own. */
   readonly #brought = new WeakMap<Layer, string[]>()
 
@@ -176,6 +178,7 @@ export class Vault {
     this.path = path
     this.readOnly = options.readOnly === true
     const counters = readCounters(store)
+    this.#lineage = new Lineage(store)
     const overlay = new Overlay(store)
     const cacheBytes = options.cacheBytes ?? CACHE_BYTES
     const commits = new GroupCommit(overlay, {
@@ -235,6 +238,7 @@ export class Vault {
       inodes: core.inodeCount,
     }
     for (const row of counterRows(counters)) core.overlay.put(setting, row)
+    this.#lineage.note(core.overlay)
   }
 
   /** Rewrites fragmented chunks while nobody writes, a few milliseconds at a time. */

@@ -219,9 +219,13 @@ t.test('a disk without room is refused before, and one that fills up loses nothi
 
 t.test('a damaged vault is reported row by row, and goes only with --skip-damaged', async (t) => {
   const cli = await richCli(t)
-  const store = await openStore(cli.path)
+  let store = await openStore(cli.path)
   const [bad] = store.scan(block, { limit: 1 }) as [BlockRow]
   const blocks = store.scan(block, { limit: 1000 }).length
+  await store.close()
+  const backup = join(cli.root, 'whole.avfs')
+  cli.json('vault', 'backup', 'one', backup)
+  store = await openStore(cli.path)
   await store.commit([changes(block, [], [[bad.hash]])])
   await store.commit([changes(block, [{ ...bad, codec: 0, data: Buffer.from('other') }])])
   await store.close()
@@ -240,6 +244,10 @@ t.test('a damaged vault is reported row by row, and goes only with --skip-damage
   t.equal(copy.get(block, [bad.hash]), undefined)
   t.equal(copy.scan(block, { limit: 1000 }).length, blocks - 1)
   await copy.close()
+  for (const more of [[], ['--incremental']])
+    t.match(cli.failure('vault', 'backup', 'one', backup, ...more), {
+      message: /may hold what the vault does not/,
+    })
 })
 
 t.test('what the engine alone finds damaged is told, too', async (t) => {

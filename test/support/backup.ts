@@ -13,8 +13,10 @@ const caller = { uid: 0, gid: 0, pid: 1 }
 
 export async function askOf(vault: string): Promise<Pick<BackupOptions, 'id' | 'ask'>> {
   const { id } = (await callVault(vault, 'info', {}, () => undefined)) as VaultInfo
-  const ask: Ask = async (receive, have, report) =>
-    (await callVault(vault, 'backup', {}, report, receive, (send) => send(have))) as BackupState
+  const ask: Ask = async (receive, have, report, over) =>
+    (await callVault(vault, 'backup', { over }, report, receive, (send) =>
+      send(have),
+    )) as BackupState
   return { id, ask }
 }
 

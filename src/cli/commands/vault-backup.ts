@@ -102,8 +102,8 @@ async function copy(
   process.umask(0o077)
   const { id } = (await callVault(source, 'info', {}, () => undefined)) as VaultInfo
   const bars = stepBars()
-  const ask: Ask = async (receive, have, report) =>
-    (await callVault(source, 'backup', {}, report, receive, (send) =>
+  const ask: Ask = async (receive, have, report, over) =>
+    (await callVault(source, 'backup', { over }, report, receive, (send) =>
       sendAll(have, send),
     )) as BackupState
   try {

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
 import { acquireLock } from '../../control/lock.ts'
 import { readNote, removeNote } from '../../control/migration-note.ts'
+import { assertWritablePlace } from '../../control/refusal.ts'
 import { stoppable } from '../../control/stopping.ts'
 import { finishSwitch } from '../../control/switch-files.ts'
 import { removeFiles } from '../../control/vault-files.ts'
@@ -27,6 +28,7 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
   handler: async ({ name, yes, json }) => {
     const { path } = existingVault(name)
     const named = vaultPlace(name).path
+    assertWritablePlace(path)
     const lock = await acquireLock(path, { mountPoint: null, socket: null })
     try {
       const deleted = yes || (await confirm(name, path))
