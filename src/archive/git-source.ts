@@ -4,6 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts'
+import { SLASH } from '../base/names.ts'
 import { type ByteReader, byteReader } from './byte-reader.ts'
 import { timesOfCommits } from './commit-times.ts'
 import { ArchiveError } from './errors.ts'
@@ -91,7 +92,7 @@ export async function readGit(
         await run.out.push(entryRecord(headOf(run, commit, 0, S_IFDIR | 0o755), '', []))
       await sendCommit(run, commit)
       for (const name of tags.get(commit.hash) ?? []) {
-        await run.out.push(stepRecord({ step: 'snapshot', name }))
+        await run.out.push(stepRecord({ step: 'snapshot', name: name.replaceAll('/', SLASH) }))
         snapshots++
       }
     }

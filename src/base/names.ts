@@ -1,4 +1,7 @@
-// File names as byte strings: where they have to be cut.
+// File names: where byte strings have to be cut, and what stands for a slash.
+
+/** U+2215, the division slash: what is called after something with slashes has it in their place. */
+export const SLASH = '\u2215'
 
 /** The beginning of a name, at most `room` bytes, cut between characters of UTF-8. */
 export function cutName(name: string, room: number): string {

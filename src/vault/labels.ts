@@ -2,7 +2,7 @@
 
 import { EINVAL, ENAMETOOLONG, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX, TAG_BYTES_MAX } from '../base/limits.ts'
-import { cutName } from '../base/names.ts'
+import { cutName, SLASH } from '../base/names.ts'
 
 /** Throws EINVAL for a name that cannot be a file's or that would garble a terminal, ENAMETOOLONG. */
 export function assertLabel(name: string): void {
@@ -21,8 +21,6 @@ export function assertTag(name: string): void {
   if (name === '' || /[,\x00-\x1f\x7f-\x9f]/.test(name) || name !== name.trim()) fail(EINVAL)
   if (Buffer.byteLength(name) > TAG_BYTES_MAX) fail(ENAMETOOLONG)
 }
-
-const SLASH = '\u2215'
 
 /** What a tag is called in the views: U+2215 for a slash, %2E for the names that a directory has, and no more than fits a name. */
 export function shownTag(tag: string): string {

@@ -47,7 +47,7 @@ function makeRepository(root: string): { git(...args: string[]): string; days: n
   renameSync(at('src/a.txt'), at('moved.txt'))
   rmSync(at('src/deep'), { recursive: true })
   commit('three')
-  git('tag', '-a', '-m', 'annotated', 'v2')
+  git('tag', '-a', '-m', 'annotated', 'pkg/v2')
   // A directory where a file was, and the other way round.
   rmSync(at('link'))
   mkdirSync(at('link'))
@@ -86,7 +86,7 @@ t.test('each commit is the state as of its time, and tags are snapshots', (t) =>
     const told = run('rsync', [...flags, `${repository}/`, `${out}/`])
     t.equal(told.replace(/^\.d.*\n?/gm, ''), '', `commit ${index + 1}`)
   })
-  t.match(cli.json('snapshot', 'list', 'new'), [{ name: 'v1' }, { name: 'v2' }])
+  t.match(cli.json('snapshot', 'list', 'new'), [{ name: 'v1' }, { name: 'pkg\u2215v2' }])
   t.match(
     cli.json('log', 'new:/moved.txt'),
     [{ number: 2 }, { number: 1 }],
