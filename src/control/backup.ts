@@ -181,6 +181,7 @@ async function makeAnew(
   const store = await openStore(partial, { create: !isResumed, backend })
   let done: Done
   let digests: Digests
+  let isRefused = false
   try {
     // Blocks come before all rows: whose they are is known from the beginning, so that they need not come again.
     if (!isResumed) await note(store, { name: 'id', value: options.id })
@@ -193,8 +194,12 @@ async function makeAnew(
     // What was purged since it was begun is to go from it, too.
     if (isResumed && state.purged !== '') await store.compact({ anew: true })
     done = { state, written: taker.written }
+  } catch (error) {
+    isRefused = error instanceof ControlError && error.kind === 'exists'
+    throw error
   } finally {
     await store.close()
+    if (isRefused) removeFiles(partial)
   }
   await reached('closed')
   const again = await openStore(partial, { backend })
