@@ -7,12 +7,14 @@ import { readdirSync, statfsSync, statSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { log } from '../../base/log.ts'
 import type { Group, KvEngine, KvOpenOptions, KvRange, KvView } from '../kv/engine.ts'
 import { type GroupChange, RangeCache } from '../kv/range-cache.ts'
 import { Fault, StoreError, type StoreStats } from '../store.ts'
 import { assertOurs, storeErrorOf } from './errors.ts'
 import { FolderNames } from './folder-names.ts'
 import { guardLogs, logFindings } from './log.ts'
+import { takeBackUnsynced } from './manifest.ts'
 import { fetchStretch, getFrom, type Level, LevelView } from './reading.ts'
 import { verifyTable } from './table.ts'
 
@@ -39,8 +41,20 @@ export async function openLevel(path: string, options: KvOpenOptions): Promise<K
   }
   await guardLogs(path, options.readOnly)
   const cacheBytes = Math.floor(options.cacheBytes * TABLE_SHARE)
-  const level = await openFolder(path, cacheBytes, options.create)
+  const level = await openSound(path, cacheBytes, options.create)
   return new LevelEngine(path, level, cacheBytes, options.readOnly)
+}
+
+/** After a power cut LevelDB may have to be brought back to what it had synced. */
+async function openSound(path: string, cacheBytes: number, create: boolean): Promise<Level> {
+  try {
+    return await openFolder(path, cacheBytes, create)
+  } catch (error) {
+    if (!(error instanceof StoreError) || !/missing files/.test(error.message)) throw error
+    if (!(await takeBackUnsynced(path))) throw error
+    log('warn', `took back what a power cut had left of unfinished work in ${path}`)
+    return await openFolder(path, cacheBytes, create)
+  }
 }
 
 async function openFolder(path: string, cacheBytes: number, create: boolean): Promise<Level> {

@@ -16,7 +16,7 @@ import { StoreError } from '../store.ts'
 import { crc32c, masked } from './crc32c.ts'
 import { storeErrorOf } from './errors.ts'
 
-const BLOCK_BYTES = 32 * 1024
+export const BLOCK_BYTES = 32 * 1024
 const HEAD_BYTES = 7
 const WHOLE = 1
 const FIRST = 2
@@ -66,6 +66,15 @@ async function keep(path: string): Promise<void> {
   }
 }
 
+/** Whether a commit begins with a fragment, and whether one ends. */
+export function begins({ kind }: Fragment): boolean {
+  return kind === WHOLE || kind === FIRST
+}
+
+export function ends({ kind }: Fragment): boolean {
+  return kind === WHOLE || kind === LAST
+}
+
 async function isDamagedWithin(path: string): Promise<boolean> {
   const file = await open(path)
   const block = Buffer.alloc(BLOCK_BYTES)
@@ -73,9 +82,9 @@ async function isDamagedWithin(path: string): Promise<boolean> {
   try {
     for (let bytesRead = BLOCK_BYTES; bytesRead === BLOCK_BYTES; ) {
       bytesRead = (await file.read(block, 0, BLOCK_BYTES)).bytesRead
-      for (const kind of fragments(block.subarray(0, bytesRead))) {
-        if (kind === undefined) isDamaged = true
-        else if (isDamaged && (kind === WHOLE || kind === FIRST)) return true
+      for (const fragment of fragments(block.subarray(0, bytesRead))) {
+        if (fragment === undefined) isDamaged = true
+        else if (isDamaged && begins(fragment)) return true
       }
     }
     return false
@@ -84,8 +93,15 @@ async function isDamagedWithin(path: string): Promise<boolean> {
   }
 }
 
-/** The kinds of the fragments of a block; undefined for what is none. */
-function* fragments(block: Buffer): Generator<number | undefined> {
+export interface Fragment {
+  readonly kind: number
+  /** Where it begins in its block. */
+  readonly at: number
+  readonly bytes: Buffer
+}
+
+/** The fragments of a block; undefined for what is none. */
+export function* fragments(block: Buffer): Generator<Fragment | undefined> {
   for (let at = 0; at + HEAD_BYTES <= block.length; ) {
     const end = at + HEAD_BYTES + block.readUInt16LE(at + 4)
     const kind = block.readUInt8(at + 6)
@@ -94,7 +110,7 @@ function* fragments(block: Buffer): Generator<number | undefined> {
       return
     }
     const isWhole = block.readUInt32LE(at) === masked(crc32c(block.subarray(at + 6, end)))
-    yield isWhole ? kind : undefined
+    yield isWhole ? { kind, at, bytes: block.subarray(at + HEAD_BYTES, end) } : undefined
     at = end
   }
 }
