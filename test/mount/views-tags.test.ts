@@ -1,6 +1,6 @@
 // tags/: labels as directories, with the files themselves in them.
 
-import { statSync } from 'node:fs'
+import { linkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { mountedVault } from '../support/mount.ts'
@@ -37,6 +37,10 @@ t.test('ln, cp and mv into a tag label the file, rm takes the label away and not
   sh(dir, 'rm .avfs/tags/red/b')
   t.equal(sh(dir, 'ls .avfs/tags/red; cat d/b'), 'a\nc\nempty\n22')
   t.equal(sh(dir, 'ls d/.avfs/tags/red'), 'c', 'only what is below')
+  // The kernel has counted a link less, and must not believe it.
+  sh(dir, 'rm .avfs/tags/red/c && ln d/e/c .avfs/tags/red/ && rm .avfs/tags/red/c')
+  t.equal(statSync(join(dir, 'd/e/c')).nlink, 1)
+  linkSync(join(dir, 'd/e/c'), join(dir, '.avfs/tags/red/c'))
   sh(dir, 'setfattr -n user.xdg.tags -v red,new d/b')
   t.equal(sh(dir, 'ls .avfs/tags .avfs/tags/new'), '.avfs/tags:\nnew\nred\n\n.avfs/tags/new:\nb')
   check()

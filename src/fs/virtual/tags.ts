@@ -10,6 +10,7 @@ import { findEntry } from '../../vault/directory.ts'
 import type { Inode } from '../../vault/inode.ts'
 import { getInode } from '../../vault/inodes.ts'
 import { tagFromShown } from '../../vault/labels.ts'
+import { placesOf } from '../../vault/names.ts'
 import { readyInode, readyTags } from '../../vault/ready.ts'
 import {
   addTag,
@@ -172,7 +173,11 @@ const tagKind: ViewKind<TagView> = {
     const { inode } =
       taggedAs(fs.core, view.directory, view.tags, readerOf(caller), name) ?? fail(ENOENT)
     assertMayTag(fs.core, caller, inode)
+    const places = placesOf(fs.core, inode)
     untagFile(fs.core, inode, view.tags.at(-1) ?? '')
+    // The kernel counts one link less, as if the name had been one.
+    fs.notices?.attributesChanged(inode.ino)
+    for (const { parent, name: own } of places) void fs.notices?.entryChanged(parent, own)
   },
   create(views, caller, view, name, mode) {
     const { core } = views.fs
