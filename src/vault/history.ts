@@ -4,14 +4,7 @@
 // What was recorded before stays exact: rows that a recorded state needs become past rows all the same.
 
 import { isDirectory } from '../base/mode.ts'
-import {
-  type Collection,
-  entryPast,
-  inodePast,
-  type Key,
-  setting,
-  version,
-} from '../store/collections.ts'
+import { inodePast, setting } from '../store/collections.ts'
 import { configured, globsOf } from './configuration.ts'
 import type { Core } from './core.ts'
 import { globRule } from './glob.ts'
@@ -33,8 +26,6 @@ export interface History {
   readonly leftovers: Set<number>
   /** Hashes of blocks that may have lost their last user. */
   readonly suspects: Set<string>
-  /** How many rows of the past were let go of since the vault was opened. */
-  pruned: number
   /** Prune or a sweep is at work: there is one at a time. */
   isSwept: boolean
 }
@@ -53,7 +44,6 @@ export function newHistory(): History {
     traceless: new Set(),
     leftovers: new Set(),
     suspects: new Set(),
-    pruned: 0,
     isSwept: false,
   }
 }
@@ -74,20 +64,6 @@ function exclusion(core: Core, globs: readonly string[]): History['isExcluded'] 
     const above = places.directory(parent) ?? rule.top
     return rule.means(rule.enter(above, name))
   }
-}
-
-/** Counts what is let go of, from here on. */
-export function watchPruned({ overlay, history }: Core): void {
-  const count = (_key: Key, row: object | undefined): void => {
-    if (row === undefined) history.pruned++
-  }
-  for (const collection of [version, inodePast, entryPast])
-    overlay.watch(collection as unknown as Collection<object>, count)
-}
-
-/** The same as long as nothing has happened in a vault, and nothing of its past was let go of: for what is kept of answers. */
-export function stateOf({ moments, history }: Core): string {
-  return `${moments.last} ${history.pruned}`
 }
 
 /**

@@ -131,6 +131,4 @@ export function moveVersions(core: Core, ino: number, moved: readonly MovedVersi
     const row = core.overlay.get(version, [ino, number])
     if (row !== undefined) core.overlay.put(version, { ...row, ...to })
   }
-  // Answers that are kept tell of them.
-  core.history.pruned += moved.length
 }

@@ -32,7 +32,7 @@ import { lastSteps, noteClock } from './clock-rows.ts'
 import { configuredMs } from './configuration.ts'
 import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
-import { refreshHistory, watchPruned } from './history.ts'
+import { refreshHistory } from './history.ts'
 import { type Inode, toRow } from './inode.ts'
 import { reap } from './inodes.ts'
 import { Lineage } from './lineage.ts'
@@ -208,7 +208,6 @@ export class Vault {
     if (swept + sealed > 0 && !this.readOnly)
       log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
     refreshHistory(this.core)
-    watchPruned(this.core)
     this.#sweeper = new Sweeper(this.core, swept > 0)
     if (this.readOnly) return
     const heldMs = options.sealMs ?? configuredMs(this.core, 'seal')

@@ -5,8 +5,8 @@
 import { changesOf } from '../../vault/changes.ts'
 import type { WallMicros } from '../../vault/clock-steps.ts'
 import type { Core } from '../../vault/core.ts'
-import { stateOf } from '../../vault/history.ts'
 import type { Moment } from '../../vault/moments.ts'
+import { ticksOf } from './row-ticks.ts'
 
 /** The newest changes that a listing shows. */
 const LISTED_MAX = 1000
@@ -20,7 +20,7 @@ interface Seconds {
   /** The newest moment when they were looked up: of the seconds before it all is known, unless the clock was set since. */
   readonly last: Moment
   readonly clockSteps: number
-  readonly state: string
+  readonly tick: number
 }
 const known = new WeakMap<Core, Map<number, Seconds>>()
 
@@ -38,7 +38,7 @@ export function isListedSecond(core: Core, directory: number, start: WallMicros)
   const isKnown =
     before !== undefined &&
     before.clockSteps === moments.steps.rows.length &&
-    (before.state === stateOf(core) || start + SECOND_MICROS <= moments.wallOf(before.last))
+    (before.tick === ticksOf(core).events() || start + SECOND_MICROS <= moments.wallOf(before.last))
   const seconds = isKnown ? before : note(core, directory, changesOf(core, directory, LISTED_MAX))
   return seconds.listed.has(start / SECOND_MICROS)
 }
@@ -46,7 +46,7 @@ export function isListedSecond(core: Core, directory: number, start: WallMicros)
 function note(core: Core, directory: number, moments: readonly Moment[]): Seconds {
   const { last, steps } = core.moments
   const listed = new Set(moments.map((its) => Math.floor(steps.wallOf(its) / SECOND_MICROS)))
-  const seconds = { listed, last, clockSteps: steps.rows.length, state: stateOf(core) }
+  const seconds = { listed, last, clockSteps: steps.rows.length, tick: ticksOf(core).events() }
   const all = known.get(core) ?? new Map<number, Seconds>()
   known.set(core, all)
   all.delete(directory)

@@ -76,6 +76,7 @@ function countRows({ overlay }: Core): RowTicks {
   overlay.watch(entryPast, named)
   const versioned = (): void => {
     ticks.versions++
+    ticks.events++
     its.heard()
   }
   for (const rows of [version, numbering]) overlay.watch(rows as Collection<object>, versioned)

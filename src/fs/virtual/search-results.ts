@@ -9,11 +9,11 @@ import { cutName } from '../../base/names.ts'
 import { answered } from '../../store/retry.ts'
 import { Fault, StoreError } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
-import { stateOf } from '../../vault/history.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { pathOf } from '../../vault/names.ts'
 import type { FsContext } from '../context.ts'
 import { MAY_READ, type Reader } from '../reach.ts'
+import { ticksOf } from './row-ticks.ts'
 import { goneBelow, mightDo, presentBelow } from './search-reach.ts'
 
 /** What the views ask of the search of a vault (src/search/searcher.ts). */
@@ -82,8 +82,8 @@ interface Answer {
   /** Of what was asked in vain. */
   readonly errno: number
   readonly generation: number
-  /** The vault's when it was begun. */
-  readonly state: string
+  /** Of when it was begun. */
+  readonly tick: number
   readonly atMs: number
   readonly costMs: number
 }
@@ -135,24 +135,24 @@ function keptOf(core: Core): Kept {
 
 function isGood(
   { core, search }: FsContext,
-  { generation, state, atMs, costMs, errno }: Answer,
+  { generation, tick, atMs, costMs, errno }: Answer,
   anew: boolean,
 ): boolean {
   const age = performance.now() - atMs
   if (age < Math.max(LISTED_MS, COST_FACTOR * costMs)) return true
   if (errno !== 0) return false
-  const isSame = generation === search?.generation && state === stateOf(core)
+  const isSame = generation === search?.generation && tick === ticksOf(core).events()
   return isSame || (!anew && age < FOLLOWED_MS)
 }
 
 async function ask(fs: FsContext, question: Question, key: string): Promise<void> {
   const began = performance.now()
-  const state = stateOf(fs.core)
+  const tick = ticksOf(fs.core).events()
   const { answers } = keptOf(fs.core)
   const its = await found(fs, question)
   const atMs = performance.now()
   answers.delete(key)
-  answers.set(key, { ...its, state, atMs, costMs: atMs - began })
+  answers.set(key, { ...its, tick, atMs, costMs: atMs - began })
   const [oldest] = answers.keys()
   if (answers.size > ANSWERS_MAX && oldest !== undefined) answers.delete(oldest)
 }

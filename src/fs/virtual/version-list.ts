@@ -5,13 +5,13 @@ import { PROVISIONAL } from '../../store/collections.ts'
 import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
 import { findEntry } from '../../vault/directory.ts'
-import { stateOf } from '../../vault/history.ts'
 import { pastBefore } from '../../vault/lifetimes.ts'
 import { type NameVersion, versionsOf } from '../../vault/name-history.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { plantTree } from './past.ts'
 import { KEPT_MS, LATEST } from './place.ts'
+import { ticksOf } from './row-ticks.ts'
 import { pastView } from './tree.ts'
 import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
@@ -32,7 +32,7 @@ export interface VersionListView extends View {
 
 interface Known {
   readonly versions: readonly NameVersion[]
-  readonly state: string
+  readonly tick: number
   readonly untilMs: number
 }
 const known = new WeakMap<Core, GenerationCache<string, Known>>()
@@ -55,12 +55,13 @@ function versionsIn(
   const key = `${directory}/${name}`
   const before = cache.get(key)
   if (before !== undefined) {
-    const current = before.state === stateOf(core)
+    const current = before.tick === ticksOf(core).versions()
     if (current || (!fresh && performance.now() < before.untilMs)) return before.versions
   }
+  const tick = ticksOf(core).versions()
   const versions = versionsOf(core, directory, name)
   const untilMs = performance.now() + KNOWN_MS
-  cache.set(key, { versions, state: stateOf(core), untilMs })
+  cache.set(key, { versions, tick, untilMs })
   return versions
 }
 
