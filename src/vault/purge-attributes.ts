@@ -129,6 +129,9 @@ export function withMoved(
 export function moveVersions(core: Core, ino: number, moved: readonly MovedVersion[]): void {
   for (const { number, to } of moved) {
     const row = core.overlay.get(version, [ino, number])
-    if (row !== undefined) core.overlay.put(version, { ...row, ...to })
+    if (row === undefined) continue
+    // Who keeps where it was hears that it is not there any more.
+    core.overlay.delete(version, [ino, number])
+    core.overlay.put(version, { ...row, ...to })
   }
 }

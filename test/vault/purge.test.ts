@@ -20,6 +20,7 @@ import { addHold } from '../../src/vault/holds.ts'
 import { findInode } from '../../src/vault/inodes.ts'
 import { lastPath } from '../../src/vault/places.ts'
 import type { PurgeOptions, PurgeReport } from '../../src/vault/purge.ts'
+import { dropLabels } from '../../src/vault/purge-labels.ts'
 import { everAt } from '../../src/vault/purge-path.ts'
 import { slicesOf } from '../../src/vault/slices.ts'
 import { createSnapshot } from '../../src/vault/snapshots.ts'
@@ -63,12 +64,16 @@ class Bench {
     fs.forget(ino, 1)
     return ino
   }
-  purge(of: PurgeOptions['of'], more: Partial<PurgeOptions> = {}): Promise<PurgeReport> {
+  /** With what is done to its end behind it. */
+  async purge(of: PurgeOptions['of'], more: Partial<PurgeOptions> = {}): Promise<PurgeReport> {
+    const { vault } = this
     const rest = { onVersion: () => undefined, onProgress: () => undefined }
-    return this.vault.purge({
+    const report = await vault.purge({
       ...{ of, force: false, current: false, dryRun: false, ...rest },
       ...more,
     })
+    if (more.dryRun !== true) await dropLabels(vault.core, slicesOf(vault.core))
+    return report
   }
   /** Everything that the vault holds, as one text. */
   async holds(text: string): Promise<boolean> {
