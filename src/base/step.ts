@@ -36,3 +36,16 @@ export function apart<T>(work: () => T): T {
   changed = before
   return result
 }
+
+/** What asks for work that is to be done once when the step that runs now is over, however often it is asked for. */
+export function afterStep(work: () => void): () => void {
+  let isDue = false
+  return () => {
+    if (isDue) return
+    isDue = true
+    queueMicrotask(() => {
+      isDue = false
+      work()
+    })
+  }
+}

@@ -2,11 +2,11 @@
 
 import { deserialize } from 'node:v8'
 import { answered } from '../store/retry.ts'
-import { checkLineage, comesFrom, type LineageState } from '../vault/lineage.ts'
+import { checkLineage, comesFrom } from '../vault/lineage.ts'
 import type { Survey } from '../vault/migrate.ts'
 import { PURGED } from '../vault/purge.ts'
 import { readCounters, readSetting } from '../vault/settings.ts'
-import { checkHave, type Have } from '../vault/sync-have.ts'
+import { checkHave } from '../vault/sync-have.ts'
 import { sendChanges } from '../vault/sync-send.ts'
 import type { Vault } from '../vault/vault.ts'
 import { ControlError } from './errors.ts'
@@ -39,8 +39,14 @@ async function sendBackup(
   if (body === undefined) throw new ControlError('failed', 'backup wants to know what is there')
   const parts: Uint8Array[] = []
   for await (const piece of body) parts.push(Uint8Array.from(piece))
-  const have = haveOf(Buffer.concat(parts))
-  const state = over === undefined ? undefined : lineageOf(over)
+  const have = said(
+    () => checkHave(deserialize(Buffer.concat(parts))),
+    'the body of backup must say what a copy has, as avfs vault backup does',
+  )
+  const state = said(
+    () => (over === undefined ? undefined : checkLineage(over)),
+    'parameter over must be what a copy says of where it comes from',
+  )
   const view = await vault.view()
   try {
     const { id, moment, purged, isHeld } = await answered(() => ({
@@ -62,20 +68,11 @@ async function sendBackup(
   }
 }
 
-function haveOf(bytes: Uint8Array): Have {
+/** What a copy says of itself. Throws ControlError with `message` where it makes no sense. */
+function said<T>(read: () => T, message: string): T {
   try {
-    return checkHave(deserialize(bytes))
+    return read()
   } catch (error) {
-    const message = 'the body of backup must say what a copy has, as avfs vault backup does'
-    throw new ControlError('failed', message, undefined, { cause: error })
-  }
-}
-
-function lineageOf(over: unknown): LineageState {
-  try {
-    return checkLineage(over)
-  } catch (error) {
-    const message = 'parameter over must be what a copy says of where it comes from'
     throw new ControlError('failed', message, undefined, { cause: error })
   }
 }

@@ -18,7 +18,7 @@ import { piecesOf } from './content.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { countOf, flagOf, pathOf } from './parameters.ts'
-import { assertWritableVault, refusing } from './refusal.ts'
+import { isDryRun, refusing } from './refusal.ts'
 import { type FoundState, findState, lastDeletion, wantedOf } from './state.ts'
 import { effectsTo } from './told.ts'
 
@@ -138,13 +138,6 @@ function targetOf(core: Core, to: string, path: string, from: FoundState): strin
   const there = findPath(core, to)
   if (there === undefined || !isDirectory(there.mode) || there.ino === from.ino) return to
   return join(to, namesOf(path).at(-1) ?? '')
-}
-
-/** Who only wants to know what would be done need not be able to do it. */
-function isDryRun(vault: Vault, parameters: Parameters): boolean {
-  if (flagOf(parameters, 'dryRun')) return true
-  assertWritableVault(vault)
-  return false
 }
 
 async function undelete(

@@ -19,7 +19,7 @@ import { toText } from './byte-strings.ts'
 import { ControlError } from './errors.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { flagOf, pathOf } from './parameters.ts'
-import { assertWritableVault } from './refusal.ts'
+import { isDryRun } from './refusal.ts'
 import { findTraces, type Trace } from './traces.ts'
 
 /** A content that is given is held in memory. */
@@ -53,16 +53,15 @@ export type Purged = Omit<PurgeReport, 'needles'> & {
 }
 
 async function purgeContent(vault: Vault, parameters: Parameters, call: Call): Promise<Purged> {
-  if (parameters.dryRun !== true) assertWritableVault(vault)
+  const dryRun = isDryRun(vault, parameters)
   const { core } = vault
   const content = await contentOf(call)
   const path = content === undefined ? pathOf(parameters) : '/'
   if (content === undefined && path === '/')
     throw new ControlError('name', 'this is all of the vault: avfs vault delete removes that')
   const of = content === undefined ? { path } : { content }
-  const [force, current, dryRun] = ['force', 'current', 'dryRun'].map((name) =>
-    flagOf(parameters, name),
-  ) as [boolean, boolean, boolean]
+  const force = flagOf(parameters, 'force')
+  const current = flagOf(parameters, 'current')
   if (!vault.readOnly) await answered(() => sealForSnapshot(core))
   await vault.sync()
   const look = (isDry: boolean): Promise<PurgeReport> =>

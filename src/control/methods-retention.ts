@@ -16,7 +16,7 @@ import { ControlError } from './errors.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { bytesOf, countOf, flagOf, pathOf, stringOf, textsOf } from './parameters.ts'
-import { assertWritableVault, refusing, refusingGlobs } from './refusal.ts'
+import { assertWritableVault, isDryRun, refusing, refusingGlobs } from './refusal.ts'
 import { toldTo } from './told.ts'
 
 export const retentionMethods = {
@@ -84,10 +84,10 @@ export const retentionMethods = {
 } satisfies Record<string, Method>
 
 async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
-  if (parameters.dryRun !== true) assertWritableVault(vault)
+  const dryRun = isDryRun(vault, parameters)
   const rules = await answered(() => rulesOf(vault, parameters))
   const isAll = flagOf(parameters, 'explain')
-  const isTold = isAll || flagOf(parameters, 'dryRun')
+  const isTold = isAll || dryRun
   // Sent as it comes: a vault can have more versions than fit in memory.
   const told = toldTo(call.send)
   const explain = (its: PrunedVersion): void => {
@@ -97,7 +97,7 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
   const report = await vault.prune({
     rules,
     ...meantBy(parameters),
-    dryRun: flagOf(parameters, 'dryRun'),
+    dryRun,
     tighten: true,
     explain: isTold ? explain : undefined,
     onProgress: call.report,

@@ -18,7 +18,7 @@ import { indexBeside } from './index-beside.ts'
 import { assertWanted } from './method-reply.ts'
 import type { Call, Method, Parameters } from './methods.ts'
 import { bytesOf, flagOf, pathOf } from './parameters.ts'
-import { assertWritableVault, refusing } from './refusal.ts'
+import { isDryRun, refusing } from './refusal.ts'
 import { findState, type Wanted, wantedOf } from './state.ts'
 import { effectsTo, toldTo } from './told.ts'
 
@@ -110,7 +110,7 @@ async function importPath(
 ): Promise<object> {
   const { body, kernel, report, send, isGone } = call
   if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
-  if (!flagOf(parameters, 'dryRun')) assertWritableVault(vault)
+  const isPlan = isDryRun(vault, parameters)
   const { core } = vault
   const names = namesOf(path)
   const name = names.pop() ?? ''
@@ -121,7 +121,6 @@ async function importPath(
   }
   const announced = announcer(core, kernel)
   const refused = toldTo(send)
-  const isPlan = flagOf(parameters, 'dryRun')
   const index = isPlan ? undefined : await indexBeside(vault, call)
   const options: ImportOptions = {
     parent: parent.ino,

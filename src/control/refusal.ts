@@ -18,6 +18,8 @@ import { GlobError } from '../vault/glob.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toText } from './byte-strings.ts'
 import { ControlError, type ControlErrorKind } from './errors.ts'
+import type { Parameters } from './methods.ts'
+import { flagOf } from './parameters.ts'
 
 const words: Readonly<Record<number, { kind: ControlErrorKind; text: string }>> = {
   [ENOENT]: { kind: 'absent', text: 'there is no such thing in the vault' },
@@ -70,6 +72,13 @@ export function assertWritableVault(vault: Vault): void {
   if (!vault.readOnly) return
   assertWritablePlace(vault.path)
   throw new ControlError('failed', `${vault.path} is mounted read-only`)
+}
+
+/** The flag dryRun: who only wants to know what would be done need not be able to do it. Throws ControlError where nobody is. */
+export function isDryRun(vault: Vault, parameters: Parameters): boolean {
+  if (flagOf(parameters, 'dryRun')) return true
+  assertWritableVault(vault)
+  return false
 }
 
 /** An error of reading a vault as what is thrown: of a damaged one, says which it is and what to do. */

@@ -2,6 +2,7 @@
 // by label and name. Kept in memory from the first such question on, as rows change; of more labels than fit nothing is kept,
 // and each question looks at all rows.
 
+import { addTo, dropFrom } from '../base/sets.ts'
 import { hardlink, inode as inodes, type Key, type KeyPart, tagging } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { findInode } from './inodes.ts'
@@ -138,16 +139,4 @@ function readNames(core: Core, index: LabelIndex): void {
     for (const family of labelled.families) addTo(index.byFamily, family, ino)
     index.unread.delete(ino)
   }
-}
-
-function addTo(sets: Map<string, Set<number>>, key: string, ino: number): void {
-  const its = sets.get(key)
-  if (its === undefined) sets.set(key, new Set([ino]))
-  else its.add(ino)
-}
-
-function dropFrom(sets: Map<string, Set<number>>, key: string, ino: number): void {
-  const its = sets.get(key)
-  its?.delete(ino)
-  if (its?.size === 0) sets.delete(key)
 }

@@ -40,7 +40,12 @@ export function readLineage(store: Store): LineageState {
   const { moment } = readCounters(store)
   const commits = Number(readSetting(store, COMMITS) ?? 0)
   if (row === undefined) return { number: 0, id: '', commits, moment }
-  return { number: Number(row.name.slice(PREFIX.length)), id: parsed(row).id, commits, moment }
+  return {
+    number: Number(row.name.slice(PREFIX.length)),
+    id: parsed(row.value).id,
+    commits,
+    moment,
+  }
 }
 
 /** Throws StoreError 'corrupt' for what is no LineageState. */
@@ -128,10 +133,10 @@ function generations(store: Store, limit: number): SettingRow[] {
 
 function generation(store: Store, number: number): { after: number; id: string } | undefined {
   const value = readSetting(store, nameOf(number))
-  return value === undefined ? undefined : parsed({ name: '', value })
+  return value === undefined ? undefined : parsed(value)
 }
 
-function parsed({ value }: SettingRow): { after: number; id: string } {
+function parsed(value: string): { after: number; id: string } {
   const [after = '', id = ''] = value.split(' ')
   return { after: Number(after), id }
 }

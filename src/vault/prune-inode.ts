@@ -81,6 +81,16 @@ export interface Life {
   readonly forgottenUntil?: Moment
 }
 
+/** Finds the state of a moment; asked of moments in their order. */
+export function upwards(states: readonly State[]): (moment: Moment) => State | undefined {
+  let at = 0
+  return (moment) => {
+    while (at < states.length && (states[at] as State).until <= moment) at++
+    const state = states[at]
+    return state !== undefined && state.since <= moment ? state : undefined
+  }
+}
+
 /** What an inode was; `why` tells of each state whether and why it stays. */
 export async function readLife(
   job: PruneJob,
@@ -106,11 +116,10 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   const life = await readLife(job, ino, (since, until) => reasonOf(kept, since, until, isHeld))
   const { present, states, versions } = life
   keepVersions([...states], versions, marks.oldest.get(ino), present !== undefined)
-  let at = 0
+  const stateAt = upwards(states)
   for (const moment of (marks.moments.get(ino) ?? []).sort((a, b) => a - b)) {
-    while (at < states.length && (states[at] as State).until <= moment) at++
-    const state = states[at]
-    if (state !== undefined && state.since <= moment) state.why ||= 'versions'
+    const state = stateAt(moment)
+    if (state !== undefined) state.why ||= 'versions'
   }
   const last = states[states.length - 1]
   const isGone = present === undefined || present === NAMELESS
@@ -275,13 +284,9 @@ function* explained(
   versions: readonly Version[],
   present: Moment | undefined,
 ): Generator<Version & { readonly why: Reason }> {
-  let at = 0
-  for (const its of versions) {
-    while (at < states.length && (states[at] as State).until <= its.moment) at++
-    const state = states[at]
-    const isPast = state !== undefined && state.since <= its.moment
-    yield { ...its, why: isPast ? state.why : present === undefined ? '' : 'newest' }
-  }
+  const stateAt = upwards(states)
+  for (const its of versions)
+    yield { ...its, why: stateAt(its.moment)?.why ?? (present === undefined ? '' : 'newest') }
 }
 
 /** Deletes the doomed rows of one inode in one collection, and returns how many there were. */

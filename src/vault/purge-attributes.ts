@@ -20,6 +20,7 @@ import {
   type Lifetime,
   type PruneJob,
   type State,
+  upwards,
   type Version,
 } from './prune-inode.ts'
 import { walkRows } from './rows.ts'
@@ -87,11 +88,16 @@ export async function movedVersions(
 ): Promise<MovedVersion[]> {
   const { core } = job
   const moved: MovedVersion[] = []
+  const stateAt = upwards(states)
+  const stays = states.filter(({ why }) => why !== '')
+  let at = 0
   for (const [index, { number, moment }] of versions.entries()) {
     const next = versions[index + 1]?.moment ?? Number.POSITIVE_INFINITY
-    const state = states.find(({ since, until }) => since <= moment && moment < until)
+    const state = stateAt(moment)
     if (state !== undefined && state.why !== '') continue
-    const later = states.find(({ since, why }) => why !== '' && since > moment && since < next)
+    while (at < stays.length && (stays[at] as State).since <= moment) at++
+    const first = stays[at]
+    const later = first !== undefined && first.since < next ? first : undefined
     const since = later?.since ?? present
     if (since === undefined || since >= next || (since <= moment && !forgets)) continue
     const row = await answered(() => rowSince(core, ino, since))

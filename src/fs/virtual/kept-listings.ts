@@ -2,6 +2,7 @@
 // next, and asks at each opendir(3): what it has is good while the rows are the same that the listing was made of, and only where
 // everybody is shown the same.
 
+import { afterStep } from '../../base/step.ts'
 import type { View, Views } from './view.ts'
 
 /** How the kernel is answered; see Operations.opendir. */
@@ -29,18 +30,14 @@ const NOTHING: Opened = { cacheable: false, anew: true }
 export function keepListings(views: Views): KeptListings {
   const kept = new Map<number, Kept>()
   const open = new Map<number, Kept>()
-  let isChecking = false
 
   /** Who reads a directory from its beginning once more, without opening it, must not meet what was kept before. */
-  function check(): void {
-    isChecking = false
+  const check = afterStep(() => {
     for (const { view, tick } of new Set(open.values()))
       if (view.kind.tick?.(views, view) !== tick) void views.fs.notices?.inodeChanged(view.number)
-  }
+  })
   views.ticks.heard = () => {
-    if (open.size === 0 || isChecking) return
-    isChecking = true
-    queueMicrotask(check)
+    if (open.size > 0) check()
   }
 
   return {

@@ -3,6 +3,8 @@
 // that everybody is shown alike are kept, so that a directory on the way which closes drops all.
 
 import { isDirectory } from '../../base/mode.ts'
+import { addTo, dropFrom } from '../../base/sets.ts'
+import { afterStep } from '../../base/step.ts'
 import {
   CREATED,
   entry,
@@ -64,7 +66,6 @@ export function keepTagged(fs: FsContext): KeptTagged {
   const ways = new Set<number>()
   let walked = { from: 0, top: 0 }
   const changed = { all: false, inos: new Set<number>(), labels: new Map<number, Set<string>>() }
-  let isTelling = false
 
   function tagFor({ number, tags }: TagPlace): KeptTag {
     const before = kept.get(number)
@@ -75,17 +76,14 @@ export function keepTagged(fs: FsContext): KeptTagged {
     const its = before ?? { number, tags, untilMs: 0, families: new Map() }
     its.untilMs = performance.now() + KEPT_MS + MARGIN_MS
     kept.set(number, its)
-    for (const tag of tags) byTag.set(tag, (byTag.get(tag) ?? new Set()).add(its))
+    for (const tag of tags) addTo(byTag, tag, its)
     return its
   }
 
   function drop(its: KeptTag, isKept: boolean): void {
     for (const family of [...its.families.keys()]) dropFamily(its, family, isKept)
     kept.delete(its.number)
-    for (const tag of its.tags) {
-      byTag.get(tag)?.delete(its)
-      if (byTag.get(tag)?.size === 0) byTag.delete(tag)
-    }
+    for (const tag of its.tags) dropFrom(byTag, tag, its)
     if (kept.size > 0) return
     ways.clear()
     walked = { from: 0, top: 0 }
@@ -164,16 +162,13 @@ export function keepTagged(fs: FsContext): KeptTagged {
         for (const { name } of places) dropFamily(its, familyOf(name))
   }
 
+  // A read that must wait may not run the change again.
+  const tellSoon = afterStep(() => void soon(tell))
+
   function hear(note: () => void): void {
     if (kept.size === 0) return
     note()
-    if (isTelling) return
-    isTelling = true
-    // When the change is made: a read that must wait may not run it again.
-    queueMicrotask(() => {
-      isTelling = false
-      void soon(tell)
-    })
+    tellSoon()
   }
 
   function labelled([ino, tag]: Key): void {

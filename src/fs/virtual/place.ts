@@ -1,6 +1,7 @@
 // The nodes of views that always stand in the same place: .avfs itself and the directories in it. The kernel keeps what it
 // knows of them, as every path into the past leads through; here is what tells it of changes.
 
+import { addTo, dropFrom } from '../../base/sets.ts'
 import { type InodeRow, inode as inodes, tag as tags, xattr } from '../../store/collections.ts'
 import { ACL_ACCESS } from '../../vault/acl.ts'
 import { shownTag } from '../../vault/labels.ts'
@@ -41,33 +42,21 @@ export function listPlace(name: string): string {
 /** Notes a node that the kernel came to know. */
 export function noteHeld({ placed }: Views, { place, directory, number }: View): void {
   if (place === undefined) return
-  add(placed.byDirectory, directory, number)
-  add(placed.byPlace, sortOf(place), number)
+  addTo(placed.byDirectory, directory, number)
+  addTo(placed.byPlace, sortOf(place), number)
 }
 
 /** And one that it does not know any more. */
 export function noteForgotten({ placed }: Views, { place, directory, number }: View): void {
   if (place === undefined) return
-  drop(placed.byDirectory, directory, number)
-  drop(placed.byPlace, sortOf(place), number)
+  dropFrom(placed.byDirectory, directory, number)
+  dropFrom(placed.byPlace, sortOf(place), number)
 }
 
 /** What is one of many in a place is of the sort 'PLACE\0'. */
 function sortOf(place: string): string {
   const end = place.indexOf('\0')
   return end < 0 ? place : place.slice(0, end + 1)
-}
-
-function add<K>(sets: Map<K, Set<number>>, key: K, number: number): void {
-  const its = sets.get(key)
-  if (its === undefined) sets.set(key, new Set([number]))
-  else its.add(number)
-}
-
-function drop<K>(sets: Map<K, Set<number>>, key: K, number: number): void {
-  const its = sets.get(key)
-  its?.delete(number)
-  if (its?.size === 0) sets.delete(key)
 }
 
 /** Owner, permissions or access list of a directory changed: those of its views are the same. */

@@ -1,6 +1,7 @@
 // What the kernel keeps of versions/: names of files, numbers of versions and `latest`. Here is what tells it when there is another
 // version, when a name is gone without a trace, and when prune or purge let versions go.
 
+import { afterStep } from '../../base/step.ts'
 import { entry, entryPast, type Key, numbering, version } from '../../store/collections.ts'
 import { soon } from '../../store/retry.ts'
 import { findInode } from '../../vault/inodes.ts'
@@ -12,7 +13,6 @@ import type { Views } from './view.ts'
 export function announceVersions(views: Views): void {
   const { fs, placed } = views
   const { core } = fs
-  let isForgetting = false
 
   /** The name may have another newest version, or none any more. */
   function changed(directory: number, name: string): void {
@@ -34,28 +34,24 @@ export function announceVersions(views: Views): void {
   }
 
   /** Whatever is below: which versions of which names went is not told. */
-  function forget(): void {
-    isForgetting = false
+  const forget = afterStep(() => {
     for (const number of placed.byPlace.get(LISTS) ?? []) {
       const { up = 0, name = '' } = views.held.get(number)?.view ?? {}
       void fs.notices?.entryChanged(up, name)
     }
-  }
+  })
 
   core.overlay.watch(entry, named)
   core.overlay.watch(entryPast, named)
   core.overlay.watch(version, ([ino], row) => {
-    if (placed.byPlace.get(LISTS) === undefined) return
+    if (row === undefined) scheduleForget()
     // The inode is read when the change is made.
-    if (row !== undefined) queueMicrotask(() => void soon(() => sealed(ino as number)))
-    else scheduleForget()
+    else if (placed.byPlace.has(LISTS)) queueMicrotask(() => void soon(() => sealed(ino as number)))
   })
   core.overlay.watch(numbering, scheduleForget)
 
   function scheduleForget(): void {
     forgetVersions(core)
-    if (isForgetting || placed.byPlace.get(LISTS) === undefined) return
-    isForgetting = true
-    queueMicrotask(forget)
+    if (placed.byPlace.has(LISTS)) forget()
   }
 }
