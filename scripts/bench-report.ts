@@ -57,3 +57,8 @@ export function writeSection(section: string, text: string, document = benchmark
       : `${before.trimEnd()}\n\n${block}\n`
   writeFileSync(document, after)
 }
+
+/** The cells of a line that is to be held. */
+export function verdict(isHeld: boolean, line: string): string[] {
+  return [line, isHeld ? 'holds' : 'fails']
+}

@@ -25,7 +25,8 @@ import Database from 'better-sqlite3'
 import { textOf } from '../src/search/extract.ts'
 import { Searcher } from '../src/search/searcher.ts'
 import { openVault } from '../src/vault/vault.ts'
-import { amount, machine, median, table, writeSection } from './bench-report.ts'
+import { importRow, mountedRow } from './bench-index-beside.ts'
+import { amount, machine, median, table, verdict, writeSection } from './bench-report.ts'
 import { ripgrepTimes, ripgrepVersion } from './bench-ripgrep.ts'
 import { avfs, mountVault, type VaultPlace, withPlaces } from './bench-support.ts'
 
@@ -43,7 +44,6 @@ const BANDS = [
   [0.0005, 0.01],
   [0.01, 0.3],
 ] as const
-const IMPORT_MAX = 2
 const CREATE_MIN = 0.9
 const QUERY_MS_MAX = 50
 const SIZE_MAX = 0.6
@@ -73,7 +73,7 @@ const report = await withPlaces(async (work, keep) => {
   const createRows: string[][] = []
   const queryRows: string[][] = []
   for (const { backend, name } of engines) {
-    const environment = { work, backend, tree }
+    const environment = { work, backend, tree, rounds }
     importRows.push(importRow(name, environment), mountedRow(name, environment))
     if (options.imports) continue
     createRows.push(createRow(name, backend, work, keep))
@@ -106,10 +106,6 @@ if (options.write && options.imports)
   writeSection('search-import', `## Import with the index\n\n${command}\n\n${report}`)
 else if (options.write) writeSection('search', `## Search\n\n${command}\n\n${report}`)
 
-function verdict(isHeld: boolean, line: string): string[] {
-  return [line, isHeld ? 'holds' : 'fails']
-}
-
 /** Small texts of the packages that avfs itself uses, always the same. */
 function sourceTexts(): Buffer[] {
   const found: Buffer[] = []
@@ -137,95 +133,6 @@ function writeTree(root: string, texts: readonly Buffer[]): void {
     if (at % FILES_A_DIRECTORY === 0) mkdirSync(dir)
     writeFileSync(join(dir, `f${at}.txt`), text)
   }
-}
-
-interface Environment {
-  readonly work: string
-  readonly backend: string
-  readonly tree: string
-}
-
-/** An import into a vault that is not mounted, until its index has all of it: a search waits for what the import has left. */
-function importRow(name: string, environment: Environment): string[] {
-  return pairedRow(name, environment, (run, tree) => ({
-    import: () => run('import', tree, 'v:/'),
-    isUpToDate: () => JSON.parse(run('search', '--status', 'v:/', '--json')).waiting === 0,
-    catchUp: () => run('search', '--limit', '1', 'name:f1', 'v:/'),
-    end: () => undefined,
-  }))
-}
-
-/** The same into a mounted vault, whose daemon is asked until it has all. */
-function mountedRow(name: string, environment: Environment): string[] {
-  const mount = join(environment.work, 'import-mount')
-  mkdirSync(mount, { recursive: true })
-  return pairedRow(`${name}, mounted`, environment, (run, tree) => {
-    run('mount', 'v', mount)
-    const isUpToDate = (): boolean =>
-      JSON.parse(run('search', '--status', mount, '--json')).waiting === 0
-    return {
-      import: () => run('import', tree, mount),
-      isUpToDate,
-      catchUp: () => {
-        while (!isUpToDate());
-      },
-      end: () => run('unmount', mount),
-    }
-  })
-}
-
-interface ImportWays {
-  import(): unknown
-  isUpToDate(): boolean
-  catchUp(): unknown
-  end(): unknown
-}
-
-function pairedRow(
-  name: string,
-  { work, backend, tree }: Environment,
-  waysOf: (run: (...args: string[]) => string, tree: string) => ImportWays,
-): string[] {
-  const home = join(work, 'home')
-  const run = (...args: string[]): string => {
-    const env = { ...process.env, AVFS_HOME: home, XDG_RUNTIME_DIR: work }
-    return execFileSync(avfs, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
-  }
-  const seconds = (part: () => unknown): number => {
-    const start = performance.now()
-    part()
-    return (performance.now() - start) / 1000
-  }
-  const without: number[] = []
-  const indexed: number[] = []
-  for (let round = 0; round < rounds; round++) {
-    const parts = [
-      () => {
-        run('vault', 'create', 'v', '--backend', backend)
-        run('vault', 'config', 'v', 'search=off')
-        const ways = waysOf(run, tree)
-        without.push(seconds(ways.import))
-        ways.end()
-      },
-      () => {
-        run('vault', 'create', 'v', '--backend', backend)
-        const ways = waysOf(run, tree)
-        const imported = seconds(ways.import)
-        // Not counted where nothing is left: a program more would only look.
-        indexed.push(imported + (ways.isUpToDate() ? 0 : seconds(ways.catchUp)))
-        ways.end()
-      },
-    ]
-    for (const part of round % 2 === 0 ? parts : parts.toReversed()) {
-      rmSync(home, { recursive: true, force: true })
-      mkdirSync(home)
-      part()
-    }
-  }
-  rmSync(home, { recursive: true })
-  const ratio = median(indexed) / median(without)
-  const cells = [name, median(without).toFixed(2), median(indexed).toFixed(2), ratio.toFixed(2)]
-  return [...cells, ...verdict(ratio <= IMPORT_MAX, `<= ${IMPORT_MAX}`)]
 }
 
 function createRow(
