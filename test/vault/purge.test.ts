@@ -2,134 +2,29 @@
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
-import {
-  block,
-  collections,
-  entryPast,
-  extent,
-  extentPast,
-  inodePast,
-  version,
-} from '../../src/store/collections.ts'
-import { openMemory } from '../../src/store/memory.ts'
+import { entryPast, version } from '../../src/store/collections.ts'
 import { answered } from '../../src/store/retry.ts'
 import { addHold } from '../../src/vault/holds.ts'
 import { findInode } from '../../src/vault/inodes.ts'
 import { lastPath } from '../../src/vault/places.ts'
-import type { PurgeOptions, PurgeReport } from '../../src/vault/purge.ts'
-import { dropLabels } from '../../src/vault/purge-labels.ts'
 import { everAt } from '../../src/vault/purge-path.ts'
 import { slicesOf } from '../../src/vault/slices.ts'
 import { createSnapshot } from '../../src/vault/snapshots.ts'
-import { renameTag } from '../../src/vault/tags.ts'
-import { entriesAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
-import { birthBatch, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { inodeAt, readAt } from '../../src/vault/timeline.ts'
+import { openVault, ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { versionsOfPath } from '../../src/vault/version-names.ts'
-import { testClock } from '../support/clock.ts'
-import { noChange } from '../support/no-change.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
+import { Bench, bench, caller, clock } from './purge-bench.ts'
 import { makeRichVault } from './rich-vault.ts'
 
 setLog('error')
 const seed = seedOf('AVFS_SEED')
 const runs = Number(process.env.AVFS_PURGES ?? 3)
 t.comment(`AVFS_SEED=${seed}`)
-const caller = { uid: 0, gid: 0, pid: 1 }
 const ALL = 1_000_000
 const CHUNK = 128 * 1024
-
-// Names that live under a second leave no trace: a second passes at each save.
-const clock = testClock()
-
-class Bench {
-  readonly vault: Vault
-  readonly fs: FileSystem
-  constructor(vault: Vault) {
-    this.vault = vault
-    this.fs = createFileSystem(vault, { readOnly: false })
-  }
-  /** Writes into a file of the root, and closes it. */
-  save(name: string, bytes: string | Uint8Array, at = 0, parent = ROOT_INO): number {
-    clock.pass(1500)
-    const { fs } = this
-    const found = fs.lookup(caller, parent, name)
-    const { ino } = found ?? fs.create(caller, parent, name, 0o644, 0, 0)
-    if (at === 0) fs.setattr(caller, ino, { ...noChange, size: 0 })
-    fs.write(caller, ino, at, Buffer.from(bytes), false, false)
-    fs.flush(caller, ino)
-    // The kernel has no file in use.
-    fs.forget(ino, 1)
-    return ino
-  }
-  /** With what is done to its end behind it. */
-  async purge(of: PurgeOptions['of'], more: Partial<PurgeOptions> = {}): Promise<PurgeReport> {
-    const { vault } = this
-    const rest = { onVersion: () => undefined, onProgress: () => undefined }
-    const report = await vault.purge({
-      ...{ of, force: false, current: false, dryRun: false, ...rest },
-      ...more,
-    })
-    if (more.dryRun !== true) await dropLabels(vault.core, slicesOf(vault.core))
-    return report
-  }
-  /** Everything that the vault holds, as one text. */
-  async holds(text: string): Promise<boolean> {
-    const { core } = this.vault
-    await this.vault.sync()
-    for (const collection of [extent, extentPast as unknown as typeof extent])
-      for (const { hash, data } of core.overlay.store.scan(collection, { limit: ALL })) {
-        const bytes = hash === '' ? data : core.blocks.load(hash)
-        if (Buffer.from(bytes ?? []).includes(text)) return true
-      }
-    for (const { hash } of core.overlay.store.scan(block, { limit: ALL }))
-      if (Buffer.from(core.blocks.load(hash)).includes(text)) return true
-    return false
-  }
-  /** Time passes, and somebody has seen what is there. */
-  seen(): void {
-    clock.pass(1500)
-    this.vault.core.moments.observe()
-  }
-  attribute(ino: number, name: string, value: string | undefined): void {
-    this.seen()
-    if (value === undefined) this.fs.removexattr(caller, ino, name)
-    else this.fs.setxattr(caller, ino, name, Buffer.from(value), 0, false)
-  }
-  chmod(ino: number, mode: number): void {
-    this.seen()
-    this.fs.setattr(caller, ino, { ...noChange, mode })
-  }
-  /** The rows in which a text is, in any field. */
-  async rowsWith(text: string): Promise<string[]> {
-    await this.vault.sync()
-    const { store } = this.vault.core.overlay
-    return collections.flatMap((collection) =>
-      store
-        .scan(collection, { limit: ALL })
-        .map((row) =>
-          Object.values(row).map((value) =>
-            value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : `${value}`,
-          ),
-        )
-        .filter((values) => values.some((value) => value.includes(text)))
-        .map((values) => `${collection.name}: ${values}`),
-    )
-  }
-  async assertSound(t: Test): Promise<void> {
-    await this.vault.sync()
-    t.same((await this.vault.check({ deep: true })).problems, [])
-    await this.vault.close()
-  }
-}
-
-async function bench(): Promise<Bench> {
-  const store = openMemory()
-  await store.commit(birthBatch())
-  return new Bench(new Vault(store, '/', { commitMs: 1e9 }))
-}
 
 function noise(length: number, filler = 'x'): Buffer {
   return Buffer.alloc(length, `${filler} ${length} `)
@@ -279,113 +174,6 @@ t.test('a content of many chunks is known by each of them', async (t) => {
   await its.assertSound(t)
 })
 
-t.test('attributes that a file had go; its newest version is what it is now', async (t) => {
-  const its = await bench()
-  const { fs } = its
-  const { core } = its.vault
-  its.save('f', 'one')
-  const ino = its.save('f', 'two')
-  its.chmod(ino, 0o600)
-  its.attribute(ino, 'user.a', 'SWORDFISH')
-  its.attribute(ino, 'user.b', 'now')
-  its.attribute(ino, 'user.xdg.tags', 'HALIBUT,kept')
-  its.seen()
-  fs.link(caller, ino, ROOT_INO, 'g')
-  its.attribute(ino, 'user.a', undefined)
-  its.attribute(ino, 'user.xdg.tags', 'kept')
-  its.chmod(ino, 0o640)
-  const dry = await its.purge({ path: '/f' }, { dryRun: true })
-  t.match(await its.purge({ path: '/f' }), { versions: 1, states: dry.states, rows: dry.rows })
-  t.same(await its.rowsWith('SWORDFISH'), [])
-  t.same(
-    (await its.rowsWith('HALIBUT')).filter((row) => !row.startsWith('tag:')),
-    [],
-  )
-  t.same(core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: ALL }), [])
-  for (const path of ['/f', '/g']) {
-    const [its, ...others] = versionsOfPath(core, path)
-    t.same(others, [])
-    t.match(its, { number: 2, size: 3, mode: 0o100640 }, path)
-    const moment = its?.moment ?? 0
-    const row = inodeAt(core, ino, moment)
-    t.equal(row && Buffer.concat(readAt(core, row, moment, 0, 3)).toString(), 'two')
-    const attributes = xattrsAt(core, ino, moment)
-    t.same([...attributes.keys()].sort(), ['user.b', 'user.xdg.tags'])
-  }
-  t.match(await its.purge({ path: '/f' }), { versions: 0, states: 0, names: 0, rows: 0 })
-  its.save('f', 'three')
-  t.same(
-    versionsOfPath(core, '/f').map(({ number }) => number),
-    [2, 3],
-    'it goes on from there',
-  )
-  await its.assertSound(t)
-})
-
-t.test('a mode, a link and a special file have a past, too', async (t) => {
-  const its = await bench()
-  const { fs } = its
-  const ino = its.save('f', 'one')
-  const link = fs.symlink(caller, ROOT_INO, 'link', 'target').ino
-  const fifo = fs.mknod(caller, ROOT_INO, 'fifo', 0o10644, 0, 0).ino
-  for (const it of [ino, fifo]) its.chmod(it, 0o600)
-  its.seen()
-  fs.setattr(caller, link, { ...noChange, uid: 7, gid: 7 })
-  for (const path of ['/f', '/link', '/fifo']) {
-    const { states } = await its.purge({ path })
-    t.ok(states > 0, path)
-    t.match(await its.purge({ path }), { states: 0, rows: 0 }, path)
-  }
-  t.equal(fs.readlink(caller, link), 'target')
-  await its.assertSound(t)
-})
-
-t.test('a label that was renamed everywhere goes with the past of a file', async (t) => {
-  const its = await bench()
-  const ino = its.save('f', 'one')
-  its.attribute(ino, 'user.xdg.tags', 'SWORDFISH')
-  its.seen()
-  await its.vault.sync()
-  renameTag(its.vault.core, 'SWORDFISH', 'other')
-  its.seen()
-  t.ok((await its.rowsWith('SWORDFISH')).length > 0)
-  await its.purge({ path: '/f' })
-  t.same(await its.rowsWith('SWORDFISH'), [])
-  const [newest] = versionsOfPath(its.vault.core, '/f')
-  t.ok(xattrsAt(its.vault.core, ino, newest?.moment ?? 0).has('user.xdg.tags'))
-  await its.assertSound(t)
-})
-
-t.test(
-  'of a directory the attributes go that it had; what is in it stays in the past',
-  async (t) => {
-    const its = await bench()
-    const { core } = its.vault
-    const { ino } = its.fs.mkdir(caller, ROOT_INO, 'd', 0o755, 0)
-    its.attribute(ino, 'user.a', 'SWORDFISH')
-    its.attribute(ino, 'user.a', undefined)
-    its.chmod(ino, 0o700)
-    its.chmod(ino, 0o755)
-    its.save('f', 'one', 0, ino)
-    its.seen()
-    const before = core.moments.last
-    its.save('g', 'two', 0, ino)
-    const below = await its.purge({ path: '/d/g' })
-    t.match(below, { states: 0 }, 'what is below is purged without it')
-    await its.purge({ path: '/d' })
-    t.same(await its.rowsWith('SWORDFISH'), [])
-    const modes = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: ALL })
-    t.same(
-      modes.filter(({ mode }) => mode !== 0o40755),
-      [],
-    )
-    const names = await answered(() => entriesAt(core, ino, before).map(({ name }) => name))
-    t.same(names, ['f'], 'it shows what was in it and is still there')
-    t.match(await its.purge({ path: '/d' }), { states: 0, rows: 0 })
-    await its.assertSound(t)
-  },
-)
-
 t.test('a file that is being written is left as it is', async (t) => {
   const its = await bench()
   const { fs } = its
@@ -400,30 +188,6 @@ t.test('a file that is being written is left as it is', async (t) => {
   t.same(
     versionsOfPath(its.vault.core, '/f').map(({ number }) => number),
     [1, 2],
-  )
-  await its.assertSound(t)
-})
-
-t.test('a file that was saved by rename and chmod keeps its number', async (t) => {
-  const its = await bench()
-  const { core } = its.vault
-  for (const text of ['one', 'two', 'three']) {
-    const ino = its.save('conf.tmp', text)
-    its.seen()
-    its.fs.rename(caller, ROOT_INO, 'conf.tmp', ROOT_INO, 'conf', 0)
-    its.chmod(ino, 0o600)
-  }
-  const [newest] = versionsOfPath(core, '/conf').slice(-1)
-  t.equal(newest?.number, 3)
-  await its.purge({ path: '/conf' })
-  t.same(
-    versionsOfPath(core, '/conf').map(({ number }) => number),
-    [3],
-  )
-  its.save('conf', 'four')
-  t.same(
-    versionsOfPath(core, '/conf').map(({ number }) => number),
-    [3, 4],
   )
   await its.assertSound(t)
 })
