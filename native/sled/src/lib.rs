@@ -7,6 +7,7 @@ mod folder;
 mod heap;
 mod live;
 mod packed;
+mod power;
 mod range;
 mod room;
 mod upkeep;

@@ -4,6 +4,7 @@
 use crate::failure::Result;
 use crate::folder::sync;
 use crate::heap::{Heap, Place};
+use crate::power;
 use crate::room;
 use crate::values::Kept;
 use crate::watch::Watch;
@@ -59,6 +60,7 @@ impl Live {
             .cache_capacity(cache_bytes.max(CACHE_BYTES_MIN))
             .segment_size(SEGMENT_BYTES)
             .flush_every_ms(None);
+        power::remove_begun(path)?;
         let begun = Instant::now();
         let db = loop {
             match config.open() {
@@ -74,6 +76,7 @@ impl Live {
         };
         let log = File::options().read(true).write(true).open(path.join("db"))?;
         log.sync_all()?;
+        power::sync_made(path)?;
         let heap = Heap::open(path)?;
         sync(path)?;
         let watch = Watch::start(db.clone())?;
@@ -150,10 +153,9 @@ impl Live {
         Ok(room::left(&self.log)? < self.bytes()?)
     }
 
-    /// Makes everything that was done durable.
+    /// Makes everything that was done durable: what sled flushes is synced (power.rs).
     pub fn flush(&self) -> Result<()> {
-        self.watched(|| Ok(self.db.flush()?))?;
-        Ok(self.log.sync_data()?)
+        self.watched(|| Ok(self.db.flush()?)).map(drop)
     }
 
     /// The same, where values were put into the heap since.
