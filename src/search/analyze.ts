@@ -14,6 +14,7 @@
 import type { Words } from './engine.ts'
 import { endOfEscape, endOfInvisible, mayBeEscape } from './escapes.ts'
 import {
+  asciiClasses,
   CONNECTOR,
   classOf,
   DIGIT,
@@ -85,8 +86,6 @@ export function runsOf(text: string): Run[] {
   })
   return runs
 }
-
-const asciiClasses = Uint8Array.from({ length: 128 }, (_, code) => classOf(code))
 
 class Cutter {
   readonly #text: string

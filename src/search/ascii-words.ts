@@ -2,11 +2,11 @@
 // time. No strings are made but the two that come out.
 
 import type { Words } from './engine.ts'
-import { CONNECTOR, classOf, DIGIT, LETTER, SEPARATOR, UPPER } from './fold.ts'
+import { asciiClasses, CONNECTOR, DIGIT, LETTER, SEPARATOR, UPPER } from './fold.ts'
 import { IDENTIFIER_LENGTH_MAX, IDENTIFIERS_MAX, WORD_BYTES_MAX } from './word-buffer.ts'
 
 const SPACE = 0x20
-const kinds = Uint8Array.from({ length: 128 }, (_, code) => classOf(code))
+const kinds = asciiClasses
 const lower = Uint8Array.from({ length: 128 }, (_, code) =>
   kinds[code] === UPPER ? code + 32 : code,
 )

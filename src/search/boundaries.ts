@@ -3,7 +3,7 @@
 
 import { countWords } from './analyze.ts'
 import { CONTEXT_WORDS } from './engine.ts'
-import { classOf, MARK, SEPARATOR, UNSPACED } from './fold.ts'
+import { asciiClasses, CONNECTOR, classOf, MARK, SEPARATOR, UNSPACED } from './fold.ts'
 
 /** The bytes of a text from `start` on, to its end at `size`. */
 export interface Known {
@@ -55,7 +55,21 @@ export function slice({ start, bytes }: Known, from: number, to: number): Buffer
 }
 
 function hasContext(text: Known, from: number, to: number): boolean {
-  return countWords(slice(text, from, to).toString()) >= CONTEXT_WORDS
+  const bytes = slice(text, from, to)
+  return hasRuns(bytes, CONTEXT_WORDS) || countWords(bytes.toString()) >= CONTEXT_WORDS
+}
+
+/** Whether so many runs of ASCII end in it that hold a letter or a digit: each is a word or more. False where that is not sure. */
+function hasRuns(bytes: Uint8Array, count: number): boolean {
+  let runs = 0
+  let isWord = false
+  for (const byte of bytes) {
+    if (byte >= 0x80 || byte === ESCAPE) return false
+    const found = asciiClasses[byte]
+    if (found === SEPARATOR && isWord) runs++
+    isWord = found !== SEPARATOR && (isWord || found !== CONNECTOR)
+  }
+  return runs >= count
 }
 
 function nearest(text: Known, at: number, step: 1 | -1): number | undefined {

@@ -90,6 +90,9 @@ export function classOf(codePoint: number): number {
   return found
 }
 
+/** The classes of ASCII. */
+export const asciiClasses = Uint8Array.from({ length: 128 }, (_, code) => classOf(code))
+
 /**
  * The folded code point of a character without marks, if it is one of the Basic Multilingual Plane; else 0, and `foldString`
  * tells.

@@ -2,12 +2,12 @@
 // all of it again. The vault's side of pieces; which there are is the matter of layout.ts.
 
 import type { Core } from '../vault/core.ts'
-import { inodeAt } from '../vault/timeline.ts'
 import { boundaryAfter, boundaryBefore, OutOfWindow, slice } from './boundaries.ts'
 import { isPlainText } from './extract.ts'
 import type { Taker } from './index-writer.ts'
 import { type Change, Layout, type LayoutOptions } from './layout.ts'
 import type { Pace } from './pace.ts'
+import { RowsAhead } from './rows-ahead.ts'
 import { bytesBetween, ifSound, type SealedVersion } from './source.ts'
 import { TextWindow } from './text-window.ts'
 import { bytesOfWrites, type Writes, writesAfter } from './writes.ts'
@@ -99,6 +99,7 @@ export class Growth {
   readonly #pace: Pace
   readonly #versions: readonly SealedVersion[]
   readonly #textBytesMax: number
+  readonly #rows: RowsAhead
   #index = 0
   #window: TextWindow | undefined
   #writes: Writes | undefined
@@ -120,6 +121,7 @@ export class Growth {
     this.#versions = versions
     this.#textBytesMax = textBytesMax
     this.layout = new Layout(ino, 0, [])
+    this.#rows = new RowsAhead(core, ino)
   }
 
   startFrom(version: SealedVersion, layout: Layout): void {
@@ -194,9 +196,8 @@ export class Growth {
     return await ifSound(() =>
       this.#pace.step(() => {
         // A hole is no text, and nothing was written where it is.
-        const state = inodeAt(this.#core, this.ino, version.moment)
-        if (state?.allocated !== version.size) return undefined
-        const written = bytesOfWrites(this.#core, this.ino, writes, version.size)
+        if (this.#rows.allocatedAt(version.moment) !== version.size) return undefined
+        const written = bytesOfWrites(this.#core, this.#rows, writes, version.size)
         return written && window.advance(written, version.size)
       }),
     )

@@ -53,6 +53,8 @@ export class Layout {
   #size: number
   /** By where they begin. */
   #live: Stretch[]
+  /** No piece is longer. */
+  #longest: number
   /** What the index does not know yet. */
   #dirty = new Map<number, Piece>()
 
@@ -60,6 +62,7 @@ export class Layout {
     this.ino = ino
     this.#size = size
     this.#live = [...live].sort(byStart)
+    this.#longest = live.reduce((most, { start, end }) => Math.max(most, end - start), 0)
   }
 
   get isEmpty(): boolean {
@@ -82,19 +85,37 @@ export class Layout {
     const bytes = plan.fresh.reduce((sum, { from, to }) => sum + to - from, 0)
     if (!this.isEmpty && bytes > Math.max(2 * PIECE_BYTES, text.size / 2)) return false
     for (const piece of plan.gone) this.#end(piece, before)
-    const rest = this.#live.filter((piece) => !plan.gone.has(piece))
-    this.#live = rest.map((piece) => this.#move(piece, plan))
+    // Of many pieces a change meets the last few as a rule: those before them stay as they are.
+    const touched = this.#live.splice(this.#firstTouched(plan))
+    const rest = touched.filter((piece) => !plan.gone.has(piece))
+    const tail = rest.map((piece) => this.#move(piece, plan))
     for (const { from, to } of plan.fresh) {
       const stretch = {
         ...{ id: options.nextId(), ino: this.ino },
         ...{ first: number, last: STILL, start: from, end: to },
       }
-      this.#live.push(stretch)
+      tail.push(stretch)
+      this.#longest = Math.max(this.#longest, to - from)
       this.#note(stretch, options.copy(slice(text, from, to)))
     }
-    this.#live.sort(byStart)
+    this.#live.push(...tail.sort(byStart))
     this.#size = text.size
     return true
+  }
+
+  /** Where the pieces begin that go away or move, or lie behind a new one. */
+  #firstTouched({ gone, fresh, movedFrom, moved }: Plan): number {
+    const isBehind = fresh.reduce((least, { from }) => Math.min(least, from), movedFrom)
+    // A new piece is at its place in the new text.
+    const start = Math.min(isBehind, isBehind - moved)
+    let left = gone.size
+    let index = this.#live.length
+    for (; index > 0; index--) {
+      const piece = this.#live[index - 1] as Stretch
+      if (left === 0 && piece.start < start) break
+      if (gone.has(piece)) left--
+    }
+    return index
   }
 
   /** Ends all pieces: the next version is not kept in any. */
@@ -129,7 +150,7 @@ export class Layout {
       if (from === undefined || to === undefined) return undefined
       const oldEnd = change.oldEnd + end - change.newEnd
       if (change === changes.at(-1)) movedFrom = oldEnd
-      for (const piece of this.#live) if (piece.start < oldEnd && piece.end > start) gone.add(piece)
+      for (const piece of this.#meeting(start, oldEnd)) gone.add(piece)
       ranges.push({ from, to })
     }
     // A place that went away is where what lay behind it is now, at most.
@@ -143,6 +164,15 @@ export class Layout {
       fresh.push(...parts)
     }
     return { gone, fresh, movedFrom, moved }
+  }
+
+  /** The pieces that have some of [start, end), the last first. */
+  *#meeting(start: number, end: number): Generator<Stretch> {
+    for (let index = this.#live.length - 1; index >= 0; index--) {
+      const piece = this.#live[index] as Stretch
+      if (piece.start + this.#longest <= start) return
+      if (piece.start < end && piece.end > start) yield piece
+    }
   }
 
   /** A range with the small pieces before it, once they are many, and with all that lie in it. */

@@ -1,23 +1,17 @@
 // What was written to a file after a version, version by version, found by its extents: so that a long text need not be read for
 // each small change. Reads only, and what is durable alone.
 
-import { type ExtentRow, extent, extentPast } from '../store/collections.ts'
+import { extent, extentPast } from '../store/collections.ts'
 import type { Store } from '../store/store.ts'
 import { readExtents } from '../vault/content.ts'
 import type { Core } from '../vault/core.ts'
 import { verifyInline } from '../vault/extents.ts'
+import type { RowsAhead, Write } from './rows-ahead.ts'
 import type { SealedVersion } from './source.ts'
 import type { Written } from './text-window.ts'
 
 const ALL = Number.MAX_SAFE_INTEGER
 const PLACE = ['ino', 'offset', 'since', 'length'] as const
-
-/** An extent as it was written. */
-export interface Write {
-  readonly offset: number
-  readonly length: number
-  readonly since: number
-}
 
 /** All of it lies at `from` or behind; for each version, what was written for it, in order. */
 export interface Writes {
@@ -74,13 +68,14 @@ function pastWrites(store: Store, ino: number, from: number, moment: number): Wr
 /** The bytes of writes; undefined where one is not there any more. Throws EIO where it is damaged. */
 export function bytesOfWrites(
   core: Core,
-  ino: number,
+  rows: RowsAhead,
   writes: readonly Write[],
   size: number,
 ): Written[] | undefined {
   const written: Written[] = []
-  for (const { offset, since } of writes) {
-    const row = rowOf(core, ino, offset, since)
+  for (const write of writes) {
+    const { offset } = write
+    const row = rows.extentOf(write)
     if (row === undefined) return undefined
     verifyInline(row)
     const end = Math.min(size, offset + row.length)
@@ -92,9 +87,4 @@ export function bytesOfWrites(
     written.push({ offset, bytes })
   }
   return written
-}
-
-function rowOf(core: Core, ino: number, offset: number, since: number): ExtentRow | undefined {
-  const present = core.overlay.get(extent, [ino, offset])
-  return present?.since === since ? present : core.overlay.get(extentPast, [ino, offset, since])
 }
