@@ -60,7 +60,8 @@ const report = await withPlaces(async (work, keep) => {
       const off = costOf(without)
       const place = keep(mountVault(work, name, [], backend))
       append(place, saves)
-      execFileSync(avfs, ['search', 'line', place.dir], { env: place.env, stdio: 'ignore' })
+      // Waits for the index; a word of all lines would cost the answer, too.
+      execFileSync(avfs, ['search', `${saves - 1}`, place.dir], { env: place.env, stdio: 'ignore' })
       const on = costOf(place)
       const indexBytes = statsOf(place).search?.bytes ?? 0
       const historyBytes = without.sizeMib() * 2 ** 20
