@@ -148,10 +148,10 @@ async function serve(
   starter: Starter,
 ): Promise<void> {
   let session: Session | undefined
-  const { readOnly, trace, pollUs, avfsdir } = config.settings
+  const { readOnly, allowOther: shared, trace, pollUs, avfsdir } = config.settings
   const atime = atimeRule(config.settings)
   const operations = await answered(() =>
-    createFileSystem(vault, { readOnly, avfsdir, atime, search }),
+    createFileSystem(vault, { readOnly, shared, avfsdir, atime, search }),
   )
   const echoes = startEchoes(operations.echo, config.mountPoint)
   const server = await startControlServer(config.socket, {

@@ -12,6 +12,7 @@ import { readyInode } from '../vault/ready.ts'
 import { getXattr, setXattr } from '../vault/xattrs.ts'
 import { noteChange, readyAtime } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
+import { keepGuards } from './guards.ts'
 import { toNode } from './node.ts'
 import type { AttributeChange, Caller, FileSystemStatus, Node } from './operations.ts'
 import { dropPrivileges } from './privileges.ts'
@@ -33,6 +34,7 @@ export function setattr(fs: FsContext, caller: Caller, ino: number, change: Attr
   const { size, mode, uid, gid } = change
   readyInode(core, inode)
   readyAtime(fs, inode, change)
+  if (isDirectory(inode.mode) && changesGuards(inode, change)) keepGuards(core, inode)
   const resized = size !== undefined && resize(fs, inode, size)
   alter(core, inode)
   if (change.killPrivileges || ((uid !== undefined || gid !== undefined) && mode === undefined))
@@ -43,6 +45,14 @@ export function setattr(fs: FsContext, caller: Caller, ino: number, change: Attr
   setTimes(inode, change, resized)
   noteChange(inode, caller, change)
   return toNode(inode)
+}
+
+function changesGuards(inode: Inode, { mode = inode.mode, uid, gid }: AttributeChange): boolean {
+  return (
+    ((mode ^ inode.mode) & PERMISSIONS) !== 0 ||
+    (uid ?? inode.uid) !== inode.uid ||
+    (gid ?? inode.gid) !== inode.gid
+  )
 }
 
 /** Returns true when the file was truncated or extended. */

@@ -27,6 +27,8 @@ export interface FsContext {
   readonly vault: Vault
   readonly core: Core
   readonly readOnly: boolean
+  /** Whether others than the one who mounted it may come (allow_other). */
+  readonly shared: boolean
   readonly atime: AtimeRule
   /** Undefined where the vault has no search. */
   readonly search: SearchService | undefined

@@ -33,6 +33,8 @@ export interface FileSystem extends Operations {
 
 export interface FileSystemOptions {
   readonly readOnly: boolean
+  /** Whether others than the one who mounted it may come, as they may if not told. */
+  readonly shared?: boolean
   /** Whether directories have a .avfs: found when it is named (as by default), listed in the root too, or not at all. */
   readonly avfsdir?: 'hidden' | 'visible' | 'off'
 }
@@ -50,6 +52,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     vault,
     core: vault.core,
     readOnly: options.readOnly || vault.readOnly,
+    shared: options.shared ?? true,
     atime: options.atime ?? 'relatime',
     search: options.search,
     lookups: new Counters(),

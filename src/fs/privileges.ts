@@ -9,7 +9,7 @@ import { alter } from '../vault/inodes.ts'
 import { getXattr, removeXattr } from '../vault/xattrs.ts'
 import type { Caller } from './operations.ts'
 
-const CAPABILITY = 'security.capability'
+export const CAPABILITY = 'security.capability'
 
 /** Clears setuid, setgid and capabilities of anything but a directory. Returns true when the mode changed. */
 export function dropPrivileges(core: Core, inode: Inode, caller: Caller): boolean {

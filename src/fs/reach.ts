@@ -12,6 +12,8 @@ import type { Caller } from './operations.ts'
 export const MAY_READ = 4
 export const MAY_WRITE = 2
 export const MAY_SEARCH = 1
+/** To find by walking what nobody has told of. */
+export const MAY_WALK = MAY_READ | MAY_SEARCH
 
 /** A caller with all groups, good beyond the call. */
 export interface Reader {
@@ -37,6 +39,11 @@ export function readerOf({ uid, gid, pid }: Caller): Reader {
     // The caller is gone, or in another PID namespace: no other group is known.
   }
   return { uid, groups }
+}
+
+/** The same for all who may do the same. */
+export function keyOf({ uid, groups }: Reader): string {
+  return `${uid}\0${[...groups].join()}`
 }
 
 /** Whether permissions let the reader do all of `wanted`; root may do anything. `acl`: the access list, where there is one. */
@@ -81,15 +88,15 @@ export function pathBelow(
   return names.reverse()
 }
 
-/** Everybody may go through, whoever it is. */
-const SEARCHED_BY_ALL = 0o111
+/** Everybody may list a directory and go through it, whoever it is. */
+export const OPEN_TO_ALL = 0o555
 
 export function isOpenToAll(core: Core, directory: Inode): boolean {
-  const isOpen = (directory.mode & SEARCHED_BY_ALL) === SEARCHED_BY_ALL
+  const isOpen = (directory.mode & OPEN_TO_ALL) === OPEN_TO_ALL
   return isOpen && getXattr(core, directory, ACL_ACCESS) === undefined
 }
 
-/** Whether everybody may go from a directory that `known` has down to this one. `known` gets what is found out. */
+/** Whether everybody may walk from a directory that `known` has down to this one. `known` gets what is found out. */
 export function isWayOpen(core: Core, directory: number, known: Map<number, boolean>): boolean {
   const way: number[] = []
   let isOpen: boolean | undefined

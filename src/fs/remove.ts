@@ -22,6 +22,7 @@ import { claimTags, leaveTags, tagFile, tagsLeftAt, tagsOf } from '../vault/tags
 import { ROOT_INO } from '../vault/vault.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { makeInode, nameInode } from './create.ts'
+import { keepGuards } from './guards.ts'
 import { assertName, getDirectory } from './node.ts'
 import type { Caller } from './operations.ts'
 
@@ -113,6 +114,7 @@ export function rename(
     readyLoss(core, target, newParent, newName)
     readyTags(core, inode.ino, tagsOf(core, target.ino))
   } else readyTags(core, inode.ino, tagsLeftAt(core, newParent, newName))
+  if (isDirectory(inode.mode) && from !== to) keepGuards(core, inode)
   const whiteout =
     (flags & RENAME_WHITEOUT) === 0 ? undefined : makeInode(fs, caller, from, S_IFCHR, 0, 0)
   const moment = core.moments.next()
@@ -155,6 +157,8 @@ function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: E
   const peer = getInode(core, other.ino)
   if (isDirectory(peer.mode)) assertNotBelow(fs, from, peer.ino)
   readyInode(core, peer)
+  if (from !== to)
+    for (const each of [inode, peer]) if (isDirectory(each.mode)) keepGuards(core, each)
   const moment = core.moments.next()
   putEntry(core, from, row.name, other, moment, RENAMED, other)
   putEntry(core, to, other.name, row, moment, RENAMED, row)

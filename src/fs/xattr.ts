@@ -2,7 +2,7 @@
 // that desktops keep there.
 
 import { EEXIST, EINVAL, ENODATA, EOPNOTSUPP, fail } from '../base/errno.ts'
-import { S_ISGID } from '../base/mode.ts'
+import { isDirectory, S_ISGID } from '../base/mode.ts'
 import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/acl.ts'
 import type { Inode } from '../vault/inode.ts'
 import { alter, getInode, stampChange } from '../vault/inodes.ts'
@@ -18,6 +18,7 @@ import {
 } from '../vault/xattrs.ts'
 import { noteAttributes } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
+import { keepGuards } from './guards.ts'
 import type { Caller } from './operations.ts'
 
 const TRUSTED = 'trusted.'
@@ -72,6 +73,7 @@ export function setxattr(
 function setAccessAcl(fs: FsContext, inode: Inode, value: Uint8Array, killSetgid: boolean): void {
   const { mode, keep } = modeOfAcl(inode.mode, value)
   readyInode(fs.core, inode)
+  if (isDirectory(inode.mode)) keepGuards(fs.core, inode)
   alter(fs.core, inode)
   inode.mode = killSetgid ? mode & ~S_ISGID : mode
   if (keep) setXattr(fs.core, inode, ACL_ACCESS, value, 0)
@@ -99,5 +101,9 @@ export function removexattr(fs: FsContext, caller: Caller, ino: number, name: st
   // Removing a list that is not there leaves what was asked for.
   const isAcl = name === ACL_ACCESS || name === ACL_DEFAULT
   if (isAcl && getXattr(fs.core, inode, name) === undefined) return
+  if (name === ACL_ACCESS && isDirectory(inode.mode)) {
+    readyInode(fs.core, inode)
+    keepGuards(fs.core, inode)
+  }
   removeXattr(fs.core, inode, name)
 }

@@ -69,10 +69,29 @@ const arrivals: Readonly<Record<Origin, What>> = {
   [RESTORED]: 'restored',
 }
 
-/** What happened in a directory, newest first, at most `limit`; passing names (lifetimes.ts) only with `all`. */
-export function historyOf(core: Core, parent: number, limit: number, all = false): HistoryEvent[] {
-  return findEvents(core, parent, limit, all).map(({ moment, what, span, size, actor }) => {
-    const from = what === 'renamed' ? formerName(core, span) : undefined
+/** To whom history is told: what of it, and whence names came. `key` is another for each who is told something else. */
+export interface Shown {
+  readonly key: string
+  /** Something that happened in the directory; `moment` is one at which the name was there. */
+  readonly event: (moment: Moment) => boolean
+  /** A name that directory `parent` had at a moment. */
+  readonly from: (parent: number, moment: Moment) => boolean
+}
+
+/**
+ * What happened in a directory, newest first, at most `limit`; passing names (lifetimes.ts) only with `all`. `shown`: if not
+ * everything is told.
+ */
+export function historyOf(
+  core: Core,
+  parent: number,
+  limit: number,
+  all = false,
+  shown?: Shown,
+): HistoryEvent[] {
+  return findEvents(core, parent, limit, all, shown).map(({ moment, what, span, size, actor }) => {
+    const isTold = what === 'renamed' && shown?.from(span.fromParent, moment - 1) !== false
+    const from = isTold ? formerName(core, span) : undefined
     return {
       ...{ moment, path: span.name, what, ino: span.ino, size, who: actorOf(core, actor) },
       ...(from === undefined ? {} : { from }),
@@ -89,13 +108,19 @@ const underway = new WeakMap<Core, Map<string, EventSearch>>()
 /** Nobody comes back for one that was left for so long. */
 const LEFT_MS = 10_000
 
-function findEvents(core: Core, parent: number, limit: number, all: boolean): readonly Found[] {
+function findEvents(
+  core: Core,
+  parent: number,
+  limit: number,
+  all: boolean,
+  shown?: Shown,
+): readonly Found[] {
   const searches = underway.get(core) ?? new Map<string, EventSearch>()
   underway.set(core, searches)
   for (const [key, { usedMs }] of searches)
     if (performance.now() - usedMs > LEFT_MS) searches.delete(key)
-  const key = `${parent}/${limit}/${all}`
-  const search = searches.get(key) ?? new EventSearch(core, parent, limit, all)
+  const key = `${parent}/${limit}/${all}/${shown?.key}`
+  const search = searches.get(key) ?? new EventSearch(core, parent, limit, all, shown)
   searches.set(key, search)
   const events = search.finish()
   searches.delete(key)
@@ -107,13 +132,15 @@ class EventSearch {
   readonly #core: Core
   /** Passing names, too. */
   readonly #all: boolean
+  readonly #shown: Shown | undefined
   readonly #limit: number
   readonly #spans: readonly Span[]
   #at = 0
   readonly #events: Found[] = []
 
-  constructor(core: Core, parent: number, limit: number, all: boolean) {
+  constructor(core: Core, parent: number, limit: number, all: boolean, shown?: Shown) {
     this.#core = core
+    this.#shown = shown
     this.#all = all
     this.#limit = limit
     this.#spans = spansIn(core, parent)
@@ -127,12 +154,17 @@ class EventSearch {
       const isPast = span.until !== PROVISIONAL
       const isTemporary = !this.#all && isPast && isBrief(this.#core, span as EntryPastRow)
       const events = isTemporary ? [] : eventsOf(this.#core, span, this.#limit)
-      for (const event of events) this.#events.push(event)
+      for (const event of events) if (this.#isShown(event)) this.#events.push(event)
       // Sorted now and then, so that memory stays bounded.
       if (this.#events.length > 4 * this.#limit + 1000) this.#trim()
     }
     this.#trim()
     return this.#events
+  }
+
+  #isShown({ moment, what }: Found): boolean {
+    const isOver = what === 'moved' || what === 'deleted'
+    return this.#shown?.event(isOver ? moment - 1 : moment) !== false
   }
 
   #trim(): void {

@@ -137,6 +137,25 @@ export function alterNow(core: Core, inode: Inode): Moment {
   return isUnseen ? inode.since : moment
 }
 
+/**
+ * Whether an attribute or a label that an inode has since a moment must be kept when it ends: somebody can have seen it, or it is a
+ * part of a state that is on record.
+ */
+export function isOnRecord(core: Core, inode: Inode | undefined, since: Moment): boolean {
+  if (since <= core.moments.barrier) return true
+  return inode !== undefined && !isProvisional(inode) && since < inode.since
+}
+
+/** Puts the state that an inode has on record, although nobody may have seen it yet: what is altered from here on is another one. */
+export function keepState(core: Core, inode: Inode): void {
+  if (isProvisional(inode) || inode.since <= core.moments.barrier) return
+  if (!isRecorded(core, inode)) return
+  const moment = core.moments.next()
+  core.overlay.put(inodePast, { ...toRow(inode), until: moment })
+  inode.since = moment
+  core.overlay.put(inodes, inode)
+}
+
 /** Starts or goes on with a change of content: until it is sealed, history shows the state before it. */
 export function begin(core: Core, inode: Inode): void {
   assertWritable(core)

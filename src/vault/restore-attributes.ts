@@ -1,5 +1,6 @@
 // Mode, owner, times and extended attributes of a former state for an inode of the present.
 
+import { isDirectory, S_ISGID, S_ISUID } from '../base/mode.ts'
 import type { InodeRow } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
@@ -37,15 +38,33 @@ function isSame(value: Uint8Array | undefined, other: Uint8Array): boolean {
   return value !== undefined && Buffer.compare(value, other) === 0
 }
 
-/** Gives `now` the mode, owner, times and extended attributes of `then`. */
-export function applyAttributes(core: Core, now: Inode, then: InodeRow, moment: Moment): void {
+const CAPABILITY = 'security.capability'
+
+/** Who brings something back, if it is not whoever holds the vault. */
+export interface Restorer {
+  readonly uid: number
+  readonly groups: ReadonlySet<number>
+}
+
+/**
+ * Gives `now` the mode, owner, times and extended attributes of `then`, but not what a program would gain that `by` could not give it
+ * himself: setuid is for its owner to give, setgid for an owner in the group, capabilities for root.
+ */
+export function applyAttributes(
+  core: Core,
+  now: Inode,
+  then: InodeRow,
+  moment: Moment,
+  by?: Restorer,
+): void {
   const attributes = attributesAt(core, then.ino, moment)
+  if (by !== undefined && by.uid !== 0) attributes.delete(CAPABILITY)
   readyInode(core, now)
   alter(core, now)
   for (const name of listXattrs(core, now)) if (!attributes.has(name)) removeXattr(core, now, name)
   for (const [name, value] of attributes)
     if (!isSame(getXattr(core, now, name), value)) setXattr(core, now, name, value, 0)
-  now.mode = then.mode
+  now.mode = then.mode & ~withheld(then, by)
   now.uid = then.uid
   now.gid = then.gid
   stampChange(now, false)
@@ -53,4 +72,11 @@ export function applyAttributes(core: Core, now: Inode, then: InodeRow, moment: 
   now.atimeNs = then.atimeNs
   now.mtime = then.mtime
   now.mtimeNs = then.mtimeNs
+}
+
+/** Bits of a mode that are not brought back. */
+function withheld({ mode, uid, gid }: InodeRow, by: Restorer | undefined): number {
+  if (by === undefined || by.uid === 0 || isDirectory(mode)) return 0
+  if (by.uid !== uid) return S_ISUID | S_ISGID
+  return by.groups.has(gid) ? 0 : S_ISGID
 }

@@ -48,7 +48,7 @@ export function nameFile(
   if (replaced !== undefined) completeState(core, replaced)
   if (then === undefined || core.orphans.has(made.ino)) addLink(core, made)
   if (then !== undefined) {
-    applyAttributes(core, made, then, run.moment)
+    applyAttributes(core, made, then, run.moment, run.options.by)
     setTags(core, made, tags)
     if (isRegular(made.mode) || isSymlink(made.mode)) seal(core, made)
   }
@@ -93,9 +93,12 @@ function put({ core, options }: Run, its: Held, made: Inode): void {
   options.heard(replaced === undefined ? 'created' : 'replaced', path)
 }
 
-/** Labels stay with the name. */
-function tagsFor({ core, moment }: Run, then: InodeRow, replaced: Inode | undefined): string[] {
-  return replaced === undefined ? tagsAt(core, then.ino, moment) : tagsOf(core, replaced.ino)
+/** Labels stay with the name; who moves a file brings its own as well. */
+function tagsFor(run: Run, then: InodeRow, replaced: Inode | undefined): string[] {
+  const { core, moment, options } = run
+  if (replaced === undefined) return tagsAt(core, then.ino, moment)
+  const tags = tagsOf(core, replaced.ino)
+  return options.isRename ? [...new Set([...tags, ...tagsAt(core, then.ino, moment)])] : tags
 }
 
 /**

@@ -21,7 +21,12 @@ import { giveName, pathOf } from './names.ts'
 import type { Onlooker } from './onlooker.ts'
 import { below } from './places.ts'
 import { readyName, readyTags } from './ready.ts'
-import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
+import {
+  applyAttributes,
+  hasAttributes,
+  type Restorer,
+  readyAttributes,
+} from './restore-attributes.ts'
 import { hasContent, shareContent } from './restore-content.ts'
 import { nameFile, removeNewer, removeTree } from './restore-names.ts'
 import { reviveInode } from './revive.ts'
@@ -34,6 +39,13 @@ import { ROOT_INO } from './vault.ts'
 export interface RestoreOptions extends Onlooker {
   /** Also remove what a directory did not hold then. */
   readonly removeNewer: boolean
+  /**
+   * As rename(2) does it: what is at the name is replaced whatever it is, a directory if it is empty, and loses this name alone. So
+   * nothing of it is changed or kept.
+   */
+  readonly isRename?: boolean
+  /** Who asks for it; whoever holds the vault, if not told. */
+  readonly by?: Restorer
   /** Also bring back names that lived for less than a second: what is wanted is one of them. */
   readonly passing?: boolean
   readonly heard: Heard
@@ -130,7 +142,7 @@ async function restoreName(run: Run, ino: number, spot: Spot): Promise<void> {
 
 async function restoreDirectory(run: Run, then: InodeRow, spot: Spot): Promise<void> {
   const { row, now } = await answered(() => present(run.core, spot))
-  if (now !== undefined && isDirectory(now.mode))
+  if (now !== undefined && isDirectory(now.mode) && !run.options.isRename)
     return await restoreInto(run, then, spot, now.ino, false)
   if (row !== undefined) await removeTree(run, spot, row)
   const made = await answered(() => makeDirectory(run, then, spot))
@@ -203,7 +215,8 @@ async function restoreFile(run: Run, then: InodeRow, spot: Spot): Promise<void> 
   const linked = run.links.get(then.ino)
   if (now !== undefined && now.ino === linked) return
   if (now !== undefined) await options.writtenBack(now.ino)
-  const own = now !== undefined && !run.taken.has(now.ino) ? now : undefined
+  const isOwn = now !== undefined && !run.taken.has(now.ino) && !options.isRename
+  const own = isOwn ? now : undefined
   if (own !== undefined && linked === undefined) {
     if (await answered(() => hasContent(core, own, then, moment))) {
       take(run, then, own)
@@ -293,7 +306,7 @@ function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
   readyAttributes(core, then, moment)
   // What was just made loses nothing.
   if (!isNew) observeLoss(core, now)
-  withTrace(core, () => applyAttributes(core, now, then, moment))
+  withTrace(core, () => applyAttributes(core, now, then, moment, run.options.by))
   run.options.inodeChanged(now.ino)
   report.restored++
   return true

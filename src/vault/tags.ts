@@ -15,7 +15,7 @@ import {
 import type { Core } from './core.ts'
 import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
-import { alterNow, assertWritable, findInode, stampChange } from './inodes.ts'
+import { alterNow, assertWritable, findInode, isOnRecord, stampChange } from './inodes.ts'
 import { labelledWith } from './label-index.ts'
 import { assertTag, shownTag, tagFromShown } from './labels.ts'
 import { BRIEF_MICROS, type Moment } from './moments.ts'
@@ -130,7 +130,7 @@ function retire(core: Core, row: TaggingRow, moment: Moment): void {
   // Of a deleted file no state is newer than the last one recorded.
   const isKept = inode !== undefined && isRecorded(core, inode)
   const until = isKept ? moment : Math.min(moment, recordedUntil(core, ino))
-  if (since <= core.moments.barrier && since < until)
+  if (isOnRecord(core, inode, since) && since < until)
     core.overlay.put(taggingPast, { ...row, until })
   core.overlay.delete(tagging, [ino, tag])
 }

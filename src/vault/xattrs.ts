@@ -10,7 +10,7 @@ import { type XattrRow, xattr, xattrPast } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { isRecorded, recordedUntil } from './history.ts'
 import type { Inode } from './inode.ts'
-import { alterNow, stampChange } from './inodes.ts'
+import { alterNow, isOnRecord, stampChange } from './inodes.ts'
 import type { Moment } from './moments.ts'
 import { readyInode } from './ready.ts'
 
@@ -81,6 +81,6 @@ export function removeXattr(core: Core, inode: Inode, name: string): void {
 
 function retire(core: Core, inode: Inode, row: XattrRow, moment: Moment): void {
   const until = isRecorded(core, inode) ? moment : Math.min(moment, recordedUntil(core, row.ino))
-  if (row.since <= core.moments.barrier && row.since < until)
+  if (isOnRecord(core, inode, row.since) && row.since < until)
     core.overlay.put(xattrPast, { ...row, until })
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { mountedVault, type TestVault } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
-import { describeTree, describeXattrs } from '../support/tree.ts'
+import { describeTree, describeXattrs, withoutPrivileges } from '../support/tree.ts'
 
 t.setTimeout(120_000)
 
@@ -43,7 +43,7 @@ function snapshotVault(t: Parameters<typeof mountedVault>[0]): TestVault {
 
 t.test('mkdir in snapshots/ keeps this directory and all below it', (t) => {
   const { dir } = snapshotVault(t)
-  const before = describeTree(join(dir, 'p'))
+  const before = withoutPrivileges(describeTree(join(dir, 'p')))
   const xattrs = describeXattrs(join(dir, 'p'))
   sh(dir, 'mkdir p/.avfs/snapshots/monday')
   spoilTree(dir)
@@ -80,7 +80,7 @@ t.test('at/WHEN shows any moment, by date, age, seconds and as Samba writes it',
   const { dir } = vault
   await sleep(1500)
   const when = new Date()
-  const before = describeTree(join(dir, 'p'))
+  const before = withoutPrivileges(describeTree(join(dir, 'p')))
   await sleep(1500)
   spoilTree(dir)
   const utc = when.toISOString()
@@ -131,7 +131,7 @@ t.test('find, du, tar, rsync and cp -a over the past end and are right', (t) => 
   needProgram('rsync', 'tar')
   const { dir, root } = snapshotVault(t)
   sh(dir, 'mkdir .avfs/snapshots/s')
-  const wanted = describeTree(join(dir, 'p'))
+  const wanted = withoutPrivileges(describeTree(join(dir, 'p')))
   const used = sh(dir, 'du -s p | cut -f 1')
   const found = sh(join(dir, 'p'), 'find . | sort')
   spoilTree(dir)

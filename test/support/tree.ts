@@ -38,6 +38,13 @@ export function describeTree(root: string, options: TreeOptions = { times: true 
   return lines
 }
 
+/** The same lines without setuid and setgid of files, as views show them. */
+export function withoutPrivileges(lines: readonly string[]): string[] {
+  return lines.map((line) =>
+    line.replace(/^(\S+ 10)(\d)(\d{3}) /, (_all, name, bits, mode) => `${name}${bits & 1}${mode} `),
+  )
+}
+
 /** All extended attributes below `root`, ACLs too, as getfattr prints them, a file an item; needs its program. */
 export function describeXattrs(root: string): string[] {
   const flags = ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex']

@@ -13,9 +13,13 @@ import { noChange } from '../support/no-change.ts'
 export const O_EXCL = 0o200
 export const root: Caller = { uid: 0, gid: 0, pid: process.pid }
 
-export async function open(t: Test, avfsdir: 'hidden' | 'visible' | 'off' = 'hidden') {
+export async function open(
+  t: Test,
+  avfsdir: 'hidden' | 'visible' | 'off' = 'hidden',
+  shared = true,
+) {
   const vault = await openMemory(t, (store) => store)
-  return createFileSystem(vault, { readOnly: false, avfsdir })
+  return createFileSystem(vault, { readOnly: false, avfsdir, shared })
 }
 
 /** A vault in memory that reads through what `around` makes of its store. */

@@ -189,7 +189,7 @@ t.test('computed files keep the content that they had when they were opened', as
 })
 
 t.test('the kernel is told when what it may keep of a view changes', async (t) => {
-  const fs = await open(t)
+  const fs = await open(t, 'hidden', false)
   const told: string[] = []
   fs.setNotices({
     entryChanged: async (parent, name) => void told.push(`${parent} ${name}`),

@@ -1,12 +1,17 @@
 // Kind: at/, in which every moment has a name: WHEN leads to the directory as it was then.
 
 import { nowMicros } from '../../base/clock.ts'
+import { EACCES, fail } from '../../base/errno.ts'
 import { log } from '../../base/log.ts'
 import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { inodeAt } from '../../vault/timeline.ts'
 import { momentMeant, nameOfMoment, parseMoment, parseWhen } from '../../vault/when.ts'
+import type { FsContext } from '../context.ts'
+import type { Caller } from '../operations.ts'
+import { mightCome, mightReach, wasAlwaysOpen, wasOpen } from '../past-rights.ts'
+import { MAY_READ, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { isListedSecond, listedMoments } from './listed-seconds.ts'
 import { plantTree } from './past.ts'
@@ -34,12 +39,18 @@ interface Resolved {
 const relatives = new WeakMap<Core, Map<string, Relative>>()
 
 /** A name like `2h` is resolved anew after a tenth of that time, and not within a second. */
-function resolve(core: Core, directory: number, name: string): Resolved | undefined {
+function resolve(
+  fs: FsContext,
+  reader: Reader,
+  directory: number,
+  name: string,
+): Resolved | undefined {
+  const { core } = fs
   const { moments } = core
   const now = moments.now()
   // Several changes of one millisecond are ahead of the clock.
   const shown = Math.max(nowMicros(), moments.wallOf(now))
-  const { text, isSettled } = meaning(core, directory, name)
+  const { text, isSettled } = meaning(fs, reader, directory, name)
   const when = parseWhen(text, shown)
   const moment = when && momentMeant(moments, when)
   if (when === undefined || moment === undefined) return undefined
@@ -67,19 +78,28 @@ function resolve(core: Core, directory: number, name: string): Resolved | undefi
 
 /** `isSettled`: the name will not come to mean something else. */
 function meaning(
-  core: Core,
+  fs: FsContext,
+  reader: Reader,
   directory: number,
   name: string,
 ): { text: string; isSettled: boolean } {
+  const { core } = fs
   const inUtc = SHORTENED.test(name) ? parseMoment(`${name}.0Z`, 0) : undefined
   if (inUtc === undefined) return { text: name, isSettled: true }
-  if (isListedSecond(core, directory, inUtc)) return { text: `${name}Z`, isSettled: true }
+  const isListed = (moment: Moment): boolean => mayList(fs, reader, directory, moment)
+  if (isListedSecond(core, directory, inUtc, isListed)) return { text: `${name}Z`, isSettled: true }
   return { text: name, isSettled: inUtc + SECOND_MICROS <= core.moments.wallOf(core.moments.last) }
 }
 
-function open({ fs, birth }: Views, view: View, name: string): View | undefined {
+/** That something happened in the directory at a moment is told to whoever might list it then. */
+function mayList(fs: FsContext, reader: Reader, directory: number, moment: Moment): boolean {
+  return mightCome(fs, reader, directory, moment, MAY_READ)
+}
+
+function open({ fs, birth }: Views, caller: Caller, view: View, name: string): View | undefined {
   const { core } = fs
-  const found = resolve(core, view.directory, name)
+  const reader = readerOf(caller)
+  const found = resolve(fs, reader, view.directory, name)
   if (found === undefined) return undefined
   const { moment } = found
   const refused = (why: string): undefined => {
@@ -89,11 +109,13 @@ function open({ fs, birth }: Views, view: View, name: string): View | undefined 
   if (moment < birth) return refused('the vault is younger, or prune let it go')
   if (inodeAt(core, view.directory, moment) === undefined)
     return refused('the directory did not exist then, or prune let it go')
-  return rootedAt(view, name, found)
+  if (!mightReach(fs, reader, view.directory, moment)) fail(EACCES)
+  return rootedAt(fs, view, name, found)
 }
 
-function rootedAt({ directory, number }: View, name: string, found: Resolved): View {
-  const { moment, nameMs } = found
+function rootedAt(fs: FsContext, { directory, number }: View, name: string, found: Resolved): View {
+  const { moment } = found
+  const nameMs = wasOpen(fs, directory, moment) ? found.nameMs : 0
   const key = `at\0${directory}\0${name}\0${moment}`
   const tree = plantTree(key, { moment, directory, root: directory, nameMs })
   return pastView(tree, directory, DIRECTORY, number, name)
@@ -103,15 +125,22 @@ export const atKind: ViewKind = {
   // What names mean changes with the clock, too.
   tick: ({ fs, ticks }) => ticks.events() + fs.core.moments.steps.rows.length,
   attributes: (views, view) => directoryAttributes(views, view, false),
-  lookup: (views, _caller, view, name) => open(views, view, name),
-  *list({ fs }, _caller, view): Generator<Listed | Fault> {
+  isCommon: ({ fs }, { directory }) => wasAlwaysOpen(fs, directory),
+  lookup: (views, caller, view, name) => open(views, caller, view, name),
+  *list({ fs }, caller, view): Generator<Listed | Fault> {
+    const reader = readerOf(caller)
+    const isOpen = yield* waiting(() => wasAlwaysOpen(fs, view.directory))
     const moments = yield* waiting(() => listedMoments(fs.core, view.directory))
     for (const moment of moments) {
       // What prune left of the past begins or ends at moments of which the directory itself has no state any more.
       const isThere = (): boolean => inodeAt(fs.core, view.directory, moment) !== undefined
       if (!(yield* waiting(isThere))) continue
+      const isShown = (): boolean => isOpen || mayList(fs, reader, view.directory, moment)
+      if (!(yield* waiting(isShown))) continue
       const name = nameOfMoment(fs.core.moments, moment)
-      yield { name, type: DIRECTORY, view: rootedAt(view, name, { moment, nameMs: undefined }) }
+      const its = { moment, nameMs: undefined }
+      const node = yield* waiting(() => rootedAt(fs, view, name, its))
+      yield { name, type: DIRECTORY, view: node }
     }
   },
 }

@@ -1,6 +1,6 @@
 // What stat(2) tells of nodes in views: directories that stand for one of the vault, and inodes as they once were.
 
-import { isDirectory, S_IFDIR } from '../../base/mode.ts'
+import { isDirectory, S_IFDIR, S_ISGID, S_ISUID, S_ISVTX } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
 import { getInode } from '../../vault/inodes.ts'
 import { toNode } from '../node.ts'
@@ -34,7 +34,7 @@ function likeDirectory(node: Node, number: number, volatile: boolean): Node {
   return {
     ...node,
     ino: number,
-    mode: S_IFDIR | (node.mode & 0o777),
+    mode: S_IFDIR | (node.mode & (S_ISVTX | 0o777)),
     nlink: 1,
     size: 0,
     atime: btime,
@@ -48,11 +48,11 @@ function likeDirectory(node: Node, number: number, volatile: boolean): Node {
   }
 }
 
-/** An inode as it was, which it will always have been. */
+/** An inode as it was, which it will always have been; what it gave to who ran it is over. */
 export function pastAttributes(row: InodeRow, number: number): Node {
   return {
     ino: number,
-    mode: row.mode,
+    mode: isDirectory(row.mode) ? row.mode : row.mode & ~(S_ISUID | S_ISGID),
     nlink: row.nlink,
     uid: row.uid,
     gid: row.gid,

@@ -1,20 +1,20 @@
 // Kind: deleted/, what was deleted in a directory and is not there now, in its latest state. cp and mv bring it back.
 
-import { EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
+import { EACCES, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
 import { Fault } from '../../store/store.ts'
 import { announcer } from '../../vault/announce.ts'
 import { type DeletedEntry, DeletedNames, findDeleted } from '../../vault/deleted.ts'
 import { findEntry } from '../../vault/directory.ts'
-import { findInode, getInode } from '../../vault/inodes.ts'
+import { findInode } from '../../vault/inodes.ts'
 import { readAhead } from '../../vault/past-states.ts'
 import { wholeBefore } from '../../vault/removal.ts'
 import { restoreTree } from '../../vault/restore.ts'
-import { inodeAt } from '../../vault/timeline.ts'
 import { isHeld } from '../context.ts'
-import { MAY_READ, may, type Reader, readerOf } from '../reach.ts'
+import type { Caller } from '../operations.ts'
+import { mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'
+import { MAY_READ, MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
-import { isOpenToRead, wasOpenToRead } from './open-past.ts'
 import { plantTree, type Tree } from './past.ts'
 import { askAnew, isAskedAnew, noteShown, SHOWN_MS, untilForgotten } from './shown.ts'
 import { pastView } from './tree.ts'
@@ -52,33 +52,48 @@ function deletedView(
   return pastView(tree, row.ino, row.type, view.number, name)
 }
 
-/** Whether the directory could be read by the caller when the name went; its owner may know in any case. */
-function mayKnow({ fs }: Views, reader: Reader, { directory }: View, until: number): boolean {
-  if (reader.uid === 0 || reader.uid === getInode(fs.core, directory).uid) return true
-  const then = inodeAt(fs.core, directory, until - 1)
-  return then === undefined || may(reader, then, undefined, MAY_READ)
-}
-
-/** Whether everybody may know, so that the kernel need not ask for each of them. */
-function mayAllKnow({ fs }: Views, { directory }: View, until: number): boolean {
-  const then = inodeAt(fs.core, directory, until - 1)
-  return then === undefined || isOpenToRead(then)
-}
-
 export const deletedKind: ViewKind = {
   tick: ({ ticks }, { directory }) => ticks.names(directory),
-  isCommon: ({ fs }, { directory }) => wasOpenToRead(fs.core, directory),
+  isCommon: ({ fs }, { directory }) => wasAlwaysOpen(fs, directory),
   attributes: (views, view) => directoryAttributes(views, view, false),
   lookup(views, caller, view, name) {
-    const found = findDeleted(views.fs.core, view.directory, name)
-    if (found === undefined || !mayKnow(views, readerOf(caller), view, found.until))
-      return undefined
-    const isKept = !isAskedAnew(views, view.directory, name) && mayAllKnow(views, view, found.until)
+    const found = findShown(views, caller, view, name)
+    if (found === undefined) return undefined
+    const isKept =
+      !isAskedAnew(views, view.directory, name) && wasAlwaysOpen(views.fs, view.directory)
     if (isKept) noteShown(views, view, name)
     return deletedView(views, view, found, isKept ? SHOWN_MS : 0)
   },
   list: (views, caller, view, asked) => listDeleted(views, readerOf(caller), view, asked),
   giveBack,
+}
+
+/** Whether the reader might do that in the directory when the name went. */
+function mayKnow(
+  { fs }: Views,
+  reader: Reader,
+  { directory }: View,
+  { until }: DeletedEntry,
+  wanted: number,
+): boolean {
+  return mightCome(fs, reader, directory, until - 1, wanted)
+}
+
+/** Throws EACCES where the name may be known, but not what was there before its removal began. */
+function findShown(
+  views: Views,
+  caller: Caller,
+  view: View,
+  name: string,
+): DeletedEntry | undefined {
+  const { fs } = views
+  const found = findDeleted(fs.core, view.directory, name)
+  if (found === undefined || seesAll(fs, caller)) return found
+  const reader = readerOf(caller)
+  if (!mayKnow(views, reader, view, found, MAY_SEARCH)) return undefined
+  const moment = wholeBefore(fs.core, found.row)
+  if (!mightCome(fs, reader, view.directory, moment, MAY_SEARCH)) fail(EACCES)
+  return found
 }
 
 function* listDeleted(
@@ -89,6 +104,7 @@ function* listDeleted(
 ): Generator<Listed | Fault> {
   const { core } = views.fs
   const names = new DeletedNames(core, view.directory)
+  const isOpen = yield* waiting(() => wasAlwaysOpen(views.fs, view.directory))
   for (;;) {
     const page = yield* waiting(() => names.next())
     if (page === undefined) return
@@ -97,8 +113,9 @@ function* listDeleted(
         readAhead(core, page, ({ row, until }) => ({ ino: row.ino, moment: until - 1 }))
     })
     for (const its of page) {
-      if (!(yield* waiting(() => mayKnow(views, reader, view, its.until)))) continue
-      const isKept = asked.plus && (yield* waiting(() => mayAllKnow(views, view, its.until)))
+      const isShown = (): boolean => isOpen || mayKnow(views, reader, view, its, MAY_READ)
+      if (!(yield* waiting(isShown))) continue
+      const isKept = asked.plus && isOpen
       const { name, row } = its
       if (isKept) noteShown(views, view, name)
       yield { name, type: row.type, view: deletedView(views, view, its, isKept ? SHOWN_MS : 0) }
@@ -109,7 +126,7 @@ function* listDeleted(
 /** mv: the name comes back with all that it had. Other work goes on meanwhile, so that the rename is asked for twice. */
 function giveBack(
   views: Views,
-  _caller: unknown,
+  caller: Caller,
   view: View,
   name: string,
   parent: number,
@@ -123,7 +140,8 @@ function giveBack(
     if (done !== true) throw done
     return
   }
-  const { row } = findDeleted(fs.core, view.directory, name) ?? fail(ENOENT)
+  const { row } = findShown(views, caller, view, name) ?? fail(ENOENT)
+  const by = readerOf(caller)
   assertReplaceable(views, parent, newName, row.type === DIRECTORY)
   const moment = wholeBefore(fs.core, row)
   askAnew(views, view.directory, name)
@@ -131,7 +149,13 @@ function giveBack(
     fs.core,
     fs.notices && { ...fs.notices, holds: (ino) => isHeld(fs, ino) },
   )
-  const options = { ...announced, removeNewer: false, heard: () => undefined }
+  const options = {
+    ...announced,
+    removeNewer: false,
+    isRename: true,
+    by,
+    heard: () => undefined,
+  }
   throw new Fault(async () => {
     try {
       await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)

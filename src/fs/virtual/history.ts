@@ -1,14 +1,22 @@
-// history.json: what changed in the directory, newest first.
+// history.json: what changed in the directory, newest first: what its reader might have seen there (past-rights.ts).
 
-import { historyOf } from '../../vault/changes.ts'
+import { historyOf, type Shown } from '../../vault/changes.ts'
+import { circleCheck } from '../../vault/circle.ts'
+import type { Moment } from '../../vault/moments.ts'
+import { ROOT_INO } from '../../vault/vault.ts'
 import { formatMoment } from '../../vault/when.ts'
+import type { FsContext } from '../context.ts'
+import { guardNow } from '../guards.ts'
+import type { Caller } from '../operations.ts'
+import { mayComeNow, mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'
+import { keyOf, MAY_WALK, type Reader, readerOf } from '../reach.ts'
 import { jsonFile } from './computed.ts'
 import type { View, Views } from './view.ts'
 
 const EVENTS_MAX = 1000
 
-export function historyFile({ fs }: Views, _caller: unknown, up: View): View {
-  const events = historyOf(fs.core, up.directory, EVENTS_MAX).map(
+export function historyFile({ fs }: Views, caller: Caller, up: View): View {
+  const events = historyOf(fs.core, up.directory, EVENTS_MAX, false, shownTo(fs, caller, up)).map(
     ({ moment, path, who, from, ...rest }) => ({
       time: formatMoment(fs.core.moments.wallOf(moment)),
       path: textOf(path),
@@ -18,6 +26,37 @@ export function historyFile({ fs }: Views, _caller: unknown, up: View): View {
     }),
   )
   return jsonFile('history', up, events)
+}
+
+function shownTo(fs: FsContext, caller: Caller, { directory }: View): Shown | undefined {
+  if (seesAll(fs, caller)) return undefined
+  const reader = readerOf(caller)
+  const isOpen = wasAlwaysOpen(fs, directory)
+  return {
+    key: keyOf(reader),
+    event: (moment) => isOpen || mightCome(fs, reader, directory, moment, MAY_WALK),
+    from: (parent, moment) => mayFollow(fs, reader, directory, parent, moment),
+  }
+}
+
+/** Whether the reader may know whence a name came: that it was there, and where that directory is or was last. */
+function mayFollow(
+  fs: FsContext,
+  reader: Reader,
+  top: number,
+  parent: number,
+  moment: Moment,
+): boolean {
+  if (!mightCome(fs, reader, parent, moment, MAY_WALK)) return false
+  if (parent === top) return true
+  const isCircle = circleCheck()
+  for (let at = parent; at !== ROOT_INO; ) {
+    const guard = guardNow(fs.core, at)
+    if (guard === undefined || isCircle(at)) return false
+    if (!mayComeNow(fs, reader, at, at, MAY_WALK)) return false
+    at = guard.parent
+  }
+  return mayComeNow(fs, reader, ROOT_INO, ROOT_INO, MAY_WALK)
 }
 
 function textOf(bytes: string): string {

@@ -1,8 +1,10 @@
-// Which labels tags/ shows in a directory: those of files here and below. Found out once for everybody, where that can be, and kept until
-// something changes.
+// Which labels tags/ shows in a directory: those of files here and below that the reader may go to. By its name a label is found in any
+// directory, if he may go to such a file anywhere. Found out once for everybody, where that can be, and kept until something
+// changes.
 
 import type { Core } from '../../vault/core.ts'
 import { filesWith, listTags } from '../../vault/tags.ts'
+import { ROOT_INO } from '../../vault/vault.ts'
 import { isWayOpen, type Reader } from '../reach.ts'
 import { ticksOf } from './row-ticks.ts'
 import { ALMIGHTY, taggedFile } from './tagged.ts'
@@ -11,14 +13,45 @@ import { ALMIGHTY, taggedFile } from './tagged.ts'
 type Shown = 'all' | 'some' | 'nobody'
 
 interface Known {
-  readonly directory: number
   readonly tick: number
   names: readonly string[] | undefined
   readonly labels: Map<string, Shown>
   /** Ways that were looked at. */
   readonly open: Map<number, boolean>
 }
-const known = new WeakMap<Core, Known>()
+const known = new WeakMap<Core, Map<number, Known>>()
+const DIRECTORIES_MAX = 16
+
+/** Who made which label that was there, which they could not know: they go on with it as if it was new. */
+const made = new WeakMap<Core, Map<string, Set<number>>>()
+const MADE_MAX = 10_000
+
+/** Whether a label is there, for all that the reader may know. */
+export function isLabelKnown(core: Core, directory: number, tag: string, reader: Reader): boolean {
+  return (
+    made.get(core)?.get(tag)?.has(reader.uid) === true ||
+    isLabelShown(core, directory, tag, reader) ||
+    isLabelShown(core, ROOT_INO, tag, reader)
+  )
+}
+
+/** The reader makes a label of which he may not know that it is there. */
+export function noteMade(core: Core, tag: string, { uid }: Reader): void {
+  const labels = made.get(core) ?? new Map<string, Set<number>>()
+  made.set(core, labels)
+  const makers = labels.get(tag) ?? new Set()
+  // Anew at the end, so that the oldest is the first.
+  labels.delete(tag)
+  labels.set(tag, makers.add(uid))
+  const [oldest] = labels.keys()
+  if (labels.size > MADE_MAX && oldest !== undefined) labels.delete(oldest)
+}
+
+/** He removes it again. Returns false if it is none of those, or one that he knows of. */
+export function unmake(core: Core, directory: number, tag: string, reader: Reader): boolean {
+  if (made.get(core)?.get(tag)?.delete(reader.uid) !== true) return false
+  return !isLabelKnown(core, directory, tag, reader)
+}
 
 export function isLabelShown(core: Core, directory: number, tag: string, reader: Reader): boolean {
   const shown = shownTo(core, directory, tag)
@@ -38,11 +71,14 @@ export function areLabelsCommon(core: Core, directory: number): boolean {
 /** What was found when a read had to wait stays known for who asks again. */
 function knownOf(core: Core, directory: number): Known {
   const tick = ticksOf(core).labels()
-  const before = known.get(core)
-  if (before?.directory === directory && before.tick === tick) return before
+  const all = known.get(core) ?? new Map<number, Known>()
+  known.set(core, all)
+  const before = all.get(directory)
+  if (before?.tick === tick) return before
+  if (all.size >= DIRECTORIES_MAX) all.clear()
   const open = new Map([[directory, true]])
-  const its = { directory, tick, names: undefined, labels: new Map(), open }
-  known.set(core, its)
+  const its = { tick, names: undefined, labels: new Map(), open }
+  all.set(directory, its)
   return its
 }
 

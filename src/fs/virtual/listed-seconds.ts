@@ -15,8 +15,8 @@ const SECOND_MICROS = 1e6
 const DIRECTORIES_MAX = 64
 
 interface Seconds {
-  /** As the host's clock showed them. */
-  readonly listed: ReadonlySet<number>
+  /** As the host's clock showed them, each with a moment of it. */
+  readonly listed: ReadonlyMap<number, Moment>
   /** The newest moment when they were looked up: of the seconds before it all is known, unless the clock was set since. */
   readonly last: Moment
   readonly clockSteps: number
@@ -31,8 +31,13 @@ export function listedMoments(core: Core, directory: number): Moment[] {
   return moments
 }
 
-/** Whether at/ lists a moment of the second that began when the host's clock showed `start`. */
-export function isListedSecond(core: Core, directory: number, start: WallMicros): boolean {
+/** Whether at/ lists a moment of the second that began when the host's clock showed `start`, to somebody of whom `isShown` tells. */
+export function isListedSecond(
+  core: Core,
+  directory: number,
+  start: WallMicros,
+  isShown: (moment: Moment) => boolean,
+): boolean {
   const { moments } = core
   const before = known.get(core)?.get(directory)
   const isKnown =
@@ -40,12 +45,13 @@ export function isListedSecond(core: Core, directory: number, start: WallMicros)
     before.clockSteps === moments.steps.rows.length &&
     (before.tick === ticksOf(core).events() || start + SECOND_MICROS <= moments.wallOf(before.last))
   const seconds = isKnown ? before : note(core, directory, changesOf(core, directory, LISTED_MAX))
-  return seconds.listed.has(start / SECOND_MICROS)
+  const moment = seconds.listed.get(start / SECOND_MICROS)
+  return moment !== undefined && isShown(moment)
 }
 
 function note(core: Core, directory: number, moments: readonly Moment[]): Seconds {
   const { last, steps } = core.moments
-  const listed = new Set(moments.map((its) => Math.floor(steps.wallOf(its) / SECOND_MICROS)))
+  const listed = new Map(moments.map((its) => [Math.floor(steps.wallOf(its) / SECOND_MICROS), its]))
   const seconds = { listed, last, clockSteps: steps.rows.length, tick: ticksOf(core).events() }
   const all = known.get(core) ?? new Map<number, Seconds>()
   known.set(core, all)

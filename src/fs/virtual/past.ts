@@ -1,10 +1,12 @@
 // What directories and files of the past have in common: the tree that they are in, and what stat(2) and getxattr(2) tell.
 
 import { ENOENT, fail } from '../../base/errno.ts'
+import { isDirectory } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { inodeAt, xattrsAt } from '../../vault/timeline.ts'
 import type { Node } from '../operations.ts'
+import { CAPABILITY } from '../privileges.ts'
 import { pastAttributes } from './attributes.ts'
 import { numbersOf, type View, type Views } from './view.ts'
 
@@ -27,6 +29,8 @@ export interface Tree {
 /** A node of a tree. */
 export interface PastView extends View {
   readonly tree: Tree
+  /** Whether the kernel may keep the name that leads here, other than to the top. */
+  readonly isKept: boolean
 }
 
 /** The tree that is reached through the place `key`. */
@@ -49,9 +53,11 @@ export function rowOf({ fs }: Views, { tree, ino }: PastView): InodeRow {
 }
 
 export function attributesOf(views: Views, view: PastView): Node {
-  const { tree, ino, number } = view
+  const { tree, ino, number, isKept } = view
   const node = pastAttributes(rowOf(views, view), number)
-  if (ino !== tree.root) return node
+  // Of several names of a file one is known here, which is too few to be told of.
+  const isOneName = !views.fs.shared || node.nlink < 2 || isDirectory(node.mode)
+  if (ino !== tree.root) return isKept && isOneName ? node : { ...node, nameMs: 0 }
   const { nameMs, until } = tree
   if (until === undefined) return { ...node, nameMs }
   const wall = views.fs.core.moments.wallOf(until)
@@ -59,9 +65,11 @@ export function attributesOf(views: Views, view: PastView): Node {
   return { ...node, nameMs, ctime, ctimeNs: (wall - ctime * 1e6) * 1000 }
 }
 
-/** The extended attributes that the inode had. `ls -l` asks every file for some, and nearly none has any. */
+/** The extended attributes that the inode had, without capabilities. `ls -l` asks every file for some, and nearly none has any. */
 export function xattrsOf(views: Views, view: PastView): ReadonlyMap<string, Uint8Array> {
   const { xattrs, tags } = rowOf(views, view)
   if (xattrs + tags === 0) return nothing
-  return xattrsAt(views.fs.core, view.ino, view.tree.moment)
+  const found = xattrsAt(views.fs.core, view.ino, view.tree.moment)
+  found.delete(CAPABILITY)
+  return found
 }

@@ -7,9 +7,10 @@ import { type Collection, entryPast, inodePast, type Key } from '../../store/col
 import { answered } from '../../store/retry.ts'
 import type { Core } from '../../vault/core.ts'
 import { inodeAt } from '../../vault/timeline.ts'
+import { isPast } from './kept-past.ts'
 import type { PastView } from './past.ts'
 import { treeKind } from './tree.ts'
-import type { View, Views } from './view.ts'
+import type { Views } from './view.ts'
 
 /** Who asked for nothing waits for so long: what is let go of comes in thousands. */
 const WAIT_MS = 250
@@ -84,10 +85,6 @@ async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
     if (++count % TOGETHER === 0) await Promise.all(sent.splice(0))
   }
   await Promise.all(sent)
-}
-
-function isPast(view: View): view is PastView {
-  return 'tree' in view
 }
 
 async function isGone(core: Core, { inos }: Gone, { ino, tree }: PastView): Promise<boolean> {

@@ -1,6 +1,6 @@
 // Who may learn that something was found: a hit tells what is in a file, and its path how directories are filled. So it is shown to
 // those alone who could have found it by walking: through directories that they may list and enter, to files that they may read.
-// Of the past both count, what they may now and what they might then.
+// Of the past they might so then, and may today go through those directories (past-rights.ts).
 
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { type InodePastRow, type InodeRow, inodePast } from '../../store/collections.ts'
@@ -10,10 +10,10 @@ import type { Core } from '../../vault/core.ts'
 import { findInode } from '../../vault/inodes.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { inodeAt, xattrsAt } from '../../vault/timeline.ts'
-import { MAY_READ, MAY_SEARCH, may, mayNow, type Reader } from '../reach.ts'
+import type { FsContext } from '../context.ts'
+import { mayComeNow, mightCome, seesAll, wasOpen } from '../past-rights.ts'
+import { isWayOpen, MAY_READ, MAY_WALK, may, mayNow, type Reader } from '../reach.ts'
 import { type Tagged, taggedFile } from './tagged.ts'
-
-const WALK = MAY_READ | MAY_SEARCH
 
 /** What is below a directory now, and its path from there; undefined where it is not, or not for this reader. */
 export function presentBelow(
@@ -22,7 +22,7 @@ export function presentBelow(
   ino: number,
   reader: Reader,
 ): Tagged | undefined {
-  const found = taggedFile(core, directory, ino, reader, WALK)
+  const found = placeBelow(core, directory, ino, reader)
   const isClosed =
     found !== undefined &&
     isRegular(found.inode.mode) &&
@@ -30,28 +30,40 @@ export function presentBelow(
   return isClosed ? undefined : found
 }
 
+/** The same, whether the reader may read the file or not. */
+export function placeBelow(
+  core: Core,
+  directory: number,
+  ino: number,
+  reader: Reader,
+): Tagged | undefined {
+  return taggedFile(core, directory, ino, reader, MAY_WALK)
+}
+
 /**
  * The last state of what was below a directory and is gone; undefined where it was not, or not for this reader. `parent`: the
  * directory of the name that it had, its last unless told.
  */
 export function goneBelow(
-  core: Core,
+  fs: FsContext,
   directory: number,
   ino: number,
   reader: Reader,
   parent?: number,
 ): InodePastRow | undefined {
+  const { core } = fs
   const range = { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 } as const
   const [row] = core.overlay.scan(inodePast, range)
   if (row === undefined || isDirectory(row.mode)) return undefined
+  const moment = row.until - 1
   const isCircle = circleCheck()
   for (let at = parent ?? row.parent; at !== directory; ) {
-    const above = inodeAt(core, at, row.until - 1) ?? laterState(core, at)
+    const above = inodeAt(core, at, moment) ?? laterState(core, at)
     if (above === undefined || above.parent === at || isCircle(at)) return undefined
-    if (!mightDo(core, at, row.until - 1, reader, WALK)) return undefined
+    if (!mayWalk(fs, directory, at, moment, reader)) return undefined
     at = above.parent
   }
-  return row
+  return mayWalk(fs, directory, directory, moment, reader) ? row : undefined
 }
 
 /** Where a directory is or was last: its state of then may be pruned. */
@@ -61,18 +73,44 @@ function laterState(core: Core, ino: number): Pick<InodeRow, 'parent'> | undefin
   return core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 })[0]
 }
 
-/** Whether the reader might do that with an inode at a moment, and still may where it is there. */
-export function mightDo(
-  core: Core,
+/** Whether the reader might list and enter a directory at a moment, and may so now, on the way from `top` if it is there. */
+function mayWalk(
+  fs: FsContext,
+  top: number,
+  directory: number,
+  moment: Moment,
+  reader: Reader,
+): boolean {
+  return (
+    mightCome(fs, reader, directory, moment, MAY_WALK) &&
+    mayComeNow(fs, reader, directory, top, MAY_WALK)
+  )
+}
+
+/** Whether the reader might find a state of a file at a moment, and read it then. What is so now is asked as of now. */
+export function mightFind(
+  fs: FsContext,
+  top: number,
   ino: number,
   moment: Moment,
   reader: Reader,
-  wanted: number,
 ): boolean {
-  if (reader.uid === 0) return true
+  if (seesAll(fs, reader)) return true
+  const { core } = fs
   const then = inodeAt(core, ino, moment)
-  const acl = xattrsAt(core, ino, moment).get(ACL_ACCESS)
-  if (then === undefined || !may(reader, then, acl, wanted)) return false
+  if (then === undefined) return false
+  const acl = then.xattrs === 0 ? undefined : xattrsAt(core, ino, moment).get(ACL_ACCESS)
+  if (!may(reader, then, acl, MAY_READ)) return false
   const now = findInode(core, ino)
-  return now === undefined || now.nlink === 0 || mayNow(core, reader, now, wanted)
+  const isNow = now !== undefined && now.nlink > 0 && now.since <= moment
+  if (isNow && presentBelow(core, top, ino, reader) !== undefined) return true
+  return mayWalk(fs, top, then.parent, moment, reader)
+}
+
+/** Whether everybody who may come to `top` might, so that the kernel may keep a name of that state for a while. */
+export function isFoundByAll(fs: FsContext, top: number, ino: number, moment: Moment): boolean {
+  if (!fs.shared) return true
+  const then = inodeAt(fs.core, ino, moment)
+  if (then === undefined || !wasOpen(fs, then.parent, moment)) return false
+  return isWayOpen(fs.core, then.parent, new Map([[top, true]]))
 }

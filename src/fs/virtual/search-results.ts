@@ -12,9 +12,9 @@ import type { Core } from '../../vault/core.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { pathOf } from '../../vault/names.ts'
 import type { FsContext } from '../context.ts'
-import { MAY_READ, type Reader } from '../reach.ts'
+import type { Reader } from '../reach.ts'
 import { ticksOf } from './row-ticks.ts'
-import { goneBelow, mightDo, presentBelow } from './search-reach.ts'
+import { goneBelow, mightFind, placeBelow, presentBelow } from './search-reach.ts'
 
 /** What the views ask of the search of a vault (src/search/searcher.ts). */
 export interface SearchService {
@@ -158,9 +158,10 @@ async function ask(fs: FsContext, question: Question, key: string): Promise<void
 }
 
 async function found(
-  { core, search }: FsContext,
+  fs: FsContext,
   { directory, query, pastToo, reader }: Question,
 ): Promise<Pick<Answer, 'hits' | 'errno' | 'generation'>> {
+  const { core, search } = fs
   const nothing = new Map<string, Hit>()
   let generation = search?.generation ?? 0
   try {
@@ -170,13 +171,14 @@ async function found(
     generation = search.generation
     const top = await answered(() => pathOf(core, directory))
     if (top === undefined) return { hits: nothing, errno: 0, generation }
-    const reach = ({ ino, isThere, parent }: SearchedName): boolean =>
-      isThere
-        ? presentBelow(core, directory, ino, reader) !== undefined
-        : goneBelow(core, directory, ino, reader, parent) !== undefined
+    const reach = ({ ino, isThere, parent }: SearchedName): boolean => {
+      if (!isThere) return goneBelow(fs, directory, ino, reader, parent) !== undefined
+      const below = pastToo ? placeBelow : presentBelow
+      return below(core, directory, ino, reader) !== undefined
+    }
     const request = { query, limit: RESULTS_MAX, pastToo, isNumbered: pastToo, top, reach }
     const files = await search.search(request)
-    const hits = await named(core, files, { directory, query, pastToo, reader })
+    const hits = await named(fs, files, { directory, query, pastToo, reader })
     return { hits, errno: 0, generation }
   } catch (error) {
     const isOff = error instanceof StoreError && error.kind === 'unavailable'
@@ -191,15 +193,15 @@ interface Unnumbered {
 }
 
 async function named(
-  core: Core,
+  fs: FsContext,
   files: readonly SearchedFile[],
   question: Question,
 ): Promise<Hits> {
   const list: Unnumbered[] = []
   for (const file of files) {
     if (list.length >= RESULTS_MAX) break
-    if (question.pastToo && file.versions.length > 0) await addVersions(core, file, question, list)
-    else list.push(...(await answered(() => hitsIn(core, file, question))))
+    if (question.pastToo && file.versions.length > 0) await addVersions(fs, file, question, list)
+    else list.push(...(await answered(() => hitsIn(fs, file, question))))
   }
   list.splice(RESULTS_MAX)
   const width = String(list.length).length
@@ -213,27 +215,27 @@ async function named(
 
 /** What a file is shown as. */
 function hitsIn(
-  core: Core,
+  fs: FsContext,
   { ino, isThere }: SearchedFile,
   { directory, pastToo, reader }: Question,
 ): Unnumbered[] {
-  const present = isThere ? presentBelow(core, directory, ino, reader) : undefined
-  const gone = isThere || !pastToo ? undefined : goneBelow(core, directory, ino, reader)
+  const present = isThere ? presentBelow(fs.core, directory, ino, reader) : undefined
+  const gone = isThere || !pastToo ? undefined : goneBelow(fs, directory, ino, reader)
   const name = present?.path.at(-1) ?? gone?.name
   return name === undefined ? [] : [{ hit: { ino, moment: gone?.since }, name }]
 }
 
 /** With the past each version that was found, the newest first. Each is a step, so that one that must wait has no others read again. */
 async function addVersions(
-  core: Core,
+  fs: FsContext,
   { path, versions }: SearchedFile,
-  { reader }: Question,
+  { directory, reader }: Question,
   list: Unnumbered[],
 ): Promise<void> {
   const name = path.slice(path.lastIndexOf('/') + 1)
   for (let at = versions.length - 1; at >= 0 && list.length < RESULTS_MAX; at--) {
     const { ino, moment, parent, number } = versions[at] as SearchedVersion
-    if (!(await answered(() => mightDo(core, ino, moment, reader, MAY_READ)))) continue
+    if (!(await answered(() => mightFind(fs, directory, ino, moment, reader)))) continue
     const shown = number === undefined ? name : `v${number}-${name}`
     list.push({ hit: { ino, moment, parent }, name: shown })
   }

@@ -8,13 +8,13 @@ import { parseQuery, QuerySyntaxError } from '../../search/query.ts'
 import type { Fault } from '../../store/store.ts'
 import { findInode } from '../../vault/inodes.ts'
 import { inodeAt } from '../../vault/timeline.ts'
-import { MAY_READ, type Reader, readerOf } from '../reach.ts'
+import { type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { liveView } from './live.ts'
 import { plantTree } from './past.ts'
 import { placeView } from './place.ts'
-import { goneBelow, mightDo, presentBelow } from './search-reach.ts'
+import { goneBelow, isFoundByAll, mightFind, placeBelow, presentBelow } from './search-reach.ts'
 import { type Hit, hitsOf } from './search-results.ts'
 import { textOf } from './text.ts'
 import { pastView } from './tree.ts'
@@ -105,8 +105,8 @@ function listed(
 ): Listed | undefined {
   const { core } = fs
   const { directory, number } = view
-  const present = presentBelow(core, directory, ino, reader)
   if (moment === undefined) {
+    const present = presentBelow(core, directory, ino, reader)
     if (present === undefined) return undefined
     const { inode, path } = present
     if (!isDirectory(inode.mode))
@@ -116,12 +116,15 @@ function listed(
     return { name, type: SYMLINK, view: symlinkTo(`found\0${view.key}\0${name}`, view, target) }
   }
   const isThere = (findInode(core, ino)?.nlink ?? 0) > 0
-  const seen = isThere ? present : goneBelow(core, directory, ino, reader, parent)
+  const seen = isThere
+    ? placeBelow(core, directory, ino, reader)
+    : goneBelow(fs, directory, ino, reader, parent)
   if (seen === undefined) return undefined
   const row = inodeAt(core, ino, moment)
-  if (row === undefined || !mightDo(core, ino, moment, reader, MAY_READ)) return undefined
+  if (row === undefined || !mightFind(fs, directory, ino, moment, reader)) return undefined
+  const nameMs = isFoundByAll(fs, directory, ino, moment) ? NAME_MS : 0
   const key = `found\0${directory}\0${ino}\0${moment}`
-  const tree = plantTree(key, { moment, directory, root: ino, nameMs: NAME_MS })
+  const tree = plantTree(key, { moment, directory, root: ino, nameMs })
   const type = fileType(row.mode)
   return { name, type, view: pastView(tree, ino, type, number, name) }
 }

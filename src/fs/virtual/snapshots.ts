@@ -1,6 +1,6 @@
 // Kind: snapshots/. The list is the vault's, the same in every directory; mkdir takes one, rmdir deletes it, mv renames it.
 
-import { EEXIST, ENOENT, EPERM, fail } from '../../base/errno.ts'
+import { EACCES, EEXIST, ENOENT, EPERM, fail } from '../../base/errno.ts'
 import type { Fault } from '../../store/store.ts'
 import { getInode } from '../../vault/inodes.ts'
 import {
@@ -14,6 +14,8 @@ import {
 import { inodeAt } from '../../vault/timeline.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import type { Caller } from '../operations.ts'
+import { mightReach, wasOpen } from '../past-rights.ts'
+import { readerOf } from '../reach.ts'
 import { directoryAttributes, ownedAttributes } from './attributes.ts'
 import { plantTree } from './past.ts'
 import { placeView } from './place.ts'
@@ -37,7 +39,8 @@ function snapshotView({ fs }: Views, view: View, name: string, moment: number): 
   const key = `snapshot\0${moment}`
   if (inodeAt(fs.core, directory, moment) === undefined)
     return placeView(emptyKind, key, directory, number)
-  const tree = plantTree(`${key}\0${directory}`, { moment, directory, root: directory })
+  const nameMs = wasOpen(fs, directory, moment) ? undefined : 0
+  const tree = plantTree(`${key}\0${directory}`, { moment, directory, root: directory, nameMs })
   return pastView(tree, directory, DIRECTORY, number, toName(name))
 }
 
@@ -54,9 +57,11 @@ function assertOwner({ fs }: Views, caller: Caller): void {
 export const snapshotsKind: ViewKind = {
   tick: ({ ticks }) => ticks.snapshots(),
   attributes: (views, view) => ownedAttributes(views, view, ROOT_INO),
-  lookup(views, _caller, view, name) {
+  lookup(views, caller, view, name) {
     const row = rowOf(views, name)
-    return row === undefined ? undefined : snapshotView(views, view, row.name, row.moment)
+    if (row === undefined) return undefined
+    if (!mightReach(views.fs, readerOf(caller), view.directory, row.moment)) fail(EACCES)
+    return snapshotView(views, view, row.name, row.moment)
   },
   *list(views, _caller, view): Generator<Listed | Fault> {
     for (const { name, moment } of yield* waiting(() => listSnapshots(views.fs.core))) {

@@ -2,7 +2,7 @@
 // where it was copied from is known when the kernel copies it for the program, or when the file of that name says the same.
 // What comes from elsewhere becomes a new file of the directory.
 
-import { EEXIST, fail } from '../../base/errno.ts'
+import { EEXIST, EPERM, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isRegular } from '../../base/mode.ts'
 import { apart } from '../../base/step.ts'
@@ -18,7 +18,9 @@ import { closeContent } from '../../vault/versions.ts'
 import { forgetNode } from '../context.ts'
 import { link, tmpfile } from '../create.ts'
 import type { Caller, Node } from '../operations.ts'
-import type { Views } from './view.ts'
+import { MAY_READ, mayNow, readerOf } from '../reach.ts'
+import { assertMayLabel, mayTag } from './tag-rights.ts'
+import type { TagCopy, Views } from './view.ts'
 
 /** The file that the writer fills. */
 export function startCopy(
@@ -30,11 +32,15 @@ export function startCopy(
   mode: number,
 ): Node {
   const node = tmpfile(fs, caller, directory, mode, 0)
-  copies.set(node.ino, { directory, name, tags, source: undefined })
+  const reader = readerOf(caller)
+  copies.set(node.ino, { directory, name, tags, reader, source: undefined, isRefused: false })
   return { ...node, volatile: true }
 }
 
-/** The kernel copies for the program: nothing needs to be written. Returns the bytes that count as copied. */
+/**
+ * The kernel copies for the program: nothing needs to be written. Returns the bytes that count as copied. Throws what `ln` would
+ * be answered (EPERM, EXDEV), at which the program copies by itself.
+ */
 export function noteSource(
   { fs, copies }: Views,
   to: number,
@@ -42,9 +48,14 @@ export function noteSource(
   offset: number,
   length: number,
 ): number {
+  const source = getInode(fs.core, from)
   const copy = copies.get(to)
-  if (copy !== undefined) copy.source = from
-  return Math.min(length, Math.max(0, getInode(fs.core, from).size - offset))
+  if (copy !== undefined) {
+    copy.isRefused = !mayTag(fs.core, copy.reader, source)
+    assertMayLabel(fs.core, copy.reader, copy.directory, source)
+    copy.source = from
+  }
+  return Math.min(length, Math.max(0, source.size - offset))
 }
 
 /** close(2) of what was copied: the label is given. Throws EEXIST when another file has the name. */
@@ -65,7 +76,8 @@ function end({ fs, copies }: Views, ino: number): string | undefined {
   const copy = copies.get(ino)
   const made = findInode(fs.core, ino)
   if (copy === undefined || made === undefined) return undefined
-  const source = copy.source ?? sameFile(fs.core, made, copy.directory, copy.name)
+  if (copy.isRefused) fail(EPERM)
+  const source = copy.source ?? sameFile(fs.core, made, copy)
   if (source === undefined) {
     if (findEntry(fs.core, copy.directory, copy.name) !== undefined) {
       // A shell closes what it opened for writing once before it writes.
@@ -88,11 +100,24 @@ function end({ fs, copies }: Views, ino: number): string | undefined {
   return source === undefined ? copy.name : undefined
 }
 
-/** The file of that name in the directory, when it holds the same bytes. */
-function sameFile(core: Core, made: Inode, directory: number, name: string): number | undefined {
+/**
+ * The file of that name in the directory, when it holds the same bytes; they are compared for those alone who may read it. Throws EPERM
+ * for who may not label it, whatever it holds.
+ */
+function sameFile(
+  core: Core,
+  made: Inode,
+  { directory, name, reader }: TagCopy,
+): number | undefined {
   const row = findEntry(core, directory, name)
   const other = row === undefined ? undefined : findInode(core, row.ino)
-  if (other === undefined || !isRegular(other.mode) || other.size !== made.size) return undefined
+  if (other === undefined || !isRegular(other.mode)) return undefined
+  if (!mayTag(core, reader, other)) {
+    // A shell closes what it opened for writing once before it writes.
+    if (made.size === 0) return undefined
+    fail(EPERM)
+  }
+  if (other.size !== made.size || !mayNow(core, reader, other, MAY_READ)) return undefined
   for (let at = 0; at < made.size; at += CHUNK_BYTES) {
     const mine = Buffer.concat(readContent(core, made, at, CHUNK_BYTES))
     if (!mine.equals(Buffer.concat(readContent(core, other, at, CHUNK_BYTES)))) return undefined

@@ -1,6 +1,7 @@
 // What carries a set of labels below a directory: which files a caller may see there, and under which names.
 
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
+import { isDirectory } from '../../base/mode.ts'
 import { cutName } from '../../base/names.ts'
 import type { Core } from '../../vault/core.ts'
 import type { Inode } from '../../vault/inode.ts'
@@ -8,7 +9,7 @@ import { findInode } from '../../vault/inodes.ts'
 import { familyOf, labelledAlike } from '../../vault/label-index.ts'
 import { placesOf } from '../../vault/names.ts'
 import { filesWith } from '../../vault/tags.ts'
-import { isWayOpen, MAY_SEARCH, pathBelow, type Reader } from '../reach.ts'
+import { isWayOpen, keyOf, MAY_SEARCH, MAY_WALK, pathBelow, type Reader } from '../reach.ts'
 import { ticksOf } from './row-ticks.ts'
 
 /** A file with a label: the directory that it lies in, and the path that leads to it from the one that is looked at. */
@@ -21,6 +22,8 @@ export interface Tagged {
 /** Files by names of their own. */
 export interface TaggedNames {
   readonly files: ReadonlyMap<string, Tagged>
+  /** Of those, which the reader may go to but not find: in directories that he may enter and not list. They are called last. */
+  readonly unlisted: ReadonlySet<string>
   /** All that there are. */
   readonly families: ReadonlyMap<string, readonly Tagged[]>
   /** Families in which not everybody is shown the same. */
@@ -50,7 +53,7 @@ export function taggedBelow(
   if (before !== undefined) return before
   const tick = ticksOf(core).labels()
   const names = named(core, directory, filesWith(core, tags), reader)
-  const who = names.closed.size === 0 ? EVERYBODY : whoIs(reader)
+  const who = names.closed.size === 0 ? EVERYBODY : keyOf(reader)
   known.set(core, { directory, tags: tags.join('\0'), who, tick, names })
   return names
 }
@@ -92,12 +95,8 @@ function lastListed(
     before?.tick === ticksOf(core).labels() &&
     before.directory === directory &&
     before.tags === tags.join('\0') &&
-    (before.who === EVERYBODY || before.who === whoIs(reader))
+    (before.who === EVERYBODY || before.who === keyOf(reader))
   return isIt ? before.names : undefined
-}
-
-function whoIs({ uid, groups }: Reader): string {
-  return `${uid}\0${[...groups].join()}`
 }
 
 /** In the order of their numbers; `family`: only those that have a name of that family here. */
@@ -109,10 +108,10 @@ function named(
   family?: string,
 ): TaggedNames {
   const all = collected(core, directory, inos, ALMIGHTY, family)
-  const closed = closedAmong(core, directory, all)
+  const closed = closedAmong(core, directory, all.files)
   const isForAll = closed.size === 0 || reader.uid === ALMIGHTY.uid
   const its = isForAll ? all : collected(core, directory, inos, reader, family)
-  return { files: its, closed, families: familiesOf(all) }
+  return { ...its, closed, families: familiesOf(all.files) }
 }
 
 function collected(
@@ -121,16 +120,27 @@ function collected(
   inos: readonly number[],
   reader: Reader,
   family: string | undefined,
-): Map<string, Tagged> {
+): Pick<TaggedNames, 'files' | 'unlisted'> {
   const files = new Map<string, Tagged>()
+  const unlisted = new Set<string>()
   const counts = new Map<string, number>()
+  const isMeant = ({ path }: Tagged): boolean =>
+    family === undefined || familyOf(path.at(-1) ?? '') === family
+  const entered: Tagged[] = []
   for (const ino of inos) {
-    const found = taggedFile(core, directory, ino, reader)
-    const own = found?.path.at(-1) ?? ''
-    if (found === undefined || (family !== undefined && familyOf(own) !== family)) continue
-    files.set(uniqueName(files, own, counts), found)
+    const found = taggedFile(core, directory, ino, reader, MAY_WALK)
+    // The path to a directory is told with it.
+    const hidden = found ?? taggedFile(core, directory, ino, reader)
+    if (found !== undefined && isMeant(found)) files.set(nameOf(files, found, counts), found)
+    else if (found === undefined && hidden !== undefined && !isDirectory(hidden.inode.mode))
+      entered.push(hidden)
   }
-  return files
+  for (const hidden of entered.filter(isMeant)) {
+    const name = nameOf(files, hidden, counts)
+    files.set(name, hidden)
+    unlisted.add(name)
+  }
+  return { files, unlisted }
 }
 
 function familiesOf(files: ReadonlyMap<string, Tagged>): Map<string, Tagged[]> {
@@ -144,7 +154,7 @@ function familiesOf(files: ReadonlyMap<string, Tagged>): Map<string, Tagged[]> {
   return families
 }
 
-/** Families of files to which not everybody may go by the name that comes first: some do not see them, or by another name. */
+/** Families of files to which not everybody may walk by the name that comes first: some do not see them, or by another name. */
 function closedAmong(
   core: Core,
   directory: number,
@@ -158,12 +168,13 @@ function closedAmong(
   return closed
 }
 
-/** `counts`: the last number of each name, before which none is free. */
-function uniqueName(
+/** A name of its own; `counts`: the last number of each, before which none is free. */
+function nameOf(
   files: ReadonlyMap<string, Tagged>,
-  name: string,
+  { path }: Tagged,
   counts: Map<string, number>,
 ): string {
+  const name = path.at(-1) ?? ''
   if (!files.has(name)) return name
   for (let count = (counts.get(name) ?? 1) + 1; ; count++) {
     const suffix = `~${count}`

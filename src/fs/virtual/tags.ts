@@ -1,13 +1,12 @@
 // Kinds: tags/, the labels of what is here and below, and tags/TAG/, the files that carry one: the files themselves, so that
 // they can be edited there. A file comes in by ln, mv or cp and goes by rm, which takes the label away and nothing else.
 
-import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, EXDEV, fail } from '../../base/errno.ts'
+import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, fail } from '../../base/errno.ts'
 import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
 import { apart } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
 import { findEntry } from '../../vault/directory.ts'
-import type { Inode } from '../../vault/inode.ts'
 import { getInode } from '../../vault/inodes.ts'
 import { tagFromShown } from '../../vault/labels.ts'
 import { placesOf } from '../../vault/names.ts'
@@ -17,6 +16,7 @@ import {
   dropTag,
   filesWith,
   findShownTag,
+  findTag,
   listTags,
   nameInViews,
   renameTag,
@@ -29,11 +29,12 @@ import { MAY_SEARCH, MAY_WRITE, mayNow, readerOf } from '../reach.ts'
 import { rename } from '../remove.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
-import { areLabelsCommon, isLabelShown } from './labels-below.ts'
+import { areLabelsCommon, isLabelKnown, isLabelShown, noteMade, unmake } from './labels-below.ts'
 import { liveView } from './live.ts'
 import { KEPT_MS, placeView, TAGS } from './place.ts'
 import { startCopy } from './tag-copy.ts'
-import { ALMIGHTY, type Tagged, taggedAlike, taggedAs, taggedBelow, taggedFile } from './tagged.ts'
+import { assertMayLabel, assertMayTag } from './tag-rights.ts'
+import { ALMIGHTY, type Tagged, taggedAlike, taggedAs, taggedBelow } from './tagged.ts'
 import { textOf, toName, toText } from './text.ts'
 import { type Listed, type View, type ViewKind, waiting } from './view.ts'
 
@@ -61,10 +62,17 @@ function tagView({ directory, number }: View, tags: readonly string[], nameMs: n
 const tagsKind: ViewKind = {
   tick: ({ ticks }) => ticks.labels(),
   isCommon: ({ fs }, { directory }) => areLabelsCommon(fs.core, directory),
-  attributes: (views, view) => directoryAttributes(views, view, false),
-  lookup({ fs }, _caller, view, name) {
+  attributes(views, view) {
+    const node = directoryAttributes(views, view, false)
+    // A label is nobody's: a sticky directory would keep it from whoever made it.
+    return { ...node, mode: node.mode & ~S_ISVTX }
+  },
+  lookup({ fs }, caller, view, name) {
     const tag = tagOf(fs.core, name)
-    if (tag === undefined) return undefined
+    if (tag === undefined || !isLabelKnown(fs.core, view.directory, tag, readerOf(caller)))
+      return undefined
+    // Others may not know of it.
+    if (fs.shared) return tagView(view, [tag], 0)
     const isOwn = name === toName(nameInViews(fs.core, tag))
     return tagView(view, [tag], isOwn ? KEPT_MS : OTHERWISE_MS)
   },
@@ -73,16 +81,26 @@ const tagsKind: ViewKind = {
     for (const { name } of yield* waiting(() => listTags(fs.core))) {
       if (!(yield* waiting(() => isLabelShown(fs.core, view.directory, name, reader)))) continue
       const own = toName(nameInViews(fs.core, name))
-      yield { name: own, type: DIRECTORY, view: tagView(view, [name], KEPT_MS) }
+      yield { name: own, type: DIRECTORY, view: tagView(view, [name], fs.shared ? 0 : KEPT_MS) }
     }
   },
-  mkdir({ fs }, _caller, view, name) {
+  mkdir({ fs }, caller, view, name) {
+    const { core } = fs
     const tag = tagFromShown(toText(name))
-    addTag(fs.core, tag)
-    return tagView(view, [tag], OTHERWISE_MS)
+    const reader = readerOf(caller)
+    const isHidden =
+      findTag(core, tag) !== undefined && !isLabelKnown(core, view.directory, tag, reader)
+    if (isHidden) noteMade(core, tag, reader)
+    else addTag(core, tag)
+    return tagView(view, [tag], fs.shared ? 0 : OTHERWISE_MS)
   },
-  rmdir({ fs }, _caller, _view, name) {
-    dropTag(fs.core, tagOf(fs.core, name) ?? fail(ENOENT))
+  rmdir({ fs }, caller, view, name) {
+    const { core } = fs
+    const tag = tagOf(core, name) ?? fail(ENOENT)
+    const reader = readerOf(caller)
+    if (unmake(core, view.directory, tag, reader)) return
+    if (!isLabelKnown(core, view.directory, tag, reader)) fail(ENOENT)
+    dropTag(core, tag)
   },
   rename({ fs }, caller, _view, name, newName) {
     // It changes files everywhere.
@@ -117,14 +135,15 @@ const tagKind: ViewKind<TagView> = {
     const called = findEntry(core, view.directory, name)
     if (called !== undefined && called.type !== DIRECTORY) return undefined
     const tag = tagOf(core, name)
-    return tag === undefined || view.tags.includes(tag)
-      ? undefined
-      : tagView(view, [...view.tags, tag], 0)
+    if (tag === undefined || view.tags.includes(tag)) return undefined
+    if (!isLabelKnown(core, view.directory, tag, readerOf(caller))) return undefined
+    return tagView(view, [...view.tags, tag], 0)
   },
   *list({ fs, tagged }, caller, view, asked): Generator<Listed | Fault> {
     const reader = readerOf(caller)
     const names = yield* waiting(() => taggedBelow(fs.core, view.directory, view.tags, reader))
     for (const [name, file] of names.files) {
+      if (names.unlisted.has(name)) continue
       const type = isDirectory(file.inode.mode) ? SYMLINK : fileType(file.inode.mode)
       const nameMs = asked.plus ? yield* waiting(() => tagged.note(view, name, file, names)) : 0
       yield { name, type, view: fileView(view, name, file, nameMs) }
@@ -132,8 +151,7 @@ const tagKind: ViewKind<TagView> = {
   },
   take({ fs }, caller, view, ino, name) {
     const inode = getInode(fs.core, ino)
-    assertMayTag(fs.core, caller, inode)
-    if (taggedFile(fs.core, view.directory, ino, readerOf(caller)) === undefined) fail(EXDEV)
+    assertMayLabel(fs.core, readerOf(caller), view.directory, inode)
     readyInode(fs.core, inode)
     readyTags(fs.core, ino, view.tags)
     for (const tag of view.tags) tagFile(fs.core, inode, tag)
@@ -172,7 +190,7 @@ const tagKind: ViewKind<TagView> = {
   drop({ fs }, caller, view, name) {
     const { inode } =
       taggedAs(fs.core, view.directory, view.tags, readerOf(caller), name) ?? fail(ENOENT)
-    assertMayTag(fs.core, caller, inode)
+    assertMayTag(fs.core, readerOf(caller), inode)
     const places = placesOf(fs.core, inode)
     untagFile(fs.core, inode, view.tags.at(-1) ?? '')
     // The kernel counts one link less, as if the name had been one.
@@ -191,11 +209,6 @@ const tagKind: ViewKind<TagView> = {
 function tagOf(core: Core, name: string): string | undefined {
   const text = textOf(name)
   return text === undefined ? undefined : findShownTag(core, text)?.name
-}
-
-/** Labels are attributes of the file: who may write to it may change them. */
-function assertMayTag(core: Core, caller: Caller, inode: Inode): void {
-  if (caller.uid !== inode.uid && !mayNow(core, readerOf(caller), inode, MAY_WRITE)) fail(EPERM)
 }
 
 function placeOf({ parent, path }: Tagged): { parent: number; name: string } {

@@ -2,6 +2,7 @@
 
 import type { Fault } from '../../store/store.ts'
 import { entryAt, inodeAt, namesAt, readStates, statesThere } from '../../vault/timeline.ts'
+import { assertMayComeNow } from './kept-past.ts'
 import { attributesOf, type PastView, type Tree, xattrsOf } from './past.ts'
 import { pastFileKind } from './past-file.ts'
 import { type Asked, type Listed, type ViewKind, type Views, waiting } from './view.ts'
@@ -11,13 +12,17 @@ const DIRECTORY = 4
 const PAGE_NAMES = 1024
 const NONE: ReadonlySet<number> = new Set()
 
-/** The node of an inode in a tree; `type` is mode >> 12, `up` the number of the node above, `name` what it is called there. */
+/**
+ * The node of an inode in a tree; `type` is mode >> 12, `up` the number of the node above, `name` what it is called there. `isKept`:
+ * whether the kernel may keep that, if it is not the top.
+ */
 export function pastView(
   tree: Tree,
   ino: number,
   type: number,
   up: number,
   name: string,
+  isKept = false,
 ): PastView {
   return {
     number: tree.number(ino),
@@ -28,23 +33,25 @@ export function pastView(
     up,
     name,
     tree,
+    isKept,
   }
 }
 
 export const treeKind: ViewKind<PastView> = {
   // The past stays what it is.
   tick: () => 0,
+  assertMay: assertMayComeNow,
   attributes: attributesOf,
   xattrs: xattrsOf,
-  lookup({ fs }, _caller, { tree, ino, number }, name) {
+  lookup({ fs, past }, _caller, { tree, ino, number }, name) {
     const row = entryAt(fs.core, ino, name, tree.moment)
-    return row === undefined ? undefined : pastView(tree, row.ino, row.type, number, name)
+    return row && pastView(tree, row.ino, row.type, number, name, past.isKept(ino))
   },
   list: (views, _caller, view, asked) => listTree(views, view, asked),
 }
 
 function* listTree(
-  { fs }: Views,
+  { fs, past }: Views,
   { tree, ino, number }: PastView,
   asked: Asked,
 ): Generator<Listed | Fault> {
@@ -61,8 +68,9 @@ function* listTree(
       // Each by itself, so that one that must wait has no others read again.
       const isComplete = (): boolean =>
         there.has(child) || inodeAt(fs.core, child, tree.moment) !== undefined
-      if (yield* waiting(isComplete))
-        yield { name, type, view: pastView(tree, child, type, number, name) }
+      if (!(yield* waiting(isComplete))) continue
+      const isKept = yield* waiting(() => past.isKept(ino))
+      yield { name, type, view: pastView(tree, child, type, number, name, isKept) }
     }
     after = rows.at(-1)?.name
     if (after === undefined) return

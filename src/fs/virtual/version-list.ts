@@ -7,6 +7,9 @@ import type { Core } from '../../vault/core.ts'
 import { findEntry } from '../../vault/directory.ts'
 import { pastBefore } from '../../vault/lifetimes.ts'
 import { type NameVersion, versionsOf } from '../../vault/name-history.ts'
+import type { FsContext } from '../context.ts'
+import { directoryThen, isPresent, mightCome, seesAll, wasOpen } from '../past-rights.ts'
+import { MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { plantTree } from './past.ts'
@@ -78,6 +81,41 @@ export function hasVersions(core: Core, directory: number, name: string): boolea
   )
 }
 
+/** Where versions were when they were made: what was is the same for as long as they are known. */
+const places = new WeakMap<NameVersion, number | undefined>()
+
+function placeOf(core: Core, version: NameVersion, directory: number, name: string) {
+  if (!places.has(version))
+    places.set(version, directoryThen(core, version.ino, version.moment, directory, name))
+  return places.get(version)
+}
+
+/** What the file is now is as open as its directory; what it was is as open as that of then was. */
+function maySee(
+  fs: FsContext,
+  reader: Reader,
+  view: VersionListView,
+  version: NameVersion,
+): boolean {
+  if (seesAll(fs, reader)) return true
+  const { directory, name } = view
+  const { ino, moment } = version
+  if (isPresent(fs.core, ino, moment, directory, name)) return true
+  const place = placeOf(fs.core, version, directory, name)
+  return place !== undefined && mightCome(fs, reader, place, moment, MAY_SEARCH)
+}
+
+/** Whether everybody may, so that the kernel may keep the name. */
+function isOpen(
+  fs: FsContext,
+  { directory, name }: VersionListView,
+  version: NameVersion,
+): boolean {
+  if (!fs.shared) return true
+  const place = placeOf(fs.core, version, directory, name)
+  return place !== undefined && wasOpen(fs, place, version.moment)
+}
+
 /** Numbers grow from 1, with gaps. */
 function findNumber(versions: readonly NameVersion[], number: number): NameVersion | undefined {
   let low = 0
@@ -104,12 +142,10 @@ function keptMs(core: Core, directory: number, name: string): number {
   return core.moments.now() - changed > SETTLED_MICROS ? KEPT_MS : KNOWN_MS
 }
 
-function fileOf(
-  view: VersionListView,
-  { ino, moment, number: version }: NameVersion,
-  nameMs: number,
-): View {
+function fileOf(fs: FsContext, view: VersionListView, its: NameVersion, settledMs: number): View {
+  const { ino, moment, number: version } = its
   const { directory, number, name } = view
+  const nameMs = isOpen(fs, view, its) ? settledMs : 0
   const listed = `${version}${extensionOf(name)}`
   const key = `version\0${directory}\0${name}\0${ino}\0${moment}`
   return pastView(
@@ -123,36 +159,38 @@ function fileOf(
 
 export const versionListKind: ViewKind<VersionListView> = {
   tick: ({ ticks }) => ticks.versions(),
+  isCommon: ({ fs }, view) =>
+    versionsIn(fs.core, view.directory, view.name, true).every((its) => isOpen(fs, view, its)),
   attributes: (views, view) => ({
     ...directoryAttributes(views, view, false),
     nameMs: view.nameMs,
   }),
-  lookup({ fs }, _caller, view, name) {
+  lookup({ fs }, caller, view, name) {
     const { directory } = view
     const extension = extensionOf(view.name)
-    if (name === LATEST) {
-      const newest = versionsIn(fs.core, directory, view.name, true).at(-1)
-      return newest && latestOf(view, newest, keptMs(fs.core, directory, view.name))
-    }
+    const reader = readerOf(caller)
+    if (name === LATEST) return latestOf(fs, reader, view)
     const digits = name.slice(0, name.length - extension.length)
     if (!/^[1-9]\d{0,9}$/.test(digits) || `${digits}${extension}` !== name) return undefined
     const number = Number(digits)
     const find = (fresh: boolean): NameVersion | undefined =>
       findNumber(versionsIn(fs.core, directory, view.name, fresh), number)
     const version = find(false) ?? find(true)
-    return version && fileOf(view, version, keptMs(fs.core, directory, view.name))
+    if (version === undefined || !maySee(fs, reader, view, version)) return undefined
+    return fileOf(fs, view, version, keptMs(fs.core, directory, view.name))
   },
-  *list({ fs }, _caller, view): Generator<Listed | Fault> {
+  *list({ fs }, caller, view): Generator<Listed | Fault> {
     const { directory, name } = view
+    const reader = readerOf(caller)
     const versions = yield* waiting(() => versionsIn(fs.core, directory, name, true))
     const nameMs = yield* waiting(() => keptMs(fs.core, directory, name))
     for (const version of versions) {
-      const its = fileOf(view, version, nameMs)
+      if (!(yield* waiting(() => maySee(fs, reader, view, version)))) continue
+      const its = yield* waiting(() => fileOf(fs, view, version, nameMs))
       yield { name: listedAs(view, version), type: REGULAR, view: its }
     }
-    const newest = versions.at(-1)
-    if (newest !== undefined)
-      yield { name: LATEST, type: SYMLINK, view: latestOf(view, newest, nameMs) }
+    const latest = yield* waiting(() => latestOf(fs, reader, view))
+    if (latest !== undefined) yield { name: LATEST, type: SYMLINK, view: latest }
   },
 }
 
@@ -160,7 +198,13 @@ function listedAs({ name }: VersionListView, { number }: NameVersion): string {
   return `${number}${extensionOf(name)}`
 }
 
-function latestOf(view: VersionListView, newest: NameVersion, nameMs: number): View {
-  const settledMs = nameMs === KEPT_MS ? nameMs : 0
-  return symlinkTo(`latest\0${view.name}`, view, listedAs(view, newest), settledMs)
+/** The newest version that the reader may see. */
+function latestOf(fs: FsContext, reader: Reader, view: VersionListView): View | undefined {
+  const { directory, name } = view
+  const versions = versionsIn(fs.core, directory, name, true)
+  const newest = versions.findLast((its) => maySee(fs, reader, view, its))
+  if (newest === undefined) return undefined
+  const isForAll = newest === versions.at(-1) && isOpen(fs, view, newest)
+  const isSettled = isForAll && keptMs(fs.core, directory, name) === KEPT_MS
+  return symlinkTo(`latest\0${name}`, view, listedAs(view, newest), isSettled ? KEPT_MS : 0)
 }

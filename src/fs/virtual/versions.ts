@@ -1,8 +1,13 @@
 // Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
 
+import { type EntryPastRow, entryPast } from '../../store/collections.ts'
 import { Fault } from '../../store/store.ts'
 import { DeletedNames } from '../../vault/deleted.ts'
 import { findEntry, listEntries } from '../../vault/directory.ts'
+import type { FsContext } from '../context.ts'
+import type { Caller } from '../operations.ts'
+import { mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'
+import { MAY_READ, MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { KEPT_MS, listPlace, placeView } from './place.ts'
 import { hasVersions, KNOWN_MS, type VersionListView, versionListKind } from './version-list.ts'
@@ -10,6 +15,8 @@ import { type Listed, type View, type ViewKind, type Views, waiting } from './vi
 
 const DIRECTORY = 4
 const REGULAR = 8
+/** Spans of a name that are looked at. */
+const SPANS_MAX = 10_000
 
 function listView({ directory, number }: View, name: string, nameMs: number): VersionListView {
   return { ...placeView(versionListKind, listPlace(name), directory, number), name, nameMs }
@@ -17,20 +24,43 @@ function listView({ directory, number }: View, name: string, nameMs: number): Ve
 
 export const versionsKind: ViewKind = {
   tick: ({ ticks }, { directory }) => ticks.names(directory),
+  isCommon: ({ fs }, { directory }) => wasAlwaysOpen(fs, directory),
   attributes: (views, view) => directoryAttributes(views, view, false),
-  lookup({ fs }, _caller, view, name) {
-    const present = findEntry(fs.core, view.directory, name)
+  lookup({ fs }, caller, view, name) {
+    const { directory } = view
+    const present = findEntry(fs.core, directory, name)
     if (present?.type === REGULAR) return listView(view, name, KEPT_MS)
-    return hasVersions(fs.core, view.directory, name) ? listView(view, name, KNOWN_MS) : undefined
+    if (!hasVersions(fs.core, directory, name)) return undefined
+    if (!seesAll(fs, caller)) {
+      const spans = fs.core.overlay.scan(entryPast, spansOf(directory, name))
+      const reader = readerOf(caller)
+      if (!spans.some((row) => mayKnow(fs, reader, row, MAY_SEARCH))) return undefined
+    }
+    return listView(view, name, wasAlwaysOpen(fs, directory) ? KNOWN_MS : 0)
   },
-  *list(views, _caller, view): Generator<Listed | Fault> {
+  *list(views, caller, view): Generator<Listed | Fault> {
     for (const name of yield* waiting(() => presentNames(views, view)))
       yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
-    for (const name of deletedNames(views, view))
+    const nameMs = (yield* waiting(() => wasAlwaysOpen(views.fs, view.directory))) ? KEPT_MS : 0
+    for (const name of deletedNames(views, caller, view))
       yield name instanceof Fault
         ? name
-        : { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
+        : { name, type: DIRECTORY, view: listView(view, name, nameMs) }
   },
+}
+
+function spansOf(directory: number, name: string) {
+  return { gte: [directory, name], lt: [directory, `${name}\0`], limit: SPANS_MAX }
+}
+
+/** Whether the reader might do that in the directory when the name came to it, or when it went. */
+function mayKnow(
+  fs: FsContext,
+  reader: Reader,
+  { parent, since, until }: EntryPastRow,
+  wanted: number,
+): boolean {
+  return [until - 1, since].some((moment) => mightCome(fs, reader, parent, moment, wanted))
 }
 
 function presentNames({ fs }: Views, { directory }: View): string[] {
@@ -40,13 +70,19 @@ function presentNames({ fs }: Views, { directory }: View): string[] {
     .sort()
 }
 
-function* deletedNames({ fs }: Views, { directory }: View): Generator<string | Fault> {
+function* deletedNames(
+  { fs }: Views,
+  caller: Caller,
+  { directory }: View,
+): Generator<string | Fault> {
+  const reader = readerOf(caller)
   const names = new DeletedNames(fs.core, directory)
   for (let last: string | undefined; ; ) {
     const page = yield* waiting(() => names.next())
     if (page === undefined) return
     for (const { row } of page) {
       if (row.type !== REGULAR || row.name === last) continue
+      if (!(yield* waiting(() => mayKnow(fs, reader, row, MAY_READ)))) continue
       last = row.name
       yield row.name
     }

@@ -7,6 +7,7 @@ import { Fault } from '../../store/store.ts'
 import type { Moment } from '../../vault/moments.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller, Node } from '../operations.ts'
+import type { Reader } from '../reach.ts'
 import type { KeptTagged } from './kept-tagged.ts'
 import type { RowTicks } from './row-ticks.ts'
 
@@ -62,6 +63,7 @@ export interface Views {
   readonly returns: Map<string, true | FsError>
   readonly ticks: RowTicks
   readonly tagged: KeptTagged
+  readonly past: KeptPast
   /** Directories whose deleted/ was listed a moment ago. */
   readonly shown: Map<number, Shown>
 }
@@ -69,6 +71,11 @@ export interface Views {
 export interface Placed {
   readonly byDirectory: Map<number, Set<number>>
   readonly byPlace: Map<string, Set<number>>
+}
+
+export interface KeptPast {
+  /** Whether the kernel may keep names of a directory of the past: everybody may come there today. */
+  isKept(directory: number): boolean
 }
 
 /** What the kernel keeps of the names in a deleted/; see shown.ts. */
@@ -85,8 +92,12 @@ export interface TagCopy {
   readonly directory: number
   readonly name: string
   readonly tags: readonly string[]
+  /** Who copies it. */
+  readonly reader: Reader
   /** The file of the vault that it is copied from, once that is known. */
   source: number | undefined
+  /** It was copied from what its copier may not label: it is not labelled, nor made anew. */
+  isRefused: boolean
 }
 
 /**
@@ -98,6 +109,8 @@ export interface ViewKind<V extends View = View> {
   tick?(views: Views, view: V): number
   /** Whether everybody is shown the same, as long as that number is the same; if not told, they are. */
   isCommon?(views: Views, view: V): boolean
+  /** Throws EACCES unless the caller may do that here (`wanted` as in reach.ts), where the attributes do not say it all. */
+  assertMay?(views: Views, caller: Caller, view: V, wanted: number): void
   attributes(views: Views, view: V): Node
   lookup?(views: Views, caller: Caller, view: V, name: string): View | undefined
   /** Names in an order that stays; runs while the kernel asks for more. A Fault says that it can only go on when that is loaded. */

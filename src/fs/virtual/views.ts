@@ -23,7 +23,10 @@ import { getXattr } from '../../vault/xattrs.ts'
 import { assertChangeable, type FsContext, forgetNode, giveNode } from '../context.ts'
 import { assertName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
+import { CAPABILITY } from '../privileges.ts'
+import { MAY_READ, MAY_SEARCH } from '../reach.ts'
 import { keepListings } from './kept-listings.ts'
+import { keepPast } from './kept-past.ts'
 import { keepTagged } from './kept-tagged.ts'
 import { createListings } from './listings.ts'
 import {
@@ -44,10 +47,9 @@ const SEEK_DATA = 3
 const SEEK_HOLE = 4
 const TRUSTED = 'trusted.'
 /**
- * What a program gains by running a file. The kernel asks for its size before each write(2), and removes it first when there
- * is one: that is refused before a byte is taken, whereas a write would be refused only when it is written back.
+ * Of security.capability the kernel asks the size before each write(2), and removes the attribute first when there is one: that is
+ * refused before a byte is taken, whereas a write would be refused only when it is written back.
  */
-const CAPABILITY = 'security.capability'
 const SOME_CAPABILITY = new Uint8Array(20)
 
 /** Operations on numbers from VIEW_BASE on, and what the router needs of them. */
@@ -67,18 +69,19 @@ export interface ViewOperations
 }
 
 export function createViews(fs: FsContext): ViewOperations {
+  const held: Views['held'] = new Map()
   const views: Views = {
     fs,
     birth: birthOf(fs.core),
-    held: new Map(),
+    held,
     placed: { byDirectory: new Map(), byPlace: new Map() },
     copies: new Map(),
     returns: new Map(),
     ticks: ticksOf(fs.core),
     tagged: keepTagged(fs),
+    past: keepPast({ fs, held }),
     shown: new Map(),
   }
-  const { held } = views
   const kept = keepListings(views)
   announceGuards(views)
   announceSnapshots(views)
@@ -136,6 +139,7 @@ export function createViews(fs: FsContext): ViewOperations {
   function find(caller: Caller, parent: View, name: string): View {
     const { kind } = parent
     if (kind.lookup === undefined) fail(ENOTDIR)
+    kind.assertMay?.(views, caller, parent, MAY_SEARCH)
     // As an error, because the kernel keeps the answer "no such name" and views change by themselves.
     return kind.lookup(views, caller, parent, name) ?? fail(ENOENT)
   }
@@ -267,6 +271,7 @@ export function createViews(fs: FsContext): ViewOperations {
     opendir(caller, ino) {
       const view = at(ino)
       if (!isDirectory(view.kind.attributes(views, view).mode)) fail(ENOTDIR)
+      view.kind.assertMay?.(views, caller, view, MAY_READ)
       const handle = fs.nextHandle
       const opened = kept.open(handle, view)
       fs.nextHandle++
@@ -281,7 +286,7 @@ export function createViews(fs: FsContext): ViewOperations {
       if (name === CAPABILITY && sizeOnly && view.kind.read !== undefined) return SOME_CAPABILITY
       if (view.kind.xattrs !== undefined) return view.kind.xattrs(views, view).get(name)
       // Who may enter the directory may enter its views.
-      if (name !== ACL_ACCESS || view.kind.lookup === undefined) return undefined
+      if (name !== ACL_ACCESS) return undefined
       return getXattr(fs.core, getInode(fs.core, view.directory), name)
     },
     listxattr(caller, ino) {

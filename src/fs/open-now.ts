@@ -1,0 +1,78 @@
+// Which directories everybody may list and enter today, and all above them: a directory that is gone counts as it was last. What is
+// found out is kept, and who built on it is told when one of them is open no longer.
+
+import { afterStep } from '../base/step.ts'
+import { inode as inodes, type Key, xattr } from '../store/collections.ts'
+import { soon } from '../store/retry.ts'
+import type { Core } from '../vault/core.ts'
+import { ROOT_INO } from '../vault/vault.ts'
+import { guardNow } from './guards.ts'
+import { OPEN_TO_ALL } from './reach.ts'
+
+interface Known {
+  /** With all above. */
+  isOpen: boolean
+  readonly own: Own
+}
+/** What is looked at of a directory itself. */
+interface Own {
+  readonly isOpen: boolean
+  readonly parent: number
+}
+
+/** Directories that are known; then those that matter are found out once more. */
+const KNOWN_MAX = 100_000
+
+/** `closed` is called after a step that may have closed one which was open: whoever cares asks again for each that matters. */
+export function followOpenness(core: Core, closed: () => void): (directory: number) => boolean {
+  const known = new Map<number, Known>()
+  const changed = new Set<number>()
+
+  function isOpen(directory: number): boolean {
+    const way: Known[] = []
+    let isWayOpen: boolean | undefined
+    for (let at = directory; isWayOpen === undefined; ) {
+      isWayOpen = known.get(at)?.isOpen
+      if (isWayOpen !== undefined) break
+      const own = ownOf(core, at)
+      const its = { isOpen: false, own }
+      known.set(at, its)
+      way.push(its)
+      if (!own.isOpen) isWayOpen = false
+      else if (at === ROOT_INO) isWayOpen = true
+      at = own.parent
+    }
+    for (const its of way) its.isOpen = isWayOpen
+    return isWayOpen
+  }
+
+  function look(): void {
+    const isClosed = [...changed].some((ino) => {
+      const before = known.get(ino)
+      const own = ownOf(core, ino)
+      const isSame = before?.own.isOpen === own.isOpen && before.own.parent === own.parent
+      return before?.isOpen === true && !isSame
+    })
+    changed.clear()
+    if (isClosed || known.size > KNOWN_MAX) {
+      known.clear()
+      closed()
+    } else for (const [ino, its] of known) if (!its.isOpen) known.delete(ino)
+  }
+
+  // The change is made already: a read that must wait may not run it again.
+  const lookSoon = afterStep(() => void soon(look))
+  const heard = ([ino]: Key): void => {
+    if (!known.has(ino as number)) return
+    changed.add(ino as number)
+    lookSoon()
+  }
+  core.overlay.watch(inodes, heard)
+  core.overlay.watch(xattr, heard)
+  return isOpen
+}
+
+function ownOf(core: Core, ino: number): Own {
+  const { mode = 0, acl, parent = 0 } = guardNow(core, ino) ?? {}
+  return { isOpen: (mode & OPEN_TO_ALL) === OPEN_TO_ALL && acl === undefined, parent }
+}

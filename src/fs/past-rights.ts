@@ -1,0 +1,147 @@
+// The one rule of who is shown what of the past: it needs the rights of then on the file and its directories, up to the root, and
+// those of today on every directory of the way that leads there now. The kernel checks what it walks through: the way to .avfs as it
+// is, and below it a file or directory of the past by its permissions of then. What that leaves is asked here: the directories
+// of then above what is shown, and those of today for each directory of the past on the way.
+//
+// A directory that is gone counts as it was last. On a mount that nobody else may come to there is nobody to keep anything from.
+
+import { circleCheck } from '../vault/circle.ts'
+import type { Core } from '../vault/core.ts'
+import { findEntry } from '../vault/directory.ts'
+import { findInode } from '../vault/inodes.ts'
+import type { Moment } from '../vault/moments.ts'
+import { entryAt, inodeAt } from '../vault/timeline.ts'
+import { ROOT_INO } from '../vault/vault.ts'
+import type { FsContext } from './context.ts'
+import { type Guard, guardNow, guardsAt, guardsEver } from './guards.ts'
+import { MAY_SEARCH, may, OPEN_TO_ALL, type Reader } from './reach.ts'
+
+type Test = (guard: Guard, wanted: number) => boolean
+
+const isOpen: Test = ({ mode, acl }) => (mode & OPEN_TO_ALL) === OPEN_TO_ALL && acl === undefined
+
+/** Whether the rule lets everything pass. */
+export function seesAll({ shared }: FsContext, { uid }: { readonly uid: number }): boolean {
+  return !shared || uid === 0
+}
+
+/** Whether the reader might do all of `wanted` in a directory at a moment, and come to it through all above. */
+export function mightCome(
+  fs: FsContext,
+  reader: Reader,
+  directory: number,
+  moment: Moment,
+  wanted: number,
+): boolean {
+  if (seesAll(fs, reader)) return true
+  return holdsThen(fs.core, directory, moment, wanted, (guard, right) =>
+    may(reader, guard, guard.acl, right),
+  )
+}
+
+/** Whether the reader might come to a directory at a moment, whatever he might do in it. */
+export function mightReach(
+  fs: FsContext,
+  reader: Reader,
+  directory: number,
+  moment: Moment,
+): boolean {
+  if (seesAll(fs, reader) || directory === ROOT_INO) return true
+  const guards = guardsAt(fs.core, directory, moment)
+  return guards.every(({ parent }) => mightCome(fs, reader, parent, moment, MAY_SEARCH))
+}
+
+/** Whether everybody might list and enter it and all above at a moment: the kernel may keep what it is shown of that. */
+export function wasOpen(fs: FsContext, directory: number, moment: Moment): boolean {
+  return !fs.shared || holdsThen(fs.core, directory, moment, MAY_SEARCH, isOpen)
+}
+
+/** The same at all times: what is and was in it is nobody's secret. */
+export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): boolean {
+  if (!shared) return true
+  const isCircle = circleCheck()
+  for (let at = directory; ; ) {
+    const guards = guardsEver(core, at)
+    const { parent } = guards[0] ?? {}
+    const isSame = guards.every((guard) => isOpen(guard, MAY_SEARCH) && guard.parent === parent)
+    if (!isSame || parent === undefined) return false
+    if (at === ROOT_INO) return true
+    if (isCircle(at)) return false
+    at = parent
+  }
+}
+
+/**
+ * Whether the reader may do all of `wanted` in a directory as it is today, and go there from `top`, to which he has come, or from
+ * the root if it lies elsewhere today.
+ */
+export function mayComeNow(
+  fs: FsContext,
+  reader: Reader,
+  directory: number,
+  top: number,
+  wanted: number,
+): boolean {
+  if (seesAll(fs, reader)) return true
+  const isCircle = circleCheck()
+  let right = wanted
+  for (let at = directory; ; ) {
+    const guard = guardNow(fs.core, at)
+    if (guard === undefined || !may(reader, guard, guard.acl, right)) return false
+    if (at === top || at === ROOT_INO) return true
+    if (isCircle(at)) return false
+    at = guard.parent
+    right = MAY_SEARCH
+  }
+}
+
+/** Where a file was at a moment: in `directory` if it had `name` there, as it may have several; undefined if nobody knows. */
+export function directoryThen(
+  core: Core,
+  ino: number,
+  moment: Moment,
+  directory: number,
+  name: string,
+): number | undefined {
+  const isThere = entryAt(core, directory, name, moment, true)?.ino === ino
+  return isThere ? directory : inodeAt(core, ino, moment)?.parent
+}
+
+/** Whether a state of a file is that of now, and the directory has it under that name: then today's rights are those of then. */
+export function isPresent(
+  core: Core,
+  ino: number,
+  moment: Moment,
+  directory: number,
+  name: string,
+): boolean {
+  const inode = findInode(core, ino)
+  return (
+    inode !== undefined &&
+    inode.nlink > 0 &&
+    inode.since <= moment &&
+    findEntry(core, directory, name)?.ino === ino
+  )
+}
+
+/** `wanted` of the directory, and search of all above. */
+function holdsThen(
+  core: Core,
+  directory: number,
+  moment: Moment,
+  wanted: number,
+  test: Test,
+): boolean {
+  const seen = new Set<number>()
+  // More than one where two states might be that of the moment, and tell of two places.
+  const left = [directory]
+  for (let at = left.pop(); at !== undefined; at = left.pop()) {
+    if (seen.has(at)) continue
+    seen.add(at)
+    const guards = guardsAt(core, at, moment)
+    const right = at === directory ? wanted : MAY_SEARCH
+    if (guards.length === 0 || !guards.every((guard) => test(guard, right))) return false
+    if (at !== ROOT_INO) left.push(...guards.map(({ parent }) => parent))
+  }
+  return true
+}
