@@ -2,12 +2,13 @@
 
 import { historyOf } from '../../vault/changes.ts'
 import { formatMoment } from '../../vault/when.ts'
+import type { Caller } from '../operations.ts'
 import { jsonFile } from './computed.ts'
 import type { View, Views } from './view.ts'
 
 const EVENTS_MAX = 1000
 
-export function historyFile({ fs }: Views, _caller: unknown, up: View): View {
+export function historyFile({ fs }: Views, caller: Caller, up: View): View {
   const events = historyOf(fs.core, up.directory, EVENTS_MAX).map(
     ({ moment, path, who, from, ...rest }) => ({
       time: formatMoment(fs.core.moments.wallOf(moment)),
@@ -17,7 +18,7 @@ export function historyFile({ fs }: Views, _caller: unknown, up: View): View {
       who: who && { ...who, command: textOf(who.command) },
     }),
   )
-  return jsonFile('history', up, events)
+  return jsonFile('history.json', up, caller, events)
 }
 
 function textOf(bytes: string): string {

@@ -1,5 +1,6 @@
 // Open directories of views: a listing runs while the kernel asks for more, so that only what fits its buffer is in memory.
 
+import { pauseWhenDue } from '../../store/pause.ts'
 import { Fault } from '../../store/store.ts'
 import type { Caller, Node, TakeEntry } from '../operations.ts'
 import { type Listed, numberOf, type View, type Views } from './view.ts'
@@ -57,7 +58,11 @@ function createListing(
       position = 0
       next = undefined
     }
-    for (; position < to && peek() !== undefined; position++) next = undefined
+    for (; position < to && peek() !== undefined; position++) {
+      next = undefined
+      // Run again, it goes on from the position.
+      pauseWhenDue()
+    }
   }
 
   function peek(): Listed | undefined {

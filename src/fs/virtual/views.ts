@@ -23,6 +23,7 @@ import { getXattr } from '../../vault/xattrs.ts'
 import { assertChangeable, type FsContext, forgetNode, giveNode } from '../context.ts'
 import { assertName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
+import { HeldContent } from './held-content.ts'
 import { keepListings } from './kept-listings.ts'
 import { keepTagged } from './kept-tagged.ts'
 import { createListings } from './listings.ts'
@@ -75,6 +76,7 @@ export function createViews(fs: FsContext): ViewOperations {
     copies: new Map(),
     returns: new Map(),
     ticks: ticksOf(fs.core),
+    content: new HeldContent(),
     tagged: keepTagged(fs),
     shown: new Map(),
   }
@@ -103,7 +105,10 @@ export function createViews(fs: FsContext): ViewOperations {
       const isSame = before?.view.key === known.key && before.view.ino === known.ino
       if (before !== undefined && !isSame) continue
       const node = known.kind.attributes(views, known)
-      if (before === undefined) noteHeld(views, known)
+      if (before === undefined) {
+        known.kind.hold?.(views, known)
+        noteHeld(views, known)
+      }
       held.set(known.number, { view: known, count: (before?.count ?? 0) + 1 })
       return node
     }
@@ -126,6 +131,7 @@ export function createViews(fs: FsContext): ViewOperations {
     if (known.count > 0) return
     held.delete(number)
     noteForgotten(views, known.view)
+    known.view.kind.release?.(views, known.view)
     kept.forget(number)
   }
 
