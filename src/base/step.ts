@@ -6,6 +6,8 @@
 export interface Slice {
   /** On the clock of performance.now(). */
   untilMs: number
+  /** It has been asked whether it is over: what follows the first time is always done, so that each slice gets on. */
+  isBegun: boolean
   kept: Map<string, unknown> | undefined
 }
 
@@ -65,9 +67,19 @@ export function enterSlice(next: Slice | undefined): Slice | undefined {
   return before
 }
 
-/** Whether the step had better let others go on. Never outside of a slice, nor once something has changed. */
+/** Begins a slice that may last so long, with what was kept of those before. */
+export function renewSlice(its: Slice, lastsMs: number, kept: Slice['kept']): void {
+  its.untilMs = performance.now() + lastsMs
+  its.isBegun = false
+  its.kept = kept
+}
+
+/** Whether the step had better let others go on, asked before each part of it. Never outside of a slice, nor once it has changed something. */
 export function isSliceOver(): boolean {
-  return slice !== undefined && !changed && performance.now() > slice.untilMs
+  if (slice === undefined || changed) return false
+  if (slice.isBegun) return performance.now() > slice.untilMs
+  slice.isBegun = true
+  return false
 }
 
 /** What the step has kept under `key`, when it is run again; else what `make` returns. Outside of a slice nothing is kept. */

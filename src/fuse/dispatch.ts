@@ -3,7 +3,7 @@
 
 import { EIO, ENODEV, ENOENT, ENOSYS, errnoName, FsError } from '../base/errno.ts'
 import { log } from '../base/log.ts'
-import { enterSlice, type Slice, startStep } from '../base/step.ts'
+import { enterSlice, renewSlice, type Slice, startStep } from '../base/step.ts'
 import { SLICE_MS } from '../base/turns.ts'
 import type { Operations } from '../fs/operations.ts'
 import { FUSE_INIT } from './abi.ts'
@@ -62,7 +62,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { channel, operations, metrics, trace, onInit, onDelayedReply } = options
   const context: Context = { listing: createListing(), negotiated: undefined }
   const reply = replyOf(REPLY_BYTES_MAX)
-  const slice: Slice = { untilMs: 0, kept: undefined }
+  const slice: Slice = { untilMs: 0, isBegun: false, kept: undefined }
   /** The one that others are read into. */
   let original: Request | undefined
   let idleCallbacks: (() => void)[] = []
@@ -84,8 +84,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     metrics.requests[row.opcode] = (metrics.requests[row.opcode] ?? 0) + 1
     const label = trace === undefined ? '' : describeRequest(row, request)
     original = request
-    slice.kept = undefined
-    slice.untilMs = began + SLICE_MS
+    renewSlice(slice, SLICE_MS, undefined)
     run(request, row, began, label, 0)
   }
 
@@ -160,8 +159,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     later(
       fault.load().then(
         () => {
-          slice.kept = kept
-          slice.untilMs = performance.now() + SLICE_MS
+          renewSlice(slice, SLICE_MS, kept)
           run(copy, row, began, label, fault.isPause === true ? faults : faults + 1)
         },
         (error: unknown) => refuse(copy, row, began, label, error),

@@ -2,7 +2,14 @@
 // dispatch.ts does the same for requests.
 
 import { log } from '../base/log.ts'
-import { enterSlice, hasChanged, noteChange, type Slice, startStep } from '../base/step.ts'
+import {
+  enterSlice,
+  hasChanged,
+  noteChange,
+  renewSlice,
+  type Slice,
+  startStep,
+} from '../base/step.ts'
 import { SLICE_MS } from '../base/turns.ts'
 import { Fault } from './store.ts'
 
@@ -19,13 +26,13 @@ export async function answered<T>(work: () => T): Promise<T> {
 
 /** `answered` for reading that may take long: others go on in between. */
 export async function answeredInSlices<T>(work: () => T): Promise<T> {
-  return await untilAnswered(work, { untilMs: 0, kept: undefined })
+  return await untilAnswered(work, { untilMs: 0, isBegun: false, kept: undefined })
 }
 
 async function untilAnswered<T>(work: () => T, slice: Slice | undefined): Promise<T> {
   for (let faults = 0; ; ) {
     startStep()
-    if (slice !== undefined) slice.untilMs = performance.now() + SLICE_MS
+    if (slice !== undefined) renewSlice(slice, SLICE_MS, slice.kept)
     const outer = enterSlice(slice)
     let fault: Fault
     try {

@@ -7,24 +7,27 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { historyOf } from '../../src/vault/changes.ts'
 import { ROOT_INO } from '../../src/vault/vault.ts'
-import { fakeMount, name, request } from '../support/fuse-wire.ts'
+import { fakeMount, name, request, u32, u64 } from '../support/fuse-wire.ts'
 import { randomFrom } from '../support/random.ts'
-import { openMemory, root, save, textOf } from '../vault/view-bed.ts'
+import { list, openMemory, root, save, textOf } from '../vault/view-bed.ts'
 
 setLog('error')
 const FILES = 300
 /** More than are read at a time. */
 const MANY = 1300
+/** A directory that is read in pages. */
+const LARGE = 4500
 const LOOKUP = 1
 const GETATTR = 3
+const READDIR = 28
 const STEP_MS = 0.05
 
 /** Each look at the clock takes some time until the test is over. */
-function slowClock(t: Test): void {
+function slowClock(t: Test, stepMs = STEP_MS): void {
   const { now } = performance
   let ahead = 0
   performance.now = () => {
-    ahead += STEP_MS
+    ahead += stepMs
     return now.call(performance) + ahead
   }
   t.teardown(() => {
@@ -138,4 +141,26 @@ t.test('a history is that of when it was asked for, whatever happens meanwhile',
       `seed ${seed}`,
     )
   }
+})
+
+t.test('a large directory is listed in slices, as it is when that is done', async (t) => {
+  const { fs, dir, mount } = await bed(t, LARGE)
+  const random = randomFrom(1)
+  const there = new Set(list(fs, dir))
+  const { handle } = fs.opendir(root, dir)
+  slowClock(t, 3)
+  const readdir = request(READDIR, dir, u64(handle), u64(0), u32(4096), '00'.repeat(20))
+  let changes = 0
+  const { between, reply } = await askLong(mount, readdir, () => {
+    changes++
+    const [from, to] = [`name-${random.below(LARGE)}`, `new-${changes}`]
+    if (!there.delete(from)) return
+    there.add(to)
+    fs.rename(root, dir, from, dir, to, 0)
+  })
+  t.equal(errnoOf(reply), 0)
+  t.ok(between >= 3 && changes >= 3, `${between} requests and ${changes} changes meanwhile`)
+  const names: string[] = []
+  fs.readdir(root, dir, handle, 2, false, (name) => names.push(name) > 0)
+  t.strictSame(names, [...there].sort())
 })

@@ -1,8 +1,9 @@
 // Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
 
+import { type EntryRow, entry } from '../../store/collections.ts'
 import { Fault } from '../../store/store.ts'
 import { DeletedNames } from '../../vault/deleted.ts'
-import { findEntry, listEntries } from '../../vault/directory.ts'
+import { findEntry } from '../../vault/directory.ts'
 import { directoryAttributes } from './attributes.ts'
 import { KEPT_MS, listPlace, placeView } from './place.ts'
 import { hasVersions, KNOWN_MS, type VersionListView, versionListKind } from './version-list.ts'
@@ -10,6 +11,8 @@ import { type Listed, type View, type ViewKind, type Views, waiting } from './vi
 
 const DIRECTORY = 4
 const REGULAR = 8
+/** Names read at a time. */
+const PAGE_ROWS = 1024
 
 function listView({ directory, number }: View, name: string, nameMs: number): VersionListView {
   return { ...placeView(versionListKind, listPlace(name), directory, number), name, nameMs }
@@ -24,8 +27,14 @@ export const versionsKind: ViewKind = {
     return hasVersions(fs.core, view.directory, name) ? listView(view, name, KNOWN_MS) : undefined
   },
   *list(views, _caller, view): Generator<Listed | Fault> {
-    for (const name of yield* waiting(() => presentNames(views, view)))
-      yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
+    for (let from: string | undefined = ''; from !== undefined; ) {
+      const start: string = from
+      const rows = yield* waiting(() => presentNames(views, view, start))
+      for (const { name, type } of rows)
+        if (type === REGULAR) yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
+      const last = rows.length < PAGE_ROWS ? undefined : rows.at(-1)
+      from = last && `${last.name}\0`
+    }
     for (const name of deletedNames(views, view))
       yield name instanceof Fault
         ? name
@@ -33,11 +42,9 @@ export const versionsKind: ViewKind = {
   },
 }
 
-function presentNames({ fs }: Views, { directory }: View): string[] {
-  return listEntries(fs.core, directory)
-    .filter(({ type }) => type === REGULAR)
-    .map(({ name }) => name)
-    .sort()
+function presentNames({ fs }: Views, { directory }: View, from: string): EntryRow[] {
+  const range = { gte: [directory, from], lt: [directory + 1], limit: PAGE_ROWS }
+  return fs.core.overlay.scan(entry, range)
 }
 
 function* deletedNames({ fs }: Views, { directory }: View): Generator<string | Fault> {

@@ -57,6 +57,8 @@ export interface ViewOperations
   readonly views: Views
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
+  /** Lets go of what open directories have read. */
+  rest(): void
   /** Returns false when the handle is not one of a view. */
   releasedir(handle: number): boolean
   /** The .avfs of a directory; counts one lookup. */
@@ -159,9 +161,12 @@ export function createViews(fs: FsContext): ViewOperations {
   return {
     views,
     told: pruned.told,
+    rest: listings.rest,
     releasedir(handle) {
       kept.close(handle)
-      return listings.close(handle)
+      const isOurs = listings.close(handle)
+      if (isOurs) fs.handles.close(handle)
+      return isOurs
     },
     enter: (directory) => give(rootView(directory)),
     take(caller, into, ino, name) {
@@ -273,9 +278,8 @@ export function createViews(fs: FsContext): ViewOperations {
     opendir(caller, ino) {
       const view = at(ino)
       if (!isDirectory(view.kind.attributes(views, view).mode)) fail(ENOTDIR)
-      const handle = fs.nextHandle
-      const opened = kept.open(handle, view)
-      fs.nextHandle++
+      const opened = kept.open(fs.handles.next(caller.uid), view)
+      const handle = fs.handles.open(caller.uid)
       listings.open(handle, caller, view)
       return { handle, ...opened }
     },
