@@ -2,6 +2,7 @@
 
 import type { Counters } from '../base/counters.ts'
 import { EROFS, fail } from '../base/errno.ts'
+import { keptByStep } from '../base/step.ts'
 import { soon } from '../store/retry.ts'
 import { Fault } from '../store/store.ts'
 import type { Core } from '../vault/core.ts'
@@ -78,7 +79,10 @@ export function forgetNode(fs: FsContext, ino: number, count: number): void {
  */
 export function assertWrittenBack(fs: FsContext, ino: number): void {
   const { notices } = fs
-  if (notices === undefined || fs.readOnly || fs.writtenBack.delete(ino)) return
+  if (notices === undefined || fs.readOnly) return
+  const its = keptByStep(`written back\0${ino}`, () => ({ isDone: false }))
+  its.isDone ||= fs.writtenBack.delete(ino)
+  if (its.isDone) return
   throw new Fault(async () => {
     await notices.inodeChanged(ino)
     fs.writtenBack.add(ino)

@@ -20,6 +20,7 @@ const LARGE = 4500
 const LOOKUP = 1
 const GETATTR = 3
 const READDIR = 28
+const LSEEK = 46
 const STEP_MS = 0.05
 
 /** Each look at the clock takes some time until the test is over. */
@@ -163,4 +164,30 @@ t.test('a large directory is listed in slices, as it is when that is done', asyn
   const names: string[] = []
   fs.readdir(root, dir, handle, 2, false, (name) => names.push(name) > 0)
   t.strictSame(names, [...there].sort())
+})
+
+t.test('a hole behind many extents is looked for in slices', async (t) => {
+  const { vault, fs, dir, mount } = await bed(t)
+  const ino = fs.lookup(root, dir, 'name-1')?.ino ?? 0
+  const extents = 3000
+  const fill = Buffer.alloc(4096, 'x')
+  for (let at = 0; at < extents; at++) {
+    fs.write(root, ino, at * fill.length, fill, false, false)
+    fs.flush(root, ino)
+  }
+  await vault.sync()
+  const notices: number[] = []
+  fs.setNotices({
+    entryChanged: async () => undefined,
+    inodeChanged: async (changed) => void notices.push(changed),
+    attributesChanged: () => undefined,
+    sent: async () => undefined,
+  })
+  slowClock(t, 3)
+  const lseek = request(LSEEK, ino, u64(0), u64(0), u32(4), u32(0))
+  const { between, reply } = await askLong(mount, lseek)
+  t.ok(between >= 3, `${between} requests of others were answered meanwhile`)
+  t.equal(errnoOf(reply), 0)
+  t.equal(nodeOf(reply), extents * fill.length)
+  t.strictSame(notices, [ino], 'the kernel writes back once')
 })
