@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { setWallClock } from './base/clock.ts'
 import { outliveErrors } from './base/guard.ts'
-import { log, setLog } from './base/log.ts'
+import { log, logTrace, setLog } from './base/log.ts'
+import { limited } from './base/log-limit.ts'
 import { standardErrorSink } from './base/log-sink.ts'
 import { addon } from './base/native.ts'
 import { processOf } from './base/processes.ts'
@@ -53,7 +54,7 @@ export interface Starter {
  * mount, or nobody waits for that any more; nothing is left behind then.
  */
 export async function runDaemon(config: DaemonConfig, starter: Starter): Promise<number> {
-  setLog('info', standardErrorSink())
+  setLog('info', limited(standardErrorSink()))
   outliveErrors()
   followKernelClock()
   // Whatever directory this was started in must not be kept busy, and may be the mount point itself.
@@ -175,7 +176,7 @@ async function serve(
         channel,
         operations,
         ...(pollUs === undefined ? {} : { pollUs }),
-        ...(trace ? { trace: (line: string) => log('info', line) } : {}),
+        ...(trace ? { trace: logTrace } : {}),
         onInit: () => {
           log('info', `${config.name} is mounted at ${config.mountPoint}`)
           starter.tell({ ready: { pid: process.pid } })

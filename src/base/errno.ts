@@ -19,6 +19,8 @@ export const ENODEV = 19
 export const ENOTDIR = 20
 export const EISDIR = 21
 export const EINVAL = 22
+export const ENFILE = 23
+export const EMFILE = 24
 export const ENOTTY = 25
 export const EFBIG = 27
 export const ENOSPC = 28
@@ -53,6 +55,8 @@ const names: Record<number, string> = {
   [ENOTDIR]: 'ENOTDIR',
   [EISDIR]: 'EISDIR',
   [EINVAL]: 'EINVAL',
+  [ENFILE]: 'ENFILE',
+  [EMFILE]: 'EMFILE',
   [ENOTTY]: 'ENOTTY',
   [EFBIG]: 'EFBIG',
   [ENOSPC]: 'ENOSPC',

@@ -1,15 +1,23 @@
-// One line an event on standard error (or the daemon's log file): time, level, message, cause.
+// One line an event on standard error (or the daemon's log file): time, level, message, cause. Names and errors that come from
+// others are shown with their control characters escaped, so that nobody can write lines of his own, or to a terminal.
 // Knows nothing of files; whoever starts the process says where lines go.
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+/** Takes lines, each of which ends in a newline; those of a trace were asked for by whoever started the process. */
+export type LogSink = (line: string, level: LogLevel | 'trace') => void
 
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
+/** What may change how a line is shown: controls, formats such as those of direction, separators of lines. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+/** Longer messages are cut off: two paths fit. */
+const MESSAGE_LENGTH_MAX = 10_000
+const escapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 let threshold: LogLevel = 'info'
-let sink: (line: string) => void = (line) => process.stderr.write(line)
+let sink: LogSink = (line) => process.stderr.write(line)
 
 /** Sets the lowest level that is written and, if given, where lines go (each ends in a newline). */
-export function setLog(level: LogLevel, write?: (line: string) => void): void {
+export function setLog(level: LogLevel, write?: LogSink): void {
   threshold = level
   if (write !== undefined) sink = write
 }
@@ -17,13 +25,30 @@ export function setLog(level: LogLevel, write?: (line: string) => void): void {
 /** Writes one line; an error given as cause adds its message, its stack and the causes below it. */
 export function log(level: LogLevel, message: string, cause?: unknown): void {
   if (ranks[level] < ranks[threshold]) return
-  sink(
-    `${new Date().toISOString()} ${level} ${message}${cause === undefined ? '' : `: ${explain(cause)}`}\n`,
-  )
+  const why = cause === undefined ? '' : `: ${explain(cause)}`
+  sink(`${new Date().toISOString()} ${level} ${printable(message)}${why}\n`, level)
+}
+
+/** Writes a line that is one of many, however many there are. */
+export function logTrace(message: string): void {
+  sink(`${new Date().toISOString()} info ${printable(message)}\n`, 'trace')
+}
+
+/** The text in one line, without anything that a terminal obeys. */
+function printable(text: string): string {
+  const cut = text.length > MESSAGE_LENGTH_MAX ? `${text.slice(0, MESSAGE_LENGTH_MAX)} ...` : text
+  return cut.replace(UNPRINTABLE, (char) => {
+    const code = char.codePointAt(0) ?? 0
+    const hex = code.toString(16)
+    return escapes[char] ?? (code < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u{${hex}}`)
+  })
 }
 
 function explain(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause)
-  const own = cause.stack ?? `${cause.name}: ${cause.message}`
+  if (!(cause instanceof Error)) return printable(String(cause))
+  // The stack begins with the message, which may be of any kind; its lines are ours.
+  const { stack = '', name, message } = cause
+  const frames = stack.split('\n').filter((line) => /^ {4}at /.test(line))
+  const own = [printable(`${name}: ${message}`), ...frames.map(printable)].join('\n')
   return cause.cause === undefined ? own : `${own}\ncaused by ${explain(cause.cause)}`
 }

@@ -1,7 +1,7 @@
 // Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare is in methods-compare.ts.
 
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
-import { answered } from '../store/retry.ts'
+import { answered, answeredInSlices } from '../store/retry.ts'
 import { announcer } from '../vault/announce.ts'
 import { historyOf } from '../vault/changes.ts'
 import { clockTexts } from '../vault/clock-steps.ts'
@@ -94,7 +94,7 @@ async function log(
   if (ino === undefined) await answered(() => findState(core, path, {}))
   if (ino === undefined || (now !== undefined && !isDirectory(now.mode)))
     return { kind: 'file', clock: [] }
-  const events = await answered(() => historyOf(core, ino, most, all))
+  const events = await answeredInSlices(() => historyOf(core, ino, most, all))
   for (const event of events) await shown(event)
   return { kind: 'directory', clock: clockTexts(moments.steps.rows, oldest) }
 }

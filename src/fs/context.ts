@@ -2,7 +2,7 @@
 
 import type { Counters } from '../base/counters.ts'
 import { EROFS, fail } from '../base/errno.ts'
-import type { EntryRow } from '../store/collections.ts'
+import { keptByStep } from '../base/step.ts'
 import { soon } from '../store/retry.ts'
 import { Fault } from '../store/store.ts'
 import type { Core } from '../vault/core.ts'
@@ -10,14 +10,20 @@ import type { Inode } from '../vault/inode.ts'
 import { reap } from '../vault/inodes.ts'
 import { readyEnd } from '../vault/ready.ts'
 import { ROOT_INO, type Vault } from '../vault/vault.ts'
+import type { DirectoryListings, Listing } from './directory-listings.ts'
+import type { Handles } from './handles.ts'
 import { toNode } from './node.ts'
 import type { KernelNotices, Node } from './operations.ts'
 import type { ToldOrigin } from './overlay-origin.ts'
 import type { SearchService } from './virtual/search-results.ts'
 
-/** An open directory: its names as of the first read, so that renames meanwhile show no name twice and lose none. */
-export interface ListingHandle {
-  rows: EntryRow[] | undefined
+/** An open directory: its names as of the first read. */
+export interface OpenDirectory {
+  listing: Listing | undefined
+  /** How far positions are from those of the listing: it is not the one that the reader began with. */
+  shift: number
+  /** The name that was read last, and the position behind it. */
+  last: { readonly name: string; readonly cookie: number } | undefined
 }
 
 /** When a read moves atime: mount(8), relatime (the rule unless another is asked for), noatime, strictatime. */
@@ -34,8 +40,10 @@ export interface FsContext {
   readonly search: SearchService | undefined
   /** How often the kernel holds each inode: LOOKUPs less FORGETs. */
   readonly lookups: Counters
-  readonly listings: Map<number, ListingHandle>
-  nextHandle: number
+  readonly handles: Handles
+  /** Directories of the vault that are open; those of views are in virtual/listings.ts. */
+  readonly open: Map<number, OpenDirectory>
+  readonly listings: DirectoryListings
   /** Inodes of which the kernel has just written back all it had. */
   readonly writtenBack: Set<number>
   notices: KernelNotices | undefined
@@ -73,7 +81,10 @@ export function forgetNode(fs: FsContext, ino: number, count: number): void {
  */
 export function assertWrittenBack(fs: FsContext, ino: number): void {
   const { notices } = fs
-  if (notices === undefined || fs.readOnly || fs.writtenBack.delete(ino)) return
+  if (notices === undefined || fs.readOnly) return
+  const its = keptByStep(`written back\0${ino}`, () => ({ isDone: false }))
+  its.isDone ||= fs.writtenBack.delete(ino)
+  if (its.isDone) return
   throw new Fault(async () => {
     await notices.inodeChanged(ino)
     fs.writtenBack.add(ino)

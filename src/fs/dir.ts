@@ -2,10 +2,10 @@
 
 import { EBADF, ENOENT, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
-import type { EntryRow } from '../store/collections.ts'
-import { findEntry, listEntries } from '../vault/directory.ts'
+import { findEntry } from '../vault/directory.ts'
 import { findInode, getInode } from '../vault/inodes.ts'
-import { type FsContext, forgetNode, giveNode, type ListingHandle } from './context.ts'
+import { type FsContext, forgetNode, giveNode, type OpenDirectory } from './context.ts'
+import { countUpTo, type ListedName, type Listing } from './directory-listings.ts'
 import { assertName, getDirectory } from './node.ts'
 import type { Caller, Node, TakeEntry } from './operations.ts'
 import { isOrigin } from './overlay-origin.ts'
@@ -13,6 +13,7 @@ import { isOrigin } from './overlay-origin.ts'
 const DIRECTORY = 4
 /** . and .. come before the names. */
 const DOTS = 2
+const NOTHING: Listing = { names: [] }
 
 export function lookup(
   fs: FsContext,
@@ -34,19 +35,29 @@ export function lookup(
   return row === undefined ? undefined : giveNode(fs, getInode(fs.core, row.ino))
 }
 
-export function opendir(fs: FsContext, ino: number): { handle: number; cacheable: boolean } {
+export function opendir(
+  fs: FsContext,
+  { uid }: Caller,
+  ino: number,
+): { handle: number; cacheable: boolean } {
   const inode = getInode(fs.core, ino)
   if (!isDirectory(inode.mode)) fail(ENOENT)
-  const handle = fs.nextHandle++
-  fs.listings.set(handle, { rows: undefined })
+  const handle = fs.handles.open(uid)
+  fs.open.set(handle, { listing: undefined, shift: 0, last: undefined })
   return { handle, cacheable: true }
 }
 
-/** Entries in byte order of their names, so that positions mean the same in every listing of an unchanged directory. */
-function namesOf(fs: FsContext, ino: number, listing: ListingHandle, cookie: number): EntryRow[] {
-  if (listing.rows === undefined || cookie === 0)
-    listing.rows = listEntries(fs.core, ino).sort((a, b) => (a.name < b.name ? -1 : 1))
-  return listing.rows
+/** The listing of a handle, which begins anew at the beginning, and goes on behind the last name when it was let go of. */
+function listingOf(fs: FsContext, ino: number, open: OpenDirectory, cookie: number): Listing {
+  const { listing, last } = open
+  if (listing !== undefined && cookie > 0 && fs.listings.use(listing)) return listing
+  const next = fs.listings.begin(ino)
+  if (listing !== undefined) fs.listings.end(listing)
+  open.listing = next
+  open.shift =
+    cookie === 0 || last === undefined ? 0 : last.cookie - DOTS - countUpTo(next.names, last.name)
+  if (cookie === 0) open.last = undefined
+  return next
 }
 
 export function readdir(
@@ -57,28 +68,29 @@ export function readdir(
   plus: boolean,
   take: TakeEntry,
 ): void {
-  const listing = fs.listings.get(handle) ?? fail(EBADF)
+  const open = fs.open.get(handle) ?? fail(EBADF)
   const directory = getInode(fs.core, ino)
+  const { names } = directory.nlink === 0 ? NOTHING : listingOf(fs, ino, open, cookie)
   if (cookie < 1 && !take('.', ino, DIRECTORY, 1, undefined)) return
   if (cookie < DOTS && !take('..', directory.parent, DIRECTORY, DOTS, undefined)) return
-  if (directory.nlink === 0) return
-  const rows = namesOf(fs, ino, listing, cookie)
-  for (let at = Math.max(0, cookie - DOTS); at < rows.length; at++) {
-    const row = rows[at] as EntryRow
-    const next = at + DOTS + 1
+  const { shift } = open
+  for (let at = Math.max(0, cookie - DOTS - shift); at < names.length; at++) {
+    const { name, ino: child, type } = names[at] as ListedName
+    const next = at + DOTS + 1 + shift
     // A name that went meanwhile is still listed, as readdir(3) allows; there is no node to give with it.
-    const inode = plus ? findInode(fs.core, row.ino) : undefined
-    if (inode === undefined) {
-      if (!take(row.name, row.ino, row.type, next, undefined)) return
-      continue
+    const inode = plus ? findInode(fs.core, child) : undefined
+    const node = inode && giveNode(fs, inode)
+    if (!take(name, child, type, next, node)) {
+      if (node !== undefined) forgetNode(fs, child, 1)
+      return
     }
-    const node = giveNode(fs, inode)
-    if (take(row.name, row.ino, row.type, next, node)) continue
-    forgetNode(fs, row.ino, 1)
-    return
+    open.last = { name, cookie: next }
   }
 }
 
 export function releasedir(fs: FsContext, handle: number): void {
-  fs.listings.delete(handle)
+  const listing = fs.open.get(handle)?.listing
+  if (listing !== undefined) fs.listings.end(listing)
+  fs.open.delete(handle)
+  fs.handles.close(handle)
 }

@@ -9,8 +9,10 @@ import { attributed } from './attributed.ts'
 import { type AtimeRule, type FsContext, forgetNode, isHeld } from './context.ts'
 import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
 import { lookup, opendir, readdir, releasedir } from './dir.ts'
+import { DirectoryListings } from './directory-listings.ts'
 import { createEcho, type Echo } from './echo.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
+import { Handles } from './handles.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { noteOrigin } from './overlay-origin.ts'
 import { rename, rmdir, unlink } from './remove.ts'
@@ -25,6 +27,8 @@ export interface FileSystem extends Operations {
   setNotices(notices: KernelNotices): void
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
+  /** Lets go of what open directories have read; they go on behind the last name. */
+  rest(): void
   /** True while the kernel knows the inode. */
   holds(ino: number): boolean
   /** How programs that watch directories hear of changes that do not come through the kernel. */
@@ -56,8 +60,9 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     atime: options.atime ?? 'relatime',
     search: options.search,
     lookups: new Counters(),
-    listings: new Map(),
-    nextHandle: 1,
+    handles: new Handles(),
+    open: new Map(),
+    listings: new DirectoryListings(vault.core),
     writtenBack: new Set(),
     notices: undefined,
     origin: undefined,
@@ -73,6 +78,10 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
       fs.notices = notices
     },
     told: async () => viewed?.told(),
+    rest() {
+      fs.listings.clear()
+      viewed?.rest()
+    },
     holds: (ino) => isHeld(fs, ino),
   }
 }
@@ -112,7 +121,7 @@ function realOperations(fs: FsContext): Operations {
     lseek: (_caller, ino, offset, whence) => lseek(fs, ino, offset, whence),
     copyFileRange: (caller, from, fromOffset, to, toOffset, length) =>
       copyFileRange(fs, caller, from, fromOffset, to, toOffset, length),
-    opendir: (_caller, ino) => opendir(fs, ino),
+    opendir: (caller, ino) => opendir(fs, caller, ino),
     readdir: (_caller, ino, handle, cookie, plus, take) =>
       readdir(fs, ino, handle, cookie, plus, take),
     releasedir: (handle) => releasedir(fs, handle),

@@ -19,12 +19,12 @@ import {
   punchContent,
   readContent,
   resizeContent,
-  seekContent,
   writeContent,
 } from '../vault/content.ts'
 import { type Inode, UNCHANGED } from '../vault/inode.ts'
 import { alter, findInode, getInode, stampChange } from '../vault/inodes.ts'
 import { readyContent } from '../vault/ready.ts'
+import { seekContent } from '../vault/seek.ts'
 import { closeContent } from '../vault/versions.ts'
 import { noteClose, noteRead, noteWrite, touchAtime } from './atime.ts'
 import { assertChangeable, assertWrittenBack, type FsContext } from './context.ts'
@@ -36,6 +36,8 @@ const PUNCH_HOLE = 0x02
 const ZERO_RANGE = 0x10
 const SEEK_DATA = 3
 const SEEK_HOLE = 4
+/** copy_file_range(2) may copy less than it is asked for; others wait no longer than this takes. */
+const COPIED_EXTENTS_MAX = 1024
 
 function getRegular(fs: FsContext, ino: number): Inode {
   const inode = getInode(fs.core, ino)
@@ -155,7 +157,8 @@ export function copyFileRange(
   const target = getRegular(fs, to)
   if (source === target && fromOffset < toOffset + length && toOffset < fromOffset + length)
     fail(EINVAL)
-  const copied = copyContent(fs.core, source, fromOffset, target, toOffset, length)
+  const most = COPIED_EXTENTS_MAX
+  const copied = copyContent(fs.core, source, fromOffset, target, toOffset, length, most)
   touchAtime(fs, source)
   if (copied > 0) {
     if (caller.uid !== 0) losePrivileges(fs, target, caller)

@@ -3,7 +3,8 @@
 
 import { EIO, ENODEV, ENOENT, ENOSYS, errnoName, FsError } from '../base/errno.ts'
 import { log } from '../base/log.ts'
-import { startStep } from '../base/step.ts'
+import { enterSlice, renewSlice, type Slice, startStep } from '../base/step.ts'
+import { SLICE_MS } from '../base/turns.ts'
 import type { Operations } from '../fs/operations.ts'
 import { FUSE_INIT } from './abi.ts'
 import type { Channel } from './channel.ts'
@@ -46,18 +47,24 @@ interface Run {
   readonly row: Row
   readonly began: number
   readonly label: string
-  faults: number
+  readonly faults: number
+  /** What it has found out in the slices before; see base/step.ts. */
+  kept: Slice['kept']
 }
 
 /** Thrown by a read that must wait (class Fault of the store): await load, then run the operation from its start. */
 interface FaultLike {
   load(): Promise<void>
+  readonly isPause?: boolean
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { channel, operations, metrics, trace, onInit, onDelayedReply } = options
   const context: Context = { listing: createListing(), negotiated: undefined }
   const reply = replyOf(REPLY_BYTES_MAX)
+  const slice: Slice = { untilMs: 0, isBegun: false, kept: undefined }
+  /** The one that others are read into. */
+  let original: Request | undefined
   let idleCallbacks: (() => void)[] = []
 
   function dispatch(request: Request, received: number, began: number): void {
@@ -76,6 +83,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     metrics.requests[row.opcode] = (metrics.requests[row.opcode] ?? 0) + 1
     const label = trace === undefined ? '' : describeRequest(row, request)
+    original = request
+    renewSlice(slice, SLICE_MS, undefined)
     run(request, row, began, label, 0)
   }
 
@@ -83,6 +92,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     clear(reply)
     request.cursor = ARGUMENTS + (row.request?.size ?? 0)
     startStep()
+    enterSlice(slice)
     try {
       if (request.length - ARGUMENTS < row.requestBytesMin) throw new MalformedError('too short')
       if (context.negotiated === undefined && row.opcode !== FUSE_INIT) {
@@ -90,13 +100,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
       const wait = row.handler(operations, request, reply, context)
       if (wait !== undefined) {
-        defer({ request, row, began, label, faults }, wait)
+        defer({ request, row, began, label, faults, kept: undefined }, wait)
         return
       }
     } catch (error) {
-      if (isFault(error)) rerun({ request, row, began, label, faults }, error)
+      if (isFault(error)) rerun({ request, row, began, label, faults, kept: slice.kept }, error)
       else refuse(request, row, began, label, error)
       return
+    } finally {
+      enterSlice(undefined)
     }
     if (!row.silent) send(request, row, label)
     else trace?.(label)
@@ -138,15 +150,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   // The bytes are copied before anything else is read into their buffer.
-  function rerun({ request, row, began, label, faults }: Run, fault: FaultLike): void {
+  function rerun({ request, row, began, label, faults, kept }: Run, fault: FaultLike): void {
     if (faults >= FAULTS_MAX) {
       refuse(request, row, began, label, new Error(`${faults} reads had to wait, and no end`))
       return
     }
-    const copy = faults === 0 ? copyRequest(request) : request
+    const copy = request === original ? copyRequest(request) : request
     later(
       fault.load().then(
-        () => run(copy, row, began, label, faults + 1),
+        () => {
+          renewSlice(slice, SLICE_MS, kept)
+          run(copy, row, began, label, fault.isPause === true ? faults : faults + 1)
+        },
         (error: unknown) => refuse(copy, row, began, label, error),
       ),
     )

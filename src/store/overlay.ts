@@ -96,6 +96,8 @@ function rest(key: Key): KeyPart {
 /** The newest state of every row. Rows that it returns belong to it: change them only by `put`. */
 export class Overlay {
   readonly store: Store
+  /** Grows with each row that is put or taken away: as long as it is the same, whatever was derived from rows is good. */
+  changes = 0
   #fresh = new Layer()
   /** Handed over and not yet durable, oldest first. */
   #waiting: Layer[] = []
@@ -142,6 +144,7 @@ export class Overlay {
   }
 
   #change(collection: Collection<object>, key: Key, row: object | undefined): void {
+    this.changes++
     this.#fresh.set(collection, key, row)
     const watchers = this.#watchers.get(collection)
     if (watchers !== undefined) for (const heard of watchers) heard(key, row)
@@ -163,6 +166,7 @@ export class Overlay {
   /** Forgets changes that were never handed over, below one first key part. */
   discard<R extends object>(collection: Collection<R>, first: KeyPart): void {
     noteChange()
+    this.changes++
     const any = collection as unknown as Collection<object>
     this.#fresh.discard(any, first)
     for (const heard of this.#watchers.get(any) ?? []) heard([first], undefined)

@@ -2,7 +2,15 @@
 // dispatch.ts does the same for requests.
 
 import { log } from '../base/log.ts'
-import { hasChanged, noteChange, startStep } from '../base/step.ts'
+import {
+  enterSlice,
+  hasChanged,
+  noteChange,
+  renewSlice,
+  type Slice,
+  startStep,
+} from '../base/step.ts'
+import { SLICE_MS } from '../base/turns.ts'
 import { Fault } from './store.ts'
 
 /** Work that faults more often than this would never end. */
@@ -13,14 +21,30 @@ const FAULTS_MAX = 10_000
  * have changed nothing by then. Whatever else it throws ends the wait. On an engine that never faults it has run when this returns.
  */
 export async function answered<T>(work: () => T): Promise<T> {
-  for (let faults = 0; ; faults++) {
+  return await untilAnswered(work, undefined)
+}
+
+/** `answered` for reading that may take long: others go on in between. */
+export async function answeredInSlices<T>(work: () => T): Promise<T> {
+  return await untilAnswered(work, { untilMs: 0, isBegun: false, kept: undefined })
+}
+
+async function untilAnswered<T>(work: () => T, slice: Slice | undefined): Promise<T> {
+  for (let faults = 0; ; ) {
     startStep()
+    if (slice !== undefined) renewSlice(slice, SLICE_MS, slice.kept)
+    const outer = enterSlice(slice)
+    let fault: Fault
     try {
       return work()
     } catch (error) {
       if (!(error instanceof Fault) || faults >= FAULTS_MAX) throw error
-      await error.load()
+      fault = error
+    } finally {
+      enterSlice(outer)
     }
+    if (!fault.isPause) faults++
+    await fault.load()
   }
 }
 

@@ -33,11 +33,14 @@ export class StoreError extends Error {
  */
 export class Fault extends Error {
   readonly load: () => Promise<void>
-  constructor(load: () => Promise<void>) {
+  /** Nothing is missing: it is others' turn. */
+  readonly isPause: boolean
+  constructor(load: () => Promise<void>, isPause = false) {
     if (hasChanged()) throw new Error('a read must wait although the step has changed something')
     super('a read that must wait')
     this.name = 'Fault'
     this.load = load
+    this.isPause = isPause
   }
 }
 

@@ -1,7 +1,7 @@
 // Reading and writing the bytes of a file. New bytes are kept as pieces by chunk until they are spilled: turned into extents,
 // when a chunk is full, a change is sealed or a batch is handed over.
 
-import { EFBIG, EIO, ENXIO, fail } from '../base/errno.ts'
+import { EFBIG, EIO, fail } from '../base/errno.ts'
 import { CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX } from '../base/limits.ts'
 import { apart } from '../base/step.ts'
 import { block, type ExtentRow } from '../store/collections.ts'
@@ -221,24 +221,10 @@ function mappedChunks(inode: Inode, from: number, to: number): number[] {
   return [...inode.chunks.keys()].filter((chunk) => chunk >= first && chunk < last)
 }
 
-/** The next offset >= `offset` that holds data (or is in a hole, which the end of the file is). Throws ENXIO past the end. */
-export function seekContent(core: Core, inode: Inode, offset: number, data: boolean): number {
-  if (offset >= inode.size || offset < 0) fail(ENXIO)
-  spill(core, inode)
-  const first = Math.floor(offset / CHUNK_BYTES) * CHUNK_BYTES
-  let at = offset
-  for (const row of scanExtents(core, inode.ino, first, inode.size)) {
-    const end = row.offset + row.length
-    if (end <= at) continue
-    if (data) return Math.max(row.offset, at)
-    if (row.offset > at) return at
-    at = end
-  }
-  if (data) fail(ENXIO)
-  return Math.min(at, inode.size)
-}
-
-/** Copies a range by sharing its content; ranges of one file must not overlap. Returns the bytes copied. */
+/**
+ * Copies a range by sharing its content; ranges of one file must not overlap. Returns the bytes copied: fewer than that where the
+ * range has more than `extentsMax` extents.
+ */
 export function copyContent(
   core: Core,
   from: Inode,
@@ -246,16 +232,26 @@ export function copyContent(
   to: Inode,
   toOffset: number,
   length: number,
+  extentsMax = Number.POSITIVE_INFINITY,
 ): number {
-  const count = Math.min(length, Math.max(0, from.size - fromOffset))
+  let count = Math.min(length, Math.max(0, from.size - fromOffset))
   if (toOffset + count > FILE_BYTES_MAX) fail(EFBIG)
   if (count === 0) return 0
   spill(core, from)
   spill(core, to)
   const first = Math.floor(fromOffset / CHUNK_BYTES) * CHUNK_BYTES
-  const stop = fromOffset + count
+  let stop = fromOffset + count
   const shift = toOffset - fromOffset
-  const rows = [...scanExtents(core, from.ino, first, stop)]
+  const rows: ExtentRow[] = []
+  for (const row of scanExtents(core, from.ino, first, stop)) {
+    if (row.offset + row.length <= fromOffset) continue
+    if (rows.length >= extentsMax) {
+      stop = row.offset
+      count = stop - fromOffset
+      break
+    }
+    rows.push(row)
+  }
   readyContent(core, to, toOffset, toOffset + count)
   begin(core, to)
   to.change = WRITTEN

@@ -18,14 +18,7 @@ import { fileType, isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
 import { apart } from '../base/step.ts'
 import { LINKED } from '../store/collections.ts'
 import { observeLoss } from './before-loss.ts'
-import {
-  copyContent,
-  readContent,
-  resizeContent,
-  seekContent,
-  spill,
-  writeContent,
-} from './content.ts'
+import { copyContent, readContent, resizeContent, spill, writeContent } from './content.ts'
 import { withTrace } from './history.ts'
 import { existing, guard, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
@@ -35,6 +28,7 @@ import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
 import { addLink, createInode, detach, findInode, reap } from './inodes.ts'
 import { readyInode, readySeal } from './ready.ts'
+import { seekContent } from './seek.ts'
 import { setTags, tagsOf, XDG_TAGS } from './tags.ts'
 import { seal } from './versions.ts'
 

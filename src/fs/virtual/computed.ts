@@ -1,7 +1,9 @@
 // Kind: a small file or symlink whose content is computed when its name is looked up, and stays what it was for whoever
 // opened it then.
 
+import { hash } from 'node:crypto'
 import { EINVAL, fail } from '../../base/errno.ts'
+import type { Caller } from '../operations.ts'
 import { directoryAttributes } from './attributes.ts'
 import { numberOf, type View, type ViewKind } from './view.ts'
 
@@ -11,6 +13,8 @@ const REGULAR = 8
 interface ComputedView extends View {
   readonly type: number
   readonly content: Uint8Array
+  /** Who asked for it; 0 for symlinks, which are short. */
+  readonly uid: number
   readonly nameMs?: number
 }
 
@@ -21,7 +25,7 @@ function computed(
   content: Uint8Array,
 ): ComputedView {
   // The kernel keeps what it has read under a number: other content is another node.
-  const key = `${place}\0${directory}\0${Buffer.from(content).toString('latin1')}`
+  const key = `${place}\0${directory}\0${hash('sha256', content)}`
   return {
     number: numberOf(key),
     kind: computedKind,
@@ -31,12 +35,14 @@ function computed(
     up: number,
     type,
     content,
+    uid: 0,
   }
 }
 
-/** A file of JSON; `place` tells it from other files, `up` is the view that it lies in. */
-export function jsonFile(place: string, up: View, value: unknown): View {
-  return computed(place, up, REGULAR, Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`))
+/** The file `name` of JSON in the view `up`, for who asks for it. */
+export function jsonFile(name: string, up: View, { uid }: Caller, value: unknown): ComputedView {
+  const content = Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)
+  return { ...computed(name, up, REGULAR, content), name, uid }
 }
 
 /** A symlink; `target` is a byte string. `nameMs`: how long its name leads there. */
@@ -57,6 +63,11 @@ const computedKind: ViewKind<ComputedView> = {
       nameMs,
     }
   },
+  hold({ content: held, fs }, { type, content, number, up, name, uid }) {
+    if (type === REGULAR && name !== undefined)
+      held.hold({ number, up, name, uid, bytes: content.length }, fs.notices)
+  },
+  release: ({ content }, { number }) => content.release(number),
   read: (_views, view, offset, size) =>
     view.type === REGULAR ? [view.content.subarray(offset, offset + size)] : fail(EINVAL),
   readlink: (_views, view) =>

@@ -1,7 +1,8 @@
 // history.json: what changed in the directory, newest first: what its reader might have seen there (past-rights.ts).
 
-import { historyOf, type Shown } from '../../vault/changes.ts'
+import { historyOf } from '../../vault/changes.ts'
 import { circleCheck } from '../../vault/circle.ts'
+import type { Shown } from '../../vault/event-search.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import { formatMoment } from '../../vault/when.ts'
@@ -25,7 +26,7 @@ export function historyFile({ fs }: Views, caller: Caller, up: View): View {
       who: who && { ...who, command: textOf(who.command) },
     }),
   )
-  return jsonFile('history', up, events)
+  return jsonFile('history.json', up, caller, events)
 }
 
 function shownTo(fs: FsContext, caller: Caller, { directory }: View): Shown | undefined {

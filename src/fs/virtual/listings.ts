@@ -1,5 +1,6 @@
 // Open directories of views: a listing runs while the kernel asks for more, so that only what fits its buffer is in memory.
 
+import { pauseWhenDue } from '../../store/pause.ts'
 import { Fault } from '../../store/store.ts'
 import type { Caller, Node, TakeEntry } from '../operations.ts'
 import { type Listed, numberOf, type View, type Views } from './view.ts'
@@ -8,9 +9,14 @@ const DIRECTORY = 4
 /** . and .. come before the names. */
 const DOTS = 2
 
+/** Listings that run at a time: each holds what it has read ahead. The others go on from their beginning. */
+export const RUNNING_MAX = 128
+
 export interface Listing {
   /** Lists from `cookie` on until `take` says no; see Operations.readdir. */
   read(cookie: number, plus: boolean, take: TakeEntry): void
+  /** Lets go of what it has read. */
+  rest(): void
 }
 
 export interface Listings {
@@ -18,6 +24,8 @@ export interface Listings {
   get(handle: number): Listing | undefined
   /** Returns false when the handle is not one of a view. */
   close(handle: number): boolean
+  /** Lets go of what all have read. */
+  rest(): void
 }
 
 /** Gives out the nodes of listed names. */
@@ -30,12 +38,33 @@ export interface Offers {
 
 export function createListings(views: Views, offers: Offers): Listings {
   const open = new Map<number, Listing>()
+  /** The one that was read longest ago first. */
+  const running = new Set<Listing>()
   return {
     open: (handle, caller, view) => {
       open.set(handle, createListing(views, { ...caller }, view, offers))
     },
-    get: (handle) => open.get(handle),
-    close: (handle) => open.delete(handle),
+    get(handle) {
+      const listing = open.get(handle)
+      if (listing === undefined) return undefined
+      running.delete(listing)
+      running.add(listing)
+      for (const other of running) {
+        if (running.size <= RUNNING_MAX) break
+        other.rest()
+        running.delete(other)
+      }
+      return listing
+    },
+    close(handle) {
+      const listing = open.get(handle)
+      if (listing !== undefined) running.delete(listing)
+      return open.delete(handle)
+    },
+    rest() {
+      for (const listing of running) listing.rest()
+      running.clear()
+    },
   }
 }
 
@@ -57,7 +86,11 @@ function createListing(
       position = 0
       next = undefined
     }
-    for (; position < to && peek() !== undefined; position++) next = undefined
+    for (; position < to && peek() !== undefined; position++) {
+      next = undefined
+      // Run again, it goes on from the position.
+      pauseWhenDue()
+    }
   }
 
   function peek(): Listed | undefined {
@@ -73,6 +106,10 @@ function createListing(
   }
 
   return {
+    rest() {
+      names = undefined
+      next = undefined
+    },
     read(cookie, plus, take) {
       asked.plus = plus
       if (cookie < 1 && !take('.', view.number, DIRECTORY, 1, undefined)) return

@@ -20,6 +20,8 @@ const LAST_COOKIE = 2 ** 52
 export interface ViewedOperations extends Operations {
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
+  /** Lets go of what open directories of views have read. */
+  rest(): void
 }
 
 /** The operations of a vault with those of its views. `listed`: the root shows .avfs. */
@@ -56,6 +58,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
 
   return {
     told: virtual.told,
+    rest: virtual.rest,
     lookup(caller, parent, name) {
       if (!isWayIn(parent, name)) return of(parent).lookup(caller, parent, name)
       getDirectory(fs.core, parent)

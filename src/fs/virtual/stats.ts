@@ -1,8 +1,9 @@
 // stats.json: what `avfs vault stats --json` prints, as far as it is known without a walk over all rows.
 
+import type { Caller } from '../operations.ts'
 import { jsonFile } from './computed.ts'
 import type { View, Views } from './view.ts'
 
-export function statsFile({ fs }: Views, _caller: unknown, up: View): View {
-  return jsonFile('stats', up, fs.vault.stats())
+export function statsFile({ fs }: Views, caller: Caller, up: View): View {
+  return jsonFile('stats.json', up, caller, fs.vault.stats())
 }

@@ -1,9 +1,9 @@
 // Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
 
-import { type EntryPastRow, entryPast } from '../../store/collections.ts'
+import { type EntryPastRow, type EntryRow, entry, entryPast } from '../../store/collections.ts'
 import { Fault } from '../../store/store.ts'
 import { DeletedNames } from '../../vault/deleted.ts'
-import { findEntry, listEntries } from '../../vault/directory.ts'
+import { findEntry } from '../../vault/directory.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller } from '../operations.ts'
 import { mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'
@@ -17,6 +17,8 @@ const DIRECTORY = 4
 const REGULAR = 8
 /** Spans of a name that are looked at. */
 const SPANS_MAX = 10_000
+/** Names read at a time. */
+const PAGE_ROWS = 1024
 
 function listView({ directory, number }: View, name: string, nameMs: number): VersionListView {
   return { ...placeView(versionListKind, listPlace(name), directory, number), name, nameMs }
@@ -39,8 +41,14 @@ export const versionsKind: ViewKind = {
     return listView(view, name, wasAlwaysOpen(fs, directory) ? KNOWN_MS : 0)
   },
   *list(views, caller, view): Generator<Listed | Fault> {
-    for (const name of yield* waiting(() => presentNames(views, view)))
-      yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
+    for (let from: string | undefined = ''; from !== undefined; ) {
+      const start: string = from
+      const rows = yield* waiting(() => presentNames(views, view, start))
+      for (const { name, type } of rows)
+        if (type === REGULAR) yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
+      const last = rows.length < PAGE_ROWS ? undefined : rows.at(-1)
+      from = last && `${last.name}\0`
+    }
     const nameMs = (yield* waiting(() => wasAlwaysOpen(views.fs, view.directory))) ? KEPT_MS : 0
     for (const name of deletedNames(views, caller, view))
       yield name instanceof Fault
@@ -63,11 +71,9 @@ function mayKnow(
   return [until - 1, since].some((moment) => mightCome(fs, reader, parent, moment, wanted))
 }
 
-function presentNames({ fs }: Views, { directory }: View): string[] {
-  return listEntries(fs.core, directory)
-    .filter(({ type }) => type === REGULAR)
-    .map(({ name }) => name)
-    .sort()
+function presentNames({ fs }: Views, { directory }: View, from: string): EntryRow[] {
+  const range = { gte: [directory, from], lt: [directory + 1], limit: PAGE_ROWS }
+  return fs.core.overlay.scan(entry, range)
 }
 
 function* deletedNames(

@@ -3,11 +3,13 @@
 
 import { hash } from 'node:crypto'
 import type { FsError } from '../../base/errno.ts'
+import { pauseWhenDue } from '../../store/pause.ts'
 import { Fault } from '../../store/store.ts'
 import type { Moment } from '../../vault/moments.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller, Node } from '../operations.ts'
 import type { Reader } from '../reach.ts'
+import type { HeldContent } from './held-content.ts'
 import type { KeptTagged } from './kept-tagged.ts'
 import type { RowTicks } from './row-ticks.ts'
 
@@ -62,6 +64,7 @@ export interface Views {
   /** Renames that brought something back and are asked for once more: how they ended. */
   readonly returns: Map<string, true | FsError>
   readonly ticks: RowTicks
+  readonly content: HeldContent
   readonly tagged: KeptTagged
   readonly past: KeptPast
   /** Directories whose deleted/ was listed a moment ago. */
@@ -112,6 +115,9 @@ export interface ViewKind<V extends View = View> {
   /** Throws EACCES unless the caller may do that here (`wanted` as in reach.ts), where the attributes do not say it all. */
   assertMay?(views: Views, caller: Caller, view: V, wanted: number): void
   attributes(views: Views, view: V): Node
+  /** The kernel comes to know a node, and has let go of it. May throw ENOMEM, or a Fault, before anything has changed. */
+  hold?(views: Views, view: V): void
+  release?(views: Views, view: V): void
   lookup?(views: Views, caller: Caller, view: V, name: string): View | undefined
   /** Names in an order that stays; runs while the kernel asks for more. A Fault says that it can only go on when that is loaded. */
   list?(views: Views, caller: Caller, view: V, asked: Asked): Iterable<Listed | Fault>
@@ -146,11 +152,12 @@ export interface ViewKind<V extends View = View> {
 
 /**
  * What `read` returns, for a generator: a Fault would end it, so that it hands it out (`yield*`) and reads again when it is
- * resumed.
+ * resumed. Others go on in between.
  */
 export function* waiting<T>(read: () => T): Generator<Fault, T> {
   for (;;)
     try {
+      pauseWhenDue()
       return read()
     } catch (error) {
       if (!(error instanceof Fault)) throw error

@@ -25,6 +25,7 @@ import { assertName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
 import { CAPABILITY } from '../privileges.ts'
 import { MAY_READ, MAY_SEARCH } from '../reach.ts'
+import { HeldContent } from './held-content.ts'
 import { keepListings } from './kept-listings.ts'
 import { keepPast } from './kept-past.ts'
 import { keepTagged } from './kept-tagged.ts'
@@ -58,6 +59,8 @@ export interface ViewOperations
   readonly views: Views
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
+  /** Lets go of what open directories have read. */
+  rest(): void
   /** Returns false when the handle is not one of a view. */
   releasedir(handle: number): boolean
   /** The .avfs of a directory; counts one lookup. */
@@ -78,6 +81,7 @@ export function createViews(fs: FsContext): ViewOperations {
     copies: new Map(),
     returns: new Map(),
     ticks: ticksOf(fs.core),
+    content: new HeldContent(),
     tagged: keepTagged(fs),
     past: keepPast({ fs, held }),
     shown: new Map(),
@@ -106,7 +110,10 @@ export function createViews(fs: FsContext): ViewOperations {
       const isSame = before?.view.key === known.key && before.view.ino === known.ino
       if (before !== undefined && !isSame) continue
       const node = known.kind.attributes(views, known)
-      if (before === undefined) noteHeld(views, known)
+      if (before === undefined) {
+        known.kind.hold?.(views, known)
+        noteHeld(views, known)
+      }
       held.set(known.number, { view: known, count: (before?.count ?? 0) + 1 })
       return node
     }
@@ -129,6 +136,7 @@ export function createViews(fs: FsContext): ViewOperations {
     if (known.count > 0) return
     held.delete(number)
     noteForgotten(views, known.view)
+    known.view.kind.release?.(views, known.view)
     kept.forget(number)
   }
 
@@ -157,9 +165,12 @@ export function createViews(fs: FsContext): ViewOperations {
   return {
     views,
     told: pruned.told,
+    rest: listings.rest,
     releasedir(handle) {
       kept.close(handle)
-      return listings.close(handle)
+      const isOurs = listings.close(handle)
+      if (isOurs) fs.handles.close(handle)
+      return isOurs
     },
     enter: (directory) => give(rootView(directory)),
     take(caller, into, ino, name) {
@@ -272,9 +283,8 @@ export function createViews(fs: FsContext): ViewOperations {
       const view = at(ino)
       if (!isDirectory(view.kind.attributes(views, view).mode)) fail(ENOTDIR)
       view.kind.assertMay?.(views, caller, view, MAY_READ)
-      const handle = fs.nextHandle
-      const opened = kept.open(handle, view)
-      fs.nextHandle++
+      const opened = kept.open(fs.handles.next(caller.uid), view)
+      const handle = fs.handles.open(caller.uid)
       listings.open(handle, caller, view)
       return { handle, ...opened }
     },
