@@ -13,6 +13,7 @@ import { createEcho, type Echo } from './echo.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { noteOrigin } from './overlay-origin.ts'
+import { withinQuota } from './quota.ts'
 import { rename, rmdir, unlink } from './remove.ts'
 import { withinRoom } from './room.ts'
 import { withViews } from './virtual/router.ts'
@@ -56,10 +57,11 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     listings: new Map(),
     nextHandle: 1,
     writtenBack: new Set(),
+    refused: new Set(),
     notices: undefined,
     origin: undefined,
   }
-  const real = withinRoom(fs, realOperations(fs))
+  const real = withinQuota(fs, withinRoom(fs, realOperations(fs)))
   const { avfsdir } = options
   const viewed = avfsdir === 'off' ? undefined : withViews(fs, real, avfsdir === 'visible')
   const echo = createEcho(fs, attributed(fs, viewed ?? real))
@@ -122,6 +124,6 @@ function realOperations(fs: FsContext): Operations {
     setxattr: (caller, ino, name, value, flags, killSetgid) =>
       setxattr(fs, caller, ino, name, value, flags, killSetgid),
     removexattr: (caller, ino, name) => removexattr(fs, caller, ino, name),
-    statfs: () => statfs(fs),
+    statfs: (caller) => statfs(fs, caller),
   }
 }

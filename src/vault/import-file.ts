@@ -20,6 +20,7 @@ import { LINKED } from '../store/collections.ts'
 import { observeLoss } from './before-loss.ts'
 import {
   copyContent,
+  growthOf,
   readContent,
   resizeContent,
   seekContent,
@@ -34,7 +35,8 @@ import { readyCopy, readyHead, readyPlace, readyPut } from './import-ready.ts'
 import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
 import { addLink, createInode, detach, findInode, reap } from './inodes.ts'
-import { readyInode, readySeal } from './ready.ts'
+import { admit, admitInstead, admitOwner } from './quota.ts'
+import { readyContent, readyInode, readySeal } from './ready.ts'
 import { setTags, tagsOf, XDG_TAGS } from './tags.ts'
 import { seal } from './versions.ts'
 
@@ -69,6 +71,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   }
   completeAt(run, place)
   readyPut(core, place, core.nextIno, attributes)
+  admitInstead(core, head.uid, content.length, found?.nlink === 1 ? found : undefined)
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
   const fits = content.length <= CHUNK_BYTES
@@ -112,6 +115,7 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
     return
   }
   readyHead(core, found, attributes)
+  admitOwner(core, found, head.uid)
   report.files++
   options.inodeChanged(found.ino)
   observeLoss(core, found)
@@ -220,6 +224,7 @@ function build({ core }: Run, file: LargeFile): Inode {
   if (same !== undefined) readyCopy(core, same, reached)
   const { mode, uid, gid } = headOf(file.record)
   const from = { mode, uid, gid, rdev: 0, parent: 0 }
+  admit(core, uid, { bytes: same === undefined ? 0 : reached, files: 1 })
   return apart(() => {
     const fresh = createInode(core, from, core.moments.next(), true)
     detach(core, fresh)
@@ -239,7 +244,12 @@ export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Ui
     same.nlink > 0 &&
     isHole(run, same, file.reached, offset) &&
     isEqual(run, same, offset, bytes)
-  if (!isStillSame) writeContent(core, build(run, file), offset, bytes)
+  if (!isStillSame) {
+    const made = build(run, file)
+    readyContent(core, made, offset, offset + bytes.length)
+    admit(core, made.uid, { bytes: growthOf(core, made, offset, offset + bytes.length), files: 0 })
+    writeContent(core, made, offset, bytes)
+  }
   file.reached = offset + bytes.length
   report.bytes += bytes.length
 }
