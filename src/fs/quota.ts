@@ -14,8 +14,9 @@ import { findInode, getInode } from '../vault/inodes.ts'
 import { admit, admitOwner, isLimited, left } from '../vault/quota.ts'
 import { chargeOf } from '../vault/usage.ts'
 import { type FsContext, forgetCached, isHeld } from './context.ts'
-import type { Operations } from './operations.ts'
+import type { Caller, Operations } from './operations.ts'
 import { RENAME_WHITEOUT } from './remove.ts'
+import { writesAtEnd } from './write-position.ts'
 
 const CAPABILITY = 'security.capability'
 const SOME_CAPABILITY = new Uint8Array(20)
@@ -54,7 +55,8 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
       operations.rename(caller, parent, name, newParent, newName, flags)
     },
     setattr(caller, ino, change) {
-      if (change.uid !== undefined) admitOwner(core, getInode(core, ino), change.uid)
+      const { uid } = change
+      if (uid !== undefined) exactly(fs, () => admitOwner(core, getInode(core, ino), uid))
       return operations.setattr(caller, ino, change)
     },
     write(caller, ino, offset, data, killPrivileges, cached) {
@@ -79,11 +81,11 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
       return operations.copyFileRange(caller, from, fromOffset, to, toOffset, length)
     },
     getxattr(caller, ino, name, sizeOnly) {
-      if (name === CAPABILITY && sizeOnly && isRefused(fs, ino)) return SOME_CAPABILITY
+      if (name === CAPABILITY && sizeOnly && isRefused(fs, caller, ino)) return SOME_CAPABILITY
       return operations.getxattr(caller, ino, name, sizeOnly)
     },
     removexattr(caller, ino, name) {
-      if (name === CAPABILITY && isRefused(fs, ino)) fail(EDQUOT)
+      if (name === CAPABILITY && isRefused(fs, caller, ino)) fail(EDQUOT)
       operations.removexattr(caller, ino, name)
     },
     flush(caller, ino) {
@@ -103,25 +105,31 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
   }
 }
 
-/** Lets a regular file grow by as much as `growth` says. What is written and not yet stored may count too much: it is stored first then. */
+/** Lets a regular file grow by as much as `growth` says. */
 function admitRange(fs: FsContext, ino: number, growth: (inode: Inode) => number): void {
   const { core } = fs
   const inode = getInode(core, ino)
   if (!isRegular(inode.mode) || !isLimited(core, inode.uid)) return
+  exactly(fs, () => admit(core, inode.uid, { bytes: growth(inode), files: 0 }))
+}
+
+/** What is written and not yet stored may count too much: it is stored before anything is refused. */
+function exactly({ core }: FsContext, ask: () => void): void {
   try {
-    admit(core, inode.uid, { bytes: growth(inode), files: 0 })
+    ask()
   } catch (error) {
     if (!(error instanceof FsError)) throw error
     for (const dirty of [...core.dirty]) spill(core, dirty)
-    admit(core, inode.uid, { bytes: growth(inode), files: 0 })
+    ask()
   }
 }
 
-/** Whether write(2) is refused: bytes of the file were lost, and nobody has heard of it, or there is no room for a first byte. */
-function isRefused(fs: FsContext, ino: number): boolean {
+/** Whether write(2) is refused: bytes of the file were lost, and nobody has heard of it, or it would make the file longer and nothing is left. */
+function isRefused(fs: FsContext, caller: Caller, ino: number): boolean {
   if (fs.refused.has(ino)) return true
   const { core } = fs
   const inode = findInode(core, ino)
   if (inode === undefined || !isRegular(inode.mode) || !isLimited(core, inode.uid)) return false
-  return left(core, inode.uid) <= 0 && chargeOf(inode) === 0
+  if (left(core, inode.uid) > 0) return false
+  return chargeOf(inode) === 0 || writesAtEnd(caller.pid, ino, inode.size)
 }

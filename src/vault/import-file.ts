@@ -35,9 +35,10 @@ import { readyCopy, readyHead, readyPlace, readyPut } from './import-ready.ts'
 import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
 import { addLink, createInode, detach, findInode, reap } from './inodes.ts'
-import { admit, admitInstead, admitOwner } from './quota.ts'
+import { admitInstead, admitOwner } from './quota.ts'
 import { readyContent, readyInode, readySeal } from './ready.ts'
 import { setTags, tagsOf, XDG_TAGS } from './tags.ts'
+import { chargeOf } from './usage.ts'
 import { seal } from './versions.ts'
 
 /** A file of which pieces are still to come. */
@@ -71,7 +72,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   }
   completeAt(run, place)
   readyPut(core, place, core.nextIno, attributes)
-  admitInstead(core, head.uid, content.length, found?.nlink === 1 ? found : undefined)
+  admitInstead(core, head.uid, content.length, alone(found))
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
   const fits = content.length <= CHUNK_BYTES
@@ -89,6 +90,11 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   complete(run, made, head, attributes, place)
   report.bytes += content.length
   return true
+}
+
+/** A file that goes with its name. */
+function alone(inode: Inode | undefined): Inode | undefined {
+  return inode?.nlink === 1 ? inode : undefined
 }
 
 /** True when a file of now has that content, judged by size, time and then every byte. */
@@ -224,7 +230,8 @@ function build({ core }: Run, file: LargeFile): Inode {
   if (same !== undefined) readyCopy(core, same, reached)
   const { mode, uid, gid } = headOf(file.record)
   const from = { mode, uid, gid, rdev: 0, parent: 0 }
-  admit(core, uid, { bytes: same === undefined ? 0 : reached, files: 1 })
+  const bytes = same === undefined ? 0 : reached
+  admitInstead(core, uid, bytes, alone(existing(core, file)))
   return apart(() => {
     const fresh = createInode(core, from, core.moments.next(), true)
     detach(core, fresh)
@@ -247,7 +254,8 @@ export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Ui
   if (!isStillSame) {
     const made = build(run, file)
     readyContent(core, made, offset, offset + bytes.length)
-    admit(core, made.uid, { bytes: growthOf(core, made, offset, offset + bytes.length), files: 0 })
+    const growth = growthOf(core, made, offset, offset + bytes.length)
+    admitInstead(core, made.uid, growth, alone(existing(core, file)), chargeOf(made))
     writeContent(core, made, offset, bytes)
   }
   file.reached = offset + bytes.length

@@ -53,11 +53,32 @@ function limitOf(bytes: string, files: string): Limit {
 }
 
 /** Lets what a user owns grow by bytes of content and by inodes. Throws EDQUOT. */
-export function admit(core: Core, uid: number, { bytes, files }: Used): void {
+export function admit(core: Core, uid: number, more: Used): void {
+  assertAllowed(core, uid, more, more.bytes > 0)
+}
+
+/**
+ * Lets an inode grow by bytes of content that will take the place of `freed`, which goes then; without one it is as `admit`.
+ * `built`: what is charged for it so far, if it is there. Throws EDQUOT.
+ */
+export function admitInstead(
+  core: Core,
+  uid: number,
+  bytes: number,
+  freed: Inode | undefined,
+  built?: number,
+): void {
+  const isOwn = freed?.uid === uid
+  const free = isOwn ? chargeOf(freed) : 0
+  const files = isOwn || built !== undefined ? 0 : 1
+  assertAllowed(core, uid, { bytes: bytes - free, files }, (built ?? 0) + bytes > free)
+}
+
+function assertAllowed(core: Core, uid: number, more: Used, isGrowing: boolean): void {
   const { vault, users } = core.quota
-  assertWithin(vault, core.usage.total, bytes, files)
+  assertWithin(vault, core.usage.total, more, isGrowing)
   const own = users.get(uid)
-  if (own !== undefined) assertWithin(own, core.usage.of(uid), bytes, files)
+  if (own !== undefined) assertWithin(own, core.usage.of(uid), more, isGrowing)
 }
 
 /** Whether anything limits what a user owns. */
@@ -70,26 +91,16 @@ export function left(core: Core, uid: number): number {
   return Math.min(...allowances(core, uid).map(({ limit, used }) => limit.bytes - used.bytes))
 }
 
-/** Lets an inode of a user with so many bytes take the place of one that goes then, if one does. Throws EDQUOT. */
-export function admitInstead(
-  core: Core,
-  uid: number,
-  bytes: number,
-  freed: Inode | undefined,
-): void {
-  if (freed?.uid === uid) admit(core, uid, { bytes: bytes - chargeOf(freed), files: 0 })
-  else admit(core, uid, { bytes, files: 1 })
-}
-
 /** Lets a user become the owner of an inode. Throws EDQUOT. */
 export function admitOwner(core: Core, inode: Inode, uid: number): void {
   const own = uid === inode.uid ? undefined : core.quota.users.get(uid)
-  if (own !== undefined) assertWithin(own, core.usage.of(uid), chargeOf(inode), 1)
+  const bytes = chargeOf(inode)
+  if (own !== undefined) assertWithin(own, core.usage.of(uid), { bytes, files: 1 }, bytes > 0)
 }
 
-function assertWithin(limit: Limit, used: Used, bytes: number, files: number): void {
-  if (bytes > 0 && used.bytes + bytes > limit.bytes) fail(EDQUOT)
-  if (files > 0 && used.files + files > limit.files) fail(EDQUOT)
+function assertWithin(limit: Limit, used: Used, more: Used, isGrowing: boolean): void {
+  if (isGrowing && used.bytes + more.bytes > limit.bytes) fail(EDQUOT)
+  if (more.files > 0 && used.files + more.files > limit.files) fail(EDQUOT)
 }
 
 /** What holds for a user: the vault's limit and then, if there is one, the user's own. */

@@ -182,8 +182,7 @@ export class Room {
     const isNear = host < reserve * 2 + this.#pending * growth
     const isAsked = isNear || this.#limit < Number.POSITIVE_INFINITY
     const stats: Partial<StoreStats> = isAsked ? this.#store.stats() : {}
-    const { bytes = 0, freeBytes = 0, reservedBytes = 0 } = stats
-    const { usedBytes = bytes - reservedBytes } = stats
+    const { bytes = 0, usedBytes = bytes, freeBytes = 0, reservedBytes = 0 } = stats
     const inside = host > reserve * FLOOR ? freeBytes * USABLE : 0
     const usable = Math.floor(inside + reservedBytes)
     const available = host + usable
