@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { CHUNK_BYTES } from '../../src/base/limits.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { setting } from '../../src/store/collections.ts'
@@ -123,6 +124,43 @@ for (const { name, suffix } of testedBackends)
       await vault.close()
     },
   )
+
+t.test('bytes count once, from when they are written until nobody has them any more', async (t) => {
+  const path = join(folder, 'once.avfs')
+  await (await newStore(path)).close()
+  const vault = await openVault(path, { commitMs: 1e6 })
+  const { core } = vault
+  const fs = waiting(createFileSystem(vault, { readOnly: false }))
+  const bytes = (): number => core.usage.total.bytes
+  const { ino } = await fs.create(root, 1, 'f', 0o644, 0, 0o200)
+  await fs.write(root, ino, 0, new Uint8Array(CHUNK_BYTES + 5000).fill(1), false, false)
+  t.equal(bytes(), CHUNK_BYTES + 5000, 'as it is written, a whole chunk and a part of one')
+  await fs.write(root, ino, CHUNK_BYTES - 100, new Uint8Array(200).fill(2), false, false)
+  t.equal(bytes(), CHUNK_BYTES + 5000, 'over what is there')
+  await fs.setattr(root, ino, { ...noChange, size: MIB })
+  await fs.flush(root, ino)
+  t.equal(bytes(), CHUNK_BYTES + 5000, 'with a hole behind it')
+  await vault.sync()
+  await fs.write(root, ino, MIB - 1000, new Uint8Array(1000), false, false)
+  t.equal(bytes(), CHUNK_BYTES + 6000, 'zeros in a hole')
+  await fs.flush(root, ino)
+  t.equal(bytes(), CHUNK_BYTES + 5000, 'which is then saved as it was')
+  await vault.sync()
+  t.same((await vault.check({ deep: true })).problems, [])
+
+  await fs.unlink(root, 1, 'f')
+  const { ino: nameless } = await fs.tmpfile(root, 1, 0o644, 0)
+  await fs.write(root, nameless, 0, new Uint8Array(7000), false, false)
+  t.equal(bytes(), CHUNK_BYTES + 12_000, 'what is open without a name')
+  await vault.sync()
+  t.same((await vault.check({ deep: true })).problems, [], 'is in no row')
+  await fs.forget(ino, 1)
+  await fs.link(root, nameless, 1, 'g')
+  t.equal(bytes(), 7000)
+  await vault.sync()
+  t.same((await vault.check({ deep: true })).problems, [])
+  await vault.close()
+})
 
 t.test('counters that are not those of the last commit are counted anew', async (t) => {
   const path = join(folder, 'older.avfs')
