@@ -1,7 +1,7 @@
 // POSIX access lists between the bytes of system.posix_acl_* (see src/vault/acl.ts) and the text that tar archives hold
 // (SCHILY.acl.access): 'user::rw-,user:1234:r--,mask::r--'. Users and groups are numbers; names are looked up when read.
 
-import { readFileSync } from 'node:fs'
+import { accountId } from '../base/accounts.ts'
 
 const TAGS: Readonly<Record<number, string>> = {
   1: 'user',
@@ -66,10 +66,5 @@ function tagOf(kind: string, who: string): number | undefined {
 }
 
 function idOf(kind: string, who: string): number | undefined {
-  if (/^\d+$/.test(who)) return Number(who)
-  const file = kind.startsWith('u') ? '/etc/passwd' : '/etc/group'
-  const line = readFileSync(file, 'latin1')
-    .split('\n')
-    .find((each) => each.startsWith(`${who}:`))
-  return line === undefined ? undefined : Number(line.split(':')[2])
+  return accountId(kind.startsWith('u') ? '/etc/passwd' : '/etc/group', who)
 }

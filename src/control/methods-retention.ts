@@ -9,6 +9,7 @@ import { bothRules, overBytes, withinRule } from '../vault/path-rule.ts'
 import { namesOf } from '../vault/paths.ts'
 import type { PruneOptions } from '../vault/prune.ts'
 import type { PrunedVersion } from '../vault/prune-inode.ts'
+import { refreshQuota } from '../vault/quota.ts'
 import { givenRules, keepsEverything, type Rules, storedRules } from '../vault/retention.ts'
 import type { Vault } from '../vault/vault.ts'
 import { toText } from './byte-strings.ts'
@@ -37,6 +38,7 @@ export const retentionMethods = {
         throw new ControlError('name', error.message)
       }
       await answered(() => refreshHistory(vault.core))
+      await answered(() => refreshQuota(vault.core))
       await vault.sync()
       if (Object.keys(changes).some((key) => key.startsWith('search')))
         await searcher().reconfigure()

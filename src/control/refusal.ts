@@ -1,6 +1,7 @@
 // What the vault refuses, in words for people.
 
 import {
+  EDQUOT,
   EEXIST,
   EINVAL,
   EIO,
@@ -30,6 +31,10 @@ const words: Readonly<Record<number, { kind: ControlErrorKind; text: string }>> 
   [ENAMETOOLONG]: { kind: 'name', text: 'the name is too long' },
   [EIO]: { kind: 'failed', text: 'the content is damaged; avfs vault check --deep tells more' },
   [ENOSPC]: { kind: 'failed', text: 'no space is left for the vault' },
+  [EDQUOT]: {
+    kind: 'failed',
+    text: 'a quota of the vault does not let it grow any more (avfs vault config shows it)',
+  },
   [EROFS]: { kind: 'failed', text: 'the vault cannot be written now' },
 }
 

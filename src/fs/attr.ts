@@ -8,7 +8,9 @@ import { ACL_ACCESS, aclAfterChmod } from '../vault/acl.ts'
 import { resizeContent } from '../vault/content.ts'
 import type { Inode } from '../vault/inode.ts'
 import { alter, getInode } from '../vault/inodes.ts'
+import { allowances } from '../vault/quota.ts'
 import { readyInode } from '../vault/ready.ts'
+import { setOwner } from '../vault/usage.ts'
 import { getXattr, setXattr } from '../vault/xattrs.ts'
 import { noteChange, readyAtime } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
@@ -40,7 +42,7 @@ export function setattr(fs: FsContext, caller: Caller, ino: number, change: Attr
   if (change.killPrivileges || ((uid !== undefined || gid !== undefined) && mode === undefined))
     dropPrivileges(core, inode, caller)
   if (mode !== undefined) setMode(fs, inode, mode)
-  if (uid !== undefined) inode.uid = uid
+  if (uid !== undefined) setOwner(core, inode, uid)
   if (gid !== undefined) inode.gid = gid
   setTimes(inode, change, resized)
   noteChange(inode, caller, change)
@@ -85,16 +87,28 @@ function setTimes(inode: Inode, change: AttributeChange, resized: boolean): void
   inode.ctimeNs = change.ctime === undefined ? now.ns : change.ctimeNs
 }
 
-export function statfs(fs: FsContext): FileSystemStatus {
-  const space = fs.vault.space()
-  const available = Math.floor(space.available / BLOCK_BYTES)
-  const filesFree = Math.floor(space.available / INODE_BYTES)
+/** The room on the disk, or what a quota leaves of it to the caller: then its limit is the size, as ext4 and XFS tell it. */
+export function statfs(fs: FsContext, caller: Caller): FileSystemStatus {
+  let { total, free, available } = fs.vault.space()
+  let filesFree = Math.floor(available / INODE_BYTES)
+  let files = fs.core.inodeCount + filesFree
+  for (const { limit, used } of allowances(fs.core, caller.uid)) {
+    if (limit.bytes < total) {
+      total = limit.bytes
+      free = Math.max(0, limit.bytes - used.bytes)
+      available = Math.min(available, free)
+    }
+    if (limit.files < files) {
+      files = limit.files
+      filesFree = Math.max(0, Math.min(filesFree, limit.files - used.files))
+    }
+  }
   return {
     blockSize: BLOCK_BYTES,
-    blocks: Math.floor(space.total / BLOCK_BYTES),
-    blocksFree: Math.floor(space.free / BLOCK_BYTES),
-    blocksAvailable: available,
-    files: fs.core.inodeCount + filesFree,
+    blocks: Math.ceil(total / BLOCK_BYTES),
+    blocksFree: Math.floor(free / BLOCK_BYTES),
+    blocksAvailable: Math.floor(available / BLOCK_BYTES),
+    files,
     filesFree,
     nameMax: NAME_BYTES_MAX,
   }

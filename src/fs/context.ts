@@ -7,7 +7,7 @@ import { soon } from '../store/retry.ts'
 import { Fault } from '../store/store.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
-import { reap } from '../vault/inodes.ts'
+import { findInode, reap } from '../vault/inodes.ts'
 import { readyEnd } from '../vault/ready.ts'
 import { ROOT_INO, type Vault } from '../vault/vault.ts'
 import type { DirectoryListings, Listing } from './directory-listings.ts'
@@ -46,6 +46,8 @@ export interface FsContext {
   readonly listings: DirectoryListings
   /** Inodes of which the kernel has just written back all it had. */
   readonly writtenBack: Set<number>
+  /** Inodes of which the kernel's cache had more than a quota lets in, until somebody heard of it; see quota.ts. */
+  readonly refused: Set<number>
   notices: KernelNotices | undefined
   /** See overlay-origin.ts. */
   origin: ToldOrigin | undefined
@@ -89,6 +91,14 @@ export function assertWrittenBack(fs: FsContext, ino: number): void {
     await notices.inodeChanged(ino)
     fs.writtenBack.add(ino)
   })
+}
+
+/** Lets the kernel forget bytes that were refused when it wrote them back, and the size that they made. */
+export function forgetCached(fs: FsContext, ino: number): void {
+  const inode = findInode(fs.core, ino)
+  void fs.notices?.inodeChanged(ino)
+  if (inode !== undefined && inode.name !== '')
+    void fs.notices?.entryChanged(inode.parent, inode.name)
 }
 
 /** Throws EROFS on a read-only mount. */

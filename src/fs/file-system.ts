@@ -15,6 +15,7 @@ import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } f
 import { Handles } from './handles.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { noteOrigin } from './overlay-origin.ts'
+import { withinQuota } from './quota.ts'
 import { rename, rmdir, unlink } from './remove.ts'
 import { withinRoom } from './room.ts'
 import { withViews } from './virtual/router.ts'
@@ -64,10 +65,11 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     open: new Map(),
     listings: new DirectoryListings(vault.core),
     writtenBack: new Set(),
+    refused: new Set(),
     notices: undefined,
     origin: undefined,
   }
-  const real = withinRoom(fs, realOperations(fs))
+  const real = withinQuota(fs, withinRoom(fs, realOperations(fs)))
   const { avfsdir } = options
   const viewed = avfsdir === 'off' ? undefined : withViews(fs, real, avfsdir === 'visible')
   const echo = createEcho(fs, attributed(fs, viewed ?? real))
@@ -134,6 +136,6 @@ function realOperations(fs: FsContext): Operations {
     setxattr: (caller, ino, name, value, flags, killSetgid) =>
       setxattr(fs, caller, ino, name, value, flags, killSetgid),
     removexattr: (caller, ino, name) => removexattr(fs, caller, ino, name),
-    statfs: () => statfs(fs),
+    statfs: (caller) => statfs(fs, caller),
   }
 }

@@ -5,7 +5,7 @@ import { FsError } from '../base/errno.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { findInode } from '../vault/inodes.ts'
 import { ROW_BYTES } from '../vault/room.ts'
-import type { FsContext } from './context.ts'
+import { type FsContext, forgetCached } from './context.ts'
 import type { Operations } from './operations.ts'
 import { RENAME_WHITEOUT } from './remove.ts'
 
@@ -58,7 +58,8 @@ export function withinRoom(fs: FsContext, operations: Operations): Operations {
       try {
         room.grow(data.length)
       } catch (error) {
-        if (cached && error instanceof FsError) takeBack(fs, ino)
+        // The kernel took the bytes before it asked, and tells fsync and close what became of them.
+        if (cached && error instanceof FsError) forgetCached(fs, ino)
         throw error
       }
       return operations.write(caller, ino, offset, data, killPrivileges, cached)
@@ -77,15 +78,4 @@ export function withinRoom(fs: FsContext, operations: Operations): Operations {
 
 function sizeOf(fs: FsContext, ino: number): number {
   return findInode(fs.core, ino)?.size ?? 0
-}
-
-/**
- * The kernel took the bytes before it asked, and tells fsync and close what became of them. Neither they nor the size that
- * they made may stay in its cache.
- */
-function takeBack(fs: FsContext, ino: number): void {
-  const inode = findInode(fs.core, ino)
-  void fs.notices?.inodeChanged(ino)
-  if (inode !== undefined && inode.name !== '')
-    void fs.notices?.entryChanged(inode.parent, inode.name)
 }

@@ -87,11 +87,12 @@ export interface StoreTraits {
 }
 
 /**
- * `bytes` on disk (all files), and the engine's own figures by name. Where they are known: `freeBytes` of those that new rows can
- * take, and `reservedBytes` behind the end of a file that are the vault's already, so that the disk counts them as used.
+ * `bytes` on disk (all files), and the engine's own figures by name. Where they are known: `usedBytes` of what rows take, once
+ * there is no log beside them, `freeBytes` of those that new rows can take, and `reservedBytes` behind the end of a file that are the vault's already, so that the disk counts them as used.
  */
 export interface StoreStats {
   readonly bytes: number
+  readonly usedBytes?: number | undefined
   readonly freeBytes?: number | undefined
   readonly reservedBytes?: number | undefined
   readonly engine: Readonly<Record<string, number | string>>

@@ -20,6 +20,7 @@ import { circleCheck } from './circle.ts'
 import { type FindingCode, kindOf, type Report, type RowAt } from './findings.ts'
 import { everyPage } from './read-all.ts'
 import { type Counters, readCounters, readSetting } from './settings.ts'
+import { count, storedUsage, type Used } from './usage.ts'
 
 const PAGE_ROWS = 500
 const ROOT = 1
@@ -168,6 +169,7 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
     })
   }
   const counters = await countersOf(store, report)
+  const users = new Map<number, Used>()
   let done = 0
   const tick = () => {
     if (++done % PAGE_ROWS === 0) options.onProgress?.(done, Math.max(done, counters.inodes * 3))
@@ -189,6 +191,7 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
       name: '',
       under: 0,
     })
+    count(users, row.uid, row.allocated)
     if (row.ino >= counters.nextIno) report('counter-next', `inode ${row.ino} is beyond next_ino`)
     if (row.since !== PROVISIONAL && row.since > counters.moment)
       report('counter-moment', `inode ${row.ino} is younger than the vault's last moment`)
@@ -237,6 +240,7 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
   for (const [ino, its] of known) checkLinks(ino, its, isReached, report)
   if (known.size !== counters.inodes)
     report('counter-inodes', `${known.size} inodes are there, the counter says ${counters.inodes}`)
+  await checkUsage(store, users, report)
   await checkHistory(store, report, tick)
   const content = await checkContent(store, known, options.deep, report, tick)
   options.onProgress?.(done, done)
@@ -267,6 +271,25 @@ function checkLinks(
     report('links-homes', `inode ${ino} does not know all of its ${names} names`, ino)
   if (ino !== ROOT && names > 0 && !isReached(ino))
     report('tree-reach', `inode ${ino} cannot be reached from the root`, ino)
+}
+
+/** Counters of a commit before the last are counted anew by whoever opens the vault. */
+async function checkUsage(
+  store: Store,
+  counted: ReadonlyMap<number, Used>,
+  report: Report,
+): Promise<void> {
+  const { users, isCurrent } = await answered(() => storedUsage(store))
+  if (!isCurrent) return
+  for (const uid of new Set([...counted.keys(), ...users.keys()])) {
+    const { bytes, files } = counted.get(uid) ?? { bytes: 0, files: 0 }
+    const its = users.get(uid) ?? { bytes: 0, files: 0 }
+    if (its.bytes !== bytes || its.files !== files)
+      report(
+        'counter-usage',
+        `user ${uid} has ${bytes} bytes in ${files} inodes, the counter says ${its.bytes} in ${its.files}`,
+      )
+  }
 }
 
 /** The path of an inode from the root, by one of its names; undefined when it does not lead there. */

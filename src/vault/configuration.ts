@@ -1,6 +1,7 @@
 // What a user may set for a vault: a table of keys, each with its check. The values lie in the setting collection under
 // their own names, as they were typed; a key without a row has its default. Knows nothing of what the values do.
 
+import { accountId, accountName } from '../base/accounts.ts'
 import { setting } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { GlobError, globRule } from './glob.ts'
@@ -27,6 +28,24 @@ const count = (describe: string): Setting => ({
   check(key, value) {
     if (!/^[1-9]\d{0,6}$/.test(value))
       throw new ConfigurationError(`${key}=${value}: give a whole number from 1 to 9999999`)
+  },
+})
+
+const amount = (describe: string): Setting => ({
+  fallback: '',
+  describe,
+  check(key, value) {
+    if (amountOf(value) === undefined)
+      throw new ConfigurationError(`${key}=${value}: give a whole number, such as 100000`)
+  },
+})
+
+const limit = (describe: string): Setting => ({
+  fallback: '',
+  describe,
+  check(key, value) {
+    if (sizeBytes(value) === undefined)
+      throw new ConfigurationError(`${key}=${value}: give a size, such as 500M or 10G`)
   },
 })
 
@@ -61,7 +80,11 @@ const interval = (fallback: string, describe: string): Setting => ({
   },
 })
 
-const MIB = 1024 * 1024
+const KIB = 1024
+const MIB = KIB * 1024
+const GIB = MIB * 1024
+const TIB = GIB * 1024
+const ALL = Number.MAX_SAFE_INTEGER
 
 /** Every key, in the order in which they are shown. */
 export const settings = {
@@ -98,20 +121,38 @@ export const settings = {
   ),
   search: choice('on', 'whether names and texts are kept in an index, for avfs search'),
   'search.max-text': size('8MiB', 'larger files are found by their names alone'),
+  quota: limit('bytes that all files together may have'),
+  'quota.files': amount('files, directories and links that there may be'),
+  'quota.history': choice('off', 'whether quota is also what the vault may take on the disk'),
 } as const satisfies Readonly<Record<string, Setting>>
 
 export type SettingName = keyof typeof settings
 
-/** True for a key of `settings`. */
-export function isSettingName(name: string): name is SettingName {
-  return Object.hasOwn(settings, name)
+/** Keys that end in a user, by name or number, and what they are before that. Their rows have the number. */
+export const userSettings = {
+  'quota.user.': limit('bytes that the files of a user may have'),
+  'quota.user-files.': amount('files, directories and links that a user may own'),
+} as const satisfies Readonly<Record<string, Setting>>
+
+export type UserSetting = keyof typeof userSettings
+
+/** Every key with the value that holds; of those that end in a user, the ones that are set, with names where this machine knows them. */
+export function configuration(core: Pick<Core, 'overlay'>): Record<string, string> {
+  const found = (Object.keys(settings) as SettingName[]).map((key) => [key, configured(core, key)])
+  for (const family of Object.keys(userSettings) as UserSetting[])
+    for (const [uid, value] of configuredUsers(core, family))
+      found.push([`${family}${accountName('/etc/passwd', uid) ?? uid}`, value])
+  return Object.fromEntries(found)
 }
 
-/** Every key with the value that holds. */
-export function configuration(core: Pick<Core, 'overlay'>): Record<string, string> {
-  return Object.fromEntries(
-    (Object.keys(settings) as SettingName[]).map((key) => [key, configured(core, key)]),
-  )
+/** The users for whom something is set, and the values as typed. */
+export function configuredUsers(
+  core: Pick<Core, 'overlay'>,
+  family: UserSetting,
+): Map<number, string> {
+  const range = { gte: [family], lt: [`${family}:`], limit: ALL }
+  const rows = core.overlay.scan(setting, range)
+  return new Map(rows.map(({ name, value }) => [Number(name.slice(family.length)), value]))
 }
 
 /** The value that holds, as typed; '' for a rule that is not set. */
@@ -135,16 +176,29 @@ export function configuredBytes(core: Pick<Core, 'overlay'>): number {
  * memory of them is refreshed by the caller.
  */
 export function configure(core: Core, changes: Readonly<Record<string, string>>): void {
-  for (const [key, value] of Object.entries(changes)) {
-    if (!isSettingName(key))
-      throw new ConfigurationError(
-        `no setting is named ${key}: ${Object.keys(settings).join(', ')}`,
-      )
-    if (value !== '') settings[key].check(key, value)
-  }
-  for (const [name, value] of Object.entries(changes))
+  const rows = Object.entries(changes).map(([key, value]) => {
+    const { name, check } = settingOf(key)
+    if (value !== '') check(key, value)
+    return { name, value }
+  })
+  for (const { name, value } of rows)
     if (value === '') core.overlay.delete(setting, [name])
     else core.overlay.put(setting, { name, value })
+}
+
+/** What a key is the key of, and the name of its row. Throws ConfigurationError. */
+function settingOf(key: string): { name: string; check: Setting['check'] } {
+  if (Object.hasOwn(settings, key)) return { name: key, check: settings[key as SettingName].check }
+  for (const [family, { check }] of Object.entries(userSettings)) {
+    if (!key.startsWith(family)) continue
+    const who = key.slice(family.length)
+    const uid = accountId('/etc/passwd', who)
+    if (uid === undefined)
+      throw new ConfigurationError(`${key}: no user is named '${who}' here; a uid does as well`)
+    return { name: `${family}${uid}`, check }
+  }
+  const known = [...Object.keys(settings), ...Object.keys(userSettings).map((its) => `${its}NAME`)]
+  throw new ConfigurationError(`no setting is named ${key}: ${known.join(', ')}`)
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -165,14 +219,18 @@ export function durationMs(text: string): number | undefined {
     : Number(digits) * (UNITS_MS[unit] as number)
 }
 
-const FACTORS: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: MIB }
+const FACTORS: Readonly<Record<string, number>> = { '': 1, K: KIB, M: MIB, G: GIB, T: TIB }
 
-/** '65536', '512KiB', '8MiB' in bytes; undefined for anything else. */
-function sizeBytes(text: string): number | undefined {
-  const [, digits, unit] = /^(\d{1,9})(|KiB|MiB)$/.exec(text) ?? []
-  return digits === undefined || unit === undefined
-    ? undefined
-    : Number(digits) * (FACTORS[unit] as number)
+/** '65536', '512KiB', '8M', '10G' in bytes; undefined for anything else. */
+export function sizeBytes(text: string): number | undefined {
+  const [, digits, unit = ''] = /^(\d{1,15})(?:([KMGT])(?:iB)?)?$/.exec(text) ?? []
+  const bytes = Number(digits) * (FACTORS[unit] as number)
+  return Number.isSafeInteger(bytes) ? bytes : undefined
+}
+
+/** A whole number; undefined for anything else. */
+export function amountOf(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
 /** The globs of a comma list. */

@@ -20,6 +20,7 @@ import { begin } from './inodes.ts'
 import { cutPieces, type Piece, putPiece, runsOf } from './pieces.ts'
 import { readyContent, readySpill } from './ready.ts'
 import { copyBytes } from './slab.ts'
+import { reserve } from './usage.ts'
 
 const zeros = new Uint8Array(CHUNK_BYTES)
 
@@ -106,12 +107,50 @@ function readMixed(
   if (at < to) readExtents(core, extents, at, to, parts)
 }
 
+/** How many bytes of [offset, end) nothing covers: what a file takes more when they are written. */
+export function growthOf(core: Core, inode: Inode, offset: number, end: number): number {
+  let bytes = Math.max(0, end - Math.max(offset, inode.size))
+  const stop = Math.min(end, inode.size)
+  for (let at = offset; at < stop; ) {
+    const chunk = Math.floor(at / CHUNK_BYTES)
+    const to = Math.min(stop, (chunk + 1) * CHUNK_BYTES)
+    bytes += uncovered(chunkExtents(core, inode, chunk), inode.pages?.get(chunk) ?? [], at, to)
+    at = to
+  }
+  return bytes
+}
+
+/** Bytes of [from, to) in no extent and no piece. */
+function uncovered(
+  extents: readonly ExtentRow[],
+  pieces: readonly Piece[],
+  from: number,
+  to: number,
+): number {
+  const ranges = [
+    ...extents.map(({ offset, length }) => ({ start: offset, end: offset + length })),
+    ...pieces.map(({ start, bytes }) => ({ start, end: start + bytes.length })),
+  ]
+  if (extents.length > 0 && pieces.length > 0) ranges.sort((a, b) => a.start - b.start)
+  let bytes = 0
+  let at = from
+  for (const { start, end } of ranges) {
+    if (end <= at) continue
+    if (start >= to) break
+    bytes += Math.max(0, start - at)
+    at = end
+  }
+  return bytes + Math.max(0, to - at)
+}
+
 /** Writes bytes, which are copied. Throws EFBIG past FILE_BYTES_MAX. */
 export function writeContent(core: Core, inode: Inode, offset: number, data: Uint8Array): void {
   const end = offset + data.length
   if (end > FILE_BYTES_MAX) fail(EFBIG)
   readyContent(core, inode, offset, end)
+  const growth = growthOf(core, inode, offset, end)
   begin(core, inode)
+  reserve(core, inode, growth)
   inode.change = WRITTEN
   inode.pages ??= new Map()
   core.dirty.add(inode)
@@ -146,9 +185,11 @@ function coversChunk(pieces: readonly Piece[]): boolean {
 
 function spillChunk(core: Core, inode: Inode, chunk: number, pieces: readonly Piece[]): void {
   inode.pages?.delete(chunk)
+  const { allocated } = inode
   for (const { start, bytes } of runsOf(pieces)) {
     place(core, inode, start, toContent(core, bytes))
   }
+  reserve(core, inode, allocated - inode.allocated)
 }
 
 /** Bytes as the content of an extent: inline, or as a block. They belong to the vault from here on. */
@@ -169,6 +210,7 @@ export function spill(core: Core, inode: Inode): void {
   apart(() => {
     for (const [chunk, pieces] of pages) spillChunk(core, inode, chunk, pieces)
     inode.pages = undefined
+    reserve(core, inode, -inode.reserved)
     core.dirty.delete(inode)
   })
 }
@@ -199,6 +241,8 @@ function unmap(core: Core, inode: Inode, from: number, to: number): void {
       cutPieces(pieces, from, to)
       if (pieces.length === 0) inode.pages.delete(chunk)
     }
+  // Of what is left it may be too much, until that is spilled.
+  if (inode.pages?.size === 0) reserve(core, inode, -inode.reserved)
   const stop = Math.min(to, inode.size)
   if (inode.windows === undefined || inode.size <= CHUNK_BYTES) {
     for (const chunk of mappedChunks(inode, from, stop)) cutChunk(core, inode, chunk, from, to)
@@ -219,6 +263,32 @@ function mappedChunks(inode: Inode, from: number, to: number): number[] {
   const last = Math.ceil(to / CHUNK_BYTES)
   if (last - first === 1) return [first]
   return [...inode.chunks.keys()].filter((chunk) => chunk >= first && chunk < last)
+}
+
+/** How many bytes `copyContent` will cover of the target that nothing covers there now. */
+export function copyGrowth(
+  core: Core,
+  from: Inode,
+  fromOffset: number,
+  to: Inode,
+  toOffset: number,
+  length: number,
+): number {
+  const count = Math.min(length, Math.max(0, from.size - fromOffset))
+  return (
+    coveredOf(core, from, fromOffset, fromOffset + count) -
+    coveredOf(core, to, toOffset, toOffset + count)
+  )
+}
+
+/** Bytes of [offset, end) that are covered, once what was written is stored. */
+export function coveredOf(core: Core, inode: Inode, offset: number, end: number): number {
+  spill(core, inode)
+  let bytes = 0
+  const first = Math.floor(offset / CHUNK_BYTES) * CHUNK_BYTES
+  for (const row of scanExtents(core, inode.ino, first, end))
+    bytes += Math.max(0, Math.min(end, row.offset + row.length) - Math.max(offset, row.offset))
+  return bytes
 }
 
 /**

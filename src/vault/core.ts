@@ -12,12 +12,17 @@ import { type History, newHistory } from './history.ts'
 import { costOf, type Inode } from './inode.ts'
 import type { Moments } from './moments.ts'
 import { costOfState, type PastState } from './past-states.ts'
+import { newQuota, type Quota } from './quota.ts'
 import type { Room } from './room.ts'
+import type { Usage } from './usage.ts'
 
 export interface Core {
   readonly overlay: Overlay
   readonly commits: GroupCommit
   readonly room: Room
+  /** What each user owns, and what each may. */
+  readonly usage: Usage
+  readonly quota: Quota
   readonly moments: Moments
   /** Who acts now, for the rows that tell who did it. */
   readonly actors: Actors
@@ -63,6 +68,7 @@ export function makeCaches(
   | 'fragmented'
   | 'history'
   | 'leftTags'
+  | 'quota'
 > {
   return {
     inodes: new GenerationCache(cacheBytes / 8, costOf),
@@ -74,5 +80,6 @@ export function makeCaches(
     fragmented: new Set(),
     history: newHistory(),
     leftTags: new Map(),
+    quota: newQuota(),
   }
 }

@@ -8,6 +8,7 @@ import { type ExtentRow, extent, extentPast, PROVISIONAL } from '../store/collec
 import type { Core } from './core.ts'
 import { isRecorded, recordedUntil, suspectBlock } from './history.ts'
 import type { Inode } from './inode.ts'
+import { allocate } from './usage.ts'
 
 /** Chunks whose extents are loaded together: 8 MiB of a file. */
 const WINDOW_CHUNKS = 64
@@ -120,7 +121,7 @@ export function place(core: Core, inode: Inode, offset: number, content: Content
   while (at > 0 && (list[at - 1] as ExtentRow).offset > offset) at--
   list.splice(at, 0, row)
   putProvisional(core, inode, row)
-  inode.allocated += content.length
+  allocate(core, inode, content.length)
 }
 
 function makeRow(ino: number, offset: number, content: Content): ExtentRow {
@@ -150,7 +151,7 @@ export function cutChunk(core: Core, inode: Inode, chunk: number, from: number, 
     if (end <= from) break
     if (row.offset >= to) continue
     retire(core, inode, row)
-    inode.allocated -= Math.min(end, to) - Math.max(row.offset, from)
+    allocate(core, inode, Math.max(row.offset, from) - Math.min(end, to))
     const kept: ExtentRow[] = []
     if (row.offset < from) kept.push(cutRow(inode.ino, row, row.offset, from))
     if (end > to) kept.push(cutRow(inode.ino, row, to, end))

@@ -10,6 +10,7 @@ export type FindingCode =
   | 'counter-next'
   | 'counter-inodes'
   | 'counter-moment'
+  | 'counter-usage'
   | 'tree-root'
   | 'tree-parent'
   | 'tree-names'

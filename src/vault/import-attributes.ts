@@ -8,6 +8,7 @@ import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
 import { alter, stampChange } from './inodes.ts'
 import { fromXdgTags, setTags, tagsOf, XDG_TAGS } from './tags.ts'
+import { setOwner } from './usage.ts'
 import { getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts'
 
 /** True when an inode has all that the record says of it but its content; the time of access does not count. */
@@ -75,7 +76,7 @@ export function applyHead(
   let refused = 0
   if (attributes.length > 0 || inode.xattrs > 0) refused = applyAttributes(core, inode, attributes)
   inode.mode = modeOf(head, attributes).mode
-  inode.uid = head.uid
+  setOwner(core, inode, head.uid)
   inode.gid = head.gid
   stampChange(inode, false)
   inode.mtime = head.mtime

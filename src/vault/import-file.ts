@@ -18,7 +18,14 @@ import { fileType, isRegular, isSymlink, S_IFMT } from '../base/mode.ts'
 import { apart } from '../base/step.ts'
 import { LINKED } from '../store/collections.ts'
 import { observeLoss } from './before-loss.ts'
-import { copyContent, readContent, resizeContent, spill, writeContent } from './content.ts'
+import {
+  copyContent,
+  growthOf,
+  readContent,
+  resizeContent,
+  spill,
+  writeContent,
+} from './content.ts'
 import { withTrace } from './history.ts'
 import { existing, guard, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
@@ -27,9 +34,11 @@ import { readyCopy, readyHead, readyPlace, readyPut } from './import-ready.ts'
 import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
 import { addLink, createInode, detach, findInode, reap } from './inodes.ts'
-import { readyInode, readySeal } from './ready.ts'
+import { admitInstead, admitOwner } from './quota.ts'
+import { readyContent, readyInode, readySeal } from './ready.ts'
 import { seekContent } from './seek.ts'
 import { setTags, tagsOf, XDG_TAGS } from './tags.ts'
+import { chargeOf } from './usage.ts'
 import { seal } from './versions.ts'
 
 /** A file of which pieces are still to come. */
@@ -63,6 +72,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   }
   completeAt(run, place)
   readyPut(core, place, core.nextIno, attributes)
+  admitInstead(core, head.uid, content.length, alone(found))
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
   const fits = content.length <= CHUNK_BYTES
@@ -80,6 +90,11 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   complete(run, made, head, attributes, place)
   report.bytes += content.length
   return true
+}
+
+/** A file that goes with its name. */
+function alone(inode: Inode | undefined): Inode | undefined {
+  return inode?.nlink === 1 ? inode : undefined
 }
 
 /** True when a file of now has that content, judged by size, time and then every byte. */
@@ -106,6 +121,7 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
     return
   }
   readyHead(core, found, attributes)
+  admitOwner(core, found, head.uid)
   report.files++
   options.inodeChanged(found.ino)
   observeLoss(core, found)
@@ -214,6 +230,8 @@ function build({ core }: Run, file: LargeFile): Inode {
   if (same !== undefined) readyCopy(core, same, reached)
   const { mode, uid, gid } = headOf(file.record)
   const from = { mode, uid, gid, rdev: 0, parent: 0 }
+  const bytes = same === undefined ? 0 : reached
+  admitInstead(core, uid, bytes, alone(existing(core, file)))
   return apart(() => {
     const fresh = createInode(core, from, core.moments.next(), true)
     detach(core, fresh)
@@ -233,7 +251,13 @@ export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Ui
     same.nlink > 0 &&
     isHole(run, same, file.reached, offset) &&
     isEqual(run, same, offset, bytes)
-  if (!isStillSame) writeContent(core, build(run, file), offset, bytes)
+  if (!isStillSame) {
+    const made = build(run, file)
+    readyContent(core, made, offset, offset + bytes.length)
+    const growth = growthOf(core, made, offset, offset + bytes.length)
+    admitInstead(core, made.uid, growth, alone(existing(core, file)), chargeOf(made))
+    writeContent(core, made, offset, bytes)
+  }
   file.reached = offset + bytes.length
   report.bytes += bytes.length
 }

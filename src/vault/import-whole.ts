@@ -27,6 +27,7 @@ export function createWhole(
   assertWritable(core)
   const ino = core.nextIno++
   core.inodeCount++
+  core.usage.add(head.uid, content.length, 1)
   const moment = core.moments.next()
   const { parent, name } = place
   const actor = core.actors.current

@@ -20,7 +20,7 @@ import {
   recordsIn,
   STEP,
 } from '../archive/records.ts'
-import { EISDIR, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
+import { EDQUOT, EISDIR, ENOSPC, ENOTDIR, EROFS, errnoName, FsError, fail } from '../base/errno.ts'
 import { isDirectory, isSymlink, S_IFLNK } from '../base/mode.ts'
 import { startStep } from '../base/step.ts'
 import { Units } from '../base/units.ts'
@@ -47,6 +47,7 @@ import type { Inode } from './inode.ts'
 import { createInode, findInode, getInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
 import type { Onlooker } from './onlooker.ts'
+import { admit, admitOwner } from './quota.ts'
 import type { Vault } from './vault.ts'
 
 export interface ImportOptions extends Onlooker {
@@ -245,12 +246,15 @@ function fitHead(head: EntryHead): EntryHead {
 
 const NO_STREAM = 'this is no stream of records'
 
+/** What goes for all that is still to come: the vault is full, by its disk or a quota, or closed. */
+const FINAL: readonly number[] = [ENOSPC, EDQUOT, EROFS]
+
 /** Tells what was refused; a full or closed vault ends all. */
 export function guard(run: Run, path: string, work: () => void): void {
   try {
     work()
   } catch (error) {
-    if (!(error instanceof FsError) || error.errno === ENOSPC || error.errno === EROFS) throw error
+    if (!(error instanceof FsError) || FINAL.includes(error.errno)) throw error
     run.options.problem(path, errnoName(error.errno))
   }
 }
@@ -326,6 +330,7 @@ export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
   assertFree(run, place)
   readyPlace(core, place)
   const parent = getInode(core, place.parent)
+  admit(core, uid, { bytes: 0, files: 1 })
   const made = createInode(core, from, core.moments.next(), false)
   made.nlink = 2
   startDirectory(core, made.ino)
@@ -346,6 +351,7 @@ function leave(run: Run, { ino, path, record, isNew }: Target): void {
     if (!isDirectory(head.mode)) fail(EISDIR)
     if (!isNew && ((head.flags & IMPLIED) !== 0 || hasHead(core, inode, head, attributes))) return
     readyHead(core, inode, attributes)
+    admitOwner(core, inode, head.uid)
     if (isNew) applyHead(core, inode, head, attributes)
     else {
       observeLoss(core, inode)

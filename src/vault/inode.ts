@@ -39,6 +39,8 @@ export interface Reads {
 export interface Inode extends InodeRow {
   /** Bytes written and not yet turned into extents, by chunk. */
   pages: Map<number, Piece[]> | undefined
+  /** Bytes of `pages` that no extent covers so far; see usage.ts. */
+  reserved: number
   /** Current extents by chunk, as far as loaded; sorted by offset. */
   chunks: Map<number, ExtentRow[]>
   /** Windows of chunks that `chunks` is complete for; undefined: complete for all. */
@@ -83,6 +85,7 @@ export function toInode(row: InodeRow, fresh: boolean): Inode {
     actor: row.actor,
     since: row.since,
     pages: undefined,
+    reserved: 0,
     chunks: new Map(),
     windows: fresh ? undefined : new Set(),
     journal: undefined,

@@ -24,6 +24,7 @@ import type { Core } from './core.ts'
 import { isRecorded, leaveNoTrace, releaseTraceless } from './history.ts'
 import { type Inode, isProvisional, newJournal, toInode, toRow } from './inode.ts'
 import type { Moment } from './moments.ts'
+import { chargeOf } from './usage.ts'
 
 /** The live inode, or undefined when there is none. */
 export function findInode(core: Core, ino: number): Inode | undefined {
@@ -96,6 +97,7 @@ export function createInode(
   const made = toInode(row, true)
   core.inodes.set(row.ino, made)
   core.inodeCount++
+  core.usage.add(row.uid, 0, 1)
   if (provisional) {
     made.since = PROVISIONAL
     made.journal = newJournal(undefined)
@@ -204,6 +206,7 @@ export function detach(core: Core, inode: Inode): void {
   core.overlay.delete(unsealed, [inode.ino])
   core.overlay.put(orphan, { ino: inode.ino })
   core.inodeCount--
+  core.usage.renamed(inode.uid)
 }
 
 /** One name more. Throws EMLINK at the limit. */
@@ -215,6 +218,7 @@ export function addLink(core: Core, inode: Inode): void {
     inode.nlink = 1
     inode.actor = core.actors.current
     core.inodeCount++
+    core.usage.renamed(inode.uid)
     if (isProvisional(inode)) {
       core.open.set(inode.ino, inode)
       core.overlay.put(unsealed, { ino: inode.ino })
@@ -256,6 +260,7 @@ export function dropLink(
     inode.journal ??= newJournal(undefined)
     core.orphans.set(inode.ino, inode)
     core.overlay.put(orphan, { ino: inode.ino })
+    core.usage.renamed(inode.uid)
   } else reap(core, inode, moment)
 }
 
@@ -288,8 +293,10 @@ export function endBefore(core: Core, inode: Inode, moment: Moment): void {
 /** Forgets an inode that has no name and that nobody uses: what it wrote since it was last sealed goes with it. */
 export function reap(core: Core, inode: Inode, moment: Moment): void {
   const { ino, journal } = inode
+  core.usage.add(inode.uid, -chargeOf(inode), -1)
   if (inode.pages !== undefined) {
     inode.pages = undefined
+    inode.reserved = 0
     core.dirty.delete(inode)
   }
   if (core.orphans.delete(ino)) core.overlay.delete(orphan, [ino])

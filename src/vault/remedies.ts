@@ -68,6 +68,7 @@ export const remedies: Readonly<Record<FindingCode, Remedy>> = {
   'counter-next': recountAll,
   'counter-inodes': recountAll,
   'counter-moment': recountAll,
+  'counter-usage': recountAll,
 }
 
 async function dropRows(rows: RepairRows, problems: readonly Problem[]): Promise<void> {

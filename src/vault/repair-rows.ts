@@ -1,7 +1,6 @@
 // The rows of a vault that is being repaired: reading them without the vault's own caches and history, and changing them in
 // batches that leave the counters right. Knows what rows are, not what is wrong with them.
 
-import { S_IFDIR } from '../base/mode.ts'
 import {
   type Collection,
   collections,
@@ -20,12 +19,15 @@ import { keyOf } from '../store/keys.ts'
 import { answered } from '../store/retry.ts'
 import type { Changes, Store } from '../store/store.ts'
 import { everyProjection, everyRow } from './check.ts'
+import { countUsage } from './count-usage.ts'
+import { directoryRow } from './directory-row.ts'
 import type { RowAt } from './findings.ts'
 import { type Counters, counterRows } from './settings.ts'
+import { usageKeys, usageRowsOf } from './usage.ts'
 
 const ROOT = 1
 export const LOST_AND_FOUND = 'lost+found'
-const DIRECTORY_MODE = S_IFDIR | 0o700
+const DIRECTORY_PERMISSIONS = 0o700
 
 export class RepairRows {
   readonly store: Store
@@ -114,6 +116,8 @@ export class RepairRows {
     const nextIno = Math.max(this.#nextIno, last + 1)
     const counters = { moment, nextIno, inodes: count }
     for (const row of counterRows(counters)) this.put(setting, row)
+    for (const key of await answered(() => usageKeys(this.store))) this.delete(setting, key)
+    for (const row of usageRowsOf(await countUsage(this.store), moment)) this.put(setting, row)
     await this.flush()
   }
 
@@ -175,23 +179,8 @@ export class RepairRows {
 
   /** An empty directory of root's, for nobody else; link count and size are to be counted. */
   newDirectory(ino: number, parent: number, name: string): InodeRow {
-    const since = this.moment()
-    const sec = Math.floor(since / 1_000_000)
-    const time = { atime: sec, mtime: sec, ctime: sec, btime: sec }
-    const parts = { atimeNs: 0, mtimeNs: 0, ctimeNs: 0, btimeNs: 0 }
-    const counts = { nlink: 2, size: 0, allocated: 0, xattrs: 0, tags: 0, versions: 0 }
-    const owner = { uid: 0, gid: 0, rdev: 0, actor: 0 }
-    return {
-      ino,
-      mode: DIRECTORY_MODE,
-      ...owner,
-      ...counts,
-      parent,
-      name,
-      ...time,
-      ...parts,
-      since,
-    }
+    const root = { permissions: DIRECTORY_PERMISSIONS, uid: 0, gid: 0 }
+    return directoryRow({ ...root, ino, parent, name, since: this.moment() })
   }
 }
 

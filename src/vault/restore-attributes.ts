@@ -9,6 +9,7 @@ import type { Moment } from './moments.ts'
 import { readyInode } from './ready.ts'
 import { XDG_TAGS } from './tags.ts'
 import { xattrsAt } from './timeline.ts'
+import { setOwner } from './usage.ts'
 import { getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts'
 
 /** Labels are no attributes: they are put on files of the present. */
@@ -65,7 +66,7 @@ export function applyAttributes(
   for (const [name, value] of attributes)
     if (!isSame(getXattr(core, now, name), value)) setXattr(core, now, name, value, 0)
   now.mode = then.mode & ~withheld(then, by)
-  now.uid = then.uid
+  setOwner(core, now, then.uid)
   now.gid = then.gid
   stampChange(now, false)
   now.atime = then.atime

@@ -20,6 +20,7 @@ import type { Moment } from './moments.ts'
 import { giveName, pathOf } from './names.ts'
 import type { Onlooker } from './onlooker.ts'
 import { below } from './places.ts'
+import { admit, admitInstead, admitOwner } from './quota.ts'
 import { readyName, readyTags } from './ready.ts'
 import {
   applyAttributes,
@@ -90,7 +91,7 @@ const EXTENT_SHARE = 512
 /**
  * Puts what inode `ino` was at `moment` at `name` in directory `parent`; the name '' stands for the directory itself. Lets other
  * work go on meanwhile, so that a directory is brought back name by name. Throws ENOENT (it was not there then, or the directory is
- * gone), ENOTDIR, EIO (damaged), ENOSPC.
+ * gone), ENOTDIR, EIO (damaged), ENOSPC, EDQUOT.
  */
 export async function restoreTree(
   core: Core,
@@ -160,6 +161,7 @@ export function present(
 
 function makeDirectory(run: Run, then: InodeRow, { parent, name, path }: Spot): Inode {
   const { core, options } = run
+  admit(core, then.uid, { bytes: 0, files: 1 })
   core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   const tags = tagsAt(core, then.ino, run.moment)
@@ -226,8 +228,11 @@ async function restoreFile(run: Run, then: InodeRow, spot: Spot): Promise<void> 
   }
   const isDirectoryNow = now !== undefined && isDirectory(now.mode)
   if (row !== undefined && isDirectoryNow) await removeTree(run, spot, row)
+  const freed = now?.nlink === 1 || isEverywhere(own, then) ? now : undefined
   const made =
-    linked === undefined ? await makeFile(run, then) : await answered(() => getInode(core, linked))
+    linked === undefined
+      ? await makeFile(run, then, freed)
+      : await answered(() => getInode(core, linked))
   const first = linked === undefined ? then : undefined
   await answered(() => nameFile(run, spot, made, first, isEverywhere(own, then)))
   take(run, then, made)
@@ -246,8 +251,9 @@ export function isEverywhere(now: Inode | undefined, then: InodeRow): boolean {
 }
 
 /** An inode with the content of then; what can be half done has no name yet, so that a crash leaves nothing of it. */
-async function makeFile(run: Run, then: InodeRow): Promise<Inode> {
+async function makeFile(run: Run, then: InodeRow, freed: Inode | undefined): Promise<Inode> {
   const { core, moment } = run
+  admitInstead(core, then.uid, then.allocated, freed)
   const hasBytes = isRegular(then.mode) || isSymlink(then.mode)
   core.actors.actAs(run.actor)
   const made = createInode(core, { ...then, parent: 0 }, core.moments.next(), hasBytes)
@@ -302,6 +308,7 @@ function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
     report.unchanged++
     return false
   }
+  admitOwner(core, now, then.uid)
   core.actors.actAs(run.actor)
   readyAttributes(core, then, moment)
   // What was just made loses nothing.

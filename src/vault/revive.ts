@@ -23,6 +23,7 @@ export function reviveInode(core: Core, ino: number, moment: Moment): Inode | un
   )
   core.inodes.set(ino, made)
   core.inodeCount++
+  core.usage.add(made.uid, made.allocated, 1)
   core.overlay.put(inodes, made)
   return made
 }

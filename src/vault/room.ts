@@ -4,9 +4,9 @@
 
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { ENOSPC, FsError } from '../base/errno.ts'
+import { EDQUOT, ENOSPC, FsError } from '../base/errno.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
-import { Fault, type Store } from '../store/store.ts'
+import { Fault, type Store, type StoreStats } from '../store/store.ts'
 
 /** The disk is asked no more often, unless it seems to be full. */
 const FRESH_MS = 100
@@ -31,9 +31,17 @@ interface Disk {
   readonly free: number
   readonly available: number
   readonly reserve: number
+  /** What the vault has on it, less what is free inside its files; 0 where nobody wants to know. */
+  readonly taken: number
 }
 
-const BOUNDLESS: Disk = { total: 0, free: 0, available: Number.POSITIVE_INFINITY, reserve: 0 }
+const BOUNDLESS: Disk = {
+  total: 0,
+  free: 0,
+  available: Number.POSITIVE_INFINITY,
+  reserve: 0,
+  taken: 0,
+}
 
 export class Room {
   readonly #store: Store
@@ -45,11 +53,28 @@ export class Room {
   readonly #handedOver = new WeakMap<object, number>()
   #disk: Disk = BOUNDLESS
   #measuredMs = Number.NEGATIVE_INFINITY
+  #limit = Number.POSITIVE_INFINITY
 
   constructor(store: Store, path: string, commits: GroupCommit) {
     this.#store = store
     this.#place = dirname(path)
     this.#commits = commits
+  }
+
+  /** What the vault may take on the disk (setting quota.history). What frees or hardly grows goes on beyond it. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  set limit(bytes: number) {
+    this.#limit = bytes
+    this.#measuredMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** What it takes, with what is on its way. Known only where there is a limit. */
+  get taken(): number {
+    if (performance.now() > this.#measuredMs + FRESH_MS) this.#measure()
+    return this.#disk.taken + this.#pending
   }
 
   /** A batch leaves with all that was taken in. */
@@ -95,9 +120,15 @@ export class Room {
     return this.#taken - this.#durable
   }
 
-  /** False when what is on its way must be written first. Throws ENOSPC. */
+  /** False when what is on its way must be written first. Throws ENOSPC, EDQUOT. */
   #take(bytes: number, share: number): boolean {
     const { growth } = this.#store.traits
+    if (share === 1 && this.taken + bytes > this.#limit) {
+      const isHopeless =
+        this.#disk.taken + bytes > this.#limit || this.#commits.failure !== undefined
+      if (isHopeless) throw new FsError(EDQUOT)
+      return false
+    }
     if (this.#left(share) < bytes * growth) {
       if (performance.now() > this.#measuredMs) this.#measure()
       const left = this.#left(share) - bytes * growth
@@ -149,9 +180,12 @@ export class Room {
     const host = bavail * bsize
     // Asked only where it matters. What is free inside the files is of no use without a little room beside them.
     const isNear = host < reserve * 2 + this.#pending * growth
-    const { freeBytes = 0, reservedBytes = 0 } = isNear ? this.#store.stats() : {}
+    const isAsked = isNear || this.#limit < Number.POSITIVE_INFINITY
+    const stats: Partial<StoreStats> = isAsked ? this.#store.stats() : {}
+    const { bytes = 0, usedBytes = bytes, freeBytes = 0, reservedBytes = 0 } = stats
     const inside = host > reserve * FLOOR ? freeBytes * USABLE : 0
     const usable = Math.floor(inside + reservedBytes)
-    return { total, free: bfree * bsize + usable, available: host + usable, reserve }
+    const available = host + usable
+    return { total, free: bfree * bsize + usable, available, reserve, taken: usedBytes }
   }
 }

@@ -8,6 +8,7 @@ import { readExtents } from './content.ts'
 import type { Core } from './core.ts'
 import { chunkExtents } from './extents.ts'
 import type { Inode } from './inode.ts'
+import { allocate } from './usage.ts'
 
 /** True when an inode with provisional rows holds, byte for byte, what it held when it was last sealed. */
 export function isSameContent(core: Core, inode: Inode): boolean {
@@ -87,7 +88,7 @@ export function takeBack(core: Core, inode: Inode): void {
     core.overlay.delete(extentPast, [ino, offset, since])
     core.overlay.put(extent, present)
   }
-  inode.allocated = journal.before.allocated
+  allocate(core, inode, journal.before.allocated - inode.allocated)
   // They are loaded again when they are needed.
   inode.chunks = new Map()
   inode.windows = new Set()

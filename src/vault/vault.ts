@@ -4,7 +4,6 @@
 import { randomUUID } from 'node:crypto'
 import { nowMicros } from '../base/clock.ts'
 import { log } from '../base/log.ts'
-import { S_IFDIR } from '../base/mode.ts'
 import { steady } from '../base/steady.ts'
 import { syncFiles } from '../base/sync-files.ts'
 import {
@@ -14,7 +13,6 @@ import {
   clock,
   extent,
   extentPast,
-  type InodeRow,
   inode as inodes,
   type SettingRow,
   setting,
@@ -32,6 +30,8 @@ import { lastSteps, noteClock } from './clock-rows.ts'
 import { configuredMs } from './configuration.ts'
 import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
+import { readUsage } from './count-usage.ts'
+import { directoryRow } from './directory-row.ts'
 import { refreshHistory } from './history.ts'
 import { type Inode, toRow } from './inode.ts'
 import { reap } from './inodes.ts'
@@ -39,6 +39,7 @@ import { Lineage } from './lineage.ts'
 import { Moments } from './moments.ts'
 import type { PruneOptions, PruneReport } from './prune.ts'
 import { type PurgeOptions, type PurgeReport, purge } from './purge.ts'
+import { refreshQuota } from './quota.ts'
 import { readyEnd } from './ready.ts'
 import { recover } from './recover.ts'
 import { rewriteNext } from './rewrite.ts'
@@ -47,6 +48,7 @@ import { birthRows, counterRows, readCounters, readSetting } from './settings.ts
 import { beginSlice, noteSlice } from './slices.ts'
 import { shrinkPool } from './slots.ts'
 import { Sweeper } from './sweep.ts'
+import { storedUsage, Usage, usageRowsOf } from './usage.ts'
 import { sealAll, sealQuiet } from './versions.ts'
 
 export const ROOT_INO = 1
@@ -111,35 +113,14 @@ export async function createVault(path: string, backend: string): Promise<void> 
 /** The first commit of a vault: its facts and its root directory. */
 export function birthBatch(): Batch {
   const moment = nowMicros()
-  const sec = Math.floor(moment / 1e6)
-  const root: InodeRow = {
-    ino: ROOT_INO,
-    mode: S_IFDIR | 0o755,
-    nlink: 2,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    rdev: 0,
-    size: 0,
-    allocated: 0,
-    parent: ROOT_INO,
-    name: '',
-    xattrs: 0,
-    tags: 0,
-    versions: 0,
-    atime: sec,
-    atimeNs: 0,
-    mtime: sec,
-    mtimeNs: 0,
-    ctime: sec,
-    ctimeNs: 0,
-    btime: sec,
-    btimeNs: 0,
-    actor: 0,
-    since: moment,
-  }
+  const uid = process.getuid?.() ?? 0
+  const gid = process.getgid?.() ?? 0
+  const place = { ino: ROOT_INO, parent: ROOT_INO, name: '' }
+  const root = directoryRow({ ...place, permissions: 0o755, uid, gid, since: moment })
   const settings: SettingRow[] = [
     ...birthRows(randomUUID(), new Date(moment / 1000).toISOString()),
     ...counterRows({ moment, nextIno: ROOT_INO + 1, inodes: 1 }),
+    ...usageRowsOf(new Map([[uid, { bytes: 0, files: 1 }]]), moment),
   ]
   return [changes(setting, settings), changes(inodes, [root])]
 }
@@ -155,7 +136,8 @@ export async function openVault(path: string, options: VaultOptions = {}): Promi
     cacheBytes: Math.floor((options.cacheBytes ?? CACHE_BYTES) / 8),
   })
   try {
-    return await answered(() => new Vault(store, path, options))
+    const usage = await readUsage(store)
+    return await answered(() => new Vault(store, path, options, usage.copy()))
   } catch (error) {
     await store.close()
     throw error
@@ -173,7 +155,8 @@ export class Vault {
   /** Hashes of the blocks that a layer on its way brings; those it left out are no longer its own. */
   readonly #brought = new WeakMap<Layer, string[]>()
 
-  constructor(store: Store, path: string, options: VaultOptions) {
+  /** `usage`: as `readUsage` has it; left out for a vault whose counters are known to be right. */
+  constructor(store: Store, path: string, options: VaultOptions, usage?: Usage) {
     this.#store = store
     this.path = path
     this.readOnly = options.readOnly === true
@@ -191,6 +174,7 @@ export class Vault {
       overlay,
       commits,
       room: new Room(store, path, commits),
+      usage: usage ?? new Usage(storedUsage(store).users),
       moments: new Moments(counters.moment, overlay.scan(clock, { limit: ALL })),
       actors: new Actors(overlay),
       changed: new ChangedInodes(counters.moment),
@@ -208,6 +192,7 @@ export class Vault {
     if (swept + sealed > 0 && !this.readOnly)
       log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
     refreshHistory(this.core)
+    refreshQuota(this.core)
     this.#sweeper = new Sweeper(this.core, swept > 0)
     if (this.readOnly) return
     const heldMs = options.sealMs ?? configuredMs(this.core, 'seal')
@@ -237,6 +222,7 @@ export class Vault {
       inodes: core.inodeCount,
     }
     for (const row of counterRows(counters)) core.overlay.put(setting, row)
+    core.usage.note(core, counters.moment)
     this.#lineage.note(core.overlay)
   }
 

@@ -98,6 +98,7 @@ const damages: Readonly<
   'counter-next': (hand) => hand.put(setting, { name: 'next_ino', value: '2' }),
   'counter-inodes': (hand) => hand.put(setting, { name: 'inodes', value: '1' }),
   'counter-moment': (hand) => hand.put(setting, { name: 'moment', value: '5' }),
+  'counter-usage': (hand) => hand.put(setting, { name: 'usage.4711', value: '1000 7' }),
   'tree-root': (hand) =>
     hand.delete(
       inodes,

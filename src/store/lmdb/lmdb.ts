@@ -174,6 +174,7 @@ class Lmdb implements KvEngine {
     const freePages = pages - META_PAGES - used
     return {
       bytes: file,
+      usedBytes: (pages - freePages) * root.pageSize,
       freeBytes: freePages * root.pageSize,
       engine: {
         fileBytes: file,

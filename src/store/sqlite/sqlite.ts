@@ -138,15 +138,17 @@ class SqliteStore implements Store {
     const file = sizeOf(this.#path)
     const wal = sizeOf(`${this.#path}-wal`)
     const freePages = this.#reader.fact('freelist_count')
+    const pages = this.#reader.fact('page_count')
     return {
       bytes: file + wal + sizeOf(`${this.#path}-shm`),
+      usedBytes: Number(pages - freePages) * PAGE_BYTES,
       freeBytes: Number(freePages) * PAGE_BYTES,
       engine: {
         format: FORMAT,
         fileBytes: file,
         walBytes: wal,
         pageBytes: PAGE_BYTES,
-        pages: this.#reader.fact('page_count'),
+        pages,
         freePages,
       },
     }
