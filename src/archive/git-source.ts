@@ -2,12 +2,13 @@
 // What git finds to be renamed is moved, so that a file keeps its history; tags on the line become snapshots. git does the reading:
 // `log --raw` says what changed, `cat-file --batch` gives content as it is asked for, so that memory is bounded.
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import { ENAMETOOLONG, errnoName } from '../base/errno.ts'
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts'
 import { SLASH } from '../base/names.ts'
-import { type ByteReader, byteReader } from './byte-reader.ts'
 import { timesOfCommits } from './commit-times.ts'
 import { ArchiveError } from './errors.ts'
+import { dateOf, ended, linesOf, Objects } from './git-objects.ts'
+import { GitError, openRepository, type Repository } from './git-repository.ts'
 import type { SourceOptions } from './host-source.ts'
 import { Outbox } from './outbox.ts'
 import {
@@ -18,14 +19,15 @@ import {
   endRecord,
   entryRecord,
   IMPLIED,
+  RECORD_NAME_BYTES_MAX,
   stepRecord,
   WHOLE,
 } from './records.ts'
 
 const INLINE_BYTES_MAX = 64 * 1024
-/** As far as a double counts. */
-const SECONDS_MAX = Number.MAX_SAFE_INTEGER
 const GITLINK = 0o160000
+/** Of a path that is too long for anything, the beginning is told. */
+const SHOWN_BYTES_MAX = 200
 const SYMLINK = 0o120000
 /** How many objects are asked for before the first is read: what git answers must fit no pipe meanwhile, but its question does. */
 const ASKED_MAX = 64
@@ -75,7 +77,20 @@ export interface GitReport {
  * commits before were sent.
  */
 export async function readGit(
-  repository: string,
+  path: string,
+  send: (piece: Buffer) => Promise<void>,
+  options: Pick<SourceOptions, 'problem' | 'read'>,
+): Promise<GitReport> {
+  const repository = openRepository(path)
+  try {
+    return await readRepository(repository, send, options)
+  } finally {
+    repository.close()
+  }
+}
+
+async function readRepository(
+  repository: Repository,
   send: (piece: Buffer) => Promise<void>,
   options: Pick<SourceOptions, 'problem' | 'read'>,
 ): Promise<GitReport> {
@@ -102,7 +117,8 @@ export async function readGit(
     if (!isCut || current === undefined) throw error
     await run.out.flush()
     const whole = Math.max(0, commits - 1)
-    throw new ArchiveError(`${error.message}, in commit ${current} behind ${whole} whole ones`)
+    const where = `in commit ${current} behind ${whole} whole ones`
+    throw new ArchiveError(`${error.message}, ${where}${repository.isPartial ? PARTIAL : ''}`)
   } finally {
     objects.close()
   }
@@ -136,9 +152,14 @@ function untangled(changes: readonly Change[]): Change[] {
 }
 
 function isFile({ options }: Run, { mode, path }: Change): boolean {
-  if (mode !== GITLINK) return true
-  options.problem(path, 'a submodule is a repository of its own and was left out')
-  return false
+  const why =
+    mode === GITLINK
+      ? 'a submodule is a repository of its own and was left out'
+      : path.length > RECORD_NAME_BYTES_MAX
+        ? errnoName(ENAMETOOLONG)
+        : undefined
+  if (why !== undefined) options.problem(path.slice(0, SHOWN_BYTES_MAX), why)
+  return why === undefined
 }
 
 async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promise<void> {
@@ -183,59 +204,43 @@ function headOf(run: Run, { date }: Commit, parent: number, mode: number): Entry
   }
 }
 
-function git(repository: string, args: readonly string[], stdin: 'ignore' | 'pipe'): ChildProcess {
-  // Replaced and grafted commits, and what a user's settings do to diffs, are not the history.
-  const plain = ['-c', 'core.quotePath=false', '-c', 'diff.renameLimit=10000']
-  return spawn('git', ['-C', repository, '--no-replace-objects', ...plain, ...args], {
-    stdio: [stdin, 'pipe', 'pipe'],
-  })
-}
-
-/** What git does not do. */
-class GitError extends Error {}
-
-/** Resolves to nothing when git has ended well. Rejects with what it said. */
-function ended(child: ChildProcess): Promise<void> {
-  let said = ''
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-1000)
-  })
-  const over = new Promise<void>((resolve, reject) => {
-    child.once('error', (error) => reject(new GitError(`git cannot be run: ${error.message}`)))
-    child.once('close', (code, signal) =>
-      code === 0
-        ? resolve()
-        : reject(new GitError(`git: ${said.trim() || `ended by ${code ?? signal}`}`)),
-    )
-  })
-  over.catch(() => undefined)
-  return over
-}
-
-async function tagsOf(repository: string): Promise<Map<string, string[]>> {
-  const format = '%(objectname) %(*objectname) %(refname:lstrip=2)'
-  const child = git(repository, ['for-each-ref', `--format=${format}`, 'refs/tags'], 'ignore')
-  const over = ended(child)
-  let text = ''
-  for await (const piece of child.stdout ?? []) text += piece
-  await over
+/** The names of tags by the commits that they lead to; one that leads nowhere is by its own hash. */
+async function tagsOf(repository: Repository): Promise<Map<string, string[]>> {
+  const refs = await linesOf(repository, [
+    'for-each-ref',
+    '--format=%(objectname) %(refname:lstrip=2)',
+    'refs/tags',
+  ])
+  const objects = refs.map((line) => line.slice(0, line.indexOf(' ')))
+  // Not by for-each-ref, which ends at the first that is missing.
+  const asked = objects.map((object) => `${object}^{}\n`).join('')
+  const peeled = await linesOf(repository, ['cat-file', '--batch-check=%(objectname)'], asked)
   const tags = new Map<string, string[]>()
-  for (const line of text.split('\n')) {
-    const [object = '', peeled = '', ...name] = line.split(' ')
-    if (name.length === 0) continue
-    const commit = peeled === '' ? object : peeled
-    tags.set(commit, [...(tags.get(commit) ?? []), name.join(' ')])
-  }
+  refs.forEach((line, at) => {
+    const its = /^[0-9a-f]+$/.exec(peeled[at] ?? '')?.[0] ?? (objects[at] as string)
+    tags.set(its, [...(tags.get(its) ?? []), line.slice(line.indexOf(' ') + 1)])
+  })
   return tags
 }
 
-const LINE = ['log', '--reverse', '--first-parent']
-const LOG = [...LINE, '--diff-merges=first-parent', '--root', '-M']
+const PARTIAL =
+  ' (a partial clone, of which nothing is fetched here: git fetch --refetch --no-filter makes it whole)'
+
+// What git decides by settings is said, whatever another version takes for given.
+const LINE = ['log', '--no-show-signature', '--reverse', '--first-parent']
+const LOG = [
+  ...LINE,
+  '--diff-merges=first-parent',
+  '--root',
+  '-M',
+  '--no-ext-diff',
+  '--no-textconv',
+]
 const FORM = ['--raw', '-z', '--no-abbrev', '--format=commit %H', '--end-of-options']
 
 /** When each commit of the line was made, by its hash, the oldest first. */
-async function whenOf(repository: string, objects: Objects): Promise<Map<string, When>> {
-  const child = git(repository, [...LINE, '-z', '--format=%H %ct', 'HEAD'], 'ignore')
+async function whenOf(repository: Repository, objects: Objects): Promise<Map<string, When>> {
+  const child = repository.git([...LINE, '-z', '--format=%H %ct', 'HEAD'], 'ignore')
   const over = ended(child)
   const hashes: string[] = []
   const dates: (number | undefined)[] = []
@@ -255,17 +260,13 @@ async function whenOf(repository: string, objects: Objects): Promise<Map<string,
   )
 }
 
-function dateOf(text: string): number {
-  return Math.max(-SECONDS_MAX, Math.min(SECONDS_MAX, Number(text)))
-}
-
 async function* commitsOf(
-  repository: string,
+  repository: Repository,
   when: ReadonlyMap<string, When>,
 ): AsyncGenerator<Commit> {
   // HEAD may move on meanwhile.
   const tip = [...when.keys()].pop() ?? 'HEAD'
-  const child = git(repository, [...LOG, ...FORM, tip], 'ignore')
+  const child = repository.git([...LOG, ...FORM, tip], 'ignore')
   const over = ended(child)
   let commit: Commit | undefined
   const tokens = tokensOf((child.stdout ?? []) as AsyncIterable<Buffer>)
@@ -322,53 +323,4 @@ async function* tokensOf(source: AsyncIterable<Buffer> | Iterable<Buffer>): Asyn
     for (const token of tokens) if (token !== '') yield token
   }
   if (rest !== '') yield rest
-}
-
-/** Content by its name: a child that answers one question after the other. */
-class Objects {
-  readonly reader: ByteReader
-  readonly #child: ChildProcess
-  readonly #over: Promise<void>
-
-  constructor(repository: string) {
-    this.#child = git(repository, ['cat-file', '--batch'], 'pipe')
-    this.#over = ended(this.#child)
-    this.#child.stdin?.on('error', () => undefined)
-    this.reader = byteReader((this.#child.stdout ?? []) as AsyncIterable<Buffer>)
-  }
-
-  /** Asks for objects; each is to be read in this order. */
-  ask(objects: readonly string[]): void {
-    this.#child.stdin?.write(objects.map((its) => `${its}\n`).join(''))
-  }
-
-  /** The size of the next object, whose bytes and a line feed come next. */
-  async next(type = 'blob'): Promise<number> {
-    let line = ''
-    for (;;) {
-      const byte = await this.reader.upTo(1)
-      if (byte.length === 0) {
-        await this.#over
-        throw new GitError('git cat-file ended too early')
-      }
-      if (byte[0] === 0x0a) break
-      line += byte.toString('latin1')
-    }
-    const [, its, size] = /^[0-9a-f]+ (\w+) (\d+)$/.exec(line) ?? []
-    if (size === undefined || its !== type) throw new GitError(`git cat-file: ${line}`)
-    return Number(size)
-  }
-
-  /** When a commit says that it was made; undefined where that is no number. */
-  async dateOf(commit: string): Promise<number | undefined> {
-    this.ask([commit])
-    const text = (await this.reader.exactly(await this.next('commit'))).toString('latin1')
-    await this.reader.skip(1)
-    const [, date] = /^committer .*> (-?\d+) [-+]\d+$/m.exec(text.split('\n\n', 1)[0] ?? '') ?? []
-    return date === undefined ? undefined : dateOf(date)
-  }
-
-  close(): void {
-    this.#child.kill()
-  }
 }

@@ -13,6 +13,16 @@ export const S_ISGID = 0o2000
 export const S_ISVTX = 0o1000
 export const S_IXGRP = 0o010
 
+const KNOWN_TYPES: ReadonlySet<number> = new Set([
+  S_IFIFO,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFBLK,
+  S_IFREG,
+  S_IFLNK,
+  S_IFSOCK,
+])
+
 /** mode >> 12, the DT_* of readdir(3). */
 export type FileType = number
 
@@ -28,4 +38,8 @@ export function isRegular(mode: number): boolean {
 }
 export function isSymlink(mode: number): boolean {
   return (mode & S_IFMT) === S_IFLNK
+}
+/** Whether a mode is one of a kind of file that there is. */
+export function isKnownType(mode: number): boolean {
+  return KNOWN_TYPES.has(mode & S_IFMT)
 }

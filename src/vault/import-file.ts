@@ -29,7 +29,7 @@ import {
 import { withTrace } from './history.ts'
 import { existing, guard, type Run, type Spot } from './import.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
-import { assertFree, completeAt, nameNode } from './import-name.ts'
+import { assertFree, assertTarget, completeAt, nameNode } from './import-name.ts'
 import { readyCopy, readyHead, readyPlace, readyPut } from './import-ready.ts'
 import { createWhole } from './import-whole.ts'
 import { type Inode, isProvisional } from './inode.ts'
@@ -64,6 +64,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   const content = contentOf(record)
   const attributes = attributesOf(record)
   assertFree(run, place)
+  assertTarget(head, content)
   const found = existing(core, place)
   if (found !== undefined && holds(run, found, head, content)) {
     if (head.nlink > 1) links.set(head.key, found.ino)

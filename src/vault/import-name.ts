@@ -1,8 +1,9 @@
 // Giving an imported file its name, in the place of what had it.
 
+import { BY_PATH, type EntryHead } from '../archive/records.ts'
 import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
-import { NAME_BYTES_MAX } from '../base/limits.ts'
-import { fileType, isDirectory, isRegular } from '../base/mode.ts'
+import { NAME_BYTES_MAX, SYMLINK_BYTES_MAX } from '../base/limits.ts'
+import { fileType, isDirectory, isKnownType, isRegular, isSymlink } from '../base/mode.ts'
 import { CREATED, type EntryRow, type Origin } from '../store/collections.ts'
 import { Fault } from '../store/store.ts'
 import { completeState, observeLoss, removeKept } from './before-loss.ts'
@@ -22,6 +23,25 @@ export function assertName(name: string): void {
   if (name === '' || name === '.' || name === '..' || name === VIEWS) fail(EINVAL)
   if (name.includes('/') || name.includes('\0')) fail(EINVAL)
   if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
+}
+
+/** The same for a path below the target. */
+export function assertPath(path: string): void {
+  for (const name of path.split('/')) assertName(name)
+}
+
+/** Throws EINVAL or ENAMETOOLONG for what can be no file at all: `name` is that of its record. */
+export function assertFit({ mode, parent }: EntryHead, name: string): void {
+  if (!isKnownType(mode)) fail(EINVAL)
+  if (parent === BY_PATH) assertPath(name)
+  else if (parent !== 0) assertName(name)
+}
+
+/** Throws EINVAL or ENAMETOOLONG for what no link can lead to: symlink(2) takes none of these. */
+export function assertTarget({ mode }: EntryHead, content: Uint8Array): void {
+  if (!isSymlink(mode)) return
+  if (content.length === 0 || content.includes(0)) fail(EINVAL)
+  if (content.length > SYMLINK_BYTES_MAX) fail(ENAMETOOLONG)
 }
 
 /**

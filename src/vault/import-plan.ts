@@ -39,7 +39,7 @@ import {
 } from './import.ts'
 import { hasHead } from './import-attributes.ts'
 import { holds, isEqual, isHole } from './import-file.ts'
-import { assertName, settled } from './import-name.ts'
+import { assertFit, assertName, assertPath, assertTarget, settled } from './import-name.ts'
 import { parsedStep } from './import-steps.ts'
 import type { Inode } from './inode.ts'
 import { findInode } from './inodes.ts'
@@ -134,12 +134,16 @@ function planEntry(plan: Plan, record: Buffer): void {
   const head = headOf(record)
   const name = nameOf(record)
   if (head.parent === BY_PATH) {
-    planByPath(plan, record, head, name)
+    guard(run, `${run.options.path}/${name}`, () => {
+      assertFit(head, name)
+      planByPath(plan, record, head, name)
+    })
     return
   }
   const place = placeOf(plan, head, name)
   if (place === undefined) return
   guard(run, place.path, () => {
+    assertFit(head, name)
     const now = nowAt(plan, place)
     if (isDirectory(head.mode)) planDirectory(plan, record, head, place, now)
     else planFile(plan, record, head, place, now)
@@ -197,6 +201,7 @@ function planFile(
     return
   }
   const content = contentOf(record)
+  assertTarget(head, content)
   const isSame = now !== undefined && holds(run, now, head, content)
   const isSameAll = isSame && hasHead(run.core, now, head, attributesOf(record))
   run.report.bytes += content.length
@@ -294,8 +299,11 @@ function planStep(plan: Plan, record: Buffer): void {
   const step = parsedStep(record)
   if (step.step === 'remove') shadowOf(plan, step.path).is = false
   if (step.step !== 'move') return
-  shadowOf(plan, step.from).is = false
-  shadowOf(plan, step.to).is = true
+  guard(plan.run, `${plan.run.options.path}/${step.to}`, () => {
+    assertPath(step.to)
+    shadowOf(plan, step.from).is = false
+    shadowOf(plan, step.to).is = true
+  })
 }
 
 /** What all steps together do to files. */

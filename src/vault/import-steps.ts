@@ -16,7 +16,7 @@ import {
 import { findEntry, putEntry, removeEntry } from './directory.ts'
 import { existing, guard, makeDirectory, type Run, type Spot } from './import.ts'
 import { putNode, startLarge } from './import-file.ts'
-import { removeNode } from './import-name.ts'
+import { assertPath, removeNode } from './import-name.ts'
 import { readyPlace } from './import-ready.ts'
 import { alter, findInode, getInode, stampChange } from './inodes.ts'
 import { moveName } from './names.ts'
@@ -180,6 +180,7 @@ function removeEmpty(run: Run, ino: number): void {
 /** rename(2) of a file. */
 function move(run: Run, from: string, to: string): void {
   const { core, options } = run
+  assertPath(to)
   const source = spotOf(run, from, undefined)
   const row = findEntry(core, source.parent, source.name)
   if (row === undefined) return

@@ -40,7 +40,7 @@ import {
   putNode,
   startLarge,
 } from './import-file.ts'
-import { assertFree, nameNode } from './import-name.ts'
+import { assertFit, assertFree, nameNode } from './import-name.ts'
 import { readyHead, readyPlace } from './import-ready.ts'
 import { putAtPath, takeStep } from './import-steps.ts'
 import type { Inode } from './inode.ts'
@@ -265,12 +265,16 @@ function takeEntry(run: Run, record: Buffer): void {
   assertCount(head.size)
   assertWhole(head)
   if (head.parent === BY_PATH) {
-    guard(run, `${run.options.path}/${name}`, () => putAtPath(run, record, head, name))
+    guard(run, `${run.options.path}/${name}`, () => {
+      assertFit(head, name)
+      putAtPath(run, record, head, name)
+    })
     return
   }
   const place = head.parent === 0 ? rootPlace(run, head) : placeBelow(run, head.parent, name)
   if (place === undefined) return
   guard(run, place.path, () => {
+    assertFit(head, name)
     if (isDirectory(head.mode)) enterDirectory(run, record, head, place)
     else if (!putNode(run, record, head, place)) startLarge(run, record, head, place)
   })

@@ -12,7 +12,9 @@ import {
 } from '../../src/archive/records.ts'
 import { setLog } from '../../src/base/log.ts'
 import { openStore } from '../../src/store/open.ts'
+import { listEntries } from '../../src/vault/directory.ts'
 import { type ImportOptions, importer } from '../../src/vault/import.ts'
+import { importPlan } from '../../src/vault/import-plan.ts'
 import { nobody } from '../../src/vault/onlooker.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
@@ -120,3 +122,86 @@ t.test('damaged streams are refused or taken in part, and the vault stays sound'
   }
   t.pass(`${rounds} rounds`)
 })
+
+/** What no name, no link and no file can be, beside what each record has. */
+const refused: readonly (readonly [what: string, record: Buffer])[] = (() => {
+  const file = { ...head, mode: 0o100644, parent: 1, id: 0, flags: WHOLE }
+  const link = { ...file, mode: 0o120777 }
+  const byPath = { ...file, parent: 0xffffffff }
+  const names = ['.', '..', 'a/b', '/', '../../x', 'a\0b', '.avfs', 'x'.repeat(256), '']
+  const targets = ['', 'a\0b', 'x'.repeat(4096)]
+  const steps = names.filter((name) => !/^(a\/b)$/.test(name))
+  const kinds = [0, 0o030000, 0o150000, 0o170000]
+  return [
+    ...names.map((name) => [`name ${name}`, entryRecord(file, name, [], [value])] as const),
+    ...names.map((name) => [`link ${name}`, entryRecord(link, name, [], [value])] as const),
+    ...names.map(
+      (name) =>
+        [`directory ${name}`, entryRecord({ ...head, parent: 1, id: 9 }, name, [])] as const,
+    ),
+    ...steps.map(
+      (to) => [`move to ${to}`, stepRecord({ step: 'move', from: 'good', to })] as const,
+    ),
+    ...steps.map((path) => [`path ${path}`, entryRecord(byPath, path, [], [value])] as const),
+    ...['../x', 'dir/..', 'dir/./x', 'good/..'].flatMap((path) => [
+      [`path ${path}`, entryRecord(byPath, path, [], [value])] as const,
+      [`move to ${path}`, stepRecord({ step: 'move', from: 'good', to: path })] as const,
+    ]),
+    ...targets.map(
+      (its) => [`target ${its}`, entryRecord(link, 'link', [], [Buffer.from(its)])] as const,
+    ),
+    ['a link in pieces', entryRecord({ ...link, flags: 0, id: 7 }, 'link', [])],
+    ...kinds.map(
+      (kind) =>
+        [
+          `kind ${kind.toString(8)}`,
+          entryRecord({ ...file, mode: kind | 0o644 }, 'odd', [], [value]),
+        ] as const,
+    ),
+  ]
+})()
+
+t.test(
+  'what no name, link or kind of file can be is named and left out, and the rest comes',
+  async (t) => {
+    const file = { ...head, mode: 0o100644, parent: 1, id: 0, flags: WHOLE }
+    for (const dryRun of [false, true])
+      for (const [what, record] of refused) {
+        const vault = await emptyVault()
+        const problems: string[] = []
+        const problem = (path: string, message: string): void =>
+          void problems.push(`${path}: ${message}`)
+        const told = { ...options, problem }
+        const work = dryRun ? importPlan(vault, told, () => undefined) : importer(vault, told)
+        await work.take(
+          Buffer.concat([
+            entryRecord(head, '', []),
+            entryRecord(file, 'good', [], [value]),
+            entryRecord({ ...head, parent: 1, id: 2 }, 'dir', []),
+            record,
+            entryRecord(file, 'last', [], [value]),
+            leaveRecord(2),
+            leaveRecord(1),
+          ]),
+        )
+        await work.finish()
+        work.end()
+        t.ok(
+          problems.length > 0,
+          `${JSON.stringify(what.slice(0, 40))} is told${dryRun ? ' before, too' : ''}`,
+        )
+        const names = listEntries(vault.core, ROOT_INO).map(({ name }) => name)
+        t.same(
+          names.sort(),
+          dryRun ? [] : ['dir', 'good', 'last'],
+          JSON.stringify(what.slice(0, 40)),
+        )
+        t.match(
+          await vault.check({ deep: true }),
+          { problems: [] },
+          JSON.stringify(what.slice(0, 40)),
+        )
+        await vault.close()
+      }
+  },
+)
