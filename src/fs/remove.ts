@@ -22,7 +22,7 @@ import { claimTags, leaveTags, tagFile, tagsLeftAt, tagsOf } from '../vault/tags
 import { ROOT_INO } from '../vault/vault.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { makeInode, nameInode } from './create.ts'
-import { assertName, getDirectory } from './node.ts'
+import { assertNewName, getDirectory } from './node.ts'
 import type { Caller } from './operations.ts'
 
 const RENAME_NOREPLACE = 1
@@ -87,7 +87,7 @@ export function rename(
   flags: number,
 ): void {
   assertChangeable(fs)
-  assertName(newName)
+  assertNewName(newName)
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) fail(EINVAL)
   if ((flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE) fail(EINVAL)
   const { core } = fs

@@ -32,11 +32,15 @@ const emptyKind: ViewKind = {
 }
 
 function snapshotView({ fs }: Views, view: View, name: string, moment: number): View {
+  return viewOf(view, name, moment, inodeAt(fs.core, view.directory, moment) !== undefined)
+}
+
+/** `isThere`: the directory was there at that moment. */
+function viewOf(view: View, name: string, moment: number, isThere: boolean): View {
   const { directory, number } = view
   // The moment, not the name: after mv it is the same node.
   const key = `snapshot\0${moment}`
-  if (inodeAt(fs.core, directory, moment) === undefined)
-    return placeView(emptyKind, key, directory, number)
+  if (!isThere) return placeView(emptyKind, key, directory, number)
   const tree = plantTree(`${key}\0${directory}`, { moment, directory, root: directory })
   return pastView(tree, directory, DIRECTORY, number, toName(name))
 }
@@ -68,7 +72,10 @@ export const snapshotsKind: ViewKind = {
     assertOwner(views, caller)
     const text = toText(name)
     if (findSnapshot(views.fs.core, text) !== undefined) fail(EEXIST)
-    return snapshotView(views, view, text, createSnapshot(views.fs.core, text))
+    // Read before something changes: as of the snapshot it is as now.
+    const { core } = views.fs
+    const isThere = inodeAt(core, view.directory, core.moments.last) !== undefined
+    return viewOf(view, text, createSnapshot(core, text), isThere)
   },
   rmdir(views, caller, _view, name) {
     assertOwner(views, caller)
