@@ -148,7 +148,7 @@ unmount: $(BUILT)
 ## Run every test
 .PHONY: test
 test: $(BUILT) engines $(FUSERMOUNT) $(TEST_PROGRAMS)
-	@$(RUN) node scripts/run-tests.ts unit store vault search session cli mount crash engines
+	@$(RUN) node scripts/run-tests.ts unit store vault search session fuzz cli mount crash engines
 
 # One layer each, from the fastest to the slowest.
 ## Test single modules
@@ -175,6 +175,11 @@ test-search: $(BUILT) engines
 .PHONY: test-session
 test-session: $(BUILT)
 	@$(RUN) node scripts/run-tests.ts session
+
+## Test with random input, a second each
+.PHONY: test-fuzz
+test-fuzz: $(BUILT) engines
+	@$(RUN) node scripts/run-tests.ts fuzz
 
 ## Test the command line
 .PHONY: test-cli
@@ -233,11 +238,12 @@ bench: $(BUILT) $(FUSERMOUNT)
 	@$(RUN) node scripts/bench-snapshot.ts
 	@$(RUN) node scripts/bench-search.ts
 
-# SEED repeats a run, SECONDS bounds it.
-## Feed random input to the decoder, the protocol and the vault
+# Each kind of input for SECONDS (60), or INPUT=name,name alone, JOBS at a time. SEED brings a run back, with SECONDS=0 that seed alone.
+## Feed random input to whatever reads what strangers wrote
 .PHONY: fuzz
-fuzz: $(BUILT)
-	@$(RUN) node scripts/fuzz.ts $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+fuzz: $(BUILT) engines
+	@$(RUN) node scripts/fuzz.ts $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(INPUT),--input $(INPUT)) $(if $(JOBS),--jobs $(JOBS))
 
 # github.com/pjd/pjdfstest, as root. BACKEND=lmdb runs it on another engine.
 ## Run pjdfstest from the checkout PJDFSTEST=

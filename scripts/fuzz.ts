@@ -1,32 +1,43 @@
-// `make fuzz SEED= SECONDS=`: damaged requests against the protocol, and random operations against the plain model, seed after seed
-// until the time is up. Ends at the first failure, with the seed that brings it back.
+// `make fuzz SECONDS= SEED= INPUT=`: random input by seed (test/fuzz), each kind for so many seconds, two kinds at a time at most. Ends
+// with 1 when one failed, and says how to bring that back.
 
-import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { fuzzProtocol } from '../test/fuzz/protocol.ts'
+import { fuzzInputs } from '../test/fuzz/inputs.ts'
+import { runFuzz } from '../test/fuzz/runner.ts'
 
-const REQUESTS = 20_000
+const SEEDS = 1_000_000_000
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, seconds: { type: 'string', default: '60' } },
+  options: {
+    seed: { type: 'string' },
+    seconds: { type: 'string', default: '60' },
+    input: { type: 'string' },
+    jobs: { type: 'string', default: '1' },
+  },
 })
-const first = Number(values.seed ?? Date.now() % 1_000_000)
-const until = performance.now() + Number(values.seconds) * 1000
-
-let seed = first
-do {
-  console.log(`seed ${seed}`)
-  await fuzzProtocol(seed, REQUESTS)
-  const model = spawnSync(process.execPath, ['test/vault/model.test.ts'], {
-    env: { ...process.env, AVFS_SEED: String(seed) },
-    encoding: 'utf8',
-  })
-  if (model.status !== 0) {
-    console.error(model.stdout)
-    console.error(`the model test fails: run it again with AVFS_SEED=${seed}`)
-    process.exitCode = 1
-    break
+const seed = Number(values.seed ?? Date.now() % SEEDS)
+const seconds = Number(values.seconds)
+const names = values.input?.split(',') ?? Object.keys(fuzzInputs)
+for (const name of names)
+  if (!Object.hasOwn(fuzzInputs, name)) {
+    console.error(
+      `fuzz: no input is named ${name}; there are ${Object.keys(fuzzInputs).join(', ')}`,
+    )
+    process.exit(2)
   }
-  seed++
-} while (performance.now() < until)
-console.log(`${seed - first} seeds from ${first}, ${process.exitCode === 1 ? 'a' : 'no'} failure`)
+
+const waiting = [...names]
+const lanes = Array.from({ length: Number(values.jobs) }, async () => {
+  for (let input = waiting.shift(); input !== undefined; input = waiting.shift()) {
+    const { count, failure } = await runFuzz({ input, seed, seconds })
+    if (failure === undefined) {
+      console.log(`${input}: ${count} seeds from ${seed}, no failure`)
+      continue
+    }
+    console.log(`${input}: seed ${failure.seed} fails, after ${count - 1} that did not:`)
+    console.log(failure.what)
+    console.log(`again: make fuzz INPUT=${input} SEED=${failure.seed} SECONDS=0`)
+    process.exitCode = 1
+  }
+})
+await Promise.all(lanes)

@@ -24,12 +24,14 @@ import { claimTags, tagsLeftAt } from '../vault/tags.ts'
 import { seal } from '../vault/versions.ts'
 import { getXattr, setXattr } from '../vault/xattrs.ts'
 import { assertChangeable, type FsContext, giveNode } from './context.ts'
-import { assertName, getDirectory } from './node.ts'
+import { assertNewName, getDirectory } from './node.ts'
 import type { Caller, Node } from './operations.ts'
 
 const O_EXCL = 0o200
 /** Type and permissions: all that a mode has. */
 const MODE_BITS = 0o177777
+/** All that a umask has: whatever comes as one, the type stays. */
+const UMASK_BITS = 0o777
 
 /** Makes an inode with the owner, group, mode and access lists that its parent directory gives it; it has no name yet. */
 export function makeInode(
@@ -44,7 +46,7 @@ export function makeInode(
   const defaults = getXattr(core, parent, ACL_DEFAULT)
   const symlink = (wanted & S_IFMT) === S_IFLNK
   const inherited = defaults === undefined || symlink ? undefined : inheritAcl(wanted, defaults)
-  let mode = (inherited?.mode ?? (symlink ? wanted : wanted & ~umask)) & MODE_BITS
+  let mode = (inherited?.mode ?? (symlink ? wanted : wanted & ~(umask & UMASK_BITS))) & MODE_BITS
   let { gid } = caller
   if ((parent.mode & S_ISGID) !== 0) {
     gid = parent.gid
@@ -78,10 +80,10 @@ export function nameInode(
   giveName(fs.core, inode, parent.ino, name)
 }
 
-/** The directory, ready to take a new name. Throws EEXIST, ENAMETOOLONG, ENOENT, ENOTDIR. */
+/** The directory, ready to take a new name. Throws EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR. */
 function directoryFor(fs: FsContext, parent: number, name: string): Inode {
   assertChangeable(fs)
-  assertName(name)
+  assertNewName(name)
   const directory = getDirectory(fs.core, parent)
   if (findEntry(fs.core, parent, name) !== undefined) fail(EEXIST)
   readyName(fs.core, directory, name)
@@ -178,6 +180,8 @@ export function link(fs: FsContext, ino: number, parent: number, name: string): 
   const inode = getInode(fs.core, ino)
   if (isDirectory(inode.mode)) fail(EPERM)
   if (inode.nlink === 0 && !fs.core.orphans.has(ino)) fail(EINVAL)
+  // Only O_TMPFILE may get a first name. The kernel asks all the same where it was not told yet that the last one is gone.
+  if (inode.nlink === 0 && inode.name !== '') fail(ENOENT)
   readyInode(fs.core, inode)
   const wasNamed = inode.nlink > 0
   addLink(fs.core, inode)

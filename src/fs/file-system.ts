@@ -112,10 +112,11 @@ function realOperations(fs: FsContext): Operations {
     write: (caller, ino, offset, data, killPrivileges, cached) =>
       write(fs, caller, ino, offset, data, killPrivileges, cached),
     flush: (caller, ino) => flush(fs, caller, ino),
-    fsync: async (_caller, ino) => {
+    // Not async: a read that must wait is thrown before there is something to wait for.
+    fsync: (_caller, ino) => {
       const inode = getInode(fs.core, ino)
       if (isProvisional(inode)) claim(fs.core, inode)
-      await sync(fs)
+      return sync(fs)
     },
     syncfs: () => sync(fs),
     fallocate: (caller, ino, offset, length, mode) =>

@@ -23,7 +23,7 @@ import { ROOT_INO } from '../vault/vault.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { makeInode, nameInode } from './create.ts'
 import { keepGuards } from './guards.ts'
-import { assertName, getDirectory } from './node.ts'
+import { assertNewName, getDirectory } from './node.ts'
 import type { Caller } from './operations.ts'
 
 const RENAME_NOREPLACE = 1
@@ -88,7 +88,7 @@ export function rename(
   flags: number,
 ): void {
   assertChangeable(fs)
-  assertName(newName)
+  assertNewName(newName)
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) fail(EINVAL)
   if ((flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE) fail(EINVAL)
   const { core } = fs

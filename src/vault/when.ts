@@ -35,14 +35,17 @@ const date =
 /** So long ago, in microseconds; or the time that the host's clock showed, the nth from the latest where it did so more than once. */
 export type When = { readonly ago: number } | { readonly wall: WallMicros; readonly nth: number }
 
-/** What a text means, or undefined when it means none. It may lie in the future or before a vault's birth. */
+/** What a text means, in whole microseconds, or undefined when it means none. It may lie in the future or before a vault's birth. */
 export function parseWhen(text: string, nowMicros: WallMicros): When | undefined {
   if (text === 'now') return { ago: 0 }
   if (text === 'yesterday') return { ago: 86400 * SECOND }
   const ago = age.exec(text)
-  if (ago !== null) return { ago: Number(ago[1]) * (unitSeconds[ago[2] ?? ''] ?? 0) * SECOND }
-  const counted = epoch.exec(text)
-  if (counted !== null) return whenOf(Number(counted[1]), counted[2], nowMicros)
+  if (ago !== null) {
+    const seconds = Number(ago[1]) * (unitSeconds[ago[2] ?? ''] ?? 0)
+    return { ago: counted(seconds * SECOND) }
+  }
+  const seconds = epoch.exec(text)
+  if (seconds !== null) return whenOf(Number(seconds[1]), seconds[2], nowMicros)
   const parts = samba.exec(text)
   if (parts !== null) return whenOf(secondsOf(parts, 'Z'), undefined, nowMicros)
   const written = date.exec(text)
@@ -57,7 +60,12 @@ function whenOf(
   nth = '1',
 ): When | undefined {
   const wall = wallOf(seconds, fraction, nowMicros)
-  return wall === undefined ? undefined : { wall, nth: Number(nth) }
+  return wall === undefined ? undefined : { wall: counted(wall), nth: Number(nth) }
+}
+
+/** Beyond what counts exactly lies the far future, or the far past, whichever. */
+function counted(micros: number): number {
+  return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(micros, Number.MAX_SAFE_INTEGER))
 }
 
 /** The time of the host's clock that a text means, for what is compared with times of files. */
@@ -99,6 +107,8 @@ function secondsOf(match: RegExpExecArray, zone: string | undefined): number | u
   if (hour > 23 || minute > 59 || second > 59) return undefined
   const calendar = new Date(Date.UTC(year, month - 1, day))
   if (calendar.getUTCMonth() !== month - 1 || calendar.getUTCDate() !== day) return undefined
+  // JavaScript takes the years before 100 for those from 1900 on.
+  if (calendar.getUTCFullYear() !== year) return undefined
   if (zone === undefined)
     return new Date(year, month - 1, day, hour, minute, second).getTime() / 1000
   return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - zoneSeconds(zone)

@@ -1,7 +1,7 @@
 // WHEN as people write it.
 
 import t from 'tap'
-import { formatMoment, parseMoment } from '../../src/vault/when.ts'
+import { formatMoment, parseMoment, parseWhen } from '../../src/vault/when.ts'
 
 process.env.TZ = 'Europe/Berlin'
 const now = Date.UTC(2026, 10, 23, 12, 0, 0) * 1000
@@ -40,6 +40,16 @@ t.test('seconds since 1970 and ages', async (t) => {
   t.equal(parseMoment('3d', now), now - 3 * 86400e6)
   t.equal(parseMoment('1w', now), now - 7 * 86400e6)
   t.equal(parseMoment('yesterday', now), now - 86400e6)
+})
+
+t.test('what is too far away to be counted is as far as can be counted', async (t) => {
+  const most = Number.MAX_SAFE_INTEGER
+  for (const text of ['9999-12-31', '2500-01-01T10-00-00.5Z', '@99999999999'])
+    t.same(parseWhen(text, now), { wall: most, nth: 1 }, text)
+  t.same(parseWhen('0100-01-01', now), { wall: -most, nth: 1 })
+  t.same(parseWhen('999999999y', now), { ago: most })
+  t.equal(parseWhen('0026-11-22', now), undefined, 'and no year of another century')
+  for (const wall of [most, -most]) t.equal(parseMoment(formatMoment(wall), now), wall)
 })
 
 t.test('the running second ends now, and the future stays the future', async (t) => {

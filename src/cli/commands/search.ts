@@ -124,9 +124,7 @@ function sinceOf(text: string): When {
     throw new UsageError(
       `'${text}' is no time: write 2h, 3d, yesterday, 2026-11-22 or 2026-11-22T10:00`,
     )
-  // Years that no moment reaches are as far as the last one.
-  const within = (micros: number): number => Math.min(Math.max(0, micros), Number.MAX_SAFE_INTEGER)
-  return 'ago' in when ? { ago: within(when.ago) } : { ...when, wall: within(when.wall) }
+  return 'ago' in when ? when : { ...when, wall: Math.max(0, when.wall) }
 }
 
 function styled(format: Parameters<typeof styleText>[0], text: string): string {

@@ -71,9 +71,7 @@ export function versionNumber(text: string): number {
 /** What a WHEN means, whatever the vault's clock says of it. Throws UsageError. */
 export function whenOf(text: string): When {
   const when = parseWhen(text, nowMicros())
-  if (when !== undefined && 'ago' in when) return { ago: upTo(when.ago) }
-  // Beyond what counts exactly lies the far future, whichever.
-  if (when !== undefined && when.wall >= 0) return { ...when, wall: upTo(when.wall) }
+  if (when !== undefined && ('ago' in when || when.wall >= 0)) return when
   throw new UsageError(
     `'${text}' is no time: write 2026-11-22, "2026-11-22 10:00", 10m, 2h, 3d, yesterday or @SECONDS`,
   )
@@ -83,8 +81,4 @@ export function whenOf(text: string): When {
 export function timeOf(text: string): number {
   const when = whenOf(text)
   return 'wall' in when ? when.wall : Math.max(0, nowMicros() - when.ago)
-}
-
-function upTo(micros: number): number {
-  return Math.min(micros, Number.MAX_SAFE_INTEGER)
 }

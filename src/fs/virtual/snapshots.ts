@@ -33,13 +33,26 @@ const emptyKind: ViewKind = {
   list: () => [],
 }
 
-function snapshotView({ fs }: Views, view: View, name: string, moment: number): View {
+function snapshotView(views: Views, view: View, name: string, moment: number): View {
+  return viewOf(view, name, moment, directoryAt(views, view, moment))
+}
+
+/** What the directory was at a moment; undefined if it was not there. */
+function directoryAt({ fs }: Views, { directory }: View, moment: number): Then | undefined {
+  const isThere = inodeAt(fs.core, directory, moment) !== undefined
+  return isThere ? { isOpen: wasOpen(fs, directory, moment) } : undefined
+}
+
+interface Then {
+  readonly isOpen: boolean
+}
+
+function viewOf(view: View, name: string, moment: number, then: Then | undefined): View {
   const { directory, number } = view
   // The moment, not the name: after mv it is the same node.
   const key = `snapshot\0${moment}`
-  if (inodeAt(fs.core, directory, moment) === undefined)
-    return placeView(emptyKind, key, directory, number)
-  const nameMs = wasOpen(fs, directory, moment) ? undefined : 0
+  if (then === undefined) return placeView(emptyKind, key, directory, number)
+  const nameMs = then.isOpen ? undefined : 0
   const tree = plantTree(`${key}\0${directory}`, { moment, directory, root: directory, nameMs })
   return pastView(tree, directory, DIRECTORY, number, toName(name))
 }
@@ -73,7 +86,10 @@ export const snapshotsKind: ViewKind = {
     assertOwner(views, caller)
     const text = toText(name)
     if (findSnapshot(views.fs.core, text) !== undefined) fail(EEXIST)
-    return snapshotView(views, view, text, createSnapshot(views.fs.core, text))
+    // Read before something changes: as of the snapshot it is as now.
+    const { core } = views.fs
+    const then = directoryAt(views, view, core.moments.last)
+    return viewOf(view, text, createSnapshot(core, text), then)
   },
   rmdir(views, caller, _view, name) {
     assertOwner(views, caller)

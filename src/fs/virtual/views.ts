@@ -21,7 +21,7 @@ import { getInode } from '../../vault/inodes.ts'
 import { birthOf } from '../../vault/timeline.ts'
 import { getXattr } from '../../vault/xattrs.ts'
 import { assertChangeable, type FsContext, forgetNode, giveNode } from '../context.ts'
-import { assertName } from '../node.ts'
+import { assertName, assertNewName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
 import { CAPABILITY } from '../privileges.ts'
 import { MAY_READ, MAY_SEARCH } from '../reach.ts'
@@ -175,7 +175,7 @@ export function createViews(fs: FsContext): ViewOperations {
     enter: (directory) => give(rootView(directory)),
     take(caller, into, ino, name) {
       assertChangeable(fs)
-      assertName(name)
+      assertNewName(name)
       const view = at(into)
       if (view.kind.take === undefined) fail(EROFS)
       view.kind.take(views, caller, view, ino, name)
@@ -183,7 +183,7 @@ export function createViews(fs: FsContext): ViewOperations {
     },
     giveBack(caller, from, name, parent, newName) {
       assertChangeable(fs)
-      assertName(newName)
+      assertNewName(newName)
       const view = at(from)
       if (view.kind.giveBack === undefined) fail(EXDEV)
       view.kind.giveBack(views, caller, view, name, parent, newName)
@@ -212,14 +212,14 @@ export function createViews(fs: FsContext): ViewOperations {
     mknod: refuse,
     mkdir(caller, parent, name) {
       assertChangeable(fs)
-      assertName(name)
+      assertNewName(name)
       const view = at(parent)
       return give(view.kind.mkdir?.(views, caller, view, name) ?? fail(EROFS))
     },
     symlink: refuse,
     create(caller, parent, name, mode, umask) {
       assertChangeable(fs)
-      assertName(name)
+      assertNewName(name)
       const view = at(parent)
       return view.kind.create?.(views, caller, view, name, mode & ~umask) ?? fail(EROFS)
     },
@@ -239,7 +239,7 @@ export function createViews(fs: FsContext): ViewOperations {
     },
     rename(caller, parent, name, newParent, newName, flags) {
       assertChangeable(fs)
-      assertName(newName)
+      assertNewName(newName)
       const view = at(parent)
       const into = at(newParent)
       if (flags > 1) fail(EINVAL)
