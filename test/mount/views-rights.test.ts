@@ -59,15 +59,18 @@ t.test('what was in a directory while it was closed stays closed when it opens',
   t.end()
 })
 
-t.test('a door that was open and shut again within a second hides what was behind it', async (t) => {
-  const { as, told } = bed(t)
-  as(1001, 'mkdir d; chmod 700 d; echo SECRET > d/f; chmod 755 d; echo public > d/f')
-  await sleep(LIFETIME_MS)
-  t.match(told(1002, 'cat d/.avfs/versions/f/1'), /No such file/)
-  t.equal(told(1002, 'cat d/.avfs/versions/f/2'), 'public')
-  t.equal(told(1001, 'cat d/.avfs/versions/f/1'), 'SECRET')
-  t.end()
-})
+t.test(
+  'a door that was open and shut again within a second hides what was behind it',
+  async (t) => {
+    const { as, told } = bed(t)
+    as(1001, 'mkdir d; chmod 700 d; echo SECRET > d/f; chmod 755 d; echo public > d/f')
+    await sleep(LIFETIME_MS)
+    t.match(told(1002, 'cat d/.avfs/versions/f/1'), /No such file/)
+    t.equal(told(1002, 'cat d/.avfs/versions/f/2'), 'public')
+    t.equal(told(1001, 'cat d/.avfs/versions/f/1'), 'SECRET')
+    t.end()
+  },
+)
 
 for (const [what, close, open] of [
   ['chmod', 'chmod 700 d', 'chmod 755 d'],
@@ -223,7 +226,10 @@ t.test('cp into a tag asks what ln asks, and tells nothing of contents', async (
   as(1001, 'mkdir .avfs/tags/t; cd d; echo secret > shut; chmod 600 shut; echo open > open')
   as(1001, 'echo blind > d/blind; chmod 622 d/blind')
   const guess = (name: string, text: string): string =>
-    told(1002, `echo ${text} > /tmp/guess.$$; cp /tmp/guess.$$ d/.avfs/tags/t/${name}; rm /tmp/guess.$$`)
+    told(
+      1002,
+      `echo ${text} > /tmp/guess.$$; cp /tmp/guess.$$ d/.avfs/tags/t/${name}; rm /tmp/guess.$$`,
+    )
   t.match(guess('shut', 'secret'), /not permitted/)
   t.equal(guess('shut', 'wrong!'), guess('shut', 'secret'))
   t.equal(guess('blind', 'blind').replace(/\d+/g, ''), guess('blind', 'wrong').replace(/\d+/g, ''))
@@ -241,25 +247,31 @@ t.test('cp into a tag asks what ln asks, and tells nothing of contents', async (
   t.end()
 })
 
-t.test('what ran with rights of its own comes back without, but to who could give them', async (t) => {
-  const { sh, as, check } = bed(t)
-  sh('mkdir d; chmod 777 d; cp /bin/true d/cap')
-  sh('setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 d/cap')
-  as(1001, 'cp /bin/true d/suid; chmod 6755 d/suid')
-  as(1001, 'mkdir d/tree; chmod 777 d/tree; cp -p d/suid d/tree/; chmod 4755 d/tree/suid')
-  await sleep(LIFETIME_MS)
-  sh('mkdir .avfs/snapshots/s; rm -r d/suid d/cap d/tree')
-  const views = 'd/.avfs/deleted/suid d/.avfs/versions/suid/1 .avfs/snapshots/s/d/suid'
-  t.equal(sh(`stat -c %a ${views}`), '755\n755\n755')
-  t.equal(sh('getfattr -m - -d .avfs/snapshots/s/d/cap d/.avfs/deleted/cap'), '')
-  t.equal(as(1002, 'mv d/.avfs/deleted/suid d/.avfs/deleted/cap d/.avfs/deleted/tree d/').status, 0)
-  t.equal(sh('stat -c "%u %a" d/suid d/tree/suid d/cap'), '1001 755\n1001 755\n0 755')
-  t.equal(sh('getfattr -m - -d d/cap'), '')
-  sh('rm -r d/suid d/cap d/tree; mkdir e; chmod 777 e')
-  as(1001, 'cp /bin/true e/suid; chmod 6755 e/suid')
-  await sleep(LIFETIME_MS)
-  as(1001, 'rm e/suid; mv e/.avfs/deleted/suid e/')
-  t.equal(sh('stat -c "%u %a" e/suid'), '1001 6755')
-  check()
-  t.end()
-})
+t.test(
+  'what ran with rights of its own comes back without, but to who could give them',
+  async (t) => {
+    const { sh, as, check } = bed(t)
+    sh('mkdir d; chmod 777 d; cp /bin/true d/cap')
+    sh('setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 d/cap')
+    as(1001, 'cp /bin/true d/suid; chmod 6755 d/suid')
+    as(1001, 'mkdir d/tree; chmod 777 d/tree; cp -p d/suid d/tree/; chmod 4755 d/tree/suid')
+    await sleep(LIFETIME_MS)
+    sh('mkdir .avfs/snapshots/s; rm -r d/suid d/cap d/tree')
+    const views = 'd/.avfs/deleted/suid d/.avfs/versions/suid/1 .avfs/snapshots/s/d/suid'
+    t.equal(sh(`stat -c %a ${views}`), '755\n755\n755')
+    t.equal(sh('getfattr -m - -d .avfs/snapshots/s/d/cap d/.avfs/deleted/cap'), '')
+    t.equal(
+      as(1002, 'mv d/.avfs/deleted/suid d/.avfs/deleted/cap d/.avfs/deleted/tree d/').status,
+      0,
+    )
+    t.equal(sh('stat -c "%u %a" d/suid d/tree/suid d/cap'), '1001 755\n1001 755\n0 755')
+    t.equal(sh('getfattr -m - -d d/cap'), '')
+    sh('rm -r d/suid d/cap d/tree; mkdir e; chmod 777 e')
+    as(1001, 'cp /bin/true e/suid; chmod 6755 e/suid')
+    await sleep(LIFETIME_MS)
+    as(1001, 'rm e/suid; mv e/.avfs/deleted/suid e/')
+    t.equal(sh('stat -c "%u %a" e/suid'), '1001 6755')
+    check()
+    t.end()
+  },
+)
