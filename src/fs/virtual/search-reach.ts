@@ -11,8 +11,8 @@ import { findInode } from '../../vault/inodes.ts'
 import type { Moment } from '../../vault/moments.ts'
 import { inodeAt, xattrsAt } from '../../vault/timeline.ts'
 import type { FsContext } from '../context.ts'
-import { mayComeNow, mightCome, seesAll, wasOpen } from '../past-rights.ts'
-import { isWayOpen, MAY_READ, MAY_WALK, may, mayNow, type Reader } from '../reach.ts'
+import { mayComeNow, mightCome, seesAll } from '../past-rights.ts'
+import { MAY_READ, MAY_WALK, may, mayNow, type Reader } from '../reach.ts'
 import { type Tagged, taggedFile } from './tagged.ts'
 
 /** What is below a directory now, and its path from there; undefined where it is not, or not for this reader. */
@@ -105,12 +105,4 @@ export function mightFind(
   const isNow = now !== undefined && now.nlink > 0 && now.since <= moment
   if (isNow && presentBelow(core, top, ino, reader) !== undefined) return true
   return mayWalk(fs, top, then.parent, moment, reader)
-}
-
-/** Whether everybody who may come to `top` might, so that the kernel may keep a name of that state for a while. */
-export function isFoundByAll(fs: FsContext, top: number, ino: number, moment: Moment): boolean {
-  if (!fs.shared) return true
-  const then = inodeAt(fs.core, ino, moment)
-  if (then === undefined || !wasOpen(fs, then.parent, moment)) return false
-  return isWayOpen(fs.core, then.parent, new Map([[top, true]]))
 }

@@ -14,7 +14,7 @@ import { symlinkTo } from './computed.ts'
 import { liveView } from './live.ts'
 import { plantTree } from './past.ts'
 import { placeView } from './place.ts'
-import { goneBelow, isFoundByAll, mightFind, placeBelow, presentBelow } from './search-reach.ts'
+import { goneBelow, mightFind, placeBelow, presentBelow } from './search-reach.ts'
 import { type Hit, hitsOf } from './search-results.ts'
 import { textOf } from './text.ts'
 import { pastView } from './tree.ts'
@@ -122,7 +122,8 @@ function listed(
   if (seen === undefined) return undefined
   const row = inodeAt(core, ino, moment)
   if (row === undefined || !mightFind(fs, directory, ino, moment, reader)) return undefined
-  const nameMs = isFoundByAll(fs, directory, ino, moment) ? NAME_MS : 0
+  // Others find something else, under the same names.
+  const nameMs = fs.shared ? 0 : NAME_MS
   const key = `found\0${directory}\0${ino}\0${moment}`
   const tree = plantTree(key, { moment, directory, root: ino, nameMs })
   const type = fileType(row.mode)

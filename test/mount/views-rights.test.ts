@@ -1,0 +1,277 @@
+// What views show to other users of a mount, and what gestures in them may do, as real users: 1001 and 1002 are nobody to each other.
+// The rule itself is tried at random in test/vault/rights.test.ts; here is what the kernel makes of it.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { mountedVault, until } from '../support/mount.ts'
+import { attempt, needProgram, type Outcome, run } from '../support/program.ts'
+
+t.setTimeout(120_000)
+needProgram('setpriv', 'setfacl', 'setfattr', 'getfattr')
+/** Names that lived for less are left out of deleted/. */
+const LIFETIME_MS = 1300
+
+interface Bed {
+  /** As root. */
+  readonly sh: (line: string) => string
+  readonly as: (uid: number, line: string) => Outcome
+  /** What somebody read or listed, or why not. */
+  readonly told: (uid: number, line: string) => string
+  readonly check: () => void
+}
+
+function bed(t: Parameters<typeof mountedVault>[0]): Bed {
+  const { dir, check } = mountedVault(t)
+  const as = (uid: number, line: string): Outcome =>
+    attempt('setpriv', [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', 'sh', '-c', line], {
+      cwd: dir,
+    })
+  const told = (uid: number, line: string): string => {
+    const { stdout, stderr } = as(uid, line)
+    return stdout.trim() || (/[^:]*$/.exec(stderr.trim())?.[0] ?? '').trim()
+  }
+  const sh = (line: string): string => run('sh', ['-c', line], { cwd: dir })
+  sh('chmod 1777 .')
+  return { sh, as, told, check }
+}
+
+t.test('what was in a directory while it was closed stays closed when it opens', async (t) => {
+  const { sh, as, told } = bed(t)
+  as(1001, 'mkdir d; chmod 700 d; echo SECRETA > d/gone; echo SECRETB > d/kept; chmod 644 d/*')
+  await sleep(LIFETIME_MS)
+  as(1001, 'rm d/gone; echo public > d/kept')
+  await sleep(LIFETIME_MS)
+  as(1001, 'chmod 755 d; echo new > d/new')
+  await until(() => /SECRETB/.test(sh('cat d/.avfs/search/SECRETB/.all/*')), 'it is found')
+  for (const look of [
+    'ls d/.avfs/deleted d/.avfs/versions d/.avfs/versions/gone',
+    'cat d/.avfs/deleted/gone d/.avfs/versions/*/1 d/.avfs/versions/gone/latest',
+    'cat d/.avfs/search/SECRETA/.all/* .avfs/search/SECRETB/.all/*',
+    'cat d/.avfs/history.json',
+    'for m in $(ls d/.avfs/at .avfs/at); do cat d/.avfs/at/$m/* .avfs/at/$m/d/*; done',
+  ]) {
+    t.notMatch(as(1002, look).stdout, /SECRET|gone/, look)
+    t.match(as(1001, look).stdout, /SECRET|gone/, look)
+  }
+  t.match(told(1002, 'cat d/.avfs/deleted/gone'), /No such file/)
+  t.equal(told(1002, 'cat d/.avfs/versions/kept/latest'), 'public')
+  t.match(as(1002, 'cat d/.avfs/history.json').stdout, /"new"/)
+  t.end()
+})
+
+t.test(
+  'a door that was open and shut again within a second hides what was behind it',
+  async (t) => {
+    const { as, told } = bed(t)
+    as(1001, 'mkdir d; chmod 700 d; echo SECRET > d/f; chmod 755 d; echo public > d/f')
+    await sleep(LIFETIME_MS)
+    t.match(told(1002, 'cat d/.avfs/versions/f/1'), /No such file/)
+    t.equal(told(1002, 'cat d/.avfs/versions/f/2'), 'public')
+    t.equal(told(1001, 'cat d/.avfs/versions/f/1'), 'SECRET')
+    t.end()
+  },
+)
+
+for (const [what, close, open] of [
+  ['chmod', 'chmod 700 d', 'chmod 755 d'],
+  ['chmod above', 'chmod 700 up', 'chmod 755 up'],
+  ['setfacl', 'setfacl -m u:1002:- d', 'setfacl -b d'],
+  ['mv', 'mkdir -m 700 shut; mv d shut/', 'mv shut/d d'],
+] as const)
+  t.test(`a directory that is closed today is closed as of then, by ${what}`, async (t) => {
+    const { sh, as, told } = bed(t)
+    const [d, shut] = what === 'chmod above' ? ['up/d', close] : ['d', close]
+    as(1001, `mkdir -p ${d}/sub; echo text > ${d}/f; echo deep > ${d}/sub/g`)
+    sh('mkdir .avfs/snapshots/s')
+    await sleep(LIFETIME_MS)
+    const past = `.avfs/snapshots/s/${d}`
+    // The kernel keeps all of it now.
+    const all = `ls -R ${past}; cat ${past}/f ${past}/sub/g; stat -c %s ${past}/f`
+    t.match(told(1002, all), /text\ndeep/)
+    as(1001, shut)
+    await sleep(100)
+    for (const look of [`cat ${past}/f`, `cat ${past}/sub/g`, `ls ${past}`, `stat ${past}/none`])
+      t.match(told(1002, look), /Permission denied/, look)
+    t.match(told(1001, all), /text\ndeep/)
+    as(1001, open)
+    await sleep(100)
+    t.match(told(1002, all), /text\ndeep/)
+    t.end()
+  })
+
+t.test('a directory that may be entered and not listed today is so as of then', async (t) => {
+  const { sh, as, told } = bed(t)
+  as(1001, 'mkdir d; echo text > d/f')
+  sh('mkdir .avfs/snapshots/s')
+  await sleep(LIFETIME_MS)
+  as(1001, 'rm d/f; chmod 711 d')
+  t.match(told(1002, 'ls .avfs/snapshots/s/d'), /Permission denied/)
+  t.equal(told(1002, 'cat .avfs/snapshots/s/d/f'), 'text')
+  t.match(told(1002, 'ls d/.avfs/deleted d/.avfs/versions'), /Permission denied/)
+  t.equal(told(1002, 'cat d/.avfs/deleted/f d/.avfs/versions/f/1'), 'text\ntext')
+  t.end()
+})
+
+t.test('whence a file came is told to who might see it there', async (t) => {
+  const { as } = bed(t)
+  as(1001, 'mkdir -m 700 shut; mkdir open out; echo 1 > shut/secret; echo 2 > open/known')
+  await sleep(LIFETIME_MS)
+  as(1001, 'mv shut/secret out/a; mv open/known out/b')
+  await sleep(LIFETIME_MS)
+  t.match(as(1001, 'cat out/.avfs/history.json').stdout, /shut\/secret/)
+  const { stdout } = as(1002, 'cat out/.avfs/history.json')
+  t.notMatch(stdout, /secret|shut/)
+  t.match(stdout, /"from": "\/open\/known"/)
+  const renamed = (JSON.parse(stdout) as { what: string }[]).filter((its) => its.what === 'renamed')
+  t.equal(renamed.length, 2)
+  t.match(as(1002, 'cat out/.avfs/versions/a/1').stderr, /./, 'content from there')
+  t.equal(as(1002, 'cat out/.avfs/versions/b/1').stdout, '2\n')
+  t.end()
+})
+
+t.test('access lists of then count, and those of today for computed files', async (t) => {
+  const { as, told } = bed(t)
+  as(1001, 'mkdir d; setfacl -m u:1002:- d; echo SECRET > d/f')
+  await sleep(LIFETIME_MS)
+  as(1001, 'rm d/f')
+  await sleep(LIFETIME_MS)
+  as(1001, 'setfacl -b d')
+  t.match(told(1002, 'cat d/.avfs/deleted/f'), /No such file/)
+  t.notMatch(as(1002, 'ls d/.avfs/deleted d/.avfs/versions').stdout, /f$/m)
+  t.equal(told(1001, 'cat d/.avfs/deleted/f'), 'SECRET')
+  as(1001, 'setfacl -m u:1002:x d')
+  t.match(told(1002, 'cat d/.avfs/history.json'), /Permission denied/)
+  t.match(told(1002, 'ls d/.avfs/versions'), /Permission denied/)
+  t.end()
+})
+
+t.test('a label that closed files alone carry is not for others to know', async (t) => {
+  const { sh, as, told } = bed(t)
+  as(1001, 'mkdir -m 700 shut; mkdir -m 711 dim; echo 1 > shut/f; echo 2 > dim/unlisted')
+  as(1001, 'mkdir shut/.avfs/tags/secret .avfs/tags/t && ln shut/f .avfs/tags/secret/')
+  as(1001, 'ln dim/unlisted .avfs/tags/t/')
+  const both = 'stat -c %n .avfs/tags/secret .avfs/tags/t/secret'
+  t.match(as(1001, both).stdout, /secret/)
+  t.equal(as(1002, both).stdout, '')
+  t.match(told(1002, 'stat .avfs/tags/secret'), told(1002, 'stat .avfs/tags/none'))
+  t.equal(told(1002, 'ls .avfs/tags'), 't')
+  t.equal(as(1002, 'ls .avfs/tags/t').stdout, '')
+  t.equal(told(1002, 'cat .avfs/tags/t/unlisted'), '2')
+  // He may make one that is called so, without learning that it was there.
+  t.equal(as(1002, 'mkdir .avfs/tags/secret && ls .avfs/tags/secret').status, 0)
+  t.equal(as(1002, 'rmdir .avfs/tags/secret').status, 0)
+  t.match(told(1002, 'stat .avfs/tags/secret'), /No such file/)
+  as(1002, 'echo mine > g; mkdir .avfs/tags/secret; ln g .avfs/tags/secret/')
+  t.equal(told(1002, 'ls .avfs/tags/secret'), 'g')
+  t.equal(sh('ls .avfs/tags/secret'), 'f\ng')
+  t.end()
+})
+
+t.test('in a sticky directory names of others stay where they are, in its views too', async (t) => {
+  const { sh, as, told } = bed(t)
+  sh('mkdir d; chmod 1777 d')
+  as(1001, 'echo old > d/theirs; echo tagged > d/f; chmod 666 d/f; mkdir .avfs/tags/t')
+  as(1001, 'ln d/f d/.avfs/tags/t/')
+  await sleep(LIFETIME_MS)
+  as(1001, 'rm d/theirs')
+  as(1002, 'mkdir mine')
+  t.match(told(1002, 'mv d/.avfs/deleted/theirs mine/'), /not permitted/)
+  t.match(told(1002, 'rm -f d/.avfs/tags/t/f'), /not permitted/)
+  t.equal(as(1002, 'mkdir d/.avfs/tags/own && rmdir d/.avfs/tags/own').status, 0)
+  t.equal(as(1001, 'mv d/.avfs/deleted/theirs d/back && rm d/.avfs/tags/t/f').status, 0)
+  t.equal(told(1002, 'cat d/back'), 'old')
+  t.end()
+})
+
+t.test('mv out of deleted/ onto a name is a rename onto that name', async (t) => {
+  const { sh, as, check } = bed(t)
+  sh('mkdir d; chmod 777 d')
+  as(1001, 'echo theirs > d/other; ln d/other d/link; chmod 640 d/other')
+  as(1002, 'echo mine > d/f; echo theirs > d/same; chmod 666 d/same')
+  await sleep(LIFETIME_MS)
+  as(1002, 'rm d/f d/same')
+  const before = sh('stat -c "%i %u %a" d/link')
+  t.equal(as(1002, 'mv -f d/.avfs/deleted/f d/other').status, 0)
+  t.equal(sh('cat d/other; stat -c "%u %a %h" d/other'), 'mine\n1002 644 1')
+  t.equal(sh('stat -c "%i %u %a" d/link; cat d/link'), `${before}\ntheirs`)
+  t.equal(sh('stat -c %h d/link'), '1')
+  // The same bytes are no reason to keep the file that was there.
+  t.equal(as(1002, 'mv -f d/.avfs/deleted/same d/link').status, 0)
+  t.not(sh('stat -c %i d/link'), before.split(' ')[0])
+  t.equal(sh('cat d/link; stat -c "%u %a" d/link'), 'theirs\n1002 666')
+  check()
+  t.end()
+})
+
+t.test('a directory that comes back onto an empty one takes its place', async (t) => {
+  const { sh, as, check } = bed(t)
+  sh('mkdir w; chmod 777 w')
+  as(1002, 'mkdir w/d; echo 1 > w/d/f')
+  as(1001, 'mkdir w/empty')
+  await sleep(LIFETIME_MS)
+  as(1002, 'rm -r w/d')
+  const before = sh('stat -c %i w/empty')
+  t.equal(as(1002, 'mv -T w/.avfs/deleted/d w/empty').status, 0)
+  t.equal(sh('stat -c %u w/empty; cat w/empty/f'), '1002\n1')
+  t.not(sh('stat -c %i w/empty'), before)
+  as(1002, 'rm -r w/empty; mkdir w/full; echo 2 > w/full/g')
+  t.not(as(1002, 'mv -T w/.avfs/deleted/empty w/full').status, 0)
+  check()
+  t.end()
+})
+
+t.test('cp into a tag asks what ln asks, and tells nothing of contents', async (t) => {
+  const { sh, as, told } = bed(t)
+  sh('mkdir d; chmod 777 d')
+  as(1001, 'mkdir .avfs/tags/t; cd d; echo secret > shut; chmod 600 shut; echo open > open')
+  as(1001, 'echo blind > d/blind; chmod 622 d/blind')
+  const guess = (name: string, text: string): string =>
+    told(
+      1002,
+      `echo ${text} > /tmp/guess.$$; cp /tmp/guess.$$ d/.avfs/tags/t/${name}; rm /tmp/guess.$$`,
+    )
+  t.match(guess('shut', 'secret'), /not permitted/)
+  t.equal(guess('shut', 'wrong!'), guess('shut', 'secret'))
+  t.equal(guess('blind', 'blind').replace(/\d+/g, ''), guess('blind', 'wrong').replace(/\d+/g, ''))
+  t.match(guess('open', 'open'), /not permitted/)
+  t.match(told(1002, 'ln d/open d/.avfs/tags/t/'), /not permitted/)
+  t.match(told(1002, 'cp d/open d/.avfs/tags/t/'), /not permitted/)
+  t.equal(sh('ls d/.avfs/tags/t'), '')
+  t.equal(sh('ls d'), 'blind\nopen\nshut')
+  t.equal(as(1001, 'cp d/open d/.avfs/tags/t/').status, 0)
+  t.equal(sh('ls d/.avfs/tags/t'), 'open')
+  // What is not below is copied as from anywhere else.
+  as(1002, 'echo far > far; cp far d/.avfs/tags/t/')
+  t.equal(sh('ls d/.avfs/tags/t; cat d/far; ls .avfs/tags/t'), 'far\nopen\nfar\nfar\nopen')
+  t.equal(sh('getfattr --only-values -n user.xdg.tags far 2>&1 | grep -c "No such"'), '1')
+  t.end()
+})
+
+t.test(
+  'what ran with rights of its own comes back without, but to who could give them',
+  async (t) => {
+    const { sh, as, check } = bed(t)
+    sh('mkdir d; chmod 777 d; cp /bin/true d/cap')
+    sh('setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 d/cap')
+    as(1001, 'cp /bin/true d/suid; chmod 6755 d/suid')
+    as(1001, 'mkdir d/tree; chmod 777 d/tree; cp -p d/suid d/tree/; chmod 4755 d/tree/suid')
+    await sleep(LIFETIME_MS)
+    sh('mkdir .avfs/snapshots/s; rm -r d/suid d/cap d/tree')
+    const views = 'd/.avfs/deleted/suid d/.avfs/versions/suid/1 .avfs/snapshots/s/d/suid'
+    t.equal(sh(`stat -c %a ${views}`), '755\n755\n755')
+    t.equal(sh('getfattr -m - -d .avfs/snapshots/s/d/cap d/.avfs/deleted/cap'), '')
+    t.equal(
+      as(1002, 'mv d/.avfs/deleted/suid d/.avfs/deleted/cap d/.avfs/deleted/tree d/').status,
+      0,
+    )
+    t.equal(sh('stat -c "%u %a" d/suid d/tree/suid d/cap'), '1001 755\n1001 755\n0 755')
+    t.equal(sh('getfattr -m - -d d/cap'), '')
+    sh('rm -r d/suid d/cap d/tree; mkdir e; chmod 777 e')
+    as(1001, 'cp /bin/true e/suid; chmod 6755 e/suid')
+    await sleep(LIFETIME_MS)
+    as(1001, 'rm e/suid; mv e/.avfs/deleted/suid e/')
+    t.equal(sh('stat -c "%u %a" e/suid'), '1001 6755')
+    check()
+    t.end()
+  },
+)
