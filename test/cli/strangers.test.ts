@@ -19,7 +19,7 @@ import t, { type Test } from 'tap'
 import { socketPath } from '../../src/control/paths.ts'
 import { backendOf, persistentBackends } from '../../src/store/open.ts'
 import { avfsProgram, createVault, type TestVault } from '../support/mount.ts'
-import { type Outcome, run } from '../support/program.ts'
+import { attempt, needProgram, type Outcome, run } from '../support/program.ts'
 import { A, B, folderOf, listenAs, runAs, sharedFolder } from '../support/users.ts'
 import { type Cli, emptyCli } from './cli.ts'
 
@@ -314,6 +314,55 @@ t.test("without a home directory nothing is loaded from a folder that is everybo
     readdirSync('/tmp').filter((name) => name === `avfs-${A}`),
     [],
   )
+  t.end()
+})
+
+// A mount namespace of its own: /dev/fuse for everyone, as udev makes it, and users who have names.
+const OF_A_USER = `
+cd "$root"
+mkdir dev
+mount -t tmpfs -o mode=755 none dev
+mknod -m 666 dev/fuse c 10 229
+mount --bind dev/fuse /dev/fuse
+(cat /etc/passwd; for id in $a $b; do echo "u$id:x:$id:$id::$root/$id:/bin/sh"; done) >passwd
+mount --bind passwd /etc/passwd
+unset AVFS_HOME XDG_RUNTIME_DIR XDG_STATE_HOME XDG_DATA_HOME
+as() { id=$1; shift; HOME=$root/$id setpriv --reuid=$id --regid=$id --clear-groups --inh-caps=-all "$@"; }
+say() { echo "$1: $2"; }
+v=$root/$a/v.avfs
+as $a "$avfs" vault create $v >&2
+as $a "$avfs" mount $v $root/$a/m >&2; say mounted $?
+as $a "$avfs" log $root/$a/m >&2; say "a asks" $?
+socket=$(as $a "$avfs" vault info $v | awk '/^socket/ { print $2 }'); say socket $socket
+# As if he had let everybody into his home directory.
+chmod 755 $root/$a
+as $b "$avfs" log $v:/ >&2; say "b asks" $?
+as $b "$avfs" unmount $root/$a/m >&2; say "b unmounts" $?
+as $b "$node" -e 'require("node:net").connect(process.argv[1]).on("error", ({ code }) => console.log("b connects:", code))' $socket
+"$avfs" log $v:/ >&2; say "root asks" $?
+as $a rm $v
+as $a sh -c "echo x > $root/$a/m/f; sync $root/$a/m/f" || say fsync failed
+as $a "$avfs" unmount $root/$a/m 2>&1 | grep -o 'all that it held is in .*'
+as $a stat -c '%n %u %a' $root/$a/v.rescued.avfs
+`
+
+t.test("a user's mount is his own, as is what is kept of it", (t) => {
+  needProgram('fusermount3', 'unshare', 'setpriv')
+  const root = emptyCli(t).root
+  for (const uid of [A, B]) folderOf(uid, join(root, `${uid}`))
+  folderOf(A, join(root, `${A}/m`))
+  const { status, stdout, stderr } = attempt('unshare', ['--mount', 'sh', '-c', OF_A_USER], {
+    env: { root, avfs: avfsProgram, node: process.execPath, a: `${A}`, b: `${B}` },
+  })
+  t.equal(status, 0, stderr)
+  const copy = join(root, `${A}/v.rescued.avfs`)
+  t.match(stdout, /^mounted: 0\na asks: 0\n/, stderr)
+  t.match(stdout, `socket: ${join(root, `${A}/.local/state/avfs/run/`)}`, 'in no shared folder')
+  t.match(stdout, /^b asks: [1-9]/m)
+  t.match(stdout, /^b unmounts: [1-9]/m)
+  t.match(stdout, /^b connects: EACCES$/m)
+  t.match(stdout, /^root asks: 0$/m)
+  t.match(stdout, `fsync: failed\nall that it held is in ${copy}\n${copy} ${A} 600`)
   t.end()
 })
 
