@@ -79,7 +79,8 @@ class VaultKeeper implements Keeper {
     if (found?.of === 'vault') return found
     for (const part of this.#parts) {
       const how = part.loss()
-      if (how !== undefined) return { of: 'vault', path: part.path, how }
+      const isInside = part.path.startsWith(`${this.#path}/`)
+      if (how !== undefined) return { of: 'vault', path: isInside ? this.#path : part.path, how }
     }
     return found
   }

@@ -1,6 +1,7 @@
 // The vault, or its lock file, is removed or replaced while it is mounted, on each engine: that is noticed, nothing says that all is
 // well, what was written is kept, and nobody else becomes a second writer.
 
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   cpSync,
@@ -147,6 +148,21 @@ for (const backend of testedBackends) {
       t.end()
     })
 
+  if (name === 'leveldb')
+    t.test(`${name}: what the engine had not open is missing, and that is said`, (t) => {
+      const vault = mounted(t)
+      writeFileSync(join(vault.dir, 'large'), randomBytes(4 * 1024 * 1024))
+      vault.unmount()
+      t.equal(vault.avfs(['vault', 'compact', vault.name]).status, 0)
+      vault.mount()
+      rmSync(vault.file, { recursive: true })
+      t.throws(() => writeSynced(join(vault.dir, 'after'), 'written after'), IO_ERROR)
+      const copy = unmountLost(t, vault, /but for \d+ rows that could not be read/)
+      t.equal(vault.avfs(['vault', 'check', copy, '--repair']).status, 1, 'it can be repaired')
+      holds(t, vault, copy, { after: 'written after' })
+      t.end()
+    })
+
   if (isFolder)
     t.test(`${name}: what is removed inside the folder is noticed, too`, (t) => {
       const vault = mounted(t)
@@ -183,12 +199,13 @@ function writeSynced(path: string, text: string): void {
 }
 
 /** Unmounts, and returns the path of the copy that this names. */
-function unmountLost(t: Test, vault: TestVault): string {
+function unmountLost(t: Test, vault: TestVault, but = /rescued[^,]*$/): string {
   const { status, stdout, stderr } = vault.avfs(['unmount', vault.dir])
   t.equal(status, 1, 'unmount fails')
   t.equal(stdout, '')
   t.notOk(vault.isMounted(), 'but has unmounted')
-  const [, copy = ''] = /all that it held is in (\S+)/.exec(stderr) ?? []
+  const [, copy = ''] = /all that it held is in ([^\s,]+)/.exec(stderr) ?? []
+  t.match(stderr, but)
   t.ok(existsSync(copy), stderr)
   return copy
 }
