@@ -52,7 +52,7 @@ async function stopWhenFree(stopping: Stopping, isOvertaken: () => boolean): Pro
     if (attempt === 0) {
       // So that nothing is lost if whoever stops us loses patience and kills.
       await writeBack(config.mountPoint)
-      await vault.sync()
+      await vault.sync().catch((error: unknown) => log('error', 'not all is durable', error))
       log('warn', `in use, waiting: ${usersOf(config)}; a second signal unmounts all the same`)
     }
     await sleep(RETRY_MS)

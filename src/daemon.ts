@@ -12,9 +12,10 @@ import { standardErrorSink } from './base/log-sink.ts'
 import { addon } from './base/native.ts'
 import { processOf } from './base/processes.ts'
 import { version } from './base/version.ts'
+import { keeperOf } from './control/keeper.ts'
 import { acquireLock, isServing, type Lock, LockedError, type LockHolder } from './control/lock.ts'
 import { methods } from './control/methods.ts'
-import { isDeadMount, mountAt } from './control/mount-table.ts'
+import { isDeadMount, MOUNT_TYPE, type MountEntry, mountAt } from './control/mount-table.ts'
 import {
   type DaemonConfig,
   type DaemonInfo,
@@ -68,7 +69,8 @@ export async function runDaemon(config: DaemonConfig, starter: Starter): Promise
     await clearRemains(config, lock, notice)
     const { cacheMb, commitMs, readOnly } = config.settings
     const interval = commitMs === undefined ? {} : { commitMs }
-    const options = { cacheBytes: cacheMb * MIB, readOnly, ...interval }
+    const keeper = keeperOf(config.vaultPath, lock)
+    const options = { cacheBytes: cacheMb * MIB, readOnly, keeper, ...interval }
     const vault = await openVault(config.vaultPath, options).catch((error: unknown) => {
       throw namingDamaged(config.vaultPath, MEND, error)
     })
@@ -103,7 +105,9 @@ async function lockWhenClosed(config: DaemonConfig): Promise<Lock> {
     try {
       return await acquireLock(config.vaultPath, config)
     } catch (error) {
-      const isClosing = error instanceof LockedError && !isServing(error.holder)
+      // Who has the vault without a lock file that tells of it may have it for long.
+      const isKnown = error instanceof LockedError && error.holder.pid !== 0
+      const isClosing = isKnown && !isServing(error.holder)
       if (!isClosing || performance.now() > deadline) throw error
     }
     await sleep(CLOSING_POLL_MS)
@@ -128,11 +132,18 @@ async function clearRemains(
   }
   const directories = new Set([config.mountPoint, leftover?.mountPoint ?? config.mountPoint])
   for (const directory of directories) {
-    if (mountAt(directory)?.type.startsWith('fuse') !== true) continue
+    const mounted = mountAt(directory)
+    // What a lock file names may be anything: it may have come with the vault.
+    if (mounted?.type.startsWith('fuse') !== true) continue
+    if (directory !== config.mountPoint && !isOurs(mounted, config)) continue
     if (!(await isDeadMount(directory))) continue
     await unmount(directory, true)
     notice(`cleared the dead mount at ${directory}`)
   }
+}
+
+function isOurs({ type, source }: MountEntry, { name }: DaemonConfig): boolean {
+  return type === MOUNT_TYPE && source === name
 }
 
 /** Whether what a lock file names is there, although nobody holds this lock: then the file is a copy. */

@@ -13,11 +13,10 @@ export type {
 } from './fs/operations.ts'
 export { StoreError, type StoreErrorKind } from './store/store.ts'
 export type { CheckOptions, CheckReport, Problem } from './vault/check.ts'
+export type { VaultInfo, VaultStats } from './vault/facts.ts'
 export {
   createVault,
   openVault,
   type Vault,
-  type VaultInfo,
   type VaultOptions,
-  type VaultStats,
 } from './vault/vault.ts'

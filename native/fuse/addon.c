@@ -89,6 +89,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("unmount", avfs_unmount),
       FUNCTION("socketpair", avfs_socketpair),
       FUNCTION("receiveDescriptor", avfs_receive_descriptor),
+      FUNCTION("peerUser", avfs_peer_user),
       FUNCTION("flock", avfs_flock),
       FUNCTION("exchange", avfs_exchange),
       FUNCTION("receive", avfs_receive),

@@ -1,4 +1,5 @@
-// Making and ending mounts, receiving the descriptor that fusermount3 passes, the lock of a file, and the exchange of two names.
+// Making and ending mounts, receiving the descriptor that fusermount3 passes, who is at the other end of a socket, the lock of a
+// file, and the exchange of two names.
 #define _GNU_SOURCE
 #include "addon.h"
 #include <errno.h>
@@ -87,6 +88,17 @@ napi_value avfs_receive_descriptor(napi_env env, napi_callback_info info) {
     return integer(env, -error);
   }
   return integer(env, fd);
+}
+
+// peerUser(socket) -> the user that listens, or did when it was connected, at the other end of a Unix socket; see SO_PEERCRED in unix(7).
+napi_value avfs_peer_user(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  int socket;
+  if (!take_arguments(env, info, 1, &argument) || !take_descriptor(env, argument, &socket)) return NULL;
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return integer(env, -errno);
+  return integer(env, peer.uid);
 }
 
 // flock(fd, exclusive) -> 0, or -EWOULDBLOCK when another holds it; never waits. See flock(2).

@@ -16,6 +16,8 @@ export interface Addon {
   unmount(directory: string, lazy: number): number
   socketpair(): [ours: number, theirs: number] | number
   receiveDescriptor(socket: number): number
+  /** The user id of who listens at the other end of a Unix socket, or who connected to it; SO_PEERCRED of unix(7). */
+  peerUser(socket: number): number
   flock(fd: number, exclusive: number): number
   /** Two names of one file system change places in one step; RENAME_EXCHANGE of rename(2). */
   exchange(path: string, other: string): number

@@ -1,8 +1,9 @@
 // Starts a daemon in the background and waits until its mount answers. Knows only the messages of protocol.ts.
 
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { openOwn } from '../base/own-files.ts'
 import { ControlError } from '../control/errors.ts'
 import { type DaemonConfig, type DaemonMessage, fromWire } from '../control/protocol.ts'
 import { notice } from './output.ts'
@@ -16,7 +17,7 @@ const daemonFile = fileURLToPath(new URL(`../daemon.${extension}`, import.meta.u
 
 /** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
-  const log = openSync(logFile, 'a', 0o600)
+  const log = openLog(logFile)
   closeInherited()
   const child = spawn(
     process.execPath,
@@ -46,6 +47,14 @@ export async function startDaemon(config: DaemonConfig, logFile: string): Promis
     if (child.connected) child.disconnect()
     child.unref()
   }
+}
+
+/** A file of this user's own, or a device such as /dev/null. */
+function openLog(path: string): number {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true)
+    return openSync(path, 'a')
+  const { O_APPEND, O_CREAT, O_WRONLY } = constants
+  return openOwn(path, O_WRONLY | O_APPEND | O_CREAT)
 }
 
 /** O_CLOEXEC of open(2), which Node does not name. */

@@ -2,9 +2,10 @@
 // is whole and proved, so that the former backup is good until then; what was cut short is gone on with. With
 // `incremental` the backup that is there takes what is new at one stroke.
 
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { serialize } from 'node:v8'
+import { ownUser } from '../base/own-files.ts'
 import { syncFiles } from '../base/sync-files.ts'
 import { type SettingRow, setting } from '../store/collections.ts'
 import { backendOf, needBackend, openStore, persistentBackends } from '../store/open.ts'
@@ -175,7 +176,7 @@ async function makeAnew(
   const { notice, onProgress, reached = () => undefined } = options
   const partial = `${path}.partial`
   const backend = backendOf(path).name
-  const isResumed = existsSync(partial) && (await isPartOf(partial, backend, options.id))
+  const isResumed = isOwnCopy(partial) && (await isPartOf(partial, backend, options.id))
   if (isResumed) notice('a copy was cut short: going on with it')
   else removeFiles(partial)
   const store = await openStore(partial, { create: !isResumed, backend })
@@ -215,6 +216,12 @@ async function makeAnew(
   if (former !== undefined) switchFiles(partial, path, null)
   else moveFiles(partial, path)
   return done
+}
+
+/** Whether this user has made it: who owns the copy owns the backup. */
+function isOwnCopy(partial: string): boolean {
+  const found = lstatSync(partial, { throwIfNoEntry: false })
+  return found?.uid === ownUser() && !found.isSymbolicLink()
 }
 
 /** Whether a copy that was cut short is of this vault; one that cannot be read is of no use. */

@@ -7,6 +7,7 @@ import { isWritablePlace } from '../store/read-only-place.ts'
 import { openVault } from '../vault/vault.ts'
 import { thisProcess } from './caller.ts'
 import { bodyOf } from './feed.ts'
+import { keeperOf } from './keeper.ts'
 import { acquireLock } from './lock.ts'
 import { GoneError } from './method-reply.ts'
 import { type Method, type MethodName, methods, type Parameters } from './methods.ts'
@@ -63,7 +64,10 @@ async function runHere(
     }
     const looksOnly = readOnly || (alsoReadOnly === true && !isWritablePlace(vaultPath))
     if (!looksOnly) assertWritablePlace(vaultPath)
-    const vault = await openVault(vaultPath, { readOnly: looksOnly })
+    const vault = await openVault(vaultPath, {
+      readOnly: looksOnly,
+      keeper: keeperOf(vaultPath, lock),
+    })
     vault.core.actors.actAs(thisProcess())
     let opened: Searcher | undefined
     const searcher = (): Searcher => {

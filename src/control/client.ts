@@ -1,8 +1,11 @@
 // The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults or of the methods.
 
 import { type IncomingMessage, request } from 'node:http'
+import type { Socket } from 'node:net'
+import { StrangerError } from '../base/own-files.ts'
 import { Units } from '../base/units.ts'
 import { CALLER_HEADER, callerHeader } from './caller.ts'
+import { connected } from './connect.ts'
 import { ControlError, systemCode } from './errors.ts'
 import {
   type Answer,
@@ -161,7 +164,8 @@ async function sendFed(
   feed: Feed,
 ): Promise<[IncomingMessage, Fed]> {
   const headers = { accept: BINARY, 'content-type': BINARY, [CALLER_HEADER]: callerHeader() }
-  const sent = request({ socketPath, path, method: 'POST', headers })
+  const createConnection = await opened(socketPath)
+  const sent = request({ createConnection, path, method: 'POST', headers })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve)
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
@@ -208,20 +212,31 @@ async function sendFed(
 
 class NoListener extends Error {}
 
-function send(
+async function send(
   socketPath: string,
   method: string,
   path: string,
   body: string | undefined,
   timeoutMs = 0,
 ): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const headers = { accept: BINARY, [CALLER_HEADER]: callerHeader() }
-    const sent = request({ socketPath, method, path, headers, timeout: timeoutMs }, resolve)
+  const headers = { accept: BINARY, [CALLER_HEADER]: callerHeader() }
+  const createConnection = await opened(socketPath)
+  return await new Promise((resolve, reject) => {
+    const sent = request({ createConnection, method, path, headers, timeout: timeoutMs }, resolve)
     sent.on('timeout', () => sent.destroy(new Error('timed out')))
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
     sent.end(body)
   })
+}
+
+/** A connection for one request, to a daemon that is known to be the owner's. */
+async function opened(path: string): Promise<() => Socket> {
+  try {
+    const socket = await connected(path)
+    return () => socket
+  } catch (error) {
+    throw error instanceof StrangerError ? error : asControlError(path, error as Error)
+  }
 }
 
 function asControlError(socket: string, error: Error): ControlError {

@@ -79,8 +79,14 @@ const vaultMethods = {
   sync: {
     readOnly: false,
     run: async (vault) => {
-      await vault.sync()
-      return {}
+      try {
+        await vault.sync()
+        return {}
+      } catch (error) {
+        const lost = await vault.loss()
+        if (lost === undefined) throw error
+        return { lost }
+      }
     },
   },
 } satisfies Record<string, Method>

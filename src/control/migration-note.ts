@@ -4,48 +4,49 @@
 //   copying     the partial copy is worth nothing
 //   switching   the copy is whole, and perhaps has its name already; the vault is about to go
 //   no vault    the copy has taken its place; what is left of the vault is to be removed
+//
+// Where the copy lies follows from the vault's own path and the engine: a note names no path, since a vault may come from a stranger.
 
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { readOwn } from '../base/own-files.ts'
 import { syncOne } from '../base/sync-files.ts'
-import { systemCode } from './errors.ts'
+import { persistentBackends } from '../store/open.ts'
 import { writeWhole } from './vault-files.ts'
 
 export interface MigrationNote {
   readonly step: 'copying' | 'switching'
-  /** Engine and path of the copy, and where it lies until it is whole. */
+  /** The engine of the copy. */
   readonly backend: string
-  readonly target: string
-  readonly partial: string
   /** Digest of the settings of the copy when it was whole; '' before. Who uses a vault changes them. */
   readonly settings: string
 }
 
 /** What follows the path of a vault in that of its note. */
 export const NOTE_ENDING = '.migration'
+const NOTE_BYTES_MAX = 4096
 
 function notePath(vaultPath: string): string {
   return vaultPath + NOTE_ENDING
 }
 
-/** The note beside a vault, or undefined when there is none that makes sense. */
+/** The note beside a vault, or undefined when there is none that makes sense. Throws StrangerError for that of another user. */
 export function readNote(vaultPath: string): MigrationNote | undefined {
+  const text = readOwn(notePath(vaultPath), NOTE_BYTES_MAX)
+  if (text === undefined) return undefined
   try {
-    const parsed: unknown = JSON.parse(readFileSync(notePath(vaultPath), 'utf8'))
+    const parsed: unknown = JSON.parse(text)
     return isNote(parsed) ? parsed : undefined
-  } catch (error) {
-    if (systemCode(error) === undefined || systemCode(error) === 'ENOENT') return undefined
-    throw error
+  } catch {
+    return undefined
   }
 }
 
 function isNote(value: unknown): value is MigrationNote {
   if (typeof value !== 'object' || value === null) return false
-  const { step, backend, target, partial, settings } = value as Record<string, unknown>
-  const texts = [backend, target, partial, settings]
-  return (
-    (step === 'copying' || step === 'switching') && texts.every((its) => typeof its === 'string')
-  )
+  const { step, backend, settings } = value as Record<string, unknown>
+  const isKnown = persistentBackends.some(({ name }) => name === backend)
+  return isKnown && (step === 'copying' || step === 'switching') && typeof settings === 'string'
 }
 
 /** Writes the note, whole or not at all; durable when it returns. */
@@ -60,5 +61,5 @@ export function removeNote(vaultPath: string): void {
 }
 
 export function hasNote(vaultPath: string): boolean {
-  return existsSync(notePath(vaultPath))
+  return lstatSync(notePath(vaultPath), { throwIfNoEntry: false }) !== undefined
 }

@@ -19,7 +19,14 @@ import { lockOffline, needRoom } from './offline.ts'
 import { assertWritablePlace } from './refusal.ts'
 import { finishSwitch } from './switch-files.ts'
 import { bytesOf, moveFiles, removeFiles } from './vault-files.ts'
-import { existingVault, freePath, namesakes, stemOfPath, vaultPlace } from './vault-names.ts'
+import {
+  existingVault,
+  freePath,
+  migratedPaths,
+  namesakes,
+  stemOfPath,
+  vaultPlace,
+} from './vault-names.ts'
 
 export type MigrationStep = 'checking' | 'reading' | 'copying' | 'verifying'
 
@@ -145,7 +152,7 @@ function finishedReport(
 function targetOf(source: string, to: string, output: string | undefined): string {
   const { suffix } = backendOf('', to)
   if (suffix === '') throw new ControlError('failed', `${to} keeps nothing on disk`)
-  if (output === undefined) return `${stemOfPath(source)}${suffix}`
+  if (output === undefined) return migratedPaths(source, to).target
   const path = resolve(output)
   return path.endsWith(suffix) ? path : path + suffix
 }
@@ -183,17 +190,18 @@ async function clearEarlier(source: string, notice: (text: string) => void): Pro
   if (!hasNote(source)) return
   const note = readNote(source)
   if (note !== undefined) {
-    removeFiles(note.partial)
-    if (note.step === 'switching' && existsSync(note.target)) {
-      const store = await openStore(note.target, { backend: note.backend, readOnly: true })
+    const { target, partial } = migratedPaths(source, note.backend)
+    removeFiles(partial)
+    if (note.step === 'switching' && existsSync(target)) {
+      const store = await openStore(target, { backend: note.backend, readOnly: true })
       const settings = await settingsDigest(store).finally(() => store.close())
       if (settings !== note.settings)
         throw new ControlError(
           'exists',
-          `an earlier migration was cut short after it made ${note.target}, and that was changed since, perhaps ${source} too: look which to keep, and remove the other and ${source}.migration`,
-          note.target,
+          `an earlier migration was cut short after it made ${target}, and that was changed since, perhaps ${source} too: look which to keep, and remove the other and ${source}.migration`,
+          target,
         )
-      removeFiles(note.target)
+      removeFiles(target)
     }
   }
   removeNote(source)
@@ -253,9 +261,9 @@ async function migrate(
   const { to, output, keepOriginal, reached = () => undefined } = options
   const partial = `${target}.partial`
   removeFiles(partial)
-  const note = { step: 'copying', backend: to, target, partial, settings: '' } as const
-  // One that cannot be written stays as it is, whatever becomes of the copy elsewhere.
-  const isNoted = isWritablePlace(source)
+  const note = { step: 'copying', backend: to, settings: '' } as const
+  // A vault that stays counts, whatever becomes of the copy elsewhere.
+  const isNoted = output === undefined
   if (isNoted) writeNote(source, note)
   let copied: { survey: Survey; damaged: number }
   let settings: string

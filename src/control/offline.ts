@@ -11,7 +11,7 @@ export async function lockOffline(path: string): Promise<Lock> {
     const lock = await acquireLock(path, { mountPoint: null, socket: null })
     process.once('exit', lock.release)
     return {
-      leftover: lock.leftover,
+      ...lock,
       release() {
         process.off('exit', lock.release)
         lock.release()

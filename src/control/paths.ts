@@ -1,46 +1,48 @@
 // Where sockets, logs and mount points live (vault-names.ts: vaults). Everything is derived from the environment that is
 // passed in, so tests need not change their own.
 //
-//   sockets   $XDG_RUNTIME_DIR/avfs, else /run/user/UID/avfs, else /tmp/avfs-UID
+//   sockets   $XDG_RUNTIME_DIR/avfs, else /run/user/UID/avfs, else for root /run/avfs, else run in the directory of logs
 //   logs      $XDG_STATE_HOME/avfs (~/.local/state/avfs)
+//
+// None of these may be one that another user can write or put another in the place of.
 
 import { createHash } from 'node:crypto'
-import { existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { mkdirSync, realpathSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { homeOfUser } from '../base/accounts.ts'
+import { assertOwnFolder, isOwnFolder, ownUser } from '../base/own-files.ts'
 import { ControlError } from './errors.ts'
 import type { Environment } from './vault-names.ts'
 
 /** sun_path of unix(7) holds 108 bytes with its NUL. */
 const SOCKET_PATH_BYTES_MAX = 107
+const ROOT_DIRECTORY = '/run/avfs'
+/** Of sockets, in the directory of logs. */
+const RUN = 'run'
 
-/** The directory of this user's sockets; made, with mode 0700, if it is missing. Throws if someone else owns it. */
+/** The directory of this user's sockets; made, with mode 0700, if it is missing. Throws StrangerError unless it is his alone. */
 export function runtimeDirectory(env: Environment = process.env): string {
-  const directory = ownRuntimeDirectory(env)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  // /tmp is for everyone: a directory that another user put there would hand him the socket.
-  const found = lstatSync(directory)
-  if (!found.isDirectory() || found.uid !== userId() || (found.mode & 0o022) !== 0) {
-    throw new ControlError(
-      'failed',
-      `${directory} must be a directory of your own that nobody else can write`,
-      directory,
-    )
-  }
-  return directory
+  return made(ownRuntimeDirectory(env), 'XDG_RUNTIME_DIR')
 }
 
 function ownRuntimeDirectory(env: Environment): string {
   if (env.XDG_RUNTIME_DIR) return join(env.XDG_RUNTIME_DIR, 'avfs')
-  const user = join('/run/user', `${userId()}`)
-  return existsSync(user) ? join(user, 'avfs') : join(tmpdir(), `avfs-${userId()}`)
+  const user = join('/run/user', `${ownUser()}`)
+  if (isOwnFolder(user)) return join(user, 'avfs')
+  if (ownUser() === 0 && isOwnFolder('/run')) return ROOT_DIRECTORY
+  return join(stateDirectory(env), RUN)
 }
 
 /** The socket of the daemon that serves `mountPoint`, and so the way from a mount point to its daemon. */
 export function socketPath(mountPoint: string, env: Environment = process.env): string {
   const path = join(runtimeDirectory(env), socketName(mountPoint))
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-    throw new ControlError('failed', `XDG_RUNTIME_DIR is too long for a socket: ${path}`, path)
+    throw new ControlError(
+      'failed',
+      `the path is too long for a socket, set XDG_RUNTIME_DIR to a shorter directory: ${path}`,
+      path,
+    )
   }
   return path
 }
@@ -51,13 +53,20 @@ export function socketCandidates(
   uid: number | undefined,
   env: Environment = process.env,
 ): string[] {
-  const users = uid === undefined || uid === userId() ? [userId()] : [userId(), uid]
-  const directories = users.flatMap((user) => [
-    ...(user === userId() && env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'avfs')] : []),
+  const own = env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'avfs')] : []
+  const directories = [ownUser(), uid ?? ownUser()].flatMap((user) => [
     join('/run/user', `${user}`, 'avfs'),
-    join(tmpdir(), `avfs-${user}`),
+    ...(user === 0 ? [ROOT_DIRECTORY] : []),
+    ...stateOf(user, env).map((state) => join(state, RUN)),
   ])
-  return directories.map((directory) => join(directory, socketName(mountPoint)))
+  return [...new Set([...own, ...directories])].map((its) => join(its, socketName(mountPoint)))
+}
+
+/** The directory of logs of a user, as far as it is known. */
+function stateOf(user: number, env: Environment): string[] {
+  if (user === ownUser()) return [statePath(env)]
+  const home = homeOfUser(user)
+  return home === undefined ? [] : [statePath({ HOME: home })]
 }
 
 function socketName(mountPoint: string): string {
@@ -66,9 +75,28 @@ function socketName(mountPoint: string): string {
 
 /** Where a daemon in the background writes its log unless told otherwise; the directory is made if it is missing. */
 export function logPath(name: string, env: Environment = process.env): string {
-  const directory = join(env.XDG_STATE_HOME || join(homeOf(env), '.local', 'state'), 'avfs')
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  return join(directory, `${name}.log`)
+  return join(stateDirectory(env), `${name}.log`)
+}
+
+/** The directory of logs; made, with mode 0700, if it is missing. Throws StrangerError unless it is this user's alone. */
+export function stateDirectory(env: Environment = process.env): string {
+  return made(statePath(env), 'XDG_STATE_HOME')
+}
+
+function made(directory: string, variable: string): string {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    assertOwnFolder(directory)
+    return directory
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const advice = `or set ${variable} to a directory that only you can write`
+    throw new ControlError('failed', `${reason}, ${advice}`, directory, { cause: error })
+  }
+}
+
+function statePath(env: Environment): string {
+  return join(env.XDG_STATE_HOME || join(homeOf(env), '.local', 'state'), 'avfs')
 }
 
 /**
@@ -95,8 +123,4 @@ function realpathOrSelf(path: string): string {
 
 function homeOf(env: Environment): string {
   return env.HOME || homedir()
-}
-
-function userId(): number {
-  return process.getuid?.() ?? 0
 }

@@ -2,12 +2,15 @@
 
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { log } from '../base/log.ts'
+import { isTrusted } from '../base/own-files.ts'
 import type { Searcher } from '../search/searcher.ts'
 import type { Actor } from '../vault/actors.ts'
 import type { Kernel } from '../vault/announce.ts'
 import type { Vault } from '../vault/vault.ts'
 import { CALLER_HEADER, callerOf } from './caller.ts'
+import { peerUser } from './connect.ts'
 import { ControlError, systemCode } from './errors.ts'
 import { type MethodReply, replyTo } from './method-reply.ts'
 import { isMethodName, methods, type Parameters } from './methods.ts'
@@ -47,6 +50,9 @@ export async function startControlServer(socket: string, served: Served): Promis
   })
   // A large import takes as long as it takes.
   server.requestTimeout = 0
+  server.on('connection', (socket) => {
+    if (!isOwnCaller(socket)) socket.destroy()
+  })
   server.maxConnections = CONNECTIONS_MAX
   await listen(server, socket)
   server.on('error', (error) => log('warn', 'the control socket took no caller', error))
@@ -59,6 +65,15 @@ export async function startControlServer(socket: string, served: Served): Promis
       // The vault is closed next: what changes it must have come to its end, or to a place where it can stop.
       await Promise.all(running)
     },
+  }
+}
+
+/** Whether this user or root asks; the modes of the socket say so already. */
+function isOwnCaller(socket: Socket): boolean {
+  try {
+    return isTrusted(peerUser(socket))
+  } catch {
+    return false
   }
 }
 

@@ -5,12 +5,16 @@
 //   the vault is the old one   the copy is removed, if it is there: the work is done again
 //   the vault is the copy      what it replaced gets the name that it was to get, or is removed
 //   there is no vault          the copy gets the name
+//
+// It holds names, not paths, and none but those that a copy and what it replaces may have: a vault may come from a stranger, with a note.
 
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { EINVAL, ENOSYS, errnoName } from '../base/errno.ts'
 import { addon } from '../base/native.ts'
+import { readOwn } from '../base/own-files.ts'
 import { syncOne } from '../base/sync-files.ts'
+import { backendOf } from '../store/open.ts'
 import { ControlError, systemCode } from './errors.ts'
 import { filesOf, moveFiles, removeFiles, writeWhole } from './vault-files.ts'
 
@@ -30,6 +34,11 @@ interface Note {
 
 /** What follows the path of a vault in that of its note. */
 const SWITCH_ENDING = '.switch'
+const NOTE_BYTES_MAX = 4096
+/** What follows the path of a vault in that of a copy of it: of a repair, an import, a backup. */
+const COPY = /^\.(repaired|importing|partial)$/
+/** What stands in the name of a vault that was replaced, before the ending of its engine. */
+const FORMER = /^\.damaged(-\d+)?$/
 
 /**
  * Gives the durable copy `fresh` the name `path` of a vault that is closed and locked; the vault is at `former` then, or gone
@@ -123,11 +132,6 @@ function moveBesides(from: string, to: string): void {
   for (const file of besides(from)) renameSync(file, to + file.slice(from.length))
 }
 
-/** True when a switch of this vault was cut short. */
-function isSwitching(path: string): boolean {
-  return existsSync(path + SWITCH_ENDING)
-}
-
 /** Ends a switch that was cut short, of a vault that is locked. Undefined when there was none. */
 export function finishSwitch(path: string): string | undefined {
   nameCopy(path)
@@ -135,15 +139,26 @@ export function finishSwitch(path: string): string | undefined {
   if (note === undefined || !existsSync(path)) return undefined
   const aside = note.former ?? asideOf(path)
   const isDone = inoOf(path) === note.ino
-  if (!isDone) moveBesides(aside, path)
+  // What is beside a vault that is there is that one's.
+  if (!isDone && !existsSync(aside)) moveBesides(aside, path)
   if (!isDone || note.former === null) removeFiles(note.fresh)
-  else if (existsSync(note.fresh)) moveFiles(note.fresh, note.former)
+  else if (existsSync(note.fresh)) moveAside(note.fresh, note.former)
   if (note.former === null) removeFiles(aside)
   removeNote(path)
   if (!isDone) return `an earlier copy of ${path} did not take its place; removed it`
   return note.former === null
     ? `${path} was replaced; removed what was left of what it was`
     : `${path} was replaced; the vault as it was: ${note.former}`
+}
+
+function moveAside(from: string, to: string): void {
+  if (existsSync(to))
+    throw new ControlError(
+      'exists',
+      `${from} was to become ${to}, which is there: move it away`,
+      to,
+    )
+  moveFiles(from, to)
 }
 
 /** Gives a copy the name of the vault that is not there, if the note says so; needs no lock. */
@@ -161,21 +176,40 @@ export function nameCopy(path: string): void {
   syncOne(dirname(path))
 }
 
+/** Throws StrangerError for the note of another user, ControlError for one that makes no sense. */
 function readNote(path: string): Note | undefined {
-  if (!isSwitching(path)) return undefined
-  const parsed: unknown = JSON.parse(readFileSync(path + SWITCH_ENDING, 'utf8'))
-  if (!isNote(parsed))
-    throw new ControlError('failed', `${path}${SWITCH_ENDING} makes no sense`, path)
+  const text = readOwn(path + SWITCH_ENDING, NOTE_BYTES_MAX)
+  if (text === undefined) return undefined
+  const { fresh, ino, former } = noteOf(path, text)
   const beside = (name: string): string => join(dirname(path), name)
-  const { fresh, ino, former } = parsed
   return { fresh: beside(fresh), ino, former: former === null ? null : beside(former) }
 }
 
-function isNote(value: unknown): value is Note {
+function noteOf(path: string, text: string): Note {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    if (isNote(parsed, basename(path))) return parsed
+  } catch {
+    // Told below.
+  }
+  const note = path + SWITCH_ENDING
+  throw new ControlError('failed', `${note} makes no sense: look what it is, and remove it`, note)
+}
+
+function isNote(value: unknown, name: string): value is Note {
   if (typeof value !== 'object' || value === null) return false
   const { fresh, ino, former } = value as Record<string, unknown>
-  const isFormer = former === null || typeof former === 'string'
-  return typeof fresh === 'string' && typeof ino === 'string' && isFormer
+  const { suffix } = backendOf(name)
+  const stem = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name
+  const isFormer =
+    former === null ||
+    (typeof former === 'string' &&
+      former.startsWith(stem) &&
+      former.endsWith(name.slice(stem.length)) &&
+      FORMER.test(former.slice(stem.length, former.length - (name.length - stem.length))))
+  const isFresh =
+    typeof fresh === 'string' && fresh.startsWith(name) && COPY.test(fresh.slice(name.length))
+  return isFresh && typeof ino === 'string' && isFormer
 }
 
 function removeNote(path: string): void {

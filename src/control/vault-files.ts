@@ -3,7 +3,6 @@
 
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -21,7 +20,12 @@ const companions = [...new Set(backends.flatMap((backend) => backend.companions)
 
 /** The paths of a vault that exist, its own last: without that it is no vault, and the others are leftovers. */
 export function filesOf(path: string): string[] {
-  return [...companions.map((suffix) => path + suffix), path].filter(existsSync)
+  return [...companions.map((suffix) => path + suffix), path].filter(isThere)
+}
+
+/** True for a link that leads nowhere, too: a name that is taken. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 /** Bytes of a vault on disk, which may be open. */
@@ -36,10 +40,11 @@ function sizeOf(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
 }
 
-/** Writes a small file, whole or not at all; durable when it returns. */
+/** Writes a small file, whole or not at all; durable when it returns. What somebody has put in its way is not followed. */
 export function writeWhole(path: string, text: string): void {
   const fresh = `${path}.new`
-  const fd = openSync(fresh, 'w', 0o600)
+  rmSync(fresh, { force: true })
+  const fd = openSync(fresh, 'wx', 0o600)
   try {
     writeSync(fd, text)
     fsyncSync(fd)
@@ -62,7 +67,7 @@ export function moveFiles(from: string, to: string): void {
 export function removeFiles(path: string): void {
   const doomed = removedPath(path)
   rmSync(doomed, { recursive: true, force: true })
-  if (existsSync(path)) {
+  if (isThere(path)) {
     renameSync(path, doomed)
     syncOne(dirname(path))
   }

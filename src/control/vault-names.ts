@@ -192,3 +192,9 @@ export function freePath(path: string, word: string): string {
     if (!isThere(free)) return free
   }
 }
+
+/** Where a migration of the vault at `path` to another engine puts its copy, and where that lies until it is whole. */
+export function migratedPaths(path: string, backend: string): { target: string; partial: string } {
+  const target = stemOfPath(path) + backendOf('', backend).suffix
+  return { target, partial: `${target}.partial` }
+}

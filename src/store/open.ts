@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Availability, availabilityOf, type Requirement } from './availability.ts'
 import type { OpenEngine } from './kv/kv-store.ts'
+import { assertOwnParts } from './own-parts.ts'
 import { type IsLinked, isWritablePlace, makeReadingPlace } from './read-only-place.ts'
 import { isReadable } from './sqlite/readable.ts'
 import { type Store, StoreError } from './store.ts'
@@ -139,12 +140,14 @@ export const persistentBackends = backends.filter(({ suffix }) => suffix !== '')
 
 /**
  * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that is no vault or a vault
- * of a newer avfs, 'io' where there is none (or, with `create`, one), 'unavailable' where its engine cannot be loaded.
+ * of a newer avfs, 'io' where there is none (or, with `create`, one), 'unavailable' where its engine cannot be loaded; with StrangerError
+ * where a part of it is somebody else's.
  */
 export async function openStore(path: string, options: OpenOptions = {}): Promise<Store> {
   const backend = backendOf(path, options.backend)
   const availability = await availabilityOfBackend(backend)
   if (!availability.available) throw unavailable(backend, availability)
+  assertOwnParts([path, ...backend.companions.map((end) => path + end)])
   const isLinked = options.readOnly === true ? linkedOf(backend, path) : undefined
   return isLinked === undefined
     ? backend.open(path, options)

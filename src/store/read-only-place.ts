@@ -24,6 +24,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { log } from '../base/log.ts'
 import { addon } from '../base/native.ts'
+import { assertOwnFolder, ownUser } from '../base/own-files.ts'
 import { StoreError } from './store.ts'
 
 /** Of a path of a vault, or the rest of its name: what stays where it is and is linked to. */
@@ -57,6 +58,7 @@ export function isWritablePlace(path: string): boolean {
 export function makeReadingPlace(files: readonly string[], isLinked: IsLinked): ReadingPlace {
   removeLeftovers()
   const root = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))
+  assertOwnFolder(root)
   const remove = (): void => {
     process.off('exit', remove)
     rmSync(root, { recursive: true, force: true })
@@ -121,15 +123,17 @@ function needRoom(folder: string, bytes: number, what: string): void {
   throw new StoreError('full', `${what} (${mib} MiB) cannot be written; ${advice}`)
 }
 
-/** What readers left that were killed. */
+/** What readers of this user left that were killed: a name in a folder that is everybody's says nothing of whose it is. */
 function removeLeftovers(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : 0
     if (pid === 0 || existsSync(`/proc/${pid}`)) continue
+    const found = lstatSync(join(tmpdir(), name), { throwIfNoEntry: false })
+    if (found?.isDirectory() !== true || found.uid !== ownUser()) continue
     try {
       rmSync(join(tmpdir(), name), { recursive: true, force: true })
     } catch {
-      // Another user's.
+      // Being removed by another reader.
     }
   }
 }

@@ -141,7 +141,7 @@ export function configuration(core: Pick<Core, 'overlay'>): Record<string, strin
   const found = (Object.keys(settings) as SettingName[]).map((key) => [key, configured(core, key)])
   for (const family of Object.keys(userSettings) as UserSetting[])
     for (const [uid, value] of configuredUsers(core, family))
-      found.push([`${family}${accountName('/etc/passwd', uid) ?? uid}`, value])
+      found.push([`${family}${nameOfUser(uid)}`, value])
   return Object.fromEntries(found)
 }
 
@@ -192,7 +192,7 @@ function settingOf(key: string): { name: string; check: Setting['check'] } {
   for (const [family, { check }] of Object.entries(userSettings)) {
     if (!key.startsWith(family)) continue
     const who = key.slice(family.length)
-    const uid = accountId('/etc/passwd', who)
+    const uid = accountId('/etc/passwd', Buffer.from(who).toString('latin1'))
     if (uid === undefined)
       throw new ConfigurationError(`${key}: no user is named '${who}' here; a uid does as well`)
     return { name: `${family}${uid}`, check }
@@ -248,4 +248,8 @@ function assertGlob(key: string, glob: string): void {
     if (error instanceof GlobError) throw new ConfigurationError(`${key}: ${error.message}`)
     throw error
   }
+}
+
+function nameOfUser(uid: number): string {
+  return Buffer.from(accountName('/etc/passwd', uid) ?? `${uid}`, 'latin1').toString()
 }

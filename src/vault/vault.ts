@@ -32,9 +32,11 @@ import { spill } from './content.ts'
 import { type Core, makeCaches } from './core.ts'
 import { readUsage } from './count-usage.ts'
 import { directoryRow } from './directory-row.ts'
+import type { VaultInfo, VaultStats } from './facts.ts'
 import { refreshHistory } from './history.ts'
 import { type Inode, toRow } from './inode.ts'
 import { reap } from './inodes.ts'
+import type { Keeper } from './keeper.ts'
 import { Lineage } from './lineage.ts'
 import { Moments } from './moments.ts'
 import type { PruneOptions, PruneReport } from './prune.ts'
@@ -61,6 +63,8 @@ export interface VaultOptions {
   /** A file that is held open and changed is sealed as a version this often; else as the vault is set. */
   readonly sealMs?: number
   readonly readOnly?: boolean
+  /** Who notices that the vault is removed while it is open; asked only of one that may change. */
+  readonly keeper?: Keeper
 }
 
 const ALL = Number.MAX_SAFE_INTEGER
@@ -71,32 +75,6 @@ const DIRTY_BYTES_MAX = 8 * 1024 * 1024
 const PULSE_MS = 250
 /** How long tidying may hold up other work, of each pulse. */
 const TIDY_MS = 5
-
-export interface VaultInfo {
-  readonly id: string
-  readonly backend: string
-  readonly format: number
-  readonly createdAt: string
-  readonly path: string
-  /** When the host's clock was set of late, the newest first; null when it never was. */
-  readonly clock: readonly string[] | null
-}
-
-/** Figures that cost no walk over rows (figures.ts gathers the others); `engine` holds the engine's own. */
-export interface VaultStats {
-  readonly inodes: number
-  readonly bytes: number
-  readonly commits: number
-  readonly open: number
-  readonly orphans: number
-  readonly dirtyBytes: number
-  readonly blockHits: number
-  readonly blockLoads: number
-  /** The longest that background work held up others, by the clock and in processor time. */
-  readonly longestSliceMs: number
-  readonly longestSliceCpuMs: number
-  readonly engine: Readonly<Record<string, number | string>>
-}
 
 /** Makes a new vault, durably, with an empty root directory that belongs to the caller. Throws StoreError when it exists. */
 export async function createVault(path: string, backend: string): Promise<void> {
@@ -135,6 +113,7 @@ export async function openVault(path: string, options: VaultOptions = {}): Promi
     readOnly: options.readOnly === true,
     cacheBytes: Math.floor((options.cacheBytes ?? CACHE_BYTES) / 8),
   })
+  if (options.readOnly !== true) options.keeper?.attach(store)
   try {
     const usage = await readUsage(store)
     return await answered(() => new Vault(store, path, options, usage.copy()))
@@ -152,6 +131,7 @@ export class Vault {
   readonly #sweeper: Sweeper
   readonly #pulse: NodeJS.Timeout | undefined
   readonly #lineage: Lineage
+  readonly #keeper: Keeper | undefined
   /** Hashes of the blocks that a layer on its way brings; those it left out are no longer its own. */
   readonly #brought = new WeakMap<Layer, string[]>()
 
@@ -160,6 +140,7 @@ export class Vault {
     this.#store = store
     this.path = path
     this.readOnly = options.readOnly === true
+    this.#keeper = this.readOnly ? undefined : options.keeper
     const counters = readCounters(store)
     this.#lineage = new Lineage(store)
     const overlay = new Overlay(store)
@@ -201,6 +182,7 @@ export class Vault {
       steady('saving versions of what is open', () => sealQuiet(this.core, heldMs)),
       steady('tidying', () => this.#tidy()),
       steady('sweeping', () => this.#sweeper.pulse()),
+      steady('looking for the vault', () => this.#keeper?.look()),
     ]
     this.#pulse = setInterval(() => {
       for (const beat of beats) beat()
@@ -279,9 +261,19 @@ export class Vault {
     return core.dirtyBytes < DIRTY_BYTES_MAX ? undefined : core.commits.pressure
   }
 
-  /** Resolves when everything done so far is durable. Rejects with StoreError when the engine refuses. */
-  sync(): Promise<void> {
-    return this.readOnly ? Promise.resolve() : this.core.commits.commit()
+  /**
+   * Resolves when everything done so far is durable. Rejects with StoreError when the engine refuses, or the vault is not where it was
+   * opened any more.
+   */
+  async sync(): Promise<void> {
+    if (this.readOnly) return
+    await this.core.commits.commit()
+    this.#keeper?.assertThere()
+  }
+
+  /** See Keeper.kept. */
+  async loss(): Promise<string | undefined> {
+    return await this.#keeper?.kept()
   }
 
   /**

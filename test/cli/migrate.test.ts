@@ -269,8 +269,7 @@ t.test('a vault that was used after its migration was cut short is not thrown aw
   const [to] = others as [string]
   const target = join(cli.home, `one${backendOf('', to).suffix}`)
   cli.json('vault', 'migrate', 'one', '--to', to, '--output', target)
-  const partial = `${target}.partial`
-  writeNote(cli.path, { step: 'switching', backend: to, target, partial, settings: 'another' })
+  writeNote(cli.path, { step: 'switching', backend: to, settings: 'another' })
   t.match(cli.json('vault', 'info', 'one'), { backend: 'sqlite' }, 'what counts is the original')
   const refused = cli.failure('vault', 'migrate', 'one', '--to', to)
   t.match(refused, { errno: 'EEXIST', message: /was changed since/ })
@@ -329,10 +328,8 @@ t.test('a vault that lies elsewhere is found by its name afterwards, too', async
 
 t.test('delete takes what a migration left of its copy along', async (t) => {
   const cli = await richCli(t)
-  const partial = join(cli.home, 'one.x.partial')
-  mkdirSync(partial)
-  const note = { step: 'copying', backend: 'x', target: join(cli.home, 'one.x') } as const
-  writeNote(cli.path, { ...note, partial, settings: '' })
+  mkdirSync(join(cli.home, 'one.leveldb.partial'))
+  writeNote(cli.path, { step: 'copying', backend: 'leveldb', settings: '' })
   cli.json('vault', 'delete', 'one', '--yes')
   t.same(readdirSync(cli.home), [])
 })

@@ -5,7 +5,8 @@ import { callVault } from '../../src/control/call.ts'
 import type { BackupState } from '../../src/control/methods-backup.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { answered } from '../../src/store/retry.ts'
-import { openVault, ROOT_INO, type VaultInfo } from '../../src/vault/vault.ts'
+import type { VaultInfo } from '../../src/vault/facts.ts'
+import { openVault, ROOT_INO } from '../../src/vault/vault.ts'
 import { randomFrom } from './random.ts'
 
 const FILES = 12

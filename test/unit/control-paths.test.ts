@@ -1,10 +1,18 @@
 // Where sockets, logs and mount points are looked for.
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { logPath, mountPointPath, runtimeDirectory, socketPath } from '../../src/control/paths.ts'
+import {
+  logPath,
+  mountPointPath,
+  runtimeDirectory,
+  socketCandidates,
+  socketPath,
+} from '../../src/control/paths.ts'
+import { temporaryFolder } from '../support/mount.ts'
+import { A, B, folderOf, runAs, sharedFolder } from '../support/users.ts'
 
 /** t.testdir() is too long a path for a socket. */
 function shortDirectory(t: Test): string {
@@ -26,6 +34,36 @@ t.test('the directory of sockets is for its owner alone', async (t) => {
     /nobody else/,
   )
 })
+
+t.test('without XDG_RUNTIME_DIR sockets go nowhere that others can write', (t) => {
+  const root = temporaryFolder(t)
+  const shared = sharedFolder(root)
+  const url = new URL('../../src/control/paths.ts', import.meta.url).href
+  const code = `const { runtimeDirectory } = await import(${JSON.stringify(url)})
+    try { console.log(runtimeDirectory()) } catch (error) { console.log(error.message) }`
+  const directoryOf = (env: Record<string, string>): string =>
+    runAs(A, process.execPath, ['--input-type=module', '-e', code], {
+      cwd: '/',
+      env: { XDG_RUNTIME_DIR: '', XDG_STATE_HOME: '', TMPDIR: shared, ...env },
+    }).stdout.trim()
+  const home = folderOf(A, join(root, 'a'))
+  t.equal(directoryOf({ HOME: home }), join(home, '.local/state/avfs/run'))
+  t.equal(directoryOf({ HOME: shared }), join(shared, '.local/state/avfs/run'), 'his own below it')
+  rmSync(join(shared, '.local'), { recursive: true })
+  folderOf(B, join(shared, '.local'), 0o777)
+  t.match(directoryOf({ HOME: shared }), /belongs to user 4002.*set XDG_STATE_HOME/)
+  folderOf(B, join(shared, 'avfs'), 0o777)
+  t.match(directoryOf({ XDG_RUNTIME_DIR: shared }), /belongs to user 4002.*set XDG_RUNTIME_DIR/)
+  t.match(directoryOf({ HOME: join(root, 'b') }), /EACCES.*XDG_STATE_HOME/)
+  t.same(readdirSync(shared).sort(), ['.local', 'avfs'], 'nothing is made there for it')
+  t.equal(socketCandidates('/mnt/x', A, { HOME: home }).some(isInTmp), false)
+  t.equal(socketCandidates('/mnt/x', 0, { HOME: home }).some(isInTmp), false)
+  t.end()
+})
+
+function isInTmp(path: string): boolean {
+  return path.startsWith('/tmp/avfs-') && !path.startsWith('/tmp/avfs-test-')
+}
 
 t.test('a runtime directory too long for a socket is refused', async (t) => {
   const env = { XDG_RUNTIME_DIR: join(t.testdir(), 'x'.repeat(90)) }

@@ -1,6 +1,6 @@
 // The control socket: both ends over a real Unix socket, with a vault that is not one.
 
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { createServer as createHttpServer, request } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,8 @@ import { replyTo } from '../../src/control/method-reply.ts'
 import { startControlServer } from '../../src/control/server.ts'
 import type { Searcher } from '../../src/search/searcher.ts'
 import type { Vault } from '../../src/vault/vault.ts'
+import { temporaryFolder } from '../support/mount.ts'
+import { B, folderOf, outputAs } from '../support/users.ts'
 
 setLog('error', () => undefined)
 
@@ -138,6 +140,7 @@ async function replaying(socketPath: string, answer: () => Buffer): Promise<() =
     socket.once('data', () => socket.end(answer()))
   })
   await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  chmodSync(socketPath, 0o600)
   return () =>
     new Promise((resolve) => {
       for (const socket of sockets) socket.destroy()
@@ -259,4 +262,17 @@ t.test('closing waits for what methods do, and cuts their callers off', async (t
   goOn.resolve()
   await closing
   t.same(ended, ['method', 'server'])
+})
+
+t.test('a caller that is another user gets no answer, whatever the modes are', async (t) => {
+  const folder = folderOf(0, join(temporaryFolder(t), 'own'), 0o755)
+  const socket = join(folder, 's')
+  const server = await startControlServer(socket, served({}))
+  chmodSync(socket, 0o666)
+  const ask = `const asking = require('node:http').get({ socketPath: process.argv[1], path: '/' })
+    asking.on('response', () => console.log('answered')).on('error', ({ code }) => console.log(code))`
+  const outcome = (uid: number): Promise<string> => outputAs(uid, ['-e', ask, socket])
+  t.match(await outcome(B), /^ECONNRESET|EPIPE$/)
+  t.equal(await outcome(0), 'answered')
+  await server.close()
 })

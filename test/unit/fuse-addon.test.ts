@@ -41,6 +41,7 @@ t.test('every function throws at arguments of a wrong number, type or range', as
     ],
     unmount: [[], ['/'], [null, 0], ['/', 2], ['x'.repeat(5000), 0]],
     receiveDescriptor: [[], ['0'], [-1], [2 ** 31], [Number.NaN], [undefined]],
+    peerUser: [[], [-1], ['1'], [0, 0]],
     flock: [[], [0], [-1, 0], [0, 2], [{}, 0]],
     exchange: [[], ['/'], ['/', 1], ['/a\0', '/b'], ['/a', 'x'.repeat(5000)]],
     receive: [
@@ -93,6 +94,7 @@ t.test('descriptors that are not open are EBADF', async (t) => {
   t.equal(native.receive(9999, new ArrayBuffer(8), 0), -EBADF)
   t.equal(native.reply(9999, new ArrayBuffer(8), 8, []), -EBADF)
   t.equal(await native.notify(9999, new Uint8Array(8)), -EBADF)
+  t.equal(native.peerUser(9999), -EBADF)
   t.equal(native.flock(9999, 1), -EBADF)
   t.equal(native.receiveDescriptor(9999), -EBADF)
   t.equal(native.seek(9999, 0, 0), -EBADF)
@@ -190,6 +192,12 @@ t.test('a lock of one descriptor keeps out another', async (t) => {
   closeSync(first)
   t.equal(native.flock(second, 0), 0)
   closeSync(second)
+})
+
+t.test('who is at the other end of a socket is this user', async (t) => {
+  const [near] = pair()
+  t.equal(native.peerUser(near), process.geteuid?.())
+  t.equal(native.peerUser(openSync('/dev/null', 'r')), -88, 'ENOTSOCK')
 })
 
 t.test('a descriptor arrives over a socket only if one was sent', async (t) => {

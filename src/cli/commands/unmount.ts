@@ -1,5 +1,6 @@
 // `avfs unmount`: takes a mounted vault away and waits until its daemon has closed it, so that it can be mounted again.
 
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
 import { callDaemon, NoDaemonError } from '../../control/client.ts'
@@ -46,9 +47,10 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
       throw new ControlError('failed', `no vault is mounted at ${dir}`, mountPoint)
     }
     const daemon = await findDaemon(mounted)
-    if (daemon !== undefined && !lazy) await assertDurable(mountPoint, daemon)
+    const lost = daemon && !lazy ? await assertDurable(mountPoint, daemon) : undefined
     await takeAway(mountPoint, lazy)
-    if (daemon !== undefined && !lazy) await closed(daemon)
+    if (daemon !== undefined && !lazy) await closed(daemon, lost !== undefined)
+    if (lost !== undefined) throw new ControlError('failed', `unmounted, but ${lost}`, daemon?.path)
     printResult(
       json === true,
       { name: mounted.source, mountPoint, pid: daemon?.pid ?? null },
@@ -57,13 +59,17 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
   },
 }
 
-/** A vault that cannot be written now (a full disk) stays mounted: what it holds in memory would be lost. */
-async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<void> {
+/**
+ * A vault that cannot be written now (a full disk) stays mounted: what it holds in memory would be lost. Returns what is to be told
+ * of one that is not where it was mounted from any more, and all of which is elsewhere.
+ */
+async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<string | undefined> {
   await writeBack(mountPoint)
   try {
-    await callDaemon(daemon.socket, 'sync', {}, () => {})
+    const result = await callDaemon(daemon.socket, 'sync', {}, () => {})
+    return 'lost' in result ? String(result.lost) : undefined
   } catch (error) {
-    if (error instanceof NoDaemonError) return
+    if (error instanceof NoDaemonError) return undefined
     const reason = error instanceof Error ? error.message : String(error)
     throw new ControlError(
       'failed',
@@ -92,10 +98,11 @@ async function takeAway(mountPoint: string, lazy: boolean): Promise<void> {
   }
 }
 
-async function closed(daemon: DaemonInfo): Promise<void> {
+/** Without its lock file (`isLost`), it is known by its process. */
+async function closed(daemon: DaemonInfo, isLost: boolean): Promise<void> {
   const start = performance.now()
   let told = false
-  while (lockHolder(daemon.path)?.pid === daemon.pid) {
+  while (lockHolder(daemon.path)?.pid === daemon.pid || (isLost && isRunning(daemon.pid))) {
     const waited = performance.now() - start
     if (waited > CLOSE_TIMEOUT_MS) {
       throw new ControlError('failed', `process ${daemon.pid} does not close ${daemon.path}`)
@@ -106,4 +113,9 @@ async function closed(daemon: DaemonInfo): Promise<void> {
     }
     await sleep(CLOSE_POLL_MS)
   }
+}
+
+/** False for one that has ended and that nobody has waited for. */
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}/exe`)
 }

@@ -9,7 +9,7 @@ import { assertWritablePlace } from '../../control/refusal.ts'
 import { stoppable } from '../../control/stopping.ts'
 import { finishSwitch } from '../../control/switch-files.ts'
 import { removeFiles } from '../../control/vault-files.ts'
-import { existingVault, vaultPlace } from '../../control/vault-names.ts'
+import { existingVault, migratedPaths, vaultPlace } from '../../control/vault-names.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -44,7 +44,7 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
 function remove(path: string, named: string): void {
   finishSwitch(path)
   const note = readNote(path)
-  if (note !== undefined) removeFiles(note.partial)
+  if (note !== undefined) removeFiles(migratedPaths(path, note.backend).partial)
   removeFiles(path)
   removeNote(path)
   if (lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(named)

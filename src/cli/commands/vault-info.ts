@@ -1,10 +1,8 @@
 // `avfs vault info`: what a vault is, and who has it open.
 
-import { existsSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
 import { lockHolder } from '../../control/lock.ts'
-import { socketCandidates } from '../../control/paths.ts'
 import { existingVault } from '../../control/vault-names.ts'
 import { printResult, properties } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
@@ -22,13 +20,8 @@ export const vaultInfoCommand: CommandModule<object, VaultArguments> = {
       ...info,
       mountPoint: holder?.mountPoint ?? null,
       pid: holder?.pid ?? null,
-      socket: holder?.mountPoint ? socketOf(holder.mountPoint) : null,
+      socket: holder?.socket ?? null,
     }
     printResult(json === true, result, properties(result))
   },
-}
-
-/** The socket of the daemon that serves a mount point. */
-function socketOf(mountPoint: string): string | null {
-  return socketCandidates(mountPoint, undefined).find((path) => existsSync(path)) ?? null
 }
