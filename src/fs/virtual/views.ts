@@ -26,6 +26,7 @@ import type { Caller, Node, Operations } from '../operations.ts'
 import { HeldContent } from './held-content.ts'
 import { keepListings } from './kept-listings.ts'
 import { keepTagged } from './kept-tagged.ts'
+import { letGo } from './let-go.ts'
 import { createListings } from './listings.ts'
 import {
   announceGuards,
@@ -57,7 +58,7 @@ export interface ViewOperations
   readonly views: Views
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
-  /** Lets go of what open directories have read. */
+  /** Lets go of what can be had again. */
   rest(): void
   /** Returns false when the handle is not one of a view. */
   releasedir(handle: number): boolean
@@ -161,7 +162,10 @@ export function createViews(fs: FsContext): ViewOperations {
   return {
     views,
     told: pruned.told,
-    rest: listings.rest,
+    rest() {
+      listings.rest()
+      letGo(views)
+    },
     releasedir(handle) {
       kept.close(handle)
       const isOurs = listings.close(handle)
