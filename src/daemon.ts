@@ -5,10 +5,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { setWallClock } from './base/clock.ts'
+import { clearCaches } from './base/generation-cache.ts'
 import { outliveErrors } from './base/guard.ts'
 import { log, logTrace, setLog } from './base/log.ts'
 import { limited } from './base/log-limit.ts'
 import { standardErrorSink } from './base/log-sink.ts'
+import { watchMemory } from './base/memory.ts'
 import { addon } from './base/native.ts'
 import { processOf } from './base/processes.ts'
 import { version } from './base/version.ts'
@@ -36,6 +38,7 @@ import { mount } from './fuse/mount.ts'
 import { type Session, startSession } from './fuse/session.ts'
 import { Searcher } from './search/searcher.ts'
 import { answered } from './store/retry.ts'
+import { shrinkPool } from './vault/slots.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
 const MIB = 1024 * 1024
@@ -162,9 +165,15 @@ async function serve(
   let session: Session | undefined
   const { readOnly, allowOther: shared, trace, pollUs, avfsdir } = config.settings
   const atime = atimeRule(config.settings)
+  const memory = watchMemory()
   const operations = await answered(() =>
-    createFileSystem(vault, { readOnly, shared, avfsdir, atime, search }),
+    createFileSystem(vault, { readOnly, shared, avfsdir, atime, search, memory }),
   )
+  memory.onShort(() => {
+    clearCaches()
+    shrinkPool()
+    operations.rest()
+  })
   const echoes = startEchoes(operations.echo, config.mountPoint)
   const server = await startControlServer(config.socket, {
     vault,

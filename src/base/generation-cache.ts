@@ -1,6 +1,18 @@
 // A cache with a cost budget that forgets what was not asked for of late. Two generations instead of a list: a hit in the
 // old one moves to the young one, and when the young one is full it becomes the old one. Nothing is touched per hit.
 
+/** All that there are, for `clearCaches`. */
+const caches = new Set<WeakRef<GenerationCache<unknown, unknown>>>()
+
+/** Lets go of all that is cached: memory is short. */
+export function clearCaches(): void {
+  for (const its of caches) {
+    const cache = its.deref()
+    if (cache === undefined) caches.delete(its)
+    else cache.clear()
+  }
+}
+
 /** Keeps at least budget / 2 of the most recently used values; `cost` is in bytes, estimated by the caller. */
 export class GenerationCache<K, V> {
   readonly #budget: number
@@ -12,6 +24,7 @@ export class GenerationCache<K, V> {
   constructor(budget: number, costs: (value: V) => number) {
     this.#budget = budget / 2
     this.#costs = costs
+    caches.add(new WeakRef(this as GenerationCache<unknown, unknown>))
   }
 
   get(key: K): V | undefined {

@@ -1,6 +1,7 @@
 // The POSIX meaning of a vault as one object: each call goes to the family of operations that knows it.
 
 import { Counters } from '../base/counters.ts'
+import type { Memory } from '../base/memory.ts'
 import { isProvisional } from '../vault/inode.ts'
 import { claim, getInode } from '../vault/inodes.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -20,6 +21,7 @@ import { rename, rmdir, unlink } from './remove.ts'
 import { withinRoom } from './room.ts'
 import { withViews } from './virtual/router.ts'
 import type { SearchService } from './virtual/search-results.ts'
+import { withinMemory } from './within-memory.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 
 /** The operations of a mounted vault. */
@@ -28,7 +30,7 @@ export interface FileSystem extends Operations {
   setNotices(notices: KernelNotices): void
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
-  /** Lets go of what open directories have read; they go on behind the last name. */
+  /** Lets go of what can be had again: what open directories have read, and what the kernel keeps of the past. */
   rest(): void
   /** True while the kernel knows the inode. */
   holds(ino: number): boolean
@@ -49,6 +51,8 @@ export interface FileSystemOptions {
   readonly atime?: AtimeRule
   /** What .avfs/search asks. */
   readonly search?: SearchService
+  /** Asked before what takes memory. */
+  readonly memory?: Memory
 }
 
 /** Gives a vault its POSIX meaning. One file system a vault at a time. */
@@ -72,7 +76,9 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
   const real = withinQuota(fs, withinRoom(fs, realOperations(fs)))
   const { avfsdir } = options
   const viewed = avfsdir === 'off' ? undefined : withViews(fs, real, avfsdir === 'visible')
-  const echo = createEcho(fs, attributed(fs, viewed ?? real))
+  const whole = attributed(fs, viewed ?? real)
+  const { memory } = options
+  const echo = createEcho(fs, memory === undefined ? whole : withinMemory(whole, memory))
   return {
     ...echo.operations,
     echo,

@@ -1,7 +1,7 @@
 // One request from its bytes to its reply: finds the row, runs it, and turns what it throws into an errno.
 // Between session.ts, which reads requests, and ops.ts, which knows what each one says. The only place where errors end.
 
-import { EIO, ENODEV, ENOENT, ENOSYS, errnoName, FsError } from '../base/errno.ts'
+import { EAGAIN, EIO, ENODEV, ENOENT, ENOSYS, errnoName, FsError } from '../base/errno.ts'
 import { log } from '../base/log.ts'
 import { enterSlice, renewSlice, type Slice, startStep } from '../base/step.ts'
 import { SLICE_MS } from '../base/turns.ts'
@@ -10,6 +10,7 @@ import { FUSE_INIT } from './abi.ts'
 import type { Channel } from './channel.ts'
 import { createListing } from './dirent.ts'
 import { type Negotiated, REPLY_BYTES_MAX } from './init.ts'
+import { LongWork } from './long-work.ts'
 import { countLatency, type SessionMetrics } from './metrics.ts'
 import { type Context, operationTable, type Row } from './ops.ts'
 import { clear, replyOf, seal } from './reply.ts'
@@ -63,6 +64,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const context: Context = { listing: createListing(), negotiated: undefined }
   const reply = replyOf(REPLY_BYTES_MAX)
   const slice: Slice = { untilMs: 0, isBegun: false, kept: undefined }
+  const long = new LongWork()
   /** The one that others are read into. */
   let original: Request | undefined
   let idleCallbacks: (() => void)[] = []
@@ -155,12 +157,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       refuse(request, row, began, label, new Error(`${faults} reads had to wait, and no end`))
       return
     }
-    const copy = request === original ? copyRequest(request) : request
+    const isNew = request === original
+    const { uid } = request.caller
+    const isLong = fault.isPause === true
+    if (isLong && !long.enter(uid, isNew)) {
+      refuse(request, row, began, label, new FsError(EAGAIN))
+      return
+    }
+    const copy = isNew ? copyRequest(request) : request
     later(
       fault.load().then(
         () => {
+          if (isLong) long.leave(uid)
           renewSlice(slice, SLICE_MS, kept)
-          run(copy, row, began, label, fault.isPause === true ? faults : faults + 1)
+          run(copy, row, began, label, isLong ? faults : faults + 1)
         },
         (error: unknown) => refuse(copy, row, began, label, error),
       ),

@@ -2,9 +2,10 @@
 // The clock runs ahead at each look, so that slices end after few steps on any machine.
 
 import t, { type Test } from 'tap'
-import { ENOENT } from '../../src/base/errno.ts'
+import { EAGAIN, ENOENT } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
+import { LONG_MAX } from '../../src/fuse/long-work.ts'
 import { historyOf } from '../../src/vault/changes.ts'
 import { ROOT_INO } from '../../src/vault/vault.ts'
 import { fakeMount, name, request, u32, u64 } from '../support/fuse-wire.ts'
@@ -190,4 +191,18 @@ t.test('a hole behind many extents is looked for in slices', async (t) => {
   t.equal(errnoOf(reply), 0)
   t.equal(nodeOf(reply), extents * fill.length)
   t.strictSame(notices, [ino], 'the kernel writes back once')
+})
+
+t.test('a user who asks for too much that takes long is told to ask again', async (t) => {
+  const { views, mount } = await bed(t)
+  const { channel, session } = mount
+  slowClock(t)
+  channel.replies.length = 0
+  const long = request(LOOKUP, views, name('history.json'))
+  for (let at = 0; at < LONG_MAX + 3; at++) channel.send(long)
+  const errnos = channel.replies.map((text) => errnoOf(Buffer.from(text, 'hex')))
+  t.strictSame(errnos, [EAGAIN, EAGAIN, EAGAIN])
+  while (session.metrics.waiting > 0) await new Promise((resolve) => setImmediate(resolve))
+  t.equal(channel.replies.length, LONG_MAX + 3)
+  t.ok(channel.replies.slice(3).every((text) => errnoOf(Buffer.from(text, 'hex')) === 0))
 })

@@ -20,7 +20,7 @@ const LAST_COOKIE = 2 ** 52
 export interface ViewedOperations extends Operations {
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
-  /** Lets go of what open directories of views have read. */
+  /** Lets go of what can be had again. */
   rest(): void
 }
 

@@ -29,6 +29,7 @@ import { HeldContent } from './held-content.ts'
 import { keepListings } from './kept-listings.ts'
 import { keepPast } from './kept-past.ts'
 import { keepTagged } from './kept-tagged.ts'
+import { letGo } from './let-go.ts'
 import { createListings } from './listings.ts'
 import {
   announceGuards,
@@ -59,7 +60,7 @@ export interface ViewOperations
   readonly views: Views
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
-  /** Lets go of what open directories have read. */
+  /** Lets go of what can be had again. */
   rest(): void
   /** Returns false when the handle is not one of a view. */
   releasedir(handle: number): boolean
@@ -165,7 +166,10 @@ export function createViews(fs: FsContext): ViewOperations {
   return {
     views,
     told: pruned.told,
-    rest: listings.rest,
+    rest() {
+      listings.rest()
+      letGo(views)
+    },
     releasedir(handle) {
       kept.close(handle)
       const isOurs = listings.close(handle)

@@ -1,0 +1,63 @@
+// What an operation takes of the daemon's memory for longer than it runs, asked before it begins: when memory is nearly used up, those
+// are refused with ENOMEM. Reading, writing, saving and deleting what is there go on.
+
+import { ENOMEM, fail } from '../base/errno.ts'
+import type { Memory } from '../base/memory.ts'
+import type { Operations } from './operations.ts'
+import { VIEW_BASE } from './virtual/view.ts'
+
+/** The same operations, as far as there is memory for them. */
+export function withinMemory<O extends Operations>(operations: O, memory: Memory): O {
+  const ask = (): void => {
+    if (memory.isCritical()) fail(ENOMEM)
+  }
+  return {
+    ...operations,
+    lookup(caller, parent, name) {
+      // What is in the vault must be found, or nothing can be read, saved or deleted; the kernel can do without views.
+      if (memory.isCritical() && parent >= VIEW_BASE) fail(ENOMEM)
+      return operations.lookup(caller, parent, name)
+    },
+    mknod(...all) {
+      ask()
+      return operations.mknod(...all)
+    },
+    mkdir(...all) {
+      ask()
+      return operations.mkdir(...all)
+    },
+    symlink(...all) {
+      ask()
+      return operations.symlink(...all)
+    },
+    create(...all) {
+      ask()
+      return operations.create(...all)
+    },
+    tmpfile(...all) {
+      ask()
+      return operations.tmpfile(...all)
+    },
+    link(...all) {
+      ask()
+      return operations.link(...all)
+    },
+    setxattr(...all) {
+      ask()
+      operations.setxattr(...all)
+    },
+    copyFileRange(...all) {
+      ask()
+      return operations.copyFileRange(...all)
+    },
+    opendir(...all) {
+      ask()
+      return operations.opendir(...all)
+    },
+    readdir(caller, ino, handle, cookie, plus, take) {
+      // Each node that comes with a name stays until the kernel forgets it.
+      if (memory.isCritical() && plus && ino >= VIEW_BASE) fail(ENOMEM)
+      operations.readdir(caller, ino, handle, cookie, plus, take)
+    },
+  }
+}

@@ -1,0 +1,23 @@
+// How many requests of one user may be under way that take long (their operation lets others go on in between, and keeps what it has
+// found out until then): more would only wait for each other, and each takes memory.
+
+/** More than programs ask at a time. */
+export const LONG_MAX = 64
+
+export class LongWork {
+  readonly #counts = new Map<number, number>()
+
+  /** One of them waits for its turn. False when it is a new one and the user has enough of them. */
+  enter(uid: number, isNew: boolean): boolean {
+    const count = this.#counts.get(uid) ?? 0
+    if (isNew && count >= LONG_MAX) return false
+    this.#counts.set(uid, count + 1)
+    return true
+  }
+
+  leave(uid: number): void {
+    const left = (this.#counts.get(uid) ?? 0) - 1
+    if (left > 0) this.#counts.set(uid, left)
+    else this.#counts.delete(uid)
+  }
+}
