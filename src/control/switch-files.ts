@@ -163,7 +163,7 @@ export function nameCopy(path: string): void {
 
 function readNote(path: string): Note | undefined {
   if (!isSwitching(path)) return undefined
-  const parsed: unknown = JSON.parse(readFileSync(path + SWITCH_ENDING, 'utf8'))
+  const parsed = parsedNote(readFileSync(path + SWITCH_ENDING, 'utf8'))
   if (!isNote(parsed))
     throw new ControlError('failed', `${path}${SWITCH_ENDING} makes no sense`, path)
   const beside = (name: string): string => join(dirname(path), name)
@@ -171,11 +171,24 @@ function readNote(path: string): Note | undefined {
   return { fresh: beside(fresh), ino, former: former === null ? null : beside(former) }
 }
 
+function parsedNote(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Told by who asked.
+    return undefined
+  }
+}
+
+/** A name in this folder: whoever wrote the note, it leads nowhere else. */
+function isPlain(name: unknown): boolean {
+  return typeof name === 'string' && name !== '' && !/^\.{1,2}$|[/\0]/.test(name)
+}
+
 function isNote(value: unknown): value is Note {
   if (typeof value !== 'object' || value === null) return false
   const { fresh, ino, former } = value as Record<string, unknown>
-  const isFormer = former === null || typeof former === 'string'
-  return typeof fresh === 'string' && typeof ino === 'string' && isFormer
+  return isPlain(fresh) && typeof ino === 'string' && (former === null || isPlain(former))
 }
 
 function removeNote(path: string): void {
