@@ -13,6 +13,7 @@ import type { Store } from '../../src/store/store.ts'
 import { all, type Change, put } from '../store/engine-suite.ts'
 import { type AnyCollection, changes, keyOfRow, randomValue } from '../store/rows.ts'
 import type { Random } from '../support/random.ts'
+import { refusable } from './input.ts'
 import { mutated } from './mutate.ts'
 
 const DAMAGES_MAX = 3
@@ -131,7 +132,9 @@ export async function damageStore(store: Store, random: Random): Promise<string>
   const done: string[] = []
   for (let count = 1 + random.below(DAMAGES_MAX); count > 0; count--) {
     const collection = random.pick(collections) as unknown as AnyCollection
-    const rows = await answered(() => store.scan(collection, { limit: ALL }))
+    // What was done before may be refused now.
+    const read = () => answered(() => store.scan(collection, { limit: ALL }))
+    const rows = (await refusable(read)) ?? []
     if (rows.length === 0) continue
     const row = random.pick(rows)
     const at = random.below(collection.fields.length)

@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { historyFiles } from '../../src/archive/history-source.ts'
 import type { SettingRow } from '../../src/store/collections.ts'
-import { openMemory } from '../../src/store/memory.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check.ts'
@@ -32,7 +31,7 @@ export const historyInput: FuzzInput = {
       async run(seed) {
         const random = randomFrom(seed)
         const files = damagedFiles(sound, random)
-        const store = openMemory()
+        const store = await openStore('', { backend: 'memory' })
         // What is wrong in the canary.
         if (isBroken) throw new TypeError('a bug')
         const done = await refusable(() => filled(store, files))

@@ -4,7 +4,6 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setLog } from '../../src/base/log.ts'
-import { openMemory } from '../../src/store/memory.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { copyStore } from '../../src/vault/migrate.ts'
@@ -56,7 +55,7 @@ export const valuesInput: FuzzInput = {
       run: (seed) =>
         withLog(async () => {
           const random = randomFrom(seed)
-          const store = openMemory()
+          const store = await openStore('', { backend: 'memory' })
           await copyStore(base, store, { damaged: () => undefined })
           const damage = await damageStore(store, random)
           await told(damage, () => used(store, '/', random, isBroken))
