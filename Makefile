@@ -245,6 +245,12 @@ fuzz: $(BUILT) engines
 	@$(RUN) node scripts/fuzz.ts $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(INPUT),--input $(INPUT)) $(if $(JOBS),--jobs $(JOBS))
 
+# As root, since the users have ids of their own; MINUTES bounds it, SEED chooses what is done.
+## Work on one vault as four users for two hours, and look whether it stays as it was
+.PHONY: soak
+soak: $(BUILT) $(FUSERMOUNT)
+	@$(RUN) node scripts/soak.ts $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 # github.com/pjd/pjdfstest, as root. BACKEND=lmdb runs it on another engine.
 ## Run pjdfstest from the checkout PJDFSTEST=
 .PHONY: pjdfstest

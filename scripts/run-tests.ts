@@ -36,7 +36,7 @@ const groups: Readonly<Record<string, Group>> = {
   vault: { jobs: 2, timeoutMs: 300_000 },
   search: { jobs: 2, timeoutMs: 300_000 },
   session: { jobs: 2, timeoutMs: 120_000 },
-  fuzz: { jobs: 1, timeoutMs: 300_000 },
+  fuzz: { jobs: 1, timeoutMs: 600_000 },
   cli: { jobs: 1, timeoutMs: 300_000 },
   mount: { jobs: 1, timeoutMs: 900_000 },
   crash: { jobs: 1, timeoutMs: 3_600_000 },

@@ -37,6 +37,9 @@ export interface Member extends TarHeader {
 
 /** Names and extended attributes of one file; more is no archive. */
 const EXTRA_BYTES_MAX = 16 * 1024 * 1024
+/** Of Linux's device numbers. */
+const MAJOR_MAX = 0xfff
+const MINOR_MAX = 0xfffff
 export const MAP_DAMAGED = 'its map of a sparse file is damaged'
 const NO_ARCHIVE_BEHIND = 'behind the end of the archive there is something that is none'
 
@@ -147,11 +150,16 @@ function overridden(
   if (!isCount(size)) throw new ArchiveError(`the size of ${asText(header.name)} is damaged`)
   const times = timesOf(header, pax)
   const isFit = uid >>> 0 === uid && gid >>> 0 === gid
+  const isDevice = header.type === '3' || header.type === '4'
+  const isNumbered = header.major <= MAJOR_MAX && header.minor <= MINOR_MAX
   const areTimes = Number.isSafeInteger(times.mtime.sec) && Number.isSafeInteger(times.atime.sec)
   return {
     ...header,
     ...more,
-    damage: more.damage ?? (isFit && areTimes ? undefined : 'its owner or its time is damaged'),
+    damage:
+      more.damage ??
+      (isFit && areTimes ? undefined : 'its owner or its time is damaged') ??
+      (isDevice && !isNumbered ? 'its device number is damaged' : undefined),
     name: pax.get('GNU.sparse.name') ?? pax.get('path') ?? path ?? header.name,
     linkname: pax.get('linkpath') ?? link ?? header.linkname,
     size,

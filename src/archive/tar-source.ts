@@ -230,7 +230,7 @@ function headOf(member: Member, parent: number, id: number, flags: number, key: 
     gid,
     // Which ones have further names shows later.
     nlink: isDirectory(type) ? 1 : 2,
-    rdev: (minor & 0xff) | (major << 8) | ((minor & 0xfff00) << 12),
+    rdev: ((minor & 0xff) | (major << 8) | ((minor & 0xfff00) << 12)) >>> 0,
     size: member.sparse?.size ?? size,
     mtime: mtime.sec,
     mtimeNs: mtime.ns,

@@ -132,7 +132,7 @@ async function formerAt(path: string, id: string): Promise<Former> {
   const store = await openStore(path, { readOnly: true })
   try {
     const value = await answered(() => readSetting(store, BACKUP_SETTING))
-    const mark = value === undefined ? undefined : (JSON.parse(value) as Mark)
+    const mark = markOf(value)
     const refuse = (why: string): ControlError =>
       new ControlError('exists', `${path} ${why}: choose another place, or remove it`, path)
     if (mark === undefined) throw refuse('is a vault and no backup')
@@ -142,6 +142,17 @@ async function formerAt(path: string, id: string): Promise<Former> {
     return { ...mark, lineage: await answered(() => readLineage(store)) }
   } finally {
     await store.close()
+  }
+}
+
+/** Undefined for what no backup says of itself. */
+function markOf(value: string | undefined): Mark | undefined {
+  try {
+    const { id, moment, purged, settings } = Object(JSON.parse(value ?? '{}')) as Mark
+    const areTexts = [id, purged, settings].every((its) => typeof its === 'string')
+    return areTexts && Number.isSafeInteger(moment) ? { id, moment, purged, settings } : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -148,10 +148,18 @@ export async function openStore(path: string, options: OpenOptions = {}): Promis
   const availability = await availabilityOfBackend(backend)
   if (!availability.available) throw unavailable(backend, availability)
   assertOwnParts([path, ...backend.companions.map((end) => path + end)])
+  assertKind(backend, path)
   const isLinked = options.readOnly === true ? linkedOf(backend, path) : undefined
   return isLinked === undefined
     ? backend.open(path, options)
     : openElsewhere(path, options, isLinked)
+}
+
+/** Before an engine opens it: it would wait at a pipe, and tell of a folder in the host's words. */
+function assertKind({ suffix, isFolder }: Backend, path: string): void {
+  const found = suffix === '' ? undefined : statSync(path, { throwIfNoEntry: false })
+  if (found !== undefined && !(isFolder ? found.isDirectory() : found.isFile()))
+    throw new StoreError('format', `${path} is not an avfs vault`)
 }
 
 /** Undefined where the vault can be opened as it is. */

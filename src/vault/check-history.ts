@@ -27,6 +27,9 @@ import { everyProjection, everyRow } from './check.ts'
 import type { FindingCode, Report, RowAt } from './findings.ts'
 import { isDeleted } from './lifetimes.ts'
 
+/** Later than any moment that a row can say. */
+const NEVER = Number.POSITIVE_INFINITY
+
 /** Rows in the order of inodes, taken one inode at a time. */
 class ByInode<R extends { ino: number }> {
   readonly #rows: AsyncGenerator<R>
@@ -224,9 +227,9 @@ function checkParts(parts: readonly Part[], states: readonly InodePastRow[], say
   let started = 0
   let ended = 0
   for (const { since, mode, allocated } of states) {
-    for (; (starts[started]?.since ?? PROVISIONAL) <= since; started++)
+    for (; (starts[started]?.since ?? NEVER) <= since; started++)
       covered += lengthOf(starts[started])
-    for (; (ends[ended]?.until ?? PROVISIONAL) <= since; ended++) covered -= lengthOf(ends[ended])
+    for (; (ends[ended]?.until ?? NEVER) <= since; ended++) covered -= lengthOf(ends[ended])
     if ((isRegular(mode) || isSymlink(mode)) && covered !== allocated)
       say('history-covered', `at ${since} its extents cover ${covered} bytes, not ${allocated}`)
   }

@@ -22,6 +22,8 @@ export type Matcher = (text: string) => boolean
 /** Braces multiply: {a,b}{a,b}... */
 const ALTERNATIVES_MAX = 1000
 const GLOB_LENGTH_MAX = 4096
+/** Of all that one glob stands for: they are compiled, and followed with each name, while others wait. */
+const ALTERNATIVES_LENGTH_MAX = 65_536
 
 type Token = 'star' | 'directories' | 'rest' | ((char: string) => boolean)
 
@@ -91,12 +93,19 @@ function alternativesOf(glob: string): string[] {
   if (glob.length > GLOB_LENGTH_MAX) throw new GlobError('a glob is too long')
   const done: string[] = []
   const waiting = [glob]
+  let length = 0
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const choices = firstBraces(next)
-    if (choices === undefined) done.push(next)
-    else waiting.push(...choices.reverse())
+    if (choices === undefined) {
+      done.push(next)
+      length += next.length
+    } else waiting.push(...choices.reverse())
     if (done.length + waiting.length > ALTERNATIVES_MAX)
       throw new GlobError(`'${glob}' stands for more than ${ALTERNATIVES_MAX} globs`)
+    if (length > ALTERNATIVES_LENGTH_MAX)
+      throw new GlobError(
+        `'${glob}' stands for globs of more than ${ALTERNATIVES_LENGTH_MAX} characters`,
+      )
   }
   return done
 }

@@ -94,10 +94,23 @@ export function historyImporter(store: Store, own: readonly SettingRow[]): Histo
 }
 
 function manifestOf(bytes: Buffer): Manifest {
-  const manifest = JSON.parse(bytes.toString('utf8')) as Manifest
+  const manifest = parsedManifest(bytes.toString('utf8'))
+  if (manifest === undefined) throw new RangeError('the manifest.json of the history is none')
   if (manifest.format !== HISTORY_FORMAT || !(manifest.rowFormat <= ROW_FORMAT))
     throw new RangeError('the history was exported by a newer avfs: install that')
   return manifest
+}
+
+/** Undefined for what is no manifest. */
+function parsedManifest(text: string): Manifest | undefined {
+  try {
+    const { format, rowFormat, moment, blocks, rows } = Object(JSON.parse(text)) as Manifest
+    const areNumbers = [format, rowFormat, moment, blocks].every(Number.isSafeInteger)
+    if (!areNumbers || typeof rows !== 'object' || rows === null) return undefined
+    return { format, rowFormat, moment, blocks, rows }
+  } catch {
+    return undefined
+  }
 }
 
 /** Every row that was exported is there again, and no other. Throws RangeError. */
@@ -115,7 +128,7 @@ async function verify(store: Store, manifest: Manifest): Promise<number> {
     }
     // A collection that is newer than the export has no rows there.
     if (its === undefined && count === 0) continue
-    if (its === undefined || count !== its.count || hash.digest('hex') !== its.sha256)
+    if (count !== its?.count || hash.digest('hex') !== its.sha256)
       throw new RangeError(`the rows of ${collection.name} are not those that were exported`)
     rows += count
   }

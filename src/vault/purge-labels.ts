@@ -23,9 +23,14 @@ export function notePurging(core: Core, labels: readonly string[]): void {
 }
 
 function labelsOf(row: SettingRow | undefined): readonly string[] {
-  // A purge of an earlier avfs noted a moment there.
-  const noted: unknown = JSON.parse(row?.value ?? '[]')
-  return Array.isArray(noted) ? noted : []
+  try {
+    // A purge of an earlier avfs noted a moment there.
+    const noted: unknown = JSON.parse(row?.value ?? '[]')
+    return Array.isArray(noted) ? noted.filter((its) => typeof its === 'string') : []
+  } catch {
+    // Whoever wrote it, no label is noted there.
+    return []
+  }
 }
 
 /** Drops the labels that were noted and that nobody carries or carried. What was noted of them goes as well. */

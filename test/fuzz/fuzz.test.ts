@@ -6,7 +6,7 @@ import { growthOf } from '../support/growth.ts'
 import { fuzzInputs } from './inputs.ts'
 import { runFuzz } from './runner.ts'
 
-t.setTimeout(280_000)
+t.setTimeout(580_000)
 const SEED = 1
 const SECONDS = 1
 const CANARY_SECONDS = 20

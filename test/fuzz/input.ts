@@ -57,9 +57,14 @@ export function isMistake(text: string): boolean {
 
 /** Throws an error that is no refusal. */
 export function assertRefusal(error: unknown): void {
-  const isKnown = refusals.some((refusal) => error instanceof refusal)
+  const isKnown = refusals.some((refusal) => error instanceof refusal) || isOfSystem(error)
   if (isKnown && !isMistake((error as Error).message)) return
   throw error instanceof Error ? error : new Error(`thrown: ${String(error)}`)
+}
+
+/** A system call that failed: told with its errno and the path. */
+function isOfSystem(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'errno' in error && 'path' in error
 }
 
 /** What work comes to; undefined when it was refused. Rejects with what is no refusal. */

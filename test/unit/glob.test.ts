@@ -57,3 +57,11 @@ t.test('no glob takes long', async (t) => {
   // A matcher that goes back would not end within the age of the universe.
   t.ok(performance.now() - from < 30_000)
 })
+
+t.test('braces that stand for very much are refused', async (t) => {
+  const braces = '{a,b}'.repeat(9)
+  t.doesNotThrow(() => nameMatcher([braces]))
+  t.throws(() => nameMatcher(['{a,b}'.repeat(10)]), { name: 'GlobError', message: /1000 globs/ })
+  const long = `${braces}${'*a'.repeat(100)}`
+  t.throws(() => nameMatcher([long]), { name: 'GlobError', message: /characters/ })
+})

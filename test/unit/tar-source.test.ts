@@ -221,6 +221,14 @@ t.test('a member with damaged records is named and left out, and the rest comes'
     t.match(problems, [/^bad: .*left out$/], pax.toString())
     t.equal(failure, undefined, pax.toString())
   }
+  for (const numbers of [{ major: 4096 }, { minor: 0x100000 }, { major: 0o7777777 }]) {
+    const device = encodeHeader({ ...plain, ...numbers, name: 'bad', type: '3', size: 0 })
+    const { files, problems, failure } = await take(Buffer.concat([device, good, end]))
+    t.same([[...files.keys()], failure], [['good'], undefined])
+    t.match(problems, [/^bad: its device number .*left out$/])
+  }
+  const most = { ...plain, major: 4095, minor: 0xfffff, name: 'last', type: '4', size: 0 }
+  t.same((await take(Buffer.concat([encodeHeader(most), good, end]))).problems, [])
   const lonely = Buffer.concat([good, member('PaxHeader', 'x', encodePax([['path', 'x']])), end])
   t.match((await take(lonely)).failure, { message: /has no file/ })
   const global = Buffer.concat([member('pax', 'g', encodePax([['comment', 'x']])), end])

@@ -88,6 +88,10 @@ const cases: Readonly<Record<string, [(store: Store) => Promise<void>, RegExp]>>
     (store) => damage(store, inodePast, () => ({ until: Number.MAX_SAFE_INTEGER })),
     /overlap|does not end/,
   ],
+  'a past state that begins when no moment is left': [
+    (store) => damage(store, inodePast, () => ({ since: Number.MAX_SAFE_INTEGER })),
+    /ends before it begins/,
+  ],
   'a version of another size': [
     (store) => damage(store, version, (row) => ({ size: row.size + 1 })),
     /version 1 of 9001 bytes/,
