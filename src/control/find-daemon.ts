@@ -1,5 +1,6 @@
-// From a line of the mount table to the daemon that serves it.
+// From a line of the mount table to the daemon that serves it: one of the user who mounted, as the kernel says, or of this one.
 
+import { statSync } from 'node:fs'
 import { ownUser, StrangerError } from '../base/own-files.ts'
 import { daemonInfo } from './client.ts'
 import { socketOwner } from './connect.ts'
@@ -20,11 +21,15 @@ export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | und
   let stranger: StrangerError | undefined
   for (const { mountPoint, userId } of places)
     for (const socket of socketCandidates(mountPoint, userId)) {
-      if (seen.has(socket)) continue
-      seen.add(socket)
+      const asked = `${userId} ${socket}`
+      if (seen.has(asked)) continue
+      seen.add(asked)
       try {
-        if (!isServers(socket, userId)) continue
-        return { ...(await daemonInfo(socket)), socket }
+        const owner = socketOwner(socket)
+        if (owner !== userId && owner !== ownUser()) continue
+        const info = await daemonInfo(socket)
+        assertVaultOf(owner, info, socket)
+        return { ...info, socket }
       } catch (error) {
         // Else a leftover of a daemon that died, or none.
         if (error instanceof StrangerError) stranger = error
@@ -34,10 +39,14 @@ export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | und
   return undefined
 }
 
-/** Whether a socket is of the user who mounted, as the kernel says, or of this one. */
-function isServers(socket: string, mounter: number | undefined): boolean {
-  const owner = socketOwner(socket)
-  return owner === mounter || owner === ownUser()
+/**
+ * Throws StrangerError where the daemon of another user, whom root asks, names a vault that is not that user's: commands open what a
+ * daemon names when it has gone.
+ */
+function assertVaultOf(owner: number, { path }: DaemonInfo, socket: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (owner === ownUser() || found === undefined || found.uid === owner) return
+  throw new StrangerError(socket, `speaks of ${path}, which is not of user ${owner}`)
 }
 
 function isSame(entry: MountEntry, other: MountEntry): boolean {

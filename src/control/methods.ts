@@ -83,7 +83,9 @@ const vaultMethods = {
         await vault.sync()
         return {}
       } catch (error) {
-        const lost = await vault.loss()
+        // What was refused is nowhere but in memory.
+        const isRefused = vault.core.commits.failure !== undefined
+        const lost = isRefused ? undefined : await vault.loss()
         if (lost === undefined) throw error
         return { lost }
       }

@@ -23,6 +23,7 @@ import t, { type Test } from 'tap'
 import { filesOf } from '../../src/store/open.ts'
 import { testedBackends } from '../support/engines.ts'
 import { createVault, isAlive, type TestVault, until } from '../support/mount.ts'
+import { attempt, run } from '../support/program.ts'
 
 const IO_ERROR = { code: 'EIO' }
 
@@ -187,6 +188,30 @@ for (const backend of testedBackends) {
       t.end()
     })
 }
+
+t.test('a copy that has no room beside the vault goes where logs are', (t) => {
+  const vault = createVault(t)
+  const disk = join(vault.root, 'disk')
+  mkdirSync(disk)
+  run('mount', ['-t', 'tmpfs', '-o', 'size=128m', 'none', disk])
+  t.teardown(() => attempt('umount', ['-l', disk]))
+  const path = join(disk, 'v.avfs')
+  for (const command of [
+    ['vault', 'create', path],
+    ['mount', path, vault.dir],
+  ])
+    t.equal(vault.avfs(command).status, 0)
+  const large = randomBytes(48 * 1024 * 1024)
+  writeFileSync(join(vault.dir, 'large'), large, { flush: true })
+  // The bytes of what is removed are free only when it is closed.
+  rmSync(path)
+  t.throws(() => writeSynced(join(vault.dir, 'after'), 'written after'), IO_ERROR)
+  const copy = unmountLost(t, vault)
+  t.match(copy, join(vault.root, 'avfs/v.rescued.avfs'))
+  t.same(readdirSync(disk), [], 'and nothing is left of the other')
+  holds(t, vault, copy, { after: 'written after' })
+  t.end()
+})
 
 function writeSynced(path: string, text: string): void {
   const fd = openSync(path, 'w')

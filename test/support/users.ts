@@ -46,18 +46,23 @@ export interface Listener {
   isAsked(): boolean
 }
 
-const LISTEN = `const [path, asked] = process.argv.slice(1)
+const LISTEN = `const [path, asked, vault] = process.argv.slice(1)
 require('node:http').createServer((request, response) => {
   require('node:fs').writeFileSync(asked, request.url)
-  response.end(JSON.stringify({ name: 'x', path: '/x', mountPoint: '/x', pid: process.pid, methods: [] }))
+  response.end(JSON.stringify({ name: 'x', path: vault, mountPoint: '/x', pid: process.pid, methods: [] }))
 }).listen(path, () => { require('node:fs').chmodSync(path, 0o600); console.log('listens') })`
 
-/** Has a user listen on a socket in a folder that he can write, and answer as a daemon would. */
-export async function listenAs(t: Test, uid: number, path: string): Promise<Listener> {
+/** Has a user listen on a socket in a folder that he can write, and answer as the daemon of `vault` would. */
+export async function listenAs(
+  t: Test,
+  uid: number,
+  path: string,
+  vault = '/x',
+): Promise<Listener> {
   const asked = `${path}.asked`
   const child: ChildProcess = spawn(
     'setpriv',
-    [...identity(uid), process.execPath, '-e', LISTEN, path, asked],
+    [...identity(uid), process.execPath, '-e', LISTEN, path, asked, vault],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   t.teardown(() => child.kill('SIGKILL'))

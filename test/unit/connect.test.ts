@@ -1,10 +1,21 @@
 // Before a command says a word to a socket it knows whose that is, and who answers.
 
-import { chmodSync, chownSync, mkdirSync, renameSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { daemonInfo } from '../../src/control/client.ts'
+import { findDaemon } from '../../src/control/find-daemon.ts'
+import { MOUNT_TYPE } from '../../src/control/mount-table.ts'
+import { socketCandidates } from '../../src/control/paths.ts'
 import { temporaryFolder } from '../support/mount.ts'
 import { A, B, folderOf, listenAs, runAs, sharedFolder } from '../support/users.ts'
 
@@ -78,4 +89,31 @@ t.test('a user asks himself and root, and root whoever has mounted', async (t) =
     runAs(uid, process.execPath, ['--input-type=module', '-e', code, listener.path]).stdout.trim()
   t.equal(ask(B), '/x')
   t.equal(ask(A), 'StrangerError')
+})
+
+t.test('root believes of the daemon of a user what is of that user', async (t) => {
+  const root = temporaryFolder(t)
+  const his = folderOf(A, join(root, 'his'), 0o755)
+  folderOf(A, join(his, 'avfs'))
+  const mounted = {
+    ...{ device: '0:0', root: '/', mountPoint: '/mnt/none', type: MOUNT_TYPE, source: 'x' },
+    userId: A,
+  }
+  const env = process.env.XDG_RUNTIME_DIR
+  process.env.XDG_RUNTIME_DIR = his
+  t.teardown(() => {
+    if (env === undefined) delete process.env.XDG_RUNTIME_DIR
+    else process.env.XDG_RUNTIME_DIR = env
+  })
+  const [socket = ''] = socketCandidates(mounted.mountPoint, A)
+  const vault = join(his, 'v.avfs')
+  writeFileSync(vault, '')
+  const listener = await listenAs(t, A, socket, vault)
+  await t.rejects(findDaemon(mounted), `${vault}, which is not of user ${A}`)
+  chownSync(vault, A, A)
+  t.match(await findDaemon(mounted), { path: vault, socket })
+  t.ok(listener.isAsked())
+  rmSync(`${socket}.asked`)
+  t.equal(await findDaemon({ ...mounted, userId: B }), undefined, 'not for the mount of another')
+  t.notOk(listener.isAsked())
 })
