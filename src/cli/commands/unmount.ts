@@ -2,14 +2,17 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
+import { absoluteBytes, toBytes } from '../../control/byte-strings.ts'
 import { callDaemon, NoDaemonError } from '../../control/client.ts'
 import { ControlError } from '../../control/errors.ts'
 import { type FoundDaemon, findDaemon } from '../../control/find-daemon.ts'
 import { lockHolder } from '../../control/lock.ts'
-import { MOUNT_TYPE, mountAt, mountUsers } from '../../control/mount-table.ts'
+import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/mount-table.ts'
 import { mountPointPath } from '../../control/paths.ts'
 import type { DaemonInfo } from '../../control/protocol.ts'
+import { SilentDaemonError } from '../../control/silence.ts'
 import { unmount, writeBack } from '../../control/unmount.ts'
+import { mountOnTheWay } from '../../control/way-in.ts'
 import { notice, printResult } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 
@@ -40,12 +43,14 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
       })
       .example('$0 unmount ~/myproject', ''),
   handler: async ({ dir, lazy, json }) => {
-    const mountPoint = mountPointPath(dir)
-    const mounted = mountAt(mountPoint)
+    const silent = await silentAt(dir)
+    if (silent !== undefined && !lazy) throw silent.error
+    const mountPoint = silent?.mounted.mountPoint ?? mountPointPath(dir)
+    const mounted = silent?.mounted ?? mountAt(mountPoint)
     if (mounted?.type !== MOUNT_TYPE) {
       throw new ControlError('failed', `no vault is mounted at ${dir}`, mountPoint)
     }
-    const daemon = await findDaemon(mounted)
+    const daemon = silent === undefined ? await findDaemon(mounted) : undefined
     if (daemon !== undefined && !lazy) await assertDurable(mountPoint, daemon)
     await takeAway(mountPoint, lazy)
     if (daemon !== undefined && !lazy) await closed(daemon)
@@ -57,11 +62,27 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
   },
 }
 
+/** The mount at a directory whose daemon does not answer, so that nothing in it can be looked at. */
+async function silentAt(
+  dir: string,
+): Promise<{ mounted: MountEntry; error: ControlError } | undefined> {
+  const mounted = mountOnTheWay(absoluteBytes(toBytes(dir)))
+  if (mounted === undefined) return undefined
+  try {
+    await findDaemon(mounted)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof SilentDaemonError)) throw error
+    const message = `${error.message}; or use --lazy and lose the last changes`
+    return { mounted, error: new ControlError('failed', message, mounted.mountPoint) }
+  }
+}
+
 /** A vault that cannot be written now (a full disk) stays mounted: what it holds in memory would be lost. */
 async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<void> {
   await writeBack(mountPoint)
   try {
-    await callDaemon(daemon.socket, 'sync', {}, () => {})
+    await callDaemon(daemon.socket, 'sync', {}, () => {}, undefined, undefined, daemon.pid)
   } catch (error) {
     if (error instanceof NoDaemonError) return
     const reason = error instanceof Error ? error.message : String(error)
