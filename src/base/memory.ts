@@ -12,6 +12,8 @@ import { log } from './log.ts'
  */
 export const HIGH = 3 / 4
 export const CRITICAL = 7 / 8
+/** The limit that V8 tells is that of old and new objects together; what lasts is old, for which there is so much less (start-daemon.ts). */
+const YOUNG_BYTES = 3 * 8 * 1024 ** 2
 /** A look takes 30 us. */
 const FRESH_MS = 50
 /** Whatever was let go of must be collected before it counts. */
@@ -84,7 +86,8 @@ function limitBytes(): number {
 }
 
 export function lookAtMemory(): MemoryUse {
-  const { used_heap_size: heap, heap_size_limit: heapMax } = getHeapStatistics()
+  const { used_heap_size: heap, heap_size_limit: limit } = getHeapStatistics()
+  const heapMax = Math.max(limit - YOUNG_BYTES, limit / 2)
   const [, kib = '0'] =
     /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
   return { heap, heapMax, all: Number(kib) * 1024, allMax: limitBytes() }

@@ -60,5 +60,6 @@ async function callHolder(
   if (holder.socket === null || holder.host !== hostname()) {
     throw new LockedError(vaultPath, holder)
   }
-  return await callDaemon(holder.socket, method, parameters, report, receive, feed)
+  const { socket, pid } = holder
+  return await callDaemon(socket, method, parameters, report, receive, feed, pid)
 }

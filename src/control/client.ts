@@ -1,6 +1,6 @@
 // The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults or of the methods.
 
-import { type IncomingMessage, request } from 'node:http'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { StrangerError } from '../base/own-files.ts'
 import { Units } from '../base/units.ts'
@@ -18,9 +18,7 @@ import {
   type Receive,
   type Report,
 } from './protocol.ts'
-
-/** A daemon that does not answer within this is taken for dead. */
-const INFO_TIMEOUT_MS = 5_000
+import { ANSWER_MS, SilentDaemonError, watchSilence } from './silence.ts'
 
 /** Nobody listens on the socket: the daemon is gone, or about to go. */
 export class NoDaemonError extends ControlError {
@@ -30,7 +28,7 @@ export class NoDaemonError extends ControlError {
   }
 }
 
-/** Asks the daemon who it is. Throws NoDaemonError, ControlError for half an answer. */
+/** Asks the daemon who it is. Throws NoDaemonError, SilentDaemonError, ControlError for half an answer. */
 export async function daemonInfo(socket: string): Promise<DaemonInfo> {
   return parsed(await textAt(socket, '/'), socket) as DaemonInfo
 }
@@ -41,7 +39,7 @@ export async function daemonMetricsText(socket: string): Promise<string> {
 }
 
 async function textAt(socket: string, path: string): Promise<string> {
-  const response = await send(socket, 'GET', path, undefined, INFO_TIMEOUT_MS)
+  const response = await send(socket, 'GET', path, undefined, ANSWER_MS)
   const pieces: Buffer[] = []
   for await (const piece of piecesOf(response, socket)) pieces.push(piece)
   return Buffer.concat(pieces).toString()
@@ -75,8 +73,8 @@ function noAnswer(socket: string, cause?: unknown): ControlError {
 
 /**
  * Runs a method in the daemon and returns its result; `receive` gets what it hands over before that, `feed` sends what it is to
- * take meanwhile. Throws NoDaemonError when
- * it did not begin, and what the method threw, as ControlError.
+ * take meanwhile. `pid` is the daemon's, for messages. Throws NoDaemonError when it did not begin, SilentDaemonError when the daemon
+ * answers nothing any more, not even who it is, and what the method threw, as ControlError.
  */
 export async function callDaemon(
   socket: string,
@@ -85,12 +83,57 @@ export async function callDaemon(
   report: Report,
   receive: Receive = () => undefined,
   feed?: Feed,
+  pid?: number,
 ): Promise<object> {
-  const body = JSON.stringify(parameters)
+  let sent: ClientRequest | undefined
+  let silent: SilentDaemonError | undefined
+  const watch = watchSilence(
+    () => daemonInfo(socket),
+    (cause) => {
+      if (!(cause instanceof SilentDaemonError)) return
+      silent = new SilentDaemonError(socket, pid, cause)
+      sent?.destroy(silent)
+    },
+  )
+  const note = (its: ClientRequest): void => {
+    sent = its
+  }
+  const heard: Receive = (unit) => {
+    watch.sign()
+    return receive(unit)
+  }
+  try {
+    return await called(
+      { socket, method, body: JSON.stringify(parameters), note },
+      report,
+      heard,
+      feed,
+    )
+  } catch (error) {
+    throw silent ?? error
+  } finally {
+    watch.end()
+  }
+}
+
+/** A request for a method; `note` gets it once it is on its way. */
+interface MethodCall {
+  readonly socket: string
+  readonly method: string
+  readonly body: string
+  note(sent: ClientRequest): void
+}
+
+async function called(
+  { socket, method, body, note }: MethodCall,
+  report: Report,
+  receive: Receive,
+  feed: Feed | undefined,
+): Promise<object> {
   const [response, fed] =
     feed === undefined
-      ? [await send(socket, 'POST', `/${method}`, body), undefined]
-      : await sendFed(socket, `/${method}`, body, feed)
+      ? [await send(socket, 'POST', `/${method}`, body, 0, note), undefined]
+      : await sendFed(socket, `/${method}`, body, feed, note)
   try {
     return await answerOf(response, method, socket, report, receive)
   } catch (error) {
@@ -162,10 +205,12 @@ async function sendFed(
   path: string,
   parameters: string,
   feed: Feed,
+  note: (sent: ClientRequest) => void,
 ): Promise<[IncomingMessage, Fed]> {
   const headers = { accept: BINARY, 'content-type': BINARY, [CALLER_HEADER]: callerHeader() }
   const createConnection = await opened(socketPath)
   const sent = request({ createConnection, path, method: 'POST', headers })
+  note(sent)
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve)
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
@@ -217,13 +262,15 @@ async function send(
   method: string,
   path: string,
   body: string | undefined,
-  timeoutMs = 0,
+  timeoutMs: number,
+  note?: (sent: ClientRequest) => void,
 ): Promise<IncomingMessage> {
   const headers = { accept: BINARY, [CALLER_HEADER]: callerHeader() }
   const createConnection = await opened(socketPath)
   return await new Promise((resolve, reject) => {
     const sent = request({ createConnection, method, path, headers, timeout: timeoutMs }, resolve)
-    sent.on('timeout', () => sent.destroy(new Error('timed out')))
+    note?.(sent)
+    sent.on('timeout', () => sent.destroy(new SilentDaemonError(socketPath, undefined)))
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
     sent.end(body)
   })
@@ -240,6 +287,7 @@ async function opened(path: string): Promise<() => Socket> {
 }
 
 function asControlError(socket: string, error: Error): ControlError {
+  if (error instanceof SilentDaemonError) return error
   const code = systemCode(error)
   if (code === 'EACCES') {
     return new ControlError('failed', `the daemon on ${socket} belongs to another user`, socket)

@@ -7,18 +7,20 @@ import { socketOwner } from './connect.ts'
 import { MOUNT_TYPE, type MountEntry, mounts } from './mount-table.ts'
 import { socketCandidates } from './paths.ts'
 import type { DaemonInfo } from './protocol.ts'
+import { daemonOf, SilentDaemonError } from './silence.ts'
 
 export type FoundDaemon = DaemonInfo & { readonly socket: string }
 
 /**
  * The daemon of a mounted vault, or undefined when nobody answers: the mount is dead, or another user's. Throws StrangerError where
- * nobody does but there is a socket that is not to be trusted.
+ * nobody does but there is a socket that is not to be trusted, SilentDaemonError where one listens and says nothing.
  */
 export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | undefined> {
   // A bind mount has no socket of its own: it is served by whoever serves the mount that it was made from.
   const places = [mounted, ...mounts().filter((entry) => isSame(entry, mounted))]
   const seen = new Set<string>()
   let stranger: StrangerError | undefined
+  let silent: string | undefined
   for (const { mountPoint, userId } of places)
     for (const socket of socketCandidates(mountPoint, userId)) {
       const asked = `${userId} ${socket}`
@@ -33,8 +35,10 @@ export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | und
       } catch (error) {
         // Else a leftover of a daemon that died, or none.
         if (error instanceof StrangerError) stranger = error
+        if (error instanceof SilentDaemonError) silent = socket
       }
     }
+  if (silent !== undefined) throw new SilentDaemonError(silent, daemonOf(mounted.mountPoint))
   if (stranger !== undefined) throw stranger
   return undefined
 }

@@ -11,6 +11,7 @@ import { findDaemon } from './find-daemon.ts'
 import { lockHolder } from './lock.ts'
 import { isBelow, MOUNT_TYPE, type MountEntry, mountAt, mounts } from './mount-table.ts'
 import { type Environment, existingVault, isVaultPath, vaultPlace } from './vault-names.ts'
+import { mountOnTheWay } from './way-in.ts'
 
 /**
  * A file of a vault: `path` begins with / and need not exist. `mountPoint`: where the vault is mounted, if it is. `show` names
@@ -69,6 +70,7 @@ function rootOf(name: string, env: Environment): Place {
 
 async function placeInMount(given: string): Promise<Place | undefined> {
   const absolute = tidy(absoluteBytes(given))
+  await assertAnswering(absolute)
   // A link inside a vault is a file of it; a link from outside is a way into it.
   const found = inMount(realParent(absolute)) ?? inMount(realPath(absolute) ?? '')
   if (found === undefined) return undefined
@@ -89,13 +91,23 @@ async function placeInMount(given: string): Promise<Place | undefined> {
   return { vaultPath: daemon.path, mountPoint: daemon.mountPoint, path, show }
 }
 
+/**
+ * Before anything is looked at that may lie in the mount of a vault. Throws SilentDaemonError when its daemon does not answer: no
+ * system call there would return.
+ */
+export async function assertAnswering(absolute: string): Promise<void> {
+  const mounted = mountOnTheWay(absolute)
+  if (mounted !== undefined) await findDaemon(mounted)
+}
+
 /** Finds the vault that `given` names, or in whose mount it lies. Its `path` is the root unless `given` has one. */
 export async function findVault(given: string, env: Environment = process.env): Promise<Place> {
   const name = toText(given)
   if (given.includes('/') || given === '.' || given === '..') return await findPlace(given, env)
   // A vault's name wins over that of a directory.
-  if (!isVault(name, env) && existsSync(Buffer.from(given, 'latin1')))
-    return await findPlace(given, env)
+  if (isVault(name, env)) return rootOf(name, env)
+  await assertAnswering(absoluteBytes(given))
+  if (existsSync(Buffer.from(given, 'latin1'))) return await findPlace(given, env)
   return rootOf(name, env)
 }
 

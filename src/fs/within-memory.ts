@@ -50,9 +50,9 @@ export function withinMemory<O extends Operations>(operations: O, memory: Memory
       ask()
       return operations.copyFileRange(...all)
     },
-    opendir(...all) {
-      ask()
-      return operations.opendir(...all)
+    opendir(caller, ino) {
+      if (memory.isCritical() && ino >= VIEW_BASE) fail(ENOMEM)
+      return operations.opendir(caller, ino)
     },
     readdir(caller, ino, handle, cookie, plus, take) {
       // Each node that comes with a name stays until the kernel forgets it.

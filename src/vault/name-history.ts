@@ -4,6 +4,7 @@
 // A span is one inode under one name, an entry row. Spans of the name itself all count. A file that came from another name
 // brings that name's history along, as far back as it was the same file there.
 
+import { keptByStep } from '../base/step.ts'
 import {
   type EntryRow,
   entryPast,
@@ -18,6 +19,7 @@ import {
   type VersionRow,
   version,
 } from '../store/collections.ts'
+import { pauseWhenDue } from '../store/pause.ts'
 import { type Actor, actorOf } from './actors.ts'
 import type { Core } from './core.ts'
 import { findEntry } from './directory.ts'
@@ -51,11 +53,33 @@ export interface NameVersion {
   readonly who: Actor | null
 }
 
+/** A name that gets another file so often while its versions are counted is counted without a pause. */
+const TRIES = 3
+
 /** The versions of a name, there or not, oldest first. */
 export function versionsOf(core: Core, parent: number, name: string): NameVersion[] {
-  const numbering = new Numbering(core, parent, name)
-  while (numbering.step());
-  return numbering.versions
+  const counting = keptByStep(`versions\0${parent}/${name}`, () => ({
+    numbering: new Numbering(core, parent, name),
+    of: spanNow(core, parent, name),
+    tries: 1,
+  }))
+  for (;;) {
+    if (counting.tries < TRIES) pauseWhenDue()
+    // The span that was the last one may have ended.
+    const now = spanNow(core, parent, name)
+    if (now !== counting.of) {
+      counting.numbering = new Numbering(core, parent, name)
+      counting.of = now
+      counting.tries++
+    }
+    if (!counting.numbering.step()) return counting.numbering.versions
+  }
+}
+
+/** What a name leads to, and since when. */
+function spanNow(core: Core, parent: number, name: string): string {
+  const row = findEntry(core, parent, name)
+  return row === undefined ? '' : `${row.ino}/${row.since}`
 }
 
 /** Where the numbers of one span begin; see NumberingRow. */

@@ -7,6 +7,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { LONG_MAX } from '../../src/fuse/long-work.ts'
 import { historyOf } from '../../src/vault/changes.ts'
+import { versionsOf } from '../../src/vault/name-history.ts'
 import { ROOT_INO } from '../../src/vault/vault.ts'
 import { fakeMount, name, request, u32, u64 } from '../support/fuse-wire.ts'
 import { randomFrom } from '../support/random.ts'
@@ -21,6 +22,8 @@ const LARGE = 4500
 const LOOKUP = 1
 const GETATTR = 3
 const READDIR = 28
+/** More than are counted at a time. */
+const SPANS = 1100
 const LSEEK = 46
 const STEP_MS = 0.05
 
@@ -206,3 +209,35 @@ t.test('a user who asks for too much that takes long is told to ask again', asyn
   t.equal(channel.replies.length, LONG_MAX + 3)
   t.ok(channel.replies.slice(3).every((text) => errnoOf(Buffer.from(text, 'hex')) === 0))
 })
+
+t.test(
+  'many versions of a name are counted in slices, whatever happens to it meanwhile',
+  async (t) => {
+    for (const changesMost of [0, 1, 1000]) {
+      const { vault, fs, dir, views, mount } = await bed(t, 1)
+      const replace = (): void => {
+        save(fs, dir, 'next', 'x')
+        fs.rename(root, dir, 'next', dir, 'name-0', 0)
+      }
+      for (let at = 0; at < SPANS; at++) replace()
+      const lists = fs.lookup(root, views, 'versions')?.ino ?? 0
+      const versions = fs.lookup(root, lists, 'name-0')?.ino ?? 0
+      slowClock(t, 3)
+      let changes = 0
+      const { between, reply } = await askLong(
+        mount,
+        request(LOOKUP, versions, name('latest')),
+        () => {
+          if (changes < changesMost) replace()
+          changes++
+        },
+      )
+      t.ok(between >= 1, `${between} requests of others were answered meanwhile`)
+      t.equal(errnoOf(reply), 0)
+      const latest = fs.readlink(root, nodeOf(reply))
+      const counted = versionsOf(vault.core, dir, 'name-0').at(-1)?.number ?? 0
+      t.ok(Number(latest) > SPANS && Number(latest) <= counted, `${latest} of ${counted}`)
+      if (changesMost < 2) t.equal(Number(latest), counted)
+    }
+  },
+)

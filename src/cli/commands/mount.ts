@@ -3,10 +3,12 @@
 import { readdirSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { absoluteBytes, toBytes } from '../../control/byte-strings.ts'
 import { ControlError, systemCode } from '../../control/errors.ts'
 import { isServing, LockedError, lockHolder } from '../../control/lock.ts'
 import { isBelow, isDeadMount, mountAt } from '../../control/mount-table.ts'
 import { logPath, mountPointPath, socketPath } from '../../control/paths.ts'
+import { assertAnswering } from '../../control/place.ts'
 import type { DaemonConfig } from '../../control/protocol.ts'
 import { assertWritablePlace } from '../../control/refusal.ts'
 import { existingVault } from '../../control/vault-names.ts'
@@ -72,6 +74,7 @@ async function mount(args: ArgumentsCamelCase<MountCommandArguments>): Promise<v
   const settings = mountSettings(args, process.getuid?.() === 0)
   const vault = existingVault(args.name)
   if (!settings.readOnly) assertWritablePlace(vault.path)
+  await assertAnswering(absoluteBytes(toBytes(args.dir)))
   const mountPoint = mountPointPath(args.dir)
   refuseHeldVault(vault.path)
   refuseOwnFiles(mountPoint, vault.path)

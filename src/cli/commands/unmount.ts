@@ -3,14 +3,17 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
+import { absoluteBytes, toBytes } from '../../control/byte-strings.ts'
 import { callDaemon, NoDaemonError } from '../../control/client.ts'
 import { ControlError } from '../../control/errors.ts'
 import { type FoundDaemon, findDaemon } from '../../control/find-daemon.ts'
 import { lockHolder } from '../../control/lock.ts'
-import { MOUNT_TYPE, mountAt, mountUsers } from '../../control/mount-table.ts'
+import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/mount-table.ts'
 import { mountPointPath } from '../../control/paths.ts'
 import type { DaemonInfo } from '../../control/protocol.ts'
+import { SilentDaemonError } from '../../control/silence.ts'
 import { unmount, writeBack } from '../../control/unmount.ts'
+import { mountOnTheWay } from '../../control/way-in.ts'
 import { notice, printResult } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 
@@ -41,12 +44,14 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
       })
       .example('$0 unmount ~/myproject', ''),
   handler: async ({ dir, lazy, json }) => {
-    const mountPoint = mountPointPath(dir)
-    const mounted = mountAt(mountPoint)
+    const silent = await silentAt(dir)
+    if (silent !== undefined && !lazy) throw silent.error
+    const mountPoint = silent?.mounted.mountPoint ?? mountPointPath(dir)
+    const mounted = silent?.mounted ?? mountAt(mountPoint)
     if (mounted?.type !== MOUNT_TYPE) {
       throw new ControlError('failed', `no vault is mounted at ${dir}`, mountPoint)
     }
-    const daemon = await findDaemon(mounted)
+    const daemon = silent === undefined ? await findDaemon(mounted) : undefined
     const lost = daemon && !lazy ? await assertDurable(mountPoint, daemon) : undefined
     await takeAway(mountPoint, lazy)
     if (daemon !== undefined && !lazy) await closed(daemon, lost !== undefined)
@@ -59,6 +64,22 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
   },
 }
 
+/** The mount at a directory whose daemon does not answer, so that nothing in it can be looked at. */
+async function silentAt(
+  dir: string,
+): Promise<{ mounted: MountEntry; error: ControlError } | undefined> {
+  const mounted = mountOnTheWay(absoluteBytes(toBytes(dir)))
+  if (mounted === undefined) return undefined
+  try {
+    await findDaemon(mounted)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof SilentDaemonError)) throw error
+    const message = `${error.message}; or use --lazy and lose the last changes`
+    return { mounted, error: new ControlError('failed', message, mounted.mountPoint) }
+  }
+}
+
 /**
  * A vault that cannot be written now (a full disk) stays mounted: what it holds in memory would be lost. Returns what is to be told
  * of one that is not where it was mounted from any more, and all of which is elsewhere.
@@ -66,7 +87,8 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
 async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<string | undefined> {
   await writeBack(mountPoint)
   try {
-    const result = await callDaemon(daemon.socket, 'sync', {}, () => {})
+    const { socket, pid } = daemon
+    const result = await callDaemon(socket, 'sync', {}, () => {}, undefined, undefined, pid)
     return 'lost' in result ? String(result.lost) : undefined
   } catch (error) {
     if (error instanceof NoDaemonError) return undefined

@@ -1,0 +1,87 @@
+// Daemons that are there and do not answer: stopped (SIGSTOP, a debugger), or held up. Whoever waits for one gives up after a while, and
+// says so, instead of waiting for ever.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { ControlError } from './errors.ts'
+
+/** A daemon that works on what it was asked for says nothing for so long before it is asked whether it is there. */
+export const QUIET_MS = 5_000
+/** And has so long to say that it is. */
+export const ANSWER_MS = 10_000
+
+/** A daemon took the connection and says nothing. `pid`, where it is known, tells people whom to let go on. */
+export class SilentDaemonError extends ControlError {
+  constructor(socket: string, pid: number | undefined, cause?: unknown) {
+    const who = pid === undefined ? `the daemon on ${socket}` : `the daemon, process ${pid},`
+    const hint = pid !== undefined && isStopped(pid) ? stoppedHint(pid) : 'try again later'
+    super('failed', `${who} does not answer: ${hint}`, socket, { cause })
+    this.name = 'SilentDaemonError'
+  }
+}
+
+function stoppedHint(pid: number): string {
+  return `it is stopped; kill -CONT ${pid} lets it go on`
+}
+
+/** State T or t of proc(5): stopped by a signal, or by a debugger. */
+function isStopped(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return /^[Tt]$/.test(stat.slice(stat.lastIndexOf(')') + 2).slice(0, 1))
+  } catch {
+    return false
+  }
+}
+
+/** The process that calls itself the daemon of a mount point (daemon.ts), for a message alone: anybody may call himself so. */
+export function daemonOf(mountPoint: string): number | undefined {
+  const pid = readdirSync('/proc').find((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      const line = readFileSync(`/proc/${name}/cmdline`, 'utf8').replace(/\0+$/, '')
+      return line.startsWith('avfs mount ') && line.endsWith(` ${mountPoint}`)
+    } catch {
+      return false
+    }
+  })
+  return pid === undefined ? undefined : Number(pid)
+}
+
+/** Calls `silent` when `isThere` has found nobody after a time without a `sign` of life. */
+export interface SilenceWatch {
+  sign(): void
+  end(): void
+}
+
+/** Watches over an answer that may take as long as it takes; `isThere` rejects when nobody answers. */
+export function watchSilence(
+  isThere: () => Promise<unknown>,
+  silent: (cause: unknown) => void,
+): SilenceWatch {
+  let timer: NodeJS.Timeout | undefined
+  let isOver = false
+  let signs = 0
+  const ask = async (): Promise<void> => {
+    const before = signs
+    try {
+      await isThere()
+    } catch (error) {
+      if (!isOver && before === signs) silent(error)
+    }
+    wait()
+  }
+  const wait = (): void => {
+    clearTimeout(timer)
+    if (!isOver) timer = setTimeout(() => void ask(), QUIET_MS)
+  }
+  wait()
+  return {
+    sign() {
+      signs++
+    },
+    end() {
+      isOver = true
+      clearTimeout(timer)
+    },
+  }
+}
