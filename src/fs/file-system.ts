@@ -57,7 +57,8 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     listings: new Map(),
     nextHandle: 1,
     writtenBack: new Set(),
-    refused: new Set(),
+    refused: new Map(),
+    resized: new Set(),
     notices: undefined,
     origin: undefined,
   }
