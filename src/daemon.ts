@@ -203,7 +203,10 @@ async function serve(
         },
         onDestroy: resolve,
       })
-      operations.setNotices(session.notices)
+      const { notices } = session
+      const sizeChanged = (ino: number): Promise<void> =>
+        echoes.run({ names: [], inodes: [], sizes: [ino] }, notices)
+      operations.setNotices({ ...notices, sizeChanged })
       const stop = stopper({ config, vault, session, over: resolve })
       process.on('SIGTERM', stop).on('SIGINT', stop)
     })

@@ -10,6 +10,7 @@ import {
   openSync,
   renameSync,
   rmdirSync,
+  truncateSync,
   unlinkSync,
 } from 'node:fs'
 import { type EntryHead, entryRecord } from './archive/records.ts'
@@ -30,8 +31,21 @@ function touch(path: Buffer, to: EchoAttributes): void {
   addon().writeAttributes(path, entryRecord(head, '', []))
 }
 
-function take(step: EchoStep, path: Buffer, source: string): void {
+/** Sets the size of a file, if the name still leads to that very file: somebody may have put another, or a link to the host's, there. */
+function resize(path: Buffer, device: number, ino: number, size: number): void {
+  const found = openSync(path, O_PATH | constants.O_NOFOLLOW)
+  try {
+    const stats = fstatSync(found)
+    if (stats.dev !== device || stats.ino !== ino || !stats.isFile()) return
+    truncateSync(`/proc/self/fd/${found}`, size)
+  } finally {
+    closeSync(found)
+  }
+}
+
+function take(step: EchoStep, path: Buffer, device: number, source: string): void {
   if (step.do === 'touch') touch(path, step.to)
+  else if (step.do === 'resize') resize(path, device, step.ino, step.size)
   else if (step.do === 'move') renameSync(bytes(`${source}/${step.from}`), path)
   else if (step.do === 'unlink') unlinkSync(path)
   else rmdirSync(path)
@@ -45,7 +59,7 @@ function takeWithin(step: EchoStep, device: number, source: string): void {
   const directory = openSync(bytes(step.directory), O_PATH | constants.O_DIRECTORY)
   try {
     if (fstatSync(directory).dev !== device) throw new Error('another file system lies over it')
-    take(step, bytes(`/proc/self/fd/${directory}/${step.name}`), source)
+    take(step, bytes(`/proc/self/fd/${directory}/${step.name}`), device, source)
   } finally {
     closeSync(directory)
   }

@@ -19,7 +19,7 @@ const childFile = fileURLToPath(new URL(`./echo-child.${extension}`, import.meta
 
 export interface Echoes {
   /** Resolves when who watches has heard, or after WAIT_MS. Never rejects. */
-  run(changes: Changes, notices: KernelNotices): Promise<void>
+  run(changes: Changes, notices: Pick<KernelNotices, 'entryChanged'>): Promise<void>
   end(): void
 }
 
@@ -52,7 +52,10 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
     return made
   }
 
-  async function tell(changes: Changes, notices: KernelNotices): Promise<void> {
+  async function tell(
+    changes: Changes,
+    notices: Pick<KernelNotices, 'entryChanged'>,
+  ): Promise<void> {
     clearTimeout(idle)
     const task = await answered(() => echo.plan(changes, top))
     try {
@@ -68,7 +71,8 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
   return {
     end,
     run(changes, notices) {
-      if (changes.names.length + changes.inodes.length === 0) return Promise.resolve()
+      const { names, inodes, sizes = [] } = changes
+      if (names.length + inodes.length + sizes.length === 0) return Promise.resolve()
       last = last
         .then(() => tell(changes, notices))
         .catch((error: unknown) => log('warn', 'who watches the mount was not told', error))

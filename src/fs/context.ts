@@ -46,8 +46,10 @@ export interface FsContext {
   readonly listings: DirectoryListings
   /** Inodes of which the kernel has just written back all it had. */
   readonly writtenBack: Set<number>
-  /** Inodes of which the kernel's cache had more than a quota lets in, until somebody heard of it; see quota.ts. */
-  readonly refused: Set<number>
+  /** Inodes of which the kernel's cache had more than a quota lets in, and from where on, until somebody heard of it; see quota.ts. */
+  readonly refused: Map<number, number>
+  /** Those of them of which the kernel knows the size again. */
+  readonly resized: Set<number>
   notices: KernelNotices | undefined
   /** See overlay-origin.ts. */
   origin: ToldOrigin | undefined

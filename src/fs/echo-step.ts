@@ -11,6 +11,7 @@ export type EchoStep = { readonly directory: string; readonly name: string } & (
   | { readonly do: 'move'; readonly from: string }
   | { readonly do: 'unlink' | 'rmdir' }
   | { readonly do: 'touch'; readonly to: EchoAttributes }
+  | { readonly do: 'resize'; readonly ino: number; readonly size: number }
 )
 
 /** What it gives a file is what it has: nothing is changed by it. */

@@ -10,6 +10,7 @@ import { isDirectory, S_IFDIR } from '../base/mode.ts'
 import { type EntryRow, inode as inodes } from '../store/collections.ts'
 import { findEntry } from '../vault/directory.ts'
 import type { Changes, NameChange } from '../vault/gathered.ts'
+import type { Inode } from '../vault/inode.ts'
 import { findInode, getInode } from '../vault/inodes.ts'
 import { namesOfInode, pathOf } from '../vault/names.ts'
 import { ROOT_INO } from '../vault/vault.ts'
@@ -23,6 +24,7 @@ import { numberOf } from './virtual/view.ts'
 const SOURCE_NAME = `.avfs-${randomUUID()}`
 const SOURCE_INO = numberOf(SOURCE_NAME)
 const DIRECTORY = 4
+const CAPABILITY = 'security.capability'
 
 /** What is to be seen of a name: that something goes, then that something comes, perhaps in its place. */
 interface Expected {
@@ -96,11 +98,12 @@ export function createEcho(fs: FsContext, operations: Operations): Echo {
       const planned = changes.names.flatMap((its) => expect(fs, its) ?? [])
       const steps = planned.flatMap((its, at) => stepsFor(fs, its, at, paths))
       const touches = changes.inodes.flatMap((ino) => touchOf(fs, ino, top) ?? [])
+      const sizes = (changes.sizes ?? []).flatMap((ino) => resizeOf(fs, ino, top) ?? [])
       for (const [at, its] of planned.entries()) {
         expected.set(keyOf(its.parent, its.name), its)
         arriving.set(`${at}`, its)
       }
-      return { source: `${top}/${SOURCE_NAME}`, steps: [...steps, ...touches] }
+      return { source: `${top}/${SOURCE_NAME}`, steps: [...steps, ...touches, ...sizes] }
     },
     operations: {
       ...operations,
@@ -110,7 +113,12 @@ export function createEcho(fs: FsContext, operations: Operations): Echo {
       },
       getattr: (caller, ino) => (ino === SOURCE_INO ? source() : operations.getattr(caller, ino)),
       getxattr: (caller, ino, name, sizeOnly) =>
-        ino === SOURCE_INO ? undefined : operations.getxattr(caller, ino, name, sizeOnly),
+        ino === SOURCE_INO || (name === CAPABILITY && isEcho(caller))
+          ? undefined
+          : operations.getxattr(caller, ino, name, sizeOnly),
+      flush(caller, ino) {
+        if (!isEcho(caller)) operations.flush(caller, ino)
+      },
       rename(caller, parent, name, newParent, newName, flags) {
         if (parent !== SOURCE_INO || !isEcho(caller))
           return operations.rename(caller, parent, name, newParent, newName, flags)
@@ -221,13 +229,30 @@ const ITSELF = { parent: ROOT_INO, name: '.' }
 /** Giving a file what it has. */
 function touchOf(fs: FsContext, ino: number, top: string): EchoStep | undefined {
   const inode = findInode(fs.core, ino)
-  if (inode === undefined) return undefined
-  const [first] = ino === ROOT_INO ? [ITSELF] : namesOfInode(fs.core, inode)
-  const above = first && pathOf(fs.core, first.parent)
-  if (first === undefined || above === undefined) return undefined
+  const place = inode && placeOf(fs, inode, top)
+  if (inode === undefined || place === undefined) return undefined
   const { mode, uid, gid, atime, atimeNs, mtime, mtimeNs } = inode
   const to = { mode, uid, gid, atime, atimeNs, mtime, mtimeNs }
-  return { directory: above === '/' ? top : top + above, name: first.name, do: 'touch', to }
+  return { ...place, do: 'touch', to }
+}
+
+/** Giving a file the size that it has: there is no other way to tell the kernel, as long as somebody has it open. */
+function resizeOf(fs: FsContext, ino: number, top: string): EchoStep | undefined {
+  const inode = findInode(fs.core, ino)
+  const place = inode && placeOf(fs, inode, top)
+  if (inode === undefined || place === undefined) return undefined
+  return { ...place, do: 'resize', ino, size: inode.size }
+}
+
+function placeOf(
+  fs: FsContext,
+  inode: Inode,
+  top: string,
+): Pick<EchoStep, 'directory' | 'name'> | undefined {
+  const [first] = inode.ino === ROOT_INO ? [ITSELF] : namesOfInode(fs.core, inode)
+  const above = first && pathOf(fs.core, first.parent)
+  if (first === undefined || above === undefined) return undefined
+  return { directory: above === '/' ? top : top + above, name: first.name }
 }
 
 /** Everything is as it was but the kernel's own ctime, which the vault takes over without a trace, as it does with atime. */

@@ -69,7 +69,8 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     open: new Map(),
     listings: new DirectoryListings(vault.core),
     writtenBack: new Set(),
-    refused: new Set(),
+    refused: new Map(),
+    resized: new Set(),
     notices: undefined,
     origin: undefined,
   }

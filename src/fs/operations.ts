@@ -215,6 +215,11 @@ export interface KernelNotices {
   inodeChanged(ino: number): Promise<void>
   /** Drops cached attributes alone, before this returns: fit for use within an operation on the inode. */
   attributesChanged(ino: number): void
+  /**
+   * Makes a file as large as it is, for a kernel that believes its own size; resolves when that is done as far as it can be. Nobody may be
+   * writing to it.
+   */
+  sizeChanged?(ino: number): Promise<void>
   /** Resolves when all that was told of names and inodes so far has been dropped. */
   sent(): Promise<void>
 }

@@ -5,8 +5,11 @@
 // stored, and whoever writes, syncs or closes the file next hears of it: write(2) because the kernel asks before it whether the
 // file has a capability, which it would have to remove.
 
+import { setTimeout as sleep } from 'node:timers/promises'
+import { steadyMs } from '../base/clock.ts'
 import { EDQUOT, FsError, fail } from '../base/errno.ts'
 import { isRegular } from '../base/mode.ts'
+import { Fault } from '../store/store.ts'
 import { copyGrowth, coveredOf, growthOf, spill } from '../vault/content.ts'
 import { findEntry } from '../vault/directory.ts'
 import type { Inode } from '../vault/inode.ts'
@@ -22,7 +25,9 @@ const CAPABILITY = 'security.capability'
 const SOME_CAPABILITY = new Uint8Array(20)
 const PUNCH_HOLE = 0x02
 const ZERO_RANGE = 0x10
-const ONE_FILE = { bytes: 0, files: 1 }
+/** So long the kernel may take to say that nobody uses a deleted file any more; it is asked about that so often. */
+const FORGET_MS = 50
+const FORGET_STEP_MS = 5
 
 /** The same operations, which throw EDQUOT before they change anything. */
 export function withinQuota(fs: FsContext, operations: Operations): Operations {
@@ -31,27 +36,27 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
   return {
     ...operations,
     mknod(caller, ...rest) {
-      admit(core, caller.uid, ONE_FILE)
+      admitFile(fs, caller)
       return operations.mknod(caller, ...rest)
     },
     mkdir(caller, ...rest) {
-      admit(core, caller.uid, ONE_FILE)
+      admitFile(fs, caller)
       return operations.mkdir(caller, ...rest)
     },
     symlink(caller, parent, name, target) {
-      admit(core, caller.uid, { bytes: target.length, files: 1 })
+      admitFile(fs, caller, target.length)
       return operations.symlink(caller, parent, name, target)
     },
     create(caller, parent, name, ...rest) {
-      if (findEntry(core, parent, name) === undefined) admit(core, caller.uid, ONE_FILE)
+      if (findEntry(core, parent, name) === undefined) admitFile(fs, caller)
       return operations.create(caller, parent, name, ...rest)
     },
     tmpfile(caller, ...rest) {
-      admit(core, caller.uid, ONE_FILE)
+      admitFile(fs, caller)
       return operations.tmpfile(caller, ...rest)
     },
     rename(caller, parent, name, newParent, newName, flags) {
-      if ((flags & RENAME_WHITEOUT) !== 0) admit(core, caller.uid, ONE_FILE)
+      if ((flags & RENAME_WHITEOUT) !== 0) admitFile(fs, caller)
       operations.rename(caller, parent, name, newParent, newName, flags)
     },
     setattr(caller, ino, change) {
@@ -60,12 +65,15 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
       return operations.setattr(caller, ino, change)
     },
     write(caller, ino, offset, data, killPrivileges, cached) {
+      // What follows on lost bytes is lost, too: a hole in the middle would not be seen.
+      const from = fs.refused.get(ino) ?? Number.POSITIVE_INFINITY
       try {
+        if (cached && offset >= from) fail(EDQUOT)
         admitRange(fs, ino, (inode) => growthOf(core, inode, offset, offset + data.length))
         return operations.write(caller, ino, offset, data, killPrivileges, cached)
       } catch (error) {
         if (!cached || !(error instanceof FsError) || error.errno !== EDQUOT) throw error
-        fs.refused.add(ino)
+        fs.refused.set(ino, Math.min(from, offset))
         forgetCached(fs, ino)
         return undefined
       }
@@ -89,6 +97,7 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
       operations.removexattr(caller, ino, name)
     },
     flush(caller, ino) {
+      assertResized(fs, ino)
       operations.flush(caller, ino)
       if (!fs.refused.delete(ino)) return
       forgetCached(fs, ino)
@@ -105,6 +114,21 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
   }
 }
 
+/**
+ * Throws a Fault that lets the kernel learn the true size of a file of which it had more: all that it had was handed over before it
+ * said that the file is closed, and no write(2) begins until it is answered. Run again after that, it does nothing.
+ */
+function assertResized(fs: FsContext, ino: number): void {
+  const { notices, refused, resized } = fs
+  const isKnown = resized.delete(ino)
+  if (isKnown || !refused.has(ino) || notices?.sizeChanged === undefined) return
+  throw new Fault(async () => {
+    await notices.inodeChanged(ino)
+    await notices.sizeChanged?.(ino)
+    resized.add(ino)
+  })
+}
+
 /** Lets a regular file grow by as much as `growth` says. */
 function admitRange(fs: FsContext, ino: number, growth: (inode: Inode) => number): void {
   const { core } = fs
@@ -113,15 +137,26 @@ function admitRange(fs: FsContext, ino: number, growth: (inode: Inode) => number
   exactly(fs, () => admit(core, inode.uid, { bytes: growth(inode), files: 0 }))
 }
 
-/** What is written and not yet stored may count too much: it is stored before anything is refused. */
-function exactly({ core }: FsContext, ask: () => void): void {
+function admitFile(fs: FsContext, { uid }: Caller, bytes = 0): void {
+  exactly(fs, () => admit(fs.core, uid, { bytes, files: 1 }))
+}
+
+/** What is written and not yet stored may count too much, and so may what was just deleted: nothing is refused before that is known. */
+function exactly(fs: FsContext, ask: () => void): void {
   try {
     ask()
   } catch (error) {
     if (!(error instanceof FsError)) throw error
-    for (const dirty of [...core.dirty]) spill(core, dirty)
+    for (const dirty of [...fs.core.dirty]) spill(fs.core, dirty)
+    assertForgotten(fs)
     ask()
   }
+}
+
+/** Throws a Fault to wait for the kernel, when a deleted file may be nobody's by now. */
+function assertForgotten({ core: { orphans, usage } }: FsContext): void {
+  if (orphans.size === 0 || steadyMs() > usage.namelessSinceMs + FORGET_MS) return
+  throw new Fault(() => sleep(FORGET_STEP_MS))
 }
 
 /** Whether write(2) is refused: bytes of the file were lost, and nobody has heard of it, or it would make the file longer and nothing is left. */
@@ -131,5 +166,6 @@ function isRefused(fs: FsContext, caller: Caller, ino: number): boolean {
   const inode = findInode(core, ino)
   if (inode === undefined || !isRegular(inode.mode) || !isLimited(core, inode.uid)) return false
   if (left(core, inode.uid) > 0) return false
+  assertForgotten(fs)
   return chargeOf(inode) === 0 || writesAtEnd(caller.pid, ino, inode.size)
 }

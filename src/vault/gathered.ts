@@ -15,6 +15,8 @@ export interface Changes {
   readonly names: readonly NameChange[]
   /** Inodes of which something else changed, and directories with more names than are told. */
   readonly inodes: readonly number[]
+  /** Files of which the kernel believes a size that is not theirs. */
+  readonly sizes?: readonly number[]
 }
 
 /** What a name leads to now. */

@@ -6,6 +6,7 @@
 //
 // An inode that is open without a name is its owner's as long as it is open, but in no row: after a crash it is gone.
 
+import { steadyMs } from '../base/clock.ts'
 import { type Key, type SettingRow, setting } from '../store/collections.ts'
 import type { Store } from '../store/store.ts'
 import type { Core } from './core.ts'
@@ -63,9 +64,13 @@ export class Usage {
     this.#changed.add(uid)
   }
 
+  /** When an inode that somebody uses last lost its last name; ms of `steadyMs`. */
+  namelessSinceMs = Number.NEGATIVE_INFINITY
+
   /** An inode lost its last name, or has its first again: it leaves the rows, or is in them again. */
   renamed(uid: number): void {
     this.#changed.add(uid)
+    this.namelessSinceMs = steadyMs()
   }
 
   /** Puts the rows of users that changed since the last call into the commit that is being made. */

@@ -3,9 +3,11 @@
 
 import {
   closeSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readFileSync,
   rmSync,
   statfsSync,
   statSync,
@@ -241,6 +243,33 @@ t.test('bytes that the kernel had taken are never lost without an error', (t) =>
   rmSync(join(dir, 'f'))
   // Once somebody has heard of it, the file is one as all others.
   t.same(syscalls(dir, open, `fill 0 0 ${500 * KIB} x`, 'fsync 0', 'close 0').at(-1), '0')
+  vault.unmount()
+  vault.check()
+  t.end()
+})
+
+t.test('a file of which bytes were refused has its true size, while it is open', (t) => {
+  const vault = mountedVault(t)
+  const { dir } = vault
+  const path = join(dir, 'log')
+  writeFileSync(path, 'first\n')
+  configure(vault, 'quota=500K')
+  const follower = openSync(path, 'r')
+  const appender = openSync(path, 'a')
+  const answers = syscalls(dir, 'open log O_RDWR', `fill 0 6 ${2 * MIB} x`, 'close 0')
+  t.same(answers, ['0', `${2 * MIB}`, 'EDQUOT'])
+  const { size, blocks } = statSync(path)
+  t.ok(size <= 500 * KIB, `${size} bytes`)
+  t.equal(fstatSync(follower).size, size)
+  t.ok(blocks * 512 <= 500 * KIB)
+  configure(vault, 'quota=1M')
+  writeSync(appender, 'appended\n')
+  const text = readFileSync(path, 'latin1')
+  t.ok(/^first\nx*appended\n$/.test(text), 'no zeros')
+  for (const fd of [appender, follower]) closeSync(fd)
+  vault.unmount()
+  vault.mount()
+  t.ok(readFileSync(path, 'latin1') === text, 'in a new mount, too')
   vault.unmount()
   vault.check()
   t.end()

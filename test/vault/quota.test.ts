@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { CHUNK_BYTES } from '../../src/base/limits.ts'
 import { setLog } from '../../src/base/log.ts'
@@ -159,6 +160,27 @@ t.test('bytes count once, from when they are written until nobody has them any m
   t.equal(bytes(), 7000)
   await vault.sync()
   t.same((await vault.check({ deep: true })).problems, [])
+  await vault.close()
+})
+
+t.test("what was just deleted is in nobody's way", async (t) => {
+  const path = join(folder, 'deleted.avfs')
+  await (await newStore(path)).close()
+  const vault = await openVault(path)
+  const { core } = vault
+  const fs = waiting(createFileSystem(vault, { readOnly: false }))
+  const { ino } = await fs.create(root, 1, 'f', 0o644, 0, 0o200)
+  configure(core, { 'quota.files': '2' })
+  refreshQuota(core)
+  await fs.unlink(root, 1, 'f')
+  await t.rejects(fs.create(root, 1, 'g', 0o644, 0, 0o200), over, 'somebody has it open')
+  await fs.link(root, ino, 1, 'f')
+  await fs.forget(ino, 1)
+  await fs.unlink(root, 1, 'f')
+  const made = fs.create(root, 1, 'g', 0o644, 0, 0o200)
+  await sleep(10)
+  await fs.forget(ino, 1)
+  await t.resolves(made, 'the kernel says a moment later that nobody has')
   await vault.close()
 })
 

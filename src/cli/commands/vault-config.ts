@@ -13,7 +13,7 @@ interface ConfigArguments extends VaultArguments {
 
 export const vaultConfigCommand: CommandModule<object, ConfigArguments> = {
   command: 'config <name> [changes..]',
-  describe: 'show or change what a vault keeps',
+  describe: 'show or change what a vault keeps, and what may be in it',
   builder: (yargs) =>
     withVaultName(yargs)
       .positional('changes', {
@@ -23,6 +23,7 @@ export const vaultConfigCommand: CommandModule<object, ConfigArguments> = {
       })
       .example('$0 vault config myproject', 'all settings')
       .example('$0 vault config myproject keep.days=30 keep.monthly=12', 'rules for avfs prune')
+      .example('$0 vault config myproject quota=10G quota.user.1000=2G', 'docs/quotas.md')
       .example('$0 vault config myproject history.exclude="node_modules/**"', ''),
   handler: async ({ name, changes = [], json }) => {
     const { path } = existingVault(name)
