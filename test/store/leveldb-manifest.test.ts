@@ -1,6 +1,6 @@
 // What a power cut may leave of LevelDB's folder: the end of its MANIFEST without the tables that this speaks of.
 
-import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import t, { type Test } from 'tap'
@@ -51,4 +51,16 @@ t.test('a table that is missing for another reason is told, and nothing is chang
   const before = readFileSync(join(folder, manifest))
   await t.rejects(openLevel(folder, OPTIONS), { kind: 'corrupt', message: /missing files/ })
   t.same(readFileSync(join(folder, manifest)), before)
+})
+
+t.test('a table that is being written is not looked at', async (t) => {
+  const folder = await cutOff(t)
+  const engine = await openLevel(folder, OPTIONS)
+  const [table = ''] = readdirSync(folder).filter((name) => name.endsWith('.ldb'))
+  const whole = readFileSync(join(folder, table))
+  writeFileSync(join(folder, '099999.ldb'), whole.subarray(0, -10))
+  t.same(await engine.verify(), [])
+  writeFileSync(join(folder, table), whole.subarray(0, -10))
+  t.match(await engine.verify(), [/has no footer/])
+  await engine.close()
 })

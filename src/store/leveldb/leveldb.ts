@@ -14,7 +14,7 @@ import { Fault, StoreError, type StoreStats } from '../store.ts'
 import { assertOurs, storeErrorOf } from './errors.ts'
 import { FolderNames } from './folder-names.ts'
 import { guardLogs, logFindings } from './log.ts'
-import { takeBackUnsynced } from './manifest.ts'
+import { tableFiles, takeBackUnsynced } from './manifest.ts'
 import { fetchStretch, getFrom, type Level, LevelView } from './reading.ts'
 import { verifyTable } from './table.ts'
 
@@ -204,8 +204,8 @@ class LevelEngine implements KvEngine {
   async verify(): Promise<string[]> {
     this.#assertOpen()
     const findings = logFindings(this.#path)
-    for (const name of await readdir(this.#path))
-      if (name.endsWith('.ldb')) findings.push(...(await verifyTable(join(this.#path, name))))
+    for (const name of await tableFiles(this.#path))
+      findings.push(...(await verifyTable(join(this.#path, name))))
     return findings
   }
 

@@ -25,10 +25,25 @@ interface Edit {
   readonly deleted: readonly number[]
 }
 
+/** The files of the tables that there are. Others are being written, or are of no use any more. Rejects where the MANIFEST cannot be read. */
+export async function tableFiles(path: string): Promise<string[]> {
+  const tables = new Set<number>()
+  for (const { added, deleted } of editsOf(await readFile(await manifestOf(path)))) {
+    for (const table of deleted) tables.delete(table)
+    for (const table of added) tables.add(table)
+  }
+  return readdirSync(path).filter(
+    (name) => /\.(ldb|sst)$/.test(name) && tables.has(Number.parseInt(name, 10)),
+  )
+}
+
+async function manifestOf(path: string): Promise<string> {
+  return join(path, (await readFile(join(path, 'CURRENT'), 'latin1')).trim())
+}
+
 /** True when the folder, that nobody has open, is as it was before something that was not synced. False when that is not what is amiss. */
 export async function takeBackUnsynced(path: string): Promise<boolean> {
-  const name = (await readFile(join(path, 'CURRENT'), 'latin1')).trim()
-  const manifest = join(path, name)
+  const manifest = await manifestOf(path)
   const edits = [...editsOf(await readFile(manifest))]
   const first = firstUnsynced(edits, new Set(readdirSync(path)))
   if (first === undefined) return false
