@@ -10,6 +10,7 @@ import { findInode, keepState } from '../vault/inodes.ts'
 import type { Moment } from '../vault/moments.ts'
 import { xattrsAt } from '../vault/timeline.ts'
 import { getXattr } from '../vault/xattrs.ts'
+import { OPEN_TO_ALL } from './reach.ts'
 
 /** What guards a directory, and the one that it lies in. */
 export interface Guard {
@@ -18,6 +19,11 @@ export interface Guard {
   readonly gid: number
   readonly acl: Uint8Array | undefined
   readonly parent: number
+}
+
+/** Everybody may list such a directory and go through it, whoever it is. */
+export function isOpenToEverybody({ mode, acl }: Pick<Guard, 'mode' | 'acl'>): boolean {
+  return (mode & OPEN_TO_ALL) === OPEN_TO_ALL && acl === undefined
 }
 
 /** From `since` on, until the next one or at least until `until`. */

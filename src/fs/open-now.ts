@@ -6,8 +6,7 @@ import { inode as inodes, type Key, xattr } from '../store/collections.ts'
 import { soon } from '../store/retry.ts'
 import type { Core } from '../vault/core.ts'
 import { ROOT_INO } from '../vault/vault.ts'
-import { guardNow } from './guards.ts'
-import { OPEN_TO_ALL } from './reach.ts'
+import { guardNow, isOpenToEverybody } from './guards.ts'
 
 interface Known {
   /** With all above. */
@@ -47,17 +46,17 @@ export function followOpenness(core: Core, closed: () => void): (directory: numb
   }
 
   function look(): void {
-    const isClosed = [...changed].some((ino) => {
+    const others = [...changed].flatMap((ino) => {
       const before = known.get(ino)
       const own = ownOf(core, ino)
       const isSame = before?.own.isOpen === own.isOpen && before.own.parent === own.parent
-      return before?.isOpen === true && !isSame
+      return before === undefined || isSame ? [] : [before]
     })
     changed.clear()
-    if (isClosed || known.size > KNOWN_MAX) {
+    if (others.some((its) => its.isOpen) || known.size > KNOWN_MAX) {
       known.clear()
       closed()
-    } else for (const [ino, its] of known) if (!its.isOpen) known.delete(ino)
+    } else if (others.length > 0) for (const [ino, its] of known) if (!its.isOpen) known.delete(ino)
   }
 
   // The change is made already: a read that must wait may not run it again.
@@ -73,6 +72,6 @@ export function followOpenness(core: Core, closed: () => void): (directory: numb
 }
 
 function ownOf(core: Core, ino: number): Own {
-  const { mode = 0, acl, parent = 0 } = guardNow(core, ino) ?? {}
-  return { isOpen: (mode & OPEN_TO_ALL) === OPEN_TO_ALL && acl === undefined, parent }
+  const guard = guardNow(core, ino)
+  return { isOpen: guard !== undefined && isOpenToEverybody(guard), parent: guard?.parent ?? 0 }
 }

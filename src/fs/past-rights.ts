@@ -13,12 +13,10 @@ import type { Moment } from '../vault/moments.ts'
 import { entryAt, inodeAt } from '../vault/timeline.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import type { FsContext } from './context.ts'
-import { type Guard, guardNow, guardsAt, guardsEver } from './guards.ts'
-import { MAY_SEARCH, may, OPEN_TO_ALL, type Reader } from './reach.ts'
+import { type Guard, guardNow, guardsAt, guardsEver, isOpenToEverybody } from './guards.ts'
+import { MAY_SEARCH, may, type Reader } from './reach.ts'
 
 type Test = (guard: Guard, wanted: number) => boolean
-
-const isOpen: Test = ({ mode, acl }) => (mode & OPEN_TO_ALL) === OPEN_TO_ALL && acl === undefined
 
 /** Whether the rule lets everything pass. */
 export function seesAll({ shared }: FsContext, { uid }: { readonly uid: number }): boolean {
@@ -53,7 +51,7 @@ export function mightReach(
 
 /** Whether everybody might list and enter it and all above at a moment: the kernel may keep what it is shown of that. */
 export function wasOpen(fs: FsContext, directory: number, moment: Moment): boolean {
-  return !fs.shared || holdsThen(fs.core, directory, moment, MAY_SEARCH, isOpen)
+  return !fs.shared || holdsThen(fs.core, directory, moment, MAY_SEARCH, isOpenToEverybody)
 }
 
 /** The same at all times: what is and was in it is nobody's secret. */
@@ -63,7 +61,7 @@ export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): b
   for (let at = directory; ; ) {
     const guards = guardsEver(core, at)
     const { parent } = guards[0] ?? {}
-    const isSame = guards.every((guard) => isOpen(guard, MAY_SEARCH) && guard.parent === parent)
+    const isSame = guards.every((its) => isOpenToEverybody(its) && its.parent === parent)
     if (!isSame || parent === undefined) return false
     if (at === ROOT_INO) return true
     if (isCircle(at)) return false

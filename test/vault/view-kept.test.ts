@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { EACCES } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
@@ -11,7 +12,7 @@ import { version } from '../../src/store/collections.ts'
 import { alter, getInode } from '../../src/vault/inodes.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
-import { list, openMemory, root, save, walk } from './view-bed.ts'
+import { list, openMemory, refused, root, save, walk } from './view-bed.ts'
 
 setLog('error')
 const user: Caller = { uid: 1000, gid: 1000, pid: process.pid }
@@ -306,4 +307,41 @@ t.test('and of those that a command gives to the directory', async (t) => {
   alter(vault.core, inode)
   inode.mode = 0o40700
   t.ok((await its.told()).has(`${held}`))
+})
+
+t.test(
+  'names of the past are kept where everybody may come, until a directory closes',
+  async (t) => {
+    const its = await bed(t)
+    const { fs } = its
+    fill(its)
+    await its.vault.sync()
+    mkdir(fs, '.avfs/snapshots', 's')
+    its.later(2)
+    const { ino } = walk(fs, 'dir')
+    const above = walk(fs, '.avfs/snapshots/s/dir').ino
+    t.equal(walk(fs, '.avfs/snapshots/s/dir/deep').nameMs, undefined)
+    await its.told()
+    fs.setattr(root, ino, { ...noChange, mtime: 1 })
+    t.notOk((await its.told()).has(`${above} deep`), 'who may come is the same')
+    fs.setattr(root, ino, { ...noChange, mode: 0o700 })
+    t.ok((await its.told()).has(`${above} deep`))
+    t.equal(walk(fs, '.avfs/snapshots/s/dir/deep').nameMs, 0)
+    refused(t, () => walk(fs, '.avfs/snapshots/s/dir/deep', user), EACCES)
+    refused(t, () => fs.opendir(user, above), EACCES)
+    fs.setattr(root, ino, { ...noChange, mode: 0o755 })
+    await its.told()
+    t.equal(walk(fs, '.avfs/snapshots/s/dir/deep', user).nameMs, undefined)
+  },
+)
+
+t.test('on a mount for one user the kernel keeps what is closed to others, too', async (t) => {
+  const vault = await openMemory(t, (store) => store)
+  const fs = createFileSystem(vault, { readOnly: false, shared: false })
+  fs.mkdir(root, ROOT_INO, 'dir', 0o700, 0)
+  save(fs, walk(fs, 'dir').ino, 'deep', 'text')
+  await vault.sync()
+  mkdir(fs, '.avfs/snapshots', 's')
+  for (const path of ['s', 's/dir', 's/dir/deep'])
+    t.equal(walk(fs, `.avfs/snapshots/${path}`).nameMs, undefined, path)
 })
