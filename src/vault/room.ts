@@ -169,7 +169,13 @@ export class Room {
 
   #measure(): void {
     this.#measuredMs = performance.now()
-    this.#disk = this.#store.traits.persistent ? this.#ofDisk() : BOUNDLESS
+    if (!this.#store.traits.persistent) return
+    try {
+      this.#disk = this.#ofDisk()
+    } catch (error) {
+      // The vault was removed with its folder: what it holds is kept elsewhere, and a full disk there refuses the commits.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    }
   }
 
   #ofDisk(): Disk {
