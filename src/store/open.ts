@@ -4,6 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Availability, availabilityOf, type Requirement } from './availability.ts'
+import { guarded } from './guarded.ts'
 import type { OpenEngine } from './kv/kv-store.ts'
 import { type IsLinked, isWritablePlace, makeReadingPlace } from './read-only-place.ts'
 import { isReadable } from './sqlite/readable.ts'
@@ -139,9 +140,15 @@ export const persistentBackends = backends.filter(({ suffix }) => suffix !== '')
 
 /**
  * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that is no vault or a vault
- * of a newer avfs, 'io' where there is none (or, with `create`, one), 'unavailable' where its engine cannot be loaded.
+ * of a newer avfs, 'io' where there is none (or, with `create`, one), 'unavailable' where its engine cannot be loaded. Whoever made
+ * that file, its rows have values that rows can have (guarded.ts).
  */
 export async function openStore(path: string, options: OpenOptions = {}): Promise<Store> {
+  return guarded(await openEngine(path, options))
+}
+
+/** The same with rows of any values, which engines take and give as they are. */
+export async function openEngine(path: string, options: OpenOptions = {}): Promise<Store> {
   const backend = backendOf(path, options.backend)
   const availability = await availabilityOfBackend(backend)
   if (!availability.available) throw unavailable(backend, availability)

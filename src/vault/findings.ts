@@ -14,6 +14,7 @@ export type FindingCode =
   | 'tree-parent'
   | 'tree-names'
   | 'tree-reach'
+  | 'tree-orphan'
   | 'entry-parent'
   | 'entry-target'
   | 'entry-type'

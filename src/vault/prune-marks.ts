@@ -3,6 +3,7 @@
 
 import { inodePast, inode as inodes, version } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
+import { circleCheck } from './circle.ts'
 import type { Core } from './core.ts'
 import { listHolds } from './holds.ts'
 import type { Moment } from './moments.ts'
@@ -159,8 +160,9 @@ export function isThere(core: Core, ino: number): boolean {
 /** What is kept can be found again only as long as the directories above it are known. */
 function markGone(core: Core, directory: number, marks: Marks): void {
   const gone: number[] = []
+  const isCircle = circleCheck()
   for (let at = directory; !marks.gone.has(at); ) {
-    if (isThere(core, at)) break
+    if (isThere(core, at) || isCircle(at)) break
     const [last] = core.overlay.store.project(inodePast, ['parent'], {
       gte: [at],
       lt: [at + 1],
