@@ -13,7 +13,7 @@ import type { Store } from '../store/store.ts'
 import { type LineageState, readLineage } from '../vault/lineage.ts'
 import { differences } from '../vault/migrate.ts'
 import { RowDigest } from '../vault/row-digest.ts'
-import { readSetting } from '../vault/settings.ts'
+import { parsedSetting, readSetting } from '../vault/settings.ts'
 import { BACKUP_SETTING, type Digests, readHave, rowsOf, surveyOf } from '../vault/sync-have.ts'
 import { ONCE_ROWS_MAX, SyncTaker, TooMuchError } from '../vault/sync-take.ts'
 import { ControlError } from './errors.ts'
@@ -131,7 +131,7 @@ async function formerAt(path: string, id: string): Promise<Former> {
   const store = await openStore(path, { readOnly: true })
   try {
     const value = await answered(() => readSetting(store, BACKUP_SETTING))
-    const mark = value === undefined ? undefined : (JSON.parse(value) as Mark)
+    const mark = (parsedSetting(value) ?? undefined) as Mark | undefined
     const refuse = (why: string): ControlError =>
       new ControlError('exists', `${path} ${why}: choose another place, or remove it`, path)
     if (mark === undefined) throw refuse('is a vault and no backup')

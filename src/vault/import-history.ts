@@ -20,7 +20,7 @@ import {
   type Manifest,
   rowOf,
 } from './history-rows.ts'
-import { ROW_FORMAT } from './settings.ts'
+import { parsedSetting, ROW_FORMAT } from './settings.ts'
 
 export interface HistoryImporter {
   /** Takes one file; `path` is below .avfs-history. Throws RangeError for what does not belong there. */
@@ -94,9 +94,11 @@ export function historyImporter(store: Store, own: readonly SettingRow[]): Histo
 }
 
 function manifestOf(bytes: Buffer): Manifest {
-  const manifest = JSON.parse(bytes.toString('utf8')) as Manifest
+  const manifest = Object(parsedSetting(bytes.toString('utf8'))) as Manifest
   if (manifest.format !== HISTORY_FORMAT || !(manifest.rowFormat <= ROW_FORMAT))
     throw new RangeError('the history was exported by a newer avfs: install that')
+  if (typeof manifest.rows !== 'object' || manifest.rows === null)
+    throw new RangeError('the manifest.json of the history is damaged')
   return manifest
 }
 

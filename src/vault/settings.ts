@@ -35,6 +35,15 @@ export function birthRows(id: string, createdAt: string): SettingRow[] {
   ]
 }
 
+/** What a setting that is JSON says; undefined where it is missing or is none, as in a vault of somebody else's making. */
+export function parsedSetting(value: string | undefined): unknown {
+  try {
+    return value === undefined ? undefined : JSON.parse(value)
+  } catch {
+    return undefined
+  }
+}
+
 /** A setting, or undefined. */
 export function readSetting(store: Store, name: string): string | undefined {
   return store.get(setting, [name])?.value
