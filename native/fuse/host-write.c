@@ -102,6 +102,10 @@ napi_value avfs_write_attributes(napi_env env, napi_callback_info info) {
     return NULL;
   int refused = 0;
   mode_t mode = record->mode & 07777;
+  // chmod(2) follows links: should one have taken the file's place, it is not what the record is about.
+  struct stat there;
+  if (lstat(path, &there) < 0 || (there.st_mode & S_IFMT) != (record->mode & S_IFMT))
+    return integer(env, REFUSED_OWNER | REFUSED_XATTRS | REFUSED_MODE | REFUSED_TIMES);
   // chown(2) takes setuid and capabilities away, so that it goes first.
   if (lchown(path, record->uid, record->gid) < 0) {
     refused |= REFUSED_OWNER;

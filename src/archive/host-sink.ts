@@ -14,6 +14,7 @@ import {
 import { ENAMETOOLONG, errnoName } from '../base/errno.ts'
 import { PATH_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory } from '../base/mode.ts'
+import { isFileName } from '../base/names.ts'
 import { addon } from '../base/native.ts'
 import {
   DATA,
@@ -27,6 +28,7 @@ import {
   LEAVE,
   LINK,
   leftOf,
+  NO_NAME,
   nameOf,
 } from './records.ts'
 
@@ -150,6 +152,10 @@ function takeEntry(run: Run, record: Buffer): void {
   if (isDirectory(head.mode)) directories.set(head.id, { path: undefined, record })
   const path = pathOf(run, head, record)
   if (path === undefined) return
+  if (head.parent !== 0 && !isFileName(nameOf(record))) {
+    run.options.problem(path, NO_NAME)
+    return
+  }
   if (path.length > PATH_BYTES_MAX) {
     run.options.problem(path, errnoName(ENAMETOOLONG))
     return

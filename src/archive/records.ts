@@ -43,6 +43,8 @@ export const BY_PATH = 0xffffffff
 export const ENTRY_BYTES = 96
 /** No longer name has a place in an ENTRY; of extended attributes neither. */
 export const RECORD_NAME_BYTES_MAX = 0xffff
+/** What sinks say of a name that leads elsewhere. */
+export const NO_NAME = 'no file can be called that: left out'
 const SMALL_BYTES = 24
 export const DATA_BYTES_MAX = 1024 * 1024
 /** A stream with a longer record is none. */

@@ -5,6 +5,7 @@
 import { deflateSync } from 'node:zlib'
 import Database from 'better-sqlite3'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
+import { isFileName } from '../base/names.ts'
 import {
   contentOf,
   DATA,
@@ -18,6 +19,7 @@ import {
   LEAVE,
   LINK,
   leftOf,
+  NO_NAME,
   nameOf,
   WHOLE,
 } from './records.ts'
@@ -78,7 +80,13 @@ export function sqlarSink(
     const head = headOf(record)
     const above = head.parent === 0 ? undefined : directories.get(head.parent)
     const name = head.parent === 0 ? top : nameOf(record)
+    // Below a directory that was left out.
+    if (head.parent !== 0 && above === undefined) return
     const path = above === undefined || above === '' ? name : `${above}/${name}`
+    if (head.parent !== 0 && !isFileName(name)) {
+      problem(path, NO_NAME)
+      return
+    }
     const first = firsts.get(head.key)
     if (isDirectory(head.mode)) {
       directories.set(head.id, path)
@@ -100,7 +108,8 @@ export function sqlarSink(
       if (kind === ENTRY) takeEntry(record)
       else if (kind === DATA) {
         const { id, offset, bytes } = dataOf(record)
-        if (current?.id === id) current.bytes.set(bytes, offset)
+        const isWithin = current !== undefined && offset + bytes.length <= current.bytes.length
+        if (current?.id === id && isWithin) current.bytes.set(bytes, offset)
       } else if (kind === END) {
         const { id, flags } = endOf(record)
         if (current?.id !== id) return

@@ -2,6 +2,7 @@
 // and %25 for what would end a key. libarchive writes the name with every byte that is no printable ASCII as %XX, and beside it, or
 // alone, LIBARCHIVE.xattr.NAME with the value in base64, because pax text is UTF-8; that one is believed.
 
+import { XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX } from '../base/limits.ts'
 import { aclFromText } from './acl-text.ts'
 import type { Attribute } from './records.ts'
 
@@ -30,7 +31,11 @@ export function attributesOf(
     else found.set(`system.posix_acl_${kind}`, list)
   }
   if (pax.has('SCHILY.acl.ace')) problem('its NFSv4 access list has no place here')
-  return [...found].map(([name, value]) => ({ name, value }))
+  return [...found].flatMap(([name, value]) => {
+    const isFit = name.length <= XATTR_NAME_BYTES_MAX && value.length <= XATTR_VALUE_BYTES_MAX
+    if (!isFit) problem('an extended attribute of it is too long')
+    return isFit ? [{ name, value }] : []
+  })
 }
 
 function nameOf(key: string): string {

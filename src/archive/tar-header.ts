@@ -74,7 +74,7 @@ export function decodeHeader(block: Buffer): TarHeader | undefined {
   const name = text(block, 0, 100)
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
-    mode: number(block, 100, 8) & 0o7777,
+    mode: bitsOf(number(block, 100, 8)),
     uid: number(block, 108, 8),
     gid: number(block, 116, 8),
     size: number(block, 124, 12),
@@ -86,18 +86,25 @@ export function decodeHeader(block: Buffer): TarHeader | undefined {
   }
 }
 
+/** What is no number stays none. */
+function bitsOf(mode: number): number {
+  return Number.isNaN(mode) ? mode : mode & 0o7777
+}
+
 function text(block: Buffer, at: number, length: number): string {
   const bytes = block.toString('latin1', at, at + length)
   const end = bytes.indexOf('\0')
   return end < 0 ? bytes : bytes.slice(0, end)
 }
 
-/** Octal digits, or with the first bit set a number of base 256. */
+/** Octal digits, or with the first bit set a number of base 256; blanks are 0, and what is no number NaN. */
 export function number(block: Buffer, at: number, length: number): number {
   const first = block[at] as number
   if (first < 0x80) {
-    const digits = /^[ \0]*([0-7]*)/.exec(block.toString('latin1', at, at + length))?.[1]
-    return digits === undefined || digits === '' ? 0 : Number.parseInt(digits, 8)
+    const field = block.toString('latin1', at, at + length)
+    const digits = /^[ \0]*([0-7]*)(?:[ \0]|$)/.exec(field)?.[1]
+    if (digits === undefined) return Number.NaN
+    return digits === '' ? 0 : Number.parseInt(digits, 8)
   }
   let value = first === 0xff ? -1 : first & 0x7f
   for (let next = at + 1; next < at + length; next++) value = value * 256 + (block[next] as number)
@@ -147,9 +154,15 @@ export interface PaxTime {
   readonly ns: number
 }
 
-/** What `paxTime` wrote, or another program. */
+/** A whole number as pax writes it; NaN for anything else. */
+export function parsePaxCount(value: string): number {
+  return /^\d+$/.test(value) ? Number(value) : Number.NaN
+}
+
+/** What `paxTime` wrote, or another program; the seconds of what is no time are NaN. */
 export function parsePaxTime(value: string): PaxTime {
-  const [, sign, whole = '0', part = ''] = /^(-?)(\d+)(?:\.(\d*))?/.exec(value) ?? []
+  const [, sign, whole, part = ''] = /^(-?)(\d+)(?:\.(\d*))?$/.exec(value) ?? []
+  if (whole === undefined) return { sec: Number.NaN, ns: 0 }
   const ns = Number(part.slice(0, 9).padEnd(9, '0'))
   if (sign !== '-') return { sec: Number(whole), ns }
   return ns === 0

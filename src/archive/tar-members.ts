@@ -1,6 +1,7 @@
 // The members of a tar archive, each with all that stands before it about it: pax and GNU headers, maps of sparse files. Knows where
 // an archive ends, nothing of trees. The content of a member is the caller's to read.
 
+import { NAME_BYTES_MAX } from '../base/limits.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { ArchiveError, ENDS_TOO_EARLY } from './errors.ts'
 import {
@@ -9,6 +10,7 @@ import {
   decodePax,
   type PaxTime,
   paddingOf,
+  parsePaxCount,
   parsePaxTime,
   type TarHeader,
 } from './tar-header.ts'
@@ -21,6 +23,10 @@ export interface Members {
   readonly globals: Map<string, string>
   /** The last member that was read with its content. */
   last: string | undefined
+  /** How much that was. */
+  globalBytes: number
+  /** Nobody knows where the next header is: what stands before it is the content of a member whose size is none. */
+  isLost: boolean
   /** A block of zeros came: the archive may end here. */
   hasEnded: boolean
   /** That of the last header. */
@@ -35,11 +41,8 @@ export interface Member extends TarHeader {
   readonly damage: string | undefined
 }
 
-/** Names and extended attributes of one file; more is no archive. */
+/** Names and extended attributes of one file, and those of all; more is no archive. */
 const EXTRA_BYTES_MAX = 16 * 1024 * 1024
-/** Of Linux's device numbers. */
-const MAJOR_MAX = 0xfff
-const MINOR_MAX = 0xfffff
 export const MAP_DAMAGED = 'its map of a sparse file is damaged'
 const NO_ARCHIVE_BEHIND = 'behind the end of the archive there is something that is none'
 
@@ -49,6 +52,8 @@ export function membersOf(reader: ByteReader, problem: Members['problem']): Memb
     reader,
     problem,
     globals: new Map(),
+    globalBytes: 0,
+    isLost: false,
     last: undefined,
     hasEnded: false,
     block: Buffer.alloc(0),
@@ -61,15 +66,22 @@ export async function nextMember(members: Members): Promise<Member | undefined> 
   if (members.hasEnded && header !== undefined) {
     // Another archive.
     members.globals.clear()
+    members.globalBytes = 0
     members.hasEnded = false
   }
   const pax = new Map(members.globals)
   const maps: [string, string][] = []
   let [path, link, damage]: (string | undefined)[] = []
   let isAwaited = false
+  let bytes = 0
   for (; header !== undefined; header = await nextHeader(members)) {
     if (!['x', 'g', 'L', 'K', 'X'].includes(header.type)) break
     isAwaited ||= header.type !== 'g'
+    bytes += header.size
+    if (header.type === 'g') members.globalBytes += header.size
+    // Also where that is no number.
+    if (!(Math.max(bytes, members.globalBytes) <= EXTRA_BYTES_MAX))
+      throw new ArchiveError('a header of the archive is too large')
     const extra = await extraOf(members, header.size)
     if (header.type === 'L') path = upToNul(extra)
     else if (header.type === 'K') link = upToNul(extra)
@@ -92,7 +104,13 @@ export async function nextMember(members: Members): Promise<Member | undefined> 
   const sparse = await sparseOf(members.reader, header.type, members.block, pax, maps)
   const isDamaged = sparse === 'damaged'
   damage ??= isDamaged ? MAP_DAMAGED : undefined
-  return overridden(header, { pax, sparse: isDamaged ? undefined : sparse, damage }, path, link)
+  return overridden(
+    members,
+    header,
+    { pax, sparse: isDamaged ? undefined : sparse, damage },
+    path,
+    link,
+  )
 }
 
 /**
@@ -100,7 +118,7 @@ export async function nextMember(members: Members): Promise<Member | undefined> 
  * tar does.
  */
 async function nextHeader(members: Members): Promise<TarHeader | undefined> {
-  for (let isLost = false; ; ) {
+  for (let { isLost } = members; ; ) {
     const block = await members.reader.upTo(BLOCK_BYTES)
     if (block.length < BLOCK_BYTES) {
       if (members.hasEnded && block.every((byte) => byte === 0)) return undefined
@@ -109,7 +127,10 @@ async function nextHeader(members: Members): Promise<TarHeader | undefined> {
     try {
       const header = decodeHeader(block)
       members.block = block
-      if (header !== undefined) return header
+      if (header !== undefined) {
+        members.isLost = false
+        return header
+      }
       members.hasEnded = true
     } catch (error) {
       if (!(error instanceof ArchiveError) || members.last === undefined) throw error
@@ -126,7 +147,6 @@ async function nextHeader(members: Members): Promise<TarHeader | undefined> {
 }
 
 async function extraOf({ reader }: Members, size: number): Promise<Buffer> {
-  if (size > EXTRA_BYTES_MAX) throw new ArchiveError('a header of the archive is too large')
   const kept = Buffer.from(await reader.exactly(size))
   await reader.skip(paddingOf(size))
   return kept
@@ -138,40 +158,58 @@ function upToNul(bytes: Buffer): string {
 }
 
 function overridden(
+  members: Members,
   header: TarHeader,
   more: Pick<Member, 'pax' | 'sparse' | 'damage'>,
   path: string | undefined,
   link: string | undefined,
 ): Member {
   const { pax } = more
-  const [size, uid, gid] = (['size', 'uid', 'gid'] as const).map((key) =>
-    Number(pax.get(key) ?? header[key]),
-  ) as [number, number, number]
-  if (!isCount(size)) throw new ArchiveError(`the size of ${asText(header.name)} is damaged`)
-  const times = timesOf(header, pax)
-  const isFit = uid >>> 0 === uid && gid >>> 0 === gid
-  const isDevice = header.type === '3' || header.type === '4'
-  const isNumbered = header.major <= MAJOR_MAX && header.minor <= MINOR_MAX
-  const areTimes = Number.isSafeInteger(times.mtime.sec) && Number.isSafeInteger(times.atime.sec)
-  return {
+  const [size, uid, gid] = (['size', 'uid', 'gid'] as const).map((key) => {
+    const value = said(pax, key)
+    return value === undefined ? header[key] : parsePaxCount(value)
+  }) as [number, number, number]
+  // What it holds may be taken for more of the archive, but is passed over as far as it is none.
+  if (!isCount(size)) members.isLost = true
+  const stored = isCount(size) ? size : isCount(header.size) ? header.size : 0
+  const its = {
     ...header,
     ...more,
-    damage:
-      more.damage ??
-      (isFit && areTimes ? undefined : 'its owner or its time is damaged') ??
-      (isDevice && !isNumbered ? 'its device number is damaged' : undefined),
-    name: pax.get('GNU.sparse.name') ?? pax.get('path') ?? path ?? header.name,
-    linkname: pax.get('linkpath') ?? link ?? header.linkname,
-    size,
+    name: said(pax, 'GNU.sparse.name') ?? said(pax, 'path') ?? path ?? header.name,
+    linkname: said(pax, 'linkpath') ?? link ?? header.linkname,
+    size: stored,
     uid,
     gid,
-    times,
+    times: timesOf(header, pax),
   }
+  return { ...its, damage: more.damage ?? (isCount(size) ? damageOf(its) : 'its size is damaged') }
+}
+
+/** What a pax header says; an empty value says that it says nothing. */
+function said(pax: ReadonlyMap<string, string>, key: string): string | undefined {
+  const value = pax.get(key)
+  return value === '' ? undefined : value
+}
+
+/** Of Linux's device numbers. */
+const MAJOR_MAX = 0xfff
+const MINOR_MAX = 0xfffff
+
+function damageOf(member: Omit<Member, 'damage'>): string | undefined {
+  const { mode, uid, gid, times, type, major, minor, name } = member
+  if (Number.isNaN(mode)) return 'its mode is damaged'
+  const areTimes = Number.isSafeInteger(times.mtime.sec) && Number.isSafeInteger(times.atime.sec)
+  if (uid >>> 0 !== uid || gid >>> 0 !== gid || !areTimes) return 'its owner or its time is damaged'
+  const isWithin = major >= 0 && major <= MAJOR_MAX && minor >= 0 && minor <= MINOR_MAX
+  if ((type === '3' || type === '4') && !isWithin) return 'its device number is damaged'
+  if (name.split('/').some((its) => its.length > NAME_BYTES_MAX)) return 'its name is too long'
+  return undefined
 }
 
 function timesOf(header: TarHeader, pax: ReadonlyMap<string, string>): Member['times'] {
-  const mtime = parsePaxTime(pax.get('mtime') ?? String(header.mtime))
-  return { mtime, atime: pax.has('atime') ? parsePaxTime(pax.get('atime') ?? '') : mtime }
+  const mtime = parsePaxTime(said(pax, 'mtime') ?? String(header.mtime))
+  const atime = said(pax, 'atime')
+  return { mtime, atime: atime === undefined ? mtime : parsePaxTime(atime) }
 }
 
 /** A byte string for people. */

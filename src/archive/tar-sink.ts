@@ -11,6 +11,7 @@ import {
   S_IFIFO,
   S_IFMT,
 } from '../base/mode.ts'
+import { isFileName } from '../base/names.ts'
 import { aclToText } from './acl-text.ts'
 import {
   attributesOf,
@@ -26,6 +27,7 @@ import {
   LINK,
   leftOf,
   mapOf,
+  NO_NAME,
   nameOf,
   SPARSE,
   WHOLE,
@@ -119,8 +121,10 @@ async function takeRecord(run: Run, record: Buffer): Promise<void> {
     const { current } = run
     if (current?.id !== id) return
     await fill(run, current, placeOf(current, offset))
-    await put(run, bytes)
-    current.reached += bytes.length
+    // The header has promised so many bytes, and no more: they would be taken for headers.
+    const fit = bytes.subarray(0, current.stored - current.reached)
+    await put(run, fit)
+    current.reached += fit.length
   } else if (kind === END) {
     const { current } = run
     if (current?.id !== endOf(record).id) return
@@ -171,7 +175,13 @@ async function takeEntry(run: Run, record: Buffer): Promise<void> {
   const head = headOf(record)
   const { mode } = head
   const above = head.parent === 0 ? undefined : run.directories.get(head.parent)
+  // Below a directory that was left out.
+  if (head.parent !== 0 && above === undefined) return
   const path = above === undefined ? run.top : `${above}/${nameOf(record)}`
+  if (above !== undefined && !isFileName(nameOf(record))) {
+    run.problem(path, NO_NAME)
+    return
+  }
   if (isDirectory(mode)) run.directories.set(head.id, path)
   const first = run.links.get(head.key)
   if ((head.flags & LINK) !== 0 && first !== undefined) {

@@ -49,6 +49,8 @@ interface Run {
 }
 
 const INLINE_BYTES_MAX = 64 * 1024
+/** Of a name that is too long for anything, the beginning is told. */
+const SHOWN_BYTES_MAX = 300
 const modes: Readonly<Record<string, number>> = {
   '0': S_IFREG,
   '7': S_IFREG,
@@ -133,7 +135,7 @@ async function takeMember(run: Run, member: Member): Promise<void> {
     return
   }
   if (member.damage !== undefined) {
-    options.problem(member.name, `${member.damage}: left out`)
+    options.problem(member.name.slice(0, SHOWN_BYTES_MAX), `${member.damage}: left out`)
     await run.reader.skip(stored + paddingOf(stored))
     return
   }

@@ -2,7 +2,7 @@
 // and 1.0. Where the data lies comes before the data, in a header or (1.0) in the first blocks of the content.
 
 import type { ByteReader } from './byte-reader.ts'
-import { BLOCK_BYTES, number } from './tar-header.ts'
+import { BLOCK_BYTES, number, parsePaxCount } from './tar-header.ts'
 
 export interface SparseFile {
   readonly size: number
@@ -14,6 +14,7 @@ export interface SparseFile {
 export type SparseMap = readonly (readonly [offset: number, length: number])[]
 
 const RUNS_MAX = 1_000_000
+const NUMBERS_MAX = 2 * RUNS_MAX
 
 /**
  * What a header says of holes; undefined when it is no sparse file. `pairs` are the GNU.sparse.offset and .numbytes records in their
@@ -28,13 +29,15 @@ export async function sparseOf(
 ): Promise<SparseFile | 'damaged' | undefined> {
   if (type === 'S') return await oldSparse(reader, block)
   if (pax.get('GNU.sparse.major') === '1') {
-    const size = Number(pax.get('GNU.sparse.realsize'))
+    const size = parsePaxCount(pax.get('GNU.sparse.realsize') ?? '')
     return isCount(size) ? { size, map: undefined } : 'damaged'
   }
   const size = pax.get('GNU.sparse.size')
   if (size === undefined) return undefined
-  const list = pax.get('GNU.sparse.map')?.split(',') ?? pairs.map(([, value]) => value)
-  return withMap(Number(size), list.map(Number))
+  const list =
+    pax.get('GNU.sparse.map')?.split(',', NUMBERS_MAX + 1) ?? pairs.map(([, value]) => value)
+  if (list.length > NUMBERS_MAX) return 'damaged'
+  return withMap(parsePaxCount(size), list.map(parsePaxCount))
 }
 
 /** True for what counts bytes. */
@@ -66,10 +69,10 @@ async function oldSparse(reader: ByteReader, block: Buffer): Promise<SparseFile 
   let goesOn = block[482] !== 0
   while (goesOn) {
     const next = await reader.exactly(BLOCK_BYTES)
-    if (numbers.length <= 2 * RUNS_MAX) numbers.push(...fieldsOf(next, 0, 21))
+    if (numbers.length <= NUMBERS_MAX) numbers.push(...fieldsOf(next, 0, 21))
     goesOn = next[504] !== 0
   }
-  return numbers.length > 2 * RUNS_MAX ? 'damaged' : withMap(size, numbers)
+  return numbers.length > NUMBERS_MAX ? 'damaged' : withMap(size, numbers)
 }
 
 /** Offsets and lengths of 12 bytes each; an empty one ends them. */
@@ -96,12 +99,12 @@ export async function readMap(
   let lines: string[] = []
   let bytes = 0
   while (lines.length <= wanted) {
-    if (!(wanted <= 2 * RUNS_MAX) || bytes + BLOCK_BYTES > stored) return { map: undefined, bytes }
+    if (!(wanted <= NUMBERS_MAX) || bytes + BLOCK_BYTES > stored) return { map: undefined, bytes }
     text += (await reader.exactly(BLOCK_BYTES)).toString('latin1')
     bytes += BLOCK_BYTES
     // The last part may be half a number.
     lines = text.split('\n')
-    if (lines.length > 1) wanted = 1 + 2 * Number(lines[0])
+    if (lines.length > 1) wanted = 1 + 2 * parsePaxCount(lines[0] ?? '')
   }
-  return { map: mapOf(size, lines.slice(1, wanted).map(Number)), bytes }
+  return { map: mapOf(size, lines.slice(1, wanted).map(parsePaxCount)), bytes }
 }

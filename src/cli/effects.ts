@@ -4,6 +4,8 @@ import type { Argv } from 'yargs'
 import type { Place } from '../control/place.ts'
 import type { Piece } from '../control/protocol.ts'
 import type { Effect } from '../vault/effect.ts'
+import { printLine } from './output.ts'
+import { shownText } from './terminal.ts'
 
 export interface DryRunArguments {
   json?: boolean | undefined
@@ -44,7 +46,7 @@ export function effectsHeard({ json, 'dry-run': dryRun }: DryRunArguments, place
       const its = piece.item as { effect: Effect; path: string }
       const path = place.show(Buffer.from(its.path).toString('latin1'))
       if (json === true) effects.push({ effect: its.effect, path })
-      else process.stdout.write(`${words[its.effect][dryRun ? 0 : 1]}  ${path}\n`)
+      else printLine(`${words[its.effect][dryRun ? 0 : 1]}  ${shownText(path)}`)
       return true
     },
     get shown() {

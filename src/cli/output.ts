@@ -5,10 +5,28 @@ import { styleText } from 'node:util'
 import { ControlError, systemCode } from '../control/errors.ts'
 import { throttled } from '../control/throttle.ts'
 import { type Failure, failureOf } from './errors.ts'
+import { visible } from './terminal.ts'
 
 /** Writes a result: `text` for people, or `value` as one line of JSON. */
 export function printResult(json: boolean, value: unknown, text: string): void {
-  process.stdout.write(json ? `${JSON.stringify(value)}\n` : text === '' ? '' : `${text}\n`)
+  if (json) printLine(JSON.stringify(value))
+  else if (text !== '') printLine(text)
+}
+
+/** The same of text that is styled, in which what comes from others was made `visible`. */
+export function printStyled(json: boolean, value: unknown, text: string): void {
+  if (json) printLine(JSON.stringify(value))
+  else if (text !== '') process.stdout.write(`${text}\n`)
+}
+
+/** Writes one line of a result, or several. */
+export function printLine(text: string): void {
+  process.stdout.write(`${visible(text, process.stdout)}\n`)
+}
+
+/** Writes beside the result what is not `notice`d. */
+export function tellLine(text: string): void {
+  process.stderr.write(`${visible(text, process.stderr)}\n`)
 }
 
 /** Writes bytes as they are; resolves when more are welcome. Throws ReaderGone, ControlError when none can be written any more. */
@@ -30,17 +48,17 @@ export function writeBytes(bytes: Uint8Array): Promise<void> | undefined {
 
 /** Tells people something beside the result; never part of the output that programs read. */
 export function notice(text: string): void {
-  process.stderr.write(`avfs: ${text}\n`)
+  tellLine(`avfs: ${text}`)
 }
 
 /** Writes why a command failed and returns its exit code. */
 export function printFailure(json: boolean, error: unknown): number {
   const failure: Failure = failureOf(error)
   if (json) {
-    process.stderr.write(`${JSON.stringify(failure)}\n`)
+    tellLine(JSON.stringify(failure))
   } else {
     const prefix = styleText('red', 'avfs:', { stream: process.stderr })
-    process.stderr.write(`${prefix} ${failure.message}\n`)
+    process.stderr.write(`${prefix} ${visible(failure.message, process.stderr)}\n`)
   }
   return failure.code
 }

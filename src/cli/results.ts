@@ -2,6 +2,7 @@
 // programs, or with --json as one list on one line. Knows no command.
 
 import { writeBytes } from './output.ts'
+import { visible } from './terminal.ts'
 
 export interface Results {
   /** Bytes as they are; the caller adds the newline. */
@@ -36,7 +37,12 @@ export function openResults(json: boolean): Results {
   }
   return {
     bytes,
-    item: (value) => bytes(Buffer.from(`${items++ === 0 ? '[' : ','}${JSON.stringify(value)}`)),
+    item: (value) =>
+      bytes(
+        Buffer.from(
+          `${items++ === 0 ? '[' : ','}${visible(JSON.stringify(value), process.stdout)}`,
+        ),
+      ),
     relieve() {
       const isDue = length >= PIECE_BYTES || performance.now() > writtenAt + WAIT_MS
       return isDue ? write() : undefined

@@ -4,7 +4,8 @@
 import { getSystemErrorMap } from 'node:util'
 import { throttled } from '../control/throttle.ts'
 import { EXIT_ERROR } from './errors.ts'
-import { formatBytes, printResult } from './output.ts'
+import { formatBytes, notice, printResult, tellLine } from './output.ts'
+import { shownText } from './terminal.ts'
 
 export interface TransferReport {
   /** Notes names and bytes that went through. */
@@ -50,9 +51,8 @@ export function transferReport(label: string, json: boolean): TransferReport {
       process.exitCode = EXIT_ERROR
       wipe()
       const words = wordsOf(message)
-      process.stderr.write(
-        json ? `${JSON.stringify({ path, message: words })}\n` : `avfs: ${path}: ${words}\n`,
-      )
+      if (json) tellLine(JSON.stringify({ path, message: words }))
+      else notice(`${shownText(path, process.stderr)}: ${words}`)
     },
     get problems() {
       return problems

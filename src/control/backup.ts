@@ -14,7 +14,7 @@ import type { Store } from '../store/store.ts'
 import { type LineageState, readLineage } from '../vault/lineage.ts'
 import { differences } from '../vault/migrate.ts'
 import { RowDigest } from '../vault/row-digest.ts'
-import { readSetting } from '../vault/settings.ts'
+import { parsedSetting, readSetting } from '../vault/settings.ts'
 import { BACKUP_SETTING, type Digests, readHave, rowsOf, surveyOf } from '../vault/sync-have.ts'
 import { ONCE_ROWS_MAX, SyncTaker, TooMuchError } from '../vault/sync-take.ts'
 import { ControlError } from './errors.ts'
@@ -147,13 +147,9 @@ async function formerAt(path: string, id: string): Promise<Former> {
 
 /** Undefined for what no backup says of itself. */
 function markOf(value: string | undefined): Mark | undefined {
-  try {
-    const { id, moment, purged, settings } = Object(JSON.parse(value ?? '{}')) as Mark
-    const areTexts = [id, purged, settings].every((its) => typeof its === 'string')
-    return areTexts && Number.isSafeInteger(moment) ? { id, moment, purged, settings } : undefined
-  } catch {
-    return undefined
-  }
+  const { id, moment, purged, settings } = Object(parsedSetting(value)) as Mark
+  const areTexts = [id, purged, settings].every((its) => typeof its === 'string')
+  return areTexts && Number.isSafeInteger(moment) ? { id, moment, purged, settings } : undefined
 }
 
 function unlessDamaged<T>(path: string, work: Promise<T>): Promise<T> {

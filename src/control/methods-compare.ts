@@ -5,6 +5,7 @@ import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import type { EntryRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
+import { type MeetingCheck, meetingCheck } from '../vault/circle.ts'
 import type { Core } from '../vault/core.ts'
 import { entriesAt, inodeAt } from '../vault/timeline.ts'
 import { versionsOfPath } from '../vault/version-names.ts'
@@ -66,7 +67,7 @@ async function compare(
     if (before === undefined && after === undefined) findState(core, path, later)
     return { before, after }
   })
-  await compareRows(core, '', before, after, send)
+  await compareRows(core, '', treeOf(before), treeOf(after), send)
   return { before: before?.version ?? null, after: after?.version ?? null }
 }
 
@@ -79,6 +80,15 @@ function findSide(core: Core, path: string, wanted: Wanted): FoundState | undefi
     if (isTime && error.path !== undefined && error.kind === 'absent') return undefined
     throw error
   }
+}
+
+/** A state, and what a walk through it has met. */
+interface Looked extends State {
+  readonly isNew: MeetingCheck
+}
+
+function treeOf(state: FoundState | undefined): Looked | undefined {
+  return state && { ...state, isNew: meetingCheck(state.ino) }
 }
 
 function isEmpty({ version, when, snapshot }: Wanted): boolean {
@@ -100,8 +110,8 @@ function previous(core: Core, path: string, later: Wanted): Wanted {
 async function compareRows(
   core: Core,
   path: string,
-  before: State | undefined,
-  after: State | undefined,
+  before: Looked | undefined,
+  after: Looked | undefined,
   send: Call['send'],
 ): Promise<void> {
   if (!isTree(before) || !isTree(after)) await compareFiles(core, path, before, after, send)
@@ -115,8 +125,8 @@ function isTree(state: State | undefined): state is State {
 async function compareTrees(
   core: Core,
   path: string,
-  before: State | undefined,
-  after: State | undefined,
+  before: Looked | undefined,
+  after: Looked | undefined,
   send: Call['send'],
 ): Promise<void> {
   const left = entriesOf(core, before)
@@ -130,8 +140,8 @@ async function compareTrees(
     await compareRows(
       core,
       path === '' ? name : `${path}/${name}`,
-      order <= 0 ? await answered(() => stateOf(core, was, before)) : undefined,
-      order >= 0 ? await answered(() => stateOf(core, is, after)) : undefined,
+      order <= 0 ? await stateOf(core, was, before) : undefined,
+      order >= 0 ? await stateOf(core, is, after) : undefined,
       send,
     )
     if (order <= 0) a = (await left.next()).value
@@ -158,14 +168,17 @@ async function* entriesOf(
   }
 }
 
-function stateOf(
+async function stateOf(
   core: Core,
   entry: EntryRow | undefined,
-  within: State | undefined,
-): State | undefined {
+  within: Looked | undefined,
+): Promise<Looked | undefined> {
   if (entry === undefined || within === undefined) return undefined
-  const row = inodeAt(core, entry.ino, within.moment)
-  return row === undefined ? undefined : { row: { ...row }, moment: within.moment }
+  const { moment, isNew } = within
+  const row = await answered(() => inodeAt(core, entry.ino, moment))
+  if (row === undefined) return undefined
+  if (isDirectory(row.mode) && !isNew(row, within.row.ino, entry.name)) return undefined
+  return { row: { ...row }, moment, isNew }
 }
 
 async function compareFiles(

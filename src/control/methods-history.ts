@@ -6,6 +6,7 @@ import { announcer } from '../vault/announce.ts'
 import { historyOf } from '../vault/changes.ts'
 import { clockTexts } from '../vault/clock-steps.ts'
 import type { Core } from '../vault/core.ts'
+import { assertName } from '../vault/import-name.ts'
 import type { Moment } from '../vault/moments.ts'
 import { findPath, formerDirectory, namesOf } from '../vault/paths.ts'
 import { wholeBefore } from '../vault/removal.ts'
@@ -229,6 +230,7 @@ async function spotOf<P>(
 ): Promise<{ parent: P | number; name: string }> {
   const names = namesOf(to)
   const name = names.pop() ?? ''
+  if (ends === 'another' && name !== '') assertName(name)
   const parent =
     ends === 'itself' ? await made(names) : await answered(() => existingDirectory(core, names))
   return { parent, name }

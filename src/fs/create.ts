@@ -5,6 +5,7 @@ import { SYMLINK_BYTES_MAX } from '../base/limits.ts'
 import {
   fileType,
   isDirectory,
+  isKnownType,
   isRegular,
   S_IFDIR,
   S_IFLNK,
@@ -102,6 +103,7 @@ export function mknod(
   const directory = directoryFor(fs, parent, name)
   if (isDirectory(mode)) fail(EPERM)
   const wanted = (mode & S_IFMT) === 0 ? mode | S_IFREG : mode
+  if (!isKnownType(wanted)) fail(EINVAL)
   const inode = makeInode(fs, caller, directory, wanted, umask, rdev)
   nameInode(fs, directory, name, inode)
   return giveNode(fs, inode)

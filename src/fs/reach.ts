@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { ACL_ACCESS, allowedByAcl } from '../vault/acl.ts'
+import { circleCheck } from '../vault/circle.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { findInode } from '../vault/inodes.ts'
@@ -77,10 +78,10 @@ export function pathBelow(
   wanted = MAY_SEARCH,
 ): string[] | undefined {
   const names = [name]
+  const isCircle = circleCheck()
   for (let at = parent; at !== top; ) {
     const directory = findInode(core, at)
-    if (directory === undefined || directory.nlink === 0 || directory.parent === at)
-      return undefined
+    if (directory === undefined || directory.nlink === 0 || isCircle(at)) return undefined
     if (!mayNow(core, reader, directory, wanted)) return undefined
     names.push(directory.name)
     at = directory.parent
@@ -99,13 +100,14 @@ export function isOpenToAll(core: Core, directory: Inode): boolean {
 /** Whether everybody may walk from a directory that `known` has down to this one. `known` gets what is found out. */
 export function isWayOpen(core: Core, directory: number, known: Map<number, boolean>): boolean {
   const way: number[] = []
+  const isCircle = circleCheck()
   let isOpen: boolean | undefined
   for (let at = directory; isOpen === undefined; ) {
     isOpen = known.get(at)
     if (isOpen !== undefined) break
     way.push(at)
     const inode = findInode(core, at)
-    if (inode === undefined || inode.parent === at || !isOpenToAll(core, inode)) isOpen = false
+    if (inode === undefined || isCircle(at) || !isOpenToAll(core, inode)) isOpen = false
     else at = inode.parent
   }
   for (const at of way) known.set(at, isOpen)

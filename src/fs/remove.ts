@@ -1,6 +1,6 @@
 // unlink, rmdir, rename: names that go or move.
 
-import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, fail } from '../base/errno.ts'
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, fail } from '../base/errno.ts'
 import { isDirectory, S_IFCHR } from '../base/mode.ts'
 import {
   DELETED,
@@ -11,6 +11,7 @@ import {
   RENAMED,
   UNSEEN,
 } from '../store/collections.ts'
+import { circleCheck } from '../vault/circle.ts'
 import { findEntry, isWorthKeeping, putEntry, removeEntry } from '../vault/directory.ts'
 import { type Inode, isProvisional } from '../vault/inode.ts'
 import { alter, getInode, stampChange } from '../vault/inodes.ts'
@@ -146,8 +147,11 @@ function assertReplaceable(inode: Inode, target: Inode): void {
 }
 
 function assertNotBelow(fs: FsContext, directory: Inode, ino: number): void {
-  for (let at = directory; at.ino !== ROOT_INO; at = getInode(fs.core, at.parent))
+  const isCircle = circleCheck()
+  for (let at = directory; at.ino !== ROOT_INO; at = getInode(fs.core, at.parent)) {
     if (at.ino === ino) fail(EINVAL)
+    if (isCircle(at.ino)) fail(ELOOP)
+  }
 }
 
 function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: EntryRow): void {

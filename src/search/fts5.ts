@@ -66,6 +66,7 @@ export function openFts5(
 ): SearchEngine {
   try {
     const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+    db.pragma('trusted_schema = off')
     db.pragma(`cache_size = ${-CACHE_BYTES / 1024}`)
     return new Fts5Engine(db, run, options.rankedMax ?? RANKED_MAX)
   } catch (error) {

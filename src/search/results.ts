@@ -9,6 +9,7 @@ import {
   type VersionRow,
   version,
 } from '../store/collections.ts'
+import { circleCheck } from '../vault/circle.ts'
 import type { Core } from '../vault/core.ts'
 import { findEntry } from '../vault/directory.ts'
 import { toRow } from '../vault/inode.ts'
@@ -215,9 +216,10 @@ function foundOf(core: Core, ino: number, settled: Moment): Found | undefined {
 
 /** Whether the index knows the names on the way to an inode. */
 function isOld(core: Core, ino: number, settled: Moment): boolean {
+  const isCircle = circleCheck()
   for (let at = ino; at !== ROOT_INO; ) {
     const inode = findInode(core, at)
-    if (inode === undefined) return false
+    if (inode === undefined || isCircle(at)) return false
     const row = findEntry(core, inode.parent, inode.name)
     if (row === undefined || row.since > settled) return false
     at = inode.parent

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Availability, availabilityOf, type Requirement } from './availability.ts'
+import { guarded } from './guarded.ts'
 import type { OpenEngine } from './kv/kv-store.ts'
 import { assertOwnParts } from './own-parts.ts'
 import { type IsLinked, isWritablePlace, makeReadingPlace } from './read-only-place.ts'
@@ -141,9 +142,14 @@ export const persistentBackends = backends.filter(({ suffix }) => suffix !== '')
 /**
  * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that is no vault or a vault
  * of a newer avfs, 'io' where there is none (or, with `create`, one), 'unavailable' where its engine cannot be loaded; with StrangerError
- * where a part of it is somebody else's.
+ * where a part of it is somebody else's. Whoever made it, its rows have values that rows can have (guarded.ts).
  */
 export async function openStore(path: string, options: OpenOptions = {}): Promise<Store> {
+  return guarded(await openEngine(path, options))
+}
+
+/** The same with rows of any values, which engines take and give as they are. */
+export async function openEngine(path: string, options: OpenOptions = {}): Promise<Store> {
   const backend = backendOf(path, options.backend)
   const availability = await availabilityOfBackend(backend)
   if (!availability.available) throw unavailable(backend, availability)

@@ -26,6 +26,11 @@ export class StoreError extends Error {
   }
 }
 
+/** The error for what no row can have. */
+export function corrupt(what: string): StoreError {
+  return new StoreError('corrupt', `the vault is damaged: ${what}; run avfs vault check --deep`)
+}
+
 /**
  * Thrown by a get or scan that an engine cannot answer synchronously. Whoever runs the operation awaits `load`
  * and runs it again from its start; the same read then answers from memory. Making one in a step that has changed something

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { EIO, FsError } from '../base/errno.ts'
 import { GenerationCache } from '../base/generation-cache.ts'
+import { CHUNK_BYTES } from '../base/limits.ts'
 import { log } from '../base/log.ts'
 import { type BlockRow, block } from '../store/collections.ts'
 import { type Store, StoreError } from '../store/store.ts'
@@ -18,6 +19,8 @@ const WORTHWHILE = 0.9
 /** After so many blocks in a row that did not compress, only one in so many is tried, and of that a sample before the rest. */
 const MISSES_MAX = 8
 const SAMPLE_BYTES = 4096
+/** No block has more plain bytes, whatever a packed one would become. */
+const UNPACKED = { maxOutputLength: CHUNK_BYTES }
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 /** Up to here the way to the thread pool and back costs more than the work: 130 against 16 us for 12 KiB. */
 const SYNC_BYTES_MAX = 32 * 1024
@@ -48,7 +51,7 @@ export function hashOf(bytes: Uint8Array): string {
 export function unpackBlock(row: BlockRow): Uint8Array {
   try {
     const data = row.data ?? new Uint8Array()
-    const bytes = row.codec === ZSTD ? zstdDecompressSync(data) : data
+    const bytes = row.codec === ZSTD ? zstdDecompressSync(data, UNPACKED) : data
     if (bytes.length === row.size && hashOf(bytes) === row.hash) return bytes
   } catch (error) {
     throw new StoreError('corrupt', `block ${hexOf(row.hash)} cannot be decompressed`, {

@@ -4,13 +4,22 @@ import { setImmediate } from 'node:timers/promises'
 import { isDirectory } from '../base/mode.ts'
 import {
   type Collection,
+  clock,
   collections,
   entry,
   hardlink,
+  hold,
   inode as inodes,
   type Key,
   type KeyPart,
+  numbering,
+  orphan,
   PROVISIONAL,
+  setting,
+  snapshot,
+  tag,
+  unsealed,
+  xattrPast,
 } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import { type Range, type Store, StoreError } from '../store/store.ts'
@@ -24,6 +33,17 @@ import { count, storedUsage, type Used } from './usage.ts'
 
 const PAGE_ROWS = 500
 const ROOT = 1
+/** Rows that nothing else here reads. */
+const readable = [
+  setting,
+  numbering,
+  snapshot,
+  tag,
+  hold,
+  clock,
+  unsealed,
+  xattrPast,
+] as unknown as readonly Collection<object>[]
 
 export interface Problem {
   readonly kind: string
@@ -235,12 +255,22 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
       )
     tick()
   }
-  if (known.get(ROOT) === undefined) report('tree-root', 'there is no root directory', ROOT)
+  const root = known.get(ROOT)
+  if (root === undefined || !isDirectory(root.mode))
+    report('tree-root', 'there is no root directory', ROOT)
   const isReached = reachability(known)
   for (const [ino, its] of known) checkLinks(ino, its, isReached, report)
   if (known.size !== counters.inodes)
     report('counter-inodes', `${known.size} inodes are there, the counter says ${counters.inodes}`)
   await checkUsage(store, users, report)
+  for await (const { ino } of everyRow(store, orphan))
+    if (known.has(ino))
+      report('tree-orphan', `inode ${ino} is not unlinked, but is to be swept`, ino, {
+        collection: orphan.name,
+        key: [ino],
+      })
+  // Whoever made them, they must be rows.
+  for (const collection of readable) for await (const _ of everyRow(store, collection)) tick()
   await checkHistory(store, report, tick)
   const content = await checkContent(store, known, options.deep, report, tick)
   options.onProgress?.(done, done)
@@ -263,7 +293,7 @@ function checkLinks(
         `directory ${ino} has link count ${its.nlink}, not ${2 + its.directories}`,
         ino,
       )
-    if (ino !== ROOT && names !== 1)
+    if (names !== (ino === ROOT ? 0 : 1))
       report('tree-names', `directory ${ino} has ${names} names`, ino)
   } else if (its.nlink !== names)
     report('links-count', `inode ${ino} has ${names} names, its link count is ${its.nlink}`, ino)

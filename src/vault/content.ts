@@ -80,7 +80,9 @@ function bytesOf(core: Core, row: ExtentRow, from: number, to: number): Uint8Arr
     return row.data.subarray(skipped, skipped + to - from)
   }
   const start = row.blockOffset + skipped
-  return core.blocks.load(row.hash).subarray(start, start + to - from)
+  const bytes = core.blocks.load(row.hash).subarray(start, start + to - from)
+  if (bytes.length < to - from) fail(EIO)
+  return bytes
 }
 
 function readMixed(

@@ -15,11 +15,12 @@ import {
   SPARSE,
   WHOLE,
 } from '../archive/records.ts'
-import { errnoName, FsError } from '../base/errno.ts'
+import { ELOOP, errnoName, FsError } from '../base/errno.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import type { InodeRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
+import { type MeetingCheck, meetingCheck } from './circle.ts'
 import type { Core } from './core.ts'
 import type { Moment } from './moments.ts'
 import { eachExtents } from './restore-content.ts'
@@ -52,6 +53,7 @@ interface Run {
    * that counts it when the file is sealed.
    */
   readonly sent: Set<number>
+  readonly isNew: MeetingCheck
   readonly isPresent: boolean
   pieces: Buffer[]
   pieceBytes: number
@@ -83,6 +85,7 @@ export async function exportTree(
     options,
     report,
     sent: new Set(),
+    isNew: meetingCheck(row.ino),
     isPresent: moment >= core.moments.last,
     pieces: [],
     pieceBytes: 0,
@@ -125,8 +128,10 @@ async function sendDirectory(
     const entries = await answered(() => entriesAt(core, row.ino, moment, last, PAGE_NAMES))
     for (const its of entries) {
       const found = await answered(() => inodeAt(core, its.ino, moment))
-      if (found !== undefined)
-        await sendNode(run, { ...found }, id, its.name, `${path}/${its.name}`)
+      const below = `${path}/${its.name}`
+      if (found !== undefined && isDirectory(found.mode) && !run.isNew(found, row.ino, its.name))
+        options.problem(below, errnoName(ELOOP))
+      else if (found !== undefined) await sendNode(run, { ...found }, id, its.name, below)
       const turn = rest(run)
       if (turn !== undefined) await turn
     }
@@ -225,13 +230,15 @@ async function* runsOf(
   for await (const rows of eachExtents(core, row, moment))
     for (const extent of rows) {
       const end = Math.min(extent.offset + extent.length, row.size)
-      if (end <= extent.offset) continue
-      if (extent.offset === to && to - from < 64 * CHUNK_BYTES) {
+      // Those of damaged rows may overlap.
+      const start = Math.max(extent.offset, to)
+      if (end <= start) continue
+      if (start === to && to - from < 64 * CHUNK_BYTES) {
         to = end
         continue
       }
       if (to > from) yield [from, to]
-      from = extent.offset
+      from = start
       to = end
     }
   if (to > from) yield [from, to]

@@ -15,6 +15,7 @@ export type FindingCode =
   | 'tree-parent'
   | 'tree-names'
   | 'tree-reach'
+  | 'tree-orphan'
   | 'entry-parent'
   | 'entry-target'
   | 'entry-type'

@@ -20,7 +20,7 @@ import {
   type Manifest,
   rowOf,
 } from './history-rows.ts'
-import { ROW_FORMAT } from './settings.ts'
+import { parsedSetting, ROW_FORMAT } from './settings.ts'
 
 export interface HistoryImporter {
   /** Takes one file; `path` is below .avfs-history. Throws RangeError for what does not belong there. */
@@ -103,14 +103,10 @@ function manifestOf(bytes: Buffer): Manifest {
 
 /** Undefined for what is no manifest. */
 function parsedManifest(text: string): Manifest | undefined {
-  try {
-    const { format, rowFormat, moment, blocks, rows } = Object(JSON.parse(text)) as Manifest
-    const areNumbers = [format, rowFormat, moment, blocks].every(Number.isSafeInteger)
-    if (!areNumbers || typeof rows !== 'object' || rows === null) return undefined
-    return { format, rowFormat, moment, blocks, rows }
-  } catch {
-    return undefined
-  }
+  const { format, rowFormat, moment, blocks, rows } = Object(parsedSetting(text)) as Manifest
+  const areNumbers = [format, rowFormat, moment, blocks].every(Number.isSafeInteger)
+  if (!areNumbers || typeof rows !== 'object' || rows === null) return undefined
+  return { format, rowFormat, moment, blocks, rows }
 }
 
 /** Every row that was exported is there again, and no other. Throws RangeError. */

@@ -4,6 +4,7 @@ import { BY_PATH, type EntryHead } from '../archive/records.ts'
 import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX, SYMLINK_BYTES_MAX } from '../base/limits.ts'
 import { fileType, isDirectory, isKnownType, isRegular, isSymlink } from '../base/mode.ts'
+import { isFileName } from '../base/names.ts'
 import { CREATED, type EntryRow, type Origin } from '../store/collections.ts'
 import { Fault } from '../store/store.ts'
 import { completeState, observeLoss, removeKept } from './before-loss.ts'
@@ -20,9 +21,8 @@ const VIEWS = '.avfs'
 
 /** Throws EINVAL or ENAMETOOLONG for what can be no name in a vault. */
 export function assertName(name: string): void {
-  if (name === '' || name === '.' || name === '..' || name === VIEWS) fail(EINVAL)
-  if (name.includes('/') || name.includes('\0')) fail(EINVAL)
   if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
+  if (!isFileName(name) || name === VIEWS) fail(EINVAL)
 }
 
 /** The same for a path below the target. */

@@ -6,6 +6,7 @@ import { answered } from '../store/retry.ts'
 import type { Core } from './core.ts'
 import { labelledWith } from './label-index.ts'
 import { walkRows } from './rows.ts'
+import { parsedSetting } from './settings.ts'
 import type { Slices } from './slices.ts'
 
 /** The setting that says that a purge was begun: a cut one left nothing by which the next would find its work. */
@@ -23,14 +24,9 @@ export function notePurging(core: Core, labels: readonly string[]): void {
 }
 
 function labelsOf(row: SettingRow | undefined): readonly string[] {
-  try {
-    // A purge of an earlier avfs noted a moment there.
-    const noted: unknown = JSON.parse(row?.value ?? '[]')
-    return Array.isArray(noted) ? noted.filter((its) => typeof its === 'string') : []
-  } catch {
-    // Whoever wrote it, no label is noted there.
-    return []
-  }
+  // A purge of an earlier avfs noted a moment there.
+  const noted = parsedSetting(row?.value)
+  return Array.isArray(noted) ? noted.filter((label) => typeof label === 'string') : []
 }
 
 /** Drops the labels that were noted and that nobody carries or carried. What was noted of them goes as well. */

@@ -6,6 +6,7 @@ import {
   extent,
   extentPast,
   inodePast,
+  inode as inodes,
   orphan,
   PROVISIONAL,
   unsealed,
@@ -29,6 +30,11 @@ export function recover(core: Core): { swept: number; sealed: number } {
 }
 
 function sweep(core: Core, ino: number): void {
+  // In damaged rows: what is there is not swept.
+  if (core.overlay.get(inodes, [ino]) !== undefined) {
+    core.overlay.delete(orphan, [ino])
+    return
+  }
   const wasSealed = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: 1 }).length > 0
   const extents = [...scanExtents(core, ino, 0, Number.MAX_SAFE_INTEGER)]
   const xattrs = core.overlay.scan(xattr, { gte: [ino], lt: [ino + 1], limit: ALL })

@@ -42,6 +42,7 @@ export const remedies: Readonly<Record<FindingCode, Remedy>> = {
   'entry-type': mendType,
   'tree-names': nameOnce,
   'tree-reach': reach,
+  'tree-orphan': dropRows,
   'tree-parent': recount,
   'links-hardlink': dropRows,
   'links-count': recount,
@@ -148,13 +149,20 @@ async function makeParents(rows: RepairRows, problems: readonly Problem[]): Prom
   }
 }
 
-/** A directory has one name: that which its row knows, else the first, else one in /lost+found. */
+/** A directory has one name: that which its row knows, else the first, else one in /lost+found. The root has none. */
 async function nameOnce(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   const names = await rows.namesOf(inosOf(problems))
   for (const [ino, its] of names) {
     const row = await rows.get(inodes, [ino])
     if (row === undefined) continue
     const [first] = its
+    if (ino === ROOT) {
+      for (const { parent, name } of its) {
+        rows.delete(entry, [parent, name])
+        rows.step(`dropped a name of the root: ${JSON.stringify(name)} in ${parent}`)
+      }
+      continue
+    }
     if (first === undefined) {
       await rows.adopt(row)
       continue

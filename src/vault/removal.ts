@@ -21,7 +21,13 @@ const UNDERWAY_MAX = 16
 interface Removals {
   readonly starts: GenerationCache<string, Moment>
   /** The ways into those that met a read which must wait: whoever asked asks again. */
-  readonly underway: Map<string, Followed[]>
+  readonly underway: Map<string, Way>
+}
+
+interface Way {
+  readonly path: Followed[]
+  /** Deletions of directories that were followed: rows of a damaged vault may lead back to one. */
+  readonly met: Set<string>
 }
 const known = new WeakMap<Core, Removals>()
 
@@ -33,10 +39,10 @@ export function wholeBefore(core: Core, row: Deletion): Moment {
   // Each path into what was removed asks for it.
   const before = starts.get(key)
   if (before !== undefined) return before - 1
-  const path = underway.get(key) ?? [follow(core, row)]
-  underway.set(key, path)
+  const way = underway.get(key) ?? { path: [follow(core, row)], met: new Set([key]) }
+  underway.set(key, way)
   if (underway.size > UNDERWAY_MAX) underway.delete(underway.keys().next().value ?? key)
-  const start = removalStart(core, path)
+  const start = removalStart(core, way)
   underway.delete(key)
   starts.set(key, start)
   return start - 1
@@ -70,13 +76,16 @@ interface Followed {
 }
 
 /** Depth first and without recursion: trees may be deeper than the stack. Goes on where a read had to wait. */
-function removalStart(core: Core, path: Followed[]): Moment {
+function removalStart(core: Core, { path, met }: Way): Moment {
   for (;;) {
     const last = path[path.length - 1] as Followed
     const row = last.deletions[last.at]
     if (row !== undefined && last.start - row.until <= PAUSE_MICROS) {
-      if (row.type === DIRECTORY) path.push(follow(core, row))
-      else last.start = Math.min(last.start, row.until)
+      if (row.type !== DIRECTORY) last.start = Math.min(last.start, row.until)
+      else if (!met.has(keyOf(row))) {
+        path.push(follow(core, row))
+        met.add(keyOf(row))
+      }
       last.at++
       continue
     }

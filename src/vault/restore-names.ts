@@ -4,6 +4,7 @@ import { fileType, isDirectory, isRegular, isSymlink } from '../base/mode.ts'
 import { type EntryRow, type InodeRow, RESTORED } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import { completeState, observeLoss, removeKept } from './before-loss.ts'
+import { assertMeeting, type MeetingCheck, meetingCheck } from './circle.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, putEntry } from './directory.ts'
 import { isExcluded, withTrace } from './history.ts'
@@ -105,29 +106,60 @@ function tagsFor(run: Run, then: InodeRow, replaced: Inode | undefined): string[
  * Takes away what was not there then, and all below it. What lies where no history is kept stays, with the directories above it, and
  * is told: whether it was there then is not known. Returns false when something stays.
  */
-export async function removeNewer(run: Run, spot: Spot, row: EntryRow): Promise<boolean> {
+export async function removeNewer(
+  run: Run,
+  spot: Spot,
+  row: EntryRow,
+  isNew = meetingCheck(row.ino),
+): Promise<boolean> {
   const { core, options, report } = run
   if (isExcluded(core, row.parent, row.name)) {
     report.kept++
     options.heard('kept', spot.path)
     return false
   }
-  const { mode } = await answered(() => getInode(core, row.ino))
   let isEmpty = true
-  if (isDirectory(mode))
-    for (const below of await answered(() => listEntries(core, row.ino)))
-      isEmpty = (await removeNewer(run, spotBelow(spot, row.ino, below.name), below)) && isEmpty
+  for (const below of await namesIn(core, row, isNew)) {
+    const its = spotBelow(spot, row.ino, below.name)
+    isEmpty = (await removeNewer(run, its, below, isNew)) && isEmpty
+  }
   if (isEmpty) await removeName(run, spot, row)
   return isEmpty
 }
 
 /** Takes a name away, and all below it; history keeps them, wherever they lie. */
-export async function removeTree(run: Run, spot: Spot, row: EntryRow): Promise<void> {
-  const { mode } = await answered(() => getInode(run.core, row.ino))
-  if (isDirectory(mode))
-    for (const below of await answered(() => listEntries(run.core, row.ino)))
-      await removeTree(run, spotBelow(spot, row.ino, below.name), below)
+export async function removeTree(
+  run: Run,
+  spot: Spot,
+  row: EntryRow,
+  isNew = meetingCheck(row.ino),
+): Promise<void> {
+  for (const below of await namesIn(run.core, row, isNew))
+    await removeTree(run, spotBelow(spot, row.ino, below.name), below, isNew)
   await removeName(run, spot, row)
+}
+
+/**
+ * What is in what a name leads to, for who goes on with all of it; nothing in what is no directory. Throws ELOOP where a directory in it
+ * was met before.
+ */
+export async function namesIn(
+  core: Core,
+  { ino }: Pick<EntryRow, 'ino'>,
+  isNew: MeetingCheck,
+): Promise<readonly EntryRow[]> {
+  const rows = await answered(() =>
+    isDirectory(getInode(core, ino).mode) ? listEntries(core, ino) : [],
+  )
+  // Goes on where it had to wait.
+  let count = 0
+  await answered(() => {
+    for (; count < rows.length; count++) {
+      const { ino: its, name } = rows[count] as EntryRow
+      assertMeeting(isNew, getInode(core, its), ino, name)
+    }
+  })
+  return rows
 }
 
 async function removeName(run: Run, spot: Spot, row: EntryRow): Promise<void> {

@@ -4,6 +4,7 @@ import { ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
 import type { EntryRow, InodeRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
+import { assertMeeting, type MeetingCheck, meetingCheck } from './circle.ts'
 import type { Core } from './core.ts'
 import { listEntries } from './directory.ts'
 import type { Effect } from './effect.ts'
@@ -15,7 +16,7 @@ import { below } from './places.ts'
 import { isEverywhere, present, type RestoreOptions, type Spot, spotBelow } from './restore.ts'
 import { hasAttributes } from './restore-attributes.ts'
 import { hasContent } from './restore-content.ts'
-import { otherNames } from './restore-names.ts'
+import { namesIn, otherNames } from './restore-names.ts'
 import { type Slices, slicesOf } from './slices.ts'
 import { entriesAt, entryAt, inodeAt } from './timeline.ts'
 import { ROOT_INO } from './vault.ts'
@@ -43,6 +44,8 @@ interface Plan {
   readonly gone: Set<string>
   /** Directories in which names would change, so that their times would move. */
   readonly touched: Set<number>
+  /** Of the directories of then. */
+  readonly isNew: MeetingCheck
 }
 
 /**
@@ -65,10 +68,11 @@ export async function planRestore(
     given: new Map(),
     gone: new Set(),
     touched: new Set(),
+    isNew: meetingCheck(from.ino),
   }
   core.moments.observe()
   if (to.name === '') await planInto(plan, await stateOf(plan, from.ino), to, to.parent)
-  else await planName(plan, from.ino, to)
+  else await planName(plan, await stateOf(plan, from.ino), to)
 }
 
 /** Tells which directories of a path restoreParents would make; returns the number of the last one if it is there. */
@@ -107,8 +111,7 @@ async function presentNow(core: Core, spot: Planned): Promise<Inode | undefined>
   return (await answered(() => present(core, { ...spot, parent }))).now
 }
 
-async function planName(plan: Plan, ino: number, spot: Planned): Promise<void> {
-  const then = await stateOf(plan, ino)
+async function planName(plan: Plan, then: InodeRow, spot: Planned): Promise<void> {
   const now = await presentNow(plan.core, spot)
   if (!isDirectory(then.mode)) await planFile(plan, then, spot, now)
   else if (now !== undefined && isDirectory(now.mode)) await planInto(plan, then, spot, now.ino)
@@ -148,12 +151,12 @@ async function planInto(
   const { core, moment, options } = plan
   const { passing } = options
   const rows = () => entriesAt(core, then.ino, moment, undefined, undefined, passing)
-  for (const row of await answered(rows))
-    await planName(plan, row.ino, {
-      parent: ino,
-      name: row.name,
-      path: below(spot.path, row.name) as string,
-    })
+  for (const { ino: its, name } of await answered(rows)) {
+    const row = await stateOf(plan, its)
+    assertMeeting(plan.isNew, row, then.ino, name)
+    const path = below(spot.path, name) as string
+    await planName(plan, row, { parent: ino, name, path })
+  }
   if (ino === undefined) return
   if (options.removeNewer)
     for (const row of await answered(() => listEntries(core, ino))) {
@@ -203,31 +206,36 @@ function take({ links, taken }: Plan, then: InodeRow, ino: number): void {
 }
 
 /** What removeNewer would do; false when something would stay. */
-async function planNewer(plan: Plan, spot: Spot, row: EntryRow): Promise<boolean> {
+async function planNewer(
+  plan: Plan,
+  spot: Spot,
+  row: EntryRow,
+  isNew = meetingCheck(row.ino),
+): Promise<boolean> {
   const { core } = plan
   if (await answered(() => isExcluded(core, row.parent, row.name))) {
     tell(plan, 'kept', spot)
     await rest(plan)
     return false
   }
-  const { mode } = await answered(() => getInode(core, row.ino))
   let isEmpty = true
-  if (isDirectory(mode))
-    for (const its of await answered(() => listEntries(core, row.ino)))
-      isEmpty = (await planNewer(plan, spotBelow(spot, row.ino, its.name), its)) && isEmpty
+  for (const its of await namesIn(core, row, isNew))
+    isEmpty = (await planNewer(plan, spotBelow(spot, row.ino, its.name), its, isNew)) && isEmpty
   if (isEmpty) tell(plan, 'removed', spot)
   await rest(plan)
   return isEmpty
 }
 
-async function planRemoval(plan: Plan, spot: Planned, now: Inode): Promise<void> {
-  const { core } = plan
-  if (isDirectory(now.mode))
-    for (const its of await answered(() => listEntries(core, now.ino))) {
-      const inode = await answered(() => getInode(core, its.ino))
-      const path = below(spot.path, its.name) as string
-      await planRemoval(plan, { parent: now.ino, name: its.name, path }, inode)
-    }
+async function planRemoval(
+  plan: Plan,
+  spot: Planned,
+  { ino }: Pick<EntryRow, 'ino'>,
+  isNew = meetingCheck(ino),
+): Promise<void> {
+  for (const its of await namesIn(plan.core, { ino }, isNew)) {
+    const path = below(spot.path, its.name) as string
+    await planRemoval(plan, { parent: ino, name: its.name, path }, its, isNew)
+  }
   tell(plan, 'removed', spot)
   await rest(plan)
 }

@@ -10,6 +10,7 @@ import { type EntryRow, type InodeRow, RESTORED } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
 import type { Actor } from './actors.ts'
 import { observeLoss } from './before-loss.ts'
+import { assertMeeting, type MeetingCheck, meetingCheck } from './circle.ts'
 import type { Core } from './core.ts'
 import { findEntry, listEntries, putEntry, startDirectory } from './directory.ts'
 import type { Heard } from './effect.ts'
@@ -82,6 +83,8 @@ export interface Run {
   readonly links: Map<number, number>
   /** Files of now that are one of then already: what were two then are two again. */
   readonly taken: Set<number>
+  /** Of the directories of then. */
+  readonly isNew: MeetingCheck
 }
 
 const PAGE_NAMES = 1000
@@ -99,22 +102,27 @@ export async function restoreTree(
   to: { readonly parent: number; readonly name: string },
   options: RestoreOptions,
 ): Promise<RestoreReport> {
-  const run = newRun(core, from.moment, options)
+  const run = newRun(core, from, options)
   // The state that is read is history from here on: what changes now must not overwrite it.
   core.moments.observe()
   const spot = await answered(() => spotIn(core, to.parent, to.name))
   if (to.name === '')
     await restoreInto(run, await answered(() => stateOf(run, from.ino)), spot, to.parent, false)
-  else await restoreName(run, from.ino, spot)
+  else await restoreName(run, await answered(() => stateOf(run, from.ino)), spot)
   await run.slices.settle()
   return run.report
 }
 
-function newRun(core: Core, moment: Moment, options: RestoreOptions): Run {
+function newRun(
+  core: Core,
+  { ino, moment }: { readonly ino: number; readonly moment: Moment },
+  options: RestoreOptions,
+): Run {
   const { actor } = core.actors
   const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0, kept: 0 }
   const slices = slicesOf(core)
-  return { core, actor, moment, options, slices, report, links: new Map(), taken: new Set() }
+  const fresh = { links: new Map(), taken: new Set<number>(), isNew: meetingCheck(ino) }
+  return { core, actor, moment, options, slices, report, ...fresh }
 }
 
 /** A name in a directory of now. */
@@ -133,8 +141,7 @@ function stateOf(run: Run, ino: number): InodeRow {
   return { ...(inodeAt(run.core, ino, run.moment) ?? fail(ENOENT)) }
 }
 
-async function restoreName(run: Run, ino: number, spot: Spot): Promise<void> {
-  const then = await answered(() => stateOf(run, ino))
+async function restoreName(run: Run, then: InodeRow, spot: Spot): Promise<void> {
   await answered(() => run.core.room.grow(ROW_BYTES + Math.ceil(then.size / EXTENT_SHARE)))
   if (isDirectory(then.mode)) await restoreDirectory(run, then, spot)
   else await restoreFile(run, then, spot)
@@ -197,7 +204,11 @@ async function restoreInto(
     const rows = await answered(() =>
       entriesAt(core, then.ino, moment, from, PAGE_NAMES, options.passing),
     )
-    for (const row of rows) await restoreName(run, row.ino, spotBelow(spot, ino, row.name))
+    for (const { ino: its, name } of rows) {
+      const row = await answered(() => stateOf(run, its))
+      assertMeeting(run.isNew, row, then.ino, name)
+      await restoreName(run, row, spotBelow(spot, ino, name))
+    }
     if (rows.length < PAGE_NAMES) break
     after = rows[rows.length - 1]?.name
   }
@@ -274,7 +285,7 @@ export async function restoreParents(
   moment: Moment,
   options: RestoreOptions,
 ): Promise<number> {
-  const run = newRun(core, moment, options)
+  const run = newRun(core, { ino: ROOT_INO, moment }, options)
   core.moments.observe()
   let parent = ROOT_INO
   let path = '/'
@@ -321,11 +332,8 @@ function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
 
 /** Removes a name, and all below it, as rm -r does; what it led to is in the past then. Resolves when that is durable. */
 export async function removeDurably(core: Core, row: EntryRow, onlooker: Onlooker): Promise<void> {
-  const run = newRun(core, core.moments.last, {
-    ...onlooker,
-    removeNewer: false,
-    heard: () => undefined,
-  })
+  const options = { ...onlooker, removeNewer: false, heard: () => undefined }
+  const run = newRun(core, { ino: row.ino, moment: core.moments.last }, options)
   const spot = await answered(() => spotIn(core, row.parent, row.name))
   await removeTree(run, spot, row)
   await run.slices.settle()

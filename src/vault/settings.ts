@@ -6,6 +6,10 @@ import { type Store, StoreError } from '../store/store.ts'
 /** The format of the rows themselves; engines number their files separately. */
 export const ROW_FORMAT = 1
 
+/** Beyond are the moment of what is not sealed (PROVISIONAL) and the inodes of the views: a counter must not come there. */
+const MOMENT_MAX = 2 ** 53 - 2 ** 45
+const NEXT_INO_MAX = 2 ** 51
+
 /** Counters that each commit carries, so that they agree with the rows beside them. */
 export interface Counters {
   readonly moment: number
@@ -31,6 +35,15 @@ export function birthRows(id: string, createdAt: string): SettingRow[] {
   ]
 }
 
+/** What a setting that is JSON says; undefined where it is missing or is none, as in a vault of somebody else's making. */
+export function parsedSetting(value: string | undefined): unknown {
+  try {
+    return value === undefined ? undefined : JSON.parse(value)
+  } catch {
+    return undefined
+  }
+}
+
 /** A setting, or undefined. */
 export function readSetting(store: Store, name: string): string | undefined {
   return store.get(setting, [name])?.value
@@ -45,10 +58,15 @@ export function readCounters(store: Store): Counters {
       'format',
       `the vault has row format ${format}; this avfs reads up to ${ROW_FORMAT}: install a newer avfs`,
     )
-  const number = (name: string): number => {
+  const number = (name: string, max: number): number => {
     const value = Number(readSetting(store, name))
-    if (!Number.isSafeInteger(value)) throw new StoreError('corrupt', `setting ${name} is damaged`)
+    if (!Number.isSafeInteger(value) || value > max)
+      throw new StoreError('corrupt', `setting ${name} is damaged`)
     return value
   }
-  return { moment: number('moment'), nextIno: number('next_ino'), inodes: number('inodes') }
+  return {
+    moment: number('moment', MOMENT_MAX),
+    nextIno: number('next_ino', NEXT_INO_MAX),
+    inodes: number('inodes', Number.MAX_SAFE_INTEGER),
+  }
 }

@@ -4,6 +4,7 @@
 import { isDirectory } from '../base/mode.ts'
 import type { EntryRow, InodeRow } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
+import { type MeetingCheck, meetingCheck } from './circle.ts'
 import type { TreeState } from './tree-state.ts'
 
 /**
@@ -32,7 +33,7 @@ const PAGE_NAMES = 200
 
 /**
  * Walks what is at or below `top`, a row of that state: itself first, and nothing for which `isSkipped` says yes, which is asked of
- * each below it in this order. Yields as many as came of one look at the rows, at least one; whoever walks lets others go on
+ * each below it in this order. A directory that more than one name leads to, as in damaged rows, is met once. Yields as many as came of one look at the rows, at least one; whoever walks lets others go on
  * before it asks for more.
  */
 export async function* walkTree(
@@ -43,9 +44,10 @@ export async function* walkTree(
   const first = { path: '', name: '', depth: 0, row: { ...top } }
   yield [first]
   const open = isDirectory(top.mode) ? [opened(first)] : []
+  const isNew = meetingCheck(top.ino)
   for (let last = open[0]; last !== undefined; last = open[open.length - 1]) {
     const passed: Walked[] = []
-    const below = await passTo(state, last, passed, isSkipped)
+    const below = await passTo(state, last, passed, isSkipped, isNew)
     if (passed.length > 0) yield passed
     if (below === undefined) open.pop()
     else open.push(below)
@@ -59,10 +61,12 @@ async function passTo(
   directory: OpenDirectory,
   passed: Walked[],
   isSkipped: (walked: Walked) => boolean,
+  isNew: MeetingCheck,
 ): Promise<OpenDirectory | undefined> {
   for (;;) {
     for (; directory.at < directory.found.length; ) {
       const next = directory.found[directory.at++] as Walked
+      if (isDirectory(next.row.mode) && !isNew(next.row, directory.ino, next.name)) continue
       if (isSkipped(next)) continue
       passed.push(next)
       if (isDirectory(next.row.mode)) return opened(next)

@@ -1,6 +1,6 @@
 // Extended attributes of an inode: read once, kept beside it, each with a lifetime of its own.
 
-import { E2BIG, EEXIST, ENODATA, ENOSPC, ERANGE, fail } from '../base/errno.ts'
+import { E2BIG, EEXIST, EINVAL, ENODATA, ENOSPC, ERANGE, fail } from '../base/errno.ts'
 import {
   XATTR_LIST_BYTES_MAX,
   XATTR_NAME_BYTES_MAX,
@@ -38,7 +38,7 @@ export function listXattrs(core: Core, inode: Inode): string[] {
   return inode.xattrs === 0 ? [] : [...attributesOf(core, inode).keys()]
 }
 
-/** setxattr(2). `value` is copied. Throws EEXIST, ENODATA, E2BIG, ERANGE, ENOSPC (the list would not fit any reader). */
+/** setxattr(2). `value` is copied. Throws EEXIST, ENODATA, E2BIG, ERANGE, EINVAL, ENOSPC (the list would not fit any reader). */
 export function setXattr(
   core: Core,
   inode: Inode,
@@ -47,6 +47,7 @@ export function setXattr(
   flags: number,
 ): void {
   if (name.length === 0 || name.length > XATTR_NAME_BYTES_MAX) fail(ERANGE)
+  if (name.includes('\0')) fail(EINVAL)
   if (value.length > XATTR_VALUE_BYTES_MAX) fail(E2BIG)
   const attributes = attributesOf(core, inode)
   const before = attributes.get(name)

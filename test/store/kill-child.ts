@@ -3,10 +3,10 @@
 
 import { writeSync } from 'node:fs'
 import { extent, setting, version } from '../../src/store/collections.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { changes } from './rows.ts'
 
-const store = await openStore(process.argv[2] as string)
+const store = await openEngine(process.argv[2] as string)
 const count = Number(process.argv[3])
 const compacts = process.argv[4] === 'true'
 const data = new Uint8Array(50_000)

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { extent, setting, version } from '../../src/store/collections.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { testedBackends } from '../support/engines.ts'
 import { linesUntilKilled } from '../support/killed.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
@@ -20,12 +20,12 @@ for (const { name, suffix } of testedBackends)
     t.comment(`AVFS_SEED=${seed}`)
     const random = randomFrom(seed)
     const path = join(t.testdir(), `vault${suffix}`)
-    await (await openStore(path, { create: true })).close()
+    await (await openEngine(path, { create: true })).close()
     let total = 0
     for (let round = 0; round < rounds; round++) {
       // Every other one compacts as it commits.
       const acknowledged = await killed(path, random.below(250), round % 2 === 1)
-      const store = await openStore(path)
+      const store = await openEngine(path)
       const last = Number(store.get(setting, ['last'])?.value ?? 0)
       t.ok(last >= acknowledged, `${acknowledged} acknowledged, ${last} found`)
       const rows = await scanned(store, version, { limit: 1_000_000 })

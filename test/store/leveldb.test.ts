@@ -2,9 +2,9 @@
 
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { storeSuite } from './suite.ts'
 
 storeSuite(t, 'leveldb', (path) =>
-  openStore(path, { create: !existsSync(path), backend: 'leveldb' }),
+  openEngine(path, { create: !existsSync(path), backend: 'leveldb' }),
 )

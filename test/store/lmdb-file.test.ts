@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { open } from 'lmdb'
 import t, { type Test } from 'tap'
 import { extent, orphan, setting } from '../../src/store/collections.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { randomFrom } from '../support/random.ts'
 import { changes, putBatch } from './rows.ts'
 
@@ -14,7 +14,7 @@ const ALL = 1_000_000
 /** The path of a new vault with one setting, closed. */
 async function made(t: Test): Promise<string> {
   const path = join(t.testdir(), 'vault.lmdb')
-  const store = await openStore(path, { create: true })
+  const store = await openEngine(path, { create: true })
   await store.commit(putBatch(setting, { name: 'a', value: '1' }))
   await store.close()
   return path
@@ -24,7 +24,7 @@ t.test('a closed vault is one file and its lock, for its owner alone', async (t)
   const path = await made(t)
   t.same(readdirSync(dirname(path)), ['vault.lmdb', 'vault.lmdb-lock'])
   t.equal(statSync(path).mode & 0o777, 0o600)
-  const store = await openStore(path)
+  const store = await openEngine(path)
   await store.compact()
   t.equal(statSync(path).mode & 0o777, 0o600, 'also the copy that a compaction puts there')
   await store.close()
@@ -42,20 +42,20 @@ t.test('what is no vault is refused with a line that says so, and left as it is'
     // The binding would die of it, not throw.
     for (const readOnly of [false, true]) {
       const refusal = { kind: 'format', message: `${path} is not an avfs vault` }
-      await t.rejects(openStore(path, { readOnly }), refusal, `${name} ${readOnly}`)
+      await t.rejects(openEngine(path, { readOnly }), refusal, `${name} ${readOnly}`)
     }
     t.ok(before.equals(readFileSync(path)), `${name} is as it was`)
   }
   const missing = { kind: 'io', message: /there is no vault at/ }
-  await t.rejects(openStore(join(dir, 'none.lmdb')), missing)
-  const nowhere = openStore(join(dir, 'no/v.lmdb'), { create: true })
+  await t.rejects(openEngine(join(dir, 'none.lmdb')), missing)
+  const nowhere = openEngine(join(dir, 'no/v.lmdb'), { create: true })
   await t.rejects(nowhere, { kind: 'io', message: /no folder/ })
 })
 
 t.test('a store that only reads changes no byte of the file', async (t) => {
   const path = await made(t)
   const before = readFileSync(path)
-  const reader = await openStore(path, { readOnly: true })
+  const reader = await openEngine(path, { readOnly: true })
   t.equal(reader.get(setting, ['a'])?.value, '1')
   await t.rejects(reader.commit([]), { kind: 'locked', message: /reading only/ })
   t.same(await reader.verify(), [])
@@ -65,7 +65,7 @@ t.test('a store that only reads changes no byte of the file', async (t) => {
 
 t.test('a batch of tens of thousands of rows is one transaction, to readers too', async (t) => {
   const path = await made(t)
-  const store = await openStore(path)
+  const store = await openEngine(path)
   const count = 30_000
   let running = true
   const counts = new Set<number>()
@@ -90,7 +90,7 @@ t.test('a batch of tens of thousands of rows is one transaction, to readers too'
 
 t.test('the map grows by itself', async (t) => {
   const path = await made(t)
-  const store = await openStore(path)
+  const store = await openEngine(path)
   const random = randomFrom(5)
   const mapBefore = Number(store.stats().engine.mapBytes)
   for (let ino = 0; ino < 6; ino++) {
@@ -112,7 +112,7 @@ t.test('what a killed compaction left is removed, and never taken for the vault'
   const path = await made(t)
   mkdirSync(`${path}.compact`)
   writeFileSync(`${path}.compact/vault.lmdb`, 'half a copy')
-  const store = await openStore(path)
+  const store = await openEngine(path)
   t.notOk(existsSync(`${path}.compact`))
   t.equal(store.get(setting, ['a'])?.value, '1')
   await store.close()
@@ -120,7 +120,7 @@ t.test('what a killed compaction left is removed, and never taken for the vault'
 
 t.test('reads go on while it is compacted, but not with a view open', async (t) => {
   const path = await made(t)
-  const store = await openStore(path)
+  const store = await openEngine(path)
   const rows = Array.from({ length: 20_000 }, (_, ino) => ({ ino }))
   await store.commit([changes(orphan, rows)])
   await store.commit([

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { storeSuite } from './suite.ts'
 
-storeSuite(t, 'lmdb', (path) => openStore(path, { create: !existsSync(path), backend: 'lmdb' }))
+storeSuite(t, 'lmdb', (path) => openEngine(path, { create: !existsSync(path), backend: 'lmdb' }))

@@ -1,7 +1,7 @@
 // The memory engine under the suite of all engines.
 
 import t from 'tap'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { storeSuite } from './suite.ts'
 
-storeSuite(t, 'memory', (path) => openStore(path, { backend: 'memory' }))
+storeSuite(t, 'memory', (path) => openEngine(path, { backend: 'memory' }))

@@ -2,12 +2,12 @@
 
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { openRocksdb } from '../../src/store/rocksdb.ts'
 import { engineSuite } from './engine-suite.ts'
 import { storeSuite } from './suite.ts'
 
 engineSuite(t, 'rocksdb', openRocksdb)
 storeSuite(t, 'rocksdb', (path) =>
-  openStore(path, { create: !existsSync(path), backend: 'rocksdb' }),
+  openEngine(path, { create: !existsSync(path), backend: 'rocksdb' }),
 )

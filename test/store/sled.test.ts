@@ -2,10 +2,10 @@
 
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { openSled } from '../../src/store/sled.ts'
 import { engineSuite } from './engine-suite.ts'
 import { storeSuite } from './suite.ts'
 
 engineSuite(t, 'sled', openSled)
-storeSuite(t, 'sled', (path) => openStore(path, { create: !existsSync(path), backend: 'sled' }))
+storeSuite(t, 'sled', (path) => openEngine(path, { create: !existsSync(path), backend: 'sled' }))

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { block, collections, entry, extent, orphan, setting } from '../../src/store/collections.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { CommitThread } from '../../src/store/sqlite/commit-thread.ts'
 import { scanQuery } from '../../src/store/sqlite/reader.ts'
 import { APPLICATION_ID, FORMAT, PAGE_BYTES, tableOf } from '../../src/store/sqlite/schema.ts'
@@ -20,7 +20,7 @@ const LOG_BYTES_MAX = 128 * 1024 * 1024
 /** The path of a new vault with one setting, closed. */
 async function made(t: Test): Promise<string> {
   const path = join(t.testdir(), 'vault.avfs')
-  const store = await openStore(path, { create: true })
+  const store = await openEngine(path, { create: true })
   await store.commit(putBatch(setting, { name: 'a', value: '1' }))
   await store.close()
   return path
@@ -48,8 +48,8 @@ t.test('a vault of a newer format is refused, and left as it is', async (t) => {
   const path = await made(t)
   change(path, `pragma user_version = ${FORMAT + 1}`)
   const refusal = { name: 'StoreError', kind: 'format', message: /newer avfs.* format 2.* up to 1/ }
-  await t.rejects(openStore(path), refusal)
-  await t.rejects(openStore(path, { readOnly: true }), refusal)
+  await t.rejects(openEngine(path), refusal)
+  await t.rejects(openEngine(path, { readOnly: true }), refusal)
   t.same(readdirSync(dirname(path)), ['vault.avfs'])
 })
 
@@ -58,17 +58,17 @@ t.test('what is no vault is refused with a line that says so', async (t) => {
   change(join(dir, 'other.db'), 'create table a (b)')
   for (const name of ['text', 'empty', 'other.db']) {
     const refusal = { kind: 'format', message: `${join(dir, name)} is not an avfs vault` }
-    await t.rejects(openStore(join(dir, name)), refusal)
+    await t.rejects(openEngine(join(dir, name)), refusal)
   }
-  await t.rejects(openStore(join(dir, 'other.db'), { create: true }), {
+  await t.rejects(openEngine(join(dir, 'other.db'), { create: true }), {
     kind: 'format',
     message: /not an avfs vault/,
   })
-  await t.rejects(openStore(join(dir, 'none.avfs')), {
+  await t.rejects(openEngine(join(dir, 'none.avfs')), {
     kind: 'io',
     message: /there is no vault at/,
   })
-  await t.rejects(openStore(join(dir, 'no/v.avfs'), { create: true }), {
+  await t.rejects(openEngine(join(dir, 'no/v.avfs'), { create: true }), {
     kind: 'io',
     message: /no folder/,
   })
@@ -76,22 +76,22 @@ t.test('what is no vault is refused with a line that says so', async (t) => {
     kind: 'format',
     message: /there is no backend named paper; there are sqlite, lmdb, /,
   }
-  await t.rejects(openStore(join(dir, 'v.avfs'), { create: true, backend: 'paper' }), unknown)
+  await t.rejects(openEngine(join(dir, 'v.avfs'), { create: true, backend: 'paper' }), unknown)
 })
 
 t.test('a vault is made once, and again only while it has no rows', async (t) => {
   const path = join(t.testdir(), 'vault.avfs')
-  await (await openStore(path, { create: true })).close()
-  const store = await openStore(path, { create: true })
+  await (await openEngine(path, { create: true })).close()
+  const store = await openEngine(path, { create: true })
   await store.commit(putBatch(orphan, { ino: 1 }))
   await store.close()
-  await t.rejects(openStore(path, { create: true }), { kind: 'io', message: /already/ })
+  await t.rejects(openEngine(path, { create: true }), { kind: 'io', message: /already/ })
 })
 
 t.test('a table that a newer program brings is made when the vault is opened', async (t) => {
   const path = await made(t)
   change(path, 'drop table orphan; drop view files; create view files as select 1')
-  const store = await openStore(path)
+  const store = await openEngine(path)
   await store.commit(putBatch(orphan, { ino: 1 }))
   await store.close()
   const db = new Database(path, { readonly: true })
@@ -101,8 +101,8 @@ t.test('a table that a newer program brings is made when the vault is opened', a
 
 t.test('a store that only reads shows the state at its opening, and takes no commit', async (t) => {
   const path = await made(t)
-  const writer = await openStore(path)
-  const reader = await openStore(path, { readOnly: true })
+  const writer = await openEngine(path)
+  const reader = await openEngine(path, { readOnly: true })
   await writer.commit(putBatch(setting, { name: 'a', value: '2' }))
   t.equal(reader.get(setting, ['a'])?.value, '1')
   t.equal(writer.get(setting, ['a'])?.value, '2')
@@ -112,7 +112,7 @@ t.test('a store that only reads shows the state at its opening, and takes no com
   await reader.close()
   await writer.close()
   t.same(readdirSync(dirname(path)), ['vault.avfs'])
-  const still = await openStore(path, { readOnly: true })
+  const still = await openEngine(path, { readOnly: true })
   t.equal(still.get(setting, ['a'])?.value, '2')
   await still.close()
   t.same(readdirSync(dirname(path)), ['vault.avfs'], 'reading a closed vault leaves no log')
@@ -132,7 +132,7 @@ t.test('a vault whose process was killed as it closed is read all the same', asy
   const { signal } = spawnSync(process.execPath, ['-e', script, path, library])
   t.equal(signal, 'SIGKILL')
   t.ok(existsSync(`${path}-journal`))
-  const store = await openStore(path, { readOnly: true })
+  const store = await openEngine(path, { readOnly: true })
   t.same(store.scan(setting, { limit: 10 }), [{ name: 'a', value: '1' }])
   await store.close()
   t.same(readdirSync(dirname(path)), ['vault.avfs'])
@@ -140,7 +140,7 @@ t.test('a vault whose process was killed as it closed is read all the same', asy
 
 t.test('values lie in columns of their types', async (t) => {
   const path = join(t.testdir(), 'vault.avfs')
-  const store = await openStore(path, { create: true })
+  const store = await openEngine(path, { create: true })
   await store.commit([
     changes(entry, [
       {
@@ -194,7 +194,7 @@ t.test('every range is a search in the key, in its order', async (t) => {
 
 t.test('the log stays short while a writer never stops and reads go on', async (t) => {
   const path = await made(t)
-  const store = await openStore(path)
+  const store = await openEngine(path)
   const random = randomFrom(1)
   const data = random.bytes(131_072)
   let longest = 0
@@ -244,7 +244,7 @@ t.test('commits that wait are rejected when the thread dies, and so are later on
 
 t.test('damage is found, and read as corrupt', async (t) => {
   const path = join(t.testdir(), 'vault.avfs')
-  const store = await openStore(path, { create: true })
+  const store = await openEngine(path, { create: true })
   const rows = Array.from({ length: 5000 }, (_, i) => ({
     ...{
       parent: 1,
@@ -264,7 +264,7 @@ t.test('damage is found, and read as corrupt', async (t) => {
   const pages = statSync(path).size / PAGE_BYTES
   for (let page = pages - 10; page < pages; page++)
     writeSync(file, Buffer.alloc(PAGE_BYTES, 0xa5), 0, PAGE_BYTES, page * PAGE_BYTES)
-  const damaged = await openStore(path)
+  const damaged = await openEngine(path)
   t.not((await damaged.verify()).length, 0)
   t.throws(() => damaged.scan(entry, { limit: 10_000 }), { name: 'StoreError', kind: 'corrupt' })
   await damaged.close()
@@ -286,7 +286,7 @@ t.test('a commit that the disk refuses changes nothing, nor do those behind it',
       { name: 'later', value: 'small' },
     ],
   })
-  const store = await openStore(path)
+  const store = await openEngine(path)
   t.same(await store.verify(), [])
   t.same(store.scan(extent, { limit: 10 }), [])
   await store.close()
@@ -297,7 +297,7 @@ t.test(
   'what an older program left in free pages and between rows goes when it is written anew',
   async (t) => {
     const path = join(t.testdir(), 'vault.avfs')
-    const store = await openStore(path, { create: true })
+    const store = await openEngine(path, { create: true })
     await store.close()
     const db = new Database(path)
     db.pragma('secure_delete = off')
@@ -309,7 +309,7 @@ t.test(
     db.exec('delete from extent where ino > 10')
     db.close()
     t.not(filesWith(dirname(path), 'SWORDFISH33').length, 0)
-    const again = await openStore(path)
+    const again = await openEngine(path)
     await again.compact({ anew: true })
     t.same(filesWith(dirname(path), 'SWORDFISH33'), [], 'while it is open')
     t.same(filesWith(dirname(path), 'SWORDFISH44'), [])

@@ -2,7 +2,9 @@
 
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { openStore } from '../../src/store/open.ts'
+import { openEngine } from '../../src/store/open.ts'
 import { storeSuite } from './suite.ts'
 
-storeSuite(t, 'sqlite', (path) => openStore(path, { create: !existsSync(path), backend: 'sqlite' }))
+storeSuite(t, 'sqlite', (path) =>
+  openEngine(path, { create: !existsSync(path), backend: 'sqlite' }),
+)

@@ -235,6 +235,102 @@ t.test('a member with damaged records is named and left out, and the rest comes'
   t.equal((await take(global)).failure, undefined, 'a comment needs none')
 })
 
+/** A member whose header has other bytes in a field; what it holds is zeros and text. */
+function withField(at: number, bytes: string, type = '0'): Buffer {
+  const content = Buffer.alloc(3 * BLOCK_BYTES, 0)
+  content.write('no header at all', BLOCK_BYTES + 7)
+  const header = encodeHeader({
+    ...{ name: 'bad', mode: 0o644, uid: 0, gid: 0, mtime: 0, linkname: '', major: 0, minor: 0 },
+    ...{ type, size: type === '0' ? content.length : 0 },
+  })
+  header.write(bytes, at, 'latin1')
+  header.fill(' ', 148, 156)
+  const sum = header.reduce((all, byte) => all + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
+  return type === '0' ? Buffer.concat([header, content]) : header
+}
+
+t.test('a number that is none names its member, and the rest comes', async (t) => {
+  const plain = { mode: 0o644, uid: 0, gid: 0, mtime: 0, linkname: '', major: 0, minor: 0 }
+  const padded = (bytes: Buffer): Buffer =>
+    Buffer.concat([bytes, Buffer.alloc(-bytes.length & (BLOCK_BYTES - 1))])
+  const member = (name: string, type: string, content: Buffer): Buffer =>
+    Buffer.concat([encodeHeader({ ...plain, name, type, size: content.length }), padded(content)])
+  const first = member('first', '0', Buffer.from('first'))
+  const good = member('good', '0', Buffer.from('good'))
+  const end = Buffer.alloc(2 * BLOCK_BYTES)
+  const pax = (...records: [string, string][]): Buffer =>
+    Buffer.concat([
+      member('PaxHeader', 'x', encodePax(records)),
+      member('bad', '0', Buffer.from('bad')),
+    ])
+  const negative = '\xff'.repeat(8)
+  const huge = `\x80${'\x7f'.repeat(11)}`
+  const cases: readonly (readonly [what: string, bad: Buffer])[] = [
+    ['mode', withField(100, 'rw-r--r-')],
+    ['uid', withField(108, '99999999')],
+    ['negative uid', withField(108, negative)],
+    ['gid', withField(116, 'users\0\0\0')],
+    ['size', withField(124, 'large\0\0\0\0\0\0\0')],
+    ['negative size', withField(124, `${negative}\xff\xff\xff\xff`)],
+    ['huge size', withField(124, huge)],
+    ['mtime', withField(136, huge)],
+    ['device', withField(329, negative, '3')],
+    ['huge device', withField(337, '7777777\0', '4')],
+    ['no device', withField(329, 'tty0\0\0\0\0', '3')],
+    ...['-1', '1e3', '0x10', '1.5', ' 7', '99999999999999999999', 'NaN'].flatMap(
+      (value): [string, Buffer][] => [
+        [`pax size ${value}`, pax(['size', value])],
+        [`pax uid ${value}`, pax(['uid', value])],
+      ],
+    ),
+    ...['yesterday', '1e9', '--1', '1.x', '9'.repeat(40)].map((value): [string, Buffer] => [
+      `pax mtime ${value}`,
+      pax(['mtime', value]),
+    ]),
+    ...['-1', '1e3', 'x', '9'.repeat(30)].flatMap((value): [string, Buffer][] => [
+      [`sparse size ${value}`, pax(['GNU.sparse.size', value], ['GNU.sparse.map', '0,3'])],
+      [`sparse map ${value}`, pax(['GNU.sparse.size', '9'], ['GNU.sparse.map', `${value},3`])],
+      [`real size ${value}`, pax(['GNU.sparse.major', '1'], ['GNU.sparse.realsize', value])],
+    ]),
+    [
+      'a map without end',
+      pax(['GNU.sparse.size', '9'], ['GNU.sparse.map', '0,0,'.repeat(2 ** 20)]),
+    ],
+    ['a name beyond all', pax(['path', 'x'.repeat(70_000)])],
+    ['an attribute beyond all', pax([`SCHILY.xattr.user.${'x'.repeat(70_000)}`, 'v'])],
+    ['a value beyond all', pax(['SCHILY.xattr.user.bad', 'v'.repeat(70_000)])],
+  ]
+  for (const [what, bad] of cases) {
+    const { files, problems, failure } = await take(Buffer.concat([first, bad, good, end]))
+    t.equal(failure, undefined, what)
+    t.ok(
+      ['first', 'good'].every((name) => files.has(name)),
+      `${what}: the rest comes`,
+    )
+    t.notOk(files.has('bad') && !/attribute|value/.test(what), `${what}: it does not`)
+    t.match(problems.join('\n'), /bad|x{100}/, `${what}: it is named`)
+  }
+})
+
+t.test('headers without end are refused before they fill the memory', async (t) => {
+  const plain = { mode: 0o644, uid: 0, gid: 0, mtime: 0, linkname: '', major: 0, minor: 0 }
+  for (const type of ['x', 'g', 'L', 'K']) {
+    async function* archive(): AsyncGenerator<Buffer> {
+      for (let at = 0; at < 4000; at++) {
+        const text = encodePax([[`comment${at}`, 'x'.repeat(60_000)]])
+        yield encodeHeader({ ...plain, name: 'h', type, size: text.length })
+        yield Buffer.concat([text, Buffer.alloc(-text.length & (BLOCK_BYTES - 1))])
+      }
+    }
+    const read = readTar(archive(), async () => undefined, {
+      problem: () => undefined,
+      read: () => undefined,
+    })
+    await t.rejects(read, { message: /too large|no file|early/ }, type)
+  }
+})
+
 t.test('what is compressed otherwise is called by its name', async (t) => {
   // The first bytes of what each program makes of a line of text.
   for (const [first, compression, program] of [

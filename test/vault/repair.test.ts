@@ -20,6 +20,7 @@ import {
   inodePast,
   inode as inodes,
   type Key,
+  orphan,
   PROVISIONAL,
   setting,
   tag,
@@ -121,6 +122,7 @@ const damages: Readonly<
     await hand.put(entry, { ...b.name, parent: a.row.ino })
     await hand.change(inodes, b.row, { parent: a.row.ino })
   },
+  'tree-orphan': (hand) => hand.put(orphan, { ino: hand.row(inodes, isFile).ino }),
   'entry-parent': async (hand) => {
     const { row } = await directory(hand, 'lost')
     const file = hand.row(entry, ({ type }) => type === 8)

@@ -1,11 +1,12 @@
 // `avfs diff`: what changed in a file or directory between two states, as diff(1) and patch(1) write it.
 
 import type { CommandModule } from 'yargs'
-import { toText } from '../../control/byte-strings.ts'
+import { toBytes, toText } from '../../control/byte-strings.ts'
 import type { Difference, Side } from '../../control/methods-compare.ts'
 import { namesOf } from '../../vault/paths.ts'
 import { UsageError } from '../errors.ts'
 import { printResult, writeBytes } from '../output.ts'
+import { quotedName } from '../terminal.ts'
 import { unifiedDiff } from '../unified.ts'
 import { ask, type PathArguments, placeOf, withPath, writtenBack } from './path-call.ts'
 import {
@@ -93,20 +94,25 @@ function textOf(name: string, { path, before, after }: Difference, bytes: string
   })
 }
 
+/** A name within a byte string. */
+function nameShown(bytes: string): string {
+  return process.stdout.isTTY ? toBytes(quotedName(bytes)) : bytes
+}
+
 /** As diff -r: names below the compared directory; a tab keeps the time from being taken for a part of the name. */
 function label(side: string, name: string, path: string, its: Side | null): string {
   if (its === null) return '/dev/null'
   const time = new Date(its.mtime * 1000).toISOString().replace('T', ' ').slice(0, 19)
-  return `${side}/${path === '' ? name : path}\t${time} +0000`
+  return `${nameShown(`${side}/${path === '' ? name : path}`)}\t${time} +0000`
 }
 
 function noteOf(name: string, { path, before, after, binary }: Difference): string {
   const shown = path === '' ? name : path
   if (binary && before !== null && after !== null) {
-    return `Binary files a/${shown} and b/${shown} differ\n`
+    return `Binary files ${nameShown(`a/${shown}`)} and ${nameShown(`b/${shown}`)} differ\n`
   }
-  if (before === null) return `Only after: ${shown}${suffix(after)}\n`
-  if (after === null) return `Only before: ${shown}${suffix(before)}\n`
+  if (before === null) return `Only after: ${nameShown(`${shown}${suffix(after)}`)}\n`
+  if (after === null) return `Only before: ${nameShown(`${shown}${suffix(before)}`)}\n`
   return ''
 }
 
@@ -119,7 +125,7 @@ function suffix(side: Side | null): string {
 function modeLine(name: string, { path, before, after }: Difference): string {
   if (before === null || after === null || before.mode === after.mode) return ''
   const shown = path === '' ? name : path
-  return `Mode of ${shown}: ${before.mode.toString(8)} before, ${after.mode.toString(8)} after\n`
+  return `Mode of ${nameShown(shown)}: ${before.mode.toString(8)} before, ${after.mode.toString(8)} after\n`
 }
 
 function toJson({ difference, text }: Found): object {

@@ -17,6 +17,7 @@ import { basePlace } from '../base-place.ts'
 import { UsageError } from '../errors.ts'
 import { type Condition, conditionOf, holds } from '../meta-condition.ts'
 import { Enough, openResults, untilEnough } from '../results.ts'
+import { bytesShown } from '../terminal.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, writtenBack } from './path-call.ts'
 import { type MomentArguments, timeOf, wantedMoment, withMoment } from './state-options.ts'
@@ -73,7 +74,8 @@ export const findCommand: CommandModule<object, FindArguments> = {
         if (!fulfils(conditions, entry)) return
         const path = show(entry.path)
         if (args.json === true) results.item(jsonOf(path, entry))
-        else results.bytes(Buffer.from(path + (args.print0 ? '\0' : '\n'), 'latin1'))
+        else if (args.print0) results.bytes(Buffer.from(`${path}\0`, 'latin1'))
+        else results.bytes(bytesShown(path, '\n'))
         if (--left === 0) throw new Enough()
       }
       const asked = ask(place, 'find', { ...parameters, path: place.path }, (piece) => {

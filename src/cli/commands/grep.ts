@@ -10,6 +10,7 @@ import { lineTest } from '../grep-pattern.ts'
 import { FileScan, type ScanEvents, type ScannedLine, type ScanOptions } from '../grep-scan.ts'
 import { notice } from '../output.ts'
 import { Enough, openResults, type Results, untilEnough } from '../results.ts'
+import { bytesShown, shownName } from '../terminal.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, writtenBack } from './path-call.ts'
 import { type MomentArguments, wantedMoment, withMoment } from './state-options.ts'
@@ -176,7 +177,7 @@ function taker(
       at += length
       if (problem !== undefined) {
         run.hasProblem = true
-        notice(`${toText(shown)}: ${problem}`)
+        notice(`${shownName(shown, process.stderr)}: ${problem}`)
       }
       if (isLast) {
         scan.end()
@@ -204,10 +205,11 @@ function finishFile(run: Run, shown: string, { count }: FileScan): void {
   if (args['files-with-matches']) {
     if (count === 0) return
     if (args.json === true) results.item({ path: toText(shown) })
-    else results.bytes(Buffer.from(`${shown}\n`, 'latin1'))
+    else results.bytes(bytesShown(shown, '\n'))
   } else if (args.count) {
     if (args.json === true) results.item({ path: toText(shown), count })
-    else results.bytes(Buffer.from(`${args.filename ? `${shown}:` : ''}${count}\n`, 'latin1'))
+    else if (args.filename) results.bytes(bytesShown(shown, `:${count}\n`))
+    else results.bytes(Buffer.from(`${count}\n`))
   }
 }
 
@@ -228,13 +230,12 @@ function eventsOf(run: Run, shown: string): ScanEvents {
       if (hasContext && gap && !run.isFirst) results.bytes(Buffer.from('--\n'))
       run.isFirst = false
       const mark = isMatch ? ':' : '-'
-      const name = args.filename ? shown + mark : ''
-      const head = args['line-number'] ? `${name}${number}${mark}` : name
-      results.bytes(Buffer.from(head, 'latin1'))
+      if (args.filename) results.bytes(bytesShown(shown, mark))
+      if (args['line-number']) results.bytes(Buffer.from(`${number}${mark}`))
       results.bytes(bytes ?? Buffer.from(text))
       results.bytes(Buffer.from('\n'))
     },
-    binary: () => results.bytes(Buffer.from(`${shown}: binary file matches\n`, 'latin1')),
+    binary: () => results.bytes(bytesShown(shown, ': binary file matches\n')),
   }
 }
 

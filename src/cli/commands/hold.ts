@@ -5,6 +5,7 @@ import { toText } from '../../control/byte-strings.ts'
 import type { HoldRow } from '../../vault/holds.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { printResult, table } from '../output.ts'
+import { shownText } from '../terminal.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, placeOf, vaultOf } from './path-call.ts'
 
@@ -45,7 +46,7 @@ export const holdCommand: CommandModule<object, HoldArguments> = {
     printResult(
       json === true,
       { name: shown, held: !release },
-      release ? `${shown} is no longer held` : `${shown} is held: avfs prune keeps it`,
+      `${shownText(shown)} ${release ? 'is no longer held' : 'is held: avfs prune keeps it'}`,
     )
   },
 }
@@ -67,7 +68,7 @@ async function targetOf(what: string) {
 function listOf(holds: readonly HoldRow[]): string {
   if (holds.length === 0) return 'nothing is held'
   const rows = holds.map(({ name, moment, createdAt }) => [
-    name,
+    shownText(name),
     moment === 0 ? 'all of its history' : `as of ${new Date(moment / 1000).toISOString()}`,
     new Date(createdAt / 1000).toISOString(),
   ])

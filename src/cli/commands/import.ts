@@ -10,6 +10,7 @@ import { type DryRunArguments, effectParts, effectsHeard, withDryRun } from '../
 import { UsageError } from '../errors.ts'
 import { gitSource, hostSource, type ImportSource, tarSource } from '../import-source.ts'
 import { formatBytes } from '../output.ts'
+import { shownText } from '../terminal.ts'
 import { type ImportResult, sendRecords } from '../transfer.ts'
 import { transferPlace } from '../transfer-place.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
@@ -116,7 +117,7 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   printSummary(
     json === true,
     { ...result, path: target, problems: report.problems, ...effects.shown },
-    `${target}: ${what}, ${formatBytes(bytes)}${same}`,
+    `${shownText(target)}: ${what}, ${formatBytes(bytes)}${same}`,
     notes,
   )
 }

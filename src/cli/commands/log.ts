@@ -8,6 +8,7 @@ import type { NameVersion } from '../../vault/name-history.ts'
 import { timeText } from '../../vault/when.ts'
 import { UsageError } from '../errors.ts'
 import { formatBytes, notice, printResult, table } from '../output.ts'
+import { shownName } from '../terminal.ts'
 import { ask, type PathArguments, placeOf, withPath } from './path-call.ts'
 
 interface LogArguments extends PathArguments {
@@ -75,7 +76,7 @@ function printEvents(json: boolean, events: readonly HistoryEvent[]): void {
     what,
     formatBytes(size),
     whoText(who),
-    from === undefined ? toText(path) : `${toText(path)} (was ${toText(from)})`,
+    from === undefined ? shownName(path) : `${shownName(path)} (was ${shownName(from)})`,
   ])
   printResult(
     json,

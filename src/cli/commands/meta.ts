@@ -7,6 +7,7 @@ import { bytesOfArgument } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
 import { type Condition, conditionOf, holds } from '../meta-condition.ts'
 import { printResult } from '../output.ts'
+import { shownText } from '../terminal.ts'
 import { ask, type PathArguments, placeOf, vaultOf, withPath } from './path-call.ts'
 
 type Values = Readonly<Record<string, string>>
@@ -93,7 +94,7 @@ const find: CommandModule<object, PathArguments & { conditions: string[] }> = {
         found.push({ path: place.show(path), values: readable(values) })
     })
     found.sort((a, b) => (a.path < b.path ? -1 : 1))
-    printResult(args.json === true, found, found.map(({ path }) => path).join('\n'))
+    printResult(args.json === true, found, found.map(({ path }) => shownText(path)).join('\n'))
   },
 }
 

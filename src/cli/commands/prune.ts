@@ -7,7 +7,8 @@ import type { PrunedVersion } from '../../vault/prune-inode.ts'
 import { timeText } from '../../vault/when.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
-import { formatBytes, printResult, writeBytes } from '../output.ts'
+import { formatBytes, printLine, printResult, writeBytes } from '../output.ts'
+import { shownName } from '../terminal.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, vaultOf } from './path-call.ts'
 
@@ -90,11 +91,11 @@ export const pruneCommand: CommandModule<object, PruneArguments> = {
       if (!('item' in piece)) return undefined
       const its = piece.item as Explained
       const shown = { ...its, path: its.path === undefined ? null : toText(its.path) }
-      const line = `${lineOf(its, dryRun)}\n`
+      const line = lineOf(its, dryRun)
       if (json === true) explained.push(shown)
       // What is begun is brought to its end, whether somebody reads of it or not.
-      else if (!dryRun) process.stdout.write(line)
-      else return writeBytes(Buffer.from(line))
+      else if (!dryRun) printLine(line)
+      else return writeBytes(Buffer.from(`${line}\n`))
       return undefined
     })) as Result
     const listed = explain ? { explained } : dryRun ? { going: explained } : {}
@@ -114,7 +115,7 @@ const reasons: Readonly<Record<PrunedVersion['why'], string>> = {
 /** Without the number: that counts the versions of the file, and those of a name may be of several files. */
 function lineOf({ path, moment, size, why }: Explained, dryRun: boolean): string {
   const verdict = why === '' ? (dryRun ? 'would go' : 'gone') : 'stays'
-  const where = path === undefined ? '(a file whose name is gone)' : toText(path)
+  const where = path === undefined ? '(a file whose name is gone)' : shownName(path)
   const because = why === '' ? '' : `: ${reasons[why]}`
   return `${verdict}  ${where} version of ${timeText(moment)}, ${formatBytes(size)}${because}`
 }

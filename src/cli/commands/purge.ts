@@ -12,7 +12,8 @@ import type { Piece } from '../../control/protocol.ts'
 import type { PurgedVersion } from '../../vault/purge.ts'
 import { timeText } from '../../vault/when.ts'
 import { EXIT_ERROR, UsageError } from '../errors.ts'
-import { formatBytes, printResult, progressBar } from '../output.ts'
+import { formatBytes, printResult, progressBar, tellLine } from '../output.ts'
+import { shownText } from '../terminal.ts'
 import type { CommonArguments } from './common.ts'
 import { placeOf, vaultOf, writtenBack } from './path-call.ts'
 
@@ -112,7 +113,7 @@ async function isConfirmed(
   if (!process.stdin.isTTY)
     throw new UsageError('to purge without being asked, add --yes; --dry-run says what would go')
   const { result, versions } = await run(place, { ...wanted, dryRun: true }, content)
-  process.stderr.write(`${textOf(shownOf(place, result, versions), true)}\n`)
+  tellLine(textOf(shownOf(place, result, versions), true))
   if (result.refused) return false
   const dialog = createInterface({ input: process.stdin, output: process.stderr })
   try {
@@ -149,9 +150,9 @@ function textOf(shown: Shown, dryRun: boolean): string {
   const verb = dryRun || refused ? 'would go' : 'gone'
   const lines = purged.map(
     ({ path, moment, size }) =>
-      `${verb}  ${path ?? '(a file whose name is gone)'} version of ${timeText(moment)}, ${formatBytes(size)}`,
+      `${verb}  ${path === null ? '(a file whose name is gone)' : shownText(path)} version of ${timeText(moment)}, ${formatBytes(size)}`,
   )
-  for (const path of removed) lines.push(`deleted  ${path}`)
+  for (const path of removed) lines.push(`deleted  ${shownText(path)}`)
   lines.push(`${verb}: ${shown.versions} versions, ${states} past states, ${names} past names`)
   lines.push(...keptLines(shown))
   if (finished) lines.push('a purge that was cut short before is complete now')
@@ -161,7 +162,7 @@ function textOf(shown: Shown, dryRun: boolean): string {
 function keptLines({ snapshots, holds, tags, living, open, shared, refused }: Shown): string[] {
   const lines: string[] = []
   const named = (what: string, names: readonly string[]): void => {
-    if (names.length > 0) lines.push(`${what}: ${names.join(', ')}`)
+    if (names.length > 0) lines.push(`${what}: ${names.map((its) => shownText(its)).join(', ')}`)
   }
   named('in snapshots', snapshots)
   named('held by', holds)
@@ -170,7 +171,7 @@ function keptLines({ snapshots, holds, tags, living, open, shared, refused }: Sh
   named('deleted, but open in a program', open)
   for (const { path, moment } of shared)
     lines.push(
-      `the same content stays in ${path}${moment === null ? ' as it is now' : `, as of ${timeText(moment)}`}`,
+      `the same content stays in ${shownText(path)}${moment === null ? ' as it is now' : `, as of ${timeText(moment)}`}`,
     )
   if (!refused) return lines
   lines.push('nothing was changed:')
@@ -185,7 +186,8 @@ function proofLines({ proof }: Shown): string[] {
   if (proof === null) return []
   const { bytes, samples, traces, elsewhere } = proof
   const lines = traces.map(({ file, offset }) => `still there: ${file}, byte ${offset}`)
-  for (const path of elsewhere) lines.push(`some of the same bytes are in ${path}, which stays`)
+  for (const path of elsewhere)
+    lines.push(`some of the same bytes are in ${shownText(path)}, which stays`)
   if (traces.length > 0)
     lines.push('something reads the vault as it was before; run this again when that is done')
   else if (samples === 0)

@@ -15,6 +15,7 @@ import {
 } from '../effects.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
+import { shownText } from '../terminal.ts'
 import { ask, type PathArguments, placeOf, withPath, writtenBack } from './path-call.ts'
 import { type StateArguments, wantedState, withState } from './state-options.ts'
 
@@ -123,6 +124,6 @@ function report(
   printResult(
     json === true,
     { ...result, path, moment, state: new Date(moment / 1000).toISOString(), ...effects.shown },
-    `${path}${which} ${verb} as it was at ${timeText(moment)}: ${parts.join(', ')}`,
+    `${shownText(path)}${which} ${verb} as it was at ${timeText(moment)}: ${parts.join(', ')}`,
   )
 }

@@ -11,7 +11,16 @@ import type { SearchStatus } from '../../search/searcher.ts'
 import type { Fragment } from '../../search/snippet.ts'
 import { parseWhen, timeText, type When } from '../../vault/when.ts'
 import { UsageError } from '../errors.ts'
-import { formatBytes, notice, printFailure, printResult, properties } from '../output.ts'
+import {
+  formatBytes,
+  notice,
+  printFailure,
+  printResult,
+  printStyled,
+  properties,
+  tellLine,
+} from '../output.ts'
+import { shownText, visible } from '../terminal.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, vaultOf, writtenBack } from './path-call.ts'
 
@@ -110,7 +119,7 @@ async function find(args: SearchArguments, query: string): Promise<void> {
   if (!(result as { complete: boolean }).complete)
     notice('the index is not up to date; what was saved of late may be missing')
   const text = items.map((item) => textOf(place, item, allVersions)).join('\n')
-  printResult(
+  printStyled(
     json === true,
     items.map((item) => jsonOf(place, item)),
     text,
@@ -128,12 +137,12 @@ function sinceOf(text: string): When {
 }
 
 function styled(format: Parameters<typeof styleText>[0], text: string): string {
-  return styleText(format, text, { stream: process.stdout })
+  return styleText(format, visible(text, process.stdout), { stream: process.stdout })
 }
 
 function textOf(place: Place, item: FoundItem, allVersions: boolean): string {
   const { path, deleted, versions, fragments } = item
-  const lines = [styled('magenta', place.show(path)) + (deleted ? ' (deleted)' : '')]
+  const lines = [styled('magenta', shownText(place.show(path))) + (deleted ? ' (deleted)' : '')]
   if (allVersions)
     for (const { number, moment, until } of versions) {
       const end = until === null ? 'now' : timeText(until)
@@ -149,10 +158,12 @@ function marked({ text, marks, isCutBefore, isCutAfter }: Fragment): string {
   let shown = isCutBefore ? '...' : ''
   let at = 0
   for (const [start, end] of marks) {
-    shown += text.slice(at, start) + styled(['bold', 'red'], text.slice(start, end))
+    shown +=
+      visible(text.slice(at, start), process.stdout) +
+      styled(['bold', 'red'], text.slice(start, end))
     at = end
   }
-  return shown + text.slice(at) + (isCutAfter ? '...' : '')
+  return shown + visible(text.slice(at), process.stdout) + (isCutAfter ? '...' : '')
 }
 
 function jsonOf(place: Place, { path, versions, fragments, ...item }: FoundItem): object {
@@ -178,7 +189,7 @@ function iso(moment: number): string {
 /** Says what is wrong with a query, and where. */
 function refuse(json: boolean, query: string, error: QuerySyntaxError): number {
   const code = printFailure(json, new UsageError(error.message))
-  if (!json) process.stderr.write(`  ${query}\n  ${' '.repeat(error.position)}^\n`)
+  if (!json) tellLine(`  ${query}\n  ${' '.repeat(error.position)}^`)
   return code
 }
 

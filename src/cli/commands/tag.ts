@@ -2,7 +2,8 @@
 
 import type { Argv, CommandModule } from 'yargs'
 import { EXIT_ERROR } from '../errors.ts'
-import { printResult, table } from '../output.ts'
+import { notice, printResult, table } from '../output.ts'
+import { shownText } from '../terminal.ts'
 import { ask, type PathArguments, placeOf, vaultOf, withPath } from './path-call.ts'
 
 interface TagArguments extends PathArguments {
@@ -66,7 +67,7 @@ const find: CommandModule<object, TagArguments> = {
     const place = await vaultOf(path)
     const result = await ask(place, 'tagFind', { path: place.path, tags })
     const paths = (result as { paths: string[] }).paths.map((found) => place.show(found))
-    printResult(json === true, paths, paths.join('\n'))
+    printResult(json === true, paths, paths.map((its) => shownText(its)).join('\n'))
   },
 }
 
@@ -76,10 +77,14 @@ async function change(method: 'tagAdd' | 'tagRemove', args: TagArguments): Promi
   const { tags, unfit = [] } = result as { tags: string[]; unfit?: string[] }
   for (const tag of unfit) {
     process.exitCode = EXIT_ERROR
-    process.stderr.write(`avfs: ${JSON.stringify(tag)} can be no tag and was left out\n`)
+    notice(`${JSON.stringify(tag)} can be no tag and was left out`)
   }
   const path = place.show(place.path)
-  printResult(args.json === true, { path, tags }, `${path}: ${tags.join(', ') || 'no tags'}`)
+  printResult(
+    args.json === true,
+    { path, tags },
+    `${shownText(path)}: ${tags.join(', ') || 'no tags'}`,
+  )
 }
 
 export const tagCommand: CommandModule = {

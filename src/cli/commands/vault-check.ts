@@ -14,7 +14,8 @@ import {
   failureOf,
   UsageError,
 } from '../errors.ts'
-import { formatBytes, printFailure, printResult, progressBar } from '../output.ts'
+import { formatBytes, printFailure, printLine, printResult, progressBar } from '../output.ts'
+import { shownText } from '../terminal.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 
 interface CheckArguments extends VaultArguments {
@@ -91,7 +92,7 @@ async function repaired(name: string, copy: boolean, json: boolean): Promise<voi
       onStep: (text) => {
         bar.finish()
         if (json) steps.push(text)
-        else process.stdout.write(`${text}\n`)
+        else printLine(text)
       },
       report: bar.report,
     })
@@ -110,7 +111,7 @@ async function repaired(name: string, copy: boolean, json: boolean): Promise<voi
 
 function textOf(report: CheckReport): string {
   const found = report.problems.map(({ kind, message, path }) =>
-    path === undefined ? `${kind}: ${message}` : `${kind}: ${message} (${path})`,
+    path === undefined ? `${kind}: ${message}` : `${kind}: ${message} (${shownText(path)})`,
   )
   const size = `${report.inodes} inodes, ${report.blocks} blocks, ${formatBytes(report.bytes)}`
   const verdict = found.length === 0 ? 'sound' : `${found.length} problems`

@@ -15,6 +15,7 @@ import {
   xattr,
 } from '../../store/collections.ts'
 import { soon } from '../../store/retry.ts'
+import { circleCheck } from '../../vault/circle.ts'
 import type { Core } from '../../vault/core.ts'
 import { findInode } from '../../vault/inodes.ts'
 import { familyOf } from '../../vault/label-index.ts'
@@ -108,7 +109,8 @@ export function keepTagged(fs: FsContext): KeptTagged {
     files.set(ino, known)
     its.families.get(family)?.inos.add(ino)
     if (walked.from === parent && walked.top === top) return
-    for (let at: number | undefined = parent; at !== undefined && at !== top; ) {
+    const isCircle = circleCheck()
+    for (let at: number | undefined = parent; at !== undefined && at !== top && !isCircle(at); ) {
       ways.add(at)
       at = findInode(core, at)?.parent
     }

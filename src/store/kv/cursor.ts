@@ -1,13 +1,8 @@
 // Reads what writer.ts wrote, which see for the format. Whatever the bytes are, a read ends with a value of its type or
 // with StoreError 'corrupt': lengths and numbers are checked before they are used.
 
-import { StoreError } from '../store.ts'
+import { corrupt } from '../store.ts'
 import type { Encoding } from './writer.ts'
-
-/** The error for bytes that no row can have. */
-export function corrupt(what: string): StoreError {
-  return new StoreError('corrupt', `the vault is damaged: ${what}; run avfs vault check --deep`)
-}
 
 /** A whole number has at most so many bytes in a key. */
 const NUMBER_BYTES_MAX = 7

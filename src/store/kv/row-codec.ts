@@ -8,7 +8,8 @@
 
 import { compileFunction } from 'node:vm'
 import type { Collection, ColumnType, Key } from '../collections.ts'
-import { Cursor, corrupt } from './cursor.ts'
+import { corrupt } from '../store.ts'
+import { Cursor } from './cursor.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import type { Encoding, Writer } from './writer.ts'
 

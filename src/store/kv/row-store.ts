@@ -1,8 +1,8 @@
 // The reading half of a Store over a key-value engine or a view of it: get, scan and project.
 
 import type { Collection, Key } from '../collections.ts'
-import type { Range } from '../store.ts'
-import { Cursor, corrupt } from './cursor.ts'
+import { corrupt, type Range } from '../store.ts'
+import { Cursor } from './cursor.ts'
 import type { KvReader } from './engine.ts'
 import { codecOf, type LoadBody, type RowCodec, type RowReader, type Slice } from './row-codec.ts'
 import { Writer } from './writer.ts'

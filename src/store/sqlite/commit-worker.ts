@@ -40,6 +40,7 @@ if (port === null) throw new Error('commit-worker.ts runs as a worker')
 const { path } = workerData as WorkerOptions
 
 const db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+db.pragma('trusted_schema = off')
 db.pragma('synchronous = full')
 db.pragma('wal_autocheckpoint = 0')
 db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`)

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3'
 import { log } from '../../base/log.ts'
 import { StoreError } from '../store.ts'
 import { failureOf, storeError } from './errors.ts'
-import { APPLICATION_ID, createSchema, FORMAT, PAGE_BYTES, tables } from './schema.ts'
+import { APPLICATION_ID, createSchema, FORMAT, foreignPart, PAGE_BYTES, tables } from './schema.ts'
 
 /** How long a statement waits for another process that holds the file, for example a shell that recovers its log. */
 const BUSY_TIMEOUT_MS = 2000
@@ -70,7 +70,10 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
     // Whoever may read this file reads every file in it, whatever its mode there.
     if (options.create && !existsSync(path)) closeSync(openSync(path, 'wx', 0o600))
     db = new Database(path, { readonly: options.readOnly, timeout: BUSY_TIMEOUT_MS })
+    // What a schema calls are SQLite's own harmless functions, whoever made it.
+    db.pragma('trusted_schema = off')
     checkFormat(db, path, options.create)
+    checkSchema(db, path)
     if (!options.readOnly) prepare(db)
     else standIn(db)
     db.pragma(`cache_size = ${-Math.ceil(options.cacheBytes / 1024)}`)
@@ -115,6 +118,15 @@ function checkFormat(db: Database.Database, path: string, create: boolean): void
   const empty = db.prepare('select count(*) from sqlite_master').pluck().get() === 0
   if (application === 0 && empty && create) return
   throw new StoreError('format', `${path} is not an avfs vault`)
+}
+
+function checkSchema(db: Database.Database, path: string): void {
+  const part = foreignPart(db)
+  if (part === undefined) return
+  throw new StoreError(
+    'format',
+    `${path} is no vault that avfs made, and is not opened: it has ${part}`,
+  )
 }
 
 function hasRows(db: Database.Database): boolean {

@@ -7,7 +7,7 @@
 
 import type { Database, Statement } from 'better-sqlite3'
 import type { Collection, ColumnType, Key, KeyPart } from '../collections.ts'
-import type { Range } from '../store.ts'
+import { corrupt, type Range } from '../store.ts'
 import { storeError } from './errors.ts'
 import { type Table, tableOf } from './schema.ts'
 
@@ -220,7 +220,8 @@ function decodeAll({ names, digests }: Decoding, rows: Row[]): boolean {
   if (names.length > 0) {
     for (const row of rows) {
       for (const field of names) {
-        const name = row[field] as string
+        const name = row[field]
+        if (typeof name !== 'string') throw corrupt('a name that is no text')
         if (!notAscii.test(name)) continue
         if (name.includes(REPLACEMENT)) return false
         row[field] = Buffer.from(name, 'utf8').toString('latin1')
@@ -232,6 +233,10 @@ function decodeAll({ names, digests }: Decoding, rows: Row[]): boolean {
 }
 
 function decodeBlobs(fields: readonly string[], row: Row): Row {
-  for (const field of fields) row[field] = (row[field] as Buffer).toString('latin1')
+  for (const field of fields) {
+    const bytes = row[field]
+    if (!Buffer.isBuffer(bytes)) throw corrupt('a digest that is no bytes')
+    row[field] = bytes.toString('latin1')
+  }
   return row
 }

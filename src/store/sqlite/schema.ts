@@ -80,6 +80,41 @@ export function createSchema(db: Database): void {
   }).immediate()
 }
 
+interface SchemaRow {
+  readonly type: string
+  readonly name: string
+  readonly tbl_name: string
+  readonly sql: string | null
+}
+
+/**
+ * What in the schema of a file is none of ours and would run when rows are read or written: a view or another table in the place of a
+ * collection's, a trigger, an index over expressions. Undefined when there is no such thing; other tables are their owner's.
+ */
+export function foreignPart(db: Database): string | undefined {
+  const rows = db.prepare<[], SchemaRow>('select type, name, tbl_name, sql from sqlite_master')
+  for (const { type, name, tbl_name: owner, sql } of rows.iterate()) {
+    const isOurs = type === 'view' && name in views
+    const table = tables.get(owner)
+    if (type === 'trigger') return `the trigger ${name}`
+    if (isOurs || (table === undefined && !(type === 'view' && isReserved(name)))) continue
+    // Those that SQLite makes for a key have no text.
+    if (sql === null || table?.create.map(asStored).includes(sql)) continue
+    return `the ${type} ${name}, which is not as avfs makes it`
+  }
+  return undefined
+}
+
+/** Names of tables that lie beside the collections (Store.auxiliary). */
+function isReserved(name: string): boolean {
+  return name.startsWith('search_')
+}
+
+/** As SQLite keeps the text of a statement. */
+function asStored(create: string): string {
+  return create.replace(/^create (unique )?(table|index)/, (words) => words.toUpperCase())
+}
+
 function makeTable(collection: Collection<object>): Table {
   const { name, fields, types, keyLength } = collection
   const columns = (fields as readonly string[]).map(

@@ -1,0 +1,78 @@
+// A store that shows no row with a value that no vault of ours can have (domains.ts), whatever its engine's file holds. The whole key
+// alone may still be asked for by `project`, so that such a row can be found and dropped.
+
+import type { Collection, Key } from './collections.ts'
+import { type Unfit, unfitOf } from './domains.ts'
+import { keyOf } from './keys.ts'
+import { corrupt, type Range, type Store } from './store.ts'
+
+/** The same store; `get`, `scan` and `project` throw StoreError 'corrupt' for what cannot be. */
+export function guarded(inner: Store): Store {
+  const { auxiliary } = inner
+  const checks = new Map<string, Unfit>()
+  const checkOf = (collection: Collection<never>, fields: readonly string[]): Unfit => {
+    const id = fields === collection.fields ? collection.name : `${collection.name} ${fields}`
+    const known = checks.get(id)
+    if (known !== undefined) return known
+    const isKey = fields.join() === collection.fields.slice(0, collection.keyLength).join()
+    const isWhole = fields.length === collection.fields.length
+    const made = isKey && !isWhole ? unfitKey(fields) : unfitOf(collection, fields)
+    checks.set(id, made)
+    return made
+  }
+  const assertFit = <R extends object>(
+    collection: Collection<R>,
+    fields: readonly string[],
+    rows: readonly object[],
+  ): void => {
+    const unfit = checkOf(collection, fields)
+    for (const row of rows) {
+      const field = unfit(row)
+      if (field !== undefined) throw unfitRow(collection, row, field)
+    }
+  }
+  return {
+    traits: inner.traits,
+    ...(auxiliary === undefined ? {} : { auxiliary }),
+    get<R extends object>(collection: Collection<R>, key: Key): R | undefined {
+      const row = inner.get(collection, key)
+      if (row !== undefined) assertFit(collection, collection.fields, [row])
+      return row
+    },
+    scan<R extends object>(collection: Collection<R>, range: Range): R[] {
+      const rows = inner.scan(collection, range)
+      assertFit(collection, collection.fields, rows)
+      return rows
+    },
+    project<R extends object, F extends keyof R & string>(
+      collection: Collection<R>,
+      fields: readonly F[],
+      range: Range,
+    ): Pick<R, F>[] {
+      const rows = inner.project(collection, fields, range)
+      assertFit(collection, fields, rows)
+      return rows
+    },
+    commit: (batch) => inner.commit(batch),
+    view: async () => guarded(await inner.view()),
+    stats: () => inner.stats(),
+    compact: (options) => inner.compact(options),
+    verify: () => inner.verify(),
+    close: () => inner.close(),
+  }
+}
+
+/** A key must be one that can be asked for. */
+function unfitKey(fields: readonly string[]): Unfit {
+  return (row) =>
+    fields.find((field) => {
+      const value = (row as Record<string, unknown>)[field]
+      return typeof value !== 'number' && typeof value !== 'string'
+    })
+}
+
+function unfitRow<R extends object>(collection: Collection<R>, row: object, field: string): Error {
+  const key = keyOf(collection, row as R)
+  const at = JSON.stringify(key.filter((part) => part !== undefined))
+  return corrupt(`row ${at} of ${collection.name} has no ${field} that can be`)
+}
