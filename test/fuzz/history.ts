@@ -25,6 +25,7 @@ const STEPS = 60
 
 export const historyInput: FuzzInput = {
   canary: /a bug/,
+  seeds: 20,
   async open({ folder, isBroken }) {
     const sound = await exported(folder)
     return {

@@ -20,6 +20,7 @@ const BASE_SEED = 3
 export function rowsInput(backend: string): FuzzInput {
   return {
     canary: /a bug/,
+    seeds: 5,
     async open({ folder, isBroken }) {
       const { suffix } = backendOf('', backend)
       const [base, work] = [join(folder, `base${suffix}`), join(folder, `work${suffix}`)]
@@ -47,6 +48,7 @@ export function rowsInput(backend: string): FuzzInput {
 /** The rows of vaults in memory: nothing is wrong with their bytes, but with what they say. */
 export const valuesInput: FuzzInput = {
   canary: /a bug/,
+  seeds: 10,
   async open({ folder, isBroken }) {
     const path = join(folder, 'base.avfs')
     await makeRichVault(path, 'sqlite', BASE_SEED, STEPS)
