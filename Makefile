@@ -176,7 +176,7 @@ test-search: $(BUILT) engines
 test-session: $(BUILT)
 	@$(RUN) node scripts/run-tests.ts session
 
-## Test with random input, a second each
+## Test with random input by fixed seeds
 .PHONY: test-fuzz
 test-fuzz: $(BUILT) engines
 	@$(RUN) node scripts/run-tests.ts fuzz

@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import { fuzzInputs } from '../test/fuzz/inputs.ts'
-import { runFuzz } from '../test/fuzz/runner.ts'
+import { INTERRUPTED, runFuzz } from '../test/fuzz/runner.ts'
 
 const SEEDS = 1_000_000_000
 
@@ -34,10 +34,13 @@ const lanes = Array.from({ length: Number(values.jobs) }, async () => {
       console.log(`${input}: ${count} seeds from ${seed}, no failure`)
       continue
     }
-    console.log(`${input}: seed ${failure.seed} fails, after ${count - 1} that did not:`)
+    console.log(
+      `${input}: seed ${failure.seed} fails, after ${Math.max(0, count - 1)} that did not:`,
+    )
     console.log(failure.what)
     console.log(`again: make fuzz INPUT=${input} SEED=${failure.seed} SECONDS=0`)
     process.exitCode = 1
+    if (failure.what === INTERRUPTED) waiting.length = 0
   }
 })
 await Promise.all(lanes)

@@ -18,6 +18,7 @@ const SKIPPABLE = Buffer.from('502a4d1803000000616263', 'hex')
 
 export const tarInput: FuzzInput = {
   canary: /a bug/,
+  seeds: 50,
   async open({ folder, isBroken }) {
     const samples = samplesOf(folder)
     return {
@@ -33,6 +34,7 @@ export const tarInput: FuzzInput = {
 
 export const compressedInput: FuzzInput = {
   canary: /a bug/,
+  seeds: 50,
   async open({ folder, isBroken }) {
     const samples = samplesOf(folder)
     return {

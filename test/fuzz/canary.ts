@@ -29,6 +29,7 @@ export const canaries: Readonly<Record<string, FuzzInput>> = Object.fromEntries(
     `canary-${name}`,
     {
       canary: /./,
+      seeds: 1,
       open: async () => ({
         run: async (seed) => (seed === AT ? happens() : undefined),
         close: async () => undefined,

@@ -58,7 +58,7 @@ do {
     nextLook = performance.now() + MEMORY_EVERY_MS
   }
   seed++
-} while (performance.now() < until)
+} while (job.seeds === undefined ? performance.now() < until : seed < job.seed + job.seeds)
 await fuzz.close()
 say('done')
 process.exit(0)

@@ -33,6 +33,7 @@ const looking = names.filter((name) => methods[name].readOnly)
 
 export const controlInput: FuzzInput = {
   canary: /a bug/,
+  seeds: 10,
   async open({ folder, isBroken }) {
     const socket = join(folder, 's')
     const base = await baseStore(socket)

@@ -21,6 +21,7 @@ const ANSWER = '$(printf %s "$*" | cksum | cut -d " " -f 1)'
 
 export const gitInput: FuzzInput = {
   canary: /a bug/,
+  seeds: 15,
   async open({ folder, isBroken }) {
     const sound = await recorded(folder)
     const said = join(folder, 'said')

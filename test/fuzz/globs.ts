@@ -40,6 +40,7 @@ const parts = ['a', 'b', 'c', '/', '-', '!', '*', '{', '\u00fc', 'ab']
 
 export const globsInput: FuzzInput = {
   canary: /means otherwise/,
+  seeds: 15,
   open: async ({ isBroken }) => ({
     async run(seed) {
       const random = randomFrom(seed)

@@ -2,18 +2,18 @@
 // a vault, which is used as any other.
 
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import { historyFiles } from '../../src/archive/history-source.ts'
 import type { SettingRow } from '../../src/store/collections.ts'
+import { openMemory } from '../../src/store/memory.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check.ts'
 import { exportHistory } from '../../src/vault/export-history.ts'
 import { HISTORY_NAME, lineOf, type Manifest, rowOf } from '../../src/vault/history-rows.ts'
 import { historyImporter } from '../../src/vault/import-history.ts'
-import { birthBatch } from '../../src/vault/vault.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { type Random, randomFrom } from '../support/random.ts'
-import { makeRichVault } from '../vault/rich-vault.ts'
+import { fillRichVault } from '../vault/rich-vault.ts'
 import { type FuzzInput, refusable } from './input.ts'
 import { mutated } from './mutate.ts'
 import { useStore } from './use-vault.ts'
@@ -25,8 +25,9 @@ const STEPS = 60
 
 export const historyInput: FuzzInput = {
   canary: /a bug/,
-  async open({ folder, isBroken }) {
-    const sound = await exported(folder)
+  seeds: 20,
+  async open({ isBroken }) {
+    const sound = await exported()
     return {
       async run(seed) {
         const random = randomFrom(seed)
@@ -59,17 +60,19 @@ async function filled(store: Store, files: Files): Promise<boolean> {
 }
 
 /** The files of a history, by their paths. */
-async function exported(folder: string): Promise<Files> {
-  const path = join(folder, 'old.avfs')
-  await makeRichVault(path, 'sqlite', 5, STEPS)
-  const store = await openStore(path, { readOnly: true })
+async function exported(): Promise<Files> {
+  const store = openMemory()
+  await store.commit(birthBatch())
+  const vault = new Vault(store, '/', { commitMs: 1e9, sealMs: 1e9 })
+  await fillRichVault(vault, 5, STEPS)
+  await vault.sync()
   const files = new Map<string, Buffer>()
   const take = historyFiles(async (name, bytes) => void files.set(name, Buffer.from(bytes)), true)
   const problem = (name: string, message: string): void => {
     throw new Error(`${HISTORY_NAME}${name}: ${message}`)
   }
   await exportHistory(store, { parent: 0, firstId: 1, send: take, problem })
-  await store.close()
+  await vault.close()
   return files
 }
 

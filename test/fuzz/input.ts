@@ -32,6 +32,8 @@ export interface FuzzInput {
   open(options: FuzzOptions): Promise<FuzzRun>
   /** What the canary's failure says. */
   readonly canary: RegExp
+  /** How many seeds `make test` runs: about a second's. */
+  readonly seeds: number
 }
 
 const refusals = [

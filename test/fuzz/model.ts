@@ -11,6 +11,7 @@ const STEPS = 400
 
 export const modelInput: FuzzInput = {
   canary: /the trees differ/,
+  seeds: 3,
   open: async ({ isBroken }) => ({
     async run(seed) {
       setLog('error')

@@ -43,6 +43,7 @@ const odd = ['', '.', '..', 'a\0b', 'x'.repeat(300), './v.avfs', 'v.avfs/', '\ud
 
 export const notesInput: FuzzInput = {
   canary: /changed outside/,
+  seeds: 20,
   async open({ folder, isBroken }) {
     const sound = join(folder, 'sound.avfs')
     await createVault(sound, 'sqlite')

@@ -27,6 +27,7 @@ const TURNS_MAX = 100_000
 
 export const protocolInput: FuzzInput = {
   canary: /a bug/,
+  seeds: 10,
   open: async ({ isBroken }) => ({
     run: (seed) => fuzzProtocol(seed, REQUESTS, isBroken ? withBug : undefined),
     close: async () => undefined,

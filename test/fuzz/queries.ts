@@ -68,6 +68,7 @@ interface Side {
 
 export const queriesInput: FuzzInput = {
   canary: /two engines/,
+  seeds: 500,
   async open({ folder, isBroken }) {
     const bugs: string[] = []
     setLog('warn', (line) => bugs.push(line))

@@ -4,11 +4,13 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setLog } from '../../src/base/log.ts'
+import { openMemory } from '../../src/store/memory.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { copyStore } from '../../src/vault/migrate.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { type Random, randomFrom } from '../support/random.ts'
-import { makeRichVault } from '../vault/rich-vault.ts'
+import { fillRichVault } from '../vault/rich-vault.ts'
 import { damageRows, damageStore } from './damage.ts'
 import { type FuzzInput, isMistake, refusable } from './input.ts'
 import { useStore } from './use-vault.ts'
@@ -20,10 +22,11 @@ const BASE_SEED = 3
 export function rowsInput(backend: string): FuzzInput {
   return {
     canary: /a bug/,
+    seeds: 5,
     async open({ folder, isBroken }) {
       const { suffix } = backendOf('', backend)
       const [base, work] = [join(folder, `base${suffix}`), join(folder, `work${suffix}`)]
-      await makeBase(folder, base, backend)
+      await (await copyBase(await openStore(base, { create: true, backend }))).close()
       return {
         run: (seed) =>
           withLog(async () => {
@@ -47,10 +50,9 @@ export function rowsInput(backend: string): FuzzInput {
 /** The rows of vaults in memory: nothing is wrong with their bytes, but with what they say. */
 export const valuesInput: FuzzInput = {
   canary: /a bug/,
-  async open({ folder, isBroken }) {
-    const path = join(folder, 'base.avfs')
-    await makeRichVault(path, 'sqlite', BASE_SEED, STEPS)
-    const base = await openStore(path)
+  seeds: 10,
+  async open({ isBroken }) {
+    const base = await copyBase(openMemory())
     return {
       run: (seed) =>
         withLog(async () => {
@@ -65,15 +67,16 @@ export const valuesInput: FuzzInput = {
   },
 }
 
-/** Made on the default engine, so that all have the same rows. */
-async function makeBase(folder: string, path: string, backend: string): Promise<void> {
-  const first = join(folder, 'first.avfs')
-  await makeRichVault(first, 'sqlite', BASE_SEED, STEPS)
-  const from = await openStore(first)
-  const to = await openStore(path, { create: true, backend })
+/** A copy of a vault with history that was made in memory. */
+async function copyBase(to: Store): Promise<Store> {
+  const from = openMemory()
+  await from.commit(birthBatch())
+  const vault = new Vault(from, '/', { commitMs: 1e9, sealMs: 1e9 })
+  await fillRichVault(vault, BASE_SEED, STEPS)
+  await vault.sync()
   await copyStore(from, to, { damaged: () => undefined })
-  await to.close()
-  await from.close()
+  await vault.close()
+  return to
 }
 
 async function used(store: Store, path: string, random: Random, isBroken: boolean): Promise<void> {

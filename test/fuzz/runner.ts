@@ -15,6 +15,8 @@ export interface FuzzJob {
   readonly seed: number
   /** How long; at least one seed is run. */
   readonly seconds: number
+  /** So many seeds instead. */
+  readonly seeds?: number
   readonly folder: string
   readonly isBroken: boolean
 }
@@ -31,6 +33,8 @@ export interface FuzzFailure {
   readonly what: string
 }
 
+/** What the failure says when somebody ended the runner. */
+export const INTERRUPTED = 'interrupted'
 /** One input takes milliseconds; a machine that does other work, too, may make seconds of it. */
 const HANG_MS = 60_000
 /** More than the caches of a vault and what a run of V8's collector leaves. */
@@ -91,6 +95,8 @@ function watched(job: FuzzJob, hangMs: number, residentBytes: number): Promise<F
     else if (kind === 'failed') what ??= String(JSON.parse(rest))
     else isDone = true
   })
+  const interrupted = (): void => stop(INTERRUPTED)
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   const watch = setInterval(() => {
     if (performance.now() - since > hangMs) stop(`it hangs: no answer for ${hangMs / 1000} s`)
     const resident = residentOf(child.pid)
@@ -101,6 +107,7 @@ function watched(job: FuzzJob, hangMs: number, residentBytes: number): Promise<F
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearInterval(watch)
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
       if (!isDone) what ??= `the process ended (${signal ?? `exit code ${code}`}): ${said}`
       const grown = growthOf(memory, GROWTH_BYTES)
       if (grown !== undefined)

@@ -60,6 +60,7 @@ const pieces = [
 
 export const whenInput: FuzzInput = {
   canary: /is read back as/,
+  seeds: 20,
   async open({ isBroken }) {
     setLog('error')
     const store = openMemory()

@@ -18,6 +18,12 @@ export async function makeRichVault(
   const store = await openStore(path, { create: true, backend })
   await store.commit(birthBatch())
   const vault = new Vault(store, path, { commitMs: 5, sealMs: 1e9 })
+  await fillRichVault(vault, seed, steps)
+  await vault.close()
+}
+
+/** The same in a vault that is open; nothing of it is in the middle of a change then. */
+export async function fillRichVault(vault: Vault, seed: number, steps: number): Promise<void> {
   const run = new HistoryRun(vault, seed)
   for (const name of ['red', 'gr\u00fcn', 'blue']) addTag(vault.core, name)
   for (let step = 0; step < steps; step++) {
@@ -25,8 +31,7 @@ export async function makeRichVault(
     if (step % 10 === 0) label(run)
   }
   addHold(vault.core, '/n1')
-  run.sealAll()
-  await vault.close()
+  await run.sealAll()
 }
 
 function label(run: HistoryRun): void {
