@@ -103,10 +103,10 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
       forgetCached(fs, ino)
       fail(EDQUOT)
     },
-    async fsync(caller, ino) {
-      await operations.fsync(caller, ino)
-      if (fs.refused.has(ino)) fail(EDQUOT)
-    },
+    fsync: (caller, ino) =>
+      operations.fsync(caller, ino).then(() => {
+        if (fs.refused.has(ino)) fail(EDQUOT)
+      }),
     forget(ino, count) {
       operations.forget(ino, count)
       if (!isHeld(fs, ino)) fs.refused.delete(ino)

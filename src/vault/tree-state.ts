@@ -1,12 +1,23 @@
 // A tree as it is, or as it was at a moment, in one form for those who look through it. The present is what a program sees in a
 // mount, down to what is written and not yet closed; the past is what timeline.ts makes of the rows. Reads only.
 
-import { type EntryRow, entry, type InodeRow } from '../store/collections.ts'
+import { ENXIO, FsError } from '../base/errno.ts'
+import type { Collection } from '../store/collection.ts'
+import {
+  type EntryRow,
+  type ExtentPastRow,
+  type ExtentRow,
+  entry,
+  extent,
+  extentPast,
+  type InodeRow,
+} from '../store/collections.ts'
 import { readContent } from './content.ts'
 import type { Core } from './core.ts'
-import { toRow } from './inode.ts'
+import { type Inode, toRow } from './inode.ts'
 import { findInode } from './inodes.ts'
 import type { Moment } from './moments.ts'
+import { seekContent } from './seek.ts'
 import { tagsAt, tagsOf, toXdgTags, XDG_TAGS } from './tags.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from './timeline.ts'
 import { getXattr, listXattrs } from './xattrs.ts'
@@ -18,6 +29,8 @@ export interface TreeState {
   entries(parent: number, after: string | undefined, limit: number): readonly EntryRow[]
   /** The bytes of [offset, offset + size) as far as there are any; views, valid until the next change. Throws EIO. */
   read(row: InodeRow, offset: number, size: number): readonly Uint8Array[]
+  /** From a multiple of CHUNK_BYTES on: the file has zeros alone up to there, Infinity: to its end. There may be more of them. */
+  dataFrom(row: InodeRow, offset: number): number
   /** In byte order. */
   tags(row: InodeRow): readonly string[]
   /** Labels (user.xdg.tags) among them. */
@@ -40,6 +53,10 @@ export function stateNow(core: Core): TreeState {
       const inode = findInode(core, row.ino)
       return inode === undefined ? [] : readContent(core, inode, offset, size)
     },
+    dataFrom(row, offset) {
+      const inode = findInode(core, row.ino)
+      return inode === undefined ? Number.POSITIVE_INFINITY : dataNow(core, inode, offset)
+    },
     tags: (row) => tagsOf(core, row.ino),
     xattrs: (row) => xattrsNow(core, row.ino),
   }
@@ -53,9 +70,32 @@ export function stateAt(core: Core, moment: Moment): TreeState {
     },
     entries: (parent, after, limit) => entriesAt(core, parent, moment, after, limit),
     read: (row, offset, size) => readAt(core, row, moment, offset, size),
+    dataFrom: ({ ino }, offset) =>
+      Math.min(...[extent, extentPast].map((rows) => extentFrom(core, rows, ino, offset))),
     tags: (row) => tagsAt(core, row.ino, moment),
     xattrs: (row) => xattrsAt(core, row.ino, moment),
   }
+}
+
+function dataNow(core: Core, inode: Inode, offset: number): number {
+  try {
+    return seekContent(core, inode, offset, true)
+  } catch (error) {
+    if (error instanceof FsError && error.errno === ENXIO) return Number.POSITIVE_INFINITY
+    throw error
+  }
+}
+
+/** Where the next extent begins, whenever it was there. */
+function extentFrom(
+  core: Core,
+  rows: Collection<ExtentRow> | Collection<ExtentPastRow>,
+  ino: number,
+  offset: number,
+): number {
+  const range = { gte: [ino, offset], lt: [ino + 1], limit: 1 }
+  const [next] = core.overlay.scan(rows as Collection<ExtentRow>, range)
+  return next?.offset ?? Number.POSITIVE_INFINITY
 }
 
 function xattrsNow(core: Core, ino: number): Map<string, Uint8Array> {
