@@ -27,3 +27,5 @@ export const FILE_BYTES_MAX = Number.MAX_SAFE_INTEGER
 export const LINK_COUNT_MAX = 65000
 /** The largest WRITE and READ that is asked of the kernel: 256 pages. */
 export const REQUEST_BYTES_MAX = 1024 * 1024
+/** The last moment: beyond is that of what is not sealed (PROVISIONAL), and what counts on from here must not come there. */
+export const MOMENT_MAX = 2 ** 53 - 2 ** 45

@@ -268,8 +268,10 @@ async function send(
   const headers = { accept: BINARY, [CALLER_HEADER]: callerHeader() }
   const createConnection = await opened(socketPath)
   return await new Promise((resolve, reject) => {
-    const sent = request({ createConnection, method, path, headers, timeout: timeoutMs }, resolve)
+    const sent = request({ createConnection, method, path, headers }, resolve)
     note?.(sent)
+    // The option `timeout` is for sockets that http makes itself.
+    sent.setTimeout(timeoutMs)
     sent.on('timeout', () => sent.destroy(new SilentDaemonError(socketPath, undefined)))
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
     sent.end(body)

@@ -5,6 +5,7 @@
 import { compileFunction } from 'node:vm'
 import {
   HOLD_BYTES_MAX,
+  MOMENT_MAX,
   NAME_BYTES_MAX,
   SYMLINK_BYTES_MAX,
   TAG_BYTES_MAX,
@@ -13,7 +14,7 @@ import {
 } from '../base/limits.ts'
 import { isKnownType } from '../base/mode.ts'
 import { isFileName } from '../base/names.ts'
-import type { Collection, ColumnType } from './collections.ts'
+import { type Collection, type ColumnType, PROVISIONAL } from './collections.ts'
 
 /** The first column of a row whose value is none of its domain; undefined when there is none. */
 export type Unfit = (row: object) => string | undefined
@@ -43,6 +44,7 @@ const ino = `v >= 1 && v <= ${INO_MAX}`
 const directory = `v <= ${INO_MAX}`
 const uint32 = `v <= ${UINT32_MAX}`
 const nanoseconds = 'v < 1e9'
+const moment = `v <= ${MOMENT_MAX} || v === ${PROVISIONAL}`
 const fileName = 'isFileName(v)'
 const maybeName = "v === '' || isFileName(v)"
 const label = 'isLabel(v)'
@@ -67,6 +69,9 @@ const ofColumns: Readonly<Record<string, Domain>> = {
   type: `isMode(v << ${MODE_SHIFT})`,
   origin: `v <= ${ORIGINS}`,
   fate: `v <= ${FATES}`,
+  since: moment,
+  until: moment,
+  moment,
   hash: `v === '' || v.length === ${HASH_BYTES}`,
   tag,
 }

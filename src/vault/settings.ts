@@ -1,13 +1,13 @@
 // Facts about the vault as a whole, kept as rows of the setting collection.
 
+import { MOMENT_MAX } from '../base/limits.ts'
 import { type SettingRow, setting } from '../store/collections.ts'
 import { type Store, StoreError } from '../store/store.ts'
 
 /** The format of the rows themselves; engines number their files separately. */
 export const ROW_FORMAT = 1
 
-/** Beyond are the moment of what is not sealed (PROVISIONAL) and the inodes of the views: a counter must not come there. */
-const MOMENT_MAX = 2 ** 53 - 2 ** 45
+/** Beyond are the inodes of the views: the counter must not come there. */
 const NEXT_INO_MAX = 2 ** 51
 
 /** Counters that each commit carries, so that they agree with the rows beside them. */
@@ -60,7 +60,7 @@ export function readCounters(store: Store): Counters {
     )
   const number = (name: string, max: number): number => {
     const value = Number(readSetting(store, name))
-    if (!Number.isSafeInteger(value) || value > max)
+    if (!Number.isSafeInteger(value) || value < 0 || value > max)
       throw new StoreError('corrupt', `setting ${name} is damaged`)
     return value
   }
