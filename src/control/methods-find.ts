@@ -234,8 +234,10 @@ async function sendContent(
 
 /** Where to go on behind a stretch of zeros. */
 function behindHole(state: TreeState, row: InodeRow, at: number): number {
-  const data = Math.min(state.dataFrom(row, at + STRETCH_BYTES), row.size)
-  return Math.max(at + STRETCH_BYTES, data - (data % STRETCH_BYTES))
+  const next = at + STRETCH_BYTES
+  if (next >= row.size) return next
+  const data = Math.min(state.dataFrom(row, next), row.size)
+  return Math.max(next, data - (data % STRETCH_BYTES))
 }
 
 /** Puts small files together: a message costs more than they do. */
