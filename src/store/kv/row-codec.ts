@@ -74,7 +74,7 @@ export class RowCodec {
     writer.u8(number)
     for (let i = 0; i < key.length; i++) {
       const type = types[i] as ColumnType
-      if (type === 'uint') writer.keyUint(key[i])
+      if (type === 'uint') writer.keyBound(key[i])
       else if (type === 'int') writer.keyInt(key[i])
       else if (i === keyLength - 1) writer.keyLast(key[i], encodingOf(type))
       else writer.keyString(key[i], encodingOf(type))

@@ -19,6 +19,8 @@ const SMALL_BYTES = 16
 /** A larger buffer is not kept for the next batch: those of a writer in a hurry have 24 MiB, in buffers of up to twice that. */
 const KEPT_BYTES_MAX = 48 * 1024 * 1024
 const LOW = 2 ** 32
+/** A bound behind all numbers: the end of the last chunk of a file as long as files can be. */
+const UINT_END = 2 ** 53
 
 function unfit(type: string, value: unknown): TypeError {
   return new TypeError(`a ${type} cannot hold ${String(value)}`)
@@ -72,6 +74,12 @@ export class Writer {
   keyUint(value: unknown): void {
     if (!Number.isSafeInteger(value) || (value as number) < 0) throw unfit('uint', value)
     this.#keyNumber(value as number, 0)
+  }
+
+  /** A uint of a key that is asked for, or a bound behind all of them. */
+  keyBound(value: unknown): void {
+    if (value === UINT_END) this.#keyNumber(UINT_END, 0)
+    else this.keyUint(value)
   }
 
   keyInt(value: unknown): void {
