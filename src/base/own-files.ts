@@ -79,6 +79,7 @@ function walk(path: string, owner: number): Stats {
     if (name === '' || name === '.') continue
     if (name === '..') {
       at = dirname(at)
+      found = lstatSync(at)
       continue
     }
     const next = join(at, name)
