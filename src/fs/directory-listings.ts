@@ -2,6 +2,7 @@
 // show no name twice and lose none. All who begin before a name changes share one listing; how many names are held at once is
 // bounded, and whoever lost his listing goes on behind the last name that he read. A large directory is read in slices.
 
+import { firstIndex } from '../base/sorted.ts'
 import { type EntryRow, entry } from '../store/collections.ts'
 import { pauseWhenDue } from '../store/pause.ts'
 import { Fault } from '../store/store.ts'
@@ -165,11 +166,5 @@ function byName(a: ListedName, b: ListedName): number {
 
 /** How many of the names do not come after `name`. */
 export function countUpTo(names: readonly ListedName[], name: string): number {
-  let low = 0
-  for (let high = names.length; low < high; ) {
-    const middle = (low + high) >>> 1
-    if ((names[middle] as ListedName).name <= name) low = middle + 1
-    else high = middle
-  }
-  return low
+  return firstIndex(names.length, (at) => (names[at] as ListedName).name > name)
 }

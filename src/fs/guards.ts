@@ -2,6 +2,7 @@
 // busy directory has a state a second and changes these once a year, so that states are read once and kept as spans.
 
 import { GenerationCache } from '../base/generation-cache.ts'
+import { firstIndex } from '../base/sorted.ts'
 import { entryPast, type InodePastRow, inodePast } from '../store/collections.ts'
 import { ACL_ACCESS } from '../vault/acl.ts'
 import type { Core } from '../vault/core.ts'
@@ -86,13 +87,7 @@ function presentGuard(core: Core, ino: number): (Guard & { since: Moment }) | un
 
 /** The index of the last span that began by then; -1: none. */
 function lastBegun(spans: readonly Span[], moment: Moment): number {
-  let low = 0
-  for (let high = spans.length; low < high; ) {
-    const middle = (low + high) >>> 1
-    if ((spans[middle] as Span).since <= moment) low = middle + 1
-    else high = middle
-  }
-  return low - 1
+  return firstIndex(spans.length, (at) => (spans[at] as Span).since > moment) - 1
 }
 
 function spansOf(core: Core, ino: number): readonly Span[] {

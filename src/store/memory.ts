@@ -1,6 +1,7 @@
 // The engine that keeps rows in memory: for tests, and the model of what the others must do. Rows lie sorted in pieces
 // of bounded length, so that neither a put nor a scan costs more as a collection grows.
 
+import { firstIndex } from '../base/sorted.ts'
 import { type Collection, collections, type Key } from './collections.ts'
 import { compareKeys, keyOf } from './keys.ts'
 import { type Batch, type Range, type Store, StoreError, type StoreStats } from './store.ts'
@@ -83,28 +84,16 @@ class SortedItems {
   }
 
   #find(key: Key): Position {
-    const next = search(this.#pieces.length, (i) => {
+    const next = firstIndex(this.#pieces.length, (i) => {
       const first = this.#pieces[i]?.[0]
       return first !== undefined && compareKeys(first.key, key) > 0
     })
     const piece = Math.max(0, next - 1)
     const items = this.#pieces[piece] as Item[]
-    const index = search(items.length, (i) => compareKeys((items[i] as Item).key, key) >= 0)
+    const index = firstIndex(items.length, (i) => compareKeys((items[i] as Item).key, key) >= 0)
     const at = items[index]
     return { piece, index, found: at !== undefined && compareKeys(at.key, key) === 0 }
   }
-}
-
-/** The first index in 0 .. count at which `holds`, which is false before some index and true from it on. */
-function search(count: number, holds: (index: number) => boolean): number {
-  let low = 0
-  let high = count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (holds(middle)) high = middle
-    else low = middle + 1
-  }
-  return low
 }
 
 class MemoryStore implements Store {

@@ -2,6 +2,7 @@
 // through the collections side by side, in the order of inodes, holding the history of one at a time.
 
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts'
+import { firstIndex } from '../base/sorted.ts'
 import {
   actor as actors,
   type EntryPastRow,
@@ -196,16 +197,10 @@ function checkVersions(
   }
 }
 
-/** The state that holds a moment, by bisection. */
+/** The state that holds a moment. */
 function stateAt(states: readonly InodePastRow[], moment: number): InodePastRow | undefined {
-  let low = 0
-  let high = states.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((states[middle] as InodePastRow).since <= moment) low = middle + 1
-    else high = middle
-  }
-  const state = states[low - 1]
+  const isLater = (at: number): boolean => (states[at] as InodePastRow).since > moment
+  const state = states[firstIndex(states.length, isLater) - 1]
   return state !== undefined && state.until > moment ? state : undefined
 }
 

@@ -3,6 +3,7 @@
 //
 // The order keeps that true wherever it is cut off: first versions, then states, then what they were made of.
 
+import { firstIndex } from '../base/sorted.ts'
 import {
   type Collection,
   extent,
@@ -268,14 +269,8 @@ function intervalsOf(states: readonly State[], present: Moment | undefined): Int
 
 /** Whether any of the intervals shares a moment with [since, until). */
 function covers(intervals: readonly Interval[], since: Moment, until: Moment): boolean {
-  let low = 0
-  let high = intervals.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((intervals[middle] as Interval).until <= since) low = middle + 1
-    else high = middle
-  }
-  const first = intervals[low]
+  const isBehind = (at: number): boolean => (intervals[at] as Interval).until > since
+  const first = intervals[firstIndex(intervals.length, isBehind)]
   return first !== undefined && first.since < until
 }
 

@@ -6,6 +6,7 @@
 //   snapshots, held snapshots   their moments
 //   keep.versions, --keep       counted by name: see file-versions.ts
 
+import { firstIndex } from '../base/sorted.ts'
 import { snapshot } from '../store/collections.ts'
 import type { WallMicros } from './clock-steps.ts'
 import { configured, durationMs, type SettingName } from './configuration.ts'
@@ -107,13 +108,6 @@ function boundaries(rules: Rules, now: Date): WallMicros[] {
 export function keeps(kept: Kept, since: Moment, until: Moment): boolean {
   if (until > kept.window) return true
   const { moments } = kept
-  let low = 0
-  let high = moments.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((moments[middle] as Moment) < since) low = middle + 1
-    else high = middle
-  }
-  const first = moments[low]
+  const first = moments[firstIndex(moments.length, (at) => (moments[at] as Moment) >= since)]
   return first !== undefined && first < until
 }

@@ -1,6 +1,7 @@
 // Kind: versions/NAME/, one read-only file a version, named by its number with the extension of NAME, and `latest`.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
+import { firstIndex } from '../../base/sorted.ts'
 import { PROVISIONAL } from '../../store/collections.ts'
 import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core.ts'
@@ -118,13 +119,9 @@ function isOpen(
 
 /** Numbers grow from 1, with gaps. */
 function findNumber(versions: readonly NameVersion[], number: number): NameVersion | undefined {
-  let low = 0
-  for (let high = versions.length; low < high; ) {
-    const middle = (low + high) >>> 1
-    if ((versions[middle] as NameVersion).number < number) low = middle + 1
-    else high = middle
-  }
-  return versions[low]?.number === number ? versions[low] : undefined
+  const isReached = (at: number): boolean => (versions[at] as NameVersion).number >= number
+  const found = versions[firstIndex(versions.length, isReached)]
+  return found?.number === number ? found : undefined
 }
 
 function extensionOf(name: string): string {
