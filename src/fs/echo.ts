@@ -14,6 +14,7 @@ import type { Inode } from '../vault/inode.ts'
 import { findInode, getInode } from '../vault/inodes.ts'
 import { namesOfInode, pathOf } from '../vault/names.ts'
 import { ROOT_INO } from '../vault/vault.ts'
+import { CAPABILITY } from '../vault/xattrs.ts'
 import { type FsContext, giveNode, isHeld } from './context.ts'
 import type { EchoStep, EchoTask } from './echo-step.ts'
 import { toNode } from './node.ts'
@@ -24,7 +25,6 @@ import { numberOf } from './virtual/view.ts'
 const SOURCE_NAME = `.avfs-${randomUUID()}`
 const SOURCE_INO = numberOf(SOURCE_NAME)
 const DIRECTORY = 4
-const CAPABILITY = 'security.capability'
 
 /** What is to be seen of a name: that something goes, then that something comes, perhaps in its place. */
 interface Expected {

@@ -28,14 +28,10 @@ import { seekContent } from '../vault/seek.ts'
 import { closeContent } from '../vault/versions.ts'
 import { noteClose, noteRead, noteWrite, touchAtime } from './atime.ts'
 import { assertChangeable, assertWrittenBack, type FsContext } from './context.ts'
+import { KEEP_SIZE, PUNCH_HOLE, SEEK_DATA, SEEK_HOLE, ZERO_RANGE } from './flags.ts'
 import type { Caller } from './operations.ts'
 import { dropPrivileges } from './privileges.ts'
 
-const KEEP_SIZE = 0x01
-const PUNCH_HOLE = 0x02
-const ZERO_RANGE = 0x10
-const SEEK_DATA = 3
-const SEEK_HOLE = 4
 /** copy_file_range(2) may copy less than it is asked for; others wait no longer than this takes. */
 const COPIED_EXTENTS_MAX = 1024
 

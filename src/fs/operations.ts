@@ -157,9 +157,9 @@ export interface Operations {
   fsync(caller: Caller, ino: number): Promise<void>
   /** syncfs(2): resolves when all that was done is durable. */
   syncfs(caller: Caller): Promise<void>
-  /** fallocate(2) mode bits: KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 16. */
+  /** fallocate(2); mode bits are in flags.ts. */
   fallocate(caller: Caller, ino: number, offset: number, length: number, mode: number): void
-  /** lseek(2) with SEEK_DATA (3) or SEEK_HOLE (4); ENXIO beyond the end. May throw a Fault, as reads may. */
+  /** lseek(2) with SEEK_DATA or SEEK_HOLE (flags.ts); ENXIO beyond the end. May throw a Fault, as reads may. */
   lseek(caller: Caller, ino: number, offset: number, whence: number): number
   /** Returns the number of bytes copied; blocks are shared, not copied. */
   copyFileRange(

@@ -71,7 +71,7 @@ export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): b
 
 /**
  * Whether the reader may do all of `wanted` in a directory as it is today, and go there from `top`, to which he has come, or from
- * the root if it lies elsewhere today.
+ * the root if it lies elsewhere today. `onTheWay` is needed of each directory above.
  */
 export function mayComeNow(
   fs: FsContext,
@@ -79,6 +79,7 @@ export function mayComeNow(
   directory: number,
   top: number,
   wanted: number,
+  onTheWay = MAY_SEARCH,
 ): boolean {
   if (seesAll(fs, reader)) return true
   const isCircle = circleCheck()
@@ -89,7 +90,7 @@ export function mayComeNow(
     if (at === top || at === ROOT_INO) return true
     if (isCircle(at)) return false
     at = guard.parent
-    right = MAY_SEARCH
+    right = onTheWay
   }
 }
 

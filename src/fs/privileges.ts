@@ -6,10 +6,14 @@ import { isDirectory, S_ISGID, S_ISUID, S_IXGRP } from '../base/mode.ts'
 import type { Core } from '../vault/core.ts'
 import type { Inode } from '../vault/inode.ts'
 import { alter } from '../vault/inodes.ts'
-import { getXattr, removeXattr } from '../vault/xattrs.ts'
+import { CAPABILITY, getXattr, removeXattr } from '../vault/xattrs.ts'
 import type { Caller } from './operations.ts'
 
-export const CAPABILITY = 'security.capability'
+/**
+ * Of security.capability the kernel asks the size before each write(2), and removes the attribute first when there is one: so that
+ * can be refused before a byte is taken, whereas a write would be refused only when it is written back.
+ */
+export const SOME_CAPABILITY = new Uint8Array(20)
 
 /** Clears setuid, setgid and capabilities of anything but a directory. Returns true when the mode changed. */
 export function dropPrivileges(core: Core, inode: Inode, caller: Caller): boolean {

@@ -16,15 +16,14 @@ import type { Inode } from '../vault/inode.ts'
 import { findInode, getInode } from '../vault/inodes.ts'
 import { admit, admitOwner, isLimited, left } from '../vault/quota.ts'
 import { chargeOf } from '../vault/usage.ts'
+import { CAPABILITY } from '../vault/xattrs.ts'
 import { type FsContext, forgetCached, isHeld } from './context.ts'
+import { PUNCH_HOLE, ZERO_RANGE } from './flags.ts'
 import type { Caller, Operations } from './operations.ts'
+import { SOME_CAPABILITY } from './privileges.ts'
 import { RENAME_WHITEOUT } from './remove.ts'
 import { writesAtEnd } from './write-position.ts'
 
-const CAPABILITY = 'security.capability'
-const SOME_CAPABILITY = new Uint8Array(20)
-const PUNCH_HOLE = 0x02
-const ZERO_RANGE = 0x10
 /** So long the kernel may take to say that nobody uses a deleted file any more; it is asked about that so often. */
 const FORGET_MS = 50
 const FORGET_STEP_MS = 5

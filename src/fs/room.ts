@@ -6,13 +6,13 @@ import { CHUNK_BYTES } from '../base/limits.ts'
 import { findInode } from '../vault/inodes.ts'
 import { ROW_BYTES } from '../vault/room.ts'
 import { type FsContext, forgetCached } from './context.ts'
+import { PUNCH_HOLE } from './flags.ts'
 import type { Operations } from './operations.ts'
 import { RENAME_WHITEOUT } from './remove.ts'
 
 /** What makes a name, each a few rows. */
 const MAKING = ['mknod', 'mkdir', 'symlink', 'create', 'tmpfile', 'link'] as const
 const FREEING = ['unlink', 'rmdir', 'removexattr'] as const
-const PUNCH_HOLE = 0x02
 
 /** The same operations, which throw ENOSPC, or a Fault to wait for a commit, before they change anything. */
 export function withinRoom(fs: FsContext, operations: Operations): Operations {

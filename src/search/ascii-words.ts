@@ -2,11 +2,10 @@
 // time. No strings are made but the two that come out.
 
 import type { Words } from './engine.ts'
-import { asciiClasses, CONNECTOR, DIGIT, LETTER, SEPARATOR, UPPER } from './fold.ts'
+import { CONNECTOR, DIGIT, asciiClasses as kinds, LETTER, SEPARATOR, UPPER } from './fold.ts'
 import { IDENTIFIER_LENGTH_MAX, IDENTIFIERS_MAX, WORD_BYTES_MAX } from './word-buffer.ts'
 
 const SPACE = 0x20
-const kinds = asciiClasses
 const lower = Uint8Array.from({ length: 128 }, (_, code) =>
   kinds[code] === UPPER ? code + 32 : code,
 )

@@ -10,7 +10,7 @@ import { readyInode } from './ready.ts'
 import { XDG_TAGS } from './tags.ts'
 import { xattrsAt } from './timeline.ts'
 import { setOwner } from './usage.ts'
-import { getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts'
+import { CAPABILITY, getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts'
 
 /** Labels are no attributes: they are put on files of the present. */
 function attributesAt(core: Core, ino: number, moment: Moment): Map<string, Uint8Array> {
@@ -38,8 +38,6 @@ export function hasAttributes(core: Core, now: Inode, then: InodeRow, moment: Mo
 function isSame(value: Uint8Array | undefined, other: Uint8Array): boolean {
   return value !== undefined && Buffer.compare(value, other) === 0
 }
-
-const CAPABILITY = 'security.capability'
 
 /** Who brings something back, if it is not whoever holds the vault. */
 export interface Restorer {

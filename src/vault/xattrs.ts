@@ -16,6 +16,8 @@ import { readyInode } from './ready.ts'
 
 export const XATTR_CREATE = 1
 export const XATTR_REPLACE = 2
+/** capabilities(7) of a program's file. */
+export const CAPABILITY = 'security.capability'
 
 function attributesOf(core: Core, inode: Inode): Map<string, XattrRow> {
   if (inode.xattrMap === undefined) {

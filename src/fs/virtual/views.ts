@@ -19,11 +19,12 @@ import { isDirectory, isRegular } from '../../base/mode.ts'
 import { ACL_ACCESS } from '../../vault/acl.ts'
 import { getInode } from '../../vault/inodes.ts'
 import { birthOf } from '../../vault/timeline.ts'
-import { getXattr } from '../../vault/xattrs.ts'
+import { CAPABILITY, getXattr } from '../../vault/xattrs.ts'
 import { assertChangeable, type FsContext, forgetNode, giveNode } from '../context.ts'
+import { SEEK_DATA, SEEK_HOLE } from '../flags.ts'
 import { assertName, assertNewName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
-import { CAPABILITY } from '../privileges.ts'
+import { SOME_CAPABILITY } from '../privileges.ts'
 import { MAY_READ, MAY_SEARCH } from '../reach.ts'
 import { HeldContent } from './held-content.ts'
 import { keepListings } from './kept-listings.ts'
@@ -45,14 +46,7 @@ import { announceDeleted } from './shown.ts'
 import { announceVersions } from './told-versions.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
 
-const SEEK_DATA = 3
-const SEEK_HOLE = 4
 const TRUSTED = 'trusted.'
-/**
- * Of security.capability the kernel asks the size before each write(2), and removes the attribute first when there is one: that is
- * refused before a byte is taken, whereas a write would be refused only when it is written back.
- */
-const SOME_CAPABILITY = new Uint8Array(20)
 
 /** Operations on numbers from VIEW_BASE on, and what the router needs of them. */
 export interface ViewOperations
