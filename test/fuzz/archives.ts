@@ -16,42 +16,36 @@ const BLOCK = 512
 const PIECES_MAX = [1, 3, 50, 2000]
 const SKIPPABLE = Buffer.from('502a4d1803000000616263', 'hex')
 
-export const tarInput: FuzzInput = {
-  canary: /a bug/,
-  seeds: 50,
-  async open({ folder, isBroken }) {
-    const samples = samplesOf(folder)
-    return {
-      async run(seed) {
-        const random = randomFrom(seed)
-        const bytes = summed(mutated(random.pick(samples), random, 8), random)
-        await readAll(bytes, random, isBroken)
-      },
-      close: async () => undefined,
-    }
-  },
+/** Bytes made of one of the sample archives. */
+type Made = (sample: Buffer, random: Random) => Buffer
+
+function archiveInput(made: Made): FuzzInput {
+  return {
+    canary: /a bug/,
+    seeds: 50,
+    async open({ folder, isBroken }) {
+      const samples = samplesOf(folder)
+      return {
+        async run(seed) {
+          const random = randomFrom(seed)
+          await readAll(made(random.pick(samples), random), random, isBroken)
+        },
+        close: async () => undefined,
+      }
+    },
+  }
 }
 
-export const compressedInput: FuzzInput = {
-  canary: /a bug/,
-  seeds: 50,
-  async open({ folder, isBroken }) {
-    const samples = samplesOf(folder)
-    return {
-      async run(seed) {
-        const random = randomFrom(seed)
-        const parts = partsOf(random.pick(samples), random)
-        const packed = parts.map((part) =>
-          random.below(2) === 0 ? gzipSync(part) : zstdCompressSync(part),
-        )
-        if (random.below(4) === 0) packed.splice(random.below(packed.length + 1), 0, SKIPPABLE)
-        const whole = Buffer.concat(packed)
-        await readAll(random.below(8) === 0 ? whole : mutated(whole, random), random, isBroken)
-      },
-      close: async () => undefined,
-    }
-  },
-}
+export const tarInput = archiveInput((sample, random) => summed(mutated(sample, random, 8), random))
+
+export const compressedInput = archiveInput((sample, random) => {
+  const packed = partsOf(sample, random).map((part) =>
+    random.below(2) === 0 ? gzipSync(part) : zstdCompressSync(part),
+  )
+  if (random.below(4) === 0) packed.splice(random.below(packed.length + 1), 0, SKIPPABLE)
+  const whole = Buffer.concat(packed)
+  return random.below(8) === 0 ? whole : mutated(whole, random)
+})
 
 async function readAll(bytes: Buffer, random: Random, isBroken: boolean): Promise<void> {
   const source = inPieces(bytes, Math.ceil(bytes.length / random.pick(PIECES_MAX)) || 1)

@@ -2,10 +2,11 @@
 // compile without its row here.
 
 import { serialize } from 'node:v8'
-import { type EntryHead, entryRecord, WHOLE } from '../../src/archive/records.ts'
+import { entryRecord, WHOLE } from '../../src/archive/records.ts'
 import type { MethodName, Parameters } from '../../src/control/methods.ts'
 import { BINARY } from '../../src/control/protocol.ts'
 import { collections } from '../../src/store/collections.ts'
+import { directoryHead as head } from './entry-head.ts'
 
 export interface MethodCall {
   readonly method: MethodName
@@ -17,23 +18,6 @@ export interface MethodCall {
 const FILES = 40
 /** More than a socket and its two ends hold. */
 const LARGE_BYTES = 1024 * 1024
-
-const head: EntryHead = {
-  flags: 0,
-  parent: 0,
-  id: 1,
-  mode: 0o040755,
-  uid: process.getuid?.() ?? 0,
-  gid: process.getgid?.() ?? 0,
-  nlink: 1,
-  rdev: 0,
-  size: 0,
-  mtime: 1_700_000_000,
-  mtimeNs: 1,
-  atime: 1_700_000_000,
-  atimeNs: 2,
-  key: 'k',
-}
 
 /** The tree as records; `text` is in every file. */
 function tree(text: string, more: readonly string[] = []): Buffer {

@@ -8,7 +8,6 @@ import t, { type Test } from 'tap'
 import { hostSink } from '../../src/archive/host-sink.ts'
 import {
   dataRecord,
-  type EntryHead,
   endRecord,
   entryRecord,
   LINK,
@@ -17,25 +16,11 @@ import {
 } from '../../src/archive/records.ts'
 import { sqlarSink } from '../../src/archive/sqlar-sink.ts'
 import { tarSink } from '../../src/archive/tar-sink.ts'
+import { directoryHead } from '../support/entry-head.ts'
 import { temporaryFolder } from '../support/mount.ts'
 import { attempt } from '../support/program.ts'
 
-const head: EntryHead = {
-  flags: 0,
-  parent: 0,
-  id: 1,
-  mode: 0o040755,
-  uid: process.getuid?.() ?? 0,
-  gid: process.getgid?.() ?? 0,
-  nlink: 1,
-  rdev: 0,
-  size: 0,
-  mtime: 1_700_000_000,
-  mtimeNs: 0,
-  atime: 1_700_000_000,
-  atimeNs: 0,
-  key: 'k',
-}
+const head = { ...directoryHead, mtimeNs: 0, atimeNs: 0 }
 const file = { ...head, mode: 0o100777, parent: 1, id: 0, flags: WHOLE }
 const value = Buffer.from('harmless')
 const names = ['..', '.', '', '../outside/x', '/', 'a/b', '../outside/new', 'a\0b']

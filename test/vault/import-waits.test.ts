@@ -33,28 +33,14 @@ import { importer } from '../../src/vault/import.ts'
 import { nobody } from '../../src/vault/onlooker.ts'
 import { inodeAt } from '../../src/vault/timeline.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { directoryHead } from '../support/entry-head.ts'
 import { faulting } from '../support/faulting.ts'
 import { waiting } from '../support/waiting.ts'
 
 const logged: string[] = []
 setLog('error', (line) => logged.push(line))
 
-const directory: EntryHead = {
-  flags: 0,
-  parent: 0,
-  id: 0,
-  mode: 0o040755,
-  uid: 1,
-  gid: 2,
-  nlink: 1,
-  rdev: 0,
-  size: 0,
-  mtime: 1_700_000_000,
-  mtimeNs: 1,
-  atime: 1_700_000_000,
-  atimeNs: 2,
-  key: '',
-}
+const directory: EntryHead = { ...directoryHead, id: 0, uid: 1, gid: 2, key: '' }
 const file: EntryHead = { ...directory, mode: 0o100644 }
 const LARGE = 9_000_000
 

@@ -17,6 +17,7 @@ import { type ImportOptions, importer } from '../../src/vault/import.ts'
 import { importPlan } from '../../src/vault/import-plan.ts'
 import { nobody } from '../../src/vault/onlooker.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { directoryHead } from '../support/entry-head.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 
 setLog('error')
@@ -34,22 +35,7 @@ const options: ImportOptions = {
   progress: () => undefined,
 }
 
-const head: EntryHead = {
-  flags: 0,
-  parent: 0,
-  id: 1,
-  mode: 0o040755,
-  uid: 0,
-  gid: 0,
-  nlink: 1,
-  rdev: 0,
-  size: 0,
-  mtime: 1_700_000_000,
-  mtimeNs: 1,
-  atime: 1_700_000_000,
-  atimeNs: 2,
-  key: 'k',
-}
+const head: EntryHead = { ...directoryHead, uid: 0, gid: 0 }
 const rounds = Number(process.env.AVFS_ROUNDS ?? 300)
 const value = Buffer.from('value')
 
