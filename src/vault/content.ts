@@ -129,6 +129,9 @@ function uncovered(
   from: number,
   to: number,
 ): number {
+  // As a rule what is written again was written in one piece.
+  for (const { offset, length } of extents) if (offset <= from && offset + length >= to) return 0
+  for (const { start, bytes } of pieces) if (start <= from && start + bytes.length >= to) return 0
   const ranges = [
     ...extents.map(({ offset, length }) => ({ start: offset, end: offset + length })),
     ...pieces.map(({ start, bytes }) => ({ start, end: start + bytes.length })),
