@@ -170,6 +170,7 @@ async function serve(
     createFileSystem(vault, { readOnly, shared, avfsdir, atime, search, memory }),
   )
   memory.onShort(() => {
+    vault.core.commits.nudge()
     clearCaches()
     shrinkPool()
     operations.rest()

@@ -79,7 +79,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
   const viewed = avfsdir === 'off' ? undefined : withViews(fs, real, avfsdir === 'visible')
   const whole = attributed(fs, viewed ?? real)
   const { memory } = options
-  const echo = createEcho(fs, memory === undefined ? whole : withinMemory(whole, memory))
+  const echo = createEcho(fs, memory === undefined ? whole : withinMemory(whole, fs.core, memory))
   return {
     ...echo.operations,
     echo,

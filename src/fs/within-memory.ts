@@ -1,15 +1,35 @@
-// What an operation takes of the daemon's memory for longer than it runs, asked before it begins: when memory is nearly used up, those
-// are refused with ENOMEM. Reading, writing, saving and deleting what is there go on.
+// What an operation takes of the daemon's memory for longer than it runs, asked before it begins: when memory is nearly used up, it
+// waits until what was changed is in the engine, and is refused with ENOMEM if that is not enough. Reading, writing, saving and
+// deleting what is there go on.
 
 import { ENOMEM, fail } from '../base/errno.ts'
 import type { Memory } from '../base/memory.ts'
+import { Fault } from '../store/store.ts'
+import type { Core } from '../vault/core.ts'
 import type { Operations } from './operations.ts'
 import { VIEW_BASE } from './virtual/view.ts'
 
+/** Rows that are not in the engine yet, from which on waiting for it gains memory: about 1 KiB each. */
+const ROWS_MIN = 500
+
 /** The same operations, as far as there is memory for them. */
-export function withinMemory<O extends Operations>(operations: O, memory: Memory): O {
-  const ask = (): void => {
-    if (memory.isCritical()) fail(ENOMEM)
+export function withinMemory<O extends Operations>(
+  operations: O,
+  { commits, overlay }: Pick<Core, 'commits' | 'overlay'>,
+  memory: Memory,
+): O {
+  const written = () => commits.commit().catch(() => {})
+  async function relieved(): Promise<void> {
+    await written()
+    await memory.looked()
+  }
+  function ask(): void {
+    if (!memory.isShort()) return
+    const canGain = (overlay.size >= ROWS_MIN || commits.behind) && commits.failure === undefined
+    if (!memory.isCritical()) {
+      if (canGain) throw new Fault(written)
+    } else if (canGain) throw new Fault(relieved)
+    else fail(ENOMEM)
   }
   return {
     ...operations,

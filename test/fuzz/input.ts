@@ -4,6 +4,7 @@
 import { ArchiveError } from '../../src/archive/errors.ts'
 import { CompressionError } from '../../src/archive/unpacked.ts'
 import { FsError } from '../../src/base/errno.ts'
+import { StrangerError } from '../../src/base/own-files.ts'
 import { UsageError } from '../../src/cli/errors.ts'
 import { ControlError } from '../../src/control/errors.ts'
 import { QuerySyntaxError } from '../../src/search/tokens.ts'
@@ -45,6 +46,7 @@ const refusals = [
   GlobError,
   QuerySyntaxError,
   StoreError,
+  StrangerError,
   UsageError,
 ]
 

@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { acquireLock, lockHolder } from '../../src/control/lock.ts'
 import { migrateVault } from '../../src/control/migration.ts'
 import { readNote } from '../../src/control/migration-note.ts'
@@ -94,8 +94,7 @@ function furnish({ folder, outside, vault }: Place, sound: string, random: Rando
   const inos = names.map((name) => inoOf(join(folder, name)))
   const choose = (from: readonly unknown[]): unknown =>
     random.below(8) === 0 ? randomJson(from, random) : random.pick(from)
-  // A migration may have made its copy elsewhere, where its user said.
-  const paths = beside.map((name) => join(folder, name))
+  const paths = names.map((name) => (isAbsolute(name) ? name : join(folder, name)))
   const holder = {
     pid: choose([1, 0, -1, process.pid, 2 ** 31]),
     host: choose(['here', '']),

@@ -1,5 +1,6 @@
 // Memory that runs short: caches are let go of first, then what takes more is refused, and both are told once.
 
+import { getHeapSpaceStatistics } from 'node:v8'
 import t from 'tap'
 import { ENOMEM, FsError } from '../../src/base/errno.ts'
 import { clearCaches, GenerationCache } from '../../src/base/generation-cache.ts'
@@ -9,8 +10,12 @@ import type { Operations } from '../../src/fs/operations.ts'
 import { VIEW_BASE } from '../../src/fs/virtual/view.ts'
 import { withinMemory } from '../../src/fs/within-memory.ts'
 import { LONG_MAX, LongWork } from '../../src/fuse/long-work.ts'
+import { answered } from '../../src/store/retry.ts'
+import { Fault } from '../../src/store/store.ts'
+import type { Core } from '../../src/vault/core.ts'
 import { someOperations } from '../support/fuse-wire.ts'
 
+const kept: number[][] = []
 const lines: string[] = []
 setLog('info', (line) => lines.push(line))
 t.beforeEach(() => {
@@ -25,6 +30,8 @@ function bed() {
     nowMs: 0,
     looks: 0,
     sheds: 0,
+    collects: 0,
+    collected: 0,
   }
   const memory = watchMemory(
     (): MemoryUse => {
@@ -32,6 +39,11 @@ function bed() {
       return its.use
     },
     () => its.nowMs,
+    () => {
+      its.collects++
+      its.nowMs += 20
+      its.use = { ...its.use, heap: its.use.heap - its.collected }
+    },
   )
   memory.onShort(() => its.sheds++)
   return { its, memory }
@@ -76,6 +88,20 @@ t.test('this process knows what it uses', async (t) => {
   t.ok(all > heap / 2 && all < allMax, `${all} of ${allMax}`)
 })
 
+t.test('young objects, most of them garbage, are not what is in use', async (t) => {
+  // They were counted against the limit of old ones: a burst of small requests was refused with ENOMEM.
+  const before = lookAtMemory().heap
+  let young = 0
+  for (let at = 0; at < 60_000 && young < 4e6; at++) {
+    young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space')
+      ?.space_used_size as number
+    kept.push(new Array(100).fill(at))
+    if (kept.length > 2000) kept.length = 0
+  }
+  t.ok(young >= 4e6, `${young} bytes are young`)
+  t.ok(lookAtMemory().heap - before < young / 2, 'and they do not count')
+})
+
 t.test('all caches are let go of at once', async (t) => {
   const caches = [1, 2].map(() => new GenerationCache<number, number>(1000, () => 1))
   for (const cache of caches) cache.set(1, 1)
@@ -110,8 +136,10 @@ t.test(
     const given: Record<string, () => void> = {}
     for (const name of [...names, ...more, ...others]) given[name] = () => void done.push(name)
     const { its, memory } = bed()
+    const core = { overlay: { size: 0 }, commits: {} } as unknown as Core
     const fs = withinMemory(
       someOperations(given as Partial<Operations>),
+      core,
       memory,
     ) as unknown as Record<string, (...all: unknown[]) => void>
     const attempt = (name: string, ...all: unknown[]): string => {
@@ -141,6 +169,49 @@ t.test(
       t.equal(attempt(name, 1), 'done', name)
   },
 )
+
+t.test('what was changed and garbage are let go of before something is refused', async (t) => {
+  const { its, memory } = bed()
+  its.collected = 50
+  its.use = { ...its.use, heap: 95 }
+  t.notOk(memory.isCritical(), 'it was garbage')
+  t.equal(its.collects, 1)
+  its.collected = 1
+  its.use = { ...its.use, heap: 95 }
+  its.nowMs += 300
+  t.ok(memory.isCritical())
+  its.nowMs += 100
+  t.ok(memory.isCritical())
+  t.equal(its.collects, 2, 'not at each look')
+  const overlay = { size: 8000 }
+  const commits = {
+    behind: false,
+    failure: undefined as unknown,
+    commit: async () => {
+      overlay.size = 0
+      its.use = { ...its.use, heap: 20 }
+    },
+  }
+  let made = 0
+  const fs = withinMemory(
+    someOperations({ mkdir: () => ++made } as unknown as Partial<Operations>),
+    { overlay, commits } as unknown as Core,
+    memory,
+  )
+  const attempt = () => fs.mkdir(caller, 1, 'x', 0o755, 0)
+  t.throws(attempt, Fault, 'it waits')
+  await answered(() => {
+    its.nowMs += 300
+    return attempt()
+  })
+  t.equal(made, 1, 'and is done once much was written')
+  its.use = { ...its.use, heap: 95 }
+  its.nowMs += 300
+  t.throws(attempt, FsError, 'nothing is left to be written')
+  overlay.size = 8000
+  commits.failure = new Error('the disk is full')
+  t.throws(attempt, FsError, 'nothing can be written')
+})
 
 t.test('one user has so many long requests under way, and no more', async (t) => {
   const long = new LongWork()
