@@ -12,8 +12,8 @@ export type {
   TakeEntry,
 } from './fs/operations.ts'
 export { StoreError, type StoreErrorKind } from './store/store.ts'
-export type { CheckOptions, CheckReport, Problem } from './vault/check.ts'
-export type { VaultInfo, VaultStats } from './vault/facts.ts'
+export type { CheckOptions, CheckReport, Problem } from './vault/check/check.ts'
+export type { VaultInfo, VaultStats } from './vault/core/facts.ts'
 export {
   createVault,
   openVault,

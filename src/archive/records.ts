@@ -8,7 +8,7 @@
 //   END      24 bytes: u8 flags at 5, u32 id at 8, f64 size at 16: a file whose ENTRY was not WHOLE is complete (or FAILED)
 //   LEAVE    16 bytes: u32 id at 8: no more names come in this directory
 //   PROBLEM  an ENTRY's head with `error` and a name: it could not be read
-//   STEP     24 bytes: u32 bytes of JSON at 8, f64 at 16; JSON: a change that is no file (src/vault/import-steps.ts)
+//   STEP     24 bytes: u32 bytes of JSON at 8, f64 at 16; JSON: a change that is no file (src/vault/transfer/import-steps.ts)
 //
 // In an ENTRY: 5 u8 flags, 6 u16 nameLength, 8 u32 parent (a directory's id, 0 for the target itself), 12 u32 id (of a directory
 // or of a file that is not WHOLE), 16 u32 mode, 20 uid, 24 gid, 28 nlink, 32 rdev (as FUSE has it), 36 mtimeNs, 40 f64 size,

@@ -2,7 +2,7 @@
 // the kernel still has them.
 
 import { readFileSync } from 'node:fs'
-import { toBytes } from '../control/byte-strings.ts'
+import { toBytes } from '../control/wire/byte-strings.ts'
 
 const REPLACEMENT = '\ufffd'
 

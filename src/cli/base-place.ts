@@ -1,6 +1,6 @@
 // How a command on trees names what it finds: as find(1), what the caller wrote and below it the path from there, in bytes.
 
-import type { Place } from '../control/place.ts'
+import type { Place } from '../control/vaults/place.ts'
 import { bytesOfArgument } from './arguments.ts'
 import { vaultOf } from './commands/path-call.ts'
 

@@ -1,7 +1,7 @@
 // A current directory that is gone: removed, or in a mount that died. What needs none must work there all the same, but Node starts
 // no thread where getcwd(3) fails.
 
-import { ControlError } from '../control/errors.ts'
+import { ControlError } from '../control/wire/errors.ts'
 
 /** Where nothing has a name that anybody types, and nothing can be made: no relative path may come to mean something else. */
 const NOWHERE = '/proc/self/fdinfo'

@@ -1,9 +1,9 @@
 // What a command would do to each path (--dry-run), or has left as it was: heard from the vault, shown as lines or in the result.
 
 import type { Argv } from 'yargs'
-import type { Place } from '../control/place.ts'
-import type { Piece } from '../control/protocol.ts'
-import type { Effect } from '../vault/effect.ts'
+import type { Place } from '../control/vaults/place.ts'
+import type { Piece } from '../control/wire/protocol.ts'
+import type { Effect } from '../vault/core/effect.ts'
 import { printLine } from './output.ts'
 import { shownText } from './terminal.ts'
 

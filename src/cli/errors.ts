@@ -1,7 +1,7 @@
 // How a command ends: its exit code, and the one line on standard error that says why.
 
-import { ControlError, type ControlErrorKind, systemCode } from '../control/errors.ts'
-import { exitCodeOf, StoppedError } from '../control/stopping.ts'
+import { exitCodeOf, StoppedError } from '../control/host/stopping.ts'
+import { ControlError, type ControlErrorKind, systemCode } from '../control/wire/errors.ts'
 import { StoreError } from '../store/store.ts'
 
 export const EXIT_OK = 0

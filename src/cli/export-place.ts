@@ -12,8 +12,8 @@ import {
 } from 'node:fs'
 import { posix } from 'node:path'
 import { syncOne } from '../base/sync-files.ts'
-import { toText } from '../control/byte-strings.ts'
-import { ControlError } from '../control/errors.ts'
+import { toText } from '../control/wire/byte-strings.ts'
+import { ControlError } from '../control/wire/errors.ts'
 import { persistentBackends } from '../store/open.ts'
 
 /** Throws ControlError 'exists' when a path is that of a vault, or leads into one: `own`, which is exported, or another. */

@@ -2,7 +2,7 @@
 // them into MountSettings and refuses what neither knows. Touches nothing.
 
 import { totalmem } from 'node:os'
-import type { MountSettings } from '../control/protocol.ts'
+import type { MountSettings } from '../control/wire/protocol.ts'
 import { UsageError } from './errors.ts'
 
 /** What was typed; -o is a comma list and may be given several times. Undefined: not given. */

@@ -2,8 +2,8 @@
 // notices, progress and errors on standard error. Knows no command.
 
 import { styleText } from 'node:util'
-import { ControlError, systemCode } from '../control/errors.ts'
-import { throttled } from '../control/throttle.ts'
+import { ControlError, systemCode } from '../control/wire/errors.ts'
+import { throttled } from '../control/wire/throttle.ts'
 import { type Failure, failureOf } from './errors.ts'
 import { visible } from './terminal.ts'
 

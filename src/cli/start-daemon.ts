@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process'
 import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { openOwn } from '../base/own-files.ts'
-import { ControlError } from '../control/errors.ts'
-import { type DaemonConfig, type DaemonMessage, fromWire } from '../control/protocol.ts'
+import { ControlError } from '../control/wire/errors.ts'
+import { type DaemonConfig, type DaemonMessage, fromWire } from '../control/wire/protocol.ts'
 import { notice } from './output.ts'
 
 /** MiB of new space: V8's own 16 and more cost 100 MiB of resident memory in a walk over a million files, and gain nothing. */
@@ -13,7 +13,7 @@ const MEMORY_FLAGS = ['--max-semi-space-size=8']
 
 /** Beside this file's parent, with the same extension: .ts in a checkout, .js in the package. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-const daemonFile = fileURLToPath(new URL(`../daemon.${extension}`, import.meta.url))
+const daemonFile = fileURLToPath(new URL(`../daemon/daemon.${extension}`, import.meta.url))
 
 /** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {

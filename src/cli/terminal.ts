@@ -2,7 +2,7 @@
 // as GNU ls does it (--quoting-style=shell-escape), so that a shell takes them back. Into files and pipes all goes as it is.
 
 import type { WriteStream } from 'node:tty'
-import { toBytes, toText } from '../control/byte-strings.ts'
+import { toBytes, toText } from '../control/wire/byte-strings.ts'
 
 type Output = Pick<WriteStream, 'isTTY'>
 

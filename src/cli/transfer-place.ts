@@ -1,11 +1,11 @@
 // Which path of which vault `export` and `import` mean: with --vault a path in that one; else as all commands take it, NAME:/path or
 // a path in a mount; else, where there is only one vault, a path from its root.
 
-import { toBytes } from '../control/byte-strings.ts'
-import { ControlError } from '../control/errors.ts'
-import { lockHolder } from '../control/lock.ts'
-import { findPlace, type Place } from '../control/place.ts'
-import { listVaults } from '../control/vault-names.ts'
+import { lockHolder } from '../control/vaults/lock.ts'
+import { findPlace, type Place } from '../control/vaults/place.ts'
+import { listVaults } from '../control/vaults/vault-names.ts'
+import { toBytes } from '../control/wire/byte-strings.ts'
+import { ControlError } from '../control/wire/errors.ts'
 import { bytesOfArgument } from './arguments.ts'
 import { UsageError } from './errors.ts'
 

@@ -2,7 +2,7 @@
 // comes, and a summary.
 
 import { getSystemErrorMap } from 'node:util'
-import { throttled } from '../control/throttle.ts'
+import { throttled } from '../control/wire/throttle.ts'
 import { EXIT_ERROR } from './errors.ts'
 import { formatBytes, notice, printResult, tellLine } from './output.ts'
 import { shownText } from './terminal.ts'

@@ -2,8 +2,8 @@
 
 import { recordsIn } from '../archive/records.ts'
 import { callVault } from '../control/call.ts'
-import type { Place } from '../control/place.ts'
-import type { Feed, Piece } from '../control/protocol.ts'
+import type { Place } from '../control/vaults/place.ts'
+import type { Feed, Piece } from '../control/wire/protocol.ts'
 import type { Effects } from './effects.ts'
 import type { TransferReport } from './transfer-report.ts'
 

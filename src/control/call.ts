@@ -3,10 +3,10 @@
 
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { callDaemon, NoDaemonError } from './client.ts'
-import { LockedError, type LockHolder, lockHolder } from './lock.ts'
-import type { MethodName, Parameters } from './methods.ts'
-import type { Feed, Receive, Report } from './protocol.ts'
+import type { MethodName, Parameters } from './methods/methods.ts'
+import { LockedError, type LockHolder, lockHolder } from './vaults/lock.ts'
+import { callDaemon, NoDaemonError } from './wire/client.ts'
+import type { Feed, Receive, Report } from './wire/protocol.ts'
 
 /** How long to wait for a holder that is only starting, ending or running a short command of its own. */
 const WAIT_MS = 5_000

@@ -6,7 +6,7 @@
 import { wallTime } from '../base/clock.ts'
 import { isRegular } from '../base/mode.ts'
 import { inode as inodes } from '../store/collections.ts'
-import type { Inode, Reads } from '../vault/inode.ts'
+import type { Inode, Reads } from '../vault/core/inode.ts'
 import { assertWrittenBack, type FsContext } from './context.ts'
 import type { AttributeChange, Caller } from './operations.ts'
 

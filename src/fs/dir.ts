@@ -2,8 +2,8 @@
 
 import { EBADF, ENOENT, fail } from '../base/errno.ts'
 import { isDirectory } from '../base/mode.ts'
-import { findEntry } from '../vault/directory.ts'
-import { findInode, getInode } from '../vault/inodes.ts'
+import { findEntry } from '../vault/tree/directory.ts'
+import { findInode, getInode } from '../vault/tree/inodes.ts'
 import { type FsContext, forgetNode, giveNode, type OpenDirectory } from './context.ts'
 import { countUpTo, type ListedName, type Listing } from './directory-listings.ts'
 import { assertName, getDirectory } from './node.ts'

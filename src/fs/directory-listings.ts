@@ -6,9 +6,9 @@ import { firstIndex } from '../base/sorted.ts'
 import { type EntryRow, entry } from '../store/collections.ts'
 import { pauseWhenDue } from '../store/pause.ts'
 import { Fault } from '../store/store.ts'
-import type { Core } from '../vault/core.ts'
-import { listEntries } from '../vault/directory.ts'
-import { getInode } from '../vault/inodes.ts'
+import type { Core } from '../vault/core/core.ts'
+import { listEntries } from '../vault/tree/directory.ts'
+import { getInode } from '../vault/tree/inodes.ts'
 
 /** Names of all listings: some 60 MiB. One that is larger is held alone. */
 export const LISTED_NAMES_MAX = 500_000

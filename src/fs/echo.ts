@@ -1,5 +1,5 @@
 // Programs that watch a directory (inotify, fanotify) hear of what is done through the mount, not of what a command changes below
-// it. So each such change is made once more through the mount, by a process (src/echo-child.ts) whose calls only seem to change
+// it. So each such change is made once more through the mount, by a process (src/daemon/echo-child.ts) whose calls only seem to change
 // something: the vault is as it is to be already, and the kernel tells who watches. Here is what it is to do, and what it is
 // answered: a name that came is moved in from a directory that it alone can see, one that went is removed.
 
@@ -8,13 +8,13 @@ import { wallTime } from '../base/clock.ts'
 import { ENOENT, fail } from '../base/errno.ts'
 import { isDirectory, S_IFDIR } from '../base/mode.ts'
 import { type EntryRow, inode as inodes } from '../store/collections.ts'
-import { findEntry } from '../vault/directory.ts'
-import type { Changes, NameChange } from '../vault/gathered.ts'
-import type { Inode } from '../vault/inode.ts'
-import { findInode, getInode } from '../vault/inodes.ts'
-import { namesOfInode, pathOf } from '../vault/names.ts'
+import type { Changes, NameChange } from '../vault/core/gathered.ts'
+import type { Inode } from '../vault/core/inode.ts'
+import { findEntry } from '../vault/tree/directory.ts'
+import { findInode, getInode } from '../vault/tree/inodes.ts'
+import { namesOfInode, pathOf } from '../vault/tree/names.ts'
+import { CAPABILITY } from '../vault/tree/xattrs.ts'
 import { ROOT_INO } from '../vault/vault.ts'
-import { CAPABILITY } from '../vault/xattrs.ts'
 import { type FsContext, giveNode, isHeld } from './context.ts'
 import type { EchoStep, EchoTask } from './echo-step.ts'
 import { toNode } from './node.ts'

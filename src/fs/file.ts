@@ -20,12 +20,12 @@ import {
   readContent,
   resizeContent,
   writeContent,
-} from '../vault/content.ts'
-import { type Inode, UNCHANGED } from '../vault/inode.ts'
-import { alter, findInode, getInode, stampChange } from '../vault/inodes.ts'
-import { readyContent } from '../vault/ready.ts'
-import { seekContent } from '../vault/seek.ts'
-import { closeContent } from '../vault/versions.ts'
+} from '../vault/content/content.ts'
+import { readyContent } from '../vault/content/prefetch.ts'
+import { closeContent } from '../vault/content/seal.ts'
+import { seekContent } from '../vault/content/seek.ts'
+import { type Inode, UNCHANGED } from '../vault/core/inode.ts'
+import { alter, findInode, getInode, stampChange } from '../vault/tree/inodes.ts'
 import { noteClose, noteRead, noteWrite, touchAtime } from './atime.ts'
 import { assertChangeable, assertWrittenBack, type FsContext } from './context.ts'
 import { KEEP_SIZE, PUNCH_HOLE, SEEK_DATA, SEEK_HOLE, ZERO_RANGE } from './flags.ts'

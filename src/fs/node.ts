@@ -3,9 +3,9 @@
 import { EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory } from '../base/mode.ts'
-import type { Core } from '../vault/core.ts'
-import type { Inode } from '../vault/inode.ts'
-import { getInode } from '../vault/inodes.ts'
+import type { Core } from '../vault/core/core.ts'
+import type { Inode } from '../vault/core/inode.ts'
+import { getInode } from '../vault/tree/inodes.ts'
 import type { Node } from './operations.ts'
 
 const SECTOR_BYTES = 512

@@ -4,7 +4,7 @@
 import { afterStep } from '../base/step.ts'
 import { inode as inodes, type Key, xattr } from '../store/collections.ts'
 import { soon } from '../store/retry.ts'
-import type { Core } from '../vault/core.ts'
+import type { Core } from '../vault/core/core.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import { guardNow, isOpenToEverybody } from './guards.ts'
 

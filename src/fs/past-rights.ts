@@ -5,12 +5,12 @@
 //
 // A directory that is gone counts as it was last. On a mount that nobody else may come to there is nobody to keep anything from.
 
-import { circleCheck } from '../vault/circle.ts'
-import type { Core } from '../vault/core.ts'
-import { findEntry } from '../vault/directory.ts'
-import { findInode } from '../vault/inodes.ts'
-import type { Moment } from '../vault/moments.ts'
-import { entryAt, inodeAt } from '../vault/timeline.ts'
+import type { Core } from '../vault/core/core.ts'
+import { circleCheck } from '../vault/core/cycles.ts'
+import type { Moment } from '../vault/core/moments.ts'
+import { entryAt, inodeAt } from '../vault/history/timeline.ts'
+import { findEntry } from '../vault/tree/directory.ts'
+import { findInode } from '../vault/tree/inodes.ts'
 import { ROOT_INO } from '../vault/vault.ts'
 import type { FsContext } from './context.ts'
 import { type Guard, guardNow, guardsAt, guardsEver, isOpenToEverybody } from './guards.ts'

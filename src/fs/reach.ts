@@ -2,12 +2,12 @@
 // somebody walks, so that what they list must be reachable by walking. Access lists count (acl(5)).
 
 import { readFileSync } from 'node:fs'
-import { ACL_ACCESS, allowedByAcl } from '../vault/acl.ts'
-import { circleCheck } from '../vault/circle.ts'
-import type { Core } from '../vault/core.ts'
-import type { Inode } from '../vault/inode.ts'
-import { findInode } from '../vault/inodes.ts'
-import { getXattr } from '../vault/xattrs.ts'
+import type { Core } from '../vault/core/core.ts'
+import { circleCheck } from '../vault/core/cycles.ts'
+import type { Inode } from '../vault/core/inode.ts'
+import { ACL_ACCESS, allowedByAcl } from '../vault/tree/acl.ts'
+import { findInode } from '../vault/tree/inodes.ts'
+import { getXattr } from '../vault/tree/xattrs.ts'
 import type { Caller } from './operations.ts'
 
 export const MAY_READ = 4

@@ -5,7 +5,7 @@
 import { ENOMEM, fail } from '../base/errno.ts'
 import type { Memory } from '../base/memory.ts'
 import { Fault } from '../store/store.ts'
-import type { Core } from '../vault/core.ts'
+import type { Core } from '../vault/core/core.ts'
 import type { Operations } from './operations.ts'
 import { VIEW_BASE } from './virtual/view.ts'
 

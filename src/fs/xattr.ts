@@ -3,11 +3,11 @@
 
 import { EEXIST, EINVAL, ENODATA, EOPNOTSUPP, fail } from '../base/errno.ts'
 import { isDirectory, S_ISGID } from '../base/mode.ts'
-import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/acl.ts'
-import type { Inode } from '../vault/inode.ts'
-import { alter, getInode, stampChange } from '../vault/inodes.ts'
-import { readyInode } from '../vault/ready.ts'
-import { fitTags, setTags, tagsOf, toXdgTags, XDG_TAGS } from '../vault/tags.ts'
+import { readyInode } from '../vault/content/prefetch.ts'
+import type { Inode } from '../vault/core/inode.ts'
+import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/tree/acl.ts'
+import { alter, getInode, stampChange } from '../vault/tree/inodes.ts'
+import { fitTags, setTags, tagsOf, toXdgTags, XDG_TAGS } from '../vault/tree/tags.ts'
 import {
   getXattr,
   listXattrs,
@@ -15,7 +15,7 @@ import {
   setXattr,
   XATTR_CREATE,
   XATTR_REPLACE,
-} from '../vault/xattrs.ts'
+} from '../vault/tree/xattrs.ts'
 import { noteAttributes } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { keepGuards } from './guards.ts'

@@ -1,7 +1,7 @@
 // What the indexer sends of the versions of a file: their bytes, or that they are kept in pieces. Reads the vault in the indexer's
 // slices; growth.ts says how pieces are found.
 
-import type { Core } from '../vault/core.ts'
+import type { Core } from '../vault/core/core.ts'
 import { type Growth, Growths } from './growth.ts'
 import type { Content, Taker } from './index-writer.ts'
 import type { Look } from './looks.ts'

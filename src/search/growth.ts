@@ -1,7 +1,7 @@
 // How a file comes into the index that changes little from version to version: by what was written of each, and not by reading
 // all of it again. The vault's side of pieces; which there are is the matter of layout.ts.
 
-import type { Core } from '../vault/core.ts'
+import type { Core } from '../vault/core/core.ts'
 import { boundaryAfter, boundaryBefore, OutOfWindow, slice } from './boundaries.ts'
 import { isPlainText } from './extract.ts'
 import type { Taker } from './index-writer.ts'

@@ -6,8 +6,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreError } from '../store/store.ts'
-import type { Changed } from '../vault/changed-inodes.ts'
-import type { Core } from '../vault/core.ts'
+import type { Changed } from '../vault/core/changed-inodes.ts'
+import type { Core } from '../vault/core/core.ts'
 import { Contents } from './contents.ts'
 import type { Asked, Content, Item, Taker } from './index-writer.ts'
 import { askedOf, type Depth, type Look, lookAt, missingOf } from './looks.ts'

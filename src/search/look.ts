@@ -2,10 +2,10 @@
 // are made of the vault's own text.
 
 import { answered } from '../store/retry.ts'
-import type { Core } from '../vault/core.ts'
-import type { Moment } from '../vault/moments.ts'
-import { type Slices, slicesOf } from '../vault/slices.ts'
-import { VersionNames } from '../vault/version-names.ts'
+import type { Core } from '../vault/core/core.ts'
+import type { Moment } from '../vault/core/moments.ts'
+import { type Slices, slicesOf } from '../vault/core/time-slices.ts'
+import { VersionNames } from '../vault/history/version-names.ts'
 import type { Match } from './evaluate.ts'
 import {
   type Conditions,

@@ -2,8 +2,8 @@
 // has not.
 
 import type { Store } from '../store/store.ts'
-import type { Core } from '../vault/core.ts'
-import type { FreshFile, FreshFiles } from '../vault/fresh-files.ts'
+import type { Core } from '../vault/core/core.ts'
+import type { FreshFile, FreshFiles } from '../vault/core/fresh-files.ts'
 import type { Asked, Taker } from './index-writer.ts'
 import type { Pace } from './pace.ts'
 import { type KnownPaths, nameOf, pathOf, type SealedVersion, versionsBelow } from './source.ts'

@@ -5,8 +5,8 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { stepNumber } from '../base/step.ts'
 import { answered } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
-import type { Core } from '../vault/core.ts'
-import { type Began, beginSlice, noteSlice, type Slices } from '../vault/slices.ts'
+import type { Core } from '../vault/core/core.ts'
+import { type Began, beginSlice, noteSlice, type Slices } from '../vault/core/time-slices.ts'
 
 const SLICE_MS = 2
 const PAUSE_EVERY = 16

@@ -2,8 +2,8 @@
 // much as what it finds. What is not found ahead is asked for by itself.
 
 import { type ExtentRow, extent, extentPast, inodePast, PROVISIONAL } from '../store/collections.ts'
-import type { Core } from '../vault/core.ts'
-import { inodeAt } from '../vault/timeline.ts'
+import type { Core } from '../vault/core/core.ts'
+import { inodeAt } from '../vault/history/timeline.ts'
 
 /** Extents have up to a page in them. */
 const EXTENTS = 32

@@ -3,9 +3,9 @@
 
 import { extent, extentPast } from '../store/collections.ts'
 import type { Store } from '../store/store.ts'
-import { readExtents } from '../vault/content.ts'
-import type { Core } from '../vault/core.ts'
-import { verifyInline } from '../vault/extents.ts'
+import { readExtents } from '../vault/content/content.ts'
+import { verifyInline } from '../vault/content/extents.ts'
+import type { Core } from '../vault/core/core.ts'
 import type { RowsAhead, Write } from './rows-ahead.ts'
 import type { SealedVersion } from './source.ts'
 import type { Written } from './text-window.ts'

@@ -15,9 +15,9 @@ import {
   version,
 } from '../store/collections.ts'
 import { answered } from '../store/retry.ts'
-import type { Core } from './core.ts'
-import { walkRows } from './rows.ts'
-import type { Slices } from './slices.ts'
+import type { Core } from './core/core.ts'
+import { walkRows } from './core/rows.ts'
+import type { Slices } from './core/time-slices.ts'
 
 /** Blocks whose users are looked for in one walk over all extents. */
 const BLOCKS_A_WALK = 2_000_000

@@ -12,11 +12,11 @@ import {
   unsealed,
   xattr,
 } from '../store/collections.ts'
-import type { Core } from './core.ts'
-import { scanExtents } from './extents.ts'
-import { WRITTEN } from './inode.ts'
-import { findInode } from './inodes.ts'
-import { seal } from './versions.ts'
+import { scanExtents } from './content/extents.ts'
+import { seal } from './content/seal.ts'
+import type { Core } from './core/core.ts'
+import { WRITTEN } from './core/inode.ts'
+import { findInode } from './tree/inodes.ts'
 
 const ALL = 1_000_000
 

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import { backUp } from '../../src/control/backup.ts'
+import { backUp } from '../../src/control/offline/backup.ts'
 import { openStore } from '../../src/store/open.ts'
 import { createVault, openVault } from '../../src/vault/vault.ts'
 import { askOf, changeVault } from '../support/backup.ts'

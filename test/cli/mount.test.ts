@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
-import { socketPath } from '../../src/control/paths.ts'
+import { socketPath } from '../../src/control/vaults/paths.ts'
 import { createVault } from '../support/mount.ts'
 import { type Cli, emptyCli } from './cli.ts'
 

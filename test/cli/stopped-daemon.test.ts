@@ -6,8 +6,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mock } from 'node:test'
 import t from 'tap'
-import { SilentDaemonError, watchSilence } from '../../src/control/silence.ts'
-import { mountOnTheWay } from '../../src/control/way-in.ts'
+import { mountOnTheWay } from '../../src/control/vaults/way-in.ts'
+import { SilentDaemonError, watchSilence } from '../../src/control/wire/silence.ts'
 import { avfsProgram, FULL, mountedVault, type TestVault } from '../support/mount.ts'
 
 t.setTimeout(300_000)

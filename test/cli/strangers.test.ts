@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { socketPath } from '../../src/control/paths.ts'
+import { socketPath } from '../../src/control/vaults/paths.ts'
 import { backendOf, persistentBackends } from '../../src/store/open.ts'
 import { avfsProgram, createVault, type TestVault } from '../support/mount.ts'
 import { attempt, needProgram, type Outcome, run } from '../support/program.ts'

@@ -1,6 +1,6 @@
 // Backs a vault up and kills itself at a named point, if that is one: VAULT DEST whole|incremental POINT.
 
-import { backUp } from '../../src/control/backup.ts'
+import { backUp } from '../../src/control/offline/backup.ts'
 import { askOf } from '../support/backup.ts'
 
 const [vault, dest, how, point] = process.argv.slice(2) as [string, string, string, string]

@@ -6,8 +6,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import { backUp as backUpHere } from '../../src/control/backup.ts'
-import type { Survey } from '../../src/vault/migrate.ts'
+import { backUp as backUpHere } from '../../src/control/offline/backup.ts'
+import type { Survey } from '../../src/vault/transfer/copy-rows.ts'
 import { askOf, changeVault } from '../support/backup.ts'
 import { testedBackends } from '../support/engines.ts'
 import { seedOf } from '../support/random.ts'
@@ -19,7 +19,7 @@ const seed = seedOf('AVFS_SEED')
 t.setTimeout(60_000 + testedBackends.length * 60_000)
 t.comment(`AVFS_SEED=${seed}`)
 
-/** Every `reached` of src/control/backup.ts, and those of them at which engines may differ. */
+/** Every `reached` of src/control/offline/backup.ts, and those of them at which engines may differ. */
 const allPoints = {
   whole: ['begun', 'copied', 'closed', 'verified'],
   incremental: ['copied', 'proved', 'taken'],

@@ -1,7 +1,7 @@
 // Migrates a vault and kills itself at a named point, if that is one: VAULT ENGINE POINT. Prints what it is told to.
 
 import { writeSync } from 'node:fs'
-import { migrateVault } from '../../src/control/migration.ts'
+import { migrateVault } from '../../src/control/offline/migration.ts'
 
 const [vault, to, point] = process.argv.slice(2) as [string, string, string]
 writeSync(1, 'begun\n')

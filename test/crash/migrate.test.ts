@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import { existingVault } from '../../src/control/vault-names.ts'
+import { existingVault } from '../../src/control/vaults/vault-names.ts'
 import { backendOf } from '../../src/store/open.ts'
-import type { Survey } from '../../src/vault/migrate.ts'
+import type { Survey } from '../../src/vault/transfer/copy-rows.ts'
 import { testedBackends } from '../support/engines.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { makeRichVault } from '../vault/rich-vault.ts'
@@ -21,7 +21,7 @@ const rounds = Number(process.env.AVFS_CRASH_ROUNDS ?? 6)
 const seed = seedOf('AVFS_SEED')
 const random = randomFrom(seed)
 const engines = testedBackends.map(({ name }) => name)
-/** Every `reached` of src/control/migration.ts. */
+/** Every `reached` of src/control/offline/migration.ts. */
 const points = ['noted', 'copied', 'verified', 'switching', 'named', 'removed']
 
 t.setTimeout(120_000 + rounds * 20_000)

@@ -1,8 +1,8 @@
 // Puts a copy of a folder in its place and kills itself at a named point: switch FRESH PATH FORMER|- exchange|rename POINT, or
 // repairs a vault and does so: repair VAULT POINT.
 
-import { repairVault } from '../../src/control/repair.ts'
-import { switchFiles } from '../../src/control/switch-files.ts'
+import { repairVault } from '../../src/control/offline/repair-vault.ts'
+import { switchFiles } from '../../src/control/vaults/switch-files.ts'
 
 const [work, ...given] = process.argv.slice(2) as [string, ...string[]]
 const reached = (name: string): void => {

@@ -6,13 +6,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import { repairVault } from '../../src/control/repair.ts'
-import { finishSwitch } from '../../src/control/switch-files.ts'
-import { existingVault } from '../../src/control/vault-names.ts'
+import { repairVault } from '../../src/control/offline/repair-vault.ts'
+import { finishSwitch } from '../../src/control/vaults/switch-files.ts'
+import { existingVault } from '../../src/control/vaults/vault-names.ts'
 import { setting } from '../../src/store/collections.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
-import { checkStore } from '../../src/vault/check.ts'
-import { copyStore } from '../../src/vault/migrate.ts'
+import { checkStore } from '../../src/vault/check/check.ts'
+import { copyStore } from '../../src/vault/transfer/copy-rows.ts'
 import { changes } from '../store/rows.ts'
 import { testedBackends } from '../support/engines.ts'
 import { seedOf } from '../support/random.ts'
@@ -22,7 +22,7 @@ setLog('error')
 const seed = seedOf('AVFS_SEED')
 t.comment(`AVFS_SEED=${seed}`)
 
-/** Every `reached` of src/control/switch-files.ts, by the way that is gone. */
+/** Every `reached` of src/control/vaults/switch-files.ts, by the way that is gone. */
 const points = {
   exchange: ['noted', 'parted', 'exchanged', 'switched', '-'],
   rename: ['noted', 'parted', 'aside', 'switched', '-'],

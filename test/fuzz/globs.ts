@@ -1,7 +1,7 @@
 // Globs: each is refused in words or compiled, whatever it is made of, and answers the same as a slow reading of its meaning; and what is
 // escaped means itself.
 
-import { GlobError, globRule, nameMatcher, pathMatcher } from '../../src/vault/glob.ts'
+import { GlobError, globRule, nameMatcher, pathMatcher } from '../../src/base/glob.ts'
 import { type Random, randomFrom } from '../support/random.ts'
 import type { FuzzInput } from './input.ts'
 import { textOf } from './mutate.ts'

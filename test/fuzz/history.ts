@@ -7,10 +7,15 @@ import type { SettingRow } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
-import { checkStore } from '../../src/vault/check.ts'
-import { exportHistory } from '../../src/vault/export-history.ts'
-import { HISTORY_NAME, lineOf, type Manifest, rowOf } from '../../src/vault/history-rows.ts'
-import { historyImporter } from '../../src/vault/import-history.ts'
+import { checkStore } from '../../src/vault/check/check.ts'
+import { exportHistory } from '../../src/vault/transfer/export-history.ts'
+import {
+  HISTORY_NAME,
+  lineOf,
+  type Manifest,
+  rowOf,
+} from '../../src/vault/transfer/history-rows.ts'
+import { historyImporter } from '../../src/vault/transfer/import-history.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { type Random, randomFrom } from '../support/random.ts'
 import { fillRichVault } from '../vault/rich-vault.ts'
@@ -44,7 +49,7 @@ export const historyInput: FuzzInput = {
   },
 }
 
-/** False for what is refused. As control/import-history.ts has it. */
+/** False for what is refused. As control/offline/rebuild.ts has it. */
 async function filled(store: Store, files: Files): Promise<boolean> {
   const own = birthBatch().flatMap(({ puts }) => puts.filter((row) => 'value' in row))
   const importer = historyImporter(store, own as SettingRow[])

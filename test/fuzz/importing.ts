@@ -2,10 +2,10 @@
 // it. Afterwards the vault is sound and nothing outside of the destination has changed.
 
 import type { SourceOptions } from '../../src/archive/host-source.ts'
-import { type Call, methods } from '../../src/control/methods.ts'
+import { type Call, methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { configure } from '../../src/vault/configuration.ts'
+import { configure } from '../../src/vault/core/configuration.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { caller } from '../vault/random-run.ts'
 import { isMistake, refusable } from './input.ts'

@@ -4,13 +4,13 @@
 import { ArchiveError } from '../../src/archive/errors.ts'
 import { CompressionError } from '../../src/archive/unpacked.ts'
 import { FsError } from '../../src/base/errno.ts'
+import { GlobError } from '../../src/base/glob.ts'
 import { StrangerError } from '../../src/base/own-files.ts'
 import { UsageError } from '../../src/cli/errors.ts'
-import { ControlError } from '../../src/control/errors.ts'
+import { ControlError } from '../../src/control/wire/errors.ts'
 import { QuerySyntaxError } from '../../src/search/tokens.ts'
 import { StoreError } from '../../src/store/store.ts'
-import { ConfigurationError } from '../../src/vault/configuration.ts'
-import { GlobError } from '../../src/vault/glob.ts'
+import { ConfigurationError } from '../../src/vault/core/configuration.ts'
 
 /** A fuzzer that is ready to run. */
 export interface FuzzRun {

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { setLog } from '../../src/base/log.ts'
-import { type Call, methods, type Parameters } from '../../src/control/methods.ts'
+import { type Call, methods, type Parameters } from '../../src/control/methods/methods.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { answered } from '../../src/store/retry.ts'

@@ -2,7 +2,6 @@
 
 import { setLog } from '../../src/base/log.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import {
   formatMoment,
   momentMeant,
@@ -10,7 +9,8 @@ import {
   parseMoment,
   parseWhen,
   type When,
-} from '../../src/vault/when.ts'
+} from '../../src/vault/core/when.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { randomFrom } from '../support/random.ts'
 import type { FuzzInput } from './input.ts'
 import { textOf } from './mutate.ts'

@@ -14,9 +14,9 @@ import { IndexWriter, type Item, type Language, type Taker } from '../../src/sea
 import { Indexer } from '../../src/search/indexer.ts'
 import { inode as inodes, type VersionRow, version } from '../../src/store/collections.ts'
 import { answered } from '../../src/store/retry.ts'
-import type { Core } from '../../src/vault/core.ts'
-import { lastPath } from '../../src/vault/places.ts'
-import { inodeAt, readAt } from '../../src/vault/timeline.ts'
+import type { Core } from '../../src/vault/core/core.ts'
+import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
+import { lastPath } from '../../src/vault/tree/places.ts'
 import { ROOT_INO } from '../../src/vault/vault.ts'
 import { openMemoryEngine } from './memory-engine.ts'
 

@@ -1,11 +1,11 @@
 // Vaults that are backed up, for tests: what a backup asks one that nobody has open, and something new in it.
 
-import type { Ask, BackupOptions } from '../../src/control/backup.ts'
 import { callVault } from '../../src/control/call.ts'
-import type { BackupState } from '../../src/control/methods-backup.ts'
+import type { BackupState } from '../../src/control/methods/backup.ts'
+import type { Ask, BackupOptions } from '../../src/control/offline/backup.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { answered } from '../../src/store/retry.ts'
-import type { VaultInfo } from '../../src/vault/facts.ts'
+import type { VaultInfo } from '../../src/vault/core/facts.ts'
 import { openVault, ROOT_INO } from '../../src/vault/vault.ts'
 import { randomFrom } from './random.ts'
 

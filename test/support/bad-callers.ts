@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { callDaemon, daemonInfo } from '../../src/control/client.ts'
+import { callDaemon, daemonInfo } from '../../src/control/wire/client.ts'
 import { type MethodCall, requestBytes } from './method-calls.ts'
 
 /** Makes a call and is gone when it resolves, but for what it leaves in `open`. */

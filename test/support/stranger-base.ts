@@ -1,10 +1,10 @@
 // A small vault with some of everything, and how a method is run on it, for tests of vaults from strangers.
 
-import { type Call, type Method, methods } from '../../src/control/methods.ts'
-import type { Piece } from '../../src/control/protocol.ts'
+import { type Call, type Method, methods } from '../../src/control/methods/methods.ts'
+import type { Piece } from '../../src/control/wire/protocol.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { openStore } from '../../src/store/open.ts'
-import { copyStore } from '../../src/vault/migrate.ts'
+import { copyStore } from '../../src/vault/transfer/copy-rows.ts'
 import { createVault, openVault, type Vault } from '../../src/vault/vault.ts'
 import { type MethodCall, making } from './method-calls.ts'
 

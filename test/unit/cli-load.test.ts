@@ -1,8 +1,8 @@
 // What avfs vault top makes of two looks at a daemon's metrics.
 
 import t from 'tap'
-import { loadBetween, lookAt } from '../../src/cli/load.ts'
-import { type MetricFamily, prometheusText } from '../../src/control/prometheus.ts'
+import { loadBetween, lookAt } from '../../src/cli/request-rates.ts'
+import { type MetricFamily, prometheusText } from '../../src/control/wire/prometheus.ts'
 
 /** Metrics after so many reads, of which each took less than 2^`bucket` microseconds. */
 function metrics(reads: number, slow: number, opens: number): string {

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { failureOf, UsageError } from '../../src/cli/errors.ts'
 import { formatBytes, properties, table } from '../../src/cli/output.ts'
-import { ControlError } from '../../src/control/errors.ts'
+import { ControlError } from '../../src/control/wire/errors.ts'
 import { StoreError } from '../../src/store/store.ts'
 
 t.test('every kind of error has its exit code', async (t) => {

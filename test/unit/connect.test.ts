@@ -12,10 +12,10 @@ import {
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { daemonInfo } from '../../src/control/client.ts'
-import { findDaemon } from '../../src/control/find-daemon.ts'
-import { MOUNT_TYPE } from '../../src/control/mount-table.ts'
-import { socketCandidates } from '../../src/control/paths.ts'
+import { MOUNT_TYPE } from '../../src/control/host/mount-table.ts'
+import { findDaemon } from '../../src/control/vaults/find-daemon.ts'
+import { socketCandidates } from '../../src/control/vaults/paths.ts'
+import { daemonInfo } from '../../src/control/wire/client.ts'
 import { temporaryFolder } from '../support/mount.ts'
 import { A, B, folderOf, listenAs, runAs, sharedFolder } from '../support/users.ts'
 
@@ -82,7 +82,7 @@ t.test('a user asks himself and root, and root whoever has mounted', async (t) =
   const his = folderOf(B, join(root, 'his'), 0o755)
   const listener = await listenAs(t, B, join(his, 's'))
   t.match(await daemonInfo(listener.path), { path: '/x' }, 'root')
-  const url = new URL('../../src/control/client.ts', import.meta.url).href
+  const url = new URL('../../src/control/wire/client.ts', import.meta.url).href
   const code = `const { daemonInfo } = await import(${JSON.stringify(url)})
     await daemonInfo(process.argv[1]).then(({ path }) => console.log(path), (error) => console.log(error.name))`
   const ask = (uid: number): string =>

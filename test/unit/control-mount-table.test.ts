@@ -12,7 +12,7 @@ import {
   mounts,
   mountUsers,
   parseMountInfo,
-} from '../../src/control/mount-table.ts'
+} from '../../src/control/host/mount-table.ts'
 
 t.test('mountinfo lines are parsed with optional fields and escapes', async (t) => {
   const text = [

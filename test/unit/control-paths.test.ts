@@ -10,7 +10,7 @@ import {
   runtimeDirectory,
   socketCandidates,
   socketPath,
-} from '../../src/control/paths.ts'
+} from '../../src/control/vaults/paths.ts'
 import { temporaryFolder } from '../support/mount.ts'
 import { A, B, folderOf, runAs, sharedFolder } from '../support/users.ts'
 
@@ -38,7 +38,7 @@ t.test('the directory of sockets is for its owner alone', async (t) => {
 t.test('without XDG_RUNTIME_DIR sockets go nowhere that others can write', (t) => {
   const root = temporaryFolder(t)
   const shared = sharedFolder(root)
-  const url = new URL('../../src/control/paths.ts', import.meta.url).href
+  const url = new URL('../../src/control/vaults/paths.ts', import.meta.url).href
   const code = `const { runtimeDirectory } = await import(${JSON.stringify(url)})
     try { console.log(runtimeDirectory()) } catch (error) { console.log(error.message) }`
   const directoryOf = (env: Record<string, string>): string =>

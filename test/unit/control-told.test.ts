@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { methods } from '../../src/control/methods.ts'
+import { methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'

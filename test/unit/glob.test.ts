@@ -1,7 +1,7 @@
 // Globs on paths and names: what each means, and that none takes long.
 
 import t from 'tap'
-import { GlobError, nameMatcher, pathMatcher } from '../../src/vault/glob.ts'
+import { GlobError, nameMatcher, pathMatcher } from '../../src/base/glob.ts'
 
 /** Of each glob: paths that it means, and paths that it does not. */
 const paths: readonly (readonly [string, readonly string[], readonly string[]])[] = [

@@ -6,10 +6,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { acquireLock, LockedError, lockHolder, lockPath } from '../../src/control/lock.ts'
+import { acquireLock, LockedError, lockHolder, lockPath } from '../../src/control/vaults/lock.ts'
 
 const at = { mountPoint: '/mnt/x', socket: '/run/x.sock' }
-const moduleUrl = new URL('../../src/control/lock.ts', import.meta.url).href
+const moduleUrl = new URL('../../src/control/vaults/lock.ts', import.meta.url).href
 
 t.test('a held lock names its holder and is gone after release', async (t) => {
   const vault = join(t.testdir(), 'v.avfs')

@@ -12,7 +12,7 @@ import { withinMemory } from '../../src/fs/within-memory.ts'
 import { LONG_MAX, LongWork } from '../../src/fuse/long-work.ts'
 import { answered } from '../../src/store/retry.ts'
 import { Fault } from '../../src/store/store.ts'
-import type { Core } from '../../src/vault/core.ts'
+import type { Core } from '../../src/vault/core/core.ts'
 import { someOperations } from '../support/fuse-wire.ts'
 
 const kept: number[][] = []

@@ -3,9 +3,9 @@
 import t, { type Test } from 'tap'
 import { setHostClock } from '../../src/base/clock.ts'
 import type { ClockRow } from '../../src/store/collections.ts'
-import { ClockSteps } from '../../src/vault/clock-steps.ts'
-import { Moments } from '../../src/vault/moments.ts'
-import { momentMeant, nameOfMoment, parseWhen } from '../../src/vault/when.ts'
+import { ClockSteps } from '../../src/vault/core/clock-steps.ts'
+import { Moments } from '../../src/vault/core/moments.ts'
+import { momentMeant, nameOfMoment, parseWhen } from '../../src/vault/core/when.ts'
 
 const START = 1_795_000_000_000_000
 const SECOND = 1_000_000

@@ -9,7 +9,7 @@ import {
   newVault,
   vaultPlace,
   vaultsDirectory,
-} from '../../src/control/vault-names.ts'
+} from '../../src/control/vaults/vault-names.ts'
 
 function thrownBy(action: () => unknown): unknown {
   try {

@@ -1,7 +1,7 @@
 // WHEN as people write it.
 
 import t from 'tap'
-import { formatMoment, parseMoment, parseWhen } from '../../src/vault/when.ts'
+import { formatMoment, parseMoment, parseWhen } from '../../src/vault/core/when.ts'
 
 process.env.TZ = 'Europe/Berlin'
 const now = Date.UTC(2026, 10, 23, 12, 0, 0) * 1000

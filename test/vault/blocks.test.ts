@@ -6,7 +6,7 @@ import { createFileSystem } from '../../src/fs/file-system.ts'
 import { failing } from '../../src/store/failing.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import type { Batch, Store } from '../../src/store/store.ts'
-import { Blocks, hashOf } from '../../src/vault/blocks.ts'
+import { Blocks, hashOf } from '../../src/vault/core/blocks.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { randomFrom } from '../support/random.ts'
 

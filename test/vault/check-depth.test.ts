@@ -6,7 +6,7 @@ import { createFileSystem } from '../../src/fs/file-system.ts'
 import { type BlockRow, block, type Collection } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
-import { checkStore } from '../../src/vault/check.ts'
+import { checkStore } from '../../src/vault/check/check.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { caller } from './random-run.ts'
 

@@ -20,9 +20,9 @@ import {
 import { keyOf } from '../../src/store/keys.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
-import { checkStore } from '../../src/vault/check.ts'
-import { getInode } from '../../src/vault/inodes.ts'
-import { tagFile } from '../../src/vault/tags.ts'
+import { checkStore } from '../../src/vault/check/check.ts'
+import { getInode } from '../../src/vault/tree/inodes.ts'
+import { tagFile } from '../../src/vault/tree/tags.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 import { caller } from './random-run.ts'
 

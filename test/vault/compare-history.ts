@@ -1,12 +1,12 @@
 // What the as-of reads of a vault tell against what a HistoryRun remembers.
 
 import { answered } from '../../src/store/retry.ts'
-import type { Core } from '../../src/vault/core.ts'
-import { type DeletedEntry, DeletedNames } from '../../src/vault/deleted.ts'
-import { findInode } from '../../src/vault/inodes.ts'
-import { versionsOf } from '../../src/vault/name-history.ts'
-import { pathOf } from '../../src/vault/names.ts'
-import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
+import type { Core } from '../../src/vault/core/core.ts'
+import { type DeletedEntry, DeletedNames } from '../../src/vault/history/deleted.ts'
+import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/history/timeline.ts'
+import { versionsOf } from '../../src/vault/history/versions.ts'
+import { findInode } from '../../src/vault/tree/inodes.ts'
+import { pathOf } from '../../src/vault/tree/names.ts'
 import type { HistoryRun, Observed, State } from './history-run.ts'
 import { directoriesOf, type PlainFile } from './plain-model.ts'
 

@@ -15,8 +15,8 @@ import {
   version,
 } from '../../src/store/collections.ts'
 import type { Store } from '../../src/store/store.ts'
+import { slicesOf } from '../../src/vault/core/time-slices.ts'
 import { type Figures, gatherFigures } from '../../src/vault/figures.ts'
-import { slicesOf } from '../../src/vault/slices.ts'
 import { openVault } from '../../src/vault/vault.ts'
 import { changes } from '../store/rows.ts'
 import { seedOf } from '../support/random.ts'

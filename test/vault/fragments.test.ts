@@ -7,8 +7,8 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { extent, extentPast, version } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { rewriteNext } from '../../src/vault/rewrite.ts'
-import { inodeAt, readAt } from '../../src/vault/timeline.ts'
+import { rewriteNext } from '../../src/vault/content/defragment.ts'
+import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 
 const caller = { uid: 0, gid: 0, pid: 1 }

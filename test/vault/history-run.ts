@@ -2,9 +2,9 @@
 // which file each name led to from when to when. What the as-of reads of a vault are compared with.
 
 import { answered } from '../../src/store/retry.ts'
-import { rewriteNext } from '../../src/vault/rewrite.ts'
-import { createSnapshot } from '../../src/vault/snapshots.ts'
-import { sealAll } from '../../src/vault/versions.ts'
+import { rewriteNext } from '../../src/vault/content/defragment.ts'
+import { sealAll } from '../../src/vault/content/seal.ts'
+import { createSnapshot } from '../../src/vault/history/snapshots.ts'
 import { directoriesOf, type PlainFile } from './plain-model.ts'
 import { caller, Run } from './random-run.ts'
 

@@ -2,9 +2,9 @@
 // are not UTF-8. For tests of what must keep all of it.
 
 import { openStore } from '../../src/store/open.ts'
-import { addHold } from '../../src/vault/holds.ts'
-import { findInode } from '../../src/vault/inodes.ts'
-import { addTag, tagFile, tagsOf, untagFile } from '../../src/vault/tags.ts'
+import { addHold } from '../../src/vault/prune/holds.ts'
+import { findInode } from '../../src/vault/tree/inodes.ts'
+import { addTag, tagFile, tagsOf, untagFile } from '../../src/vault/tree/tags.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { HistoryRun } from './history-run.ts'
 

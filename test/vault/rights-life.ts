@@ -3,7 +3,7 @@
 
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
-import { ACL_ACCESS } from '../../src/vault/acl.ts'
+import { ACL_ACCESS } from '../../src/vault/tree/acl.ts'
 import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
 import type { Random } from '../support/random.ts'

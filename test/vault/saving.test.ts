@@ -4,18 +4,20 @@ import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { openStore } from '../../src/store/open.ts'
-import { changesOf, historyOf } from '../../src/vault/changes.ts'
-import { findDeleted } from '../../src/vault/deleted.ts'
-import { findInode, getInode } from '../../src/vault/inodes.ts'
-import { versionsOf } from '../../src/vault/name-history.ts'
-import { pathOf } from '../../src/vault/names.ts'
+import { sealQuiet } from '../../src/vault/content/seal.ts'
+import { changesOf, historyOf } from '../../src/vault/history/changes.ts'
+import { findDeleted } from '../../src/vault/history/deleted.ts'
 import {
   createSnapshot,
   deleteSnapshot,
   findSnapshot,
   listSnapshots,
   renameSnapshot,
-} from '../../src/vault/snapshots.ts'
+} from '../../src/vault/history/snapshots.ts'
+import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/history/timeline.ts'
+import { versionsOf } from '../../src/vault/history/versions.ts'
+import { findInode, getInode } from '../../src/vault/tree/inodes.ts'
+import { pathOf } from '../../src/vault/tree/names.ts'
 import {
   addTag,
   dropTag,
@@ -26,10 +28,8 @@ import {
   tagsAt,
   tagsOf,
   untagFile,
-} from '../../src/vault/tags.ts'
-import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/timeline.ts'
+} from '../../src/vault/tree/tags.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
-import { sealQuiet } from '../../src/vault/versions.ts'
 import { noChange } from '../support/no-change.ts'
 import { allDeleted } from './compare-history.ts'
 import { caller } from './random-run.ts'

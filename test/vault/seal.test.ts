@@ -13,8 +13,8 @@ import {
   version,
 } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { configure } from '../../src/vault/configuration.ts'
-import { refreshHistory } from '../../src/vault/history.ts'
+import { configure } from '../../src/vault/core/configuration.ts'
+import { refreshHistory } from '../../src/vault/tree/history-recording.ts'
 import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
 
 const caller = { uid: 0, gid: 0, pid: 1 }

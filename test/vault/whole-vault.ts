@@ -1,8 +1,8 @@
 // What a vault on disk holds, whichever engine it is on, and whether that makes sense.
 
 import { openStore } from '../../src/store/open.ts'
-import { checkStore } from '../../src/vault/check.ts'
-import { copyStore, type Survey } from '../../src/vault/migrate.ts'
+import { checkStore } from '../../src/vault/check/check.ts'
+import { copyStore, type Survey } from '../../src/vault/transfer/copy-rows.ts'
 
 /** The digest of each collection. Throws unless a deep check finds nothing. */
 export async function wholeVault(path: string): Promise<Survey> {

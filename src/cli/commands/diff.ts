@@ -1,9 +1,9 @@
 // `avfs diff`: what changed in a file or directory between two states, as diff(1) and patch(1) write it.
 
 import type { CommandModule } from 'yargs'
-import { toBytes, toText } from '../../control/byte-strings.ts'
-import type { Difference, Side } from '../../control/methods-compare.ts'
-import { namesOf } from '../../vault/paths.ts'
+import type { Difference, Side } from '../../control/methods/compare.ts'
+import { toBytes, toText } from '../../control/wire/byte-strings.ts'
+import { namesOf } from '../../vault/history/paths.ts'
 import { UsageError } from '../errors.ts'
 import { printResult, writeBytes } from '../output.ts'
 import { quotedName } from '../terminal.ts'

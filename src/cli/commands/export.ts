@@ -1,8 +1,8 @@
 // `avfs export`: a file or directory of a vault, as it is or was, as files of the host or an archive; with its history if wanted.
 
 import type { CommandModule } from 'yargs'
-import type { Place } from '../../control/place.ts'
-import { exitCodeOf } from '../../control/stopping.ts'
+import { exitCodeOf } from '../../control/host/stopping.ts'
+import type { Place } from '../../control/vaults/place.ts'
 import { dashOf } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
 import { type ExportFormat, type ExportTarget, openTarget } from '../export-target.ts'

@@ -11,8 +11,8 @@ import {
   S_IFREG,
   S_IFSOCK,
 } from '../../base/mode.ts'
-import { toBytes, toText } from '../../control/byte-strings.ts'
-import type { FoundEntry } from '../../control/methods-find.ts'
+import type { FoundEntry } from '../../control/methods/find.ts'
+import { toBytes, toText } from '../../control/wire/byte-strings.ts'
 import { basePlace } from '../base-place.ts'
 import { UsageError } from '../errors.ts'
 import { type Condition, conditionOf, holds } from '../meta-condition.ts'

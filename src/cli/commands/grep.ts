@@ -2,8 +2,8 @@
 // bytes; lines are cut and tested here, so that a pattern that never ends holds up nobody else.
 
 import type { Argv, CommandModule } from 'yargs'
-import { toText } from '../../control/byte-strings.ts'
-import type { Stretch } from '../../control/methods-find.ts'
+import type { Stretch } from '../../control/methods/find.ts'
+import { toText } from '../../control/wire/byte-strings.ts'
 import { basePlace } from '../base-place.ts'
 import { EXIT_USAGE, UsageError } from '../errors.ts'
 import { lineTest } from '../grep-pattern.ts'

@@ -1,8 +1,8 @@
 // `avfs hold`: keeps a path's history, or the state of a snapshot, from prune.
 
 import type { CommandModule } from 'yargs'
-import { toText } from '../../control/byte-strings.ts'
-import type { HoldRow } from '../../vault/holds.ts'
+import { toText } from '../../control/wire/byte-strings.ts'
+import type { HoldRow } from '../../vault/prune/holds.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { printResult, table } from '../output.ts'
 import { shownText } from '../terminal.ts'

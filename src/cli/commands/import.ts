@@ -3,8 +3,8 @@
 import type { CommandModule } from 'yargs'
 import { ArchiveError } from '../../archive/errors.ts'
 import { HISTORY_DIRECTORY, historyFiles } from '../../archive/history-source.ts'
-import { ControlError } from '../../control/errors.ts'
-import { isMounted, type Place } from '../../control/place.ts'
+import { isMounted, type Place } from '../../control/vaults/place.ts'
+import { ControlError } from '../../control/wire/errors.ts'
 import { dashOf } from '../arguments.ts'
 import { type DryRunArguments, effectParts, effectsHeard, withDryRun } from '../effects.ts'
 import { UsageError } from '../errors.ts'
@@ -153,7 +153,7 @@ async function runHistory(
   const isFolder = format === 'dir'
   const directory = `${src.replace(/\/+$/, '')}/${HISTORY_DIRECTORY}`
   const source = isFolder ? await hostSource(directory, place, report) : tarSource(src, report)
-  const { importHistory } = await import('../../control/import-history.ts')
+  const { importHistory } = await import('../../control/offline/rebuild.ts')
   const result = await importHistory(place.vaultPath, async (take) => {
     // The folder itself is the top of what is read then.
     await source.read(historyFiles(take, isFolder))

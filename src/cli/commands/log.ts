@@ -1,11 +1,11 @@
 // `avfs log`: the versions of a file, or what happened in a directory, newest first.
 
 import type { CommandModule } from 'yargs'
-import { toText } from '../../control/byte-strings.ts'
-import type { Actor } from '../../vault/actors.ts'
-import type { HistoryEvent } from '../../vault/changes.ts'
-import type { NameVersion } from '../../vault/name-history.ts'
-import { timeText } from '../../vault/when.ts'
+import { toText } from '../../control/wire/byte-strings.ts'
+import type { Actor } from '../../vault/core/actors.ts'
+import { timeText } from '../../vault/core/when.ts'
+import type { HistoryEvent } from '../../vault/history/changes.ts'
+import type { NameVersion } from '../../vault/history/versions.ts'
 import { UsageError } from '../errors.ts'
 import { formatBytes, notice, printResult, table } from '../output.ts'
 import { shownName } from '../terminal.ts'

@@ -1,8 +1,8 @@
 // `avfs meta ...`: values under keys of a file or directory, which programs see as extended attributes user.KEY.
 
 import type { CommandModule } from 'yargs'
-import { toBytes, toText } from '../../control/byte-strings.ts'
-import { ControlError } from '../../control/errors.ts'
+import { toBytes, toText } from '../../control/wire/byte-strings.ts'
+import { ControlError } from '../../control/wire/errors.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
 import { type Condition, conditionOf, holds } from '../meta-condition.ts'

@@ -3,15 +3,15 @@
 import { readdirSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { absoluteBytes, toBytes } from '../../control/byte-strings.ts'
-import { ControlError, systemCode } from '../../control/errors.ts'
-import { isServing, LockedError, lockHolder } from '../../control/lock.ts'
-import { isBelow, isDeadMount, mountAt } from '../../control/mount-table.ts'
-import { logPath, mountPointPath, socketPath } from '../../control/paths.ts'
-import { assertAnswering } from '../../control/place.ts'
-import type { DaemonConfig } from '../../control/protocol.ts'
-import { assertWritablePlace } from '../../control/refusal.ts'
-import { existingVault } from '../../control/vault-names.ts'
+import { isBelow, isDeadMount, mountAt } from '../../control/host/mount-table.ts'
+import { assertWritablePlace } from '../../control/methods/refusal.ts'
+import { isServing, LockedError, lockHolder } from '../../control/vaults/lock.ts'
+import { logPath, mountPointPath, socketPath } from '../../control/vaults/paths.ts'
+import { assertAnswering } from '../../control/vaults/place.ts'
+import { existingVault } from '../../control/vaults/vault-names.ts'
+import { absoluteBytes, toBytes } from '../../control/wire/byte-strings.ts'
+import { ControlError, systemCode } from '../../control/wire/errors.ts'
+import type { DaemonConfig } from '../../control/wire/protocol.ts'
 import { CACHE_MB_DEFAULT, mountSettings } from '../mount-options.ts'
 import { notice, printResult } from '../output.ts'
 import { startDaemon } from '../start-daemon.ts'
@@ -88,7 +88,7 @@ async function mount(args: ArgumentsCamelCase<MountCommandArguments>): Promise<v
   }
   if (args.foreground) {
     // Loaded only here: the daemon brings the whole file system with it.
-    const { runDaemon } = await import('../../daemon.ts')
+    const { runDaemon } = await import('../../daemon/daemon.ts')
     // The terminal is closed: as Ctrl-C, and not as kill.
     process.once('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
     process.exitCode = await runDaemon(config, {

@@ -1,10 +1,10 @@
 // `avfs prune`: lets go of past versions that no rule, snapshot or hold keeps.
 
 import type { CommandModule } from 'yargs'
-import { toText } from '../../control/byte-strings.ts'
-import type { PruneReport } from '../../vault/prune.ts'
-import type { PrunedVersion } from '../../vault/prune-inode.ts'
-import { timeText } from '../../vault/when.ts'
+import { toText } from '../../control/wire/byte-strings.ts'
+import { timeText } from '../../vault/core/when.ts'
+import type { PruneReport } from '../../vault/prune/prune.ts'
+import type { PrunedVersion } from '../../vault/prune/prune-inode.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
 import { formatBytes, printLine, printResult, writeBytes } from '../output.ts'

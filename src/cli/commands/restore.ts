@@ -1,10 +1,10 @@
 // `avfs restore`: a former state as a new version. `avfs undelete`: the last state of what is gone.
 
 import type { CommandModule } from 'yargs'
-import { ControlError } from '../../control/errors.ts'
-import { findPlace, type Place } from '../../control/place.ts'
-import type { Piece } from '../../control/protocol.ts'
-import { timeText } from '../../vault/when.ts'
+import { findPlace, type Place } from '../../control/vaults/place.ts'
+import { ControlError } from '../../control/wire/errors.ts'
+import type { Piece } from '../../control/wire/protocol.ts'
+import { timeText } from '../../vault/core/when.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import {
   type DryRunArguments,

@@ -3,13 +3,13 @@
 import { styleText } from 'node:util'
 import type { Argv, CommandModule } from 'yargs'
 import { nowMicros } from '../../base/clock.ts'
-import { toText } from '../../control/byte-strings.ts'
-import type { FoundItem } from '../../control/methods-search.ts'
-import type { Place } from '../../control/place.ts'
+import type { FoundItem } from '../../control/methods/search.ts'
+import type { Place } from '../../control/vaults/place.ts'
+import { toText } from '../../control/wire/byte-strings.ts'
 import { parseQuery, QuerySyntaxError } from '../../search/query.ts'
 import type { SearchStatus } from '../../search/searcher.ts'
 import type { Fragment } from '../../search/snippet.ts'
-import { parseWhen, timeText, type When } from '../../vault/when.ts'
+import { parseWhen, timeText, type When } from '../../vault/core/when.ts'
 import { UsageError } from '../errors.ts'
 import {
   formatBytes,

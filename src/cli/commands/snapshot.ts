@@ -1,8 +1,8 @@
 // `avfs snapshot ...`: names for moments of a whole vault.
 
 import type { Argv, CommandModule } from 'yargs'
-import type { Snapshot } from '../../control/methods-labels.ts'
-import { timeText } from '../../vault/when.ts'
+import type { Snapshot } from '../../control/methods/labels.ts'
+import { timeText } from '../../vault/core/when.ts'
 import { printResult, table } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 import { ask, vaultOf, writtenBack } from './path-call.ts'

@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs'
 import { nowMicros } from '../../base/clock.ts'
-import { parseWhen, type When } from '../../vault/when.ts'
+import { parseWhen, type When } from '../../vault/core/when.ts'
 import { UsageError } from '../errors.ts'
 
 export interface StateArguments {

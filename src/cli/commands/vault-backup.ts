@@ -2,23 +2,23 @@
 // restore`: a vault from a backup. Both are a copy that asks for what it lacks.
 
 import type { CommandModule } from 'yargs'
+import { callVault } from '../../control/call.ts'
+import { stoppable } from '../../control/host/stopping.ts'
+import { writeBack } from '../../control/host/unmount.ts'
+import type { BackupState } from '../../control/methods/backup.ts'
 import {
   type Ask,
   type BackupReport,
   type BackupStep,
   backUp,
   backupPlace,
-} from '../../control/backup.ts'
-import { callVault } from '../../control/call.ts'
-import { ControlError } from '../../control/errors.ts'
-import { lockHolder } from '../../control/lock.ts'
-import type { BackupState } from '../../control/methods-backup.ts'
-import { stoppable } from '../../control/stopping.ts'
-import { writeBack } from '../../control/unmount.ts'
-import { existingVault, makeVaultsDirectory, newVault } from '../../control/vault-names.ts'
+} from '../../control/offline/backup.ts'
+import { lockHolder } from '../../control/vaults/lock.ts'
+import { existingVault, makeVaultsDirectory, newVault } from '../../control/vaults/vault-names.ts'
+import { ControlError } from '../../control/wire/errors.ts'
 import { persistentBackends } from '../../store/open.ts'
-import type { VaultInfo } from '../../vault/facts.ts'
-import { timeText } from '../../vault/when.ts'
+import type { VaultInfo } from '../../vault/core/facts.ts'
+import { timeText } from '../../vault/core/when.ts'
 import { formatBytes, notice, printResult, progressBar } from '../output.ts'
 import { type CommonArguments, type VaultArguments, withVaultName } from './common.ts'
 

@@ -3,9 +3,9 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import type { VaultRepair } from '../../control/repair.ts'
-import { existingVault } from '../../control/vault-names.ts'
-import type { CheckReport } from '../../vault/check.ts'
+import type { VaultRepair } from '../../control/offline/repair-vault.ts'
+import { existingVault } from '../../control/vaults/vault-names.ts'
+import type { CheckReport } from '../../vault/check/check.ts'
 import {
   EXIT_CHECK_FAILED,
   EXIT_CORRECTED,
@@ -86,7 +86,7 @@ async function repaired(name: string, copy: boolean, json: boolean): Promise<voi
   const steps: string[] = []
   let result: VaultRepair
   try {
-    const { repairVault } = await import('../../control/repair.ts')
+    const { repairVault } = await import('../../control/offline/repair-vault.ts')
     result = await repairVault(name, {
       copy,
       onStep: (text) => {

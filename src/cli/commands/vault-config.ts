@@ -2,7 +2,7 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import { existingVault } from '../../control/vault-names.ts'
+import { existingVault } from '../../control/vaults/vault-names.ts'
 import { UsageError } from '../errors.ts'
 import { printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'

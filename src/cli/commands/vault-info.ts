@@ -2,8 +2,8 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import { lockHolder } from '../../control/lock.ts'
-import { existingVault } from '../../control/vault-names.ts'
+import { lockHolder } from '../../control/vaults/lock.ts'
+import { existingVault } from '../../control/vaults/vault-names.ts'
 import { printResult, properties } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 

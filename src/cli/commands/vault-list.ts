@@ -2,8 +2,8 @@
 
 import { realpathSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
-import { lockHolder } from '../../control/lock.ts'
-import { listVaults, type VaultPlace, vaultsDirectory } from '../../control/vault-names.ts'
+import { lockHolder } from '../../control/vaults/lock.ts'
+import { listVaults, type VaultPlace, vaultsDirectory } from '../../control/vaults/vault-names.ts'
 import { sizeOnDisk } from '../../store/open.ts'
 import { formatBytes, printResult, table } from '../output.ts'
 import type { CommonArguments } from './common.ts'

@@ -1,11 +1,15 @@
 // `avfs vault migrate`: moves a vault to another engine with all it holds, or says what that would mean.
 
 import type { CommandModule } from 'yargs'
-import { toText } from '../../control/byte-strings.ts'
-import { type MigrationReport, type MigrationStep, migrateVault } from '../../control/migration.ts'
-import { stoppable } from '../../control/stopping.ts'
+import { stoppable } from '../../control/host/stopping.ts'
+import {
+  type MigrationReport,
+  type MigrationStep,
+  migrateVault,
+} from '../../control/offline/migration.ts'
+import { toText } from '../../control/wire/byte-strings.ts'
 import { persistentBackends } from '../../store/open.ts'
-import type { Damage } from '../../vault/read-all.ts'
+import type { Damage } from '../../vault/check/read-all.ts'
 import { EXIT_ERROR } from '../errors.ts'
 import { formatBytes, notice, printResult, progressBar } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'

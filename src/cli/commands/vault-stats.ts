@@ -2,9 +2,9 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import { existingVault } from '../../control/vault-names.ts'
+import { existingVault } from '../../control/vaults/vault-names.ts'
 import type { SearchStatus } from '../../search/searcher.ts'
-import type { VaultStats } from '../../vault/facts.ts'
+import type { VaultStats } from '../../vault/core/facts.ts'
 import type { Figures } from '../../vault/figures.ts'
 import { formatBytes, printResult, progressBar, properties } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'

@@ -2,12 +2,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
-import { daemonMetricsText, NoDaemonError } from '../../control/client.ts'
-import { ControlError } from '../../control/errors.ts'
-import { lockHolder } from '../../control/lock.ts'
-import { existingVault } from '../../control/vault-names.ts'
-import { type Load, loadBetween, lookAt } from '../load.ts'
+import { lockHolder } from '../../control/vaults/lock.ts'
+import { existingVault } from '../../control/vaults/vault-names.ts'
+import { daemonMetricsText, NoDaemonError } from '../../control/wire/client.ts'
+import { ControlError } from '../../control/wire/errors.ts'
 import { formatBytes, table, writeBytes } from '../output.ts'
+import { type Load, loadBetween, lookAt } from '../request-rates.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 
 interface TopArguments extends VaultArguments {

@@ -2,7 +2,7 @@
 
 import { isDirectory, S_IFDIR, S_ISGID, S_ISUID, S_ISVTX } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
-import { getInode } from '../../vault/inodes.ts'
+import { getInode } from '../../vault/tree/inodes.ts'
 import { toNode } from '../node.ts'
 import type { Node } from '../operations.ts'
 import type { View, Views } from './view.ts'

@@ -2,8 +2,8 @@
 // directory, if he may go to such a file anywhere. Found out once for everybody, where that can be, and kept until something
 // changes.
 
-import type { Core } from '../../vault/core.ts'
-import { filesWith, listTags } from '../../vault/tags.ts'
+import type { Core } from '../../vault/core/core.ts'
+import { filesWith, listTags } from '../../vault/tree/tags.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import { isWayOpen, type Reader } from '../reach.ts'
 import { ticksOf } from './row-ticks.ts'

@@ -2,10 +2,10 @@
 // further than its format goes, and asks for what it has read. A time that somebody types without a zone is local; one that is the
 // beginning of a listed name means what it means there.
 
-import { changesOf } from '../../vault/changes.ts'
-import type { WallMicros } from '../../vault/clock-steps.ts'
-import type { Core } from '../../vault/core.ts'
-import type { Moment } from '../../vault/moments.ts'
+import type { WallMicros } from '../../vault/core/clock-steps.ts'
+import type { Core } from '../../vault/core/core.ts'
+import type { Moment } from '../../vault/core/moments.ts'
+import { changesOf } from '../../vault/history/changes.ts'
 import { ticksOf } from './row-ticks.ts'
 
 /** The newest changes that a listing shows. */

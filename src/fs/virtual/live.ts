@@ -1,6 +1,6 @@
 // Kind: a file of the present that a view leads to: the file itself, with its own number.
 
-import { getInode } from '../../vault/inodes.ts'
+import { getInode } from '../../vault/tree/inodes.ts'
 import { toNode } from '../node.ts'
 import type { View, ViewKind } from './view.ts'
 

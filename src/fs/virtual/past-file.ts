@@ -2,7 +2,7 @@
 
 import { EINVAL, fail } from '../../base/errno.ts'
 import { isRegular, isSymlink } from '../../base/mode.ts'
-import { readAt } from '../../vault/timeline.ts'
+import { readAt } from '../../vault/history/timeline.ts'
 import { attributesOf, type PastView, rowOf, xattrsOf } from './past.ts'
 import type { ViewKind } from './view.ts'
 

@@ -3,9 +3,9 @@
 
 import { addTo, dropFrom } from '../../base/sets.ts'
 import { type InodeRow, inode as inodes, tag as tags, xattr } from '../../store/collections.ts'
-import { ACL_ACCESS } from '../../vault/acl.ts'
-import { shownTag } from '../../vault/labels.ts'
-import { watchSnapshots } from '../../vault/snapshots.ts'
+import { shownTag } from '../../vault/core/label-rules.ts'
+import { watchSnapshots } from '../../vault/history/snapshots.ts'
+import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import { toName } from './text.ts'
 import { numberOf, type View, type ViewKind, type Views } from './view.ts'

@@ -2,8 +2,8 @@
 // to do with both is here: the way in, the name .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../../base/errno.ts'
-import { ACL_ACCESS } from '../../vault/acl.ts'
-import { findEntry } from '../../vault/directory.ts'
+import { ACL_ACCESS } from '../../vault/tree/acl.ts'
+import { findEntry } from '../../vault/tree/directory.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import type { FsContext } from '../context.ts'
 import { getDirectory } from '../node.ts'

@@ -18,8 +18,8 @@ import {
   version,
   xattr,
 } from '../../store/collections.ts'
-import { ACL_ACCESS } from '../../vault/acl.ts'
-import type { Core } from '../../vault/core.ts'
+import type { Core } from '../../vault/core/core.ts'
+import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 
 /** Directories whose names are counted; of one that was dropped the number is another when it is asked for again. */
 const DIRECTORIES_MAX = 10_000

@@ -2,7 +2,6 @@
 
 import { EACCES, EEXIST, ENOENT, EPERM, fail } from '../../base/errno.ts'
 import type { Fault } from '../../store/store.ts'
-import { getInode } from '../../vault/inodes.ts'
 import {
   createSnapshot,
   deleteSnapshot,
@@ -10,8 +9,9 @@ import {
   listSnapshots,
   renameSnapshot,
   type SnapshotRow,
-} from '../../vault/snapshots.ts'
-import { inodeAt } from '../../vault/timeline.ts'
+} from '../../vault/history/snapshots.ts'
+import { inodeAt } from '../../vault/history/timeline.ts'
+import { getInode } from '../../vault/tree/inodes.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import type { Caller } from '../operations.ts'
 import { mightReach, wasOpen } from '../past-rights.ts'

@@ -1,8 +1,8 @@
 // Who may label a file: the same for ln, mv and cp into a tag.
 
 import { EPERM, EXDEV, fail } from '../../base/errno.ts'
-import type { Core } from '../../vault/core.ts'
-import type { Inode } from '../../vault/inode.ts'
+import type { Core } from '../../vault/core/core.ts'
+import type { Inode } from '../../vault/core/inode.ts'
 import { MAY_WRITE, mayNow, type Reader } from '../reach.ts'
 import { taggedFile } from './tagged.ts'
 

@@ -5,12 +5,12 @@ import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, fail } from '../../base/errno
 import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
 import { apart } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
-import type { Core } from '../../vault/core.ts'
-import { findEntry } from '../../vault/directory.ts'
-import { getInode } from '../../vault/inodes.ts'
-import { tagFromShown } from '../../vault/labels.ts'
-import { placesOf } from '../../vault/names.ts'
-import { readyInode, readyTags } from '../../vault/ready.ts'
+import { readyInode, readyTags } from '../../vault/content/prefetch.ts'
+import type { Core } from '../../vault/core/core.ts'
+import { tagFromShown } from '../../vault/core/label-rules.ts'
+import { findEntry } from '../../vault/tree/directory.ts'
+import { getInode } from '../../vault/tree/inodes.ts'
+import { placesOf } from '../../vault/tree/names.ts'
 import {
   addTag,
   dropTag,
@@ -22,7 +22,7 @@ import {
   renameTag,
   tagFile,
   untagFile,
-} from '../../vault/tags.ts'
+} from '../../vault/tree/tags.ts'
 import { ROOT_INO } from '../../vault/vault.ts'
 import type { Caller } from '../operations.ts'
 import { MAY_SEARCH, MAY_WRITE, mayNow, readerOf } from '../reach.ts'

@@ -1,7 +1,7 @@
 // Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and deleted/ lead to.
 
 import type { Fault } from '../../store/store.ts'
-import { entryAt, inodeAt, namesAt, readStates, statesThere } from '../../vault/timeline.ts'
+import { entryAt, inodeAt, namesAt, readStates, statesThere } from '../../vault/history/timeline.ts'
 import { assertMayComeNow } from './kept-past.ts'
 import { attributesOf, type PastView, type Tree, xattrsOf } from './past.ts'
 import { pastFileKind } from './past-file.ts'

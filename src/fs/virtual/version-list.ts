@@ -4,10 +4,10 @@ import { GenerationCache } from '../../base/generation-cache.ts'
 import { firstIndex } from '../../base/sorted.ts'
 import { PROVISIONAL } from '../../store/collections.ts'
 import type { Fault } from '../../store/store.ts'
-import type { Core } from '../../vault/core.ts'
-import { findEntry } from '../../vault/directory.ts'
-import { pastBefore } from '../../vault/lifetimes.ts'
-import { type NameVersion, versionsOf } from '../../vault/name-history.ts'
+import type { Core } from '../../vault/core/core.ts'
+import { pastBefore } from '../../vault/history/lifetimes.ts'
+import { type NameVersion, versionsOf } from '../../vault/history/versions.ts'
+import { findEntry } from '../../vault/tree/directory.ts'
 import type { FsContext } from '../context.ts'
 import { directoryThen, isPresent, mightCome, seesAll, wasOpen } from '../past-rights.ts'
 import { MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
@@ -23,7 +23,7 @@ const REGULAR = 8
 const SYMLINK = 10
 /** How long a number that is known needs no new look at the history, neither by us nor by the kernel. */
 export const KNOWN_MS = 1000
-/** After this nothing that happened to a name changes its numbers: longer than name-history.ts waits for a backup to go. */
+/** After this nothing that happened to a name changes its numbers: longer than versions.ts waits for a backup to go. */
 const SETTLED_MICROS = 11e6
 /** For the histories that are known, and what a version takes. */
 const KNOWN_BYTES = 16 * 1024 * 1024

@@ -2,8 +2,8 @@
 
 import { type EntryPastRow, type EntryRow, entry, entryPast } from '../../store/collections.ts'
 import { Fault } from '../../store/store.ts'
-import { DeletedNames } from '../../vault/deleted.ts'
-import { findEntry } from '../../vault/directory.ts'
+import { DeletedNames } from '../../vault/history/deleted.ts'
+import { findEntry } from '../../vault/tree/directory.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller } from '../operations.ts'
 import { mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'

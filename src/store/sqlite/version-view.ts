@@ -1,4 +1,4 @@
-// The view `versions`: under each path what `avfs log` says of it. The rules are those of vault/name-history.ts, in SQL, and have its
+// The view `versions`: under each path what `avfs log` says of it. The rules are those of vault/history/versions.ts, in SQL, and have its
 // names: a change there is one here, too. What log tells under no path comes last, without a number.
 
 import { isoOfMoment, isoOfSeconds } from './iso-time.ts'
@@ -152,7 +152,7 @@ numbered as materialized (
 )`
 
 // A name is where its directory is or was last. Of several directories of one path the present one counts, else the latest, that knows
-// the name: as spotsOf in vault/paths.ts tries them, which are all that ever were there.
+// the name: as spotsOf in vault/history/paths.ts tries them, which are all that ever were there.
 const PATHS = `former as materialized (
   select parent, name, ino,
     case row_number() over (partition by parent, name order by max(since) desc)

@@ -1,0 +1,78 @@
+// The method by which a backup gets what it lacks: of one moment, whatever is written meanwhile.
+
+import { deserialize } from 'node:v8'
+import { answered } from '../../store/retry.ts'
+import { readCounters, readSetting } from '../../vault/core/settings.ts'
+import { PURGED } from '../../vault/prune/purge.ts'
+import type { Survey } from '../../vault/transfer/copy-rows.ts'
+import { checkLineage, comesFrom } from '../../vault/transfer/lineage.ts'
+import { checkHave } from '../../vault/transfer/sync-have.ts'
+import { sendChanges } from '../../vault/transfer/sync-send.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { ControlError } from '../wire/errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+
+export const backupMethods = {
+  /**
+   * What a copy has in the body (sync-have.ts), what it lacks as pieces (sync-send.ts), and then a BackupState. `over`: the
+   * LineageState of the copy that is to give way.
+   */
+  backup: { readOnly: true, run: sendBackup },
+} satisfies Record<string, Method>
+
+/** Which state of which vault was sent, and what the host's clock showed then (`wall`); `purged` is '' where nothing was ever purged. */
+export interface BackupState {
+  readonly id: string
+  readonly moment: number
+  readonly wall: number
+  readonly purged: string
+  readonly survey: Survey
+  /** False where the vault does not come from the state of the copy: nothing was sent then. */
+  readonly isHeld: boolean
+}
+
+async function sendBackup(
+  vault: Vault,
+  { over }: Parameters,
+  { body, send, report, isGone }: Call,
+): Promise<BackupState> {
+  if (body === undefined) throw new ControlError('failed', 'backup wants to know what is there')
+  const parts: Uint8Array[] = []
+  for await (const piece of body) parts.push(Uint8Array.from(piece))
+  const have = said(
+    () => checkHave(deserialize(Buffer.concat(parts))),
+    'the body of backup must say what a copy has, as avfs vault backup does',
+  )
+  const state = said(
+    () => (over === undefined ? undefined : checkLineage(over)),
+    'parameter over must be what a copy says of where it comes from',
+  )
+  const view = await vault.view()
+  try {
+    const { id, moment, purged, isHeld } = await answered(() => ({
+      id: readSetting(view, 'id') ?? '',
+      moment: readCounters(view).moment,
+      purged: readSetting(view, PURGED) ?? '',
+      isHeld: state === undefined || comesFrom(view, state),
+    }))
+    const wall = vault.core.moments.wallOf(moment)
+    if (!isHeld) return { id, moment, wall, purged, survey: [], isHeld }
+    const progress = (bytes: number): void => {
+      if (isGone()) throw new ControlError('failed', 'nobody waits for the backup any more')
+      report(bytes, 0)
+    }
+    const survey = await sendChanges(view, have, send, progress)
+    return { id, moment, wall, purged, survey, isHeld }
+  } finally {
+    await view.close()
+  }
+}
+
+/** What a copy says of itself. Throws ControlError with `message` where it makes no sense. */
+function said<T>(read: () => T, message: string): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new ControlError('failed', message, undefined, { cause: error })
+  }
+}

@@ -1,0 +1,30 @@
+// The bytes of a state for who asked for them: in pieces, since a file may be larger than memory.
+
+import { CHUNK_BYTES } from '../../base/limits.ts'
+import type { InodeRow } from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import type { Core } from '../../vault/core/core.ts'
+import type { Moment } from '../../vault/core/moments.ts'
+import { readAt } from '../../vault/history/timeline.ts'
+
+/** Content is handed over in pieces of this. */
+const PIECE_BYTES = 4 * CHUNK_BYTES
+
+/** What an inode was at a moment. */
+export interface State {
+  readonly row: InodeRow
+  readonly moment: Moment
+}
+
+/** A copy of [offset, offset + size), as far as there is content: it outlives the next change. */
+export function bytesOf(core: Core, { row, moment }: State, offset: number, size: number): Buffer {
+  return Buffer.concat(readAt(core, row, moment, offset, size))
+}
+
+/** All bytes of a state, in order. */
+export async function* piecesOf(core: Core, state: State): AsyncGenerator<Buffer> {
+  for (let at = 0; at < state.row.size; at += PIECE_BYTES) {
+    const from = at
+    yield await answered(() => bytesOf(core, state, from, PIECE_BYTES))
+  }
+}

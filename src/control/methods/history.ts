@@ -1,0 +1,248 @@
+// Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare is in compare.ts.
+
+import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
+import { answered, answeredInSlices } from '../../store/retry.ts'
+import { clockTexts } from '../../vault/core/clock-steps.ts'
+import type { Core } from '../../vault/core/core.ts'
+import type { Moment } from '../../vault/core/moments.ts'
+import { historyOf } from '../../vault/history/changes.ts'
+import { findPath, formerDirectory, namesOf } from '../../vault/history/paths.ts'
+import { wholeBefore } from '../../vault/history/removal.ts'
+import { type RestoreOptions, restoreParents, restoreTree } from '../../vault/history/restore.ts'
+import { planParents, planRestore } from '../../vault/history/restore-plan.ts'
+import { versionsOfPath } from '../../vault/history/version-names.ts'
+import { assertName } from '../../vault/transfer/import-name.ts'
+import { announcer } from '../../vault/tree/announce.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { toText } from '../wire/byte-strings.ts'
+import { ControlError } from '../wire/errors.ts'
+import { piecesOf } from './content.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { countOf, flagOf, pathOf } from './parameters.ts'
+import { isDryRun, refusing } from './refusal.ts'
+import { type FoundState, findState, lastDeletion, wantedOf } from './state.ts'
+import { effectsTo } from './told.ts'
+
+export const historyMethods = {
+  /**
+   * {path, limit, all?}: items are versions of a file or events of a directory, newest first; the result says which, and where the
+   * host's clock was set meanwhile. `all`: passing names too. Times that methods give are those that the clock showed, in
+   * microseconds since 1970.
+   */
+  log: {
+    readOnly: true,
+    run: (vault, parameters, { send }) => {
+      const path = pathOf(parameters)
+      const limit = countOf(parameters, 'limit')
+      const all = flagOf(parameters, 'all')
+      return refusing(path, () => log(vault.core, path, { limit, all }, send))
+    },
+  },
+  /** {path, state}: hands over the bytes of a file, or the target of a link. */
+  cat: {
+    readOnly: true,
+    run: (vault, parameters, { send }) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => cat(vault.core, path, parameters, send))
+    },
+  },
+  /**
+   * {path, state, to, removeNewer, dryRun}: puts a former state at `to` (a path; `path` itself if missing). Items are {effect, path} of
+   * what stays although it was not there then, and with `dryRun`, which changes nothing, of all that would be done.
+   */
+  restore: {
+    readOnly: false,
+    alsoReadOnly: true,
+    run: (vault, parameters, call) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => restore(vault, path, parameters, call))
+    },
+  },
+  /** {path, dryRun}: brings back what was deleted under that name. Items as those of restore. */
+  undelete: {
+    readOnly: false,
+    alsoReadOnly: true,
+    run: (vault, parameters, call) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => undelete(vault, path, parameters, call))
+    },
+  },
+} satisfies Record<string, Method>
+
+async function log(
+  core: Core,
+  path: string,
+  { limit, all }: { readonly limit: number; readonly all: boolean },
+  send: Call['send'],
+): Promise<{ kind: 'file' | 'directory'; clock: readonly string[] }> {
+  const { moments } = core
+  let oldest = moments.last
+  const shown = async (item: { readonly moment: Moment }): Promise<void> => {
+    oldest = Math.min(oldest, item.moment)
+    await send({ item: { ...item, moment: moments.wallOf(item.moment) } })
+  }
+  const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
+  const { now, versions } = await answered(() => {
+    const now = findPath(core, path)
+    const isThere = now !== undefined && isDirectory(now.mode)
+    return { now, versions: isThere ? [] : versionsOfPath(core, path) }
+  })
+  if (versions.length > 0) {
+    for (const version of versions.reverse().slice(0, most)) await shown(version)
+    return { kind: 'file', clock: clockTexts(moments.steps.rows, oldest) }
+  }
+  const ino = await answered(() => now?.ino ?? formerDirectory(core, path))
+  if (ino === undefined) await answered(() => findState(core, path, {}))
+  if (ino === undefined || (now !== undefined && !isDirectory(now.mode)))
+    return { kind: 'file', clock: [] }
+  const events = await answeredInSlices(() => historyOf(core, ino, most, all))
+  for (const event of events) await shown(event)
+  return { kind: 'directory', clock: clockTexts(moments.steps.rows, oldest) }
+}
+
+async function cat(
+  core: Core,
+  path: string,
+  parameters: Parameters,
+  send: Call['send'],
+): Promise<{ size: number; moment: Moment }> {
+  const wanted = wantedOf(parameters, 'state')
+  const state = await answered(() => findState(core, path, wanted))
+  const { row, moment } = state
+  if (!isRegular(row.mode) && !isSymlink(row.mode)) {
+    const what = isDirectory(row.mode) ? 'a directory' : 'no file with content'
+    throw new ControlError('failed', `${toText(path)} is ${what}`, toText(path))
+  }
+  for await (const piece of piecesOf(core, state)) await send(piece)
+  return { size: row.size, moment: core.moments.wallOf(moment) }
+}
+
+async function restore(
+  vault: Vault,
+  path: string,
+  parameters: Parameters,
+  call: Call,
+): Promise<object> {
+  const dryRun = isDryRun(vault, parameters)
+  const { core } = vault
+  const from = await answered(() => findState(core, path, wantedOf(parameters, 'state')))
+  const to = await answered(() =>
+    parameters.to === undefined ? path : targetOf(core, pathOf(parameters, 'to'), path, from),
+  )
+  const removeNewer = flagOf(parameters, 'removeNewer')
+  const ends = to === path ? 'itself' : 'another'
+  return await bringBack(vault, from, to, { removeNewer, ends, dryRun }, call)
+}
+
+/** As cp(1): into a directory that is there, else under that name. */
+function targetOf(core: Core, to: string, path: string, from: FoundState): string {
+  const there = findPath(core, to)
+  if (there === undefined || !isDirectory(there.mode) || there.ino === from.ino) return to
+  return join(to, namesOf(path).at(-1) ?? '')
+}
+
+async function undelete(
+  vault: Vault,
+  path: string,
+  parameters: Parameters,
+  call: Call,
+): Promise<object> {
+  const dryRun = isDryRun(vault, parameters)
+  const { core } = vault
+  const shown = toText(path)
+  if ((await answered(() => findPath(core, path))) !== undefined) {
+    const hint = 'for a former state of it: avfs restore'
+    throw new ControlError('exists', `${shown} is there; ${hint}`, shown)
+  }
+  const deleted = await answered(() => lastDeletion(core, path))
+  if (deleted === undefined) {
+    throw new ControlError('absent', `nothing called ${shown} was deleted`, shown)
+  }
+  const moment = await answered(() => wholeBefore(core, deleted.row))
+  const to = join(`/${namesOf(path).slice(0, -1).join('/')}`, deleted.row.name)
+  return await bringBack(
+    vault,
+    { ino: deleted.row.ino, moment },
+    to,
+    { removeNewer: false, ends: 'itself', dryRun, passing: deleted.isPassing },
+    call,
+  )
+}
+
+interface How {
+  readonly removeNewer: boolean
+  /** Missing directories above the target are made again when it is the place where the thing was itself. */
+  readonly ends: 'itself' | 'another'
+  readonly dryRun: boolean
+  /** Names that lived for less than a second come back, too. */
+  readonly passing?: boolean
+}
+
+async function bringBack(
+  vault: Vault,
+  from: { readonly ino: number; readonly moment: Moment },
+  to: string,
+  how: How,
+  { kernel, report, send }: Call,
+): Promise<object> {
+  const { core } = vault
+  const announced = announcer(core, kernel)
+  const told = effectsTo(send)
+  let done = 0
+  const options: RestoreOptions = {
+    ...announced,
+    removeNewer: how.removeNewer,
+    passing: how.passing ?? false,
+    heard(effect, path) {
+      report(++done, 0)
+      if (how.dryRun || effect === 'kept') told.heard(effect, path)
+    },
+  }
+  const shown = { path: to, moment: core.moments.wallOf(from.moment) }
+  try {
+    if (how.dryRun) {
+      const plan = { ...options, between: told.sent }
+      const { parent, name } = await spotOf(core, to, how, (names) =>
+        planParents(core, names, from.moment, plan),
+      )
+      await planRestore(core, from, { parent, name, path: to }, plan)
+      await told.sent()
+      return { dryRun: true, ...told.counts, ...shown }
+    }
+    const { parent, name } = await spotOf(core, to, how, (names) =>
+      restoreParents(core, names, from.moment, options),
+    )
+    const result = await restoreTree(core, from, { parent, name }, options)
+    await told.sent()
+    const versions = await answered(() => versionsOfPath(core, to))
+    return { ...result, ...shown, version: versions.at(-1)?.number ?? null }
+  } finally {
+    await announced.sent()
+  }
+}
+
+/** The name of a path, and its directory; `made` is that where it was, which may have to be made. */
+async function spotOf<P>(
+  core: Core,
+  to: string,
+  { ends }: How,
+  made: (names: readonly string[]) => Promise<P>,
+): Promise<{ parent: P | number; name: string }> {
+  const names = namesOf(to)
+  const name = names.pop() ?? ''
+  if (ends === 'another' && name !== '') assertName(name)
+  const parent =
+    ends === 'itself' ? await made(names) : await answered(() => existingDirectory(core, names))
+  return { parent, name }
+}
+
+function existingDirectory(core: Core, names: readonly string[]): number {
+  const path = `/${names.join('/')}`
+  const found = findPath(core, path)
+  if (found !== undefined && isDirectory(found.mode)) return found.ino
+  throw new ControlError('absent', `there is no directory ${toText(path)}`, toText(path))
+}
+
+function join(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`
+}

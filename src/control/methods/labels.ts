@@ -1,0 +1,327 @@
+// Methods on what people put beside the content: snapshots, tags and extended attributes of theirs (user.*).
+
+import { FsError } from '../../base/errno.ts'
+import {
+  XATTR_LIST_BYTES_MAX,
+  XATTR_NAME_BYTES_MAX,
+  XATTR_VALUE_BYTES_MAX,
+} from '../../base/limits.ts'
+import { isDirectory, isRegular } from '../../base/mode.ts'
+import { type SnapshotRow, xattr } from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import { readyInode, readyTags } from '../../vault/content/prefetch.ts'
+import type { Core } from '../../vault/core/core.ts'
+import { ROW_BYTES } from '../../vault/core/disk-space.ts'
+import type { Inode } from '../../vault/core/inode.ts'
+import { assertTag } from '../../vault/core/label-rules.ts'
+import { slicesOf } from '../../vault/core/time-slices.ts'
+import { observeLoss } from '../../vault/history/before-loss.ts'
+import { findPath } from '../../vault/history/paths.ts'
+import {
+  createSnapshot,
+  deleteSnapshot,
+  listSnapshots,
+  renameSnapshot,
+} from '../../vault/history/snapshots.ts'
+import { announcer } from '../../vault/tree/announce.ts'
+import { withTrace } from '../../vault/tree/history-recording.ts'
+import { findInode } from '../../vault/tree/inodes.ts'
+import { isWithin, lastPaths } from '../../vault/tree/places.ts'
+import {
+  filesWith,
+  findTag,
+  fitTags,
+  listTags,
+  setTags,
+  tagFile,
+  tagsOf,
+  untagFile,
+  XDG_TAGS,
+} from '../../vault/tree/tags.ts'
+import { getXattr, listXattrs, removeXattr, setXattr } from '../../vault/tree/xattrs.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { toBytes, toText } from '../wire/byte-strings.ts'
+import { ControlError } from '../wire/errors.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { pathOf, stringOf, stringsOf, valuesOf } from './parameters.ts'
+import { assertWritableVault, refusing } from './refusal.ts'
+
+/** The namespace of xattr(7) that belongs to people. */
+const USER = 'user.'
+const PAGE_ROWS = 1000
+
+/** What snapshotList tells of each; times are those that the host's clock showed, in microseconds since 1970. */
+export type Snapshot = SnapshotRow
+
+export const labelMethods = {
+  /** {name}: the state of now under a name. */
+  snapshotCreate: {
+    readOnly: false,
+    run: (vault, parameters) => {
+      const name = stringOf(parameters, 'name')
+      return changing(vault, `snapshot '${name}'`, () => {
+        vault.core.room.grow(ROW_BYTES)
+        const moment = createSnapshot(vault.core, name)
+        return { name, moment: vault.core.moments.wallOf(moment) }
+      })
+    },
+  },
+  snapshotDelete: {
+    readOnly: false,
+    run: (vault, parameters) => {
+      const name = stringOf(parameters, 'name')
+      return changing(vault, `snapshot '${name}'`, () => {
+        deleteSnapshot(vault.core, name)
+        return { name }
+      })
+    },
+  },
+  /** {name, newName} */
+  snapshotRename: {
+    readOnly: false,
+    run: (vault, parameters) => {
+      const name = stringOf(parameters, 'name')
+      const newName = stringOf(parameters, 'newName')
+      return changing(vault, `snapshot '${name}' to '${newName}'`, () => {
+        renameSnapshot(vault.core, name, newName)
+        return { name: newName, oldName: name }
+      })
+    },
+  },
+  snapshotList: {
+    readOnly: true,
+    run: async ({ core }) => {
+      const snapshots = await answered(() => listSnapshots(core))
+      return {
+        snapshots: snapshots.map((its) => ({ ...its, moment: core.moments.wallOf(its.moment) })),
+      }
+    },
+  },
+  /** {path, tags}; `unfit` are those that can be no tags, beside others that were added. */
+  tagAdd: {
+    readOnly: false,
+    run: (vault, parameters, { kernel }) =>
+      changingFile(vault, parameters, kernel, (inode) => {
+        const tags = stringsOf(parameters, 'tags')
+        const fit = tags.filter(isTag)
+        // One that cannot be must not keep the others away.
+        if (fit.length === 0) for (const tag of tags) assertTag(tag)
+        vault.core.room.grow(ROW_BYTES)
+        readyTags(vault.core, inode.ino, fit)
+        for (const tag of fit) tagFile(vault.core, inode, tag)
+        return { tags: tagsOf(vault.core, inode.ino), unfit: tags.filter((tag) => !isTag(tag)) }
+      }),
+  },
+  /** {path, tags} */
+  tagRemove: {
+    readOnly: false,
+    run: (vault, parameters, { kernel }) =>
+      changingFile(vault, parameters, kernel, (inode, path) => {
+        const had = tagsOf(vault.core, inode.ino)
+        readyTags(vault.core, inode.ino, had)
+        const tags = stringsOf(parameters, 'tags')
+        const other = tags.find((tag) => !had.includes(tag))
+        if (other !== undefined) throw absent(`${toText(path)} has no tag '${other}'`, path)
+        for (const tag of new Set(tags)) untagFile(vault.core, inode, tag)
+        return { tags: tagsOf(vault.core, inode.ino) }
+      }),
+  },
+  /** {path}: the tags of a file or directory; of the root: all tags, with the number of what carries them. */
+  tagList: {
+    readOnly: true,
+    run: (vault, parameters) => answered(() => listOfTags(vault.core, pathOf(parameters))),
+  },
+  /** {path, tags}: paths at or below `path` that carry all tags. */
+  tagFind: {
+    readOnly: true,
+    run: (vault, parameters) =>
+      answered(() => {
+        const top = existing(vault.core, pathOf(parameters)).path
+        const tags = stringsOf(parameters, 'tags')
+        for (const tag of tags) {
+          if (findTag(vault.core, tag) === undefined) throw absent(`there is no tag '${tag}'`)
+        }
+        const paths = filesWith(vault.core, tags).flatMap((ino) => lastPaths(vault.core, ino))
+        return { paths: paths.filter((path) => isWithin(path, top)).sort() }
+      }),
+  },
+  /** {path}: items {key, value}, byte strings without user. */
+  metaList: {
+    readOnly: true,
+    run: (vault, parameters) =>
+      answered(() => {
+        const { inode } = existing(vault.core, pathOf(parameters))
+        return { values: shownValues(vault.core, inode) }
+      }),
+  },
+  /** {path, values}: values is an object of byte strings; null removes a key. */
+  metaSet: {
+    readOnly: false,
+    run: (vault, parameters, { kernel }) =>
+      changingFile(vault, parameters, kernel, (inode, path) => {
+        setValues(vault.core, inode, path, valuesOf(parameters, 'values'))
+        return { values: shownValues(vault.core, inode) }
+      }),
+  },
+  /** {path, keys}: items {path, values} of what is at or below `path` and has all keys. */
+  metaFind: {
+    readOnly: true,
+    run: (vault, parameters, call) => metaFind(vault.core, parameters, call),
+  },
+} satisfies Record<string, Method>
+
+function isTag(name: string): boolean {
+  try {
+    assertTag(name)
+    return true
+  } catch (error) {
+    if (error instanceof FsError) return false
+    throw error
+  }
+}
+
+async function changing<T extends object>(vault: Vault, what: string, work: () => T): Promise<T> {
+  assertWritableVault(vault)
+  const result = await refusing(toBytes(what), () => answered(work))
+  await vault.sync()
+  return result
+}
+
+/** Changes what `path` names, makes it durable and tells the kernel. */
+async function changingFile<T extends object>(
+  vault: Vault,
+  parameters: Parameters,
+  kernel: Call['kernel'],
+  work: (inode: Inode, path: string) => T,
+): Promise<T> {
+  const { inode, path } = await answered(() => existing(vault.core, pathOf(parameters)))
+  assertWritableVault(vault)
+  const announced = announcer(vault.core, kernel)
+  const change = () => {
+    readyInode(vault.core, inode)
+    observeLoss(vault.core, inode)
+    return withTrace(vault.core, () => work(inode, path))
+  }
+  const result = await refusing(path, () => answered(change))
+  announced.inodeChanged(inode.ino)
+  await announced.sent()
+  await vault.sync()
+  return result
+}
+
+function existing(core: Core, path: string): { inode: Inode; path: string } {
+  const inode = findPath(core, path)
+  if (inode === undefined) throw absent(`there is no ${toText(path)}`, path)
+  return { inode, path }
+}
+
+function absent(message: string, path?: string): ControlError {
+  return new ControlError('absent', message, path === undefined ? undefined : toText(path))
+}
+
+function listOfTags(core: Core, path: string): object {
+  const { inode } = existing(core, path)
+  if (path !== '/') return { tags: tagsOf(core, inode.ino).map((name) => ({ name })) }
+  return {
+    tags: listTags(core).map(({ name }) => ({ name, files: filesWith(core, [name]).length })),
+  }
+}
+
+function shownValues(core: Core, inode: Inode): Record<string, string> {
+  const keys = listXattrs(core, inode)
+    .filter((name) => name.startsWith(USER))
+    .sort()
+  return Object.fromEntries(
+    keys.map((name) => [
+      name.slice(USER.length),
+      Buffer.from(getXattr(core, inode, name) ?? []).toString('latin1'),
+    ]),
+  )
+}
+
+type Values = ReadonlyMap<string, Uint8Array | null>
+
+/** All of them or, with a ControlError, none. */
+function setValues(core: Core, inode: Inode, path: string, values: Values): void {
+  // As user_xattr of xattr(7): links and devices cannot carry any.
+  if (!isRegular(inode.mode) && !isDirectory(inode.mode)) {
+    throw new ControlError('failed', `${toText(path)} is neither a file nor a directory`)
+  }
+  assertFit(core, inode, path, values)
+  let bytes = 0
+  for (const [key, value] of values) bytes += key.length + (value?.length ?? 0) + ROW_BYTES
+  core.room.grow(bytes)
+  const labels = fitTags(values.get(XDG_TAGS.slice(USER.length)) ?? new Uint8Array())
+  readyTags(core, inode.ino, labels)
+  for (const [key, value] of values) {
+    if (USER + key === XDG_TAGS) setTags(core, inode, labels)
+    else if (value === null) removeXattr(core, inode, USER + key)
+    else setXattr(core, inode, USER + key, value, 0)
+  }
+}
+
+/** Throws ControlError where a key is missing, or one is more than a file can have. */
+function assertFit(core: Core, inode: Inode, path: string, values: Values): void {
+  const shown = toText(path)
+  const names = new Set(listXattrs(core, inode))
+  for (const [key, value] of values) {
+    const name = USER + key
+    if (name === XDG_TAGS) continue
+    if (value === null && !names.delete(name)) throw absent(`${shown} has no ${toText(key)}`, path)
+    if (value === null) continue
+    names.add(name)
+    if (key === '' || name.length > XATTR_NAME_BYTES_MAX)
+      throw tooMuch(shown, `a key has 1 to ${XATTR_NAME_BYTES_MAX - USER.length} bytes`)
+    if (value.length > XATTR_VALUE_BYTES_MAX)
+      throw tooMuch(
+        shown,
+        `the value of ${toText(key)} has more than ${XATTR_VALUE_BYTES_MAX} bytes`,
+      )
+  }
+  let bytes = 0
+  for (const name of names) bytes += name.length + 1
+  if (bytes > XATTR_LIST_BYTES_MAX)
+    throw tooMuch(
+      shown,
+      `the keys of a file have no more than ${XATTR_LIST_BYTES_MAX} bytes together`,
+    )
+}
+
+function tooMuch(shown: string, why: string): ControlError {
+  return new ControlError('failed', `${shown} cannot have this metadata: ${why}`, shown)
+}
+
+async function metaFind(core: Core, parameters: Parameters, { send }: Call): Promise<object> {
+  const { path: top } = await answered(() => existing(core, pathOf(parameters)))
+  const keys = stringsOf(parameters, 'keys')
+  const slices = slicesOf(core)
+  const first = USER + (keys[0] ?? '')
+  for (let gte: [number, string?] = [0]; ; ) {
+    const range = { gte: gte as [number], limit: PAGE_ROWS }
+    const rows = await answered(() => core.overlay.scan(xattr, range))
+    for (const row of rows) {
+      if (row.name !== first) continue
+      const found = await answered(() => withKeys(core, row.ino, keys))
+      for (const path of found?.paths ?? [])
+        if (isWithin(path, top)) await send({ item: { path, values: found?.values } })
+    }
+    const last = rows[rows.length - 1]
+    if (last === undefined || rows.length < PAGE_ROWS) return {}
+    gte = [last.ino, `${last.name}\0`]
+    await slices.turn()
+  }
+}
+
+/** The paths and attributes of an inode that is there and has all keys. */
+function withKeys(
+  core: Core,
+  ino: number,
+  keys: readonly string[],
+): { paths: string[]; values: Record<string, string> } | undefined {
+  const inode = findInode(core, ino)
+  // The attributes of what was deleted stay where they are.
+  if (inode === undefined || inode.nlink === 0) return undefined
+  const values = shownValues(core, inode)
+  if (!keys.every((key) => Object.hasOwn(values, key))) return undefined
+  return { paths: lastPaths(core, ino), values }
+}

@@ -1,0 +1,114 @@
+// Parameters of methods, checked as they come off the wire. Who writes an own caller makes mistakes; the command line does not.
+
+import type { When } from '../../vault/core/when.ts'
+import { ControlError } from '../wire/errors.ts'
+import type { Parameters } from './methods.ts'
+
+/** A string. Throws ControlError when it is missing or something else. */
+export function stringOf(parameters: Parameters, name: string): string {
+  const value = parameters[name]
+  if (!isText(value)) throw wrong(name, 'a string')
+  return value
+}
+
+/** True or false; false when it is missing. What is to change nothing must not do so for 'true' in quotes. */
+export function flagOf(parameters: Parameters, name: string): boolean {
+  const { [name]: value = false } = parameters
+  if (typeof value !== 'boolean') throw wrong(name, 'true or false')
+  return value
+}
+
+/** A name of any bytes but NUL, as a byte string. */
+export function bytesOf(parameters: Parameters, name: string): string {
+  const value = stringOf(parameters, name)
+  if (!isBytes(value) || value.includes('\0')) throw wrong(name, 'a name, a char a byte')
+  return value
+}
+
+/** A path from the root of the vault, as a byte string. */
+export function pathOf(parameters: Parameters, name = 'path'): string {
+  const value = stringOf(parameters, name)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: any byte but NUL can be in a name
+  if (!/^\/[\x01-\xff]*$/s.test(value)) throw wrong(name, 'a path, a char a byte')
+  return value
+}
+
+/** A whole number that is not negative. */
+export function countOf(parameters: Parameters, name: string): number {
+  const value = parameters[name]
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw wrong(name, 'a whole number')
+  }
+  return value
+}
+
+/** An object; an empty one when it is missing. */
+export function objectOf(parameters: Parameters, name: string, what: string): Parameters {
+  const { [name]: value = {} } = parameters
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isObject) throw wrong(name, what)
+  return value as Parameters
+}
+
+/** {ago} or {wall, nth}, in whole microseconds. */
+export function whenOf(parameters: Parameters, name: string): When {
+  const given = objectOf(parameters, name, 'a time')
+  if (given.ago !== undefined) return { ago: countOf(given, 'ago') }
+  return { wall: countOf(given, 'wall'), nth: given.nth === undefined ? 1 : countOf(given, 'nth') }
+}
+
+/** Strings, at least one. */
+export function stringsOf(parameters: Parameters, name: string): string[] {
+  const value = parameters[name]
+  if (!Array.isArray(value) || value.length === 0) throw wrong(name, 'a list of strings')
+  if (!value.every(isText)) throw wrong(name, 'a list of strings')
+  return value
+}
+
+/** Numbers, at least one. */
+export function numbersOf(parameters: Parameters, name: string): number[] {
+  const value = parameters[name]
+  const isList = Array.isArray(value) && value.length > 0
+  if (!isList || !value.every((part) => typeof part === 'number'))
+    throw wrong(name, 'a list of numbers')
+  return value
+}
+
+/** {key: value}, all values strings. */
+export function textsOf(parameters: Parameters, name: string): Map<string, string> {
+  const texts = new Map<string, string>()
+  for (const [key, value] of entriesOf(parameters, name, 'an object of strings')) {
+    if (!isText(key) || !isText(value)) throw wrong(name, 'an object of strings')
+    texts.set(key, value)
+  }
+  return texts
+}
+
+/** {key: value}, all of them byte strings, the keys without a NUL; null where a key is to go. */
+export function valuesOf(parameters: Parameters, name: string): Map<string, Uint8Array | null> {
+  const what = 'an object of byte strings or null'
+  const values = new Map<string, Uint8Array | null>()
+  for (const [key, value] of entriesOf(parameters, name, what)) {
+    if (!isBytes(key) || key.includes('\0') || (value !== null && !isBytes(value)))
+      throw wrong(name, what)
+    values.set(key, value === null ? null : Buffer.from(value, 'latin1'))
+  }
+  return values
+}
+
+function entriesOf(parameters: Parameters, name: string, what: string): [string, unknown][] {
+  if (parameters[name] === undefined) throw wrong(name, what)
+  return Object.entries(objectOf(parameters, name, what))
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.isWellFormed()
+}
+
+function isBytes(value: unknown): value is string {
+  return typeof value === 'string' && /^[\0-\xff]*$/.test(value)
+}
+
+function wrong(name: string, what: string): ControlError {
+  return new ControlError('failed', `parameter ${name} must be ${what}`)
+}

@@ -1,0 +1,151 @@
+// Methods on the index of a vault: what a query finds, how far the index is, making it anew.
+
+import { pathMatcher } from '../../base/glob.ts'
+import { QuerySyntaxError } from '../../search/query.ts'
+import type { SearchResult } from '../../search/results.ts'
+import type { Searcher } from '../../search/searcher.ts'
+import type { Fragment } from '../../search/snippet.ts'
+import { answered } from '../../store/retry.ts'
+import { StoreError } from '../../store/store.ts'
+import { momentMeant } from '../../vault/core/when.ts'
+import { findPath } from '../../vault/history/paths.ts'
+import { findTag } from '../../vault/tree/tags.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { toText } from '../wire/byte-strings.ts'
+import { ControlError } from '../wire/errors.ts'
+import { assertWanted } from '../wire/method-reply.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { countOf, flagOf, pathOf, stringOf, whenOf } from './parameters.ts'
+import { refusingGlobs } from './refusal.ts'
+
+/** As FoundVersion of results.ts; null stands for what is undefined there. */
+export interface FoundItemVersion {
+  readonly number: number | null
+  readonly moment: number
+  readonly until: number | null
+  readonly size: number
+}
+
+/** What search tells of each: `path` is a byte string from the root; versions are oldest first, fragments of the last of them. */
+export interface FoundItem {
+  readonly path: string
+  readonly ino: number
+  readonly score: number
+  readonly deleted: boolean
+  readonly mode: number
+  readonly versions: readonly FoundItemVersion[]
+  readonly fragments: readonly Fragment[]
+}
+
+/** A mounted vault answers with what it has after so long; a command that opened it waits until its index is ready. */
+const MOUNTED_WAIT_MS = 5_000
+const ALONE_WAIT_MS = 24 * 3_600_000
+const FRAGMENTS = 3
+
+export const searchMethods = {
+  /**
+   * {query, path, limit, glob?, tag?, since?, allVersions?}: items are FoundItem, best first. The result {complete} says whether
+   * everything that was saved before was in the index.
+   */
+  search: { readOnly: false, alsoReadOnly: true, run: search },
+  searchStatus: {
+    readOnly: true,
+    run: async (vault, _, { searcher }) => statusOf(vault, searcher()),
+  },
+  /** Makes the index anew; the result is as that of searchStatus. */
+  searchRebuild: {
+    readOnly: false,
+    run: (vault, _, { searcher, kernel, report, isGone }) =>
+      inSearchWords(async () => {
+        const its = searcher()
+        await its.rebuild()
+        if (kernel === undefined)
+          await its.refresh(ALONE_WAIT_MS, (done) => report(done, 0), isGone)
+        return statusOf(vault, its)
+      }),
+  },
+} satisfies Record<string, Method>
+
+async function statusOf({ core }: Vault, searcher: Searcher): Promise<object> {
+  const status = await searcher.status()
+  return { ...status, watermark: core.moments.wallOf(status.watermark) }
+}
+
+async function search(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
+  const query = stringOf(parameters, 'query')
+  const top = pathOf(parameters)
+  const limit = countOf(parameters, 'limit')
+  const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
+  const matches = glob === undefined ? () => true : refusingGlobs(() => pathMatcher([glob]))
+  const tag = parameters.tag === undefined ? undefined : stringOf(parameters, 'tag')
+  const since =
+    parameters.since === undefined
+      ? 0
+      : momentMeant(vault.core.moments, whenOf(parameters, 'since'))
+  const pastToo = flagOf(parameters, 'allVersions')
+  await answered(() => assertThere(vault, top, tag, pastToo))
+  return inSearchWords(async () => {
+    const searcher = call.searcher()
+    const waitMs = call.kernel === undefined ? ALONE_WAIT_MS : MOUNTED_WAIT_MS
+    const { isGone } = call
+    const complete = await searcher.refresh(waitMs, (done) => call.report(done, 0), isGone)
+    assertWanted(isGone)
+    const results = await searcher.search({
+      query,
+      top,
+      limit,
+      // What the clock never showed so often is older than all.
+      since: since ?? 0,
+      pastToo,
+      tags: tag === undefined ? [] : [tag],
+      isMeant: (path) => matches(path.slice(1)),
+      fragments: FRAGMENTS,
+      isGone,
+    })
+    for (const result of results) await call.send({ item: itemOf(vault, result) })
+    return { complete }
+  })
+}
+
+function assertThere(vault: Vault, top: string, tag: string | undefined, pastToo: boolean): void {
+  if (tag !== undefined && findTag(vault.core, tag) === undefined)
+    throw new ControlError('absent', `there is no tag '${tag}'`)
+  if (!pastToo && findPath(vault.core, top) === undefined)
+    throw new ControlError('absent', `there is no ${toText(top)}`, toText(top))
+}
+
+function itemOf(
+  { core }: Vault,
+  { ino, path, score, isThere, row, versions, fragments }: SearchResult,
+): FoundItem {
+  const { moments } = core
+  const shown = versions.map(({ number, moment, until, size }) => ({
+    number: number ?? null,
+    moment: moments.wallOf(moment),
+    until: until === undefined ? null : moments.wallOf(until),
+    size,
+  }))
+  return { path, ino, score, deleted: !isThere, mode: row.mode, versions: shown, fragments }
+}
+
+/** What search refuses, in words for people. */
+async function inSearchWords<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof QuerySyntaxError)
+      throw new ControlError('name', error.message, undefined, { cause: error })
+    if (error instanceof StoreError && error.kind === 'unavailable')
+      throw new ControlError('failed', error.message, undefined, { cause: error })
+    throw error
+  }
+}
+
+/** Where there is an index, makes it smaller. */
+export async function compactIndex(searcher: Searcher): Promise<void> {
+  try {
+    await searcher.compact()
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'unavailable') throw error
+  }
+}

@@ -1,0 +1,130 @@
+// Which state of a path a caller means: a version by number, a moment, a snapshot, or the newest complete one; and finding it.
+
+import type { EntryPastRow, InodeRow } from '../../store/collections.ts'
+import type { Core } from '../../vault/core/core.ts'
+import type { Moment } from '../../vault/core/moments.ts'
+import { momentMeant, timeText, type When } from '../../vault/core/when.ts'
+import { findDeleted, lastDeleted } from '../../vault/history/deleted.ts'
+import { findPath, findPathAt, spotsOf } from '../../vault/history/paths.ts'
+import { findSnapshot } from '../../vault/history/snapshots.ts'
+import { birthOf, inodeAt } from '../../vault/history/timeline.ts'
+import { versionsOfPath } from '../../vault/history/version-names.ts'
+import { toText } from '../wire/byte-strings.ts'
+import { ControlError } from '../wire/errors.ts'
+import type { Parameters } from './methods.ts'
+import { countOf, objectOf, stringOf, whenOf } from './parameters.ts'
+
+/** At most one is given; none stands for the newest complete state. */
+export interface Wanted {
+  readonly version?: number
+  readonly when?: When
+  readonly snapshot?: string
+}
+
+/** A state that is there. `row` is a copy; `version` is set when it was asked for by number. */
+export interface FoundState {
+  readonly ino: number
+  readonly moment: Moment
+  readonly row: InodeRow
+  readonly version: number | undefined
+}
+
+export interface LastDeletion {
+  readonly row: EntryPastRow
+  readonly isPassing: boolean
+}
+
+/** The state that the parameter `name` (an object) asks for. */
+export function wantedOf(parameters: Parameters, name: string): Wanted {
+  const given = objectOf(parameters, name, 'an object that says which state')
+  if (given.version !== undefined) return { version: countOf(given, 'version') }
+  if (given.when !== undefined) return { when: whenOf(given, 'when') }
+  return given.snapshot === undefined ? {} : { snapshot: stringOf(given, 'snapshot') }
+}
+
+/** Finds a state of a path. Throws ControlError 'absent', saying what there is instead. */
+export function findState(core: Core, path: string, wanted: Wanted): FoundState {
+  if (wanted.version !== undefined) return versionState(core, path, wanted.version)
+  const moment = momentOf(core, wanted)
+  const row = findPathAt(core, path, moment) ?? beforeMove(core, path, moment)
+  if (row === undefined) throw absent(core, path, wanted)
+  return { ino: row.ino, moment, row: { ...row }, version: undefined }
+}
+
+/** The moment that is meant. Throws ControlError 'absent' for the future, a time before the vault, an unknown snapshot. */
+export function momentOf(core: Core, { when, snapshot }: Wanted): Moment {
+  if (snapshot !== undefined) {
+    const row = findSnapshot(core, snapshot)
+    if (row === undefined) throw new ControlError('absent', `there is no snapshot '${snapshot}'`)
+    return row.moment
+  }
+  const { moments } = core
+  if (when === undefined) return moments.last
+  const moment = momentMeant(moments, when)
+  if (moment === undefined)
+    throw new ControlError('absent', 'the clock showed that time less often')
+  const birth = birthOf(core)
+  if (moment < birth) {
+    const first = timeText(moments.wallOf(birth))
+    throw new ControlError('absent', `nothing is known of that time: the past begins at ${first}`)
+  }
+  if (moment > moments.now()) {
+    throw new ControlError('absent', `${timeText(moments.wallOf(moment))} is in the future`)
+  }
+  return moment
+}
+
+/**
+ * What was deleted under a path: in its directory, else in the last one of that name that lost such a file. Where nothing is listed
+ * under it, what passed within a second.
+ */
+export function lastDeletion(core: Core, path: string): LastDeletion | undefined {
+  let passed: EntryPastRow | undefined
+  for (const { parent, name } of spotsOf(core, path)) {
+    const deleted = findDeleted(core, parent, name)
+    if (deleted !== undefined) return { row: deleted.row, isPassing: false }
+    passed ??= lastDeleted(core, parent, name)
+  }
+  return passed && { row: passed, isPassing: true }
+}
+
+function versionState(core: Core, path: string, number: number): FoundState {
+  const versions = versionsOfPath(core, path)
+  const found = versions.find((its) => its.number === number)
+  const row = found === undefined ? undefined : inodeAt(core, found.ino, found.moment)
+  if (found !== undefined && row !== undefined) {
+    return { ino: found.ino, moment: found.moment, row: { ...row }, version: number }
+  }
+  const [first] = versions
+  const last = versions[versions.length - 1]
+  const instead =
+    first === undefined || last === undefined
+      ? 'it has none'
+      : `it has ${first.number === last.number ? '' : `${first.number} to `}${last.number}`
+  throw new ControlError('absent', `${toText(path)} has no version ${number}; ${instead}`)
+}
+
+/** What has its name from a later move was there at that moment all the same, under the name before. */
+function beforeMove(core: Core, path: string, moment: Moment): InodeRow | undefined {
+  const now = findPath(core, path)
+  return now === undefined ? undefined : inodeAt(core, now.ino, moment)
+}
+
+function absent(core: Core, path: string, wanted: Wanted): ControlError {
+  const shown = toText(path)
+  if (wanted.when !== undefined) {
+    const at = timeText(core.moments.wallOf(momentOf(core, wanted)))
+    return new ControlError('absent', `${shown} was not there at ${at}`, shown)
+  }
+  if (wanted.snapshot !== undefined) {
+    return new ControlError('absent', `${shown} is not in snapshot '${wanted.snapshot}'`, shown)
+  }
+  const deleted = lastDeletion(core, path)
+  return new ControlError(
+    'absent',
+    deleted === undefined
+      ? `there is no ${shown}`
+      : `${shown} was deleted at ${timeText(core.moments.wallOf(deleted.row.until))}; avfs undelete brings it back`,
+    shown,
+  )
+}

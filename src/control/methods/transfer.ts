@@ -1,0 +1,159 @@
+// Methods that take a tree out of a vault and put one into it: export, import. What goes through is a stream of records
+// (src/archive/records.ts); where it comes from and goes to is the caller's affair, with the caller's rights.
+
+import { isDirectory } from '../../base/mode.ts'
+import { answered } from '../../store/retry.ts'
+import type { Store } from '../../store/store.ts'
+import { sealForSnapshot } from '../../vault/content/seal.ts'
+import { findPath, namesOf } from '../../vault/history/paths.ts'
+import { exportTree } from '../../vault/transfer/export.ts'
+import { exportHistory } from '../../vault/transfer/export-history.ts'
+import { type ImportOptions, importer } from '../../vault/transfer/import.ts'
+import { importPlan } from '../../vault/transfer/import-plan.ts'
+import { announcer } from '../../vault/tree/announce.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { toText } from '../wire/byte-strings.ts'
+import { ControlError } from '../wire/errors.ts'
+import { assertWanted } from '../wire/method-reply.ts'
+import { indexBeside } from './index-beside.ts'
+import type { Call, Method, Parameters } from './methods.ts'
+import { bytesOf, flagOf, pathOf } from './parameters.ts'
+import { isDryRun, refusing } from './refusal.ts'
+import { findState, type Wanted, wantedOf } from './state.ts'
+import { effectsTo, toldTo } from './told.ts'
+
+export const transferMethods = {
+  /**
+   * {path, state, recursive, history}: hands over the records of what is there, and with `history` (of the root) all that the vault
+   * holds; items are {path, message} of what could not be read.
+   */
+  export: {
+    readOnly: true,
+    run: (vault, parameters, call) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => exportPath(vault, path, parameters, call))
+    },
+  },
+  /**
+   * {path, basename, dryRun}, and records in the body: makes `path` what they say. Items are {path, message} of what was refused, and
+   * with `dryRun`, which changes nothing, {effect, path} of what would be done.
+   */
+  import: {
+    readOnly: false,
+    alsoReadOnly: true,
+    run: (vault, parameters, call) => {
+      const path = pathOf(parameters)
+      return refusing(path, () => importPath(vault, path, parameters, call))
+    },
+  },
+} satisfies Record<string, Method>
+
+async function exportPath(
+  vault: Vault,
+  path: string,
+  parameters: Parameters,
+  { report, send }: Call,
+): Promise<object> {
+  const { core } = vault
+  const wanted = wantedOf(parameters, 'state')
+  // An export of now shows what programs have written so far.
+  if (!vault.readOnly && Object.keys(wanted).length === 0)
+    await answered(() => sealForSnapshot(core))
+  const state = await answered(() => findState(core, path, wanted))
+  const recursive = flagOf(parameters, 'recursive')
+  if (isDirectory(state.row.mode) && !recursive) {
+    throw new ControlError('failed', `${toText(path)} is a directory: say --recursive`)
+  }
+  const refused = toldTo(send)
+  const problem = (below: string, message: string): void =>
+    refused.tell({ path: toText(join(path, below)), message })
+  const hand = (piece: Buffer): Promise<void> | void => {
+    const told = refused.sent()
+    return told === undefined ? send(piece) : told.then(() => send(piece))
+  }
+  const view = flagOf(parameters, 'history') ? await historyOf(vault, path, wanted) : undefined
+  try {
+    const result = await exportTree(core, state.row, state.moment, {
+      recursive,
+      send: hand,
+      problem,
+      progress: (_, bytes) => report(bytes, 0),
+      beside:
+        view &&
+        ((parent, firstId) => exportHistory(view, { parent, firstId, send: hand, problem })),
+    })
+    await refused.sent()
+    return { ...result, moment: core.moments.wallOf(state.moment), problems: refused.count }
+  } finally {
+    await view?.close()
+  }
+}
+
+async function historyOf(vault: Vault, path: string, wanted: Wanted): Promise<Store> {
+  if (path !== '/' || Object.keys(wanted).length > 0)
+    throw new ControlError(
+      'failed',
+      'the history is that of the whole vault: export its root as it is now',
+    )
+  return await vault.view()
+}
+
+function join(path: string, below: string): string {
+  return path === '/' ? below : path + below
+}
+
+async function importPath(
+  vault: Vault,
+  path: string,
+  parameters: Parameters,
+  call: Call,
+): Promise<object> {
+  const { body, kernel, report, send, isGone } = call
+  if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
+  const isPlan = isDryRun(vault, parameters)
+  const { core } = vault
+  const names = namesOf(path)
+  const name = names.pop() ?? ''
+  const parent = await answered(() => findPath(core, `/${names.join('/')}`))
+  if (parent === undefined || !isDirectory(parent.mode)) {
+    const shown = toText(`/${names.join('/')}`)
+    throw new ControlError('absent', `there is no directory ${shown}`, shown)
+  }
+  const announced = announcer(core, kernel)
+  const refused = toldTo(send)
+  const index = isPlan ? undefined : await indexBeside(vault, call)
+  const options: ImportOptions = {
+    parent: parent.ino,
+    name,
+    path: path === '/' ? '' : path,
+    basename: bytesOf(parameters, 'basename'),
+    isShared: kernel !== undefined || index !== undefined,
+    ...announced,
+    problem: (where, message) => refused.tell({ path: toText(where), message }),
+    progress: (_, bytes) => report(bytes, 0),
+  }
+  const told = effectsTo(send)
+  const work = isPlan ? importPlan(vault, options, told.heard) : importer(vault, options)
+  try {
+    for await (const piece of body) {
+      assertWanted(isGone)
+      await work.take(piece)
+      index?.took(piece.length)
+      await refused.sent()
+      await told.sent()
+    }
+    const result = await work.finish()
+    await refused.sent()
+    await told.sent()
+    await index?.caughtUp()
+    const { count: problems } = refused
+    return { ...result, problems, ...(isPlan ? { dryRun: true, ...told.counts } : {}) }
+  } catch (error) {
+    if (error instanceof RangeError) throw new ControlError('failed', error.message)
+    throw error
+  } finally {
+    work.end()
+    index?.end()
+    await announced.sent()
+  }
+}

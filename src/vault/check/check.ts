@@ -1,0 +1,354 @@
+// fsck: proves that the rows of a store make sense together. Reads only, in pages, letting other work go on between them.
+
+import { setImmediate } from 'node:timers/promises'
+import { isDirectory } from '../../base/mode.ts'
+import {
+  type Collection,
+  clock,
+  collections,
+  entry,
+  hardlink,
+  hold,
+  inode as inodes,
+  type Key,
+  type KeyPart,
+  numbering,
+  orphan,
+  PROVISIONAL,
+  setting,
+  snapshot,
+  tag,
+  unsealed,
+  xattrPast,
+} from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import { type Range, type Store, StoreError } from '../../store/store.ts'
+import { circleCheck } from '../core/cycles.ts'
+import { type Counters, readCounters, readSetting } from '../core/settings.ts'
+import { count, storedUsage, type Used } from '../core/usage.ts'
+import { checkContent } from './check-content.ts'
+import { checkHistory } from './check-history.ts'
+import { type FindingCode, kindOf, type Report, type RowAt } from './findings.ts'
+import { everyPage } from './read-all.ts'
+
+const PAGE_ROWS = 500
+const ROOT = 1
+/** Rows that nothing else here reads. */
+const readable = [
+  setting,
+  numbering,
+  snapshot,
+  tag,
+  hold,
+  clock,
+  unsealed,
+  xattrPast,
+] as unknown as readonly Collection<object>[]
+
+export interface Problem {
+  readonly kind: string
+  readonly code: FindingCode
+  readonly message: string
+  readonly path?: string
+  readonly ino?: number
+  readonly at?: RowAt
+}
+
+export interface CheckOptions {
+  /**
+   * Reads every block and compares it with its hash. Without it the bytes of blocks are not read: what is proved is that all
+   * rows make sense together, that inline content matches its checksum, and that every block is there and as long as it is used.
+   */
+  readonly deep: boolean
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+export interface CheckReport {
+  readonly problems: readonly Problem[]
+  readonly inodes: number
+  readonly blocks: number
+  /** Plain bytes of all blocks that were looked at. */
+  readonly bytes: number
+}
+
+/** What the walk over the tree learned of one inode. */
+export interface Known {
+  readonly mode: number
+  readonly nlink: number
+  readonly size: number
+  readonly parent: number
+  readonly allocated: number
+  /** The name that its row says it has. */
+  readonly home: string
+  /** Names that lead to it, names in it, and how many of these are directories. */
+  names: number
+  entries: number
+  directories: number
+  isHome: boolean
+  hardlinks: number
+  name: string
+  under: number
+}
+
+/** Every row of a collection, in key order, a page at a time; lets timers and I/O run between pages. */
+export function everyRow<R extends object>(
+  store: Store,
+  collection: Collection<R>,
+  pageRows = PAGE_ROWS,
+): AsyncGenerator<R> {
+  return byPages(collection, pageRows, (range) => store.scan(collection, range))
+}
+
+/** The same of some columns, the whole key among them: those with bytes that are left out are not read. */
+export function everyProjection<R extends object, F extends keyof R & string>(
+  store: Store,
+  collection: Collection<R>,
+  fields: readonly F[],
+): AsyncGenerator<Pick<R, F>> {
+  return byPages(collection, PAGE_ROWS, (range) => store.project(collection, fields, range))
+}
+
+async function* byPages<R extends object, P extends object>(
+  { fields, keyLength }: Collection<R>,
+  limit: number,
+  read: (range: Range) => P[],
+): AsyncGenerator<P> {
+  let gte: Key | undefined
+  for (;;) {
+    const range = gte === undefined ? { limit } : { gte, limit }
+    const rows = await answered(() => read(range))
+    yield* gte === undefined ? rows : rows.slice(1)
+    if (rows.length < limit) return
+    const last = rows[rows.length - 1] as unknown as Record<string, KeyPart>
+    gte = fields.slice(0, keyLength).map((field) => last[field] as KeyPart)
+    await setImmediate()
+  }
+}
+
+/**
+ * Checks a store that nobody changes meanwhile, or a view of `engine`. What cannot be read is among the findings, and with
+ * `deep` what the engine says of itself.
+ */
+export async function checkStore(
+  store: Store,
+  options: CheckOptions,
+  engine: Store = store,
+): Promise<CheckReport> {
+  const ofEngine = options.deep ? await engine.verify() : []
+  const code = 'engine-damaged'
+  const problems = ofEngine.map((message): Problem => ({ kind: kindOf(code), code, message }))
+  try {
+    const report = await checkRows(store, options)
+    return { ...report, problems: [...problems, ...report.problems] }
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'corrupt') throw error
+    problems.push(...(await findUnreadable(store)))
+    // Readable row by row, but not as a whole: then that is what is told.
+    if (problems.length === 0) throw error
+    return { problems, inodes: 0, blocks: 0, bytes: 0 }
+  }
+}
+
+/** A finding for each row that cannot be read. */
+async function findUnreadable(store: Store): Promise<Problem[]> {
+  const problems: Problem[] = []
+  const code = 'row-damaged'
+  for (const collection of collections)
+    for await (const _ of everyPage(store, collection, ({ collection: name, key, message }) => {
+      const at = key === undefined ? {} : { at: { collection: name, key } }
+      const which = key === undefined ? name : `${name} ${JSON.stringify(key)}`
+      problems.push({ kind: kindOf(code), code, message: `${which}: ${message}`, ...at })
+    }));
+  return problems
+}
+
+async function countersOf(store: Store, report: Report): Promise<Counters> {
+  try {
+    return await answered(() => readCounters(store))
+  } catch (error) {
+    const isDamaged = error instanceof StoreError && error.kind === 'corrupt'
+    // Without its format it may be anything.
+    if (!isDamaged || readSetting(store, 'format') === undefined) throw error
+    report('counter-damaged', error.message)
+    return { moment: PROVISIONAL, nextIno: PROVISIONAL, inodes: 0 }
+  }
+}
+
+async function checkRows(store: Store, options: CheckOptions): Promise<CheckReport> {
+  const problems: Problem[] = []
+  const known = new Map<number, Known>()
+  const report: Report = (code, message, ino, at) => {
+    const path = ino === undefined ? undefined : pathOf(known, ino)
+    problems.push({
+      kind: kindOf(code),
+      code,
+      message,
+      ...(path === undefined ? {} : { path }),
+      ...(ino === undefined ? {} : { ino }),
+      ...(at === undefined ? {} : { at }),
+    })
+  }
+  const counters = await countersOf(store, report)
+  const users = new Map<number, Used>()
+  let done = 0
+  const tick = () => {
+    if (++done % PAGE_ROWS === 0) options.onProgress?.(done, Math.max(done, counters.inodes * 3))
+  }
+
+  for await (const row of everyRow(store, inodes)) {
+    known.set(row.ino, {
+      mode: row.mode,
+      nlink: row.nlink,
+      size: row.size,
+      parent: row.parent,
+      allocated: row.allocated,
+      home: row.name,
+      isHome: false,
+      hardlinks: 0,
+      names: 0,
+      entries: 0,
+      directories: 0,
+      name: '',
+      under: 0,
+    })
+    count(users, row.uid, row.allocated)
+    if (row.ino >= counters.nextIno) report('counter-next', `inode ${row.ino} is beyond next_ino`)
+    if (row.since !== PROVISIONAL && row.since > counters.moment)
+      report('counter-moment', `inode ${row.ino} is younger than the vault's last moment`)
+    tick()
+  }
+  for await (const row of everyRow(store, entry)) {
+    const parent = known.get(row.parent)
+    const child = known.get(row.ino)
+    const name = `${JSON.stringify(row.name)} in directory ${row.parent}`
+    const at = { collection: entry.name, key: [row.parent, row.name] }
+    if (parent === undefined || !isDirectory(parent.mode))
+      report('entry-parent', `${name} is in no directory`, undefined, at)
+    if (child === undefined)
+      report('entry-target', `${name} leads to inode ${row.ino}, which is missing`, undefined, at)
+    else {
+      child.names++
+      if (child.parent === row.parent && child.home === row.name) child.isHome = true
+      child.name = row.name
+      child.under = row.parent
+      if (child.mode >>> 12 !== row.type)
+        report('entry-type', `${name} says the wrong type`, row.ino, at)
+      if (isDirectory(child.mode) && child.parent !== row.parent)
+        report('tree-parent', `${name} is a directory with parent ${child.parent}`, row.ino, at)
+    }
+    if (parent !== undefined) {
+      parent.directories += child !== undefined && isDirectory(child.mode) ? 1 : 0
+      parent.entries++
+    }
+    tick()
+  }
+  for await (const row of everyRow(store, hardlink)) {
+    const its = known.get(row.ino)
+    if (its !== undefined) its.hardlinks++
+    const named = await answered(() => store.get(entry, [row.parent, row.name]))
+    if (named?.ino !== row.ino)
+      report(
+        'links-hardlink',
+        `inode ${row.ino} is not ${JSON.stringify(row.name)} in directory ${row.parent}`,
+        undefined,
+        { collection: hardlink.name, key: [row.ino, row.parent, row.name] },
+      )
+    tick()
+  }
+  const root = known.get(ROOT)
+  if (root === undefined || !isDirectory(root.mode))
+    report('tree-root', 'there is no root directory', ROOT)
+  const isReached = reachability(known)
+  for (const [ino, its] of known) checkLinks(ino, its, isReached, report)
+  if (known.size !== counters.inodes)
+    report('counter-inodes', `${known.size} inodes are there, the counter says ${counters.inodes}`)
+  await checkUsage(store, users, report)
+  for await (const { ino } of everyRow(store, orphan))
+    if (known.has(ino))
+      report('tree-orphan', `inode ${ino} is not unlinked, but is to be swept`, ino, {
+        collection: orphan.name,
+        key: [ino],
+      })
+  // Whoever made them, they must be rows.
+  for (const collection of readable) for await (const _ of everyRow(store, collection)) tick()
+  await checkHistory(store, report, tick)
+  const content = await checkContent(store, known, options.deep, report, tick)
+  options.onProgress?.(done, done)
+  return { problems, inodes: known.size, ...content }
+}
+
+function checkLinks(
+  ino: number,
+  its: Known,
+  isReached: (ino: number) => boolean,
+  report: Report,
+): void {
+  const { names, entries } = its
+  if (isDirectory(its.mode)) {
+    if (its.size !== entries)
+      report('links-size', `directory ${ino} has ${entries} names, its size says ${its.size}`, ino)
+    if (its.nlink !== 2 + its.directories)
+      report(
+        'links-count',
+        `directory ${ino} has link count ${its.nlink}, not ${2 + its.directories}`,
+        ino,
+      )
+    if (names !== (ino === ROOT ? 0 : 1))
+      report('tree-names', `directory ${ino} has ${names} names`, ino)
+  } else if (its.nlink !== names)
+    report('links-count', `inode ${ino} has ${names} names, its link count is ${its.nlink}`, ino)
+  if (ino !== ROOT && names > 0 && (!its.isHome || its.hardlinks !== names - 1))
+    report('links-homes', `inode ${ino} does not know all of its ${names} names`, ino)
+  if (ino !== ROOT && names > 0 && !isReached(ino))
+    report('tree-reach', `inode ${ino} cannot be reached from the root`, ino)
+}
+
+/** Counters of a commit before the last are counted anew by whoever opens the vault. */
+async function checkUsage(
+  store: Store,
+  counted: ReadonlyMap<number, Used>,
+  report: Report,
+): Promise<void> {
+  const { users, isCurrent } = await answered(() => storedUsage(store))
+  if (!isCurrent) return
+  for (const uid of new Set([...counted.keys(), ...users.keys()])) {
+    const { bytes, files } = counted.get(uid) ?? { bytes: 0, files: 0 }
+    const its = users.get(uid) ?? { bytes: 0, files: 0 }
+    if (its.bytes !== bytes || its.files !== files)
+      report(
+        'counter-usage',
+        `user ${uid} has ${bytes} bytes in ${files} inodes, the counter says ${its.bytes} in ${its.files}`,
+      )
+  }
+}
+
+/** The path of an inode from the root, by one of its names; undefined when it does not lead there. */
+function pathOf(known: Map<number, Known>, ino: number): string | undefined {
+  const names: string[] = []
+  const isCircle = circleCheck()
+  for (let at = ino; at !== ROOT; ) {
+    const its = known.get(at)
+    if (its === undefined || its.under === 0 || isCircle(at)) return undefined
+    names.push(Buffer.from(its.name, 'latin1').toString())
+    at = its.under
+  }
+  return `/${names.reverse().join('/')}`
+}
+
+/** Tells of inodes whether their names lead to the root; each step of a way is gone once, however many inodes are beyond it. */
+function reachability(known: Map<number, Known>): (ino: number) => boolean {
+  const reached = new Map([[ROOT, true]])
+  return (ino) => {
+    const way: number[] = []
+    let at = ino
+    while (!reached.has(at)) {
+      // Met again before it is known, it leads in a circle.
+      reached.set(at, false)
+      way.push(at)
+      at = known.get(at)?.under ?? 0
+    }
+    const isReached = reached.get(at) === true
+    for (const passed of way) reached.set(passed, isReached)
+    return isReached
+  }
+}

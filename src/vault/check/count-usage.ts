@@ -1,0 +1,27 @@
+// What each user owns, counted from the rows: for a vault whose counters are not those of its last commit, and for repair.
+
+import { inode as inodes } from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import type { Store } from '../../store/store.ts'
+import { count, storedUsage, Usage, type Used } from '../core/usage.ts'
+import { everyProjection } from './check.ts'
+
+/** Counts the inodes of a store that nobody changes meanwhile, by their owners. */
+export async function countUsage(store: Store): Promise<Map<number, Used>> {
+  const users = new Map<number, Used>()
+  for await (const { uid, allocated } of everyProjection(store, inodes, [
+    'ino',
+    'uid',
+    'allocated',
+  ]))
+    count(users, uid, allocated)
+  return users
+}
+
+/** The usage of a vault that nobody changes meanwhile. */
+export async function readUsage(store: Store): Promise<Usage> {
+  const stored = await answered(() => storedUsage(store))
+  if (stored.isCurrent) return new Usage(stored.users)
+  const users = await countUsage(store)
+  return new Usage(users, [...users.keys(), ...stored.users.keys()])
+}

@@ -1,0 +1,89 @@
+// Files that were overwritten in small pieces are rewritten chunk by chunk into whole blocks when the vault is quiet, so
+// that reading them does not slow down with their history. The content is the same: no version is made.
+
+import { FsError } from '../../base/errno.ts'
+import { CHUNK_BYTES } from '../../base/limits.ts'
+import type { ExtentRow } from '../../store/collections.ts'
+import { takeBytes } from '../core/buffer-pool.ts'
+import type { Core } from '../core/core.ts'
+import { type Inode, isProvisional, newJournal } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import { isRecorded, recordedUntil } from '../tree/history-recording.ts'
+import { findInode } from '../tree/inodes.ts'
+import { readContent, toContent } from './content.ts'
+import { chunkExtents, FRAGMENTS_MAX, place, sealExtents } from './extents.ts'
+import { readyInode } from './prefetch.ts'
+
+/** Rewrites one chunk of one file that has more than `max` extents there. Returns false when there is nothing to do. */
+export function rewriteNext(core: Core, max = FRAGMENTS_MAX): boolean {
+  const [ino] = core.fragmented
+  if (ino === undefined) return false
+  const inode = findInode(core, ino)
+  const chunk = inode === undefined ? undefined : fragmentedChunk(inode, max)
+  if (inode === undefined || chunk === undefined || isProvisional(inode)) {
+    core.fragmented.delete(ino)
+    return core.fragmented.size > 0
+  }
+  try {
+    rewriteChunk(core, inode, chunk, max)
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error
+    // Damaged content was logged by whoever read it, and stays as it is.
+    core.fragmented.delete(ino)
+  }
+  return true
+}
+
+function fragmentedChunk(inode: Inode, max: number): number | undefined {
+  for (const [chunk, extents] of inode.chunks) if (extents.length > max) return chunk
+  return undefined
+}
+
+function rewriteChunk(core: Core, inode: Inode, chunk: number, max: number): void {
+  readyInode(core, inode)
+  const runs = runsOf(chunkExtents(core, inode, chunk))
+  const contents = runs.map(({ from, to }) =>
+    concat(readContent(core, inode, from, to - from), to - from),
+  )
+  // Of what is not recorded any more, extents end with the last recorded state.
+  const recorded = isRecorded(core, inode) ? 0 : recordedUntil(core, inode.ino)
+  for (const [index, { from, since }] of runs.entries()) {
+    inode.journal = newJournal(undefined)
+    place(core, inode, from, toContent(core, contents[index] as Uint8Array))
+    // The bytes are those of the newest piece's moment: older states keep their own, and of that one nothing is kept twice.
+    sealExtents(core, inode, Math.max(since, recorded))
+  }
+  inode.journal = undefined
+  // As many holes as pieces: joining cannot help this chunk.
+  if (runs.length > max) core.fragmented.delete(inode.ino)
+}
+
+interface Run {
+  readonly from: number
+  to: number
+  /** The moment of its newest extent. */
+  since: Moment
+}
+
+/** Ranges without a hole in them. */
+function runsOf(extents: readonly ExtentRow[]): Run[] {
+  const runs: Run[] = []
+  for (const { offset, length, since } of extents) {
+    const last = runs[runs.length - 1]
+    if (last?.to === offset && offset % CHUNK_BYTES !== 0) {
+      last.to += length
+      last.since = Math.max(last.since, since)
+    } else runs.push({ from: offset, to: offset + length, since })
+  }
+  return runs
+}
+
+function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = takeBytes(length)
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}

@@ -1,0 +1,122 @@
+// Sealing: the moment at which a change of content is complete, and becomes a version.
+
+import { steadyMs } from '../../base/clock.ts'
+import { apart } from '../../base/step.ts'
+import { inodePast, inode as inodes, unsealed, version } from '../../store/collections.ts'
+import { attempted } from '../../store/retry.ts'
+import type { Core } from '../core/core.ts'
+import { type Inode, isProvisional, TRUNCATED, UNCHANGED, WRITTEN } from '../core/inode.ts'
+import { isRecorded, recordedUntil } from '../tree/history-recording.ts'
+import { claim, endBefore } from '../tree/inodes.ts'
+import { spill } from './content.ts'
+import { sealExtents } from './extents.ts'
+import { readySeal } from './prefetch.ts'
+import { isSameContent, takeBack } from './same-content.ts'
+
+/** A file that was only emptied (or made and left empty) is sealed after this much quiet: as a rule more follows at once. */
+export const QUIET_MS = 1000
+
+/**
+ * close(2): what was written is complete, and whoever closes it is its author: written it was in the kernel's cache. A bare
+ * truncation waits for QUIET_MS.
+ */
+export function closeContent(core: Core, inode: Inode): void {
+  if (!isProvisional(inode)) return
+  claim(core, inode)
+  if (inode.change === WRITTEN) seal(core, inode)
+}
+
+/** Ends a change: the state as it is now counts from now on, as the next version unless its content is the last one's. */
+export function seal(core: Core, inode: Inode): void {
+  spill(core, inode)
+  if (inode.nlink === 0) return
+  readySeal(core, inode)
+  const same = isSameContent(core, inode)
+  apart(() => {
+    if (same) sealUnchanged(core, inode)
+    else sealChanged(core, inode)
+    inode.change = UNCHANGED
+    inode.journal = undefined
+    core.open.delete(inode.ino)
+    core.overlay.put(inodes, inode)
+    core.overlay.delete(unsealed, [inode.ino])
+  })
+}
+
+function sealChanged(core: Core, inode: Inode): void {
+  const moment = core.moments.next()
+  sealExtents(core, inode, moment)
+  endBefore(core, inode, moment)
+  inode.since = moment
+  if (!isRecorded(core, inode)) dropVersion(core, inode)
+  inode.versions++
+  core.overlay.put(version, {
+    ino: inode.ino,
+    number: inode.versions,
+    moment,
+    size: inode.size,
+    mode: inode.mode,
+    uid: inode.uid,
+    gid: inode.gid,
+    mtime: inode.mtime,
+    mtimeNs: inode.mtimeNs,
+    actor: inode.actor,
+  })
+}
+
+/** Without history the newest version is the only one, but for those that were recorded before. */
+function dropVersion(core: Core, inode: Inode): void {
+  if (inode.versions === 0) return
+  const before = core.overlay.get(version, [inode.ino, inode.versions])
+  if (before !== undefined && before.moment >= recordedUntil(core, inode.ino))
+    core.overlay.delete(version, [inode.ino, inode.versions])
+}
+
+/** The content is as it was; times and what else was changed meanwhile is a change of attributes. */
+function sealUnchanged(core: Core, inode: Inode): void {
+  takeBack(core, inode)
+  const before = inode.journal?.before
+  if (before === undefined || before.since <= core.moments.barrier) {
+    const moment = core.moments.next()
+    endBefore(core, inode, moment)
+    inode.since = moment
+  } else {
+    core.overlay.delete(inodePast, [inode.ino, before.since])
+    inode.since = before.since
+    inode.actor = before.actor
+  }
+}
+
+/** Seals what has been quiet for long enough, and what was held open for `heldMs`. Called a few times a second. */
+export function sealQuiet(core: Core, heldMs: number): void {
+  const now = steadyMs()
+  const failures: unknown[] = []
+  for (const inode of [...core.open.values()]) {
+    const due =
+      inode.change === WRITTEN
+        ? now - inode.openedAtMs > heldMs
+        : now - inode.changedAtMs > QUIET_MS
+    if (!due) continue
+    try {
+      attempted(() => seal(core, inode))
+    } catch (error) {
+      // One that cannot be sealed keeps no other from it.
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+/** Seals everything: what is open when the vault is closed. */
+export function sealAll(core: Core): void {
+  for (const inode of [...core.open.values()]) seal(core, inode)
+}
+
+/** Seals what a snapshot of this moment is to show: all but files that were emptied just now, to be written as a rule. */
+export function sealForSnapshot(core: Core): void {
+  const now = steadyMs()
+  for (const inode of [...core.open.values()]) {
+    const emptied = inode.change === TRUNCATED && inode.journal?.before !== undefined
+    if (!emptied || now - inode.changedAtMs > QUIET_MS) seal(core, inode)
+  }
+}

@@ -1,0 +1,124 @@
+// Which time the host's clock showed at which moment. Moments go on at the rate of time; the clock is set now and then, and each time a
+// step says how far the two are apart from there on. Pure: rows in, numbers out.
+//
+// A time that the clock showed twice, because it was set back, means the later moment; `nth` 2 the one before. One that it never
+// showed, because it was set ahead, means the last moment before the gap.
+
+import type { ClockRow } from '../../store/collections.ts'
+import type { Moment } from './moments.ts'
+
+/** Microseconds since 1970 as the host's clock showed them. */
+export type WallMicros = number
+
+export class ClockSteps {
+  /** The oldest first. */
+  readonly #rows: ClockRow[]
+
+  constructor(rows: readonly ClockRow[]) {
+    this.#rows = [...rows].sort((a, b) => a.moment - b.moment)
+  }
+
+  get rows(): readonly ClockRow[] {
+    return this.#rows
+  }
+
+  /** How far the clock is from moments since the last step. */
+  get offset(): number {
+    return this.#rows.at(-1)?.offset ?? 0
+  }
+
+  /** A step that is later than all others. */
+  add(row: ClockRow): void {
+    this.#rows.push(row)
+  }
+
+  /** What the clock showed at a moment. What is after every moment stays so. */
+  wallOf(moment: Moment): WallMicros {
+    if (moment >= Number.MAX_SAFE_INTEGER) return moment
+    const era = this.#eraOf(moment)
+    return moment + this.#offsetOf(era)
+  }
+
+  /**
+   * The moment that a time means, seen from `now`; later than `now` where the clock has not come so far yet. Undefined when it has
+   * no `nth` one.
+   */
+  momentAt(wall: WallMicros, now: Moment, nth = 1): Moment | undefined {
+    let left = nth
+    for (let era = this.#rows.length; era >= 0; era--) {
+      const moment = wall - this.#offsetOf(era)
+      if (this.#isWithin(era, moment, now) && --left === 0) return moment
+    }
+    if (nth > 1) return undefined
+    if (wall > now + this.offset) return wall - this.offset
+    return this.#lastBefore(wall)
+  }
+
+  /** Which of the moments that had this time it is, from the latest: 1, 2, 3 ... */
+  nthOf(moment: Moment, now: Moment): number {
+    const wall = this.wallOf(moment)
+    let nth = 1
+    for (let era = this.#eraOf(moment) + 1; era <= this.#rows.length; era++)
+      if (this.#isWithin(era, wall - this.#offsetOf(era), now)) nth++
+    return nth
+  }
+
+  /** The earliest time that the clock showed from a moment on. */
+  earliestFrom(moment: Moment): WallMicros {
+    return this.#rows.reduce(
+      (earliest, row) =>
+        row.moment > moment ? Math.min(earliest, row.moment + row.offset) : earliest,
+      this.wallOf(moment),
+    )
+  }
+
+  #offsetOf(era: number): number {
+    return this.#rows[era - 1]?.offset ?? 0
+  }
+
+  #eraOf(moment: Moment): number {
+    let era = this.#rows.length
+    while (era > 0 && (this.#rows[era - 1] as ClockRow).moment > moment) era--
+    return era
+  }
+
+  #isWithin(era: number, moment: Moment, now: Moment): boolean {
+    const from = this.#rows[era - 1]?.moment ?? Number.NEGATIVE_INFINITY
+    const next = this.#rows[era]?.moment
+    return moment >= from && (next === undefined ? moment <= now : moment < next)
+  }
+
+  #lastBefore(wall: WallMicros): Moment {
+    let best: { readonly moment: Moment; readonly wall: WallMicros } | undefined
+    this.#rows.forEach((row, era) => {
+      const moment = row.moment - 1
+      const its = { moment, wall: moment + this.#offsetOf(era) }
+      if (its.wall <= wall && (best === undefined || its.wall >= best.wall)) best = its
+    })
+    return best?.moment ?? wall - this.#offsetOf(0)
+  }
+}
+
+/** The steps after a moment in words, the oldest first. */
+export function clockTexts(rows: readonly ClockRow[], after = 0): string[] {
+  return rows.flatMap((row, at) =>
+    row.moment > after ? [clockText(row, rows[at - 1]?.offset ?? 0)] : [],
+  )
+}
+
+/** A step in words, after a step with the offset `before`. */
+export function clockText({ moment, offset }: ClockRow, before: number): string {
+  const by = offset - before
+  const what = by < 0 ? 'set back' : 'set ahead'
+  const at = (its: number): string => new Date((moment + its) / 1000).toISOString().slice(0, 19)
+  return `the host's clock was ${what} by ${lengthText(Math.abs(by))}, from ${at(before)}Z to ${at(offset)}Z`
+}
+
+function lengthText(micros: number): string {
+  const seconds = Math.round(micros / 1e6)
+  if (seconds < 1) return `${Math.round(micros / 1000)} ms`
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const days = Math.floor(seconds / 86400)
+  const clock = `${Math.floor(seconds / 3600) % 24}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`
+  return days === 0 ? clock : `${days} day${days === 1 ? '' : 's'} ${clock}`
+}

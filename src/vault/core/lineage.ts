@@ -1,0 +1,142 @@
+// From which states a vault has come, so that nothing but a vault that holds all of a backup takes its place. Whoever opens a vault
+// and changes it begins a generation with an id of chance: two copies that go their own ways differ from there on, whether
+// they were made by restore, by cp or by a file system's snapshot. Rows of the setting collection:
+//
+//   commits               how many there were, in all generations
+//   generation.00000001   "AFTER ID": its states are those with more commits than AFTER, up to the AFTER of the next
+
+import { randomBytes } from 'node:crypto'
+import { type Key, type SettingRow, setting } from '../../store/collections.ts'
+import type { Overlay } from '../../store/overlay.ts'
+import { answered } from '../../store/retry.ts'
+import { type Store, StoreError } from '../../store/store.ts'
+import { readCounters, readSetting } from '../core/settings.ts'
+
+/** A state of a vault: the generation that made it, 0 and '' before the first, and the commits until then. */
+export interface LineageState {
+  readonly number: number
+  readonly id: string
+  readonly commits: number
+  readonly moment: number
+}
+
+const COMMITS = 'commits'
+const PREFIX = 'generation.'
+const AFTER_ALL = 'generation/'
+const DIGITS = 8
+const ID_BYTES = 9
+/** Older ones are forgotten: a backup that was not brought up since is taken for another's then. */
+const GENERATIONS_MAX = 10_000
+const ALL = Number.MAX_SAFE_INTEGER
+
+/** True for a setting that tells of one vault's life, not of its content. */
+export function isOfLineage(name: string): boolean {
+  return name === COMMITS || name.startsWith(PREFIX)
+}
+
+/** Where a vault has come to. */
+export function readLineage(store: Store): LineageState {
+  const [row] = generations(store, 1)
+  const { moment } = readCounters(store)
+  const commits = Number(readSetting(store, COMMITS) ?? 0)
+  if (row === undefined) return { number: 0, id: '', commits, moment }
+  return {
+    number: Number(row.name.slice(PREFIX.length)),
+    id: parsed(row.value).id,
+    commits,
+    moment,
+  }
+}
+
+/** Throws StoreError 'corrupt' for what is no LineageState. */
+export function checkLineage(value: unknown): LineageState {
+  const { number, id, commits, moment } = (value ?? {}) as Partial<LineageState>
+  const isSound =
+    Number.isSafeInteger(number) && typeof id === 'string' && Number.isSafeInteger(commits)
+  if (!isSound || !Number.isSafeInteger(moment))
+    throw new StoreError('corrupt', 'this says nothing of where a copy comes from')
+  return { number, id, commits, moment } as LineageState
+}
+
+/** Whether a vault comes from that state: what the state held it holds, but for what it let go of since. */
+export function comesFrom(store: Store, state: LineageState): boolean {
+  const own = readLineage(store)
+  if (state.number > own.number) return false
+  if (state.number === own.number)
+    return state.id === own.id && state.commits <= own.commits && isNoLater(state, own)
+  if (state.number > 0 && generation(store, state.number)?.id !== state.id) return false
+  const next = generation(store, state.number + 1)
+  return next !== undefined && state.commits <= next.after
+}
+
+/** In one generation moments tell nothing more; where no commit was counted, they are all there is. */
+function isNoLater(state: LineageState, own: LineageState): boolean {
+  return state.number > 0 || state.moment <= own.moment
+}
+
+/** The generation of a vault that is open. */
+export class Lineage {
+  readonly #before: LineageState
+  #commits: number
+
+  constructor(store: Store) {
+    this.#before = readLineage(store)
+    this.#commits = this.#before.commits
+  }
+
+  /** Puts the rows of a commit; the first begins the generation. */
+  note(overlay: Overlay): void {
+    const { number, commits } = this.#before
+    if (this.#commits === commits) {
+      overlay.put(setting, rowOf(number + 1, commits))
+      const oldest = number + 1 - GENERATIONS_MAX
+      if (oldest > 0) overlay.delete(setting, [nameOf(oldest)])
+    }
+    this.#commits++
+    overlay.put(setting, commitsRow(this.#commits))
+  }
+}
+
+/** Begins a generation, for work on the rows of a vault that nobody has open. */
+export async function continueLineage(store: Store): Promise<void> {
+  const { number, commits } = await answered(() => readLineage(store))
+  const puts = [rowOf(number + 1, commits), commitsRow(commits + 1)]
+  await store.commit([{ collection: setting as never, puts, deletes: [] }])
+}
+
+/** Begins a generation that holds less than those before it, or nothing is known of it: no backup of them gives way to it. */
+export async function breakLineage(store: Store): Promise<void> {
+  const { number, commits } = await answered(() => readLineage(store))
+  const former = await answered(() => generations(store, ALL))
+  const deletes = former.map(({ name }): Key => [name])
+  const puts = [rowOf(number + 1, -1), commitsRow(commits + 1)]
+  await store.commit([{ collection: setting as never, puts, deletes }])
+}
+
+function commitsRow(commits: number): SettingRow {
+  return { name: COMMITS, value: String(commits) }
+}
+
+function rowOf(number: number, after: number): SettingRow {
+  const id = randomBytes(ID_BYTES).toString('base64url')
+  return { name: nameOf(number), value: `${after} ${id}` }
+}
+
+function nameOf(number: number): string {
+  return PREFIX + String(number).padStart(DIGITS, '0')
+}
+
+/** The newest first. */
+function generations(store: Store, limit: number): SettingRow[] {
+  return store.scan(setting, { gte: [PREFIX], lt: [AFTER_ALL], reverse: true, limit })
+}
+
+function generation(store: Store, number: number): { after: number; id: string } | undefined {
+  const value = readSetting(store, nameOf(number))
+  return value === undefined ? undefined : parsed(value)
+}
+
+function parsed(value: string): { after: number; id: string } {
+  const [after = '', id = ''] = value.split(' ')
+  return { after: Number(after), id }
+}

@@ -1,0 +1,72 @@
+// Facts about the vault as a whole, kept as rows of the setting collection.
+
+import { MOMENT_MAX } from '../../base/limits.ts'
+import { type SettingRow, setting } from '../../store/collections.ts'
+import { type Store, StoreError } from '../../store/store.ts'
+
+/** The format of the rows themselves; engines number their files separately. */
+export const ROW_FORMAT = 1
+
+/** Beyond are the inodes of the views: the counter must not come there. */
+const NEXT_INO_MAX = 2 ** 51
+
+/** Counters that each commit carries, so that they agree with the rows beside them. */
+export interface Counters {
+  readonly moment: number
+  readonly nextIno: number
+  readonly inodes: number
+}
+
+/** The counters as setting rows. */
+export function counterRows(counters: Counters): SettingRow[] {
+  return [
+    { name: 'moment', value: String(counters.moment) },
+    { name: 'next_ino', value: String(counters.nextIno) },
+    { name: 'inodes', value: String(counters.inodes) },
+  ]
+}
+
+/** What a new vault is told about itself. */
+export function birthRows(id: string, createdAt: string): SettingRow[] {
+  return [
+    { name: 'format', value: String(ROW_FORMAT) },
+    { name: 'id', value: id },
+    { name: 'created_at', value: createdAt },
+  ]
+}
+
+/** What a setting that is JSON says; undefined where it is missing or is none, as in a vault of somebody else's making. */
+export function parsedSetting(value: string | undefined): unknown {
+  try {
+    return value === undefined ? undefined : JSON.parse(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** A setting, or undefined. */
+export function readSetting(store: Store, name: string): string | undefined {
+  return store.get(setting, [name])?.value
+}
+
+/** The counters of a vault. Throws StoreError 'format' when it was written by a newer avfs, 'corrupt' when it has none. */
+export function readCounters(store: Store): Counters {
+  const format = Number(readSetting(store, 'format'))
+  if (!(format >= 1)) throw new StoreError('corrupt', 'this is not an avfs vault: it has no format')
+  if (format > ROW_FORMAT)
+    throw new StoreError(
+      'format',
+      `the vault has row format ${format}; this avfs reads up to ${ROW_FORMAT}: install a newer avfs`,
+    )
+  const number = (name: string, max: number): number => {
+    const value = Number(readSetting(store, name))
+    if (!Number.isSafeInteger(value) || value < 0 || value > max)
+      throw new StoreError('corrupt', `setting ${name} is damaged`)
+    return value
+  }
+  return {
+    moment: number('moment', MOMENT_MAX),
+    nextIno: number('next_ino', NEXT_INO_MAX),
+    inodes: number('inodes', Number.MAX_SAFE_INTEGER),
+  }
+}

@@ -1,0 +1,112 @@
+// How long a name was there: rows of one name that follow each other without a gap are one lifetime, whichever inodes it led
+// to. A lifetime under a second is that of a temporary name.
+
+import { isDirectory } from '../../base/mode.ts'
+import {
+  DELETED,
+  type EntryPastRow,
+  type EntryRow,
+  entryPast,
+  type Fate,
+  LOST,
+  RENAMED,
+  snapshot,
+} from '../../store/collections.ts'
+import type { Core } from '../core/core.ts'
+import type { Inode } from '../core/inode.ts'
+import { BRIEF_MICROS, type Moment } from '../core/moments.ts'
+import { findEntry } from '../tree/directory.ts'
+
+const ALL = Number.MAX_SAFE_INTEGER
+
+/** Whether a name was deleted, and not moved or replaced. */
+export function isDeleted(fate: Fate | undefined): boolean {
+  return fate === DELETED || fate === LOST
+}
+
+/** True when the lifetime that a row belongs to was brief, and no snapshot is of `moment`. */
+export function isBrief(core: Core, row: EntryPastRow, moment?: Moment): boolean {
+  if (row.until - row.since >= BRIEF_MICROS || row.fate === LOST) return false
+  return !livedOn(core, row) && (moment === undefined || !isSnapshot(core, moment))
+}
+
+/** Looks at the rows before and after until they make up a second. */
+function livedOn(core: Core, row: EntryPastRow): boolean {
+  const { parent, name } = row
+  let { since, until } = row
+  for (;;) {
+    const before = pastBefore(core, parent, name, since)
+    if (before?.until !== since) break
+    since = before.since
+    if (until - since >= BRIEF_MICROS) return true
+  }
+  for (;;) {
+    const after = core.overlay.get(entryPast, [parent, name, until])
+    if (after === undefined) break
+    until = after.until
+    if (until - since >= BRIEF_MICROS) return true
+  }
+  return findEntry(core, parent, name)?.since === until
+}
+
+/**
+ * True when what a name leads to was moved there from one that was no temporary name: whoever deletes it deletes something that was
+ * there before (mv a b && rm b). A file whose former name is taken again was put aside by an editor, and has its versions there.
+ * Asked before the name is taken away; of names that are not young the answer may be either.
+ */
+export function wouldBeLost(core: Core, row: EntryRow, { mode, movedAt }: Inode): boolean {
+  const { origin, fromParent, fromName, since } = row
+  if (origin !== RENAMED || core.moments.last - since >= BRIEF_MICROS) return false
+  if (!isDirectory(mode) && findEntry(core, fromParent, fromName) !== undefined) return false
+  return movedAt === since || cameFromLasting(core, row)
+}
+
+/** True when a row that ends at a moment is no temporary name's by itself, whatever was before it. */
+export function isLasting({ since }: EntryRow, moment: Moment): boolean {
+  return moment - since >= BRIEF_MICROS
+}
+
+/** Goes back from rename to rename, of which there may be any number within a second. */
+function cameFromLasting(core: Core, row: EntryRow): boolean {
+  for (let at = row; ; ) {
+    const source = pastBefore(core, at.fromParent, at.fromName, at.since)
+    if (source === undefined || source.until !== at.since || source.ino !== at.ino) return false
+    if (!isBrief(core, source)) return true
+    if (source.origin !== RENAMED) return false
+    at = source
+  }
+}
+
+/** The last past row of a name that began before a moment. */
+export function pastBefore(
+  core: Core,
+  parent: number,
+  name: string,
+  moment: Moment,
+): EntryPastRow | undefined {
+  return core.overlay.scan(entryPast, {
+    gte: [parent, name],
+    lt: [parent, name, moment],
+    reverse: true,
+    limit: 1,
+  })[0]
+}
+
+/** The moments of the snapshots; undefined: they have to be read. */
+const snapshots = new WeakMap<Core, { moments: ReadonlySet<Moment> | undefined }>()
+
+function isSnapshot(core: Core, moment: Moment): boolean {
+  const known = snapshots.get(core) ?? followSnapshots(core)
+  const read = (): Moment[] => core.overlay.scan(snapshot, { limit: ALL }).map((row) => row.moment)
+  known.moments ??= new Set(read())
+  return known.moments.has(moment)
+}
+
+function followSnapshots(core: Core): { moments: ReadonlySet<Moment> | undefined } {
+  const known = { moments: undefined }
+  snapshots.set(core, known)
+  core.overlay.watch(snapshot, () => {
+    known.moments = undefined
+  })
+  return known
+}

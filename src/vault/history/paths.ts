@@ -1,0 +1,106 @@
+// From a path to what it names: now, at a moment, or where a name was that is no more. Paths are byte strings that begin
+// with /; links are not followed, because a link of the past may lead anywhere today.
+
+import { isDirectory } from '../../base/mode.ts'
+import { entryPast, type InodeRow } from '../../store/collections.ts'
+import type { Core } from '../core/core.ts'
+import type { Inode } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import { findEntry } from '../tree/directory.ts'
+import { findInode } from '../tree/inodes.ts'
+import { ROOT_INO } from '../vault.ts'
+import { entryAt, inodeAt } from './timeline.ts'
+
+/** A name in a directory, whether or not anything is there now; the root is the name '' in itself. */
+export interface Spot {
+  readonly parent: number
+  readonly name: string
+}
+
+/** How often one path forks: each level may have had many directories of one name. Beyond that the present or latest one counts. */
+const LOOKS_MAX = 1000
+/** How many former holders of a name are looked at for a directory. */
+const FORMER_MAX = 1000
+
+/** The names of a path, from the root down. */
+export function namesOf(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.')
+}
+
+/** What a path names now. */
+export function findPath(core: Core, path: string): Inode | undefined {
+  let ino = ROOT_INO
+  for (const name of namesOf(path)) {
+    const row = findEntry(core, ino, name)
+    if (row === undefined) return undefined
+    ino = row.ino
+  }
+  return findInode(core, ino)
+}
+
+/** What a path named at a moment, as it was then. */
+export function findPathAt(core: Core, path: string, moment: Moment): InodeRow | undefined {
+  let ino = ROOT_INO
+  for (const name of namesOf(path)) {
+    const row = entryAt(core, ino, name, moment)
+    if (row === undefined) return undefined
+    ino = row.ino
+  }
+  return inodeAt(core, ino, moment)
+}
+
+/** The places of a path in every directory that was where its directory is: the present one first, then the latest. */
+export function* spotsOf(core: Core, path: string): Generator<Spot, undefined> {
+  const names = namesOf(path)
+  const name = names.pop()
+  if (name === undefined) yield { parent: ROOT_INO, name: '' }
+  else for (const parent of directoriesOf(core, ROOT_INO, names)) yield { parent, name }
+  return undefined
+}
+
+/** Depth first and without recursion: a path may be deeper than the stack. */
+function* directoriesOf(core: Core, top: number, names: readonly string[]): Generator<number> {
+  let looks = LOOKS_MAX
+  /** Of each level, the directories that are still to be tried, the last one first. */
+  const levels = [[top]]
+  while (levels.length > 0) {
+    const ino = levels[levels.length - 1]?.pop()
+    const name = names[levels.length - 1]
+    if (ino === undefined) levels.pop()
+    else if (name === undefined) yield ino
+    else {
+      const found = [...directoriesAt(core, ino, name)].reverse()
+      // Only where there is a choice: the depth of a path is no search.
+      if (found.length > 1 && looks-- <= 0) found.splice(0, found.length - 1)
+      levels.push(found)
+    }
+  }
+}
+
+function directoryNow(core: Core, parent: number, name: string): number | undefined {
+  const row = findEntry(core, parent, name)
+  const inode = row === undefined ? undefined : findInode(core, row.ino)
+  return inode !== undefined && isDirectory(inode.mode) ? inode.ino : undefined
+}
+
+const DIRECTORY = 4
+
+/** The directories that a name led to, the present one first, then the latest. */
+function directoriesAt(core: Core, parent: number, name: string): Set<number> {
+  const now = directoryNow(core, parent, name)
+  const rows = core.overlay.scan(entryPast, {
+    gte: [parent, name],
+    // No name holds a NUL: this is the end of the rows of one name.
+    lt: [parent, `${name}\0`],
+    reverse: true,
+    limit: FORMER_MAX,
+  })
+  const former = rows.filter(({ type }) => type === DIRECTORY).map(({ ino }) => ino)
+  return new Set(now === undefined ? former : [now, ...former])
+}
+
+/** The directory that a path led to last, if it ever was one. */
+export function formerDirectory(core: Core, path: string): number | undefined {
+  const [ino] = directoriesOf(core, ROOT_INO, namesOf(path))
+  return ino
+}

@@ -1,0 +1,116 @@
+// When the removal of a directory began. `rm -r` empties a directory before it removes it: as of its deletion it held nothing,
+// and what is wanted back is what it held before the first of its names went.
+
+import { GenerationCache } from '../../base/generation-cache.ts'
+import { type EntryPastRow, entryPast, type Key } from '../../store/collections.ts'
+import type { Core } from '../core/core.ts'
+import type { Moment } from '../core/moments.ts'
+import { isDeleted } from './lifetimes.ts'
+
+/** Deletions with a longer pause between them are not of one removal. */
+const PAUSE_MICROS = 10_000_000
+const PAGE_ROWS = 1024
+const DIRECTORY = 4
+
+type Deletion = Pick<EntryPastRow, 'ino' | 'type' | 'until'>
+
+/** Removals whose beginning is kept in mind, at the least, and those that are followed at a time. */
+const KNOWN_MIN = 10_000
+const UNDERWAY_MAX = 16
+
+interface Removals {
+  readonly starts: GenerationCache<string, Moment>
+  /** The ways into those that met a read which must wait: whoever asked asks again. */
+  readonly underway: Map<string, Way>
+}
+
+interface Way {
+  readonly path: Followed[]
+  /** Deletions of directories that were followed: rows of a damaged vault may lead back to one. */
+  readonly met: Set<string>
+}
+const known = new WeakMap<Core, Removals>()
+
+/** The moment at which what a deleted name led to was last whole: of a directory, with everything that went with it. */
+export function wholeBefore(core: Core, row: Deletion): Moment {
+  if (row.type !== DIRECTORY) return row.until - 1
+  const { starts, underway } = known.get(core) ?? remember(core)
+  const key = keyOf(row)
+  // Each path into what was removed asks for it.
+  const before = starts.get(key)
+  if (before !== undefined) return before - 1
+  const way = underway.get(key) ?? { path: [follow(core, row)], met: new Set([key]) }
+  underway.set(key, way)
+  if (underway.size > UNDERWAY_MAX) underway.delete(underway.keys().next().value ?? key)
+  const start = removalStart(core, way)
+  underway.delete(key)
+  starts.set(key, start)
+  return start - 1
+}
+
+/** What was removed stays as it was, but for what is let go of it. */
+function remember(core: Core): Removals {
+  const removals: Removals = {
+    starts: new GenerationCache(2 * KNOWN_MIN, () => 1),
+    underway: new Map(),
+  }
+  known.set(core, removals)
+  core.overlay.watch(entryPast, (_key, row) => {
+    if (row !== undefined) return
+    removals.starts.clear()
+    removals.underway.clear()
+  })
+  return removals
+}
+
+function keyOf({ ino, until }: Deletion): string {
+  return `${ino}/${until}`
+}
+
+/** A directory of which the removal is followed back. */
+interface Followed {
+  readonly deletions: readonly Deletion[]
+  at: number
+  /** When its removal began, as far as is known. */
+  start: Moment
+}
+
+/** Depth first and without recursion: trees may be deeper than the stack. Goes on where a read had to wait. */
+function removalStart(core: Core, { path, met }: Way): Moment {
+  for (;;) {
+    const last = path[path.length - 1] as Followed
+    const row = last.deletions[last.at]
+    if (row !== undefined && last.start - row.until <= PAUSE_MICROS) {
+      if (row.type !== DIRECTORY) last.start = Math.min(last.start, row.until)
+      else if (!met.has(keyOf(row))) {
+        path.push(follow(core, row))
+        met.add(keyOf(row))
+      }
+      last.at++
+      continue
+    }
+    const above = path[path.length - 2]
+    if (above === undefined) return last.start
+    path.pop()
+    above.start = Math.min(above.start, last.start)
+  }
+}
+
+function follow(core: Core, { ino, until }: Deletion): Followed {
+  const deletions = deletionsIn(core, ino).filter((row) => row.until <= until)
+  return { deletions, at: 0, start: until }
+}
+
+/** What was deleted in a directory, the latest first. */
+function deletionsIn(core: Core, parent: number): Deletion[] {
+  const found: Deletion[] = []
+  for (let gte: Key = [parent]; ; ) {
+    const rows = core.overlay.scan(entryPast, { gte, lt: [parent + 1], limit: PAGE_ROWS })
+    for (const { ino, type, until, fate } of rows)
+      if (isDeleted(fate)) found.push({ ino, type, until })
+    const last = rows[rows.length - 1]
+    if (last === undefined || rows.length < PAGE_ROWS)
+      return found.sort((a, b) => b.until - a.until)
+    gte = [parent, last.name, last.since + 1]
+  }
+}

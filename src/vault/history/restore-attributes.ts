@@ -1,0 +1,81 @@
+// Mode, owner, times and extended attributes of a former state for an inode of the present.
+
+import { isDirectory, S_ISGID, S_ISUID } from '../../base/mode.ts'
+import type { InodeRow } from '../../store/collections.ts'
+import { readyInode } from '../content/prefetch.ts'
+import type { Core } from '../core/core.ts'
+import type { Inode } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import { setOwner } from '../core/usage.ts'
+import { alter, stampChange } from '../tree/inodes.ts'
+import { XDG_TAGS } from '../tree/tags.ts'
+import { CAPABILITY, getXattr, listXattrs, removeXattr, setXattr } from '../tree/xattrs.ts'
+import { xattrsAt } from './timeline.ts'
+
+/** Labels are no attributes: they are put on files of the present. */
+function attributesAt(core: Core, ino: number, moment: Moment): Map<string, Uint8Array> {
+  const found = xattrsAt(core, ino, moment)
+  found.delete(XDG_TAGS)
+  return found
+}
+
+/** Before `applyAttributes`, when something else is changed first. */
+export function readyAttributes(core: Core, then: InodeRow, moment: Moment): void {
+  if (!core.overlay.store.traits.synchronous) attributesAt(core, then.ino, moment)
+}
+
+/** True when `now` has the mode, owner, mtime and extended attributes of `then`. */
+export function hasAttributes(core: Core, now: Inode, then: InodeRow, moment: Moment): boolean {
+  if (now.mode !== then.mode || now.uid !== then.uid || now.gid !== then.gid) return false
+  if (now.mtime !== then.mtime || now.mtimeNs !== then.mtimeNs) return false
+  const attributes = attributesAt(core, then.ino, moment)
+  if (attributes.size !== now.xattrs) return false
+  for (const [name, value] of attributes)
+    if (!isSame(getXattr(core, now, name), value)) return false
+  return true
+}
+
+function isSame(value: Uint8Array | undefined, other: Uint8Array): boolean {
+  return value !== undefined && Buffer.compare(value, other) === 0
+}
+
+/** Who brings something back, if it is not whoever holds the vault. */
+export interface Restorer {
+  readonly uid: number
+  readonly groups: ReadonlySet<number>
+}
+
+/**
+ * Gives `now` the mode, owner, times and extended attributes of `then`, but not what a program would gain that `by` could not give it
+ * himself: setuid is for its owner to give, setgid for an owner in the group, capabilities for root.
+ */
+export function applyAttributes(
+  core: Core,
+  now: Inode,
+  then: InodeRow,
+  moment: Moment,
+  by?: Restorer,
+): void {
+  const attributes = attributesAt(core, then.ino, moment)
+  if (by !== undefined && by.uid !== 0) attributes.delete(CAPABILITY)
+  readyInode(core, now)
+  alter(core, now)
+  for (const name of listXattrs(core, now)) if (!attributes.has(name)) removeXattr(core, now, name)
+  for (const [name, value] of attributes)
+    if (!isSame(getXattr(core, now, name), value)) setXattr(core, now, name, value, 0)
+  now.mode = then.mode & ~withheld(then, by)
+  setOwner(core, now, then.uid)
+  now.gid = then.gid
+  stampChange(now, false)
+  now.atime = then.atime
+  now.atimeNs = then.atimeNs
+  now.mtime = then.mtime
+  now.mtimeNs = then.mtimeNs
+}
+
+/** Bits of a mode that are not brought back. */
+function withheld({ mode, uid, gid }: InodeRow, by: Restorer | undefined): number {
+  if (by === undefined || by.uid === 0 || isDirectory(mode)) return 0
+  if (by.uid !== uid) return S_ISUID | S_ISGID
+  return by.groups.has(gid) ? 0 : S_ISGID
+}

@@ -1,0 +1,241 @@
+// What a restore would do, told without doing it: the same walk as restore.ts, which reads and changes nothing.
+
+import { ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
+import { isDirectory } from '../../base/mode.ts'
+import type { EntryRow, InodeRow } from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import type { Core } from '../core/core.ts'
+import { assertMeeting, type MeetingCheck, meetingCheck } from '../core/cycles.ts'
+import type { Effect } from '../core/effect.ts'
+import type { Inode } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import { type Slices, slicesOf } from '../core/time-slices.ts'
+import { listEntries } from '../tree/directory.ts'
+import { isExcluded } from '../tree/history-recording.ts'
+import { getInode } from '../tree/inodes.ts'
+import { below } from '../tree/places.ts'
+import { ROOT_INO } from '../vault.ts'
+import { isEverywhere, present, type RestoreOptions, type Spot, spotBelow } from './restore.ts'
+import { hasAttributes } from './restore-attributes.ts'
+import { hasContent } from './restore-content.ts'
+import { namesIn, otherNames } from './restore-names.ts'
+import { entriesAt, entryAt, inodeAt } from './timeline.ts'
+
+/** A directory that would be made has no number yet. */
+type Planned = Omit<Spot, 'parent'> & { readonly parent: number | undefined }
+
+interface PlanOptions
+  extends Pick<RestoreOptions, 'removeNewer' | 'passing' | 'writtenBack' | 'heard'> {
+  /** Awaited between two names; what it throws ends the walk. */
+  readonly between?: () => Promise<void> | undefined
+}
+
+interface Plan {
+  readonly core: Core
+  readonly moment: Moment
+  readonly options: PlanOptions
+  readonly slices: Slices
+  /** Files by their number of then, as a restore links them. One that would be made has that number, negated. */
+  readonly links: Map<number, number>
+  readonly taken: Set<number>
+  /** To which file all names of one of now would lead. */
+  readonly given: Map<number, number>
+  /** Names that would lead elsewhere or be gone: they are not taken along. */
+  readonly gone: Set<string>
+  /** Directories in which names would change, so that their times would move. */
+  readonly touched: Set<number>
+  /** Of the directories of then. */
+  readonly isNew: MeetingCheck
+}
+
+/**
+ * Tells `heard` what restoreTree would tell it. `missing`: directories on the way that would be made, from the first one on.
+ * Throws as restoreTree does, as far as that depends on what is there.
+ */
+export async function planRestore(
+  core: Core,
+  from: { readonly ino: number; readonly moment: Moment },
+  to: { readonly parent: number | undefined; readonly name: string; readonly path: string },
+  options: PlanOptions,
+): Promise<void> {
+  const plan: Plan = {
+    core,
+    moment: from.moment,
+    options,
+    slices: slicesOf(core),
+    links: new Map(),
+    taken: new Set(),
+    given: new Map(),
+    gone: new Set(),
+    touched: new Set(),
+    isNew: meetingCheck(from.ino),
+  }
+  core.moments.observe()
+  if (to.name === '') await planInto(plan, await stateOf(plan, from.ino), to, to.parent)
+  else await planName(plan, await stateOf(plan, from.ino), to)
+}
+
+/** Tells which directories of a path restoreParents would make; returns the number of the last one if it is there. */
+export async function planParents(
+  core: Core,
+  names: readonly string[],
+  moment: Moment,
+  options: PlanOptions,
+): Promise<number | undefined> {
+  let spot: Planned = { parent: undefined, name: '', path: '/' }
+  let at: number | undefined = ROOT_INO
+  let former: number | undefined = ROOT_INO
+  for (const name of names) {
+    spot = { parent: at, name, path: below(spot.path, name) as string }
+    const was: number | undefined = former
+    former = await answered(
+      () => (was && entryAt(core, was, name, moment, options.passing)?.ino) || undefined,
+    )
+    const now = await presentNow(core, spot)
+    if (now !== undefined && !isDirectory(now.mode)) fail(ENOTDIR)
+    at = now?.ino
+    if (now !== undefined) continue
+    if (former === undefined) fail(ENOENT)
+    options.heard('created', spot.path)
+  }
+  return at
+}
+
+async function stateOf({ core, moment }: Plan, ino: number): Promise<InodeRow> {
+  return await answered(() => ({ ...(inodeAt(core, ino, moment) ?? fail(ENOENT)) }))
+}
+
+async function presentNow(core: Core, spot: Planned): Promise<Inode | undefined> {
+  const { parent } = spot
+  if (parent === undefined) return undefined
+  return (await answered(() => present(core, { ...spot, parent }))).now
+}
+
+async function planName(plan: Plan, then: InodeRow, spot: Planned): Promise<void> {
+  const now = await presentNow(plan.core, spot)
+  if (!isDirectory(then.mode)) await planFile(plan, then, spot, now)
+  else if (now !== undefined && isDirectory(now.mode)) await planInto(plan, then, spot, now.ino)
+  else {
+    if (now !== undefined) await planRemoval(plan, spot, now)
+    tell(plan, 'created', spot)
+    await rest(plan)
+    await planInto(plan, then, spot, undefined)
+  }
+  await rest(plan)
+}
+
+async function rest({ options, slices }: Plan): Promise<void> {
+  await options.between?.()
+  await slices.turn()
+}
+
+function tell({ options, touched, gone }: Plan, effect: Effect, spot: Planned): void {
+  const { parent, path } = spot
+  if (parent !== undefined && effect !== 'changed' && effect !== 'kept') {
+    touched.add(parent)
+    gone.add(keyOf(spot))
+  }
+  options.heard(effect, path)
+}
+
+function keyOf({ parent, name }: Planned): string {
+  return `${parent}/${name}`
+}
+
+async function planInto(
+  plan: Plan,
+  then: InodeRow,
+  spot: Planned,
+  ino: number | undefined,
+): Promise<void> {
+  const { core, moment, options } = plan
+  const { passing } = options
+  const rows = () => entriesAt(core, then.ino, moment, undefined, undefined, passing)
+  for (const { ino: its, name } of await answered(rows)) {
+    const row = await stateOf(plan, its)
+    assertMeeting(plan.isNew, row, then.ino, name)
+    const path = below(spot.path, name) as string
+    await planName(plan, row, { parent: ino, name, path })
+  }
+  if (ino === undefined) return
+  if (options.removeNewer)
+    for (const row of await answered(() => listEntries(core, ino))) {
+      const was = await answered(() => entryAt(core, then.ino, row.name, moment))
+      const its = { parent: ino, name: row.name, path: below(spot.path, row.name) as string }
+      if (was === undefined) await planNewer(plan, its, row)
+    }
+  const isSame = await answered(() => hasAttributes(core, getInode(core, ino), then, moment))
+  if (!isSame || plan.touched.has(ino)) tell(plan, 'changed', spot)
+}
+
+async function planFile(
+  plan: Plan,
+  then: InodeRow,
+  spot: Planned,
+  now: Inode | undefined,
+): Promise<void> {
+  const { core, links, taken, given, moment, options } = plan
+  const linked = links.get(then.ino)
+  const ino = now && (given.get(now.ino) ?? now.ino)
+  if (ino !== undefined && ino === linked) return
+  if (now !== undefined) await options.writtenBack(now.ino)
+  const own = ino !== undefined && !taken.has(ino) ? now : undefined
+  if (own !== undefined && linked === undefined) {
+    if (await answered(() => hasContent(core, own, then, moment))) {
+      take(plan, then, own.ino)
+      if (!(await answered(() => hasAttributes(core, own, then, moment))))
+        tell(plan, 'changed', spot)
+      return
+    }
+  }
+  const isDirectoryNow = now !== undefined && isDirectory(now.mode)
+  if (isDirectoryNow) await planRemoval(plan, spot, now)
+  tell(plan, now === undefined || isDirectoryNow ? 'created' : 'replaced', spot)
+  const made = linked ?? -then.ino
+  take(plan, then, made)
+  if (own === undefined || !isEverywhere(own, then)) return
+  given.set(own.ino, made)
+  const { parent = 0 } = spot
+  for (const its of await answered(() => otherNames(core, own, { ...spot, parent })))
+    if (!plan.gone.has(keyOf(its))) tell(plan, 'replaced', its)
+}
+
+function take({ links, taken }: Plan, then: InodeRow, ino: number): void {
+  links.set(then.ino, ino)
+  taken.add(ino)
+}
+
+/** What removeNewer would do; false when something would stay. */
+async function planNewer(
+  plan: Plan,
+  spot: Spot,
+  row: EntryRow,
+  isNew = meetingCheck(row.ino),
+): Promise<boolean> {
+  const { core } = plan
+  if (await answered(() => isExcluded(core, row.parent, row.name))) {
+    tell(plan, 'kept', spot)
+    await rest(plan)
+    return false
+  }
+  let isEmpty = true
+  for (const its of await namesIn(core, row, isNew))
+    isEmpty = (await planNewer(plan, spotBelow(spot, row.ino, its.name), its, isNew)) && isEmpty
+  if (isEmpty) tell(plan, 'removed', spot)
+  await rest(plan)
+  return isEmpty
+}
+
+async function planRemoval(
+  plan: Plan,
+  spot: Planned,
+  { ino }: Pick<EntryRow, 'ino'>,
+  isNew = meetingCheck(ino),
+): Promise<void> {
+  for (const its of await namesIn(plan.core, { ino }, isNew)) {
+    const path = below(spot.path, its.name) as string
+    await planRemoval(plan, { parent: ino, name: its.name, path }, its, isNew)
+  }
+  tell(plan, 'removed', spot)
+  await rest(plan)
+}

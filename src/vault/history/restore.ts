@@ -1,0 +1,347 @@
+// Bringing a former state back as a new one: a file or a whole directory as of a moment, put at a name of the present. Content
+// is shared with the past, not copied; what is replaced or removed stays in history. What is the same already is left alone.
+//
+// A file that differs is put in the place of the present one as a new inode, as editors save: whoever has the old one open
+// goes on with that, and everybody else sees the whole new one or the whole old one.
+
+import { ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
+import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
+import { type EntryRow, type InodeRow, RESTORED } from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import { readyName, readyTags } from '../content/prefetch.ts'
+import type { Actor } from '../core/actors.ts'
+import type { Core } from '../core/core.ts'
+import { assertMeeting, type MeetingCheck, meetingCheck } from '../core/cycles.ts'
+import { ROW_BYTES } from '../core/disk-space.ts'
+import type { Heard } from '../core/effect.ts'
+import type { Inode } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import type { Onlooker } from '../core/observer.ts'
+import { admit, admitInstead, admitOwner } from '../core/quota.ts'
+import { type Slices, slicesOf } from '../core/time-slices.ts'
+import { findEntry, listEntries, putEntry, startDirectory } from '../tree/directory.ts'
+import { withTrace } from '../tree/history-recording.ts'
+import { createInode, detach, findInode, getInode } from '../tree/inodes.ts'
+import { giveName, pathOf } from '../tree/names.ts'
+import { below } from '../tree/places.ts'
+import { setTags, tagsAt } from '../tree/tags.ts'
+import { ROOT_INO } from '../vault.ts'
+import { observeLoss } from './before-loss.ts'
+import {
+  applyAttributes,
+  hasAttributes,
+  type Restorer,
+  readyAttributes,
+} from './restore-attributes.ts'
+import { hasContent, shareContent } from './restore-content.ts'
+import { nameFile, removeNewer, removeTree } from './restore-names.ts'
+import { reviveInode } from './revive.ts'
+import { entriesAt, entryAt, inodeAt } from './timeline.ts'
+
+export interface RestoreOptions extends Onlooker {
+  /** Also remove what a directory did not hold then. */
+  readonly removeNewer: boolean
+  /**
+   * As rename(2) does it: what is at the name is replaced whatever it is, a directory if it is empty, and loses this name alone. So
+   * nothing of it is changed or kept.
+   */
+  readonly isRename?: boolean
+  /** Who asks for it; whoever holds the vault, if not told. */
+  readonly by?: Restorer
+  /** Also bring back names that lived for less than a second: what is wanted is one of them. */
+  readonly passing?: boolean
+  readonly heard: Heard
+}
+
+/** How many names were brought back, were the same already, were removed, and stayed because no history of them is kept. */
+export interface RestoreReport {
+  restored: number
+  unchanged: number
+  removed: number
+  kept: number
+}
+
+/** A name in a directory, and its path. The name '' stands for the directory itself. */
+export interface Spot {
+  readonly parent: number
+  readonly name: string
+  readonly path: string
+}
+
+export interface Run {
+  readonly core: Core
+  /** Who brings it back: others act in between. */
+  readonly actor: Actor | null
+  readonly moment: Moment
+  readonly options: RestoreOptions
+  readonly slices: Slices
+  readonly report: RestoreReport
+  /**
+   * Files of now by their number of then, for those with several names. Their link count does not tell: a name counts at
+   * once, the row that counts it when the file is sealed.
+   */
+  readonly links: Map<number, number>
+  /** Files of now that are one of then already: what were two then are two again. */
+  readonly taken: Set<number>
+  /** Of the directories of then. */
+  readonly isNew: MeetingCheck
+}
+
+const PAGE_NAMES = 1000
+/** Rows of extents that share blocks take about this part of the content. */
+const EXTENT_SHARE = 512
+
+/**
+ * Puts what inode `ino` was at `moment` at `name` in directory `parent`; the name '' stands for the directory itself. Lets other
+ * work go on meanwhile, so that a directory is brought back name by name. Throws ENOENT (it was not there then, or the directory is
+ * gone), ENOTDIR, EIO (damaged), ENOSPC, EDQUOT.
+ */
+export async function restoreTree(
+  core: Core,
+  from: { readonly ino: number; readonly moment: Moment },
+  to: { readonly parent: number; readonly name: string },
+  options: RestoreOptions,
+): Promise<RestoreReport> {
+  const run = newRun(core, from, options)
+  // The state that is read is history from here on: what changes now must not overwrite it.
+  core.moments.observe()
+  const spot = await answered(() => spotIn(core, to.parent, to.name))
+  if (to.name === '')
+    await restoreInto(run, await answered(() => stateOf(run, from.ino)), spot, to.parent, false)
+  else await restoreName(run, await answered(() => stateOf(run, from.ino)), spot)
+  await run.slices.settle()
+  return run.report
+}
+
+function newRun(
+  core: Core,
+  { ino, moment }: { readonly ino: number; readonly moment: Moment },
+  options: RestoreOptions,
+): Run {
+  const { actor } = core.actors
+  const report: RestoreReport = { restored: 0, unchanged: 0, removed: 0, kept: 0 }
+  const slices = slicesOf(core)
+  const fresh = { links: new Map(), taken: new Set<number>(), isNew: meetingCheck(ino) }
+  return { core, actor, moment, options, slices, report, ...fresh }
+}
+
+/** A name in a directory of now. */
+export function spotIn(core: Core, parent: number, name: string): Spot {
+  const path = pathOf(core, parent) ?? '/'
+  return { parent, name, path: name === '' ? path : (below(path, name) as string) }
+}
+
+/** A name in the directory that another one leads to. */
+export function spotBelow(spot: Spot, parent: number, name: string): Spot {
+  return { parent, name, path: below(spot.path, name) as string }
+}
+
+/** A copy, because the row of what has not changed since is that of the live inode. */
+function stateOf(run: Run, ino: number): InodeRow {
+  return { ...(inodeAt(run.core, ino, run.moment) ?? fail(ENOENT)) }
+}
+
+async function restoreName(run: Run, then: InodeRow, spot: Spot): Promise<void> {
+  await answered(() => run.core.room.grow(ROW_BYTES + Math.ceil(then.size / EXTENT_SHARE)))
+  if (isDirectory(then.mode)) await restoreDirectory(run, then, spot)
+  else await restoreFile(run, then, spot)
+  await run.slices.turn()
+}
+
+async function restoreDirectory(run: Run, then: InodeRow, spot: Spot): Promise<void> {
+  const { row, now } = await answered(() => present(run.core, spot))
+  if (now !== undefined && isDirectory(now.mode) && !run.options.isRename)
+    return await restoreInto(run, then, spot, now.ino, false)
+  if (row !== undefined) await removeTree(run, spot, row)
+  const made = await answered(() => makeDirectory(run, then, spot))
+  await restoreInto(run, then, spot, made.ino, true)
+}
+
+/** What a name leads to now. */
+export function present(
+  core: Core,
+  { parent, name }: Spot,
+): { row: EntryRow | undefined; now: Inode | undefined } {
+  const row = findEntry(core, parent, name)
+  return { row, now: row === undefined ? undefined : findInode(core, row.ino) }
+}
+
+function makeDirectory(run: Run, then: InodeRow, { parent, name, path }: Spot): Inode {
+  const { core, options } = run
+  admit(core, then.uid, { bytes: 0, files: 1 })
+  core.actors.actAs(run.actor)
+  const directory = getDirectory(core, parent)
+  const tags = tagsAt(core, then.ino, run.moment)
+  readyName(core, directory, name)
+  readyTags(core, core.nextIno, tags)
+  // Under its old number a directory has its history again, and so have the names in it.
+  const made =
+    reviveInode(core, then.ino, core.moments.next()) ??
+    createInode(core, { ...then, parent }, core.moments.next(), false)
+  made.nlink = 2
+  startDirectory(core, made.ino)
+  const to = { ino: made.ino, type: fileType(made.mode) }
+  putEntry(core, directory, name, to, core.moments.next(), RESTORED)
+  giveName(core, made, parent, name)
+  directory.nlink++
+  if (made.ino !== then.ino) setTags(core, made, tags)
+  options.nameChanged(parent, name, undefined, to)
+  options.heard('created', path)
+  return made
+}
+
+/** Makes the directory `ino` of now what `then` was. */
+async function restoreInto(
+  run: Run,
+  then: InodeRow,
+  spot: Spot,
+  ino: number,
+  isNew: boolean,
+): Promise<void> {
+  const { core, moment, options } = run
+  for (let after: string | undefined; ; ) {
+    const from = after
+    const rows = await answered(() =>
+      entriesAt(core, then.ino, moment, from, PAGE_NAMES, options.passing),
+    )
+    for (const { ino: its, name } of rows) {
+      const row = await answered(() => stateOf(run, its))
+      assertMeeting(run.isNew, row, then.ino, name)
+      await restoreName(run, row, spotBelow(spot, ino, name))
+    }
+    if (rows.length < PAGE_NAMES) break
+    after = rows[rows.length - 1]?.name
+  }
+  if (options.removeNewer)
+    for (const row of await answered(() => listEntries(core, ino))) {
+      const was = await answered(() => entryAt(core, then.ino, row.name, moment))
+      if (was === undefined) await removeNewer(run, spotBelow(spot, ino, row.name), row)
+    }
+  // Last, because filling a directory moves its times.
+  const isChanged = await answered(() => finish(run, getInode(core, ino), then, isNew))
+  if (isChanged && !isNew) options.heard('changed', spot.path)
+}
+
+async function restoreFile(run: Run, then: InodeRow, spot: Spot): Promise<void> {
+  const { core, moment, options } = run
+  const { row, now } = await answered(() => present(core, spot))
+  const linked = run.links.get(then.ino)
+  if (now !== undefined && now.ino === linked) return
+  if (now !== undefined) await options.writtenBack(now.ino)
+  const isOwn = now !== undefined && !run.taken.has(now.ino) && !options.isRename
+  const own = isOwn ? now : undefined
+  if (own !== undefined && linked === undefined) {
+    if (await answered(() => hasContent(core, own, then, moment))) {
+      take(run, then, own)
+      if (await answered(() => finish(run, own, then))) options.heard('changed', spot.path)
+      return
+    }
+  }
+  const isDirectoryNow = now !== undefined && isDirectory(now.mode)
+  if (row !== undefined && isDirectoryNow) await removeTree(run, spot, row)
+  const freed = now?.nlink === 1 || isEverywhere(own, then) ? now : undefined
+  const made =
+    linked === undefined
+      ? await makeFile(run, then, freed)
+      : await answered(() => getInode(core, linked))
+  const first = linked === undefined ? then : undefined
+  await answered(() => nameFile(run, spot, made, first, isEverywhere(own, then)))
+  take(run, then, made)
+  run.slices.changed(1)
+  run.report.restored++
+}
+
+function take({ links, taken }: Run, then: InodeRow, now: Inode): void {
+  links.set(then.ino, now.ino)
+  taken.add(now.ino)
+}
+
+/** Whether a file of now takes its other names along: it stays what all of them lead to. */
+export function isEverywhere(now: Inode | undefined, then: InodeRow): boolean {
+  return now !== undefined && now.ino === then.ino && now.nlink > 1 && isRegular(now.mode)
+}
+
+/** An inode with the content of then; what can be half done has no name yet, so that a crash leaves nothing of it. */
+async function makeFile(run: Run, then: InodeRow, freed: Inode | undefined): Promise<Inode> {
+  const { core, moment } = run
+  admitInstead(core, then.uid, then.allocated, freed)
+  const hasBytes = isRegular(then.mode) || isSymlink(then.mode)
+  core.actors.actAs(run.actor)
+  const made = createInode(core, { ...then, parent: 0 }, core.moments.next(), hasBytes)
+  if (hasBytes) {
+    detach(core, made)
+    await shareContent(core, then, moment, made, run.slices)
+  }
+  return made
+}
+
+/**
+ * The directory of a path, where what is missing is made as it was at a moment, without what it held. Throws ENOENT when
+ * it was not there then either, ENOTDIR.
+ */
+export async function restoreParents(
+  core: Core,
+  names: readonly string[],
+  moment: Moment,
+  options: RestoreOptions,
+): Promise<number> {
+  const run = newRun(core, { ino: ROOT_INO, moment }, options)
+  core.moments.observe()
+  let parent = ROOT_INO
+  let path = '/'
+  let former: number | undefined = ROOT_INO
+  for (const name of names) {
+    const above: number = parent
+    path = below(path, name) as string
+    const was: number | undefined = former
+    former = await answered(
+      () => (was && entryAt(core, was, name, moment, options.passing)?.ino) || undefined,
+    )
+    const row = await answered(() => findEntry(core, above, name))
+    if (row !== undefined) parent = (await answered(() => getDirectory(core, row.ino))).ino
+    else {
+      const ino = former ?? fail(ENOENT)
+      const then = await answered(() => stateOf(run, ino))
+      const spot = { parent: above, name, path }
+      const made = await answered(() => makeDirectory(run, then, spot))
+      await answered(() => finish(run, made, then, true))
+      parent = made.ino
+    }
+    await run.slices.turn()
+  }
+  return parent
+}
+
+/** Gives an inode of now the attributes of then. Returns false when it has them. */
+function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
+  const { core, moment, report } = run
+  if (hasAttributes(core, now, then, moment)) {
+    report.unchanged++
+    return false
+  }
+  admitOwner(core, now, then.uid)
+  core.actors.actAs(run.actor)
+  readyAttributes(core, then, moment)
+  // What was just made loses nothing.
+  if (!isNew) observeLoss(core, now)
+  withTrace(core, () => applyAttributes(core, now, then, moment, run.options.by))
+  run.options.inodeChanged(now.ino)
+  report.restored++
+  return true
+}
+
+/** Removes a name, and all below it, as rm -r does; what it led to is in the past then. Resolves when that is durable. */
+export async function removeDurably(core: Core, row: EntryRow, onlooker: Onlooker): Promise<void> {
+  const options = { ...onlooker, removeNewer: false, heard: () => undefined }
+  const run = newRun(core, { ino: row.ino, moment: core.moments.last }, options)
+  const spot = await answered(() => spotIn(core, row.parent, row.name))
+  await removeTree(run, spot, row)
+  await run.slices.settle()
+}
+
+export function getDirectory(core: Core, ino: number): Inode {
+  const inode = getInode(core, ino)
+  if (!isDirectory(inode.mode)) fail(ENOTDIR)
+  if (inode.nlink === 0) fail(ENOENT)
+  return inode
+}

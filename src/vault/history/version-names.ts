@@ -1,0 +1,188 @@
+// What a version is called: the path and the number by which `avfs cat`, `log` and the views give it. From a path to its versions,
+// and from a version of an inode (which an index knows) to its path. Reads only.
+
+import { isDirectory } from '../../base/mode.ts'
+import { entryPast, hardlink, inodePast, type Key, numbering } from '../../store/collections.ts'
+import type { Core } from '../core/core.ts'
+import type { Inode } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import { findEntry } from '../tree/directory.ts'
+import { findInode } from '../tree/inodes.ts'
+import { below, type KnownPaths, lastPath } from '../tree/places.ts'
+import { isBrief, isDeleted, pastBefore } from './lifetimes.ts'
+import { findPath, type Spot, spotsOf } from './paths.ts'
+import { type NameVersion, versionsOf } from './versions.ts'
+
+/** Names of one inode that are looked at: those it has now, and rows of its past that may hold others. */
+const LINKS_MAX = 1000
+const ROWS_MAX = 1000
+/** Former names of one directory that are looked through. */
+const SPANS_MAX = 100_000
+
+/** The versions of a path, oldest first: in its directory, else in the last one of that name that knew the file. */
+export function versionsOfPath(core: Core, path: string): NameVersion[] {
+  for (const { parent, name } of spotsOf(core, path)) {
+    const versions = name === '' ? [] : versionsOf(core, parent, name)
+    if (versions.length > 0) return versions
+  }
+  return []
+}
+
+/** A name that an inode has or had; `holder`: the inode that is called so now, this one or another. */
+export interface Alias extends Spot {
+  readonly path: string
+  readonly holder: number | undefined
+}
+
+/** `next`: when the version after it came; undefined for the newest. */
+export interface NumberedVersion extends NameVersion {
+  readonly next: Moment | undefined
+}
+
+/** Names of inodes and numbers of versions, each found once. Good as long as nothing changes that matters to who asks. */
+export class VersionNames {
+  readonly #core: Core
+  readonly #directories: KnownPaths = new Map()
+  readonly #spans = new Map<number, ReadonlyMap<number, ReadonlySet<string>>>()
+  readonly #versions = new Map<string, ReadonlyMap<string, NumberedVersion>>()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /**
+   * The names of an inode, that first by which people know it: of one that is there those that it has, of one that is gone that under
+   * which it was deleted, or else (it was replaced, or moved aside to be written anew) one that goes on.
+   */
+  *aliasesOf(ino: number): Generator<Alias, undefined> {
+    const inode = findInode(this.#core, ino)
+    const isThere = inode !== undefined && inode.nlink > 0
+    if (!isThere) yield* this.#ofGone(ino)
+    else yield* this.#aliases(this.#namesOf(inode))
+    yield* this.#aliases(this.#spansOf(ino))
+    return undefined
+  }
+
+  /** The version `version` of an inode as its path tells of it, with the number that it has there; undefined: it has none there. */
+  under(path: string, ino: number, version: number): NumberedVersion | undefined {
+    return this.#versionsOf(path).get(`${ino}.${version}`)
+  }
+
+  /** The inodes of which a path has versions. */
+  inodesUnder(path: string): Set<number> {
+    return new Set([...this.#versionsOf(path).values()].map(({ ino }) => ino))
+  }
+
+  #versionsOf(path: string): ReadonlyMap<string, NumberedVersion> {
+    const before = this.#versions.get(path)
+    if (before !== undefined) return before
+    const made = new Map<string, NumberedVersion>()
+    let next: Moment | undefined
+    for (const its of versionsOfPath(this.#core, path).reverse()) {
+      made.set(`${its.ino}.${its.version}`, { ...its, next })
+      next = its.moment
+    }
+    this.#versions.set(path, made)
+    return made
+  }
+
+  *#ofGone(ino: number): Generator<Alias> {
+    const aliases = this.#aliases(this.#placesOf(ino))
+    const { value: last } = aliases.next()
+    if (last === undefined) return
+    if (last.holder !== undefined || this.#wasDeletedAs(last, ino)) {
+      yield last
+      yield* aliases
+      return
+    }
+    const others = [...aliases]
+    yield* others.filter(({ holder }) => holder !== undefined)
+    yield last
+    yield* others.filter(({ holder }) => holder === undefined)
+  }
+
+  /** Whether the end of an inode was that deleted/ tells of a name. */
+  #wasDeletedAs({ parent, name }: Alias, ino: number): boolean {
+    const core = this.#core
+    const until = core.overlay.scan(inodePast, lastFirst(ino, 1))[0]?.until ?? 0
+    const row = pastBefore(core, parent, name, until)
+    return row?.ino === ino && isDeleted(row.fate) && !isBrief(core, row)
+  }
+
+  /** The names of what is there, and then those that it had. */
+  *#namesOf(inode: Inode): Generator<Spot> {
+    const { ino, mode, nlink } = inode
+    yield inode
+    if (nlink > 1 && !isDirectory(mode))
+      yield* this.#core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: LINKS_MAX })
+    yield* this.#placesOf(ino)
+  }
+
+  /** Where the past of an inode tells that it was, the latest first. */
+  *#placesOf(ino: number): Generator<Spot> {
+    for (const { parent, name } of this.#core.overlay.scan(inodePast, lastFirst(ino, 1)))
+      if (name !== '') yield { parent, name }
+    yield* this.#core.overlay.scan(inodePast, lastFirst(ino, ROWS_MAX))
+  }
+
+  /** Names of which spans are left where prune let go of the states that tell of them. Looks through directories, once each. */
+  *#spansOf(ino: number): Generator<Spot> {
+    const parents = new Set([...this.#placesOf(ino)].map(({ parent }) => parent))
+    for (const parent of parents)
+      for (const name of this.#spansIn(parent).get(ino) ?? []) yield { parent, name }
+  }
+
+  #spansIn(parent: number): ReadonlyMap<number, ReadonlySet<string>> {
+    const before = this.#spans.get(parent)
+    if (before !== undefined) return before
+    const found = new Map<number, Set<string>>()
+    const range = { gte: [parent], lt: [parent + 1], limit: SPANS_MAX }
+    const { overlay } = this.#core
+    for (const rows of [overlay.scan(entryPast, range), overlay.scan(numbering, range)])
+      for (const { ino, name } of rows)
+        found.set(ino, (found.get(ino) ?? new Set<string>()).add(name))
+    this.#spans.set(parent, found)
+    return found
+  }
+
+  *#aliases(spots: Iterable<Spot>): Generator<Alias> {
+    const core = this.#core
+    const seen = new Set<string>()
+    for (const { parent, name } of spots) {
+      const key = `${parent}/${name}`
+      if (name === '' || seen.has(key)) continue
+      seen.add(key)
+      const isThere = (findInode(core, parent)?.nlink ?? 0) > 0
+      for (const directory of isThere ? [this.#directory(parent)] : this.#formerly(parent)) {
+        const path = below(directory, name)
+        if (path === undefined) continue
+        // Another directory may be where one was that is gone.
+        const holder = isThere ? findEntry(core, parent, name) : findPath(core, path)
+        yield { parent, name, path, holder: holder?.ino }
+      }
+    }
+  }
+
+  /** Where a directory was that is gone; of one that nobody knows any more only what is in it is told. */
+  *#formerly(ino: number): Generator<string> {
+    const path = this.#directory(ino)
+    yield path ?? '/'
+    const seen = new Set([path])
+    for (const { parent, name } of this.#placesOf(ino)) {
+      const other = below(this.#directory(parent), name)
+      if (other === undefined || seen.has(other)) continue
+      seen.add(other)
+      yield other
+    }
+  }
+
+  #directory(ino: number): string | undefined {
+    const path = this.#directories.get(ino) ?? lastPath(this.#core, ino, this.#directories)
+    if (path !== undefined && path !== '/') this.#directories.set(ino, path)
+    return path
+  }
+}
+
+function lastFirst(ino: number, limit: number) {
+  return { gte: [ino] as Key, lt: [ino + 1] as Key, reverse: true, limit }
+}

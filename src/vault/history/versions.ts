@@ -1,0 +1,359 @@
+// The versions of a name: those of every inode it led to, one after the other. So a history goes on through save by rename
+// (the name gets a new inode), through delete and create, and through mv of the file (the inode gets a new name).
+//
+// A span is one inode under one name, an entry row. Spans of the name itself all count. A file that came from another name
+// brings that name's history along, as far back as it was the same file there.
+
+import { keptByStep } from '../../base/step.ts'
+import {
+  type EntryRow,
+  entryPast,
+  type Fate,
+  type InodePastRow,
+  inodePast,
+  MOVED,
+  type NumberingRow,
+  numbering as numberings,
+  PROVISIONAL,
+  RENAMED,
+  type VersionRow,
+  version,
+} from '../../store/collections.ts'
+import { pauseWhenDue } from '../../store/pause.ts'
+import { type Actor, actorOf } from '../core/actors.ts'
+import type { Core } from '../core/core.ts'
+import { BRIEF_MICROS, type Moment } from '../core/moments.ts'
+import { findEntry } from '../tree/directory.ts'
+import { findInode } from '../tree/inodes.ts'
+import { neighboursOf } from '../tree/neighbours.ts'
+import { isDeleted, pastBefore } from './lifetimes.ts'
+import { inodeAt } from './timeline.ts'
+
+const ALL = Number.MAX_SAFE_INTEGER
+/** Spans of which rows are read together. */
+const TOGETHER = 512
+/** An editor that moves a file aside to save deletes what it moved within this. */
+const BACKUP_MICROS = 10 * BRIEF_MICROS
+
+export interface NameVersion {
+  /** 1 is the oldest. Numbers stay; what is pruned leaves gaps. */
+  readonly number: number
+  /** Which version of which inode it is. */
+  readonly ino: number
+  readonly version: number
+  /** As of when `inodeAt` and `readAt` give this version's content. */
+  readonly moment: Moment
+  readonly size: number
+  readonly mtime: number
+  readonly mtimeNs: number
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  /** Who made it what it is there: wrote and closed it, or put the file in this place. Null when that is not known. */
+  readonly who: Actor | null
+}
+
+/** A name that gets another file so often while its versions are counted is counted without a pause. */
+const TRIES = 3
+
+/** The versions of a name, there or not, oldest first. */
+export function versionsOf(core: Core, parent: number, name: string): NameVersion[] {
+  const counting = keptByStep(`versions\0${parent}/${name}`, () => ({
+    numbering: new Numbering(core, parent, name),
+    of: spanNow(core, parent, name),
+    tries: 1,
+  }))
+  for (;;) {
+    if (counting.tries < TRIES) pauseWhenDue()
+    // The span that was the last one may have ended.
+    const now = spanNow(core, parent, name)
+    if (now !== counting.of) {
+      counting.numbering = new Numbering(core, parent, name)
+      counting.of = now
+      counting.tries++
+    }
+    if (!counting.numbering.step()) return counting.numbering.versions
+  }
+}
+
+/** What a name leads to, and since when. */
+function spanNow(core: Core, parent: number, name: string): string {
+  const row = findEntry(core, parent, name)
+  return row === undefined ? '' : `${row.ino}/${row.since}`
+}
+
+/** Where the numbers of one span begin; see NumberingRow. */
+export type NumberedSpan = Omit<NumberingRow, 'parent' | 'name'>
+
+/** `span` is the entry row of which that is told. */
+export interface NumberedEntry {
+  readonly numbered: NumberedSpan
+  readonly span: EntryRow
+}
+
+/** The numbers that the versions of a name have, found a few hundred spans at a time. */
+export class Numbering {
+  readonly versions: NameVersion[] = []
+  readonly spans: NumberedEntry[] = []
+  readonly #core: Core
+  readonly #own: readonly Span[]
+  /** What prune wrote down, by the beginning of the span. */
+  readonly #known: ReadonlyMap<Moment, NumberingRow>
+  readonly #seen = new Set<string>()
+  /** The newest version of each inode that has a number already. */
+  readonly #counted = new Map<number, number>()
+  /** The span in which the versions of an inode were counted last. */
+  readonly #first = new Map<number, NumberedSpan>()
+  #at = 0
+  #numbers = 0
+
+  constructor(core: Core, parent: number, name: string) {
+    this.#core = core
+    const range = { gte: [parent, name], lt: [parent, `${name}\0`], limit: ALL }
+    const known = core.overlay.scan(numberings, range)
+    this.#known = new Map(known.map((row) => [row.since, row]))
+    this.#own = spansOf(core, parent, name, this.#known)
+  }
+
+  /** Goes on; false when that was all. Nothing has changed when it throws Fault. */
+  step(): boolean {
+    const some = this.#own.slice(this.#at, this.#at + TOGETHER)
+    const ahead = readAhead(this.#core, some)
+    const seen = new Set<string>()
+    const isSeen = (key: string): boolean => this.#seen.has(key) || seen.has(key)
+    const counted = new Map<number, number>()
+    const counts: (Count & { begins: boolean })[] = []
+    for (const span of some)
+      for (const [index, its] of lineage(this.#core, span, isSeen, seen, this.#known).entries()) {
+        const found = this.#known.get(its.since)
+        const from = counted.get(its.ino) ?? this.#counted.get(its.ino) ?? 0
+        // Where a span before it still counts those versions, what was written down is for when that one is gone.
+        const known = found?.ino === its.ino && found.version > from ? found : undefined
+        const count = countOf(this.#core, its, ahead, known, from)
+        counts.push({ ...count, begins: index === 0 })
+        if (count.start <= count.last) counted.set(its.ino, count.last)
+      }
+    for (const key of seen) this.#seen.add(key)
+    for (const [ino, last] of counted) this.#counted.set(ino, last)
+    for (const count of counts) this.#take(count)
+    this.#at += some.length
+    return this.#at < this.#own.length
+  }
+
+  #take({ span, known, start, last, rows, begins: isFirst }: Count & { begins: boolean }): void {
+    const { ino, since } = span
+    const before = known === undefined ? this.#numbers + 1 - start : known.number - known.version
+    const replaced = span.replaced ? 1 : 0
+    const begins = isFirst ? 1 : 0
+    const first = { since, ino, version: start, number: before + start, replaced, begins }
+    if (start > last) {
+      // It has none that is not counted yet: those before it may go, and leave it to this span to count them.
+      const numbered = { ...(this.#first.get(ino) ?? first), since, replaced, begins }
+      this.spans.push({ numbered, span })
+      return
+    }
+    this.#first.set(ino, first)
+    this.spans.push({ numbered: first, span })
+    for (const row of rows) {
+      row.number += before
+      this.versions.push(row)
+    }
+    this.#numbers = Math.max(this.#numbers, before + last)
+  }
+}
+
+/** What a version takes over from the state in which its span began. */
+const STATE_FIELDS = [
+  'ino',
+  'since',
+  'until',
+  'versions',
+  'mtime',
+  'mtimeNs',
+  'mode',
+  'uid',
+  'gid',
+] as const
+type State = Pick<InodePastRow, (typeof STATE_FIELDS)[number]>
+
+/** Rows of the inodes of some spans, as far as they could be read together. */
+interface Ahead {
+  readonly states: ReadonlyMap<number, readonly State[]>
+  readonly versions: ReadonlyMap<number, readonly VersionRow[]>
+}
+
+function readAhead(core: Core, spans: readonly Span[]): Ahead {
+  const inos = spans.map(({ ino }) => ino)
+  return {
+    states: neighboursOf(core, inodePast, STATE_FIELDS, inos),
+    versions: neighboursOf(core, version, version.fields, inos),
+  }
+}
+
+/** The state in which a span began. */
+function stateAtStart(core: Core, { ino, since }: Span, { states }: Ahead): State | undefined {
+  const holds = (state: State): boolean => state.since <= since && since < state.until
+  const past = states.get(ino)?.find(holds)
+  if (past !== undefined) return past
+  const row = inodeAt(core, ino, since)
+  return row && { until: 0, ...row }
+}
+
+/** An entry row, present ones without an end; `replaced`: the name led to another file until it began. */
+interface Span extends EntryRow {
+  readonly until: Moment
+  readonly fate?: Fate
+  readonly replaced: boolean
+}
+
+function spansOf(
+  core: Core,
+  parent: number,
+  name: string,
+  known: ReadonlyMap<Moment, NumberingRow>,
+): Span[] {
+  const rows: (EntryRow & { until: Moment })[] = core.overlay.scan(entryPast, {
+    gte: [parent, name],
+    lt: [parent, `${name}\0`],
+    limit: ALL,
+  })
+  const present = findEntry(core, parent, name)
+  if (present !== undefined) rows.push({ ...present, until: PROVISIONAL })
+  // What it replaced may be pruned.
+  return rows.map((row, at) => ({
+    ...row,
+    replaced: rows[at - 1]?.until === row.since || known.get(row.since)?.replaced === 1,
+  }))
+}
+
+/** What prune wrote down of an entry row under its own name. */
+function pinned(core: Core, { parent, name, since }: EntryRow): NumberingRow | undefined {
+  return core.overlay.get(numberings, [parent, name, since])
+}
+
+function spanBefore(core: Core, parent: number, name: string, moment: Moment): Span | undefined {
+  const row = pastBefore(core, parent, name, moment)
+  if (row === undefined) return undefined
+  const replaced =
+    pastBefore(core, parent, name, row.since)?.until === row.since ||
+    pinned(core, row)?.replaced === 1
+  return { ...row, replaced }
+}
+
+/** A span and those before it that are the same file's, oldest first, without what was seen already; `seen` gets them. */
+function lineage(
+  core: Core,
+  span: Span,
+  isSeen: (key: string) => boolean,
+  seen: Set<string>,
+  known: ReadonlyMap<Moment, NumberingRow>,
+): Span[] {
+  const found: Span[] = []
+  for (let at: Span | undefined = span; at !== undefined; at = precedent(core, at)) {
+    const key = `${at.parent}/${at.since}/${at.name}`
+    if (isSeen(key)) break
+    seen.add(key)
+    found.push(at)
+    // What it replaced was the span before it, which was seen.
+    if (at === span && at.replaced) break
+    if (known.get(at.since)?.begins === 1) break
+  }
+  return found.reverse()
+}
+
+function precedent(core: Core, span: Span): Span | undefined {
+  const { parent, name, since } = span
+  if (span.replaced) {
+    // What it replaced may be pruned; what was there before that is not its history.
+    const replaced = spanBefore(core, parent, name, since)
+    return replaced?.until === since ? replaced : undefined
+  }
+  const source = sourceOf(core, span)
+  if (source !== undefined) return source
+  const before = spanBefore(core, parent, name, since)
+  return wasSavedAside(core, before, span) ? before : undefined
+}
+
+/** The span that ended when this one began, of the same inode: what rename(2) moved here. */
+function sourceOf(core: Core, span: Span): Span | undefined {
+  if (span.origin !== RENAMED) return undefined
+  const row = spanBefore(core, span.fromParent, span.fromName, span.since)
+  return row?.until === span.since && row.ino === span.ino ? row : undefined
+}
+
+/** Whether a span may look like one of a file that was moved aside to be written anew when the states of that file are pruned. */
+export function mayGrow(core: Core, { parent, name, since }: EntryRow): boolean {
+  const before = pastBefore(core, parent, name, since)
+  return before?.fate === MOVED && since - before.until < BRIEF_MICROS
+}
+
+/** True when a file was moved aside or deleted to be written anew: vim, git checkout. */
+function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolean {
+  if (before === undefined || span.since - before.until >= BRIEF_MICROS) return false
+  if (isDeleted(before.fate)) return true
+  return (
+    before.fate === MOVED && inodeAt(core, before.ino, span.since + BACKUP_MICROS) === undefined
+  )
+}
+
+type Countable = { -readonly [K in keyof NameVersion]: NameVersion[K] }
+
+/** The versions of one span, numbered as those of its inode: `start` to `last`, of which `rows` are there. */
+interface Count {
+  readonly span: Span
+  readonly known: NumberingRow | undefined
+  readonly start: number
+  readonly last: number
+  readonly rows: readonly Countable[]
+}
+
+/** `start` is above `last` where the span has no version that is not counted yet; `counted` is the newest that is. */
+function countOf(
+  core: Core,
+  span: Span,
+  ahead: Ahead,
+  known: NumberingRow | undefined,
+  counted: number,
+): Count {
+  const { ino, since } = span
+  // Of a file that took another's place, what it was before it did is not the name's.
+  const arrived = span.replaced ? stateAtStart(core, span, ahead) : undefined
+  const last = lastNumber(core, span, arrived)
+  const start = Math.max(1, known?.version ?? firstNumber(core, span, arrived), counted + 1)
+  const rows: Countable[] = []
+  if (start > last) return { span, known, start, last, rows }
+  const range = { gte: [ino, start], lt: [ino, last + 1], limit: ALL }
+  for (const row of ahead.versions.get(ino) ?? core.overlay.scan(version, range)) {
+    if (row.number < start || row.number > last) continue
+    // It is shown as it arrived: editors set the mode after they wrote.
+    const came = arrived !== undefined && row.moment < since && row.number === arrived.versions
+    const { mtime, mtimeNs, mode, uid, gid } = came ? arrived : row
+    const moment = came ? since : row.moment
+    const who = actorOf(core, came ? span.actor : row.actor)
+    const { number, size } = row
+    rows.push({ number, version: number, ino, moment, size, mtime, mtimeNs, mode, uid, gid, who })
+  }
+  return { span, known, start, last, rows }
+}
+
+/** The version that a file came with that took another's place. */
+function firstNumber(core: Core, span: Span, arrived: State | undefined): number {
+  if (!span.replaced) return 1
+  return arrived?.versions ?? newestBefore(core, span.ino, span.since + 1)
+}
+
+/** The newest version that a file had when the span ended. */
+function lastNumber(core: Core, span: Span, arrived: State | undefined): number {
+  const { ino, until } = span
+  if (until === PROVISIONAL) return findInode(core, ino)?.versions ?? 0
+  // As a rule a file that another one replaced is still what it was when it came.
+  const end = arrived?.until ?? 0
+  const state = end >= until ? arrived : inodeAt(core, ino, until - 1)
+  return state?.versions ?? newestBefore(core, ino, until)
+}
+
+/** The newest version before a moment that is there: for where the state of then was pruned. */
+function newestBefore(core: Core, ino: number, moment: Moment): number {
+  const rows = core.overlay.scan(version, { gte: [ino], lt: [ino + 1], limit: ALL })
+  return rows.findLast((row) => row.moment < moment)?.number ?? 0
+}

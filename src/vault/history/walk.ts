@@ -1,0 +1,101 @@
+// All that is below a directory, or was at one moment, depth first and by the bytes of the names. Reads only, a page of a
+// directory at a time: other work goes on between pages, and may change what is seen of the present.
+
+import { isDirectory } from '../../base/mode.ts'
+import type { EntryRow, InodeRow } from '../../store/collections.ts'
+import { answered } from '../../store/retry.ts'
+import { type MeetingCheck, meetingCheck } from '../core/cycles.ts'
+import type { TreeState } from './tree-state.ts'
+
+/**
+ * `path` is below the top, without a slash before it, a byte string; the top's own is ''. Looking into it costs its length, into `name`,
+ * its last one, and `depth`, the count of its names, does not. `row` belongs to the walk.
+ */
+export interface Walked {
+  readonly path: string
+  readonly name: string
+  readonly depth: number
+  readonly row: InodeRow
+}
+
+interface OpenDirectory {
+  readonly path: string
+  readonly depth: number
+  readonly ino: number
+  /** The last name that was read; undefined before the first. */
+  after: string | undefined
+  found: Walked[]
+  at: number
+  isRead: boolean
+}
+
+const PAGE_NAMES = 200
+
+/**
+ * Walks what is at or below `top`, a row of that state: itself first, and nothing for which `isSkipped` says yes, which is asked of
+ * each below it in this order. A directory that more than one name leads to, as in damaged rows, is met once. Yields as many as came of one look at the rows, at least one; whoever walks lets others go on
+ * before it asks for more.
+ */
+export async function* walkTree(
+  state: TreeState,
+  top: InodeRow,
+  isSkipped: (walked: Walked) => boolean,
+): AsyncGenerator<readonly Walked[], undefined> {
+  const first = { path: '', name: '', depth: 0, row: { ...top } }
+  yield [first]
+  const open = isDirectory(top.mode) ? [opened(first)] : []
+  const isNew = meetingCheck(top.ino)
+  for (let last = open[0]; last !== undefined; last = open[open.length - 1]) {
+    const passed: Walked[] = []
+    const below = await passTo(state, last, passed, isSkipped, isNew)
+    if (passed.length > 0) yield passed
+    if (below === undefined) open.pop()
+    else open.push(below)
+  }
+  return undefined
+}
+
+/** Goes on in a directory up to the next one in it, which is returned, or to its end. */
+async function passTo(
+  state: TreeState,
+  directory: OpenDirectory,
+  passed: Walked[],
+  isSkipped: (walked: Walked) => boolean,
+  isNew: MeetingCheck,
+): Promise<OpenDirectory | undefined> {
+  for (;;) {
+    for (; directory.at < directory.found.length; ) {
+      const next = directory.found[directory.at++] as Walked
+      if (isDirectory(next.row.mode) && !isNew(next.row, directory.ino, next.name)) continue
+      if (isSkipped(next)) continue
+      passed.push(next)
+      if (isDirectory(next.row.mode)) return opened(next)
+    }
+    if (directory.isRead) return undefined
+    await readPage(state, directory)
+  }
+}
+
+async function readPage(state: TreeState, directory: OpenDirectory): Promise<void> {
+  const { ino, path, depth, after } = directory
+  const entries = await answered(() => state.entries(ino, after, PAGE_NAMES))
+  const found: Walked[] = []
+  // Goes on where it had to wait: nothing but `found` knows of those before.
+  let count = 0
+  await answered(() => {
+    for (; count < entries.length; count++) {
+      const { name, ino: its } = entries[count] as EntryRow
+      const row = state.inode(its)
+      if (row === undefined) continue
+      found.push({ path: path === '' ? name : `${path}/${name}`, name, depth: depth + 1, row })
+    }
+  })
+  directory.found = found
+  directory.at = 0
+  directory.after = entries[entries.length - 1]?.name
+  directory.isRead = entries.length < PAGE_NAMES
+}
+
+function opened({ path, depth, row }: Walked): OpenDirectory {
+  return { path, depth, ino: row.ino, after: undefined, found: [], at: 0, isRead: false }
+}

@@ -1,0 +1,118 @@
+// Giving an imported file its name, in the place of what had it.
+
+import { BY_PATH, type EntryHead } from '../../archive/records.ts'
+import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
+import { NAME_BYTES_MAX, SYMLINK_BYTES_MAX } from '../../base/limits.ts'
+import { fileType, isDirectory, isKnownType, isRegular, isSymlink } from '../../base/mode.ts'
+import { isFileName } from '../../base/names.ts'
+import { CREATED, type EntryRow, type Origin } from '../../store/collections.ts'
+import { Fault } from '../../store/store.ts'
+import type { Inode } from '../core/inode.ts'
+import { completeState, observeLoss, removeKept } from '../history/before-loss.ts'
+import { findEntry, putEntry } from '../tree/directory.ts'
+import { withTrace } from '../tree/history-recording.ts'
+import { findInode, getInode } from '../tree/inodes.ts'
+import { dropName, giveName } from '../tree/names.ts'
+import { existing, type Run, type Spot } from './import.ts'
+import { readyRemoval } from './import-prefetch.ts'
+
+/** The name below which a mount shows its views. */
+const VIEWS = '.avfs'
+
+/** Throws EINVAL or ENAMETOOLONG for what can be no name in a vault. */
+export function assertName(name: string): void {
+  if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
+  if (!isFileName(name) || name === VIEWS) fail(EINVAL)
+}
+
+/** The same for a path below the target. */
+export function assertPath(path: string): void {
+  for (const name of path.split('/')) assertName(name)
+}
+
+/** Throws EINVAL or ENAMETOOLONG for what can be no file at all: `name` is that of its record. */
+export function assertFit({ mode, parent }: EntryHead, name: string): void {
+  if (!isKnownType(mode)) fail(EINVAL)
+  if (parent === BY_PATH) assertPath(name)
+  else if (parent !== 0) assertName(name)
+}
+
+/** Throws EINVAL or ENAMETOOLONG for what no link can lead to: symlink(2) takes none of these. */
+export function assertTarget({ mode }: EntryHead, content: Uint8Array): void {
+  if (!isSymlink(mode)) return
+  if (content.length === 0 || content.includes(0)) fail(EINVAL)
+  if (content.length > SYMLINK_BYTES_MAX) fail(ENAMETOOLONG)
+}
+
+/**
+ * Throws what `nameNode` would throw, before anything was made: EINVAL, ENAMETOOLONG, EISDIR (a directory is there), ENOENT,
+ * ENOTDIR. Somebody may have removed the directory that is being filled.
+ */
+export function assertFree({ core }: Run, { parent, name }: Spot): void {
+  assertName(name)
+  const directory = getInode(core, parent)
+  if (!isDirectory(directory.mode)) fail(ENOTDIR)
+  if (directory.nlink === 0) fail(ENOENT)
+  const before = findEntry(core, parent, name)
+  const found = before === undefined ? undefined : findInode(core, before.ino)
+  if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
+}
+
+/** Before what is at a place is replaced. A Fault when it has to be waited for. */
+export function completeAt(run: Run, place: Spot): void {
+  const found = existing(run.core, place)
+  if (found !== undefined) complete(run, found)
+}
+
+/** What programs have written into a file that is in the way comes first: it goes to history whole. */
+function complete(run: Run, inode: Inode): void {
+  settled(run, inode)
+  completeState(run.core, inode)
+}
+
+/** Waits until the kernel has handed over what it has of a file. */
+export function settled({ options, writtenBack }: Run, inode: Inode): void {
+  const { ino } = inode
+  if (isRegular(inode.mode) && options.isHeld(ino) && !writtenBack.has(ino))
+    throw new Fault(async () => {
+      await options.writtenBack(ino)
+      writtenBack.add(ino)
+    })
+}
+
+/** Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is there goes to the past. */
+export function nameNode(
+  run: Run,
+  { parent, name }: Spot,
+  made: Inode,
+  origin: Origin = CREATED,
+): void {
+  const { core, options } = run
+  const directory = getInode(core, parent)
+  const before = findEntry(core, parent, name)
+  const replaced = before === undefined ? undefined : findInode(core, before.ino)
+  if (replaced !== undefined) observeLoss(core, replaced, before)
+  const moment = core.moments.next()
+  const to = { ino: made.ino, type: fileType(made.mode) }
+  const put = (): void => putEntry(core, directory, name, to, moment, origin)
+  if (replaced === undefined) put()
+  else withTrace(core, put)
+  giveName(core, made, parent, name)
+  if (replaced !== undefined) {
+    const isHeld = options.isHeld(replaced.ino)
+    withTrace(core, () => dropName(core, replaced, parent, name, moment, isHeld, false))
+    options.inodeChanged(replaced.ino)
+  }
+  options.nameChanged(parent, name, before, to)
+}
+
+/** Takes a name away; history keeps it, wherever it lies. */
+export function removeNode(run: Run, row: EntryRow): void {
+  const { core, options } = run
+  readyRemoval(core, row)
+  const inode = getInode(core, row.ino)
+  complete(run, inode)
+  removeKept(core, row, inode, options.isHeld(inode.ino))
+  options.nameChanged(row.parent, row.name, row, undefined)
+  options.inodeChanged(inode.ino)
+}

@@ -1,0 +1,375 @@
+// Putting a tree that comes as records (src/archive/records.ts) into the vault, in the place of a name. What is there already is
+// merged as cp -a does: directories are filled, a file that differs is replaced by a whole new one (its versions stay), one that
+// is the same is left alone. Nothing shows half done; what was refused is told, and the rest goes on.
+
+import { setImmediate } from 'node:timers/promises'
+import {
+  attributesOf,
+  BY_PATH,
+  DATA,
+  dataOf,
+  END,
+  ENTRY,
+  type EntryHead,
+  endOf,
+  headOf,
+  IMPLIED,
+  LEAVE,
+  leftOf,
+  nameOf,
+  recordsIn,
+  STEP,
+} from '../../archive/records.ts'
+import {
+  EDQUOT,
+  EISDIR,
+  ENOSPC,
+  ENOTDIR,
+  EROFS,
+  errnoName,
+  FsError,
+  fail,
+} from '../../base/errno.ts'
+import { isDirectory, isSymlink, S_IFLNK } from '../../base/mode.ts'
+import { startStep } from '../../base/step.ts'
+import { Units } from '../../base/units.ts'
+import { answered } from '../../store/retry.ts'
+import { Fault } from '../../store/store.ts'
+import type { Actor } from '../core/actors.ts'
+import type { Core } from '../core/core.ts'
+import type { Inode } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import type { Onlooker } from '../core/observer.ts'
+import { admit, admitOwner } from '../core/quota.ts'
+import { observeLoss } from '../history/before-loss.ts'
+import { findEntry, listEntries, startDirectory } from '../tree/directory.ts'
+import { withTrace } from '../tree/history-recording.ts'
+import { createInode, findInode, getInode } from '../tree/inodes.ts'
+import type { Vault } from '../vault.ts'
+import { applyHead, hasHead } from './import-attributes.ts'
+import {
+  dataArrived,
+  dropBuilding,
+  fileEnded,
+  type LargeFile,
+  putNode,
+  startLarge,
+} from './import-file.ts'
+import { assertFit, assertFree, nameNode } from './import-name.ts'
+import { readyHead, readyPlace } from './import-prefetch.ts'
+import { putAtPath, takeStep } from './import-steps.ts'
+
+export interface ImportOptions extends Onlooker {
+  /** Where the tree goes; the name '' stands for the directory itself. */
+  readonly parent: number
+  readonly name: string
+  /** The path of that, for messages; a byte string without a slash at its end ('' for the root). */
+  readonly path: string
+  /** What a file is called that goes into an existing directory. */
+  readonly basename: string
+  /** Other work may go on between two records. */
+  readonly isShared: boolean
+  /** Hears of what was refused. */
+  problem(path: string, message: string): void
+  progress(files: number, bytes: number): void
+}
+
+export interface ImportReport {
+  directories: number
+  files: number
+  /** Files that were the same already. */
+  unchanged: number
+  bytes: number
+}
+
+/** A directory that is being filled; refused ones have no inode, and what is below them is left out. */
+export interface Target {
+  readonly ino: number | undefined
+  readonly path: string
+  /** What it is to be when it is complete. */
+  readonly record: Buffer
+  readonly isNew: boolean
+}
+
+export interface Run {
+  /** On whose behalf all is done: others act in between. */
+  readonly actor: Actor | null
+  readonly vault: Vault
+  readonly core: Core
+  readonly options: ImportOptions
+  readonly report: ImportReport
+  readonly directories: Map<number, Target>
+  readonly large: Map<number, LargeFile>
+  /** Inodes of now by the key of their file, for those with several names. */
+  readonly links: Map<string, number>
+  /** What the kernel has handed over for the record that is being taken. */
+  readonly writtenBack: Set<number>
+  /** The moment that the steps of a foreign history have come to. */
+  pretended: Moment | undefined
+}
+
+const SLICE_MS = 4
+/** Rows in one commit, so that memory stays bounded whatever a file weighs. */
+const ROWS_MAX = 20_000
+/** Names of a directory that are read at once before it is filled. */
+const LISTED_MAX = 20_000
+
+/** Takes one stream. */
+export interface Importer {
+  /** Takes the next bytes, wherever they are cut. Throws RangeError for what is no stream, FsError ENOSPC or EROFS. */
+  take(piece: Uint8Array): Promise<void>
+  /** The stream is over: makes everything durable. Rejects with StoreError when the engine refuses. */
+  finish(): Promise<ImportReport>
+  /** Must be called in the end, whatever happened: lets go of what did not come to its end. */
+  end(): void
+}
+
+export function importer(vault: Vault, options: ImportOptions): Importer {
+  const run = newRun(vault, options)
+  const units = new Units()
+  return {
+    async take(piece) {
+      const whole = units.add(piece)
+      if (whole !== undefined) units.keep(await takeAll(run, whole))
+    },
+    async finish() {
+      if (units.waiting > 0) throw new RangeError('the stream of records was cut off')
+      for (const { path } of run.large.values())
+        options.problem(path, 'was cut off and is left out')
+      for (const target of run.directories.values()) await step(run, () => leave(run, target))
+      await run.core.commits.commit()
+      return run.report
+    },
+    end() {
+      run.core.actors.actAs(run.actor)
+      for (const file of run.large.values()) dropBuilding(run, file)
+      run.large.clear()
+      run.core.moments.pretend(undefined)
+    },
+  }
+}
+
+export function newRun(vault: Vault, options: ImportOptions): Run {
+  return {
+    actor: vault.core.actors.actor,
+    vault,
+    core: vault.core,
+    options,
+    report: { directories: 0, files: 0, unchanged: 0, bytes: 0 },
+    directories: new Map(),
+    large: new Map(),
+    links: new Map(),
+    writtenBack: new Set(),
+    pretended: undefined,
+  }
+}
+
+async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
+  const { core, options, report } = run
+  const { synchronous } = core.overlay.store.traits
+  const records = recordsIn(piece)
+  let until = performance.now() + SLICE_MS
+  core.actors.actAs(run.actor)
+  for (;;) {
+    const next = records.next()
+    if (next.done === true) return next.value
+    const record = next.value
+    for (let wait = core.room.ask(record.length); wait !== undefined; ) {
+      await wait
+      core.actors.actAs(run.actor)
+      wait = core.room.ask(record.length)
+    }
+    if (!synchronous || !takenAtOnce(run, record)) await step(run, () => takeRecord(run, record))
+    run.writtenBack.clear()
+    if (core.overlay.size >= ROWS_MAX) core.commits.nudge()
+    const pressure = core.overlay.size >= ROWS_MAX ? core.commits.pressure : run.vault.relieve()
+    if (pressure !== undefined) {
+      await pressure
+      core.actors.actAs(run.actor)
+    } else if (options.isShared && performance.now() >= until) {
+      await setImmediate()
+      core.actors.actAs(run.actor)
+      until = performance.now() + SLICE_MS
+      options.progress(report.files + report.unchanged, report.bytes)
+    }
+  }
+}
+
+/** False when something has to be waited for. */
+function takenAtOnce(run: Run, record: Buffer): boolean {
+  startStep()
+  try {
+    takeRecord(run, record)
+    return true
+  } catch (error) {
+    if (error instanceof Fault) return false
+    throw error
+  }
+}
+
+/** Does a part of the import once all it reads is in memory. Others may have acted while it waited. */
+async function step(run: Run, work: () => void): Promise<void> {
+  await answered(() => {
+    run.core.actors.actAs(run.actor)
+    work()
+  })
+}
+
+/** A step: it may be run again as long as it has changed nothing. */
+function takeRecord(run: Run, record: Buffer): void {
+  const kind = record.readUInt8(4)
+  if (kind === ENTRY) takeEntry(run, record)
+  else if (kind === DATA) {
+    const { id, offset, bytes } = dataOf(record)
+    assertCount(offset)
+    const file = run.large.get(id)
+    if (file !== undefined) guard(run, file.path, () => dataArrived(run, file, offset, bytes))
+  } else if (kind === END) {
+    const { id, size, flags } = endOf(record)
+    assertCount(size)
+    const file = run.large.get(id)
+    if (file !== undefined) guard(run, file.path, () => fileEnded(run, file, size, flags))
+    run.large.delete(id)
+  } else if (kind === LEAVE) {
+    const id = leftOf(record)
+    const target = run.directories.get(id)
+    if (target !== undefined) leave(run, target)
+    run.directories.delete(id)
+  } else if (kind === STEP) takeStep(run, record)
+}
+
+/** Whoever sends a stream may be anybody: what does not fit a row must not come so far. */
+function assertCount(value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(NO_STREAM)
+}
+
+function assertWhole({ mtime, mtimeNs, atime, atimeNs, mode }: EntryHead): void {
+  const isFit = Number.isSafeInteger(mtime) && Number.isSafeInteger(atime) && mode <= 0xffff
+  if (!isFit || mtimeNs > 999_999_999 || atimeNs > 999_999_999) throw new RangeError(NO_STREAM)
+}
+
+/** Links have all permissions, whatever an archive says of them: no file system of Linux has others. */
+function fitHead(head: EntryHead): EntryHead {
+  return isSymlink(head.mode) ? { ...head, mode: S_IFLNK | 0o777 } : head
+}
+
+const NO_STREAM = 'this is no stream of records'
+
+/** What goes for all that is still to come: the vault is full, by its disk or a quota, or closed. */
+const FINAL: readonly number[] = [ENOSPC, EDQUOT, EROFS]
+
+/** Tells what was refused; a full or closed vault ends all. */
+export function guard(run: Run, path: string, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!(error instanceof FsError) || FINAL.includes(error.errno)) throw error
+    run.options.problem(path, errnoName(error.errno))
+  }
+}
+
+function takeEntry(run: Run, record: Buffer): void {
+  const head = fitHead(headOf(record))
+  const name = nameOf(record)
+  assertCount(head.size)
+  assertWhole(head)
+  if (head.parent === BY_PATH) {
+    guard(run, `${run.options.path}/${name}`, () => {
+      assertFit(head, name)
+      putAtPath(run, record, head, name)
+    })
+    return
+  }
+  const place = head.parent === 0 ? rootPlace(run, head) : placeBelow(run, head.parent, name)
+  if (place === undefined) return
+  guard(run, place.path, () => {
+    assertFit(head, name)
+    if (isDirectory(head.mode)) enterDirectory(run, record, head, place)
+    else if (!putNode(run, record, head, place)) startLarge(run, record, head, place)
+  })
+}
+
+/** A name that a record is to have. */
+export interface Spot {
+  readonly parent: number
+  readonly name: string
+  readonly path: string
+}
+
+/** Where the top of the stream goes. */
+export function rootPlace(run: Run, head: EntryHead): Spot {
+  const { parent, name, path, basename } = run.options
+  const there = name === '' ? parent : findEntry(run.core, parent, name)?.ino
+  const inode = there === undefined ? undefined : findInode(run.core, there)
+  // As cp does: a file that is to be where a directory is goes into it.
+  if (inode !== undefined && isDirectory(inode.mode) && !isDirectory(head.mode))
+    return { parent: inode.ino, name: basename, path: `${path}/${basename}` }
+  return { parent, name, path }
+}
+
+function placeBelow(run: Run, parent: number, name: string): Spot | undefined {
+  const target = run.directories.get(parent)
+  if (target?.ino === undefined) return undefined
+  return { parent: target.ino, name, path: `${target.path}/${name}` }
+}
+
+function enterDirectory(run: Run, record: Buffer, head: EntryHead, place: Spot): void {
+  const { core, directories } = run
+  const { path } = place
+  // Its records come back to the sender.
+  const kept = Buffer.from(record)
+  directories.set(head.id, { ino: undefined, path, record: kept, isNew: false })
+  const found = existing(core, place)
+  if (found !== undefined) {
+    if (!isDirectory(found.mode)) fail(ENOTDIR)
+    if (found.size > 0 && found.size < LISTED_MAX) listEntries(core, found.ino)
+    directories.set(head.id, { ino: found.ino, path, record: kept, isNew: false })
+    return
+  }
+  const made = makeDirectory(run, head, place)
+  directories.set(head.id, { ino: made.ino, path, record: kept, isNew: true })
+}
+
+/** What is at a place now. */
+export function existing(core: Core, { parent, name }: Spot): Inode | undefined {
+  const ino = name === '' ? parent : findEntry(core, parent, name)?.ino
+  return ino === undefined ? undefined : findInode(core, ino)
+}
+
+export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
+  const { core } = run
+  const { mode, uid, gid } = head
+  const from = { mode, uid, gid, rdev: 0, parent: place.parent }
+  assertFree(run, place)
+  readyPlace(core, place)
+  const parent = getInode(core, place.parent)
+  admit(core, uid, { bytes: 0, files: 1 })
+  const made = createInode(core, from, core.moments.next(), false)
+  made.nlink = 2
+  startDirectory(core, made.ino)
+  nameNode(run, place, made)
+  parent.nlink++
+  run.report.directories++
+  return made
+}
+
+/** A directory is complete: what it is comes last, because filling it moves its times. */
+function leave(run: Run, { ino, path, record, isNew }: Target): void {
+  const { core, options } = run
+  const inode = ino === undefined ? undefined : findInode(core, ino)
+  if (inode === undefined || inode.nlink === 0) return
+  guard(run, path, () => {
+    const head = headOf(record)
+    const attributes = attributesOf(record)
+    if (!isDirectory(head.mode)) fail(EISDIR)
+    if (!isNew && ((head.flags & IMPLIED) !== 0 || hasHead(core, inode, head, attributes))) return
+    readyHead(core, inode, attributes)
+    admitOwner(core, inode, head.uid)
+    if (isNew) applyHead(core, inode, head, attributes)
+    else {
+      observeLoss(core, inode)
+      withTrace(core, () => applyHead(core, inode, head, attributes))
+      options.inodeChanged(inode.ino)
+    }
+  })
+}

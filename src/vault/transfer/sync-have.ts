@@ -1,0 +1,156 @@
+// What a copy of a vault has already, said so shortly that it can be sent to whoever has the vault: of each collection a digest
+// for each stretch of rows, of blocks their hashes. sync-send.ts answers with what differs, sync-take.ts makes the copy that.
+
+import { setImmediate } from 'node:timers/promises'
+import {
+  type BlockRow,
+  block,
+  type Collection,
+  collections,
+  type Key,
+  type SettingRow,
+  setting,
+} from '../../store/collections.ts'
+import { keyOf } from '../../store/keys.ts'
+import { answered } from '../../store/retry.ts'
+import { type Range, type Store, StoreError } from '../../store/store.ts'
+import { unpackBlock } from '../core/blocks.ts'
+import type { CollectionTally, Survey } from './copy-rows.ts'
+import { RowDigest } from './row-digest.ts'
+
+/** What a backup says of itself: a row that is no part of what is backed up. */
+export const BACKUP_SETTING = 'backup'
+
+/** Rows of a stretch: the fewer, the less is sent again beside a row that has changed. */
+const STRETCH_ROWS = 64
+const PAGE_ROWS = 512
+const PAGE_BLOCKS = 64
+export const HASH_BYTES = 32
+
+/** Stretch number i begins at `starts[i]`, or before all keys for the first, and ends where the next begins. */
+export interface Stretches {
+  readonly starts: readonly Key[]
+  readonly digests: readonly string[]
+}
+
+export interface Have {
+  readonly stretches: Readonly<Record<string, Stretches>>
+  /** Hashes in their order, one behind the other. */
+  readonly blocks: Uint8Array
+}
+
+export type Digests = ReadonlyMap<string, RowDigest>
+
+/** The digests of all collections of `digests`, as copy-rows.ts compares them. */
+export function surveyOf(digests: Digests): Survey {
+  return collections.map(({ name }): CollectionTally => {
+    const { rows = 0, bytes = 0, digest = '' } = digests.get(name) ?? {}
+    return { name, rows, bytes, digest }
+  })
+}
+
+/** Reads all of a store; `deep`: the bytes of blocks are proved, too. Throws StoreError 'corrupt' where something is damaged. */
+export async function readHave(
+  store: Store,
+  deep: boolean,
+  progress: (bytes: number) => void,
+): Promise<{ have: Have; digests: Digests }> {
+  const stretches: Record<string, Stretches> = {}
+  const digests = new Map<string, RowDigest>()
+  const hashes: Buffer[] = []
+  let bytes = 0
+  for (const collection of collections) {
+    const total = new RowDigest(collection)
+    digests.set(collection.name, total)
+    const starts: Key[] = []
+    const found: string[] = []
+    let stretch = new RowDigest(collection)
+    const end = (): void => {
+      found.push(stretch.digest)
+      total.addAll(stretch)
+      stretch = new RowDigest(collection)
+    }
+    for await (const row of rowsOf(store, collection, deep)) {
+      if (isBlock(collection)) {
+        if (deep) unpackBlock(row as BlockRow)
+        hashes.push(Buffer.from((row as BlockRow).hash, 'latin1'))
+        total.add(row)
+        continue
+      }
+      if (stretch.rows === 0) starts.push(keyOf(collection, row))
+      stretch.add(row)
+      if (stretch.rows >= STRETCH_ROWS) end()
+      progress(bytes + total.bytes)
+    }
+    if (stretch.rows > 0) end()
+    bytes += total.bytes
+    progress(bytes)
+    stretches[collection.name] = { starts, digests: found }
+  }
+  return { have: { stretches, blocks: Buffer.concat(hashes) }, digests }
+}
+
+export function isBlock(collection: Collection<object>): boolean {
+  return collection.name === block.name
+}
+
+/** All rows of a collection but what a backup says of itself; of blocks, unless `deep`, what is known of them without their bytes. */
+export async function* rowsOf(
+  store: Store,
+  collection: Collection<object>,
+  deep = true,
+): AsyncGenerator<object> {
+  const isShort = isBlock(collection) && !deep
+  const limit = isBlock(collection) && deep ? PAGE_BLOCKS : PAGE_ROWS
+  let range: Range = { limit }
+  for (let seen = false; ; seen = true) {
+    const page: object[] = await answered(() =>
+      isShort
+        ? store.project(collection, BLOCK_HEAD as never, range)
+        : store.scan(collection, range),
+    )
+    for (const row of seen ? page.slice(1) : page) if (!isMark(collection, row)) yield row
+    const last = page[page.length - 1]
+    if (last === undefined || page.length < limit) return
+    range = { gte: keyOf(collection, last), limit }
+    await setImmediate()
+  }
+}
+
+const BLOCK_HEAD = ['hash', 'size', 'codec']
+
+function isMark(collection: Collection<object>, row: object): boolean {
+  return collection.name === setting.name && (row as SettingRow).name === BACKUP_SETTING
+}
+
+/** Throws StoreError 'corrupt' for what is no Have. */
+export function checkHave(value: unknown): Have {
+  const { stretches, blocks } = Object(value) as Partial<Have>
+  const isSound =
+    blocks instanceof Uint8Array &&
+    blocks.length % HASH_BYTES === 0 &&
+    typeof stretches === 'object' &&
+    stretches !== null &&
+    collections.every((its) => isStretches(its, stretches[its.name]))
+  if (!isSound) throw new StoreError('corrupt', 'this says nothing of what a copy has')
+  return { stretches, blocks }
+}
+
+/** A copy of an older avfs may know less collections. */
+function isStretches(collection: Collection<object>, value: unknown): boolean {
+  if (value === undefined) return true
+  const { starts, digests } = Object(value) as Partial<Stretches>
+  if (!Array.isArray(starts) || !Array.isArray(digests) || starts.length !== digests.length)
+    return false
+  return (
+    starts.every((key) => isKey(collection, key)) &&
+    digests.every((digest) => typeof digest === 'string')
+  )
+}
+
+function isKey({ keyLength, types }: Collection<object>, key: unknown): boolean {
+  if (!Array.isArray(key) || key.length !== keyLength) return false
+  return key.every((part, index) =>
+    types[index] === 'uint' ? Number.isSafeInteger(part) && part >= 0 : typeof part === 'string',
+  )
+}

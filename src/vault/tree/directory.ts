@@ -1,0 +1,185 @@
+// Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
+// A name that is removed or replaced after it could be seen stays readable as a past row.
+
+import { isDirectory } from '../../base/mode.ts'
+import {
+  CREATED,
+  type EntryRow,
+  entry,
+  entryPast,
+  type Fate,
+  type Origin,
+  REPLACED,
+} from '../../store/collections.ts'
+import type { Core } from '../core/core.ts'
+import type { Inode } from '../core/inode.ts'
+import { BRIEF_MICROS, type Moment } from '../core/moments.ts'
+import { isRecorded, isRecordedName } from './history-recording.ts'
+import { alter, stampChange } from './inodes.ts'
+import { directoryMoved } from './places.ts'
+
+/** Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all names are here. */
+export interface Directory {
+  readonly names: Map<string, EntryRow | undefined>
+  complete: boolean
+}
+
+const DIRECTORY = 4
+/** Rough bytes of memory an entry takes. */
+const ENTRY_COST = 200
+/** Entries read from the store at a time. */
+const PAGE_ROWS = 4096
+/** Directories with more names are listed from the store each time. */
+const CACHED_NAMES_MAX = 20000
+
+function directoryOf(core: Core, ino: number): Directory {
+  let directory = core.directories.get(ino)
+  if (directory === undefined) {
+    directory = { names: new Map(), complete: false }
+    core.directories.set(ino, directory)
+  }
+  return directory
+}
+
+/** Remembers that a directory is new, so that misses in it need no store. */
+export function startDirectory(core: Core, ino: number): void {
+  core.directories.set(ino, { names: new Map(), complete: true })
+}
+
+/** The entry of that name, or undefined. */
+export function findEntry(core: Core, parent: number, name: string): EntryRow | undefined {
+  const directory = directoryOf(core, parent)
+  const cached = directory.names.get(name)
+  if (cached !== undefined || directory.complete || directory.names.has(name)) return cached
+  const row = core.overlay.get(entry, [parent, name])
+  remember(core, directory, name, row)
+  return row
+}
+
+function remember(core: Core, directory: Directory, name: string, row: EntryRow | undefined): void {
+  const { names } = directory
+  if (names.size >= CACHED_NAMES_MAX) {
+    names.clear()
+    directory.complete = false
+  }
+  names.set(name, row)
+  core.directories.grow(ENTRY_COST)
+}
+
+/** All entries of a directory as they are now. The array belongs to the caller. */
+export function listEntries(core: Core, parent: number): EntryRow[] {
+  const directory = directoryOf(core, parent)
+  if (directory.complete) {
+    const rows: EntryRow[] = []
+    for (const row of directory.names.values()) if (row !== undefined) rows.push(row)
+    return rows
+  }
+  const rows: EntryRow[] = []
+  for (let from = ''; ; ) {
+    const page = core.overlay.scan(entry, {
+      gte: [parent, from],
+      lt: [parent + 1],
+      limit: PAGE_ROWS,
+    })
+    rows.push(...page)
+    const last = page[page.length - 1]
+    if (last === undefined || page.length < PAGE_ROWS) break
+    from = `${last.name}\0`
+  }
+  if (rows.length < CACHED_NAMES_MAX) {
+    directory.names.clear()
+    for (const row of rows) directory.names.set(row.name, row)
+    directory.complete = true
+    core.directories.grow(rows.length * ENTRY_COST)
+  }
+  return rows
+}
+
+const watchers = new WeakMap<Core, (parent: number, name: string) => void>()
+
+/** Calls `heard` with each name that is given or taken away from here on. One watcher a vault. */
+export function watchNames(core: Core, heard: (parent: number, name: string) => void): void {
+  watchers.set(core, heard)
+}
+
+/** Rows that replaced others: with the name's past they belong to, they are part of history from the beginning. */
+const replacing = new WeakSet<EntryRow>()
+
+/**
+ * Puts a name into a directory; a name that was there is replaced and stays in history. `from`: of RENAMED, the entry that
+ * rename(2) takes away at the same moment.
+ */
+export function putEntry(
+  core: Core,
+  parent: Inode,
+  name: string,
+  to: { ino: number; type: number },
+  moment: Moment,
+  origin: Origin,
+  from?: EntryRow,
+): void {
+  const before = findEntry(core, parent.ino, name)
+  const actor = core.actors.current
+  if (to.type === DIRECTORY && origin !== CREATED) directoryMoved(core, to.ino)
+  if (before !== undefined && isRecordedName(core, parent.ino, name))
+    core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED, endedBy: actor })
+  const row: EntryRow = {
+    parent: parent.ino,
+    name,
+    ino: to.ino,
+    type: to.type,
+    origin,
+    fromParent: from?.parent ?? 0,
+    fromName: from?.name ?? '',
+    actor,
+    since: moment,
+  }
+  if (before !== undefined) replacing.add(row)
+  core.overlay.put(entry, row)
+  remember(core, directoryOf(core, parent.ino), name, row)
+  changeDirectory(core, parent, before === undefined ? 1 : 0, moment)
+  watchers.get(core)?.(parent.ino, name)
+}
+
+/** Directories in which a name left a trace although nobody can have seen it. */
+const keeping = new WeakSet<Inode>()
+
+/**
+ * Whether an inode that loses its last name is kept even if nobody can have seen it: a file that was closed with content, and a
+ * directory that held such a one.
+ */
+export function isWorthKeeping(core: Core, inode: Inode): boolean {
+  if (isDirectory(inode.mode)) return keeping.has(inode)
+  const wasClosed = inode.versions > 0 && inode.size > 0 && inode.nlink === 1
+  return wasClosed && core.history.isPassingKept && isRecorded(core, inode)
+}
+
+/**
+ * Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace; never of what `isKept`.
+ */
+export function removeEntry(
+  core: Core,
+  parent: Inode,
+  row: EntryRow,
+  moment: Moment,
+  fate: Fate,
+  isKept = false,
+): boolean {
+  // While the engine is behind, a name can grow old before it is handed over.
+  const young = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
+  const traceless = young && row.fromParent === 0 && !replacing.has(row) && !isKept
+  if (isKept) keeping.add(parent)
+  if (!traceless && isRecordedName(core, row.parent, row.name))
+    core.overlay.put(entryPast, { ...row, until: moment, fate, endedBy: core.actors.current })
+  core.overlay.delete(entry, [row.parent, row.name])
+  remember(core, directoryOf(core, row.parent), row.name, undefined)
+  changeDirectory(core, parent, -1, moment)
+  watchers.get(core)?.(row.parent, row.name)
+  return traceless
+}
+
+function changeDirectory(core: Core, parent: Inode, added: number, moment: Moment): void {
+  alter(core, parent, moment)
+  parent.size += added
+  stampChange(parent, true)
+}

@@ -1,0 +1,147 @@
+// Whether a change leaves a trace: not with history=off, and not below what history.exclude names. Asked by whoever is about
+// to put a row of the past. What goes without a trace is noted here for maintenance.ts, which frees it.
+//
+// What was recorded before stays exact: rows that a recorded state needs become past rows all the same.
+
+import { globRule } from '../../base/glob.ts'
+import { isDirectory } from '../../base/mode.ts'
+import { overBytes } from '../../base/path-rule.ts'
+import { inodePast, setting } from '../../store/collections.ts'
+import { configured, globsOf } from '../core/configuration.ts'
+import type { Core } from '../core/core.ts'
+import type { Inode } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import { LastPlaces } from './places.ts'
+
+export interface History {
+  isOn: boolean
+  /** What happens now leaves a trace, whatever is configured: see `withTrace`. */
+  isKept: boolean
+  /** Whether what was closed and deleted before anybody can have seen it is kept. */
+  isPassingKept: boolean
+  /** Whether history.exclude names a name in a directory, or one above it; undefined where it names nothing. */
+  isExcluded: ((parent: number, name: string) => boolean) | undefined
+  /** Inodes that went without a trace, in use or not, and those of them whose rows can be swept. */
+  readonly traceless: Set<number>
+  readonly leftovers: Set<number>
+  /** Hashes of blocks that may have lost their last user. */
+  readonly suspects: Set<string>
+  /** Prune or a sweep is at work: there is one at a time. */
+  isSwept: boolean
+}
+
+/** More are found by a walk over all blocks. */
+const SUSPECTS_MAX = 100_000
+/** The setting that tells the next opening that something was left to sweep. */
+const UNSWEPT = 'unswept'
+
+export function newHistory(): History {
+  return {
+    isOn: true,
+    isKept: false,
+    isPassingKept: true,
+    isExcluded: undefined,
+    traceless: new Set(),
+    leftovers: new Set(),
+    suspects: new Set(),
+    isSwept: false,
+  }
+}
+
+/** Takes over what is configured. Called when a vault is opened, and after `configure`. */
+export function refreshHistory(core: Core): void {
+  const { history } = core
+  history.isOn = configured(core, 'history') === 'on'
+  history.isPassingKept = configured(core, 'history.passing') === 'on'
+  const globs = globsOf(configured(core, 'history.exclude'))
+  history.isExcluded = globs.length === 0 ? undefined : exclusion(core, globs)
+}
+
+function exclusion(core: Core, globs: readonly string[]): History['isExcluded'] {
+  const rule = overBytes(globRule(globs))
+  const places = new LastPlaces(core, rule)
+  return (parent, name) => {
+    const above = places.directory(parent) ?? rule.top
+    return rule.means(rule.enter(above, name))
+  }
+}
+
+/**
+ * Does a part of a step of which a trace stays, also where nothing is recorded otherwise: what a command takes away or replaces
+ * can be brought back.
+ */
+export function withTrace<T>(core: Core, work: () => T): T {
+  const { history } = core
+  const before = history.isKept
+  history.isKept = true
+  try {
+    return work()
+  } finally {
+    history.isKept = before
+  }
+}
+
+/** Whether history.exclude names a name in a directory, or one above it; also with history=off, and whatever is kept all the same. */
+export function isExcluded(core: Core, parent: number, name: string): boolean {
+  return core.history.isExcluded?.(parent, name) === true
+}
+
+/** Whether changes of an inode are recorded. A file with several names is, wherever they are. */
+export function isRecorded(core: Core, inode: Inode): boolean {
+  const { isOn, isKept, isExcluded } = core.history
+  if (isKept || isExcluded === undefined) return isKept || isOn
+  if (!isOn) return false
+  if (inode.name === '' || (inode.nlink > 1 && !isDirectory(inode.mode))) return true
+  return isRecordedName(core, inode.parent, inode.name)
+}
+
+/** Whether changes of a name in a directory are recorded. */
+export function isRecordedName(core: Core, parent: number, name: string): boolean {
+  const { isOn, isKept, isExcluded } = core.history
+  if (isKept || isExcluded === undefined || !isOn) return isKept || isOn
+  return !isExcluded(parent, name)
+}
+
+/** The moment up to which states of an inode are recorded; 0 when none is. */
+export function recordedUntil(core: Core, ino: number): Moment {
+  const range = { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 }
+  return core.overlay.scan(inodePast, range)[0]?.until ?? 0
+}
+
+/** An inode goes without a trace: its rows are swept once nobody uses it. */
+export function leaveNoTrace(core: Core, ino: number): void {
+  core.history.traceless.add(ino)
+}
+
+/** Nobody uses an inode any more: if it goes without a trace, its rows are free. */
+export function releaseTraceless(core: Core, ino: number): void {
+  const { traceless, leftovers } = core.history
+  if (!traceless.delete(ino)) return
+  noteUnswept(core)
+  leftovers.add(ino)
+}
+
+/** A block may have lost its last user. */
+export function suspectBlock(core: Core, hash: string): void {
+  const { suspects } = core.history
+  if (suspects.size >= SUSPECTS_MAX) return
+  noteUnswept(core)
+  suspects.add(hash)
+}
+
+/** Whether an earlier process left something to sweep. */
+export function wasUnswept(core: Core): boolean {
+  return core.overlay.get(setting, [UNSWEPT]) !== undefined
+}
+
+function noteUnswept(core: Core): void {
+  const { leftovers, suspects } = core.history
+  if (leftovers.size + suspects.size === 0)
+    core.overlay.put(setting, { name: UNSWEPT, value: 'yes' })
+}
+
+/** All is swept. */
+export function noteSwept(core: Core): void {
+  const { leftovers, suspects } = core.history
+  if (leftovers.size + suspects.size === 0) core.overlay.delete(setting, [UNSWEPT])
+}

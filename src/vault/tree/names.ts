@@ -1,0 +1,103 @@
+// Where an inode is found, from its number: the first name stands in its row, so that a file costs no row more, and those of
+// hard links beside it. Called by whoever gives, takes or moves a name in a directory, after the inode was altered.
+
+import { LINK_COUNT_MAX } from '../../base/limits.ts'
+import { isDirectory } from '../../base/mode.ts'
+import { hardlink } from '../../store/collections.ts'
+import type { Core } from '../core/core.ts'
+import { circleCheck } from '../core/cycles.ts'
+import type { Inode } from '../core/inode.ts'
+import type { Moment } from '../core/moments.ts'
+import { dropLink, findInode } from './inodes.ts'
+
+const ROOT_INO = 1
+
+/** Notes a new name; its link count is already counted. */
+export function giveName(core: Core, inode: Inode, parent: number, name: string): void {
+  if (inode.nlink > 1 && !isDirectory(inode.mode))
+    core.overlay.put(hardlink, { ino: inode.ino, parent, name })
+  else {
+    inode.parent = parent
+    inode.name = name
+  }
+}
+
+/** All names of an inode, the first one first; none of one that has lost them. */
+export function namesOfInode(core: Core, inode: Inode): { parent: number; name: string }[] {
+  if (inode.nlink === 0 || inode.name === '') return []
+  const { ino, parent, name } = inode
+  if (inode.nlink === 1 || isDirectory(inode.mode)) return [{ parent, name }]
+  const range = { gte: [ino], lt: [ino + 1], limit: LINK_COUNT_MAX }
+  return [{ parent, name }, ...core.overlay.scan(hardlink, range)]
+}
+
+/** Takes a name from an inode; with the last one the inode goes, as `dropLink` says. */
+export function dropName(
+  core: Core,
+  inode: Inode,
+  parent: number,
+  name: string,
+  moment: Moment,
+  used: boolean,
+  traceless: boolean,
+): void {
+  dropLink(core, inode, moment, used, traceless)
+  if (inode.nlink > 0) takeName(core, inode, parent, name)
+}
+
+/** Forgets one of several names. */
+function takeName(core: Core, inode: Inode, parent: number, name: string): void {
+  const { ino } = inode
+  if (inode.parent !== parent || inode.name !== name) {
+    core.overlay.delete(hardlink, [ino, parent, name])
+    return
+  }
+  const [next] = core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: 1 })
+  if (next === undefined) return
+  core.overlay.delete(hardlink, [ino, next.parent, next.name])
+  inode.parent = next.parent
+  inode.name = next.name
+}
+
+/** Names of one inode that are looked at. */
+const LINKS_MAX = 1000
+
+/** The names of an inode and the directories that they are in; of one with very many hard links the first. */
+export function placesOf(
+  core: Core,
+  { ino, nlink, mode, parent, name }: Inode,
+): readonly { readonly parent: number; readonly name: string }[] {
+  if (nlink < 2 || isDirectory(mode)) return [{ parent, name }]
+  const others = core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: LINKS_MAX })
+  return [{ parent, name }, ...others]
+}
+
+/** A name became another one. */
+export function moveName(
+  core: Core,
+  inode: Inode,
+  from: { parent: number; name: string },
+  to: { parent: number; name: string },
+): void {
+  if (inode.parent === from.parent && inode.name === from.name) {
+    inode.parent = to.parent
+    inode.name = to.name
+    return
+  }
+  const { ino } = inode
+  core.overlay.delete(hardlink, [ino, from.parent, from.name])
+  core.overlay.put(hardlink, { ino, parent: to.parent, name: to.name })
+}
+
+/** The path of an inode from the vault's root, as a byte string ('/' for the root); undefined when it has no name now. */
+export function pathOf(core: Core, ino: number): string | undefined {
+  const names: string[] = []
+  const isCircle = circleCheck()
+  for (let at = ino; at !== ROOT_INO; ) {
+    const inode = findInode(core, at)
+    if (inode === undefined || inode.nlink === 0 || isCircle(at)) return undefined
+    names.push(inode.name)
+    at = inode.parent
+  }
+  return `/${names.reverse().join('/')}`
+}
