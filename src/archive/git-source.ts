@@ -65,7 +65,7 @@ interface Run {
 }
 
 /** What was sent. */
-export interface GitReport {
+interface GitReport {
   readonly commits: number
   readonly snapshots: number
   /** Tags on commits that are not on the line. */

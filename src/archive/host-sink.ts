@@ -40,7 +40,7 @@ export interface Refused {
   times: number
 }
 
-export interface HostSink {
+interface HostSink {
   readonly refused: Refused
   /** Takes one record. Throws the system's error when the disk is full. */
   take(record: Buffer): void

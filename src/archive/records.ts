@@ -21,7 +21,7 @@ export const ENTRY = 1
 export const DATA = 2
 export const END = 3
 export const LEAVE = 4
-export const PROBLEM = 5
+const PROBLEM = 5
 export const STEP = 6
 
 /** All of the content is in the record. */

@@ -36,7 +36,7 @@ function bytesOf(path: string): Buffer {
 const SCHEMA = `CREATE TABLE IF NOT EXISTS sqlar(
   name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB)`
 
-export interface SqlarSink {
+interface SqlarSink {
   take(record: Buffer): void
   /** Makes it durable. */
   finish(): void

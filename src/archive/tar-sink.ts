@@ -43,7 +43,7 @@ import {
   type TarHeader,
 } from './tar-header.ts'
 
-export interface TarSink {
+interface TarSink {
   take(record: Buffer): Promise<void>
   /** Ends the archive. */
   finish(): Promise<void>

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 
-export type AccountList = '/etc/passwd' | '/etc/group'
+type AccountList = '/etc/passwd' | '/etc/group'
 
 /** The number of a user or group: of a name that is listed, or of its digits; undefined for anything else. */
 export function accountId(list: AccountList, who: string): number | undefined {

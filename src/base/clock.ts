@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 
 /** Whole seconds since 1970 and nanoseconds. The object is reused: read it before the next call of `wallTime`. */
-export interface WallTime {
+interface WallTime {
   sec: number
   ns: number
 }

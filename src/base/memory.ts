@@ -11,8 +11,8 @@ import { log } from './log.ts'
  * Parts of what the process may have. V8 collects garbage no later than halfway between what is in use and its limit, so that from
  * three quarters on half of the limit is in use indeed, and from seven eighths on three quarters.
  */
-export const HIGH = 3 / 4
-export const CRITICAL = 7 / 8
+const HIGH = 3 / 4
+const CRITICAL = 7 / 8
 /** The limit that V8 tells is that of old and new objects together; what lasts is old, for which there is so much less (start-daemon.ts). */
 const YOUNG_BYTES = 3 * 8 * 1024 ** 2
 /** A look takes 30 us. */

@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url'
 export type PollHandle = object & { readonly pollHandle: never }
 
 /** A directory that is being read. */
-export type DirectoryReader = object & { readonly directoryReader: never }
+type DirectoryReader = object & { readonly directoryReader: never }
 
-export interface Addon {
+interface Addon {
   mount(source: string, type: string, directory: string, flags: number, options: string): number
   unmount(directory: string, lazy: number): number
   socketpair(): [ours: number, theirs: number] | number

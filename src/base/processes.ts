@@ -3,7 +3,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
 /** A process; `command` is its comm, a byte string of up to 15 chars that a program may set itself. */
-export interface Process {
+interface Process {
   readonly pid: number
   readonly command: string
 }

@@ -4,7 +4,7 @@ import type { Place } from '../control/vaults/place.ts'
 import { bytesOfArgument } from './arguments.ts'
 import { vaultOf } from './commands/path-call.ts'
 
-export interface BasePlace {
+interface BasePlace {
   readonly place: Place
   /** The path of what is below the base ('' for itself) as it is shown; both are byte strings. */
   show(below: string): string

@@ -7,9 +7,9 @@ import { StoreError } from '../store/store.ts'
 export const EXIT_OK = 0
 export const EXIT_ERROR = 1
 export const EXIT_USAGE = 2
-export const EXIT_NO_VAULT = 10
-export const EXIT_LOCKED = 11
-export const EXIT_ABSENT = 13
+const EXIT_NO_VAULT = 10
+const EXIT_LOCKED = 11
+const EXIT_ABSENT = 13
 /** fsck(8): errors were corrected; are left uncorrected; the check itself failed; wrong usage of it. */
 export const EXIT_CORRECTED = 1
 export const EXIT_PROBLEMS = 4

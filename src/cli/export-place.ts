@@ -55,7 +55,7 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-export interface Archive {
+interface Archive {
   /** Where to write it, and whether that is a pipe or a device, which is there and stays. */
   readonly path: string
   readonly isStream: boolean

@@ -30,7 +30,7 @@ interface Outcome {
 
 const NOTHING: Outcome = { values: {}, notes: [] }
 
-export interface TargetOptions {
+interface TargetOptions {
   readonly dest: string
   readonly format: ExportFormat
   /** Whether holes stay holes in a tar. */

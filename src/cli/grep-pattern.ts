@@ -3,7 +3,7 @@
 
 import { UsageError } from './errors.ts'
 
-export interface PatternOptions {
+interface PatternOptions {
   /** A line fits when one of them does; a newline in one separates two, as in grep(1). */
   readonly patterns: readonly string[]
   readonly ignoreCase: boolean

@@ -6,7 +6,7 @@ import type { MountSettings } from '../control/wire/protocol.ts'
 import { UsageError } from './errors.ts'
 
 /** What was typed; -o is a comma list and may be given several times. Undefined: not given. */
-export interface MountArguments {
+interface MountArguments {
   readonly readOnly?: boolean | undefined
   readonly allowOther?: boolean | undefined
   readonly cacheMb?: number | undefined

@@ -111,7 +111,7 @@ export function formatBytes(bytes: number): string {
 const BAR_WIDTH = 30
 
 /** `note` is written behind the count. */
-export type ReportBar = (done: number, total: number, note?: string) => void
+type ReportBar = (done: number, total: number, note?: string) => void
 
 /**
  * A bar on standard error while long work runs: only on a terminal. `finish` wipes it.

@@ -9,7 +9,7 @@ export interface Look {
 }
 
 /** Requests of one kind. A percentile is the upper end of the power of two in microseconds that it is in. */
-export interface OperationLoad {
+interface OperationLoad {
   readonly operation: string
   readonly perSecond: number
   readonly refusalsPerSecond: number

@@ -3,7 +3,8 @@
 
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { MethodName, Parameters } from './methods/methods.ts'
+import type { Parameters } from './methods/method.ts'
+import type { MethodName } from './methods/methods.ts'
 import { LockedError, type LockHolder, lockHolder } from './vaults/lock.ts'
 import { callDaemon, NoDaemonError } from './wire/client.ts'
 import type { Feed, Receive, Report } from './wire/protocol.ts'

@@ -9,7 +9,8 @@ import type { Searcher } from '../search/searcher.ts'
 import type { Actor } from '../vault/core/actors.ts'
 import type { Kernel } from '../vault/tree/announce.ts'
 import type { Vault } from '../vault/vault.ts'
-import { isMethodName, methods, type Parameters } from './methods/methods.ts'
+import type { Parameters } from './methods/method.ts'
+import { isMethodName, methods } from './methods/methods.ts'
 import { CALLER_HEADER, callerOf } from './wire/caller.ts'
 import { peerUser } from './wire/connect.ts'
 import { ControlError, systemCode } from './wire/errors.ts'
@@ -17,7 +18,7 @@ import { type MethodReply, replyTo } from './wire/method-reply.ts'
 import { BINARY, type DaemonInfo, toWire } from './wire/protocol.ts'
 
 /** What the server needs of its daemon; `metrics` is Prometheus text. */
-export interface Served {
+interface Served {
   readonly vault: Vault
   readonly info: DaemonInfo
   readonly kernel?: Kernel

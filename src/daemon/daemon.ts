@@ -52,7 +52,7 @@ const CLOSING_WAIT_MS = 15_000
 const CLOSING_POLL_MS = 50
 
 /** Who started the daemon. */
-export interface Starter {
+interface Starter {
   /** Hears of notices and, once INIT is answered, of readiness. */
   tell(message: DaemonMessage): void
   /** False once it does not wait for the mount any more. */

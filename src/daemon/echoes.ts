@@ -17,7 +17,7 @@ const IDLE_MS = 5_000
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const childFile = fileURLToPath(new URL(`./echo-child.${extension}`, import.meta.url))
 
-export interface Echoes {
+interface Echoes {
   /** Resolves when who watches has heard, or after WAIT_MS. Never rejects. */
   run(changes: Changes, notices: Pick<KernelNotices, 'entryChanged'>): Promise<void>
   end(): void

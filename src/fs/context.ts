@@ -5,17 +5,16 @@ import { EROFS, fail } from '../base/errno.ts'
 import { keptByStep } from '../base/step.ts'
 import { soon } from '../store/retry.ts'
 import { Fault } from '../store/store.ts'
-import { readyEnd } from '../vault/content/prefetch.ts'
 import type { Core } from '../vault/core/core.ts'
-import type { Inode } from '../vault/core/inode.ts'
+import { type Inode, ROOT_INO } from '../vault/core/inode.ts'
 import { findInode, reap } from '../vault/tree/inodes.ts'
-import { ROOT_INO, type Vault } from '../vault/vault.ts'
+import { readyEnd } from '../vault/tree/prefetch.ts'
+import type { Vault } from '../vault/vault.ts'
 import type { DirectoryListings, Listing } from './directory-listings.ts'
 import type { Handles } from './handles.ts'
 import { toNode } from './node.ts'
 import type { KernelNotices, Node } from './operations.ts'
-import type { ToldOrigin } from './overlay-origin.ts'
-import type { SearchService } from './virtual/search-results.ts'
+import type { SearchService } from './search-service.ts'
 
 /** An open directory: its names as of the first read. */
 export interface OpenDirectory {
@@ -106,4 +105,10 @@ export function forgetCached(fs: FsContext, ino: number): void {
 /** Throws EROFS on a read-only mount. */
 export function assertChangeable(fs: FsContext): void {
   if (fs.readOnly) fail(EROFS)
+}
+
+/** An origin that a process was told, which it looks up next. */
+interface ToldOrigin {
+  readonly pid: number
+  readonly ino: number
 }

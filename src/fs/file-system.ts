@@ -18,9 +18,9 @@ import type { KernelNotices, Operations } from './operations.ts'
 import { noteOrigin } from './overlay-origin.ts'
 import { withinQuota } from './quota.ts'
 import { rename, rmdir, unlink } from './remove.ts'
+import type { SearchService } from './search-service.ts'
 import { withinRoom } from './space-guard.ts'
 import { withViews } from './virtual/router.ts'
-import type { SearchService } from './virtual/search-results.ts'
 import { withinMemory } from './within-memory.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 
@@ -38,7 +38,7 @@ export interface FileSystem extends Operations {
   readonly echo: Pick<Echo, 'by' | 'plan' | 'clear'>
 }
 
-export interface FileSystemOptions {
+interface FileSystemOptions {
   readonly readOnly: boolean
   /** Whether others than the one who mounted it may come, as they may if not told. */
   readonly shared?: boolean
@@ -46,7 +46,7 @@ export interface FileSystemOptions {
   readonly avfsdir?: 'hidden' | 'visible' | 'off'
 }
 
-export interface FileSystemOptions {
+interface FileSystemOptions {
   readonly readOnly: boolean
   readonly atime?: AtimeRule
   /** What .avfs/search asks. */

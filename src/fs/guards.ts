@@ -6,11 +6,11 @@ import { firstIndex } from '../base/sorted.ts'
 import { entryPast, type InodePastRow, inodePast } from '../store/collections.ts'
 import type { Core } from '../vault/core/core.ts'
 import type { Inode } from '../vault/core/inode.ts'
-import type { Moment } from '../vault/core/moments.ts'
+import type { Moment } from '../vault/core/moment.ts'
 import { xattrsAt } from '../vault/history/timeline.ts'
 import { ACL_ACCESS } from '../vault/tree/acl.ts'
+import { getXattr } from '../vault/tree/attached.ts'
 import { findInode, keepState } from '../vault/tree/inodes.ts'
-import { getXattr } from '../vault/tree/xattrs.ts'
 import { OPEN_TO_ALL } from './reach.ts'
 
 /** What guards a directory, and the one that it lies in. */

@@ -5,7 +5,7 @@ import { afterStep } from '../base/step.ts'
 import { inode as inodes, type Key, xattr } from '../store/collections.ts'
 import { soon } from '../store/retry.ts'
 import type { Core } from '../vault/core/core.ts'
-import { ROOT_INO } from '../vault/vault.ts'
+import { ROOT_INO } from '../vault/core/inode.ts'
 import { guardNow, isOpenToEverybody } from './guards.ts'
 
 interface Known {
@@ -13,6 +13,7 @@ interface Known {
   isOpen: boolean
   readonly own: Own
 }
+
 /** What is looked at of a directory itself. */
 interface Own {
   readonly isOpen: boolean

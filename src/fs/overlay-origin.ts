@@ -12,12 +12,6 @@ const USER_ORIGIN = 'user.overlay.origin'
 const HANDLE_AT = 21
 const HANDLE_BYTES = 12
 
-/** An origin that a process was told, which it looks up next. */
-export interface ToldOrigin {
-  readonly pid: number
-  readonly ino: number
-}
-
 /** An extended attribute is read. */
 export function noteOrigin(
   fs: FsContext,

@@ -7,11 +7,11 @@
 
 import type { Core } from '../vault/core/core.ts'
 import { circleCheck } from '../vault/core/cycles.ts'
-import type { Moment } from '../vault/core/moments.ts'
+import { ROOT_INO } from '../vault/core/inode.ts'
+import type { Moment } from '../vault/core/moment.ts'
 import { entryAt, inodeAt } from '../vault/history/timeline.ts'
 import { findEntry } from '../vault/tree/directory.ts'
 import { findInode } from '../vault/tree/inodes.ts'
-import { ROOT_INO } from '../vault/vault.ts'
 import type { FsContext } from './context.ts'
 import { type Guard, guardNow, guardsAt, guardsEver, isOpenToEverybody } from './guards.ts'
 import { MAY_SEARCH, may, type Reader } from './reach.ts'

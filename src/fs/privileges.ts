@@ -5,8 +5,9 @@ import { readFileSync } from 'node:fs'
 import { isDirectory, S_ISGID, S_ISUID, S_IXGRP } from '../base/mode.ts'
 import type { Core } from '../vault/core/core.ts'
 import type { Inode } from '../vault/core/inode.ts'
+import { getXattr } from '../vault/tree/attached.ts'
 import { alter } from '../vault/tree/inodes.ts'
-import { CAPABILITY, getXattr, removeXattr } from '../vault/tree/xattrs.ts'
+import { CAPABILITY, removeXattr } from '../vault/tree/xattrs.ts'
 import type { Caller } from './operations.ts'
 
 /**

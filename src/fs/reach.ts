@@ -6,8 +6,8 @@ import type { Core } from '../vault/core/core.ts'
 import { circleCheck } from '../vault/core/cycles.ts'
 import type { Inode } from '../vault/core/inode.ts'
 import { ACL_ACCESS, allowedByAcl } from '../vault/tree/acl.ts'
+import { getXattr } from '../vault/tree/attached.ts'
 import { findInode } from '../vault/tree/inodes.ts'
-import { getXattr } from '../vault/tree/xattrs.ts'
 import type { Caller } from './operations.ts'
 
 export const MAY_READ = 4
@@ -23,7 +23,7 @@ export interface Reader {
 }
 
 /** Owner, group and permissions of something now or then. */
-export interface Guarded {
+interface Guarded {
   readonly mode: number
   readonly uid: number
   readonly gid: number

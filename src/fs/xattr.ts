@@ -3,19 +3,13 @@
 
 import { EEXIST, EINVAL, ENODATA, EOPNOTSUPP, fail } from '../base/errno.ts'
 import { isDirectory, S_ISGID } from '../base/mode.ts'
-import { readyInode } from '../vault/content/prefetch.ts'
 import type { Inode } from '../vault/core/inode.ts'
 import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/tree/acl.ts'
+import { getXattr, listXattrs, tagsOf } from '../vault/tree/attached.ts'
 import { alter, getInode, stampChange } from '../vault/tree/inodes.ts'
-import { fitTags, setTags, tagsOf, toXdgTags, XDG_TAGS } from '../vault/tree/tags.ts'
-import {
-  getXattr,
-  listXattrs,
-  removeXattr,
-  setXattr,
-  XATTR_CREATE,
-  XATTR_REPLACE,
-} from '../vault/tree/xattrs.ts'
+import { readyInode } from '../vault/tree/prefetch.ts'
+import { fitTags, setTags, toXdgTags, XDG_TAGS } from '../vault/tree/tags.ts'
+import { removeXattr, setXattr, XATTR_CREATE, XATTR_REPLACE } from '../vault/tree/xattrs.ts'
 import { noteAttributes } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { keepGuards } from './guards.ts'

@@ -5,7 +5,6 @@ export const FUSE_KERNEL_VERSION = 7
 export const FUSE_KERNEL_MINOR_VERSION = 41
 /** The oldest minor version spoken here (Linux 3.15): every struct since then has its present shape or grew at its end. */
 export const FUSE_MINOR_VERSION_MIN = 23
-export const FUSE_ROOT_ID = 1
 
 /** enum fuse_opcode */
 export const FUSE_LOOKUP = 1
@@ -69,25 +68,17 @@ export const FUSE_NOTIFY_INVAL_ENTRY = 3
 
 /** INIT flags, bits 0..31 (fuse_init_in.flags). */
 export const FUSE_ASYNC_READ = 1 << 0
-export const FUSE_POSIX_LOCKS = 1 << 1
-export const FUSE_ATOMIC_O_TRUNC = 1 << 3
 export const FUSE_EXPORT_SUPPORT = 1 << 4
 export const FUSE_BIG_WRITES = 1 << 5
 export const FUSE_DONT_MASK = 1 << 6
-export const FUSE_FLOCK_LOCKS = 1 << 10
-export const FUSE_AUTO_INVAL_DATA = 1 << 12
 export const FUSE_DO_READDIRPLUS = 1 << 13
 export const FUSE_READDIRPLUS_AUTO = 1 << 14
-export const FUSE_ASYNC_DIO = 1 << 15
 export const FUSE_WRITEBACK_CACHE = 1 << 16
 export const FUSE_NO_OPEN_SUPPORT = 1 << 17
 export const FUSE_PARALLEL_DIROPS = 1 << 18
-export const FUSE_HANDLE_KILLPRIV = 1 << 19
 export const FUSE_POSIX_ACL = 1 << 20
-export const FUSE_ABORT_ERROR = 1 << 21
 export const FUSE_MAX_PAGES = 1 << 22
 export const FUSE_CACHE_SYMLINKS = 1 << 23
-export const FUSE_NO_OPENDIR_SUPPORT = 1 << 24
 export const FUSE_EXPLICIT_INVAL_DATA = 1 << 25
 export const FUSE_HANDLE_KILLPRIV_V2 = 1 << 28
 export const FUSE_SETXATTR_EXT = 1 << 29

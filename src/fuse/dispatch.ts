@@ -21,7 +21,7 @@ import { describeReply, describeRequest } from './trace.ts'
 const FAULTS_MAX = 10000
 const noPieces: readonly Uint8Array[] = []
 
-export interface Dispatcher {
+interface Dispatcher {
   /**
    * Runs the request in the first `received` bytes of the buffer, and replies now or later. `began` is when it was
    * received, in milliseconds of performance.now(). Never throws.
@@ -31,7 +31,7 @@ export interface Dispatcher {
   idle(): Promise<void>
 }
 
-export interface DispatcherOptions {
+interface DispatcherOptions {
   readonly channel: Channel
   readonly operations: Operations
   readonly metrics: SessionMetrics

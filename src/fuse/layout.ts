@@ -79,7 +79,7 @@ export const fuse_kstatfs = struct('fuse_kstatfs', {
   padding: 'u32',
   spare: ['u32', 6],
 })
-export const fuse_file_lock = struct('fuse_file_lock', {
+const fuse_file_lock = struct('fuse_file_lock', {
   start: 'u64',
   end: 'u64',
   type: 'u32',

@@ -44,7 +44,7 @@ const flagOptions: Record<string, { set: number; clear: number; helper: boolean 
 const ignored =
   /^((no)?(auto|user|users|owner|group|fail)|_netdev|default_permissions|nonempty|auto_unmount|(x-|X-|comment=|subtype=|fsname=|max_read=|uhelper=).*)$/
 
-export interface MountFlags {
+interface MountFlags {
   /** For mount(2). */
   readonly flags: number
   /** Options for fusermount3, in place of the flags. */

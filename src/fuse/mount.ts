@@ -15,11 +15,11 @@ const HELPER = 'fusermount3'
 const HELPER_SOCKET = 3
 
 /** A mount that cannot be made or ended; the message says what to do. */
-export class MountError extends Error {
+class MountError extends Error {
   override readonly name = 'MountError'
 }
 
-export interface MountRequest {
+interface MountRequest {
   /** What df and findmnt show as the source. */
   readonly source: string
   /** An existing directory, as an absolute path without symbolic links. */

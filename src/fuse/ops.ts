@@ -23,7 +23,7 @@ export interface Context {
 }
 
 /** Encodes the reply or throws. A promise delays the sending of what is encoded, and no more. */
-export type Handler = (
+type Handler = (
   fs: Operations,
   request: Request,
   reply: out.Reply,

@@ -7,7 +7,7 @@ const CREDIT_MAX = 64
 /** Without credit, one in so many occasions is used to try. */
 const TRY_EVERY = 16
 
-export interface Patience {
+interface Patience {
   /** How long to wait for the next request, in microseconds; 0: not at all. */
   waitUs(): number
   /** A request came while waiting. */

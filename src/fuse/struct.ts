@@ -1,7 +1,7 @@
 // C structs as values: field names and types in, sizes and offsets out, by the C compiler's rules for x86-64 and arm64.
 // Used by layout.ts; knows no message of the protocol.
 
-export type Scalar = 'u16' | 'u32' | 'i32' | 'u64' | 'i64'
+type Scalar = 'u16' | 'u32' | 'i32' | 'u64' | 'i64'
 type FieldType = Scalar | Struct | readonly [Scalar, number]
 
 export interface Field {

@@ -34,7 +34,7 @@ import { IDENTIFIER_LENGTH_MAX, IDENTIFIERS_MAX, WordBuffer } from './word-buffe
 const MARKS_MAX = 16
 
 /** Who is told of words one by one. `start` and `end` are offsets in the text, in UTF-16 units. */
-export interface WordVisitor {
+interface WordVisitor {
   word(word: string, start: number, end: number): void
   /** The words since the last call are one run; `whole` is its joined form when it has several parts. */
   run(whole: string | undefined, isUnspaced: boolean, start: number, end: number): void

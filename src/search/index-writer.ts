@@ -70,7 +70,7 @@ export interface Language {
   wordsOf(bytes: Uint8Array): Words
 }
 
-export interface WriterOptions {
+interface WriterOptions {
   /** A batch is applied when its texts have so many bytes. */
   readonly batchBytes: number
   /** So many batches may wait for the engine: more is cut into words only when one of them is applied. */

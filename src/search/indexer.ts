@@ -22,7 +22,7 @@ import {
   versionsByInode,
 } from './source.ts'
 
-export interface IndexerOptions {
+interface IndexerOptions {
   /** Larger files are not searched. */
   readonly textBytesMax: number
   /** That of the index. */
@@ -50,7 +50,7 @@ interface Chunk {
   readonly unknown: Promise<readonly number[][]>
 }
 
-export interface Progress {
+interface Progress {
   /** Inodes that wait; infinite when that is not known. */
   readonly waiting: number
   /** Everything up to this moment is in the index. */

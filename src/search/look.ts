@@ -3,7 +3,7 @@
 
 import { answered } from '../store/retry.ts'
 import type { Core } from '../vault/core/core.ts'
-import type { Moment } from '../vault/core/moments.ts'
+import type { Moment } from '../vault/core/moment.ts'
 import { type Slices, slicesOf } from '../vault/core/time-slices.ts'
 import { VersionNames } from '../vault/history/version-names.ts'
 import type { Match } from './evaluate.ts'

@@ -15,7 +15,7 @@ import { QuerySyntaxError, type Token, tokensOf } from './tokens.ts'
 export { QuerySyntaxError } from './tokens.ts'
 
 /** A query without a field is for the body or the path. */
-export type QueryField = 'name' | 'path' | 'body'
+type QueryField = 'name' | 'path' | 'body'
 
 /** What stands between spaces, or within quotes, as words: one run or more. */
 export interface Term {

@@ -12,7 +12,7 @@ import {
 import type { Core } from '../vault/core/core.ts'
 import { circleCheck } from '../vault/core/cycles.ts'
 import { toRow } from '../vault/core/inode.ts'
-import type { Moment } from '../vault/core/moments.ts'
+import type { Moment } from '../vault/core/moment.ts'
 import { inodeAt } from '../vault/history/timeline.ts'
 import type { Alias, NumberedVersion, VersionNames } from '../vault/history/version-names.ts'
 import { findEntry } from '../vault/tree/directory.ts'

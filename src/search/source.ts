@@ -15,10 +15,10 @@ import {
 import { answered } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
+import { ROOT_INO } from '../vault/core/inode.ts'
 import { walkRows } from '../vault/core/rows.ts'
 import type { Slices } from '../vault/core/time-slices.ts'
 import { inodeAt, readAt } from '../vault/history/timeline.ts'
-import { ROOT_INO } from '../vault/vault.ts'
 import { hasByte } from './extract.ts'
 
 /** Bytes read in one step: a few milliseconds at most. */
@@ -27,7 +27,7 @@ const PIECE_BYTES = 256 * 1024
 const SLACK_SECONDS = 2
 
 /** An inode with a name, now or before it was deleted. */
-export interface Named {
+interface Named {
   readonly path: string
   readonly isFile: boolean
 }

@@ -19,7 +19,7 @@ export interface TantivyOptions {
   readonly readOnly?: boolean
 }
 
-export interface TantivyAddon {
+interface TantivyAddon {
   readonly VERSION: string
   open(path: string, options: TantivyOptions): Promise<TantivyIndex>
 }

@@ -5,7 +5,7 @@ import { wordsOf } from './analyze.ts'
 import type { Phrase, Plan } from './engine.ts'
 
 /** The words of a text, ready to be asked. */
-export interface TextWords {
+interface TextWords {
   readonly parts: readonly string[]
   readonly wholes: readonly string[]
 }

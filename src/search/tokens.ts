@@ -14,7 +14,7 @@ export class QuerySyntaxError extends Error {
   }
 }
 
-export type TokenKind =
+type TokenKind =
   | 'text'
   | 'field'
   | 'near'

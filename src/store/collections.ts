@@ -209,7 +209,7 @@ export interface XattrRow {
   value: Uint8Array | null
   since: number
 }
-export interface XattrPastRow extends XattrRow {
+interface XattrPastRow extends XattrRow {
   until: number
 }
 export const xattr = collection<XattrRow>('xattr', 2, {
@@ -256,7 +256,7 @@ export const version = collection<VersionRow>('version', 2, {
  * A process that changed something: its user, its number and what it was called (comm of proc(5), a byte string), since it was
  * first seen. Number 0 and an empty command stand for what is not known; rows that say actor 0 know nobody at all.
  */
-export interface ActorRow {
+interface ActorRow {
   id: number
   uid: number
   pid: number
@@ -322,7 +322,7 @@ export interface TaggingRow {
   tag: string
   since: number
 }
-export interface TaggingPastRow extends TaggingRow {
+interface TaggingPastRow extends TaggingRow {
   until: number
 }
 export const tagging = collection<TaggingRow>('tagging', 2, {
@@ -357,7 +357,7 @@ export interface ClockRow {
 export const clock = collection<ClockRow>('clock', 1, { moment: 'uint', offset: 'int' })
 
 /** An inode that is open but has no name: swept when the vault is opened after a crash. */
-export interface OrphanRow {
+interface OrphanRow {
   ino: number
 }
 export const orphan = collection<OrphanRow>('orphan', 1, { ino: 'uint' })

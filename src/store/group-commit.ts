@@ -12,7 +12,7 @@ const RETRY_MS = 1000
 /** Batches between overlay and engine: one being prepared, one being written. */
 const WAITING_MAX = 2
 
-export interface GroupCommitOptions {
+interface GroupCommitOptions {
   readonly intervalMs: number
   /** Called just before changes are handed over: puts into the overlay what is still kept elsewhere. */
   readonly collect: () => void

@@ -11,7 +11,7 @@ import { type IsLinked, isWritablePlace, makeReadingPlace } from './read-only-pl
 import { isReadable } from './sqlite/readable.ts'
 import { type Store, StoreError } from './store.ts'
 
-export interface OpenOptions {
+interface OpenOptions {
   /** Makes a new vault, and refuses one that is there already and has rows. */
   readonly create?: boolean
   /** An engine's name; by default that of the path's suffix. */

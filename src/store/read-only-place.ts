@@ -30,7 +30,7 @@ import { StoreError } from './store.ts'
 /** Of a path of a vault, or the rest of its name: what stays where it is and is linked to. */
 export type IsLinked = (name: string) => boolean
 
-export interface ReadingPlace {
+interface ReadingPlace {
   /** What to open in place of the vault. */
   readonly path: string
   remove(): void

@@ -103,7 +103,7 @@ export interface StoreStats {
   readonly engine: Readonly<Record<string, number | string>>
 }
 
-export type SqlValue = string | number | bigint | Uint8Array | null
+type SqlValue = string | number | bigint | Uint8Array | null
 
 /** A statement of SQL that answers nothing, run once for each of `rows` with its values in place of the question marks. */
 export interface SqlStatement {

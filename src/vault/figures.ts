@@ -52,7 +52,7 @@ export interface Figures {
 }
 
 /** What prune could free at most; blocks that the present uses, too, are not among them. Bytes as they are stored. */
-export interface HistoryFigures {
+interface HistoryFigures {
   readonly states: number
   readonly names: number
   readonly blocks: number

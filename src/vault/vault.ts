@@ -26,7 +26,6 @@ import { type CheckOptions, type CheckReport, checkStore } from './check/check.t
 import { readUsage } from './check/count-usage.ts'
 import { spill } from './content/content.ts'
 import { rewriteNext } from './content/defragment.ts'
-import { readyEnd } from './content/prefetch.ts'
 import { sealAll, sealQuiet } from './content/seal.ts'
 import { Actors } from './core/actors.ts'
 import { Blocks } from './core/blocks.ts'
@@ -37,8 +36,9 @@ import { configuredMs } from './core/configuration.ts'
 import { type Core, makeCaches } from './core/core.ts'
 import { Room, type Space } from './core/disk-space.ts'
 import type { VaultInfo, VaultStats } from './core/facts.ts'
-import { type Inode, toRow } from './core/inode.ts'
+import { type Inode, ROOT_INO, toRow } from './core/inode.ts'
 import type { Keeper } from './core/keeper.ts'
+import { Lineage } from './core/lineage.ts'
 import { Moments } from './core/moments.ts'
 import { refreshQuota } from './core/quota.ts'
 import { birthRows, counterRows, readCounters, readSetting } from './core/settings.ts'
@@ -48,12 +48,10 @@ import { Sweeper } from './prune/maintenance.ts'
 import type { PruneOptions, PruneReport } from './prune/prune.ts'
 import { type PurgeOptions, type PurgeReport, purge } from './prune/purge.ts'
 import { recover } from './recover.ts'
-import { Lineage } from './transfer/lineage.ts'
 import { directoryRow } from './tree/directory-row.ts'
 import { refreshHistory } from './tree/history-recording.ts'
 import { reap } from './tree/inodes.ts'
-
-export const ROOT_INO = 1
+import { readyEnd } from './tree/prefetch.ts'
 
 export interface VaultOptions {
   /** Memory for caches, in bytes. */
@@ -204,7 +202,7 @@ export class Vault {
       inodes: core.inodeCount,
     }
     for (const row of counterRows(counters)) core.overlay.put(setting, row)
-    core.usage.note(core, counters.moment)
+    core.usage.note(core.overlay, core.orphans, counters.moment)
     this.#lineage.note(core.overlay)
   }
 

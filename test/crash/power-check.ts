@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto'
 import { fileType, S_IFDIR, S_IFLNK } from '../../src/base/mode.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { answered } from '../../src/store/retry.ts'
-import { openVault, ROOT_INO } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { openVault } from '../../src/vault/vault.ts'
 import { type Waiting, waiting } from '../support/waiting.ts'
 import type { Node } from './model.ts'
 import { type Found, findPrefix, type Tree } from './oracle.ts'
@@ -18,6 +19,7 @@ export interface Demand {
   readonly most: number
   readonly digest?: string
 }
+
 export interface Examination {
   readonly vault: string
   readonly demands: readonly Demand[]

@@ -2,11 +2,13 @@
 // it. Afterwards the vault is sound and nothing outside of the destination has changed.
 
 import type { SourceOptions } from '../../src/archive/host-source.ts'
-import { type Call, methods } from '../../src/control/methods/methods.ts'
+import type { Call } from '../../src/control/methods/method.ts'
+import { methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { caller } from '../vault/random-run.ts'
 import { isMistake, refusable } from './input.ts'
 

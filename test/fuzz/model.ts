@@ -2,7 +2,8 @@
 
 import { setLog } from '../../src/base/log.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { describe, describePlain, difference } from '../vault/describe-tree.ts'
 import { Run } from '../vault/random-run.ts'
 import type { FuzzInput } from './input.ts'

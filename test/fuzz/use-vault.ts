@@ -1,14 +1,16 @@
 // All that may be done with a vault of which nobody knows what is in it, each of which has to end, in an answer or in a refusal.
 
 import { isDirectory, isRegular, isSymlink } from '../../src/base/mode.ts'
-import { type Call, isMethodName, methods } from '../../src/control/methods/methods.ts'
+import type { Call } from '../../src/control/methods/method.ts'
+import { isMethodName, methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Searcher } from '../../src/search/searcher.ts'
 import { answered } from '../../src/store/retry.ts'
 import { type Store, StoreError } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check/check.ts'
 import { repairStore } from '../../src/vault/check/repair.ts'
-import { ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { Vault } from '../../src/vault/vault.ts'
 import { methodCall } from '../support/method-calls.ts'
 import type { Random } from '../support/random.ts'
 import { type Waiting, waiting } from '../support/waiting.ts'

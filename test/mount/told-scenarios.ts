@@ -2,7 +2,8 @@
 
 import { linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { MethodName, Parameters } from '../../src/control/methods/methods.ts'
+import type { Parameters } from '../../src/control/methods/method.ts'
+import type { MethodName } from '../../src/control/methods/methods.ts'
 import type { TestVault } from '../support/mount.ts'
 
 /** Names of one scenario in one directory of the vault: `path` and `at` lead to one of them, in the vault and in the mount. */

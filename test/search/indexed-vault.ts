@@ -15,9 +15,9 @@ import { Indexer } from '../../src/search/indexer.ts'
 import { inode as inodes, type VersionRow, version } from '../../src/store/collections.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core/core.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
 import { lastPath } from '../../src/vault/tree/places.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
 import { openMemoryEngine } from './memory-engine.ts'
 
 const ALL = Number.MAX_SAFE_INTEGER

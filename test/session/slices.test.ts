@@ -6,9 +6,9 @@ import { EAGAIN, ENOENT } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { LONG_MAX } from '../../src/fuse/long-work.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { historyOf } from '../../src/vault/history/changes.ts'
 import { versionsOf } from '../../src/vault/history/versions.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
 import { fakeMount, name, request, u32, u64 } from '../support/fuse-wire.ts'
 import { randomFrom } from '../support/random.ts'
 import { list, openMemory, root, save, textOf } from '../vault/view-bed.ts'
@@ -67,6 +67,7 @@ async function askLong(
   const [answer = ''] = channel.replies.filter((text) => !isShort(text))
   return { between, reply: Buffer.from(answer, 'hex') }
 }
+
 /** fuse_out_header and fuse_attr_out. */
 const SHORT_DIGITS = (16 + 104) * 2
 

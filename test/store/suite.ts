@@ -15,11 +15,11 @@ import {
   setting,
   version,
 } from '../../src/store/collections.ts'
-import { failing } from '../../src/store/failing.ts'
 import { compareKeys } from '../../src/store/keys.ts'
 import { answered } from '../../src/store/retry.ts'
 import { type Batch, Fault, type Range, type Store, StoreError } from '../../src/store/store.ts'
 import { filesWith } from '../support/disk.ts'
+import { failing } from '../support/failing-store.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 import { projected, scanned } from './answers.ts'
 import {

@@ -6,7 +6,8 @@ import type { Ask, BackupOptions } from '../../src/control/offline/backup.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { VaultInfo } from '../../src/vault/core/facts.ts'
-import { openVault, ROOT_INO } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { openVault } from '../../src/vault/vault.ts'
 import { randomFrom } from './random.ts'
 
 const FILES = 12

@@ -3,7 +3,8 @@
 
 import { serialize } from 'node:v8'
 import { entryRecord, WHOLE } from '../../src/archive/records.ts'
-import type { MethodName, Parameters } from '../../src/control/methods/methods.ts'
+import type { Parameters } from '../../src/control/methods/method.ts'
+import type { MethodName } from '../../src/control/methods/methods.ts'
 import { BINARY } from '../../src/control/wire/protocol.ts'
 import { collections } from '../../src/store/collections.ts'
 import { directoryHead as head } from './entry-head.ts'

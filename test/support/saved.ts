@@ -1,7 +1,8 @@
 // What was ever saved under a path of a vault, asked of its daemon, or of the vault itself when nobody has it open.
 
 import { callVault } from '../../src/control/call.ts'
-import type { MethodName, Parameters } from '../../src/control/methods/methods.ts'
+import type { Parameters } from '../../src/control/methods/method.ts'
+import type { MethodName } from '../../src/control/methods/methods.ts'
 import type { Piece } from '../../src/control/wire/protocol.ts'
 
 /** The texts of all versions of a path, oldest first. */

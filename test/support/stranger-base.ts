@@ -1,6 +1,7 @@
 // A small vault with some of everything, and how a method is run on it, for tests of vaults from strangers.
 
-import { type Call, type Method, methods } from '../../src/control/methods/methods.ts'
+import type { Call, Method } from '../../src/control/methods/method.ts'
+import { methods } from '../../src/control/methods/methods.ts'
 import type { Piece } from '../../src/control/wire/protocol.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { openStore } from '../../src/store/open.ts'

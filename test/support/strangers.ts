@@ -25,7 +25,7 @@ import {
 import { openEngine } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { Changes, Store } from '../../src/store/store.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { changes } from '../store/rows.ts'
 
 /** Rows of the base by which hostile ones are made. */

@@ -4,12 +4,8 @@
 import { serialize } from 'node:v8'
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import {
-  type Call,
-  isMethodName,
-  methods,
-  type Parameters,
-} from '../../src/control/methods/methods.ts'
+import type { Call, Parameters } from '../../src/control/methods/method.ts'
+import { isMethodName, methods } from '../../src/control/methods/methods.ts'
 import { ControlError } from '../../src/control/wire/errors.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { openMemory } from '../../src/store/memory.ts'

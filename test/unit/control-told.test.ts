@@ -5,7 +5,8 @@ import t from 'tap'
 import { methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { caller } from '../vault/random-run.ts'
 
 const FILES = 300

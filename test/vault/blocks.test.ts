@@ -3,11 +3,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { createFileSystem } from '../../src/fs/file-system.ts'
-import { failing } from '../../src/store/failing.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import type { Batch, Store } from '../../src/store/store.ts'
 import { Blocks, hashOf } from '../../src/vault/core/blocks.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
+import { failing } from '../support/failing-store.ts'
 import { randomFrom } from '../support/random.ts'
 
 const caller = { uid: 0, gid: 0, pid: 1 }

@@ -7,7 +7,8 @@ import { type BlockRow, block, type Collection } from '../../src/store/collectio
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check/check.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { caller } from './random-run.ts'
 
 setLog('error')

@@ -21,9 +21,10 @@ import { keyOf } from '../../src/store/keys.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check/check.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { getInode } from '../../src/vault/tree/inodes.ts'
 import { tagFile } from '../../src/vault/tree/tags.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { caller } from './random-run.ts'
 
 setLog('error')

@@ -1,17 +1,17 @@
 // A vault's life under a host's clock that jumps, stands, drifts and is set back between two openings, by seed: what was saved and deleted,
 // and when by true time, and what the vault says of it.
 
-import type { FileSystem } from '../../src/fs/file-system.ts'
-import { createFileSystem } from '../../src/fs/file-system.ts'
+import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
 import { answered } from '../../src/store/retry.ts'
-import type { Moment } from '../../src/vault/core/moments.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import type { Moment } from '../../src/vault/core/moment.ts'
 import { momentMeant, nameOfMoment, parseWhen, type When } from '../../src/vault/core/when.ts'
 import { type DeletedEntry, DeletedNames } from '../../src/vault/history/deleted.ts'
 import { entryAt, inodeAt, readAt } from '../../src/vault/history/timeline.ts'
 import { versionsOf } from '../../src/vault/history/versions.ts'
 import { getInode } from '../../src/vault/tree/inodes.ts'
-import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
+import type { Vault } from '../../src/vault/vault.ts'
 import type { TestClock } from '../support/clock.ts'
 import { type Random, randomFrom } from '../support/random.ts'
 

@@ -8,8 +8,9 @@ import { createFileSystem } from '../../src/fs/file-system.ts'
 import { extent, extentPast, version } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import { rewriteNext } from '../../src/vault/content/defragment.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 
 const caller = { uid: 0, gid: 0, pid: 1 }
 const CHUNK = 131_072

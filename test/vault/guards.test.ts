@@ -5,7 +5,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { guardNow, guardsAt, guardsEver } from '../../src/fs/guards.ts'
 import { inodePast } from '../../src/store/collections.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { noChange } from '../support/no-change.ts'
 import { openMemory, root, save } from './view-bed.ts'
 

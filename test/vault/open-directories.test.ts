@@ -5,7 +5,7 @@ import { EMFILE, FsError } from '../../src/base/errno.ts'
 import { DirectoryListings, LISTED_NAMES_MAX } from '../../src/fs/directory-listings.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { HANDLES_MAX, HANDLES_MAX_EACH, Handles } from '../../src/fs/handles.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { openMemory, root, save } from './view-bed.ts'
 

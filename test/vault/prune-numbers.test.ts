@@ -14,11 +14,12 @@ import {
   snapshot,
 } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { createSnapshot } from '../../src/vault/history/snapshots.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
 import { type NameVersion, versionsOf } from '../../src/vault/history/versions.ts'
 import { findEntry } from '../../src/vault/tree/directory.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 import { caller } from './random-run.ts'

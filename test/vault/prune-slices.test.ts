@@ -7,9 +7,10 @@ import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { type Slices, slicesOf } from '../../src/vault/core/time-slices.ts'
 import { prune } from '../../src/vault/prune/prune.ts'
-import { createVault, openVault, ROOT_INO } from '../../src/vault/vault.ts'
+import { createVault, openVault } from '../../src/vault/vault.ts'
 import { testClock } from '../support/clock.ts'
 
 setLog('error')

@@ -4,7 +4,8 @@
 import { FsError } from '../../src/base/errno.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
-import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import type { Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
 import { type Waiting, waiting } from '../support/waiting.ts'
 import {

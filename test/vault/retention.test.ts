@@ -23,6 +23,7 @@ import {
 } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { walkRows } from '../../src/vault/core/rows.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
 import { versionsOf } from '../../src/vault/history/versions.ts'
@@ -32,7 +33,7 @@ import { keeps, keptBy } from '../../src/vault/prune/retention.ts'
 import { refreshHistory } from '../../src/vault/tree/history-recording.ts'
 import { getInode } from '../../src/vault/tree/inodes.ts'
 import { renameTag, setTags, tagsAt } from '../../src/vault/tree/tags.ts'
-import { birthBatch, createVault, openVault, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { birthBatch, createVault, openVault, Vault } from '../../src/vault/vault.ts'
 import { testClock } from '../support/clock.ts'
 
 setLog('error')

@@ -3,8 +3,9 @@
 
 import { openStore } from '../../src/store/open.ts'
 import { addHold } from '../../src/vault/prune/holds.ts'
+import { tagsOf } from '../../src/vault/tree/attached.ts'
 import { findInode } from '../../src/vault/tree/inodes.ts'
-import { addTag, tagFile, tagsOf, untagFile } from '../../src/vault/tree/tags.ts'
+import { addTag, tagFile, untagFile } from '../../src/vault/tree/tags.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { HistoryRun } from './history-run.ts'
 

@@ -8,8 +8,8 @@ import type { Caller, Node } from '../../src/fs/operations.ts'
 import { MAY_READ, MAY_SEARCH, may } from '../../src/fs/reach.ts'
 import { VIEW_BASE } from '../../src/fs/virtual/view.ts'
 import { answered } from '../../src/store/retry.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { ACL_ACCESS } from '../../src/vault/tree/acl.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
 
 /** What a program is answered: text, names, or the errno that it got instead. */
 export type Answer = string | readonly string[] | number

@@ -3,8 +3,9 @@
 
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { ACL_ACCESS } from '../../src/vault/tree/acl.ts'
-import { ROOT_INO, type Vault } from '../../src/vault/vault.ts'
+import type { Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
 import type { Random } from '../support/random.ts'
 import type { Waiting } from '../support/waiting.ts'
@@ -44,6 +45,7 @@ export interface State {
   /** The step that changed it last. */
   readonly touched: number
 }
+
 export type World = ReadonlyMap<number, State>
 
 /** What a step did to a name. */

@@ -8,15 +8,12 @@ import { EACCES, ENOENT } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
-import type {
-  SearchedFile,
-  SearchedName,
-  SearchService,
-} from '../../src/fs/virtual/search-results.ts'
+import type { SearchedFile, SearchedName, SearchService } from '../../src/fs/search-service.ts'
 import { openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { nameOfMoment } from '../../src/vault/core/when.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { testedBackends } from '../support/engines.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { waiting } from '../support/waiting.ts'

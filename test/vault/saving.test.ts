@@ -5,6 +5,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { openStore } from '../../src/store/open.ts'
 import { sealQuiet } from '../../src/vault/content/seal.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { changesOf, historyOf } from '../../src/vault/history/changes.ts'
 import { findDeleted } from '../../src/vault/history/deleted.ts'
 import {
@@ -16,6 +17,7 @@ import {
 } from '../../src/vault/history/snapshots.ts'
 import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/history/timeline.ts'
 import { versionsOf } from '../../src/vault/history/versions.ts'
+import { tagsOf } from '../../src/vault/tree/attached.ts'
 import { findInode, getInode } from '../../src/vault/tree/inodes.ts'
 import { pathOf } from '../../src/vault/tree/names.ts'
 import {
@@ -26,10 +28,9 @@ import {
   renameTag,
   tagFile,
   tagsAt,
-  tagsOf,
   untagFile,
 } from '../../src/vault/tree/tags.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
 import { allDeleted } from './compare-history.ts'
 import { caller } from './random-run.ts'

@@ -14,8 +14,9 @@ import {
 } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { refreshHistory } from '../../src/vault/tree/history-recording.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 
 const caller = { uid: 0, gid: 0, pid: 1 }
 

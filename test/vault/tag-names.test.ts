@@ -4,7 +4,7 @@ import t from 'tap'
 import { FsError } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 import { list, O_EXCL, open, root, walk } from './view-bed.ts'
 

@@ -7,7 +7,8 @@ import type { Caller, Node } from '../../src/fs/operations.ts'
 import { openStore } from '../../src/store/open.ts'
 import { answered } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
-import { birthBatch, ROOT_INO, Vault } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
+import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { noChange } from '../support/no-change.ts'
 
 export const O_EXCL = 0o200

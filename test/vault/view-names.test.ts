@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { EINVAL, ENAMETOOLONG, ENOENT, EOPNOTSUPP, EROFS, FsError } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { list, O_EXCL, open, root, save, textOf, walk } from './view-bed.ts'
 
 setLog('error')

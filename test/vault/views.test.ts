@@ -7,7 +7,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
 import { answered } from '../../src/store/retry.ts'
-import { ROOT_INO } from '../../src/vault/vault.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { noChange } from '../support/no-change.ts'
 import { list, open, openMemory, refused, root, save, textOf, walk } from './view-bed.ts'
 

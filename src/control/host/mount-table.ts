@@ -22,7 +22,7 @@ export interface MountEntry {
 }
 
 /** A process that keeps a mount busy, and by what: its working directory, its root, its program or an open file. */
-export interface MountUser {
+interface MountUser {
   readonly pid: number
   readonly command: string
   readonly path: string

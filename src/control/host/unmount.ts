@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { ControlError, systemCode } from '../wire/errors.ts'
 
-export interface ProgramResult {
+interface ProgramResult {
   readonly status: number
   readonly stderr: string
 }

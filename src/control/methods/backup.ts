@@ -2,15 +2,15 @@
 
 import { deserialize } from 'node:v8'
 import { answered } from '../../store/retry.ts'
+import { checkLineage, comesFrom } from '../../vault/core/lineage.ts'
 import { readCounters, readSetting } from '../../vault/core/settings.ts'
 import { PURGED } from '../../vault/prune/purge.ts'
 import type { Survey } from '../../vault/transfer/copy-rows.ts'
-import { checkLineage, comesFrom } from '../../vault/transfer/lineage.ts'
 import { checkHave } from '../../vault/transfer/sync-have.ts'
 import { sendChanges } from '../../vault/transfer/sync-send.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Call, Method, Parameters } from './methods.ts'
+import type { Call, Method, Parameters } from './method.ts'
 
 export const backupMethods = {
   /**

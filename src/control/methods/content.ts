@@ -4,7 +4,7 @@ import { CHUNK_BYTES } from '../../base/limits.ts'
 import type { InodeRow } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
-import type { Moment } from '../../vault/core/moments.ts'
+import type { Moment } from '../../vault/core/moment.ts'
 import { readAt } from '../../vault/history/timeline.ts'
 
 /** Content is handed over in pieces of this. */

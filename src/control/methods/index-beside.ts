@@ -7,14 +7,14 @@ import { answered } from '../../store/retry.ts'
 import { StoreError } from '../../store/store.ts'
 import { configured } from '../../vault/core/configuration.ts'
 import type { Vault } from '../../vault/vault.ts'
-import type { Call } from './methods.ts'
+import type { Call } from './method.ts'
 
 /** What is smaller is in a vault before its index is open. */
 const BYTES_MIN = 1024 * 1024
 /** Waited for in any case. */
 const WAIT_MS_MIN = 10_000
 
-export interface IndexBeside {
+interface IndexBeside {
   /** So many bytes are being imported. */
   took(bytes: number): void
   /** All of it is durable: resolves when the index has it too, or it took too long. */

@@ -9,7 +9,6 @@ import {
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { type SnapshotRow, xattr } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
-import { readyInode, readyTags } from '../../vault/content/prefetch.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { ROW_BYTES } from '../../vault/core/disk-space.ts'
 import type { Inode } from '../../vault/core/inode.ts'
@@ -24,9 +23,11 @@ import {
   renameSnapshot,
 } from '../../vault/history/snapshots.ts'
 import { announcer } from '../../vault/tree/announce.ts'
+import { getXattr, listXattrs, tagsOf } from '../../vault/tree/attached.ts'
 import { withTrace } from '../../vault/tree/history-recording.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
 import { isWithin, lastPaths } from '../../vault/tree/places.ts'
+import { readyInode, readyTags } from '../../vault/tree/prefetch.ts'
 import {
   filesWith,
   findTag,
@@ -34,15 +35,14 @@ import {
   listTags,
   setTags,
   tagFile,
-  tagsOf,
   untagFile,
   XDG_TAGS,
 } from '../../vault/tree/tags.ts'
-import { getXattr, listXattrs, removeXattr, setXattr } from '../../vault/tree/xattrs.ts'
+import { removeXattr, setXattr } from '../../vault/tree/xattrs.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { toBytes, toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Call, Method, Parameters } from './methods.ts'
+import type { Call, Method, Parameters } from './method.ts'
 import { pathOf, stringOf, stringsOf, valuesOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 

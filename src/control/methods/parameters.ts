@@ -2,7 +2,7 @@
 
 import type { When } from '../../vault/core/when.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Parameters } from './methods.ts'
+import type { Parameters } from './method.ts'
 
 /** A string. Throws ControlError when it is missing or something else. */
 export function stringOf(parameters: Parameters, name: string): string {

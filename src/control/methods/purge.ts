@@ -17,13 +17,13 @@ import { findEntry } from '../../vault/tree/directory.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Call, Method, Parameters } from './methods.ts'
+import type { Call, Method, Parameters } from './method.ts'
 import { flagOf, pathOf } from './parameters.ts'
 import { isDryRun } from './refusal.ts'
 import { findTraces, type Trace } from './traces.ts'
 
 /** A content that is given is held in memory. */
-export const CONTENT_BYTES_MAX = 64 * 1024 * 1024
+const CONTENT_BYTES_MAX = 64 * 1024 * 1024
 /** Less is in too many files. */
 const CONTENT_BYTES_MIN = 8
 /** How long files that were deleted wait for the kernel to forget them, and an engine for its old files to go. */

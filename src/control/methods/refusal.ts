@@ -19,7 +19,7 @@ import { StoreError } from '../../store/store.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError, type ControlErrorKind } from '../wire/errors.ts'
-import type { Parameters } from './methods.ts'
+import type { Parameters } from './method.ts'
 import { flagOf } from './parameters.ts'
 
 const words: Readonly<Record<number, { kind: ControlErrorKind; text: string }>> = {

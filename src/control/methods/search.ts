@@ -14,12 +14,12 @@ import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
 import { assertWanted } from '../wire/method-reply.ts'
-import type { Call, Method, Parameters } from './methods.ts'
+import type { Call, Method, Parameters } from './method.ts'
 import { countOf, flagOf, pathOf, stringOf, whenOf } from './parameters.ts'
 import { refusingGlobs } from './refusal.ts'
 
 /** As FoundVersion of results.ts; null stands for what is undefined there. */
-export interface FoundItemVersion {
+interface FoundItemVersion {
   readonly number: number | null
   readonly moment: number
   readonly until: number | null

@@ -2,7 +2,7 @@
 
 import type { EntryPastRow, InodeRow } from '../../store/collections.ts'
 import type { Core } from '../../vault/core/core.ts'
-import type { Moment } from '../../vault/core/moments.ts'
+import type { Moment } from '../../vault/core/moment.ts'
 import { momentMeant, timeText, type When } from '../../vault/core/when.ts'
 import { findDeleted, lastDeleted } from '../../vault/history/deleted.ts'
 import { findPath, findPathAt, spotsOf } from '../../vault/history/paths.ts'
@@ -11,7 +11,7 @@ import { birthOf, inodeAt } from '../../vault/history/timeline.ts'
 import { versionsOfPath } from '../../vault/history/version-names.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Parameters } from './methods.ts'
+import type { Parameters } from './method.ts'
 import { countOf, objectOf, stringOf, whenOf } from './parameters.ts'
 
 /** At most one is given; none stands for the newest complete state. */
@@ -29,7 +29,7 @@ export interface FoundState {
   readonly version: number | undefined
 }
 
-export interface LastDeletion {
+interface LastDeletion {
   readonly row: EntryPastRow
   readonly isPassing: boolean
 }

@@ -34,7 +34,7 @@ export function toldTo(send: Receive): Told {
   }
 }
 
-export interface ToldEffects extends Pick<Told, 'sent'> {
+interface ToldEffects extends Pick<Told, 'sent'> {
   readonly counts: Readonly<Record<Effect, number>>
   readonly heard: Heard
 }

@@ -11,9 +11,9 @@ import { type SettingRow, setting } from '../../store/collections.ts'
 import { backendOf, needBackend, openStore, persistentBackends } from '../../store/open.ts'
 import { answered } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
+import { type LineageState, readLineage } from '../../vault/core/lineage.ts'
 import { parsedSetting, readSetting } from '../../vault/core/settings.ts'
 import { differences } from '../../vault/transfer/copy-rows.ts'
-import { type LineageState, readLineage } from '../../vault/transfer/lineage.ts'
 import { RowDigest } from '../../vault/transfer/row-digest.ts'
 import {
   BACKUP_SETTING,

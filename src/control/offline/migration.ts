@@ -9,8 +9,8 @@ import { backendOf, needBackend, openStore, persistentBackends } from '../../sto
 import { isWritablePlace } from '../../store/read-only-place.ts'
 import type { Store } from '../../store/store.ts'
 import { type Damage, everyPage } from '../../vault/check/read-all.ts'
+import { breakLineage } from '../../vault/core/lineage.ts'
 import { copyStore, differences, type Survey, surveyStore } from '../../vault/transfer/copy-rows.ts'
-import { breakLineage } from '../../vault/transfer/lineage.ts'
 import { RowDigest } from '../../vault/transfer/row-digest.ts'
 import { assertWritablePlace } from '../methods/refusal.ts'
 import type { Lock } from '../vaults/lock.ts'
@@ -30,7 +30,7 @@ import { lockOffline, needRoom } from './offline.ts'
 
 export type MigrationStep = 'checking' | 'reading' | 'copying' | 'verifying'
 
-export interface MigrateOptions {
+interface MigrateOptions {
   readonly to: string
   /** Where the copy goes instead of the vault's place; the vault stays as it is then. */
   readonly output: string | undefined

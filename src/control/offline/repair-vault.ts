@@ -6,8 +6,8 @@ import { backendOf, openStore } from '../../store/open.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 import { type CheckReport, checkStore } from '../../vault/check/check.ts'
 import { type RepairReport, repairStore } from '../../vault/check/repair.ts'
+import { breakLineage } from '../../vault/core/lineage.ts'
 import { copyStore } from '../../vault/transfer/copy-rows.ts'
-import { breakLineage } from '../../vault/transfer/lineage.ts'
 import { stoppable } from '../host/stopping.ts'
 import { assertWritablePlace } from '../methods/refusal.ts'
 import { finishSwitch, type SwitchOptions, switchFiles } from '../vaults/switch-files.ts'
@@ -19,7 +19,7 @@ import { lockOffline, needRoom } from './offline.ts'
 /** A copy is as large as the vault, but for what engines take while they write. */
 const ROOM = 1.5
 
-export interface RepairVaultOptions {
+interface RepairVaultOptions {
   /** Repairs a copy and keeps the vault as it was; else in place. */
   readonly copy: boolean
   readonly onStep: (text: string) => void

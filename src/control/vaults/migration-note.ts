@@ -14,7 +14,7 @@ import { syncOne } from '../../base/sync-files.ts'
 import { persistentBackends } from '../../store/open.ts'
 import { writeWhole } from './vault-files.ts'
 
-export interface MigrationNote {
+interface MigrationNote {
   readonly step: 'copying' | 'switching'
   /** The engine of the copy. */
   readonly backend: string

@@ -76,6 +76,6 @@ export function removeFiles(path: string): void {
 }
 
 /** Where a vault is on its way to be removed. */
-export function removedPath(path: string): string {
+function removedPath(path: string): string {
   return `${path}.removed`
 }

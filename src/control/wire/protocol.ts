@@ -36,7 +36,7 @@ export type Piece = Uint8Array | { readonly item: object }
 export type Receive = (piece: Piece) => Promise<void> | void
 
 /** Sends bytes to a method, in order; resolves when the memory may be used again. Rejects once nobody listens. */
-export type Send = (piece: Uint8Array) => Promise<void>
+type Send = (piece: Uint8Array) => Promise<void>
 
 /** Sends all that a method is to take. */
 export type Feed = (send: Send) => Promise<void>
@@ -56,7 +56,7 @@ export const JSON_FRAME = 0
 export const BYTES_FRAME = 1
 
 /** An error on its way to another process. */
-export interface WireError {
+interface WireError {
   readonly kind: ControlErrorKind
   readonly message: string
   readonly path?: string

@@ -48,7 +48,7 @@ export function daemonOf(mountPoint: string): number | undefined {
 }
 
 /** Calls `silent` when `isThere` has found nobody after a time without a `sign` of life. */
-export interface SilenceWatch {
+interface SilenceWatch {
   sign(): void
   end(): void
 }

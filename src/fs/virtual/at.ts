@@ -5,7 +5,7 @@ import { EACCES, fail } from '../../base/errno.ts'
 import { log } from '../../base/log.ts'
 import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
-import type { Moment } from '../../vault/core/moments.ts'
+import type { Moment } from '../../vault/core/moment.ts'
 import { momentMeant, nameOfMoment, parseMoment, parseWhen } from '../../vault/core/when.ts'
 import { inodeAt } from '../../vault/history/timeline.ts'
 import type { FsContext } from '../context.ts'
@@ -31,6 +31,7 @@ interface Relative {
   readonly moment: Moment
   readonly resolved: number
 }
+
 /** `nameMs`: how long the name leads there; undefined: always. */
 interface Resolved {
   readonly moment: Moment

@@ -15,7 +15,7 @@ const EASED = 1 / 2
 const WAIT_MS = 1000
 const POLL_MS = 5
 
-export interface HeldFile {
+interface HeldFile {
   readonly number: number
   readonly up: number
   readonly name: string

@@ -1,10 +1,10 @@
 // history.json: what changed in the directory, newest first: what its reader might have seen there (past-rights.ts).
 
-import type { Moment } from '../../vault/core/moments.ts'
+import { ROOT_INO } from '../../vault/core/inode.ts'
+import type { Moment } from '../../vault/core/moment.ts'
 import { formatMoment } from '../../vault/core/when.ts'
 import { historyOf } from '../../vault/history/changes.ts'
 import type { Shown } from '../../vault/history/event-search.ts'
-import { ROOT_INO } from '../../vault/vault.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller } from '../operations.ts'
 import { mayComeNow, mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'

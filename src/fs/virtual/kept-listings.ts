@@ -11,7 +11,7 @@ interface Opened {
   readonly anew: boolean
 }
 
-export interface KeptListings {
+interface KeptListings {
   open(handle: number, view: View): Opened
   close(handle: number): void
   /** The kernel let go of a directory, and of all that it kept. */

@@ -17,14 +17,14 @@ import {
 import { soon } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { circleCheck } from '../../vault/core/cycles.ts'
+import { tagsOf } from '../../vault/tree/attached.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
 import { familyOf } from '../../vault/tree/label-index.ts'
 import { placesOf } from '../../vault/tree/names.ts'
-import { tagsOf } from '../../vault/tree/tags.ts'
 import type { FsContext } from '../context.ts'
 import { isOpenToAll } from '../reach.ts'
-import { KEPT_MS } from './place.ts'
 import type { Tagged, TaggedNames } from './tagged.ts'
+import { KEPT_MS, type KeptTagged, type TagPlace } from './view.ts'
 
 const DIRECTORY = 4
 /** The kernel counts in ticks, from when it hears. */
@@ -45,17 +45,6 @@ interface KeptFile {
   readonly name: string
   readonly nlink: number
   readonly families: Map<KeptTag, string>
-}
-
-export interface KeptTagged {
-  /** Notes that `name` is on its way to the kernel; returns how long it may keep it. `from`: whence it was taken. */
-  note(view: TagPlace, name: string, file: Tagged, from: TaggedNames): number
-}
-
-interface TagPlace {
-  readonly number: number
-  readonly directory: number
-  readonly tags: readonly string[]
 }
 
 export function keepTagged(fs: FsContext): KeptTagged {

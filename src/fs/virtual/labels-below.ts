@@ -3,8 +3,8 @@
 // changes.
 
 import type { Core } from '../../vault/core/core.ts'
+import { ROOT_INO } from '../../vault/core/inode.ts'
 import { filesWith, listTags } from '../../vault/tree/tags.ts'
-import { ROOT_INO } from '../../vault/vault.ts'
 import { isWayOpen, type Reader } from '../reach.ts'
 import { ticksOf } from './row-ticks.ts'
 import { ALMIGHTY, taggedFile } from './tagged.ts'

@@ -4,7 +4,7 @@
 
 import type { WallMicros } from '../../vault/core/clock-steps.ts'
 import type { Core } from '../../vault/core/core.ts'
-import type { Moment } from '../../vault/core/moments.ts'
+import type { Moment } from '../../vault/core/moment.ts'
 import { changesOf } from '../../vault/history/changes.ts'
 import { ticksOf } from './row-ticks.ts'
 

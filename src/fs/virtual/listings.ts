@@ -10,7 +10,7 @@ const DIRECTORY = 4
 const DOTS = 2
 
 /** Listings that run at a time: each holds what it has read ahead. The others go on from their beginning. */
-export const RUNNING_MAX = 128
+const RUNNING_MAX = 128
 
 export interface Listing {
   /** Lists from `cookie` on until `take` says no; see Operations.readdir. */
@@ -19,7 +19,7 @@ export interface Listing {
   rest(): void
 }
 
-export interface Listings {
+interface Listings {
   open(handle: number, caller: Caller, view: View): void
   get(handle: number): Listing | undefined
   /** Returns false when the handle is not one of a view. */
@@ -29,7 +29,7 @@ export interface Listings {
 }
 
 /** Gives out the nodes of listed names. */
-export interface Offers {
+interface Offers {
   /** Counts a lookup; undefined: the node cannot be had now. */
   offer(view: View): Node | undefined
   /** Takes the lookup back. */

@@ -3,7 +3,7 @@
 import { ENOENT, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
-import type { Moment } from '../../vault/core/moments.ts'
+import type { Moment } from '../../vault/core/moment.ts'
 import { inodeAt, xattrsAt } from '../../vault/history/timeline.ts'
 import { CAPABILITY } from '../../vault/tree/xattrs.ts'
 import type { Node } from '../operations.ts'

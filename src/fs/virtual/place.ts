@@ -3,10 +3,10 @@
 
 import { addTo, dropFrom } from '../../base/sets.ts'
 import { type InodeRow, inode as inodes, tag as tags, xattr } from '../../store/collections.ts'
+import { ROOT_INO } from '../../vault/core/inode.ts'
 import { shownTag } from '../../vault/core/label-rules.ts'
 import { watchSnapshots } from '../../vault/history/snapshots.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
-import { ROOT_INO } from '../../vault/vault.ts'
 import { toName } from './text.ts'
 import { numberOf, type View, type ViewKind, type Views } from './view.ts'
 
@@ -16,9 +16,6 @@ export const VERSIONS = 'versions'
 /** What each versions/NAME is sorted by. */
 export const LISTS = `${VERSIONS}\0`
 export const LATEST = 'latest'
-/** How long the kernel may keep a name that is announced when it changes. */
-export const KEPT_MS = 60_000
-
 function keyOf(place: string, directory: number): string {
   return `${place}\0${directory}`
 }

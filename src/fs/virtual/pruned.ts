@@ -17,7 +17,7 @@ const WAIT_MS = 250
 /** Nodes that are looked at before requests have their turn. */
 const TOGETHER = 500
 
-export interface Pruned {
+interface Pruned {
   /** Resolves when the kernel knows of all that it was or is to be told of rows that changed. */
   told(): Promise<void>
 }

@@ -2,9 +2,9 @@
 // to do with both is here: the way in, the name .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../../base/errno.ts'
+import { ROOT_INO } from '../../vault/core/inode.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
-import { ROOT_INO } from '../../vault/vault.ts'
 import type { FsContext } from '../context.ts'
 import { getDirectory } from '../node.ts'
 import type { Operations, TakeEntry } from '../operations.ts'
@@ -17,7 +17,7 @@ const DIRECTORY = 4
 /** The position after .avfs in a listing that shows it: after all that a directory can hold. */
 const LAST_COOKIE = 2 ** 52
 
-export interface ViewedOperations extends Operations {
+interface ViewedOperations extends Operations {
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   told(): Promise<void>
   /** Lets go of what can be had again. */

@@ -9,55 +9,13 @@ import { cutName } from '../../base/names.ts'
 import { answered } from '../../store/retry.ts'
 import { Fault, StoreError } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
-import type { Moment } from '../../vault/core/moments.ts'
+import type { Moment } from '../../vault/core/moment.ts'
 import { pathOf } from '../../vault/tree/names.ts'
 import type { FsContext } from '../context.ts'
 import type { Reader } from '../reach.ts'
+import type { SearchedFile, SearchedName, SearchedVersion } from '../search-service.ts'
 import { ticksOf } from './row-ticks.ts'
 import { goneBelow, mightFind, placeBelow, presentBelow } from './search-reach.ts'
-
-/** What the views ask of the search of a vault (src/search/searcher.ts). */
-export interface SearchService {
-  /** Grows whenever the index has taken something in. */
-  readonly generation: number
-  /** Best first. `reach` says what may be shown; it may run more than once. Rejects with StoreError 'unavailable'. */
-  search(request: {
-    readonly query: string
-    readonly limit: number
-    readonly pastToo: boolean
-    readonly isNumbered: boolean
-    /** At or below this path. */
-    readonly top: string
-    readonly reach: (found: SearchedName) => boolean
-  }): Promise<readonly SearchedFile[]>
-  /** Resolves when all that is sealed can be found, or when the time is over. */
-  refresh(timeoutMs: number): Promise<boolean>
-}
-
-/**
- * A path from the root with the inode that is there, or was last. `versions`: those that were found, oldest first, with the number
- * that the path has for them; none for what was found by its path and has no content.
- */
-export interface SearchedFile {
-  readonly ino: number
-  readonly path: string
-  readonly isThere: boolean
-  readonly versions: readonly SearchedVersion[]
-}
-
-/** An inode in the directory of a name that it has or had. */
-export interface SearchedName {
-  readonly ino: number
-  readonly isThere: boolean
-  readonly parent: number
-}
-
-interface SearchedVersion {
-  readonly ino: number
-  readonly parent: number
-  readonly number: number | undefined
-  readonly moment: Moment
-}
 
 /** One result; `moment`: a state of the past, in directory `parent` if that is told; undefined: what is there now. */
 export interface Hit {
@@ -67,7 +25,7 @@ export interface Hit {
 }
 
 /** What is asked: by whom, below which directory. */
-export interface Question {
+interface Question {
   readonly directory: number
   readonly query: string
   readonly pastToo: boolean
@@ -75,7 +33,7 @@ export interface Question {
 }
 
 /** By name, best first. */
-export type Hits = ReadonlyMap<string, Hit>
+type Hits = ReadonlyMap<string, Hit>
 
 interface Answer {
   readonly hits: Hits

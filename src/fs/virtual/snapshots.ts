@@ -2,6 +2,7 @@
 
 import { EACCES, EEXIST, ENOENT, EPERM, fail } from '../../base/errno.ts'
 import type { Fault } from '../../store/store.ts'
+import { ROOT_INO } from '../../vault/core/inode.ts'
 import {
   createSnapshot,
   deleteSnapshot,
@@ -12,7 +13,6 @@ import {
 } from '../../vault/history/snapshots.ts'
 import { inodeAt } from '../../vault/history/timeline.ts'
 import { getInode } from '../../vault/tree/inodes.ts'
-import { ROOT_INO } from '../../vault/vault.ts'
 import type { Caller } from '../operations.ts'
 import { mightReach, wasOpen } from '../past-rights.ts'
 import { readerOf } from '../reach.ts'

@@ -5,12 +5,13 @@ import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, fail } from '../../base/errno
 import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
 import { apart } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
-import { readyInode, readyTags } from '../../vault/content/prefetch.ts'
 import type { Core } from '../../vault/core/core.ts'
+import { ROOT_INO } from '../../vault/core/inode.ts'
 import { tagFromShown } from '../../vault/core/label-rules.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
 import { getInode } from '../../vault/tree/inodes.ts'
 import { placesOf } from '../../vault/tree/names.ts'
+import { readyInode, readyTags } from '../../vault/tree/prefetch.ts'
 import {
   addTag,
   dropTag,
@@ -23,7 +24,6 @@ import {
   tagFile,
   untagFile,
 } from '../../vault/tree/tags.ts'
-import { ROOT_INO } from '../../vault/vault.ts'
 import type { Caller } from '../operations.ts'
 import { MAY_SEARCH, MAY_WRITE, mayNow, readerOf } from '../reach.ts'
 import { rename } from '../remove.ts'
@@ -31,12 +31,12 @@ import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { areLabelsCommon, isLabelKnown, isLabelShown, noteMade, unmake } from './labels-below.ts'
 import { liveView } from './live.ts'
-import { KEPT_MS, placeView, TAGS } from './place.ts'
+import { placeView, TAGS } from './place.ts'
 import { startCopy } from './tag-copy.ts'
 import { assertMayLabel, assertMayTag } from './tag-rights.ts'
 import { ALMIGHTY, type Tagged, taggedAlike, taggedAs, taggedBelow } from './tagged.ts'
 import { textOf, toName, toText } from './text.ts'
-import { type Listed, type View, type ViewKind, waiting } from './view.ts'
+import { KEPT_MS, type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const SYMLINK = 10

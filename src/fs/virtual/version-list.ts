@@ -14,10 +14,10 @@ import { MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
 import { plantTree } from './past.ts'
-import { KEPT_MS, LATEST } from './place.ts'
+import { LATEST } from './place.ts'
 import { ticksOf } from './row-ticks.ts'
 import { pastView } from './tree.ts'
-import { type Listed, type View, type ViewKind, waiting } from './view.ts'
+import { KEPT_MS, type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const REGULAR = 8
 const SYMLINK = 10

@@ -9,9 +9,9 @@ import type { Caller } from '../operations.ts'
 import { mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'
 import { MAY_READ, MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
 import { directoryAttributes } from './attributes.ts'
-import { KEPT_MS, listPlace, placeView } from './place.ts'
+import { listPlace, placeView } from './place.ts'
 import { hasVersions, KNOWN_MS, type VersionListView, versionListKind } from './version-list.ts'
-import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
+import { KEPT_MS, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const REGULAR = 8

@@ -5,13 +5,24 @@ import { hash } from 'node:crypto'
 import type { FsError } from '../../base/errno.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
 import { Fault } from '../../store/store.ts'
-import type { Moment } from '../../vault/core/moments.ts'
+import type { Moment } from '../../vault/core/moment.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller, Node } from '../operations.ts'
 import type { Reader } from '../reach.ts'
 import type { HeldContent } from './held-content.ts'
-import type { KeptTagged } from './kept-tagged.ts'
 import type { RowTicks } from './row-ticks.ts'
+import type { Tagged, TaggedNames } from './tagged.ts'
+
+export interface KeptTagged {
+  /** Notes that `name` is on its way to the kernel; returns how long it may keep it. `from`: whence it was taken. */
+  note(view: TagPlace, name: string, file: Tagged, from: TaggedNames): number
+}
+
+export interface TagPlace {
+  readonly number: number
+  readonly directory: number
+  readonly tags: readonly string[]
+}
 
 /** Inode numbers from here on belong to views; those of the vault stay below it. */
 export const VIEW_BASE = 2 ** 52
@@ -71,7 +82,7 @@ export interface Views {
   readonly shown: Map<number, Shown>
 }
 
-export interface Placed {
+interface Placed {
   readonly byDirectory: Map<number, Set<number>>
   readonly byPlace: Map<string, Set<number>>
 }
@@ -184,3 +195,6 @@ export function numbersOf(key: string): (ino: number) => number {
   const base = numberOf(key) - VIEW_BASE
   return (ino) => numberWithin(base, ino)
 }
+
+/** How long the kernel may keep a name that is announced when it changes. */
+export const KEPT_MS = 60000

@@ -18,8 +18,9 @@ import {
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { birthOf } from '../../vault/history/timeline.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
+import { getXattr } from '../../vault/tree/attached.ts'
 import { getInode } from '../../vault/tree/inodes.ts'
-import { CAPABILITY, getXattr } from '../../vault/tree/xattrs.ts'
+import { CAPABILITY } from '../../vault/tree/xattrs.ts'
 import { assertChangeable, type FsContext, forgetNode, giveNode } from '../context.ts'
 import { SEEK_DATA, SEEK_HOLE } from '../flags.ts'
 import { assertName, assertNewName } from '../node.ts'
@@ -49,7 +50,7 @@ import { VIEW_BASE, type View, type Views } from './view.ts'
 const TRUSTED = 'trusted.'
 
 /** Operations on numbers from VIEW_BASE on, and what the router needs of them. */
-export interface ViewOperations
+interface ViewOperations
   extends Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> {
   readonly views: Views
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */

@@ -30,7 +30,7 @@ export interface RunRequest {
 }
 
 /** Takes requests to run from a port of another thread's, too, and answers them there. */
-export interface ConnectRequest {
+interface ConnectRequest {
   readonly id: number
   readonly kind: 'connect'
   readonly port: MessagePort

@@ -17,7 +17,7 @@ const HEAD_BYTES = 20
 const VERSION_AT = 19
 const WAL_VERSION = 2
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   readonly create: boolean
   readonly readOnly: boolean
   readonly cacheBytes: number

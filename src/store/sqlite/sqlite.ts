@@ -21,7 +21,7 @@ import { Reader } from './reader.ts'
 import { FORMAT, PAGE_BYTES } from './schema.ts'
 import type { Verdict } from './verify-worker.ts'
 
-export interface SqliteOptions {
+interface SqliteOptions {
   /** Makes a new vault, and refuses one that is there already and has rows. */
   readonly create?: boolean
   /** Refuses commits and compact, changes no byte of the file, and shows what was committed when it was opened. */

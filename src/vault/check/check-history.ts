@@ -25,8 +25,8 @@ import {
 import { answered } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { isDeleted } from '../history/lifetimes.ts'
-import { everyProjection, everyRow } from './check.ts'
 import type { FindingCode, Report, RowAt } from './findings.ts'
+import { everyProjection, everyRow } from './walk.ts'
 
 /** Later than any moment that a row can say. */
 const NEVER = Number.POSITIVE_INFINITY

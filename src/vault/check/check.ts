@@ -1,6 +1,5 @@
 // fsck: proves that the rows of a store make sense together. Reads only, in pages, letting other work go on between them.
 
-import { setImmediate } from 'node:timers/promises'
 import { isDirectory } from '../../base/mode.ts'
 import {
   type Collection,
@@ -10,8 +9,6 @@ import {
   hardlink,
   hold,
   inode as inodes,
-  type Key,
-  type KeyPart,
   numbering,
   orphan,
   PROVISIONAL,
@@ -22,7 +19,7 @@ import {
   xattrPast,
 } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
-import { type Range, type Store, StoreError } from '../../store/store.ts'
+import { type Store, StoreError } from '../../store/store.ts'
 import { circleCheck } from '../core/cycles.ts'
 import { type Counters, readCounters, readSetting } from '../core/settings.ts'
 import { count, storedUsage, type Used } from '../core/usage.ts'
@@ -30,8 +27,8 @@ import { checkContent } from './check-content.ts'
 import { checkHistory } from './check-history.ts'
 import { type FindingCode, kindOf, type Report, type RowAt } from './findings.ts'
 import { everyPage } from './read-all.ts'
+import { everyRow, type Known, PAGE_ROWS } from './walk.ts'
 
-const PAGE_ROWS = 500
 const ROOT = 1
 /** Rows that nothing else here reads. */
 const readable = [
@@ -69,60 +66,6 @@ export interface CheckReport {
   readonly blocks: number
   /** Plain bytes of all blocks that were looked at. */
   readonly bytes: number
-}
-
-/** What the walk over the tree learned of one inode. */
-export interface Known {
-  readonly mode: number
-  readonly nlink: number
-  readonly size: number
-  readonly parent: number
-  readonly allocated: number
-  /** The name that its row says it has. */
-  readonly home: string
-  /** Names that lead to it, names in it, and how many of these are directories. */
-  names: number
-  entries: number
-  directories: number
-  isHome: boolean
-  hardlinks: number
-  name: string
-  under: number
-}
-
-/** Every row of a collection, in key order, a page at a time; lets timers and I/O run between pages. */
-export function everyRow<R extends object>(
-  store: Store,
-  collection: Collection<R>,
-  pageRows = PAGE_ROWS,
-): AsyncGenerator<R> {
-  return byPages(collection, pageRows, (range) => store.scan(collection, range))
-}
-
-/** The same of some columns, the whole key among them: those with bytes that are left out are not read. */
-export function everyProjection<R extends object, F extends keyof R & string>(
-  store: Store,
-  collection: Collection<R>,
-  fields: readonly F[],
-): AsyncGenerator<Pick<R, F>> {
-  return byPages(collection, PAGE_ROWS, (range) => store.project(collection, fields, range))
-}
-
-async function* byPages<R extends object, P extends object>(
-  { fields, keyLength }: Collection<R>,
-  limit: number,
-  read: (range: Range) => P[],
-): AsyncGenerator<P> {
-  let gte: Key | undefined
-  for (;;) {
-    const range = gte === undefined ? { limit } : { gte, limit }
-    const rows = await answered(() => read(range))
-    yield* gte === undefined ? rows : rows.slice(1)
-    if (rows.length < limit) return
-    const last = rows[rows.length - 1] as unknown as Record<string, KeyPart>
-    gte = fields.slice(0, keyLength).map((field) => last[field] as KeyPart)
-    await setImmediate()
-  }
 }
 
 /**

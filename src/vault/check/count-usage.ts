@@ -4,7 +4,7 @@ import { inode as inodes } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { count, storedUsage, Usage, type Used } from '../core/usage.ts'
-import { everyProjection } from './check.ts'
+import { everyProjection } from './walk.ts'
 
 /** Counts the inodes of a store that nobody changes meanwhile, by their owners. */
 export async function countUsage(store: Store): Promise<Map<number, Used>> {

@@ -21,12 +21,12 @@ import type { Changes, Store } from '../../store/store.ts'
 import { type Counters, counterRows } from '../core/settings.ts'
 import { usageKeys, usageRowsOf } from '../core/usage.ts'
 import { directoryRow } from '../tree/directory-row.ts'
-import { everyProjection, everyRow } from './check.ts'
 import { countUsage } from './count-usage.ts'
 import type { RowAt } from './findings.ts'
+import { everyProjection, everyRow } from './walk.ts'
 
 const ROOT = 1
-export const LOST_AND_FOUND = 'lost+found'
+const LOST_AND_FOUND = 'lost+found'
 const DIRECTORY_PERMISSIONS = 0o700
 
 export class RepairRows {

@@ -28,7 +28,7 @@ const first: Readonly<Partial<Record<FindingCode, readonly FindingCode[]>>> = {
   'history-end': ['extent-chunk', 'extent-checksum', 'extent-overlap'],
 }
 
-export interface RepairOptions {
+interface RepairOptions {
   /** Told of each step, in words. */
   readonly onStep: (text: string) => void
   readonly onProgress?: (done: number, total: number) => void

@@ -7,12 +7,12 @@ import type { ExtentRow } from '../../store/collections.ts'
 import { takeBytes } from '../core/buffer-pool.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, isProvisional, newJournal } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { isRecorded, recordedUntil } from '../tree/history-recording.ts'
 import { findInode } from '../tree/inodes.ts'
+import { readyInode } from '../tree/prefetch.ts'
 import { readContent, toContent } from './content.ts'
 import { chunkExtents, FRAGMENTS_MAX, place, sealExtents } from './extents.ts'
-import { readyInode } from './prefetch.ts'
 
 /** Rewrites one chunk of one file that has more than `max` extents there. Returns false when there is nothing to do. */
 export function rewriteNext(core: Core, max = FRAGMENTS_MAX): boolean {

@@ -5,9 +5,9 @@ import { crc32 } from 'node:zlib'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { log } from '../../base/log.ts'
 import { type ExtentRow, extent, extentPast, PROVISIONAL } from '../../store/collections.ts'
+import { allocate } from '../core/charge.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import { allocate } from '../core/usage.ts'
 import { isRecorded, recordedUntil, suspectBlock } from '../tree/history-recording.ts'
 
 /** Chunks whose extents are loaded together: 8 MiB of a file. */

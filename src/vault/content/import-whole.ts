@@ -14,7 +14,7 @@ import {
   version,
 } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { copyBytes } from '../core/small-copies.ts'
 import { putEntry } from '../tree/directory.ts'
 import { assertWritable, getInode } from '../tree/inodes.ts'

@@ -1,86 +1,13 @@
-// What a change is going to read, read before anything is changed: a read that must wait (Fault) comes up here, while the
-// operation can still be run again from its start, and what was read once in a step is at hand for the rest of it. On an engine
-// that answers at once there is nothing to do.
+// What a change of content is going to read, read before anything is changed; see tree/prefetch.ts.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
-import { isDirectory } from '../../base/mode.ts'
-import { hasChanged } from '../../base/step.ts'
-import { extentPast, hardlink, tagging, tag as tags, version } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import { findEntry } from '../tree/directory.ts'
-import { isRecorded, isRecordedName, recordedUntil } from '../tree/history-recording.ts'
-import { findInode } from '../tree/inodes.ts'
-import { tagsOf } from '../tree/tags.ts'
-import { listXattrs } from '../tree/xattrs.ts'
+import { isReady, readyInode, readyJournal } from '../tree/prefetch.ts'
 import { chunkExtents, scanExtents } from './extents.ts'
 
 /** So many chunks are looked at whether or not they have content: a write has no more. */
 const CHUNKS_MAX = 1024
-
-/** True when nothing has to be read now; what comes after a change was read before it. */
-export function isReady(core: Core): boolean {
-  return core.overlay.store.traits.synchronous || hasChanged()
-}
-
-/** Before a name in a directory is put, replaced or removed. */
-export function readyName(core: Core, directory: Inode, name: string): void {
-  if (isReady(core)) return
-  isRecorded(core, directory)
-  isRecordedName(core, directory.ino, name)
-  findEntry(core, directory.ino, name)
-}
-
-/** Before the attributes, extended attributes, labels or names of an inode are changed. */
-export function readyInode(core: Core, inode: Inode): void {
-  if (isReady(core)) return
-  const { ino } = inode
-  const { isOn, isExcluded } = core.history
-  isRecorded(core, inode)
-  if (!isOn || isExcluded !== undefined) {
-    recordedUntil(core, ino)
-    core.overlay.get(version, [ino, inode.versions])
-  }
-  listXattrs(core, inode)
-  tagsOf(core, ino)
-}
-
-/** Before an inode loses a name in a directory. */
-export function readyLoss(core: Core, inode: Inode, parent: number, name: string): void {
-  if (isReady(core)) return
-  readyEnd(core, inode)
-  // Another one takes its place in the inode's row.
-  const isFirst = inode.parent === parent && inode.name === name
-  if (isFirst && inode.nlink > 1 && !isDirectory(inode.mode))
-    core.overlay.scan(hardlink, { gte: [inode.ino], lt: [inode.ino + 1], limit: 1 })
-}
-
-/** Before an inode without a name ends. */
-export function readyEnd(core: Core, inode: Inode): void {
-  if (isReady(core)) return
-  readyInode(core, inode)
-  readyJournal(core, inode)
-}
-
-/** Before these labels are put on an inode; `ino` may be that of one that is made next. */
-export function readyTags(core: Core, ino: number, names: readonly string[]): void {
-  if (isReady(core) || names.length === 0) return
-  core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: Number.MAX_SAFE_INTEGER })
-  for (const name of names) {
-    core.overlay.get(tags, [name])
-    core.overlay.get(tagging, [ino, name])
-  }
-}
-
-/** Before labels are taken from whatever carries them, there or not. */
-export function readyTagged(core: Core, inos: readonly number[]): void {
-  if (isReady(core)) return
-  for (const ino of inos) {
-    const inode = findInode(core, ino)
-    if (inode === undefined) recordedUntil(core, ino)
-    else readyInode(core, inode)
-  }
-}
 
 /** Before the content of [from, to) is changed. */
 export function readyContent(core: Core, inode: Inode, from: number, to: number): void {
@@ -111,9 +38,4 @@ export function readySeal(core: Core, inode: Inode): void {
   readyJournal(core, inode)
   for (const offset of inode.journal?.current ?? [])
     chunkExtents(core, inode, Math.floor(offset / CHUNK_BYTES))
-}
-
-function readyJournal(core: Core, inode: Inode): void {
-  for (const [offset, since] of inode.journal?.past ?? [])
-    core.overlay.get(extentPast, [inode.ino, offset, since])
 }

@@ -4,9 +4,9 @@
 import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { type ExtentRow, extent, extentPast, PROVISIONAL } from '../../store/collections.ts'
+import { allocate } from '../core/charge.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import { allocate } from '../core/usage.ts'
 import { readExtents } from './content.ts'
 import { chunkExtents } from './extents.ts'
 

@@ -3,7 +3,6 @@
 //
 // Only rows are looked at, so that every way to a change counts: requests, imports, restores, prune.
 
-import type { KeyPart } from '../../store/collections.ts'
 import {
   type Collection,
   CREATED,
@@ -12,13 +11,14 @@ import {
   hardlink,
   inodePast,
   inode as inodes,
+  type KeyPart,
   type SettingRow,
   setting,
   version,
 } from '../../store/collections.ts'
 import type { Layer } from '../../store/overlay.ts'
 import { FreshFiles } from './fresh-files.ts'
-import type { Moment } from './moments.ts'
+import type { Moment } from './moment.ts'
 
 /** Beyond this nobody counts any more: all inodes are looked at once. */
 const INODES_MAX = 200_000

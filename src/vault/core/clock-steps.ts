@@ -5,7 +5,7 @@
 // showed, because it was set ahead, means the last moment before the gap.
 
 import type { ClockRow } from '../../store/collections.ts'
-import type { Moment } from './moments.ts'
+import type { Moment } from './moment.ts'
 
 /** Microseconds since 1970 as the host's clock showed them. */
 export type WallMicros = number

@@ -129,12 +129,12 @@ export const settings = {
 export type SettingName = keyof typeof settings
 
 /** Keys that end in a user, by name or number, and what they are before that. Their rows have the number. */
-export const userSettings = {
+const userSettings = {
   'quota.user.': limit('bytes that the files of a user may have'),
   'quota.user-files.': amount('files, directories and links that a user may own'),
 } as const satisfies Readonly<Record<string, Setting>>
 
-export type UserSetting = keyof typeof userSettings
+type UserSetting = keyof typeof userSettings
 
 /** Every key with the value that holds; of those that end in a user, the ones that are set, with names where this machine knows them. */
 export function configuration(core: Pick<Core, 'overlay'>): Record<string, string> {

@@ -2,18 +2,18 @@
 // Created by vault.ts alone.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
+import type { EntryRow } from '../../store/collections.ts'
 import type { GroupCommit } from '../../store/group-commit.ts'
 import type { Overlay } from '../../store/overlay.ts'
-import { costOfState, type PastState } from '../history/past-states.ts'
-import type { Directory } from '../tree/directory.ts'
-import { type History, newHistory } from '../tree/history-recording.ts'
 import type { Actors } from './actors.ts'
 import type { Blocks } from './blocks.ts'
 import type { ChangedInodes } from './changed-inodes.ts'
 import type { Room } from './disk-space.ts'
 import { costOf, type Inode } from './inode.ts'
 import type { Moments } from './moments.ts'
-import { newQuota, type Quota } from './quota.ts'
+import { costOfState, type PastState } from './past-state.ts'
+import { newQuota, type Quota } from './quota-limits.ts'
+import { type History, newHistory } from './recording.ts'
 import type { Usage } from './usage.ts'
 
 export interface Core {
@@ -82,4 +82,10 @@ export function makeCaches(
     leftTags: new Map(),
     quota: newQuota(),
   }
+}
+
+/** Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all names are here. */
+export interface Directory {
+  readonly names: Map<string, EntryRow | undefined>
+  complete: boolean
 }

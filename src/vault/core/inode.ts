@@ -145,3 +145,5 @@ export function costOf(inode: Inode): number {
 export function newJournal(before: InodePastRow | undefined): Journal {
   return { before, current: new Set(), past: [] }
 }
+
+export const ROOT_INO = 1

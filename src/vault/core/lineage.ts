@@ -10,7 +10,7 @@ import { type Key, type SettingRow, setting } from '../../store/collections.ts'
 import type { Overlay } from '../../store/overlay.ts'
 import { answered } from '../../store/retry.ts'
 import { type Store, StoreError } from '../../store/store.ts'
-import { readCounters, readSetting } from '../core/settings.ts'
+import { readCounters, readSetting } from './settings.ts'
 
 /** A state of a vault: the generation that made it, 0 and '' before the first, and the commits until then. */
 export interface LineageState {

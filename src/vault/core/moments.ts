@@ -5,9 +5,7 @@
 import { hostClock } from '../../base/clock.ts'
 import type { ClockRow } from '../../store/collections.ts'
 import { ClockSteps, type WallMicros } from './clock-steps.ts'
-
-/** A point in the vault's history; later changes have greater moments, even when the host's clock goes back. */
-export type Moment = number
+import type { Moment } from './moment.ts'
 
 /** A name that lived shorter is a temporary one: of an editor's save, a lock. It leaves no trace in listings of the past. */
 export const BRIEF_MICROS = 1_000_000

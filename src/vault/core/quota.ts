@@ -6,27 +6,13 @@ import { EDQUOT, fail } from '../../base/errno.ts'
 import { amountOf, configured, configuredUsers, sizeBytes } from './configuration.ts'
 import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
+import { BOUNDLESS, type Limit } from './quota-limits.ts'
 import { chargeOf, type Used } from './usage.ts'
 
-/** Bytes and inodes; Infinity where there is no limit. */
-export type Limit = Used
-
 /** What a limit leaves. */
-export interface Allowance {
+interface Allowance {
   readonly limit: Limit
   readonly used: Used
-}
-
-const BOUNDLESS: Limit = { bytes: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY }
-
-/** The limits that hold, of the vault as a whole and of users who have one. */
-export interface Quota {
-  vault: Limit
-  users: ReadonlyMap<number, Limit>
-}
-
-export function newQuota(): Quota {
-  return { vault: BOUNDLESS, users: new Map() }
 }
 
 /** Takes over what is configured. Called when a vault is opened, and after `configure`. */

@@ -8,8 +8,8 @@
 
 import { steadyMs } from '../../base/clock.ts'
 import { type Key, type SettingRow, setting } from '../../store/collections.ts'
+import type { Overlay } from '../../store/overlay.ts'
 import type { Store } from '../../store/store.ts'
-import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
 import { readSetting } from './settings.ts'
 
@@ -74,47 +74,25 @@ export class Usage {
   }
 
   /** Puts the rows of users that changed since the last call into the commit that is being made. */
-  note(core: Core, moment: number): void {
+  note(overlay: Overlay, orphans: ReadonlyMap<number, Inode>, moment: number): void {
     const nameless = new Map<number, Used>()
     if (this.#changed.size > 0)
-      for (const inode of core.orphans.values()) count(nameless, inode.uid, chargeOf(inode))
+      for (const inode of orphans.values()) count(nameless, inode.uid, chargeOf(inode))
     for (const uid of this.#changed) {
       const { bytes, files } = nameless.get(uid) ?? NOTHING
       const its = this.of(uid)
       const row = usageRow(uid, { bytes: its.bytes - bytes, files: its.files - files })
-      if (its.files === files) core.overlay.delete(setting, [row.name])
-      else core.overlay.put(setting, row)
+      if (its.files === files) overlay.delete(setting, [row.name])
+      else overlay.put(setting, row)
     }
     this.#changed.clear()
-    core.overlay.put(setting, momentRow(moment))
+    overlay.put(setting, momentRow(moment))
   }
 }
 
 /** Bytes that an inode's owner is charged: those of its extents, and those written that are to become more. */
 export function chargeOf(inode: Inode): number {
   return inode.allocated + inode.reserved
-}
-
-/** Counts bytes that extents cover, or no longer do. */
-export function allocate(core: Core, inode: Inode, bytes: number): void {
-  inode.allocated += bytes
-  core.usage.add(inode.uid, bytes, 0)
-}
-
-/** Counts bytes that are written and cover none so far, or takes them back: once they have become extents, or are cut off. */
-export function reserve(core: Core, inode: Inode, bytes: number): void {
-  const change = Math.max(bytes, -inode.reserved)
-  inode.reserved += change
-  core.usage.add(inode.uid, change, 0)
-}
-
-/** Gives an inode to a user, with what it is charged. */
-export function setOwner(core: Core, inode: Inode, uid: number): void {
-  if (uid === inode.uid) return
-  const bytes = chargeOf(inode)
-  core.usage.add(inode.uid, -bytes, -1)
-  core.usage.add(uid, bytes, 1)
-  inode.uid = uid
 }
 
 /** Adds one inode to what users have. */

@@ -14,7 +14,8 @@
 // gives shows what was saved in it.
 
 import type { WallMicros } from './clock-steps.ts'
-import type { Moment, Moments } from './moments.ts'
+import type { Moment } from './moment.ts'
+import type { Moments } from './moments.ts'
 
 const SECOND = 1_000_000
 const unitSeconds: Readonly<Record<string, number>> = {

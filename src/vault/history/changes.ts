@@ -5,7 +5,7 @@ import { keptByStep } from '../../base/step.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
 import { type Actor, actorOf } from '../core/actors.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { below, lastPath } from '../tree/places.ts'
 import { type Found, findEvents, type Shown, type Span, type What } from './event-search.ts'
 

@@ -6,7 +6,7 @@ import { NAME_BYTES_MAX } from '../../base/limits.ts'
 import { cutName } from '../../base/names.ts'
 import { type EntryPastRow, entry, entryPast, type Key } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { findEntry } from '../tree/directory.ts'
 import { isBrief, isDeleted } from './lifetimes.ts'
 

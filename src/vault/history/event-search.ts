@@ -19,7 +19,7 @@ import {
 } from '../../store/collections.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { findInode } from '../tree/inodes.ts'
 import { isBrief } from './lifetimes.ts'
 

@@ -14,7 +14,8 @@ import {
 } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import { BRIEF_MICROS, type Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
+import { BRIEF_MICROS } from '../core/moments.ts'
 import { findEntry } from '../tree/directory.ts'
 
 const ALL = Number.MAX_SAFE_INTEGER

@@ -11,30 +11,12 @@ import {
 } from '../../store/collections.ts'
 import { verifyInline } from '../content/extents.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
+import { costOfExtents, type PastState } from '../core/past-state.ts'
 import { neighboursOf } from '../tree/neighbours.ts'
 
 /** A state that knows extents of more chunks forgets them: they can be read again. */
 const CHUNKS_MAX = 4096
-
-export interface PastState {
-  readonly row: InodePastRow
-  /** Extents by chunk, as far as they were read. */
-  readonly chunks: Map<number, readonly ExtentRow[]>
-}
-
-/** Rough bytes of memory, for the cache's budget. */
-export function costOfState({ chunks }: PastState): number {
-  let bytes = 500
-  for (const extents of chunks.values()) bytes += costOfExtents(extents)
-  return bytes
-}
-
-function costOfExtents(extents: readonly ExtentRow[]): number {
-  let bytes = 100
-  for (const { data } of extents) bytes += 160 + (data?.length ?? 0)
-  return bytes
-}
 
 /** The state of a moment if it was read before. */
 export function knownState(core: Core, ino: number, moment: Moment): PastState | undefined {

@@ -4,11 +4,10 @@
 import { isDirectory } from '../../base/mode.ts'
 import { entryPast, type InodeRow } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
-import type { Inode } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import { type Inode, ROOT_INO } from '../core/inode.ts'
+import type { Moment } from '../core/moment.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
-import { ROOT_INO } from '../vault.ts'
 import { entryAt, inodeAt } from './timeline.ts'
 
 /** A name in a directory, whether or not anything is there now; the root is the name '' in itself. */

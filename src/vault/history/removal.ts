@@ -4,7 +4,7 @@
 import { GenerationCache } from '../../base/generation-cache.ts'
 import { type EntryPastRow, entryPast, type Key } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { isDeleted } from './lifetimes.ts'
 
 /** Deletions with a longer pause between them are not of one removal. */

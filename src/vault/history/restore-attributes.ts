@@ -2,14 +2,15 @@
 
 import { isDirectory, S_ISGID, S_ISUID } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
-import { readyInode } from '../content/prefetch.ts'
+import { setOwner } from '../core/charge.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
-import { setOwner } from '../core/usage.ts'
+import type { Moment } from '../core/moment.ts'
+import { getXattr, listXattrs } from '../tree/attached.ts'
 import { alter, stampChange } from '../tree/inodes.ts'
+import { readyInode } from '../tree/prefetch.ts'
 import { XDG_TAGS } from '../tree/tags.ts'
-import { CAPABILITY, getXattr, listXattrs, removeXattr, setXattr } from '../tree/xattrs.ts'
+import { CAPABILITY, removeXattr, setXattr } from '../tree/xattrs.ts'
 import { xattrsAt } from './timeline.ts'
 
 /** Labels are no attributes: they are put on files of the present. */

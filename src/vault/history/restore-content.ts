@@ -9,7 +9,7 @@ import { spill } from '../content/content.ts'
 import { place, scanExtents, sliceContent } from '../content/extents.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, isProvisional } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { extentsAt } from './timeline.ts'
 

@@ -3,19 +3,20 @@
 import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { type EntryRow, type InodeRow, RESTORED } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
-import { readyInode, readyLoss, readyName, readyTags } from '../content/prefetch.ts'
 import { seal } from '../content/seal.ts'
 import type { Core } from '../core/core.ts'
 import { assertMeeting, type MeetingCheck, meetingCheck } from '../core/cycles.ts'
 import type { Inode } from '../core/inode.ts'
+import { tagsOf } from '../tree/attached.ts'
 import { findEntry, listEntries, putEntry } from '../tree/directory.ts'
 import { isExcluded, withTrace } from '../tree/history-recording.ts'
 import { addLink, getInode } from '../tree/inodes.ts'
 import { dropName, giveName, namesOfInode } from '../tree/names.ts'
-import { setTags, tagsAt, tagsOf } from '../tree/tags.ts'
+import { readyInode, readyLoss, readyName, readyTags } from '../tree/prefetch.ts'
+import { setTags, tagsAt } from '../tree/tags.ts'
 import { completeState, observeLoss, removeKept } from './before-loss.ts'
-import { getDirectory, type Run, type Spot, spotBelow, spotIn } from './restore.ts'
 import { applyAttributes, readyAttributes } from './restore-attributes.ts'
+import { getDirectory, type Run, type Spot, spotBelow, spotIn } from './restore-run.ts'
 
 /** A name and what is to be replaced there. */
 interface Held {

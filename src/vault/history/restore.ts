@@ -4,88 +4,40 @@
 // A file that differs is put in the place of the present one as a new inode, as editors save: whoever has the old one open
 // goes on with that, and everybody else sees the whole new one or the whole old one.
 
-import { ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
+import { ENOENT, fail } from '../../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { type EntryRow, type InodeRow, RESTORED } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
-import { readyName, readyTags } from '../content/prefetch.ts'
-import type { Actor } from '../core/actors.ts'
 import type { Core } from '../core/core.ts'
-import { assertMeeting, type MeetingCheck, meetingCheck } from '../core/cycles.ts'
+import { assertMeeting, meetingCheck } from '../core/cycles.ts'
 import { ROW_BYTES } from '../core/disk-space.ts'
-import type { Heard } from '../core/effect.ts'
-import type { Inode } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import { type Inode, ROOT_INO } from '../core/inode.ts'
+import type { Moment } from '../core/moment.ts'
 import type { Onlooker } from '../core/observer.ts'
 import { admit, admitInstead, admitOwner } from '../core/quota.ts'
-import { type Slices, slicesOf } from '../core/time-slices.ts'
+import { slicesOf } from '../core/time-slices.ts'
 import { findEntry, listEntries, putEntry, startDirectory } from '../tree/directory.ts'
 import { withTrace } from '../tree/history-recording.ts'
 import { createInode, detach, findInode, getInode } from '../tree/inodes.ts'
-import { giveName, pathOf } from '../tree/names.ts'
+import { giveName } from '../tree/names.ts'
 import { below } from '../tree/places.ts'
+import { readyName, readyTags } from '../tree/prefetch.ts'
 import { setTags, tagsAt } from '../tree/tags.ts'
-import { ROOT_INO } from '../vault.ts'
 import { observeLoss } from './before-loss.ts'
-import {
-  applyAttributes,
-  hasAttributes,
-  type Restorer,
-  readyAttributes,
-} from './restore-attributes.ts'
+import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
 import { hasContent, shareContent } from './restore-content.ts'
 import { nameFile, removeNewer, removeTree } from './restore-names.ts'
+import {
+  getDirectory,
+  type RestoreOptions,
+  type RestoreReport,
+  type Run,
+  type Spot,
+  spotBelow,
+  spotIn,
+} from './restore-run.ts'
 import { reviveInode } from './revive.ts'
 import { entriesAt, entryAt, inodeAt } from './timeline.ts'
-
-export interface RestoreOptions extends Onlooker {
-  /** Also remove what a directory did not hold then. */
-  readonly removeNewer: boolean
-  /**
-   * As rename(2) does it: what is at the name is replaced whatever it is, a directory if it is empty, and loses this name alone. So
-   * nothing of it is changed or kept.
-   */
-  readonly isRename?: boolean
-  /** Who asks for it; whoever holds the vault, if not told. */
-  readonly by?: Restorer
-  /** Also bring back names that lived for less than a second: what is wanted is one of them. */
-  readonly passing?: boolean
-  readonly heard: Heard
-}
-
-/** How many names were brought back, were the same already, were removed, and stayed because no history of them is kept. */
-export interface RestoreReport {
-  restored: number
-  unchanged: number
-  removed: number
-  kept: number
-}
-
-/** A name in a directory, and its path. The name '' stands for the directory itself. */
-export interface Spot {
-  readonly parent: number
-  readonly name: string
-  readonly path: string
-}
-
-export interface Run {
-  readonly core: Core
-  /** Who brings it back: others act in between. */
-  readonly actor: Actor | null
-  readonly moment: Moment
-  readonly options: RestoreOptions
-  readonly slices: Slices
-  readonly report: RestoreReport
-  /**
-   * Files of now by their number of then, for those with several names. Their link count does not tell: a name counts at
-   * once, the row that counts it when the file is sealed.
-   */
-  readonly links: Map<number, number>
-  /** Files of now that are one of then already: what were two then are two again. */
-  readonly taken: Set<number>
-  /** Of the directories of then. */
-  readonly isNew: MeetingCheck
-}
 
 const PAGE_NAMES = 1000
 /** Rows of extents that share blocks take about this part of the content. */
@@ -123,17 +75,6 @@ function newRun(
   const slices = slicesOf(core)
   const fresh = { links: new Map(), taken: new Set<number>(), isNew: meetingCheck(ino) }
   return { core, actor, moment, options, slices, report, ...fresh }
-}
-
-/** A name in a directory of now. */
-export function spotIn(core: Core, parent: number, name: string): Spot {
-  const path = pathOf(core, parent) ?? '/'
-  return { parent, name, path: name === '' ? path : (below(path, name) as string) }
-}
-
-/** A name in the directory that another one leads to. */
-export function spotBelow(spot: Spot, parent: number, name: string): Spot {
-  return { parent, name, path: below(spot.path, name) as string }
 }
 
 /** A copy, because the row of what has not changed since is that of the live inode. */
@@ -337,11 +278,4 @@ export async function removeDurably(core: Core, row: EntryRow, onlooker: Onlooke
   const spot = await answered(() => spotIn(core, row.parent, row.name))
   await removeTree(run, spot, row)
   await run.slices.settle()
-}
-
-export function getDirectory(core: Core, ino: number): Inode {
-  const inode = getInode(core, ino)
-  if (!isDirectory(inode.mode)) fail(ENOTDIR)
-  if (inode.nlink === 0) fail(ENOENT)
-  return inode
 }

@@ -4,7 +4,7 @@
 import { inodePast, inode as inodes } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, toInode } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { assertWritable, findInode } from '../tree/inodes.ts'
 
 /**

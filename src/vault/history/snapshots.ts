@@ -6,7 +6,7 @@ import { type SnapshotRow, snapshot } from '../../store/collections.ts'
 import { sealForSnapshot } from '../content/seal.ts'
 import type { Core } from '../core/core.ts'
 import { assertLabel } from '../core/label-rules.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { assertWritable } from '../tree/inodes.ts'
 
 export type { SnapshotRow }

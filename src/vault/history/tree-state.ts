@@ -16,10 +16,10 @@ import { readContent } from '../content/content.ts'
 import { seekContent } from '../content/seek.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, toRow } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
+import { getXattr, listXattrs, tagsOf } from '../tree/attached.ts'
 import { findInode } from '../tree/inodes.ts'
-import { tagsAt, tagsOf, toXdgTags, XDG_TAGS } from '../tree/tags.ts'
-import { getXattr, listXattrs } from '../tree/xattrs.ts'
+import { tagsAt, toXdgTags, XDG_TAGS } from '../tree/tags.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from './timeline.ts'
 
 export interface TreeState {

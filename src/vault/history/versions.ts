@@ -22,7 +22,8 @@ import {
 import { pauseWhenDue } from '../../store/pause.ts'
 import { type Actor, actorOf } from '../core/actors.ts'
 import type { Core } from '../core/core.ts'
-import { BRIEF_MICROS, type Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
+import { BRIEF_MICROS } from '../core/moments.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
 import { neighboursOf } from '../tree/neighbours.ts'
@@ -83,7 +84,7 @@ function spanNow(core: Core, parent: number, name: string): string {
 }
 
 /** Where the numbers of one span begin; see NumberingRow. */
-export type NumberedSpan = Omit<NumberingRow, 'parent' | 'name'>
+type NumberedSpan = Omit<NumberingRow, 'parent' | 'name'>
 
 /** `span` is the entry row of which that is told. */
 export interface NumberedEntry {

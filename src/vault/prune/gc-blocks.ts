@@ -11,7 +11,7 @@ import { BLOCK_WEIGHT, type Slices } from '../core/time-slices.ts'
 const CANDIDATES_MAX = 250_000
 
 /** What is looked at: all blocks, or those that may have lost their last user. */
-export type Candidates = 'all' | Iterable<string>
+type Candidates = 'all' | Iterable<string>
 
 /** Deletes unused blocks and returns their number. One at a time (see maintenance.ts); rejects with StoreError when a commit is refused. */
 export async function collectBlocks(

@@ -20,7 +20,7 @@ import {
 } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { suspectBlock } from '../tree/history-recording.ts'
@@ -29,7 +29,7 @@ import type { Marks } from './prune-marks.ts'
 import { type Kept, keeps } from './retention.ts'
 
 /** Why a version stays; '' is for those that go. */
-export type Reason = 'newest' | 'versions' | 'age' | 'moment' | 'held' | ''
+type Reason = 'newest' | 'versions' | 'age' | 'moment' | 'held' | ''
 
 export interface PrunedVersion {
   readonly ino: number
@@ -54,7 +54,7 @@ export interface PruneJob {
 }
 
 /** Hears of every version that is looked at. */
-export interface Explain {
+interface Explain {
   readonly paths: LastPlaces<string>
   tell(version: PrunedVersion): void
 }

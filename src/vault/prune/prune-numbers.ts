@@ -4,7 +4,7 @@
 import { inodePast, inode as inodes, numbering, RENAMED } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { mayGrow, type NumberedEntry, Numbering } from '../history/versions.ts'

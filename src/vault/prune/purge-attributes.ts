@@ -13,7 +13,7 @@ import {
 } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
 import {
   carriedBy,

@@ -9,7 +9,7 @@ import { readExtents } from '../content/content.ts'
 import { verifyInline } from '../content/extents.ts'
 import { hashOf } from '../core/blocks.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 

@@ -3,11 +3,11 @@
 
 import { type EntryPastRow, entry, entryPast, type Key } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import { ROOT_INO } from '../core/inode.ts'
+import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { namesOf } from '../history/paths.ts'
-import { ROOT_INO } from '../vault.ts'
 
 /** `until` of what is there now. */
 export const NOW = Number.POSITIVE_INFINITY
@@ -17,7 +17,7 @@ const FIELDS = ['parent', 'name', 'ino', 'type', 'since'] as const
 
 type Name = Pick<EntryPastRow, (typeof FIELDS)[number] | 'until'>
 
-export interface EverAt {
+interface EverAt {
   /** Files and directories, and before when they were there. */
   readonly until: ReadonlyMap<number, Moment>
   /** Keys of the past names. */

@@ -6,7 +6,7 @@ import { block, type ExtentRow, extent, extentPast, type Key } from '../../store
 import { answered } from '../../store/retry.ts'
 import { hashOf } from '../core/blocks.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { lastPath } from '../tree/places.ts'

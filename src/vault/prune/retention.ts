@@ -11,7 +11,7 @@ import { snapshot } from '../../store/collections.ts'
 import type { WallMicros } from '../core/clock-steps.ts'
 import { configured, durationMs, type SettingName } from '../core/configuration.ts'
 import type { Core } from '../core/core.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { listHolds } from './holds.ts'
 
 /** Rules of one run; all absent means that everything is kept. */

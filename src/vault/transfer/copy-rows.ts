@@ -29,7 +29,7 @@ export interface CollectionTally {
 
 export type Survey = readonly CollectionTally[]
 
-export interface SurveyOptions {
+interface SurveyOptions {
   /** Hears of each row that is damaged. */
   readonly damaged: (damage: Damage) => void
   /** Rows and bytes so far. */

@@ -7,12 +7,12 @@ import { S_IFDIR, S_IFREG } from '../../base/mode.ts'
 import { block, collections } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
-import { everyRow } from '../check/check.ts'
+import { everyRow } from '../check/walk.ts'
 import { hexOf, unpackBlock } from '../core/blocks.ts'
 import { ROW_FORMAT, readCounters } from '../core/settings.ts'
 import { HISTORY_FORMAT, HISTORY_NAME, isOwn, lineOf, type Manifest } from './history-rows.ts'
 
-export interface HistoryOptions {
+interface HistoryOptions {
   /** The id of the directory that it goes into, and the next one that is free. */
   readonly parent: number
   readonly firstId: number

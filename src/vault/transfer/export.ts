@@ -22,11 +22,11 @@ import type { InodeRow } from '../../store/collections.ts'
 import { answered } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { type MeetingCheck, meetingCheck } from '../core/cycles.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { eachExtents } from '../history/restore-content.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from '../history/timeline.ts'
 
-export interface ExportOptions {
+interface ExportOptions {
   /** Also what is below a directory. */
   readonly recursive: boolean
   /** Sends more into the top directory before it is left; `nextId` is free, and so are those after it. */
@@ -37,7 +37,7 @@ export interface ExportOptions {
   progress(files: number, bytes: number): void
 }
 
-export interface ExportReport {
+interface ExportReport {
   directories: number
   files: number
   bytes: number

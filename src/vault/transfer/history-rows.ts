@@ -2,7 +2,7 @@
 // digests hexadecimal, bytes base64. Knows the schema, not what rows mean.
 
 import { type Collection, collections, type SettingRow, setting } from '../../store/collections.ts'
-import { isOfLineage } from './lineage.ts'
+import { isOfLineage } from '../core/lineage.ts'
 import { BACKUP_SETTING } from './sync-have.ts'
 
 /** The name of the directory beside the present tree that holds the rest. */

@@ -3,13 +3,14 @@
 import type { Attribute, EntryHead } from '../../archive/records.ts'
 import { EINVAL, EOPNOTSUPP, FsError, fail } from '../../base/errno.ts'
 import { isSymlink } from '../../base/mode.ts'
+import { setOwner } from '../core/charge.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import { setOwner } from '../core/usage.ts'
 import { ACL_ACCESS, ACL_DEFAULT, isWholeAcl, modeOfAcl, parseAcl } from '../tree/acl.ts'
+import { getXattr, listXattrs, tagsOf } from '../tree/attached.ts'
 import { alter, stampChange } from '../tree/inodes.ts'
-import { fromXdgTags, setTags, tagsOf, XDG_TAGS } from '../tree/tags.ts'
-import { getXattr, listXattrs, removeXattr, setXattr } from '../tree/xattrs.ts'
+import { fromXdgTags, setTags, XDG_TAGS } from '../tree/tags.ts'
+import { removeXattr, setXattr } from '../tree/xattrs.ts'
 
 /** True when an inode has all that the record says of it but its content; the time of access does not count. */
 export function hasHead(

@@ -26,31 +26,22 @@ import {
   writeContent,
 } from '../content/content.ts'
 import { createWhole } from '../content/import-whole.ts'
-import { readyContent, readyInode, readySeal } from '../content/prefetch.ts'
+import { readyContent, readySeal } from '../content/prefetch.ts'
 import { seal } from '../content/seal.ts'
 import { seekContent } from '../content/seek.ts'
 import { type Inode, isProvisional } from '../core/inode.ts'
 import { admitInstead, admitOwner } from '../core/quota.ts'
 import { chargeOf } from '../core/usage.ts'
 import { observeLoss } from '../history/before-loss.ts'
+import { tagsOf } from '../tree/attached.ts'
 import { withTrace } from '../tree/history-recording.ts'
 import { addLink, createInode, detach, findInode, reap } from '../tree/inodes.ts'
-import { setTags, tagsOf, XDG_TAGS } from '../tree/tags.ts'
-import { existing, guard, type Run, type Spot } from './import.ts'
+import { readyInode } from '../tree/prefetch.ts'
+import { setTags, XDG_TAGS } from '../tree/tags.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
 import { assertFree, assertTarget, completeAt, nameNode } from './import-name.ts'
 import { readyCopy, readyHead, readyPlace, readyPut } from './import-prefetch.ts'
-
-/** A file of which pieces are still to come. */
-export interface LargeFile extends Spot {
-  readonly record: Buffer
-  /** What it is built in; undefined as long as it is the same as `same`. */
-  made: Inode | undefined
-  /** The file of now that it may be the same as. */
-  same: Inode | undefined
-  /** How far it has come. */
-  reached: number
-}
+import { existing, guard, type LargeFile, type Run, type Spot } from './import-run.ts'
 
 /** Puts what is complete in its record. Returns false when its content is yet to come. */
 export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot): boolean {

@@ -10,7 +10,7 @@ import {
   setting,
 } from '../../store/collections.ts'
 import type { Changes, Store } from '../../store/store.ts'
-import { everyRow } from '../check/check.ts'
+import { everyRow } from '../check/walk.ts'
 import { hashOf } from '../core/blocks.ts'
 import { parsedSetting, ROW_FORMAT } from '../core/settings.ts'
 import {

@@ -8,13 +8,14 @@ import { isFileName } from '../../base/names.ts'
 import { CREATED, type EntryRow, type Origin } from '../../store/collections.ts'
 import { Fault } from '../../store/store.ts'
 import type { Inode } from '../core/inode.ts'
+import { admit } from '../core/quota.ts'
 import { completeState, observeLoss, removeKept } from '../history/before-loss.ts'
-import { findEntry, putEntry } from '../tree/directory.ts'
+import { findEntry, putEntry, startDirectory } from '../tree/directory.ts'
 import { withTrace } from '../tree/history-recording.ts'
-import { findInode, getInode } from '../tree/inodes.ts'
+import { createInode, findInode, getInode } from '../tree/inodes.ts'
 import { dropName, giveName } from '../tree/names.ts'
-import { existing, type Run, type Spot } from './import.ts'
-import { readyRemoval } from './import-prefetch.ts'
+import { readyPlace, readyRemoval } from './import-prefetch.ts'
+import { existing, type Run, type Spot } from './import-run.ts'
 
 /** The name below which a mount shows its views. */
 const VIEWS = '.avfs'
@@ -115,4 +116,21 @@ export function removeNode(run: Run, row: EntryRow): void {
   removeKept(core, row, inode, options.isHeld(inode.ino))
   options.nameChanged(row.parent, row.name, row, undefined)
   options.inodeChanged(inode.ino)
+}
+
+export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
+  const { core } = run
+  const { mode, uid, gid } = head
+  const from = { mode, uid, gid, rdev: 0, parent: place.parent }
+  assertFree(run, place)
+  readyPlace(core, place)
+  const parent = getInode(core, place.parent)
+  admit(core, uid, { bytes: 0, files: 1 })
+  const made = createInode(core, from, core.moments.next(), false)
+  made.nlink = 2
+  startDirectory(core, made.ino)
+  nameNode(run, place, made)
+  parent.nlink++
+  run.report.directories++
+  return made
 }

@@ -31,19 +31,11 @@ import type { Inode } from '../core/inode.ts'
 import { findPath } from '../history/paths.ts'
 import { findInode } from '../tree/inodes.ts'
 import type { Vault } from '../vault.ts'
-import {
-  existing,
-  guard,
-  type Importer,
-  type ImportOptions,
-  newRun,
-  type Run,
-  rootPlace,
-  type Spot,
-} from './import.ts'
+import { type Importer, newRun, rootPlace } from './import.ts'
 import { hasHead } from './import-attributes.ts'
 import { holds, isEqual, isHole } from './import-file.ts'
 import { assertFit, assertName, assertPath, assertTarget, settled } from './import-name.ts'
+import { existing, guard, type ImportOptions, type Run, type Spot } from './import-run.ts'
 import { parsedStep } from './import-steps.ts'
 
 /** A directory of the stream; `ino` is undefined where it is not there yet. */

@@ -4,20 +4,15 @@
 import type { Attribute } from '../../archive/records.ts'
 import type { EntryRow } from '../../store/collections.ts'
 import { scanExtents } from '../content/extents.ts'
-import {
-  isReady,
-  readyInode,
-  readyLoss,
-  readyName,
-  readySpill,
-  readyTags,
-} from '../content/prefetch.ts'
+import { readySpill } from '../content/prefetch.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
+import { tagsOf } from '../tree/attached.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode, getInode } from '../tree/inodes.ts'
-import { fromXdgTags, tagsOf, XDG_TAGS } from '../tree/tags.ts'
-import type { Spot } from './import.ts'
+import { isReady, readyInode, readyLoss, readyName, readyTags } from '../tree/prefetch.ts'
+import { fromXdgTags, XDG_TAGS } from '../tree/tags.ts'
+import type { Spot } from './import-run.ts'
 
 /** Before a name is given, perhaps in the place of a file that is there. Throws ENOENT without its directory. */
 export function readyPlace(core: Core, { parent, name }: Spot): void {

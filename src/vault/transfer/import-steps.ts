@@ -13,16 +13,16 @@ import {
   RENAMED,
   snapshot,
 } from '../../store/collections.ts'
-import { readyInode, readyName } from '../content/prefetch.ts'
+import { ROOT_INO } from '../core/inode.ts'
 import { createSnapshot } from '../history/snapshots.ts'
 import { findEntry, putEntry, removeEntry } from '../tree/directory.ts'
 import { alter, findInode, getInode, stampChange } from '../tree/inodes.ts'
 import { moveName } from '../tree/names.ts'
-import { ROOT_INO } from '../vault.ts'
-import { existing, guard, makeDirectory, type Run, type Spot } from './import.ts'
+import { readyInode, readyName } from '../tree/prefetch.ts'
 import { putNode, startLarge } from './import-file.ts'
-import { assertPath, removeNode } from './import-name.ts'
+import { assertPath, makeDirectory, removeNode } from './import-name.ts'
 import { readyPlace } from './import-prefetch.ts'
+import { existing, guard, type Run, type Spot } from './import-run.ts'
 
 /**
  * What a STEP says, its moment beside it. time: what follows happened then. move, remove: of files, by their paths below the

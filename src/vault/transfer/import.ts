@@ -20,93 +20,32 @@ import {
   recordsIn,
   STEP,
 } from '../../archive/records.ts'
-import {
-  EDQUOT,
-  EISDIR,
-  ENOSPC,
-  ENOTDIR,
-  EROFS,
-  errnoName,
-  FsError,
-  fail,
-} from '../../base/errno.ts'
+import { EISDIR, ENOTDIR, fail } from '../../base/errno.ts'
 import { isDirectory, isSymlink, S_IFLNK } from '../../base/mode.ts'
 import { startStep } from '../../base/step.ts'
 import { Units } from '../../base/units.ts'
 import { answered } from '../../store/retry.ts'
 import { Fault } from '../../store/store.ts'
-import type { Actor } from '../core/actors.ts'
-import type { Core } from '../core/core.ts'
-import type { Inode } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
-import type { Onlooker } from '../core/observer.ts'
-import { admit, admitOwner } from '../core/quota.ts'
+import { admitOwner } from '../core/quota.ts'
 import { observeLoss } from '../history/before-loss.ts'
-import { findEntry, listEntries, startDirectory } from '../tree/directory.ts'
+import { findEntry, listEntries } from '../tree/directory.ts'
 import { withTrace } from '../tree/history-recording.ts'
-import { createInode, findInode, getInode } from '../tree/inodes.ts'
+import { findInode } from '../tree/inodes.ts'
 import type { Vault } from '../vault.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
+import { dataArrived, dropBuilding, fileEnded, putNode, startLarge } from './import-file.ts'
+import { assertFit, makeDirectory } from './import-name.ts'
+import { readyHead } from './import-prefetch.ts'
 import {
-  dataArrived,
-  dropBuilding,
-  fileEnded,
-  type LargeFile,
-  putNode,
-  startLarge,
-} from './import-file.ts'
-import { assertFit, assertFree, nameNode } from './import-name.ts'
-import { readyHead, readyPlace } from './import-prefetch.ts'
+  existing,
+  guard,
+  type ImportOptions,
+  type ImportReport,
+  type Run,
+  type Spot,
+  type Target,
+} from './import-run.ts'
 import { putAtPath, takeStep } from './import-steps.ts'
-
-export interface ImportOptions extends Onlooker {
-  /** Where the tree goes; the name '' stands for the directory itself. */
-  readonly parent: number
-  readonly name: string
-  /** The path of that, for messages; a byte string without a slash at its end ('' for the root). */
-  readonly path: string
-  /** What a file is called that goes into an existing directory. */
-  readonly basename: string
-  /** Other work may go on between two records. */
-  readonly isShared: boolean
-  /** Hears of what was refused. */
-  problem(path: string, message: string): void
-  progress(files: number, bytes: number): void
-}
-
-export interface ImportReport {
-  directories: number
-  files: number
-  /** Files that were the same already. */
-  unchanged: number
-  bytes: number
-}
-
-/** A directory that is being filled; refused ones have no inode, and what is below them is left out. */
-export interface Target {
-  readonly ino: number | undefined
-  readonly path: string
-  /** What it is to be when it is complete. */
-  readonly record: Buffer
-  readonly isNew: boolean
-}
-
-export interface Run {
-  /** On whose behalf all is done: others act in between. */
-  readonly actor: Actor | null
-  readonly vault: Vault
-  readonly core: Core
-  readonly options: ImportOptions
-  readonly report: ImportReport
-  readonly directories: Map<number, Target>
-  readonly large: Map<number, LargeFile>
-  /** Inodes of now by the key of their file, for those with several names. */
-  readonly links: Map<string, number>
-  /** What the kernel has handed over for the record that is being taken. */
-  readonly writtenBack: Set<number>
-  /** The moment that the steps of a foreign history have come to. */
-  pretended: Moment | undefined
-}
 
 const SLICE_MS = 4
 /** Rows in one commit, so that memory stays bounded whatever a file weighs. */
@@ -255,19 +194,6 @@ function fitHead(head: EntryHead): EntryHead {
 
 const NO_STREAM = 'this is no stream of records'
 
-/** What goes for all that is still to come: the vault is full, by its disk or a quota, or closed. */
-const FINAL: readonly number[] = [ENOSPC, EDQUOT, EROFS]
-
-/** Tells what was refused; a full or closed vault ends all. */
-export function guard(run: Run, path: string, work: () => void): void {
-  try {
-    work()
-  } catch (error) {
-    if (!(error instanceof FsError) || FINAL.includes(error.errno)) throw error
-    run.options.problem(path, errnoName(error.errno))
-  }
-}
-
 function takeEntry(run: Run, record: Buffer): void {
   const head = fitHead(headOf(record))
   const name = nameOf(record)
@@ -287,13 +213,6 @@ function takeEntry(run: Run, record: Buffer): void {
     if (isDirectory(head.mode)) enterDirectory(run, record, head, place)
     else if (!putNode(run, record, head, place)) startLarge(run, record, head, place)
   })
-}
-
-/** A name that a record is to have. */
-export interface Spot {
-  readonly parent: number
-  readonly name: string
-  readonly path: string
 }
 
 /** Where the top of the stream goes. */
@@ -328,29 +247,6 @@ function enterDirectory(run: Run, record: Buffer, head: EntryHead, place: Spot):
   }
   const made = makeDirectory(run, head, place)
   directories.set(head.id, { ino: made.ino, path, record: kept, isNew: true })
-}
-
-/** What is at a place now. */
-export function existing(core: Core, { parent, name }: Spot): Inode | undefined {
-  const ino = name === '' ? parent : findEntry(core, parent, name)?.ino
-  return ino === undefined ? undefined : findInode(core, ino)
-}
-
-export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
-  const { core } = run
-  const { mode, uid, gid } = head
-  const from = { mode, uid, gid, rdev: 0, parent: place.parent }
-  assertFree(run, place)
-  readyPlace(core, place)
-  const parent = getInode(core, place.parent)
-  admit(core, uid, { bytes: 0, files: 1 })
-  const made = createInode(core, from, core.moments.next(), false)
-  made.nlink = 2
-  startDirectory(core, made.ino)
-  nameNode(run, place, made)
-  parent.nlink++
-  run.report.directories++
-  return made
 }
 
 /** A directory is complete: what it is comes last, because filling it moves its times. */

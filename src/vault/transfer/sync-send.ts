@@ -28,6 +28,7 @@ export interface SentRows {
   readonly lt: Key | undefined
   readonly rows: readonly object[]
 }
+
 /** Blocks come before the rows that need them; those in vain are to go when all rows are there. */
 export type Sent =
   | SentRows

@@ -23,7 +23,7 @@ export interface Kernel {
   holds(ino: number): boolean
 }
 
-export interface Announcer extends Onlooker {
+interface Announcer extends Onlooker {
   /** Resolves when the kernel knows everything that was announced. */
   sent(): Promise<void>
 }

@@ -3,7 +3,7 @@
 import { S_IFDIR } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
 
-export type NewDirectory = Pick<InodeRow, 'ino' | 'parent' | 'name' | 'uid' | 'gid' | 'since'> & {
+type NewDirectory = Pick<InodeRow, 'ino' | 'parent' | 'name' | 'uid' | 'gid' | 'since'> & {
   readonly permissions: number
 }
 

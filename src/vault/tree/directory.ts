@@ -11,18 +11,13 @@ import {
   type Origin,
   REPLACED,
 } from '../../store/collections.ts'
-import type { Core } from '../core/core.ts'
+import type { Core, Directory } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import { BRIEF_MICROS, type Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
+import { BRIEF_MICROS } from '../core/moments.ts'
 import { isRecorded, isRecordedName } from './history-recording.ts'
 import { alter, stampChange } from './inodes.ts'
 import { directoryMoved } from './places.ts'
-
-/** Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all names are here. */
-export interface Directory {
-  readonly names: Map<string, EntryRow | undefined>
-  complete: boolean
-}
 
 const DIRECTORY = 4
 /** Rough bytes of memory an entry takes. */

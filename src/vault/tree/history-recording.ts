@@ -10,43 +10,14 @@ import { inodePast, setting } from '../../store/collections.ts'
 import { configured, globsOf } from '../core/configuration.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
+import type { History } from '../core/recording.ts'
 import { LastPlaces } from './places.ts'
-
-export interface History {
-  isOn: boolean
-  /** What happens now leaves a trace, whatever is configured: see `withTrace`. */
-  isKept: boolean
-  /** Whether what was closed and deleted before anybody can have seen it is kept. */
-  isPassingKept: boolean
-  /** Whether history.exclude names a name in a directory, or one above it; undefined where it names nothing. */
-  isExcluded: ((parent: number, name: string) => boolean) | undefined
-  /** Inodes that went without a trace, in use or not, and those of them whose rows can be swept. */
-  readonly traceless: Set<number>
-  readonly leftovers: Set<number>
-  /** Hashes of blocks that may have lost their last user. */
-  readonly suspects: Set<string>
-  /** Prune or a sweep is at work: there is one at a time. */
-  isSwept: boolean
-}
 
 /** More are found by a walk over all blocks. */
 const SUSPECTS_MAX = 100_000
 /** The setting that tells the next opening that something was left to sweep. */
 const UNSWEPT = 'unswept'
-
-export function newHistory(): History {
-  return {
-    isOn: true,
-    isKept: false,
-    isPassingKept: true,
-    isExcluded: undefined,
-    traceless: new Set(),
-    leftovers: new Set(),
-    suspects: new Set(),
-    isSwept: false,
-  }
-}
 
 /** Takes over what is configured. Called when a vault is opened, and after `configure`. */
 export function refreshHistory(core: Core): void {

@@ -22,7 +22,7 @@ import {
 } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, isProvisional, newJournal, toInode, toRow } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { chargeOf } from '../core/usage.ts'
 import { isRecorded, leaveNoTrace, releaseTraceless } from './history-recording.ts'
 
@@ -51,7 +51,7 @@ export function assertWritable(core: Core): void {
   if (failure !== undefined) fail(failure.kind === 'full' ? ENOSPC : EROFS)
 }
 
-export interface NewInode {
+interface NewInode {
   readonly mode: number
   readonly uid: number
   readonly gid: number

@@ -7,7 +7,7 @@ import { hardlink } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import { circleCheck } from '../core/cycles.ts'
 import type { Inode } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
 import { dropLink, findInode } from './inodes.ts'
 
 const ROOT_INO = 1

@@ -12,20 +12,22 @@ import {
   taggingPast,
   tag as tags,
 } from '../../store/collections.ts'
-import { readyInode, readyTagged, readyTags } from '../content/prefetch.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import { assertTag, shownTag, tagFromShown } from '../core/label-rules.ts'
-import { BRIEF_MICROS, type Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
+import { BRIEF_MICROS } from '../core/moments.ts'
+import { rowsOf, tagsOf } from './attached.ts'
 import { isRecorded, recordedUntil } from './history-recording.ts'
 import { alterNow, assertWritable, findInode, isOnRecord, stampChange } from './inodes.ts'
 import { labelledWith } from './label-index.ts'
+import { readyInode, readyTagged, readyTags } from './prefetch.ts'
 
 export const XDG_TAGS = 'user.xdg.tags'
 
 /** Of UTF-8, in bytes. */
 const LONGEST_CHARACTER = 4
-const ALL = Number.MAX_SAFE_INTEGER
+export const ALL = Number.MAX_SAFE_INTEGER
 const NONE: readonly string[] = []
 
 /** Makes a label that no file carries yet. Throws EEXIST, EINVAL, ENAMETOOLONG. */
@@ -135,22 +137,12 @@ function retire(core: Core, row: TaggingRow, moment: Moment): void {
   core.overlay.delete(tagging, [ino, tag])
 }
 
-function rowsOf(core: Core, ino: number): TaggingRow[] {
-  return core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: ALL })
-}
-
 function taggingsOf(core: Core, name: string): TaggingRow[] {
   return labelledWith(core, [name]).flatMap((ino) => core.overlay.get(tagging, [ino, name]) ?? [])
 }
 
 function isThere(core: Core, ino: number): boolean {
   return (findInode(core, ino)?.nlink ?? 0) > 0
-}
-
-/** The labels of an inode now, in byte order. */
-export function tagsOf(core: Core, ino: number): string[] {
-  const inode = findInode(core, ino)
-  return inode === undefined || inode.tags === 0 ? [] : rowsOf(core, ino).map((row) => row.tag)
 }
 
 /** The labels of an inode as of a moment, in byte order; a deleted one's too. */
@@ -173,7 +165,7 @@ export function toXdgTags(names: readonly string[]): Uint8Array {
 }
 
 /** What a value of user.xdg.tags names. */
-export interface XdgTags {
+interface XdgTags {
   readonly fit: readonly string[]
   /** Those that are not UTF-8, or no label, and why: they take no others along. */
   readonly unfit: readonly { readonly name: string; readonly errno: number }[]

@@ -7,38 +7,18 @@ import {
   XATTR_VALUE_BYTES_MAX,
 } from '../../base/limits.ts'
 import { type XattrRow, xattr, xattrPast } from '../../store/collections.ts'
-import { readyInode } from '../content/prefetch.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import type { Moment } from '../core/moments.ts'
+import type { Moment } from '../core/moment.ts'
+import { attributesOf } from './attached.ts'
 import { isRecorded, recordedUntil } from './history-recording.ts'
 import { alterNow, isOnRecord, stampChange } from './inodes.ts'
+import { readyInode } from './prefetch.ts'
 
 export const XATTR_CREATE = 1
 export const XATTR_REPLACE = 2
 /** capabilities(7) of a program's file. */
 export const CAPABILITY = 'security.capability'
-
-function attributesOf(core: Core, inode: Inode): Map<string, XattrRow> {
-  if (inode.xattrMap === undefined) {
-    const rows = core.overlay.scan(xattr, {
-      gte: [inode.ino],
-      lt: [inode.ino + 1],
-      limit: XATTR_LIST_BYTES_MAX,
-    })
-    inode.xattrMap = new Map(rows.map((row) => [row.name, row]))
-  }
-  return inode.xattrMap
-}
-
-export function getXattr(core: Core, inode: Inode, name: string): Uint8Array | undefined {
-  if (inode.xattrs === 0) return undefined
-  return attributesOf(core, inode).get(name)?.value ?? undefined
-}
-
-export function listXattrs(core: Core, inode: Inode): string[] {
-  return inode.xattrs === 0 ? [] : [...attributesOf(core, inode).keys()]
-}
 
 /** setxattr(2). `value` is copied. Throws EEXIST, ENODATA, E2BIG, ERANGE, EINVAL, ENOSPC (the list would not fit any reader). */
 export function setXattr(

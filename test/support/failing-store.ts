@@ -1,11 +1,17 @@
 // A store that fails at its n-th call, for tests: run the same work with n = 1, 2, 3 ... until a run has no fault, and what
 // is left must be right each time. Nothing reaches the inner store by a call that fails.
 
-import type { Collection, Key } from './collections.ts'
-import { type Batch, type Range, type Store, StoreError, type StoreStats } from './store.ts'
+import type { Collection, Key } from '../../src/store/collections.ts'
+import {
+  type Batch,
+  type Range,
+  type Store,
+  StoreError,
+  type StoreStats,
+} from '../../src/store/store.ts'
 
 /** A store around another; `failed` says whether the fault came up yet. */
-export interface FailingStore extends Store {
+interface FailingStore extends Store {
   readonly failed: boolean
 }
 

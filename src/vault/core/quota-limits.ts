@@ -1,0 +1,17 @@
+// The limits that quotas set, as numbers; quota.ts asks them.
+
+import type { Used } from './usage.ts'
+
+/** Bytes and inodes; Infinity where there is no limit. */
+export type Limit = Used
+/** The limits that hold, of the vault as a whole and of users who have one. */
+export interface Quota {
+  vault: Limit
+  users: ReadonlyMap<number, Limit>
+}
+
+export function newQuota(): Quota {
+  return { vault: BOUNDLESS, users: new Map() }
+}
+
+export const BOUNDLESS: Limit = { bytes: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY }
