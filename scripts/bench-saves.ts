@@ -18,7 +18,7 @@ import {
   numbering,
   version,
 } from '../src/store/collections.ts'
-import { answered } from '../src/store/retry.ts'
+import { retryUntilLoaded } from '../src/store/retry.ts'
 import { openVault } from '../src/vault/vault.ts'
 import { amount, machine, table, writeSection } from './bench-report.ts'
 import { avfs, mountVault, type VaultPlace, withPlaces } from './bench-support.ts'
@@ -135,7 +135,7 @@ async function rowsOf(place: VaultPlace, saves: number): Promise<string[]> {
     for (const collection of Object.values(collections)) {
       const its = collection as unknown as Collection<{ ino: number }>
       const { store } = vault.core.overlay
-      const rows = await answered(() => store.project(its, its.fields.slice(0, 1), ALL))
+      const rows = await retryUntilLoaded(() => store.project(its, its.fields.slice(0, 1), ALL))
       counts.push((rows.length / saves).toFixed(3))
     }
     await vault.close()

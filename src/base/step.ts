@@ -40,7 +40,7 @@ export function hasChanged(): boolean {
  * Does a part of a step that stands by itself: if the step is run again, the part finds its work done, so that it does not count
  * as a change.
  */
-export function apart<T>(work: () => T): T {
+export function idempotent<T>(work: () => T): T {
   const before = changed
   const result = work()
   changed = before

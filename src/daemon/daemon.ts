@@ -40,7 +40,7 @@ import { openDevice } from '../fuse/device.ts'
 import { mount } from '../fuse/mount.ts'
 import { type Session, startSession } from '../fuse/session.ts'
 import { Searcher } from '../search/searcher.ts'
-import { answered } from '../store/retry.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
 import { shrinkPool } from '../vault/core/buffer-pool.ts'
 import { openVault, type Vault } from '../vault/vault.ts'
 import { startEchoes } from './echoes.ts'
@@ -172,7 +172,7 @@ async function serve(
   const { readOnly, allowOther: shared, trace, pollUs, avfsdir } = config.settings
   const atime = atimeRule(config.settings)
   const memory = watchMemory()
-  const operations = await answered(() =>
+  const operations = await retryUntilLoaded(() =>
     createFileSystem(vault, { readOnly, shared, avfsdir, atime, search, memory }),
   )
   memory.onShort(() => {

@@ -7,7 +7,7 @@ import { log } from '../base/log.ts'
 import type { Echo } from '../fs/echo.ts'
 import type { EchoTask } from '../fs/echo-step.ts'
 import type { KernelNotices } from '../fs/operations.ts'
-import { answered } from '../store/retry.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
 import type { Changes } from '../vault/core/gathered.ts'
 
 /** A command does not wait longer for those who watch. */
@@ -57,7 +57,7 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
     notices: Pick<KernelNotices, 'entryChanged'>,
   ): Promise<void> {
     clearTimeout(idle)
-    const task = await answered(() => echo.plan(changes, top))
+    const task = await retryUntilLoaded(() => echo.plan(changes, top))
     try {
       // What somebody looked up meanwhile is in the way.
       await Promise.all(changes.names.map((its) => notices.entryChanged(its.parent, its.name)))

@@ -38,7 +38,7 @@ export function touchAtime(fs: FsContext, inode: Inode): boolean {
     isNotAfter(atime, atimeNs, inode.mtime, inode.mtimeNs) ||
     isNotAfter(atime, atimeNs, inode.ctime, inode.ctimeNs) ||
     sec - atime >= DAY_SECONDS
-  if (!behind || fs.core.commits.failure !== undefined || fs.core.room.isTight) return false
+  if (!behind || fs.core.commits.failure !== undefined || fs.core.diskSpace.isTight) return false
   inode.atime = sec
   inode.atimeNs = ns
   if (inode.reads !== undefined) inode.reads.isAtimeSet = false

@@ -11,7 +11,7 @@ import { allowances } from '../vault/core/quota.ts'
 import { ACL_ACCESS, aclAfterChmod } from '../vault/tree/acl.ts'
 import { getXattr } from '../vault/tree/attached.ts'
 import { alter, getInode } from '../vault/tree/inodes.ts'
-import { readyInode } from '../vault/tree/prefetch.ts'
+import { prefetchInode } from '../vault/tree/prefetch.ts'
 import { setXattr } from '../vault/tree/xattrs.ts'
 import { noteChange, readyAtime } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
@@ -35,7 +35,7 @@ export function setattr(fs: FsContext, caller: Caller, ino: number, change: Attr
   const { core } = fs
   const inode = getInode(core, ino)
   const { size, mode, uid, gid } = change
-  readyInode(core, inode)
+  prefetchInode(core, inode)
   readyAtime(fs, inode, change)
   if (isDirectory(inode.mode) && changesGuards(inode, change)) keepGuards(core, inode)
   const resized = size !== undefined && resize(fs, inode, size)

@@ -3,12 +3,12 @@
 import type { Counters } from '../base/counters.ts'
 import { EROFS, fail } from '../base/errno.ts'
 import { keptByStep } from '../base/step.ts'
-import { soon } from '../store/retry.ts'
+import { inBackground } from '../store/retry.ts'
 import { Fault } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
 import { type Inode, ROOT_INO } from '../vault/core/inode.ts'
 import { findInode, reap } from '../vault/tree/inodes.ts'
-import { readyEnd } from '../vault/tree/prefetch.ts'
+import { prefetchEnd } from '../vault/tree/prefetch.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { DirectoryListings, Listing } from './directory-listings.ts'
 import type { Handles } from './handles.ts'
@@ -71,9 +71,9 @@ export function forgetNode(fs: FsContext, ino: number, count: number): void {
   const orphan = fs.core.orphans.get(ino)
   if (orphan === undefined) return
   // One FORGET counts many numbers: it must not be run again because one of them has to wait.
-  void soon(() => {
+  void inBackground(() => {
     if (fs.core.orphans.get(ino) !== orphan || fs.lookups.has(ino)) return
-    readyEnd(fs.core, orphan)
+    prefetchEnd(fs.core, orphan)
     reap(fs.core, orphan, fs.core.moments.next())
   })
 }

@@ -22,7 +22,7 @@ import { getXattr } from '../vault/tree/attached.ts'
 import { findEntry, putEntry, startDirectory } from '../vault/tree/directory.ts'
 import { addLink, createInode, detach, getInode } from '../vault/tree/inodes.ts'
 import { giveName } from '../vault/tree/names.ts'
-import { readyInode, readyName, readyTags } from '../vault/tree/prefetch.ts'
+import { prefetchInode, prefetchName, prefetchTags } from '../vault/tree/prefetch.ts'
 import { claimTags, tagsLeftAt } from '../vault/tree/tags.ts'
 import { setXattr } from '../vault/tree/xattrs.ts'
 import { assertChangeable, type FsContext, giveNode } from './context.ts'
@@ -88,7 +88,7 @@ function directoryFor(fs: FsContext, parent: number, name: string): Inode {
   assertNewName(name)
   const directory = getDirectory(fs.core, parent)
   if (findEntry(fs.core, parent, name) !== undefined) fail(EEXIST)
-  readyName(fs.core, directory, name)
+  prefetchName(fs.core, directory, name)
   return directory
 }
 
@@ -157,7 +157,7 @@ export function create(
   if (before !== undefined && (flags & O_EXCL) === 0)
     return giveNode(fs, getInode(core, before.ino))
   const directory = directoryFor(fs, parent, name)
-  readyTags(core, core.nextIno, tagsLeftAt(core, parent, name))
+  prefetchTags(core, core.nextIno, tagsLeftAt(core, parent, name))
   const inode = makeInode(fs, caller, directory, (mode & ~S_IFMT) | S_IFREG, umask, 0)
   nameInode(fs, directory, name, inode)
   claimTags(core, inode, parent, name)
@@ -185,7 +185,7 @@ export function link(fs: FsContext, ino: number, parent: number, name: string): 
   if (inode.nlink === 0 && !fs.core.orphans.has(ino)) fail(EINVAL)
   // Only O_TMPFILE may get a first name. The kernel asks all the same where it was not told yet that the last one is gone.
   if (inode.nlink === 0 && inode.name !== '') fail(ENOENT)
-  readyInode(fs.core, inode)
+  prefetchInode(fs.core, inode)
   const wasNamed = inode.nlink > 0
   addLink(fs.core, inode)
   nameInode(fs, directory, name, inode, wasNamed ? LINKED : CREATED)

@@ -21,7 +21,7 @@ import {
   resizeContent,
   writeContent,
 } from '../vault/content/content.ts'
-import { readyContent } from '../vault/content/prefetch.ts'
+import { prefetchContent } from '../vault/content/prefetch.ts'
 import { closeContent } from '../vault/content/seal.ts'
 import { seekContent } from '../vault/content/seek.ts'
 import { type Inode, UNCHANGED } from '../vault/core/inode.ts'
@@ -122,7 +122,7 @@ export function fallocate(
   if (unknown !== 0 || (punch && (zero || !keep))) fail(EOPNOTSUPP)
   // Blocks are not set aside, but what cannot fit is refused now rather than when it is written.
   if (!punch && !zero && length > fs.vault.space().available) fail(ENOSPC)
-  readyContent(fs.core, inode, offset, end)
+  prefetchContent(fs.core, inode, offset, end)
   if (punch || zero) punchContent(fs.core, inode, offset, end)
   if (!keep && end > inode.size) resizeContent(fs.core, inode, end)
   alter(fs.core, inode)

@@ -3,7 +3,7 @@
 
 import { afterStep } from '../base/step.ts'
 import { inode as inodes, type Key, xattr } from '../store/collections.ts'
-import { soon } from '../store/retry.ts'
+import { inBackground } from '../store/retry.ts'
 import type { Core } from '../vault/core/core.ts'
 import { ROOT_INO } from '../vault/core/inode.ts'
 import { guardNow, isOpenToEverybody } from './guards.ts'
@@ -61,7 +61,7 @@ export function followOpenness(core: Core, closed: () => void): (directory: numb
   }
 
   // The change is made already: a read that must wait may not run it again.
-  const lookSoon = afterStep(() => void soon(look))
+  const lookSoon = afterStep(() => void inBackground(look))
   const heard = ([ino]: Key): void => {
     if (!known.has(ino as number)) return
     changed.add(ino as number)

@@ -19,7 +19,7 @@ import { tagsOf } from '../vault/tree/attached.ts'
 import { findEntry, isWorthKeeping, putEntry, removeEntry } from '../vault/tree/directory.ts'
 import { alter, getInode, stampChange } from '../vault/tree/inodes.ts'
 import { dropName, moveName } from '../vault/tree/names.ts'
-import { readyInode, readyLoss, readyName, readyTags } from '../vault/tree/prefetch.ts'
+import { prefetchInode, prefetchLoss, prefetchName, prefetchTags } from '../vault/tree/prefetch.ts'
 import { claimTags, leaveTags, tagFile, tagsLeftAt } from '../vault/tree/tags.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { makeInode, nameInode } from './create.ts'
@@ -41,8 +41,8 @@ export function unlink(fs: FsContext, parent: number, name: string): void {
   const row = getEntry(fs, parent, name)
   const inode = getInode(fs.core, row.ino)
   if (isDirectory(inode.mode)) fail(EISDIR)
-  readyName(fs.core, directory, name)
-  readyLoss(fs.core, inode, parent, name)
+  prefetchName(fs.core, directory, name)
+  prefetchLoss(fs.core, inode, parent, name)
   const fate = fateOf(fs, inode, row)
   const moment = fs.core.moments.next()
   leaveTags(fs.core, inode, parent, name)
@@ -64,8 +64,8 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
   const inode = getInode(fs.core, row.ino)
   if (!isDirectory(inode.mode)) fail(ENOTDIR)
   if (inode.size > 0) fail(ENOTEMPTY)
-  readyName(fs.core, directory, name)
-  readyLoss(fs.core, inode, parent, name)
+  prefetchName(fs.core, directory, name)
+  prefetchLoss(fs.core, inode, parent, name)
   const fate = fateOf(fs, inode, row)
   const moment = fs.core.moments.next()
   const isKept = isWorthKeeping(fs.core, inode)
@@ -99,9 +99,9 @@ export function rename(
   const inode = getInode(core, row.ino)
   const other = findEntry(core, newParent, newName)
   if (isDirectory(inode.mode)) assertNotBelow(fs, to, inode.ino)
-  readyName(core, from, name)
-  readyName(core, to, newName)
-  readyInode(core, inode)
+  prefetchName(core, from, name)
+  prefetchName(core, to, newName)
+  prefetchInode(core, inode)
   if ((flags & RENAME_EXCHANGE) !== 0) {
     exchange(fs, from, row, to, other ?? fail(ENOENT))
     return
@@ -112,9 +112,9 @@ export function rename(
   const target = other === undefined ? undefined : getInode(core, other.ino)
   if (target !== undefined) {
     assertReplaceable(inode, target)
-    readyLoss(core, target, newParent, newName)
-    readyTags(core, inode.ino, tagsOf(core, target.ino))
-  } else readyTags(core, inode.ino, tagsLeftAt(core, newParent, newName))
+    prefetchLoss(core, target, newParent, newName)
+    prefetchTags(core, inode.ino, tagsOf(core, target.ino))
+  } else prefetchTags(core, inode.ino, tagsLeftAt(core, newParent, newName))
   if (isDirectory(inode.mode) && from !== to) keepGuards(core, inode)
   const whiteout =
     (flags & RENAME_WHITEOUT) === 0 ? undefined : makeInode(fs, caller, from, S_IFCHR, 0, 0)
@@ -160,7 +160,7 @@ function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: E
   const inode = getInode(core, row.ino)
   const peer = getInode(core, other.ino)
   if (isDirectory(peer.mode)) assertNotBelow(fs, from, peer.ino)
-  readyInode(core, peer)
+  prefetchInode(core, peer)
   if (from !== to)
     for (const each of [inode, peer]) if (isDirectory(each.mode)) keepGuards(core, each)
   const moment = core.moments.next()

@@ -16,7 +16,7 @@ const FREEING = ['unlink', 'rmdir', 'removexattr'] as const
 
 /** The same operations, which throw ENOSPC, or a Fault to wait for a commit, before they change anything. */
 export function withinRoom(fs: FsContext, operations: Operations): Operations {
-  const { room } = fs.core
+  const { diskSpace: room } = fs.core
   if (fs.readOnly) return operations
   const asking = <N extends (typeof MAKING | typeof FREEING)[number]>(
     names: readonly N[],

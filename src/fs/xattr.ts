@@ -7,7 +7,7 @@ import type { Inode } from '../vault/core/inode.ts'
 import { ACL_ACCESS, ACL_DEFAULT, modeOfAcl, parseAcl } from '../vault/tree/acl.ts'
 import { getXattr, listXattrs, tagsOf } from '../vault/tree/attached.ts'
 import { alter, getInode, stampChange } from '../vault/tree/inodes.ts'
-import { readyInode } from '../vault/tree/prefetch.ts'
+import { prefetchInode } from '../vault/tree/prefetch.ts'
 import { fitTags, setTags, toXdgTags, XDG_TAGS } from '../vault/tree/tags.ts'
 import { removeXattr, setXattr, XATTR_CREATE, XATTR_REPLACE } from '../vault/tree/xattrs.ts'
 import { noteAttributes } from './atime.ts'
@@ -66,7 +66,7 @@ export function setxattr(
 
 function setAccessAcl(fs: FsContext, inode: Inode, value: Uint8Array, killSetgid: boolean): void {
   const { mode, keep } = modeOfAcl(inode.mode, value)
-  readyInode(fs.core, inode)
+  prefetchInode(fs.core, inode)
   if (isDirectory(inode.mode)) keepGuards(fs.core, inode)
   alter(fs.core, inode)
   inode.mode = killSetgid ? mode & ~S_ISGID : mode
@@ -96,7 +96,7 @@ export function removexattr(fs: FsContext, caller: Caller, ino: number, name: st
   const isAcl = name === ACL_ACCESS || name === ACL_DEFAULT
   if (isAcl && getXattr(fs.core, inode, name) === undefined) return
   if (name === ACL_ACCESS && isDirectory(inode.mode)) {
-    readyInode(fs.core, inode)
+    prefetchInode(fs.core, inode)
     keepGuards(fs.core, inode)
   }
   removeXattr(fs.core, inode, name)

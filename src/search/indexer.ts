@@ -114,7 +114,7 @@ export class Indexer {
     try {
       while (!this.#isIn(target)) {
         const left = until - performance.now()
-        if (left <= 0 || isGone() || this.#isOver || this.#core.room.isTight) return false
+        if (left <= 0 || isGone() || this.#isOver || this.#core.diskSpace.isTight) return false
         this.#rouse()
         await this.#news(left)
       }
@@ -137,7 +137,7 @@ export class Indexer {
     try {
       while (this.#needsSweep) {
         if (this.#isOver) throw new StoreError('closed', 'the index is closed')
-        if (this.#core.room.isTight) return
+        if (this.#core.diskSpace.isTight) return
         this.#rouse()
         await this.#news(WAIT_MS)
       }
@@ -191,7 +191,7 @@ export class Indexer {
         if (this.#hasWork()) {
           await this.#room()
           // What is left on a disk that is nearly full is for the vault itself.
-          if (this.#core.room.isTight) await sleep(WAIT_MS)
+          if (this.#core.diskSpace.isTight) await sleep(WAIT_MS)
           else if (!this.#isClosing) await this.#work()
         } else {
           this.#waitingSince = 0

@@ -1,7 +1,7 @@
 // Answers one query: asks the search thread for matches, looks at each in the vault, and goes on until there are enough. Fragments
 // are made of the vault's own text.
 
-import { answered } from '../store/retry.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
 import type { Core } from '../vault/core/core.ts'
 import type { Moment } from '../vault/core/moment.ts'
 import { type Slices, slicesOf } from '../vault/core/time-slices.ts'
@@ -93,7 +93,7 @@ class Gathering {
   async #add(match: Match): Promise<string[]> {
     const results = this.#results
     this.#came.add(match.ino)
-    const found = await answered(() =>
+    const found = await retryUntilLoaded(() =>
       resultsOf(this.#core, this.#names, match, this.#conditions, this.#settled()),
     )
     const fresh: string[] = []
@@ -114,7 +114,7 @@ class Gathering {
   }
 
   async #othersUnder(path: string): Promise<number[]> {
-    const inos = await answered(() => this.#names.inodesUnder(path))
+    const inos = await retryUntilLoaded(() => this.#names.inodesUnder(path))
     const others = [...inos].filter((ino) => !this.#came.has(ino))
     for (const ino of others) this.#came.add(ino)
     return others
@@ -158,7 +158,7 @@ async function certain(
   const versions: FoundVersion[] = []
   for (const version of result.versions) {
     const isSure = !asked.has(version.version)
-    const bytes = isSure ? undefined : await bytesOf(core, ino, version, () => true, answered)
+    const bytes = isSure ? undefined : await bytesOf(core, ino, version, () => true, retryUntilLoaded)
     if (isSure || (bytes && (await thread.call('isTrue', query, ino, bytes))))
       versions.push(version)
   }
@@ -186,7 +186,7 @@ async function withFragments(
 ): Promise<SearchResult> {
   const newest = result.versions[result.versions.length - 1]
   if (newest === undefined) return result
-  const bytes = await bytesOf(core, newest.ino, newest, () => true, answered)
+  const bytes = await bytesOf(core, newest.ino, newest, () => true, retryUntilLoaded)
   if (bytes === undefined) return result
   return { ...result, fragments: await thread.call('fragments', query, bytes, count) }
 }

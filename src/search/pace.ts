@@ -3,7 +3,7 @@
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { stepNumber } from '../base/step.ts'
-import { answered } from '../store/retry.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
 import { type Began, beginSlice, noteSlice, type Slices } from '../vault/core/time-slices.ts'
@@ -51,7 +51,7 @@ export class Pace implements Slices {
   async step<T>(work: () => T): Promise<T> {
     await this.turn()
     this.#own++
-    return answered(work)
+    return retryUntilLoaded(work)
   }
 
   /** Work begins, after nothing was done for a while. */

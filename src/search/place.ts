@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setting } from '../store/collections.ts'
 import { INDEX_ENDING } from '../store/open.ts'
-import { answered } from '../store/retry.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
 import type { Vault } from '../vault/vault.ts'
 import { availabilityOfSearch, type SearchBackend, searchBackends } from './engines.ts'
@@ -47,9 +47,9 @@ export async function isOwn(
   engine: EngineSpec,
   textBytesMax: number,
 ): Promise<boolean> {
-  const stamp = await answered(() => stampOf(vault, textBytesMax))
+  const stamp = await retryUntilLoaded(() => stampOf(vault, textBytesMax))
   if (engine.kind === 'fts5') {
-    const row = await answered(() => vault.core.overlay.get(setting, [STAMP_SETTING]))
+    const row = await retryUntilLoaded(() => vault.core.overlay.get(setting, [STAMP_SETTING]))
     return row?.value === stamp
   }
   try {
@@ -65,7 +65,7 @@ export async function claimIndex(
   engine: EngineSpec,
   textBytesMax: number,
 ): Promise<void> {
-  const value = await answered(() => stampOf(vault, textBytesMax))
+  const value = await retryUntilLoaded(() => stampOf(vault, textBytesMax))
   if (engine.kind === 'fts5') vault.core.overlay.put(setting, { name: STAMP_SETTING, value })
   else {
     writeFileSync(join(vault.path + INDEX_ENDING, STAMP_FILE), value, { mode: 0o600 })

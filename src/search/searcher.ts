@@ -2,7 +2,7 @@
 // and the views ask here. What it answers is looked at in the vault itself: see results.ts.
 
 import { log } from '../base/log.ts'
-import { answered } from '../store/retry.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
 import { configured, configuredBytes } from '../vault/core/configuration.ts'
 import type { Moment } from '../vault/core/moment.ts'
@@ -139,7 +139,7 @@ export class Searcher {
 
   async status(): Promise<SearchStatus> {
     await this.#last
-    const isOn = await answered(() => configured(this.#vault.core, 'search') === 'on')
+    const isOn = await retryUntilLoaded(() => configured(this.#vault.core, 'search') === 'on')
     const session = this.#session
     if (session === undefined)
       return { ...NO_STATUS, engine: '', isOn, why: this.#why, waiting: null, done: 0 }
@@ -220,7 +220,7 @@ export class Searcher {
   async #open(anew: boolean): Promise<void> {
     const { core } = this.#vault
     try {
-      const isOn = await answered(() => configured(core, 'search') === 'on')
+      const isOn = await retryUntilLoaded(() => configured(core, 'search') === 'on')
       if (isOn) this.#session = await this.#startSound(anew)
       else {
         await this.#drop()
@@ -247,7 +247,7 @@ export class Searcher {
     // What changes while the index is being opened is no reason for a look at everything.
     if (!vault.readOnly) vault.core.changed.keep()
     const engine = await engineOf(vault)
-    const textBytesMax = await answered(() => configuredBytes(vault.core))
+    const textBytesMax = await retryUntilLoaded(() => configuredBytes(vault.core))
     const isFresh = anew || !(await isOwn(vault, engine, textBytesMax))
     if (isFresh && vault.readOnly)
       throw new StoreError(
@@ -326,7 +326,7 @@ export class Searcher {
     if (vault.readOnly) return
     const engine = await engineOf(vault)
     if (engine.kind === 'tantivy') removeIndexFolder(vault)
-    else if (await isOwn(vault, engine, await answered(() => configuredBytes(vault.core)))) {
+    else if (await isOwn(vault, engine, await retryUntilLoaded(() => configuredBytes(vault.core)))) {
       const thread = await SearchThread.start(engine, vault.core.overlay.store.auxiliary)
       await thread.call('clear')
       await thread.call('close')

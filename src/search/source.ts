@@ -12,7 +12,7 @@ import {
   PROVISIONAL,
   version,
 } from '../store/collections.ts'
-import { answered } from '../store/retry.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
 import type { Store } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
 import { ROOT_INO } from '../vault/core/inode.ts'
@@ -235,7 +235,7 @@ export async function* changedSince(
   for await (const row of walkRows(store, inodes, fields, {}, slices)) {
     if (row.since <= moment && row.ctime < seconds) continue
     const isMoved =
-      moment > 0 && isDirectory(row.mode) && (await answered(() => wasMoved(store, row, moment)))
+      moment > 0 && isDirectory(row.mode) && (await retryUntilLoaded(() => wasMoved(store, row, moment)))
     if (isMoved) moved(row.ino)
     yield row.ino
   }
@@ -253,7 +253,7 @@ export async function* goneSince(
   for await (const { ino, until } of walkRows(store, inodePast, times, {}, slices)) {
     if (until <= moment || ino === last) continue
     last = ino
-    const isGone = (await answered(() => presentRow(store, ino))) === undefined
+    const isGone = (await retryUntilLoaded(() => presentRow(store, ino))) === undefined
     if (isGone) yield ino
   }
 }

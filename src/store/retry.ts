@@ -20,12 +20,12 @@ const FAULTS_MAX = 10_000
  * What `work` returns, once all it reads is in memory. It is a step: run again from its start after each Fault, so that it must
  * have changed nothing by then. Whatever else it throws ends the wait. On an engine that never faults it has run when this returns.
  */
-export async function answered<T>(work: () => T): Promise<T> {
+export async function retryUntilLoaded<T>(work: () => T): Promise<T> {
   return await untilAnswered(work, undefined)
 }
 
 /** `answered` for reading that may take long: others go on in between. */
-export async function answeredInSlices<T>(work: () => T): Promise<T> {
+export async function retryInSlices<T>(work: () => T): Promise<T> {
   return await untilAnswered(work, { untilMs: 0, isBegun: false, kept: undefined })
 }
 
@@ -49,9 +49,9 @@ async function untilAnswered<T>(work: () => T, slice: Slice | undefined): Promis
 }
 
 /** `answered` for what the step that calls it does not wait for: it is done now, or soon. Errors are logged; never rejects. */
-export function soon(work: () => void): Promise<void> {
+export function inBackground(work: () => void): Promise<void> {
   const isWithin = hasChanged()
-  const done = answered(work)
+  const done = retryUntilLoaded(work)
   if (isWithin) noteChange()
   return done.catch((error: unknown) => log('error', 'background work failed', error))
 }
@@ -60,7 +60,7 @@ export function soon(work: () => void): Promise<void> {
  * For work that comes up again by itself: true when it was done; false when it met a read that must wait, which is loaded by the
  * time it is tried again, as a rule.
  */
-export function attempted(work: () => void): boolean {
+export function tryNow(work: () => void): boolean {
   startStep()
   try {
     work()

@@ -14,7 +14,7 @@ import {
   inode as inodes,
   version,
 } from '../store/collections.ts'
-import { answered } from '../store/retry.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
 import type { Core } from './core/core.ts'
 import { walkRows } from './core/rows.ts'
 import type { Slices } from './core/time-slices.ts'
@@ -213,7 +213,7 @@ async function classify(
 
 /** Hashes are as good as random: those that one number divides are a fair sample. */
 async function sample(core: Core, sums: Sums, hash: string): Promise<void> {
-  const row = await answered(() => core.overlay.store.get(block, [hash]))
+  const row = await retryUntilLoaded(() => core.overlay.store.get(block, [hash]))
   if (row === undefined) return
   sums.sampled++
   sums.samplePlain += row.size

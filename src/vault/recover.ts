@@ -1,7 +1,7 @@
 // What a crash leaves undone, done when the vault is opened: inodes that nobody has a name for go, and changes that were
 // not sealed are sealed as they are. The rows are a prefix of what happened, so that there is nothing to repair.
 
-import { apart } from '../base/step.ts'
+import { idempotent } from '../base/step.ts'
 import {
   extent,
   extentPast,
@@ -23,9 +23,9 @@ const ALL = 1_000_000
 /** Returns how many inodes were swept and sealed. */
 export function recover(core: Core): { swept: number; sealed: number } {
   const orphans = core.overlay.scan(orphan, { limit: ALL })
-  for (const { ino } of orphans) apart(() => sweep(core, ino))
+  for (const { ino } of orphans) idempotent(() => sweep(core, ino))
   const open = core.overlay.scan(unsealed, { limit: ALL })
-  for (const { ino } of open) apart(() => sealLeft(core, ino))
+  for (const { ino } of open) idempotent(() => sealLeft(core, ino))
   return { swept: orphans.length, sealed: open.length }
 }
 

@@ -20,7 +20,7 @@ import {
 import { GroupCommit } from '../store/group-commit.ts'
 import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
-import { answered, attempted } from '../store/retry.ts'
+import { retryUntilLoaded, tryNow } from '../store/retry.ts'
 import type { Batch, Changes, CompactOptions, Store, StoreTraits } from '../store/store.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check/check.ts'
 import { readUsage } from './check/count-usage.ts'
@@ -34,7 +34,7 @@ import { ChangedInodes } from './core/changed-inodes.ts'
 import { lastSteps, noteClock } from './core/clock-rows.ts'
 import { configuredMs } from './core/configuration.ts'
 import { type Core, makeCaches } from './core/core.ts'
-import { Room, type Space } from './core/disk-space.ts'
+import { DiskSpace, type Space } from './core/disk-space.ts'
 import type { VaultInfo, VaultStats } from './core/facts.ts'
 import { type Inode, ROOT_INO, toRow } from './core/inode.ts'
 import type { Keeper } from './core/keeper.ts'
@@ -44,14 +44,14 @@ import { refreshQuota } from './core/quota.ts'
 import { birthRows, counterRows, readCounters, readSetting } from './core/settings.ts'
 import { beginSlice, noteSlice } from './core/time-slices.ts'
 import { storedUsage, Usage, usageRowsOf } from './core/usage.ts'
-import { Sweeper } from './prune/maintenance.ts'
+import { Maintenance } from './prune/maintenance.ts'
 import type { PruneOptions, PruneReport } from './prune/prune.ts'
 import { type PurgeOptions, type PurgeReport, purge } from './prune/purge.ts'
 import { recover } from './recover.ts'
 import { directoryRow } from './tree/directory-row.ts'
 import { refreshHistory } from './tree/history-recording.ts'
 import { reap } from './tree/inodes.ts'
-import { readyEnd } from './tree/prefetch.ts'
+import { prefetchEnd } from './tree/prefetch.ts'
 
 export interface VaultOptions {
   /** Memory for caches, in bytes. */
@@ -114,7 +114,7 @@ export async function openVault(path: string, options: VaultOptions = {}): Promi
   if (options.readOnly !== true) options.keeper?.attach(store)
   try {
     const usage = await readUsage(store)
-    return await answered(() => new Vault(store, path, options, usage.copy()))
+    return await retryUntilLoaded(() => new Vault(store, path, options, usage.copy()))
   } catch (error) {
     await store.close()
     throw error
@@ -126,7 +126,7 @@ export class Vault {
   readonly path: string
   readonly readOnly: boolean
   readonly #store: Store
-  readonly #sweeper: Sweeper
+  readonly #sweeper: Maintenance
   readonly #pulse: NodeJS.Timeout | undefined
   readonly #lineage: Lineage
   readonly #keeper: Keeper | undefined
@@ -152,7 +152,7 @@ export class Vault {
     this.core = {
       overlay,
       commits,
-      room: new Room(store, path, commits),
+      diskSpace: new DiskSpace(store, path, commits),
       usage: usage ?? new Usage(storedUsage(store).users),
       moments: new Moments(counters.moment, overlay.scan(clock, { limit: ALL })),
       actors: new Actors(overlay),
@@ -172,7 +172,7 @@ export class Vault {
       log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
     refreshHistory(this.core)
     refreshQuota(this.core)
-    this.#sweeper = new Sweeper(this.core, swept > 0)
+    this.#sweeper = new Maintenance(this.core, swept > 0)
     if (this.readOnly) return
     const heldMs = options.sealMs ?? configuredMs(this.core, 'seal')
     const beats = [
@@ -211,19 +211,19 @@ export class Vault {
     const { core } = this
     if (core.dirty.size > 0 || core.commits.behind) return
     if (core.overlay.size === 0) shrinkPool()
-    if (core.fragmented.size === 0 || core.room.isTight) return
+    if (core.fragmented.size === 0 || core.diskSpace.isTight) return
     const began = beginSlice()
     let more = true
     const rewrite = (): void => {
       more = rewriteNext(core)
     }
-    while (more && performance.now() < began.atMs + TIDY_MS && attempted(rewrite));
+    while (more && performance.now() < began.atMs + TIDY_MS && tryNow(rewrite));
     noteSlice(core, began)
   }
 
   /** Copies what may change, leaves out blocks that nobody uses any more, and compresses the others. */
   async #prepare(layer: Layer): Promise<Batch> {
-    this.core.room.handOver(layer)
+    this.core.diskSpace.handOver(layer)
     const used = new Set<string>()
     for (const collection of [extent, extentPast as unknown as typeof extent])
       for (const row of layer.rows(collection)) if (row.hash !== '') used.add(row.hash)
@@ -246,7 +246,7 @@ export class Vault {
   }
 
   #settled(layer: Layer): void {
-    this.core.room.settle(layer)
+    this.core.diskSpace.settle(layer)
     this.core.changed.note(layer)
     for (const hash of this.#brought.get(layer) ?? []) this.core.blocks.settle(hash)
   }
@@ -284,7 +284,7 @@ export class Vault {
     await this.#sweeper.close()
     try {
       if (!this.readOnly) {
-        if (this.core.commits.failure === undefined) await answered(() => sealAll(this.core))
+        if (this.core.commits.failure === undefined) await retryUntilLoaded(() => sealAll(this.core))
         await this.core.commits.stop()
       }
     } finally {
@@ -297,8 +297,8 @@ export class Vault {
     const { core } = this
     if (this.readOnly || core.commits.failure !== undefined) return
     for (const inode of [...core.orphans.values()])
-      await answered(() => {
-        readyEnd(core, inode)
+      await retryUntilLoaded(() => {
+        prefetchEnd(core, inode)
         reap(core, inode, core.moments.next())
       })
   }
@@ -338,7 +338,7 @@ export class Vault {
 
   /** The room on the host's file system. */
   space(): Space {
-    return this.core.room.space()
+    return this.core.diskSpace.space()
   }
 
   /** Lets go of past states as prune.ts says, one run at a time. Rejects with StoreError when a commit is refused. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { createVault, openVault } from '../../src/vault/vault.ts'
 import { testedBackends } from '../support/engines.ts'
@@ -28,7 +28,7 @@ t.setTimeout(300_000)
 async function grow(path: string, name: string, mib: number): Promise<void> {
   const vault = await openVault(path)
   const random = randomFrom(mib)
-  const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+  const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false }))
   const { ino } = fs.create(caller, ROOT_INO, name, 0o644, 0, 0)
   for (let at = 0; at < mib; at++) {
     fs.write(caller, ino, at * MIB, Buffer.from(random.bytes(MIB)), false, false)

@@ -12,7 +12,7 @@ import { isMethodName, methods } from '../../src/control/methods/methods.ts'
 import { type ControlServer, startControlServer } from '../../src/control/server.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { answersStill, badCallers, callProperly } from '../support/bad-callers.ts'
 import { testedBackends } from '../support/engines.ts'
@@ -36,7 +36,7 @@ async function rigOf(t: Test, backend: string, suffix: string): Promise<Rig> {
   const path = join(folder, `v${suffix}`)
   const store = await openStore(path, { create: true, backend })
   await store.commit(birthBatch())
-  const vault = await answered(() => new Vault(store, path, {}))
+  const vault = await retryUntilLoaded(() => new Vault(store, path, {}))
   const searcher = Searcher.start(vault)
   const socket = join(folder, 's')
   const served = {

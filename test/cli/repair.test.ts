@@ -13,7 +13,7 @@ import {
   setting,
 } from '../../src/store/collections.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { changes } from '../store/rows.ts'
 import { testedBackends } from '../support/engines.ts'
@@ -42,7 +42,7 @@ function firstRows<R extends object>(
   store: Store,
   collection: Parameters<Store['scan']>[0],
 ): Promise<R[]> {
-  return answered(() => store.scan(collection, { limit: 1000 }) as unknown as R[])
+  return retryUntilLoaded(() => store.scan(collection, { limit: 1000 }) as unknown as R[])
 }
 
 /** A file without its name, a block with other bytes, and a counter that counts wrong. */

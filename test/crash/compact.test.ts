@@ -8,7 +8,7 @@ import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { block } from '../../src/store/collections.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { hashOf } from '../../src/vault/core/blocks.ts'
 import { copyStore, differences } from '../../src/vault/transfer/copy-rows.ts'
 import { changes } from '../store/rows.ts'
@@ -82,6 +82,6 @@ for (const engine of engines)
     const last = (await wholeVault(path)).filter(({ name }) => name !== 'setting')
     t.same(differences(wanted, last), [], 'and in the end every unused block is gone')
     const store = await openStore(path, { readOnly: true })
-    t.ok((await answered(() => store.scan(block, { limit: 1 }))).length === 1)
+    t.ok((await retryUntilLoaded(() => store.scan(block, { limit: 1 }))).length === 1)
     await store.close()
   })

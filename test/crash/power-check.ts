@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { fileType, S_IFDIR, S_IFLNK } from '../../src/base/mode.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { openVault } from '../../src/vault/vault.ts'
 import { type Waiting, waiting } from '../support/waiting.ts'
@@ -40,7 +40,7 @@ async function examine({ vault: path, demands }: Examination): Promise<Answer> {
   const problems: string[] = []
   const vault = await openVault(path, { cacheBytes: 64 * 1024 * 1024 })
   try {
-    const fs = waiting(await answered(() => createFileSystem(vault, { readOnly: false })))
+    const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
     for (const demand of demands) {
       const tree = await readVault(fs, demand.dir)
       const digest = digestOf(tree)

@@ -6,7 +6,7 @@ import { collections } from '../../src/store/collections.ts'
 import { type Group, type KvEngine, ROWS } from '../../src/store/kv/engine.ts'
 import { openLevel } from '../../src/store/leveldb/leveldb.ts'
 import { openLmdb } from '../../src/store/lmdb/lmdb.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { openRocksdb } from '../../src/store/rocksdb.ts'
 import { openSled } from '../../src/store/sled.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -47,7 +47,7 @@ async function damageEntries(engine: KvEngine, random: Random): Promise<string> 
   const changes = new Map<string, Change>()
   for (let count = 1 + random.below(DAMAGES_MAX); count > 0; count--) {
     const group = random.below(3) > 0 ? ROWS : random.pick(GROUPS)
-    const entries = await answered(() => all(engine, group))
+    const entries = await retryUntilLoaded(() => all(engine, group))
     if (entries.length === 0) continue
     const [key, value] = random.pick(entries)
     const change = randomChange(group, key, value, random)
@@ -133,7 +133,7 @@ export async function damageStore(store: Store, random: Random): Promise<string>
   for (let count = 1 + random.below(DAMAGES_MAX); count > 0; count--) {
     const collection = random.pick(collections) as unknown as AnyCollection
     // What was done before may be refused now.
-    const read = () => answered(() => store.scan(collection, { limit: ALL }))
+    const read = () => retryUntilLoaded(() => store.scan(collection, { limit: ALL }))
     const rows = (await refusable(read)) ?? []
     if (rows.length === 0) continue
     const row = random.pick(rows)

@@ -6,7 +6,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import type { Operations } from '../../src/fs/operations.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { faulting } from '../support/faulting.ts'
 import { type FakeMount, fakeMount } from '../support/fuse-wire.ts'
@@ -55,11 +55,11 @@ export async function fuzzProtocol(
   const memory = openMemory()
   await memory.commit(birthBatch())
   const store = seed % 2 === 0 ? memory : faulting(memory, { gets: true })
-  const vault = await answered(() => new Vault(store, '/', { commitMs: 1e9, sealMs: 1e9 }))
-  const past = await answered(() => new HistoryRun(vault, seed))
+  const vault = await retryUntilLoaded(() => new Vault(store, '/', { commitMs: 1e9, sealMs: 1e9 }))
+  const past = await retryUntilLoaded(() => new HistoryRun(vault, seed))
   for (let step = 0; step < STEPS; step++) await past.step()
   await past.sealAll()
-  const operations = breakIt(await answered(() => createFileSystem(vault, { readOnly: false })))
+  const operations = breakIt(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
   const mount = fakeMount(operations)
   const kernel = newKernel()
   for (let at = 0; at < count; ) {

@@ -7,7 +7,7 @@ import type { Call, Parameters } from '../../src/control/methods/method.ts'
 import { methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { Searcher } from '../../src/search/searcher.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { createVault, openVault, type Vault } from '../../src/vault/vault.ts'
 import { type Random, randomFrom } from '../support/random.ts'
@@ -103,7 +103,7 @@ async function sideOf(folder: string, backend: string, seed: number): Promise<Si
   const path = join(folder, `v.${backend}`)
   await createVault(path, backend)
   const vault = await openVault(path)
-  const fs = waiting(await answered(() => createFileSystem(vault, { readOnly: false })))
+  const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
   const random = randomFrom(seed)
   const directory = await fs.mkdir(caller, ROOT_INO, 'd', 0o755, 0)
   for (let at = 0; at < FILES; at++) {

@@ -5,7 +5,7 @@ import type { Call } from '../../src/control/methods/method.ts'
 import { isMethodName, methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Searcher } from '../../src/search/searcher.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { type Store, StoreError } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check/check.ts'
 import { repairStore } from '../../src/vault/check/repair.ts'
@@ -32,14 +32,14 @@ type Files = Waiting<FileSystem>
 export async function useStore(store: Store, path: string, random: Random): Promise<void> {
   await refusable(() => checkStore(store, { deep: random.below(2) === 0 }))
   const vault = await refusable(() =>
-    answered(() => new Vault(store, path, { commitMs: 1e9, sealMs: 1e9 })),
+    retryUntilLoaded(() => new Vault(store, path, { commitMs: 1e9, sealMs: 1e9 })),
   )
   if (vault === undefined) {
     await refusable(() => repaired(store))
     return await store.close()
   }
   const fs = await refusable(() =>
-    answered(() => createFileSystem(vault, { readOnly: false, avfsdir: 'visible' })),
+    retryUntilLoaded(() => createFileSystem(vault, { readOnly: false, avfsdir: 'visible' })),
   )
   if (fs !== undefined) await walk(waiting(fs))
   await ask(vault, random)

@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { block } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { filesWith } from '../support/disk.ts'
 import { testedBackends } from '../support/engines.ts'
 import { createVault, type TestVault } from '../support/mount.ts'
@@ -41,7 +41,7 @@ function purge(vault: TestVault, ...args: readonly string[]): Record<string, unk
 async function packedBlocks(vault: TestVault): Promise<Map<string, Buffer>> {
   const store = await openStore(vault.file, { readOnly: true })
   try {
-    const rows = await answered(() => store.scan(block, { limit: ALL }))
+    const rows = await retryUntilLoaded(() => store.scan(block, { limit: ALL }))
     return new Map(rows.map(({ hash, data }) => [hash, Buffer.from(data ?? [])]))
   } finally {
     await store.close()

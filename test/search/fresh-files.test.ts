@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { type EntryHead, entryRecord, leaveRecord, WHOLE } from '../../src/archive/records.ts'
 import { type InodeRow, inode as inodes } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { FreshFiles } from '../../src/vault/core/fresh-files.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
@@ -71,7 +71,7 @@ async function bed(t: Test, wrap: (store: Store) => Store = (store) => store): P
       }
     },
   })
-  const vault = await answered(() => new Vault(counting, '/tmp/none', options))
+  const vault = await retryUntilLoaded(() => new Vault(counting, '/tmp/none', options))
   const engine = recorder()
   const indexer = indexerOf(vault.core, engine)
   t.teardown(async () => {
@@ -131,7 +131,7 @@ t.test('without an index nothing of an import is kept', async (t) => {
   await its.import.take(entryRecord(head, '', []))
   await its.import.take(textFile('f', 'some text'))
   await its.vault.sync()
-  const rows = await answered(() => its.vault.core.overlay.scan(inodes, { limit: 10 }))
+  const rows = await retryUntilLoaded(() => its.vault.core.overlay.scan(inodes, { limit: 10 }))
   for (const { ino } of rows) t.equal(fresh.peek(ino), undefined)
   its.import.end()
 })
@@ -199,7 +199,7 @@ for (const [what, wrap] of [
   t.test(`what is done to files that were just imported is in the index${what}`, async (t) => {
     const random = randomFrom(seed)
     const its = await bed(t, wrap)
-    const run = await answered(() => new Run(its.vault, seed))
+    const run = await retryUntilLoaded(() => new Run(its.vault, seed))
     await its.import.take(entryRecord(head, '', []))
     for (let round = 0; round < 40; round++) {
       for (let at = random.below(8); at >= 0; at--)

@@ -14,7 +14,7 @@ import { isTrueFor } from '../../src/search/leaves.ts'
 import { parseQuery } from '../../src/search/query.ts'
 import { inode as inodes, version } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
@@ -84,7 +84,7 @@ async function openMemory(wrap: (store: Store) => Store = (store) => store): Pro
   const inner = await openStore('memory', { create: true, backend: 'memory' })
   await inner.commit(birthBatch())
   const store = wrap(inner)
-  return answered(() => new Vault(store, '/tmp/none', { cacheBytes: 1_000_000, commitMs: 20 }))
+  return retryUntilLoaded(() => new Vault(store, '/tmp/none', { cacheBytes: 1_000_000, commitMs: 20 }))
 }
 
 function indexerOf(vault: Vault, engine: SearchEngine): Indexer {
@@ -104,15 +104,15 @@ async function plainly(
 ): Promise<{ engine: SearchEngine; texts: Map<string, string> }> {
   const { core } = vault
   const texts = new Map<string, string>()
-  const last = (await answered(() => core.overlay.scan(inodes, { limit: ALL }))).at(-1)?.ino ?? 1
+  const last = (await retryUntilLoaded(() => core.overlay.scan(inodes, { limit: ALL }))).at(-1)?.ino ?? 1
   const files: (IndexedFile & { numbered: { number: number }[] })[] = []
   for (let ino = 1; ino <= last; ino++) {
-    const rows = await answered(() =>
+    const rows = await retryUntilLoaded(() =>
       core.overlay.scan(version, { gte: [ino], lt: [ino + 1], limit: ALL }),
     )
     const numbered: { number: number; text: string | undefined }[] = []
     for (const { number, moment, size } of rows) {
-      const bytes = await answered(() => {
+      const bytes = await retryUntilLoaded(() => {
         const row = inodeAt(core, ino, moment)
         return row === undefined ? undefined : Buffer.concat(readAt(core, row, moment, 0, size))
       })
@@ -223,7 +223,7 @@ for (const { name, waits, wrap, prunes = false } of runs)
     const vault = await openMemory(wrap)
     const engine = openMemoryEngine()
     let indexer = indexerOf(vault, engine)
-    const run = await answered(() => new Run(vault, seed))
+    const run = await retryUntilLoaded(() => new Run(vault, seed))
     const states = new Map<number, Buffer>()
     for (let file = 0; file < 2; file++) {
       const { ino } = await run.fs.create(caller, ROOT_INO, `f${file}`, 0o644, 0o22, 0o200)

@@ -1,7 +1,7 @@
 // Vaults in memory whose changes an indexer follows, for its tests.
 
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { Run } from '../vault/random-run.ts'
@@ -23,5 +23,5 @@ export async function openMemory(wrap: (store: Store) => Store = (store) => stor
   const inner = await openStore('memory', { create: true, backend: 'memory' })
   await inner.commit(birthBatch())
   const store = wrap(inner)
-  return answered(() => new Vault(store, '/tmp/none', small))
+  return retryUntilLoaded(() => new Vault(store, '/tmp/none', small))
 }

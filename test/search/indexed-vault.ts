@@ -13,7 +13,7 @@ import {
 import { IndexWriter, type Item, type Language, type Taker } from '../../src/search/index-writer.ts'
 import { Indexer } from '../../src/search/indexer.ts'
 import { inode as inodes, type VersionRow, version } from '../../src/store/collections.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core/core.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
@@ -209,22 +209,22 @@ export async function rebuilt(core: Core): Promise<Documents> {
 export async function present(core: Core): Promise<Pick<Documents, 'files' | 'versions'>> {
   const files: [number, string][] = []
   const versions: [string, string][] = []
-  const rows = await answered(() => core.overlay.scan(inodes, { limit: ALL }))
+  const rows = await retryUntilLoaded(() => core.overlay.scan(inodes, { limit: ALL }))
   for (const { ino } of rows.filter((row) => row.ino !== ROOT_INO)) {
-    const path = await answered(() => lastPath(core, ino))
+    const path = await retryUntilLoaded(() => lastPath(core, ino))
     if (path === undefined) continue
     const words = plainLanguage.wordsOf(Buffer.from(path, 'latin1')).parts
     const name = Buffer.from(path.slice(path.lastIndexOf('/') + 1), 'latin1')
     files.push([ino, `${plainLanguage.wordsOf(name).parts}: ${words}`])
     const range = { gte: [ino], lt: [ino + 1], limit: ALL }
-    for (const row of await answered(() => core.overlay.scan(version, range)))
+    for (const row of await retryUntilLoaded(() => core.overlay.scan(version, range)))
       versions.push([`${ino}.${row.number}`, await hashOf(core, row)])
   }
   return { files: sorted(files), versions: sorted(versions) }
 }
 
 async function hashOf(core: Core, { ino, moment, size }: VersionRow): Promise<string> {
-  const bytes = await answered(() => {
+  const bytes = await retryUntilLoaded(() => {
     const row = inodeAt(core, ino, moment)
     return row === undefined ? undefined : Buffer.concat(readAt(core, row, moment, 0, size))
   })

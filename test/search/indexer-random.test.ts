@@ -2,7 +2,7 @@
 // vault itself says. AVFS_SEED brings a run back, AVFS_STEPS is its length.
 
 import t, { type Test } from 'tap'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { sealAll } from '../../src/vault/content/seal.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
@@ -76,11 +76,11 @@ for (const { name, changes, wrap, restarts } of runs) {
   t.test(`after random operations ${what} the index is as one built anew`, async (t) => {
     t.comment(`AVFS_SEED=${seed}`)
     const vault = await openMemory(wrap)
-    await answered(() => configure(vault.core, changes))
-    await answered(() => refreshHistory(vault.core))
+    await retryUntilLoaded(() => configure(vault.core, changes))
+    await retryUntilLoaded(() => refreshHistory(vault.core))
     const engine = recorder()
     let indexer = indexerOf(vault.core, engine)
-    const run = await answered(() => new Writing(vault, seed))
+    const run = await retryUntilLoaded(() => new Writing(vault, seed))
     const { below } = randomFrom(seed)
     for (let step = 0; step < steps; step++) {
       await run.step()
@@ -96,7 +96,7 @@ for (const { name, changes, wrap, restarts } of runs) {
       }
       if (below(200) === 0) await vault.prune({ rules: { versions: 2 } })
     }
-    await answered(() => sealAll(vault.core))
+    await retryUntilLoaded(() => sealAll(vault.core))
     await vault.sync()
     t.ok(await indexer.caughtUp(WAIT_MS))
     await agree(t, vault, engine, name)

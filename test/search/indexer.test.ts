@@ -2,7 +2,7 @@
 
 import t, { type Test } from 'tap'
 import { inodePast } from '../../src/store/collections.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { Fault } from '../../src/store/store.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
@@ -88,8 +88,8 @@ t.test('a file that loses its first name is found by another', async (t) => {
 
 t.test('a directory that goes without a trace is gone from the index', async (t) => {
   const { mkdir, fs, caughtUp, vault } = await withIndex(t)
-  await answered(() => configure(vault.core, { history: 'off' }))
-  await answered(() => refreshHistory(vault.core))
+  await retryUntilLoaded(() => configure(vault.core, { history: 'off' }))
+  await retryUntilLoaded(() => refreshHistory(vault.core))
   const ino = await mkdir(ROOT_INO, 'd')
   t.equal((await caughtUp()).files[ino], 'd: d')
   await fs.rmdir(caller, ROOT_INO, 'd')

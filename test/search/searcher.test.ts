@@ -9,7 +9,7 @@ import { setLog } from '../../src/base/log.ts'
 import { runsOf } from '../../src/search/analyze.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { inode as inodes, version } from '../../src/store/collections.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { sealAll } from '../../src/vault/content/seal.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
@@ -52,7 +52,7 @@ function each(title: string, check: (t: Test, tried: Tried) => Promise<void>): v
       const path = join(t.testdir(), `v${suffix}`)
       await createVault(path, name)
       const vault = await openVault(path, { commitMs: 50 })
-      const run = await answered(() => new Writing(vault, seed))
+      const run = await retryUntilLoaded(() => new Writing(vault, seed))
       await check(t, { vault, path, run })
       await vault.close()
     })
@@ -73,13 +73,13 @@ async function rewrite(run: Writing, ino: number, content: string): Promise<void
 /** Inodes whose newest version or path has a word, found by looking at each. */
 async function lookThrough({ core }: Vault, word: string): Promise<number[]> {
   const found: number[] = []
-  for (const { ino, versions } of await answered(() => core.overlay.scan(inodes, { limit: ALL }))) {
+  for (const { ino, versions } of await retryUntilLoaded(() => core.overlay.scan(inodes, { limit: ALL }))) {
     if (ino === ROOT_INO) continue
-    const path = await answered(() => lastPath(core, ino))
+    const path = await retryUntilLoaded(() => lastPath(core, ino))
     const texts = [Buffer.from(path ?? '', 'latin1').toString('utf8')]
-    const row = await answered(() => core.overlay.get(version, [ino, versions]))
+    const row = await retryUntilLoaded(() => core.overlay.get(version, [ino, versions]))
     if (row !== undefined)
-      texts.push((await answered(() => contentAt(core, ino, row.moment))) ?? '')
+      texts.push((await retryUntilLoaded(() => contentAt(core, ino, row.moment))) ?? '')
     if (texts.some((text) => runsOf(text).some(({ words }) => words.includes(word))))
       found.push(ino)
   }
@@ -115,7 +115,7 @@ each(
       await searcher.close()
       searcher = Searcher.start(vault)
     }
-    await answered(() => sealAll(vault.core))
+    await retryUntilLoaded(() => sealAll(vault.core))
     t.ok(await searcher.refresh(WAIT_MS))
     let sum = 0
     for (const word of [...WORDS, 'n1', 'n2', 'n3']) {
@@ -226,7 +226,7 @@ t.test('a damaged index beside a vault is made anew by itself', async (t) => {
   const path = join(t.testdir(), `v${backend.suffix}`)
   await createVault(path, backend.name)
   const vault = await openVault(path)
-  const run = await answered(() => new Writing(vault, seed))
+  const run = await retryUntilLoaded(() => new Writing(vault, seed))
   const searcher = Searcher.start(vault)
   const ino = await write({ vault, path, run }, 'a', 'red')
   t.ok(await searcher.refresh(WAIT_MS))
@@ -255,12 +255,12 @@ each('search that is off has no index, and says so', async (t, tried) => {
   const searcher = Searcher.start(vault)
   const ino = await write(tried, 'a', 'red')
   t.ok(await searcher.refresh(WAIT_MS))
-  await answered(() => configure(vault.core, { search: 'off' }))
+  await retryUntilLoaded(() => configure(vault.core, { search: 'off' }))
   await searcher.reconfigure()
   await t.rejects(searcher.search({ query: 'red', limit: 1 }), /search is off/)
   t.match(await searcher.status(), { isOn: false, texts: 0, why: /search is off/ })
   t.notOk(existsSync(`${path}.search`))
-  await answered(() => configure(vault.core, { search: 'on' }))
+  await retryUntilLoaded(() => configure(vault.core, { search: 'on' }))
   await searcher.reconfigure()
   t.ok(await searcher.refresh(WAIT_MS))
   t.same(await find(searcher, 'red'), [ino])
@@ -268,7 +268,7 @@ each('search that is off has no index, and says so', async (t, tried) => {
   const large = await write(tried, 'b', 'red '.repeat(1000))
   t.ok(await searcher.refresh(WAIT_MS))
   t.same(await find(searcher, 'red'), [ino, large])
-  await answered(() => configure(vault.core, { 'search.max-text': '1KiB' }))
+  await retryUntilLoaded(() => configure(vault.core, { 'search.max-text': '1KiB' }))
   await searcher.reconfigure()
   t.ok(await searcher.refresh(WAIT_MS))
   t.same(await find(searcher, 'red'), [ino])

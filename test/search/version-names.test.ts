@@ -10,7 +10,7 @@ import { createFileSystem } from '../../src/fs/file-system.ts'
 import type { SearchResult } from '../../src/search/results.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { version } from '../../src/store/collections.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { findPath } from '../../src/vault/history/paths.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
@@ -30,7 +30,7 @@ const ALL = 1_000_000
 t.setTimeout(300_000)
 
 async function contentOf({ core }: Vault, ino: number, moment: number): Promise<string> {
-  return await answered(() => {
+  return await retryUntilLoaded(() => {
     const row = inodeAt(core, ino, moment)
     if (row === undefined) throw new Error(`inode ${ino} has no state at ${moment}`)
     return Buffer.concat(readAt(core, row, moment, 0, row.size)).toString()
@@ -43,14 +43,14 @@ async function wrongIn(vault: Vault, results: readonly SearchResult[]): Promise<
   const wrong: string[] = []
   const seen = new Set<string>()
   for (const { path, isThere, versions } of results) {
-    const there = await answered(() => findPath(core, path))
+    const there = await retryUntilLoaded(() => findPath(core, path))
     if ((there !== undefined) !== isThere) wrong.push(`${path} is there: ${isThere}`)
     for (const { ino, version: own, number, moment } of versions) {
       const key = `${ino}.${own}`
       if (seen.has(key)) wrong.push(`${path}: version ${own} of inode ${ino} comes twice`)
       seen.add(key)
       if (number === undefined) continue
-      const state = await answered(() => findState(core, path, { version: number }))
+      const state = await retryUntilLoaded(() => findState(core, path, { version: number }))
       const [said, shown] = [
         await contentOf(vault, ino, moment),
         await contentOf(vault, state.ino, state.moment),
@@ -58,7 +58,7 @@ async function wrongIn(vault: Vault, results: readonly SearchResult[]): Promise<
       if (said !== shown || state.moment !== moment) wrong.push(`${path} -v ${number}: ${shown}`)
     }
   }
-  const rows = await answered(() => core.overlay.scan(version, { limit: ALL }))
+  const rows = await retryUntilLoaded(() => core.overlay.scan(version, { limit: ALL }))
   for (const { ino, number } of rows)
     if (!seen.has(`${ino}.${number}`)) wrong.push(`version ${number} of inode ${ino} is not found`)
   return wrong
@@ -81,7 +81,7 @@ async function unnumbered(
   )
   const missing: string[] = []
   for (const path of PATHS)
-    for (const its of await answered(() => versionsOfPath(core, path)))
+    for (const its of await retryUntilLoaded(() => versionsOfPath(core, path)))
       if (!linked.has(its.ino) && !numbered.has(`${its.ino}.${its.version}`))
         missing.push(`${path} ${its.number}`)
   return missing
@@ -120,7 +120,7 @@ for (const backend of testedBackends)
         await createVault(path, backend.name)
         const vault = await openVault(path, { commitMs: 1_000_000, sealMs: 1e9 })
         const searcher = Searcher.start(vault)
-        const fs = await answered(() =>
+        const fs = await retryUntilLoaded(() =>
           createFileSystem(vault, { readOnly: false, search: searcher }),
         )
         const life = new Life(vault, waiting(fs), random)

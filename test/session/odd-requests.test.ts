@@ -4,7 +4,7 @@ import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { faulting } from '../support/faulting.ts'
 import { fakeMount, name, reply, request, u32, u64 } from '../support/fuse-wire.ts'
@@ -35,8 +35,8 @@ t.test('fsync of a file whose row must be read first is answered', async (t) => 
   const store = openMemory()
   await store.commit(birthBatch())
   const faults = faulting(store, { gets: true })
-  const vault = await answered(() => new Vault(faults, '/', {}))
-  const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+  const vault = await retryUntilLoaded(() => new Vault(faults, '/', {}))
+  const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false }))
   const { ask, channel } = fakeMount(fs)
   const nothing = request(20, 4711, '00'.repeat(16))
   t.equal(ask(nothing), undefined)
@@ -83,8 +83,8 @@ t.test('a snapshot is made below a directory that is gone, where reads must wait
   const inner = openMemory()
   await inner.commit(birthBatch())
   const store = faulting(inner, { gets: false })
-  const vault = await answered(() => new Vault(store, '/', {}))
-  const fs = waiting(await answered(() => createFileSystem(vault, { readOnly: false })))
+  const vault = await retryUntilLoaded(() => new Vault(store, '/', {}))
+  const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
   const directory = await fs.mkdir(root, 1, 'd', 0o755, 0)
   const views = await fs.lookup(root, directory.ino, '.avfs')
   const snapshots = await fs.lookup(root, views?.ino ?? 0, 'snapshots')

@@ -1,7 +1,7 @@
 // Reads of a store that wait where they must, so that one suite fits engines that answer at once and those that do not.
 
 import type { Collection } from '../../src/store/collections.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Range, Store } from '../../src/store/store.ts'
 
 /** `Store.scan`. */
@@ -10,7 +10,7 @@ export function scanned<R extends object>(
   collection: Collection<R>,
   range: Range,
 ): Promise<R[]> {
-  return answered(() => store.scan(collection, range))
+  return retryUntilLoaded(() => store.scan(collection, range))
 }
 
 /** `Store.project`. */
@@ -20,5 +20,5 @@ export function projected<R extends object, F extends keyof R & string>(
   fields: readonly F[],
   range: Range,
 ): Promise<Pick<R, F>[]> {
-  return answered(() => store.project(collection, fields, range))
+  return retryUntilLoaded(() => store.project(collection, fields, range))
 }

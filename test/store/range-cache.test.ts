@@ -3,7 +3,7 @@
 import t from 'tap'
 import { type Group, type KvRange, ROWS } from '../../src/store/kv/engine.ts'
 import { type FetchStretch, type GroupChange, RangeCache } from '../../src/store/kv/range-cache.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { Fault } from '../../src/store/store.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 
@@ -155,8 +155,8 @@ t.test(
       const range = randomRange(random)
       // Two at a time: what one brings the other may have brought already.
       const another = randomRange(random)
-      const other = answered(() => asked(ranges, another))
-      const found = await answered(() => ({
+      const other = retryUntilLoaded(() => asked(ranges, another))
+      const found = await retryUntilLoaded(() => ({
         is: asked(ranges, range),
         be: slow.range(range),
       }))
@@ -174,7 +174,7 @@ t.test(
 t.test('what lies in a known stretch needs no second read, written or not', async (t) => {
   const slow = new SlowEntries()
   const ranges = new RangeCache(slow.fetch, 1_000_000)
-  const read = (range: KvRange) => answered(() => unpack(ranges.read(range)))
+  const read = (range: KvRange) => retryUntilLoaded(() => unpack(ranges.read(range)))
   t.same(await read(rangeOf('5', '6')), [])
   t.equal(slow.reads, 1)
   const changes = [{ group: ROWS, key: Buffer.from('7a'), value: Buffer.from('x') } as const]
@@ -190,7 +190,7 @@ t.test('a walk over much needs few reads', async (t) => {
   for (let i = 0; i < 20_000; i++)
     slow.entries.set(`\0${String(i).padStart(6, '0')}`, 'x'.repeat(300))
   const ranges = new RangeCache(slow.fetch, 1000)
-  const found = await answered(() => ranges.read({ ...rangeOf('', undefined), bytes: 1e9 }))
+  const found = await retryUntilLoaded(() => ranges.read({ ...rangeOf('', undefined), bytes: 1e9 }))
   t.equal(unpack(found).length, 40_000)
   t.ok(slow.reads < 12, `${slow.reads} reads`)
 })
@@ -203,7 +203,7 @@ t.test('who asks for what comes before one key after another needs few reads', a
   const ranges = new RangeCache(slow.fetch, 8 * 1024 * 1024)
   for (let at = 1; at < 4000; at++) {
     const range = rangeOf(key(0), key(at), true, 1)
-    const found = await answered(() => unpack(ranges.read(range)))
+    const found = await retryUntilLoaded(() => unpack(ranges.read(range)))
     if (found[0] !== key(at - 1)) t.fail(`${found[0]} comes before ${at}`)
   }
   t.ok(slow.reads < 40, `${slow.reads}`)
@@ -213,7 +213,7 @@ t.test('who asks for the same at the same time waits for one read', async (t) =>
   const slow = new SlowEntries()
   slow.entries.set('\x001', 'one')
   const ranges = new RangeCache(slow.fetch, 1000)
-  const reads = [1, 2, 3].map(() => answered(() => unpack(ranges.read(rangeOf('', undefined)))))
+  const reads = [1, 2, 3].map(() => retryUntilLoaded(() => unpack(ranges.read(rangeOf('', undefined)))))
   t.same(await Promise.all(reads), [
     ['1', 'one'],
     ['1', 'one'],
@@ -230,10 +230,10 @@ t.test('a read that fails leaves nothing behind', async (t) => {
     return slow.fetch(...given)
   }, 1000)
   await t.rejects(
-    answered(() => ranges.read(rangeOf('', undefined))),
+    retryUntilLoaded(() => ranges.read(rangeOf('', undefined))),
     { message: 'not now' },
   )
   fails = false
   t.throws(() => ranges.read(rangeOf('', undefined)), Fault)
-  t.same(await answered(() => unpack(ranges.read(rangeOf('', undefined)))), [])
+  t.same(await retryUntilLoaded(() => unpack(ranges.read(rangeOf('', undefined)))), [])
 })

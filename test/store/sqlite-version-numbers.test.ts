@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
 import { createFileSystem } from '../../src/fs/file-system.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { findPath } from '../../src/vault/history/paths.ts'
 import { versionsOfPath } from '../../src/vault/history/version-names.ts'
 import { createVault, openVault, type Vault } from '../../src/vault/vault.ts'
@@ -45,7 +45,7 @@ function miscounted(file: string, view: ReadonlyMap<string, string[]>): object[]
 }
 
 async function logOf({ core }: Vault, path: string): Promise<string[]> {
-  const versions = await answered(() => versionsOfPath(core, path))
+  const versions = await retryUntilLoaded(() => versionsOfPath(core, path))
   return versions.map(({ number, ino, size, moment, mtime, mtimeNs }) => {
     const wall = core.moments.wallOf(moment)
     const saved = `${isoSeconds(Math.floor(wall / 1e6))}.${padded(wall % 1e6, 6)}Z`
@@ -69,7 +69,7 @@ async function differences(vault: Vault, view: ReadonlyMap<string, string[]>): P
     const log = await logOf(vault, path)
     const shown = view.get(path) ?? []
     const above = path.slice(0, path.lastIndexOf('/')) || '/'
-    const isThere = (await answered(() => findPath(vault.core, above))) !== undefined
+    const isThere = (await retryUntilLoaded(() => findPath(vault.core, above))) !== undefined
     const isElsewhere = !isThere && shown.length === 0
     if (!isElsewhere && shown.sort().join() !== log.sort().join()) found.push({ path, log, shown })
   }
@@ -84,7 +84,7 @@ t.test('the view numbers versions as log does', async (t) => {
     const file = join(t.testdir(), `v${round}.avfs`)
     await createVault(file, 'sqlite')
     const vault = await openVault(file, { commitMs: 1_000_000, sealMs: 1e9 })
-    const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+    const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false }))
     const life = new Life(vault, waiting(fs), random)
     for (let cycle = 0; cycle < 3; cycle++) {
       for (let step = 0; step < STEPS; step++) await life.step()

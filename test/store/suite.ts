@@ -16,7 +16,7 @@ import {
   version,
 } from '../../src/store/collections.ts'
 import { compareKeys } from '../../src/store/keys.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { type Batch, Fault, type Range, type Store, StoreError } from '../../src/store/store.ts'
 import { filesWith } from '../support/disk.ts'
 import { failing } from '../support/failing-store.ts'
@@ -299,7 +299,7 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
     })()
     let reads = 0
     while (running) {
-      const { rows, after } = await answered(() => ({
+      const { rows, after } = await retryUntilLoaded(() => ({
         rows: store.scan(version, { limit: ALL }),
         after: last,
       }))

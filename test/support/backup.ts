@@ -4,7 +4,7 @@ import { callVault } from '../../src/control/call.ts'
 import type { BackupState } from '../../src/control/methods/backup.ts'
 import type { Ask, BackupOptions } from '../../src/control/offline/backup.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { VaultInfo } from '../../src/vault/core/facts.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { openVault } from '../../src/vault/vault.ts'
@@ -26,19 +26,19 @@ export async function askOf(vault: string): Promise<Pick<BackupOptions, 'id' | '
 export async function changeVault(path: string, round: number): Promise<void> {
   const vault = await openVault(path)
   const random = randomFrom(round)
-  const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+  const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false }))
   for (let at = 0; at < FILES; at++) {
     const name = `new-${round}-${at}`
-    const { ino } = await answered(() => fs.create(caller, ROOT_INO, name, 0o644, 0, 0))
+    const { ino } = await retryUntilLoaded(() => fs.create(caller, ROOT_INO, name, 0o644, 0, 0))
     const bytes = random.bytes(random.pick([10, 3000, 200_000]))
-    await answered(() => fs.write(caller, ino, 0, bytes, false, false))
-    await answered(() => fs.flush(caller, ino))
-    await answered(() => fs.forget(ino, 1))
+    await retryUntilLoaded(() => fs.write(caller, ino, 0, bytes, false, false))
+    await retryUntilLoaded(() => fs.flush(caller, ino))
+    await retryUntilLoaded(() => fs.forget(ino, 1))
     const old = `new-${round - 1}-${at * 2}`
-    const there = await answered(() => fs.lookup(caller, ROOT_INO, old))
+    const there = await retryUntilLoaded(() => fs.lookup(caller, ROOT_INO, old))
     if (there === undefined) continue
-    await answered(() => fs.forget(there.ino, 1))
-    await answered(() => fs.unlink(caller, ROOT_INO, old))
+    await retryUntilLoaded(() => fs.forget(there.ino, 1))
+    await retryUntilLoaded(() => fs.unlink(caller, ROOT_INO, old))
   }
   await vault.close()
 }

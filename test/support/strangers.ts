@@ -23,7 +23,7 @@ import {
   xattr,
 } from '../../src/store/collections.ts'
 import { openEngine } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Changes, Store } from '../../src/store/store.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { changes } from '../store/rows.ts'
@@ -66,7 +66,7 @@ export async function spoil(path: string, { rows, sql }: Stranger): Promise<void
 
 async function baseOf(store: Store): Promise<Base> {
   const get = <R extends object>(collection: Collection<R>, key: Key): Promise<R> =>
-    answered(() => store.get(collection, key) as R)
+    retryUntilLoaded(() => store.get(collection, key) as R)
   const dName = await get(entry, [ROOT_INO, 'd'])
   const fileName = await get(entry, [dName.ino, 'f1'])
   const largeName = await get(entry, [ROOT_INO, 'large'])

@@ -1,6 +1,6 @@
 // Operations as a session runs them: again from their start after each read that must wait.
 
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 
 /** The same methods, each of which returns a promise. */
 export type Waiting<T> = {
@@ -23,7 +23,7 @@ export function waiting<T extends object>(target: T): Waiting<T> {
       const value: unknown = Reflect.get(its, name)
       if (typeof value !== 'function') return value
       return (...given: unknown[]) =>
-        answered(() => {
+        retryUntilLoaded(() => {
           const result: unknown = value.apply(its, given)
           done++
           return result

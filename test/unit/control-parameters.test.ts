@@ -9,7 +9,7 @@ import { isMethodName, methods } from '../../src/control/methods/methods.ts'
 import { ControlError } from '../../src/control/wire/errors.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 import { type MethodCall, making, methodCall } from '../support/method-calls.ts'
 
@@ -60,7 +60,7 @@ async function* piecesOf(body: Buffer): AsyncGenerator<Uint8Array> {
 async function vaultOf(): Promise<{ vault: Vault; run: (call: MethodCall) => Promise<object> }> {
   const store = openMemory()
   await store.commit(birthBatch())
-  const vault = await answered(() => new Vault(store, '/nowhere', { commitMs: 1e9 }))
+  const vault = await retryUntilLoaded(() => new Vault(store, '/nowhere', { commitMs: 1e9 }))
   const searcher = Searcher.start(vault)
   t.teardown(async () => {
     await searcher.close()

@@ -10,7 +10,7 @@ import type { Operations } from '../../src/fs/operations.ts'
 import { VIEW_BASE } from '../../src/fs/virtual/view.ts'
 import { withinMemory } from '../../src/fs/within-memory.ts'
 import { LONG_MAX, LongWork } from '../../src/fuse/long-work.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { Fault } from '../../src/store/store.ts'
 import type { Core } from '../../src/vault/core/core.ts'
 import { someOperations } from '../support/fuse-wire.ts'
@@ -200,7 +200,7 @@ t.test('what was changed and garbage are let go of before something is refused',
   )
   const attempt = () => fs.mkdir(caller, 1, 'x', 0o755, 0)
   t.throws(attempt, Fault, 'it waits')
-  await answered(() => {
+  await retryUntilLoaded(() => {
     its.nowMs += 300
     return attempt()
   })

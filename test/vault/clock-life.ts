@@ -3,7 +3,7 @@
 
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import type { Moment } from '../../src/vault/core/moment.ts'
 import { momentMeant, nameOfMoment, parseWhen, type When } from '../../src/vault/core/when.ts'
@@ -108,20 +108,20 @@ export class ClockLife {
     const name = this.#random.pick(names)
     const text = `text ${++this.#count}`
     const fs = this.#fs
-    const found = await answered(() => fs.lookup(caller, ROOT_INO, name))
-    const { ino } = found ?? (await answered(() => fs.create(caller, ROOT_INO, name, 0o644, 0, 0)))
-    await answered(() => void fs.write(caller, ino, 0, Buffer.from(text), false, false))
-    await answered(() => fs.flush(caller, ino))
-    const { since } = await answered(() => getInode(this.vault.core, ino))
+    const found = await retryUntilLoaded(() => fs.lookup(caller, ROOT_INO, name))
+    const { ino } = found ?? (await retryUntilLoaded(() => fs.create(caller, ROOT_INO, name, 0o644, 0, 0)))
+    await retryUntilLoaded(() => void fs.write(caller, ino, 0, Buffer.from(text), false, false))
+    await retryUntilLoaded(() => fs.flush(caller, ino))
+    const { since } = await retryUntilLoaded(() => getInode(this.vault.core, ino))
     this.#note(name, text, since)
     fs.forget(ino, 1)
   }
 
   async #remove(): Promise<void> {
     const name = this.#random.pick(names)
-    const isThere = await answered(() => this.#fs.lookup(caller, ROOT_INO, name))
+    const isThere = await retryUntilLoaded(() => this.#fs.lookup(caller, ROOT_INO, name))
     if (isThere === undefined) return
-    await answered(() => this.#fs.unlink(caller, ROOT_INO, name))
+    await retryUntilLoaded(() => this.#fs.unlink(caller, ROOT_INO, name))
     this.#note(name, undefined, this.vault.core.moments.last)
   }
 
@@ -132,8 +132,8 @@ export class ClockLife {
       this.#wrongOrder() ??
       this.#wrongAges() ??
       this.#wrongTimes() ??
-      (await answered(() => this.#wrongStates())) ??
-      (await answered(() => this.#wrongLists(core)))
+      (await retryUntilLoaded(() => this.#wrongStates())) ??
+      (await retryUntilLoaded(() => this.#wrongLists(core)))
     )
   }
 

@@ -8,7 +8,7 @@ import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { formatMoment } from '../../src/vault/core/when.ts'
 import { versionsOf } from '../../src/vault/history/versions.ts'
@@ -75,19 +75,19 @@ for (const { name, suffix } of testedBackends)
     t.comment(`AVFS_SEED=${seed}`)
     await createVault(path, name)
     const vault = await openVault(path)
-    const life = await answered(() => new ClockLife(vault, clock, seed))
+    const life = await retryUntilLoaded(() => new ClockLife(vault, clock, seed))
     for (let opening = 0; opening < 3; opening++) {
       await live(t, life)
       await life.vault.close()
       life.closedFor()
       const again = await openVault(path)
-      await answered(() => life.reopened(again))
+      await retryUntilLoaded(() => life.reopened(again))
       t.equal(await life.wrong(), undefined)
     }
     t.same((await life.vault.check({ deep: true })).problems, [])
     await life.vault.close()
     const readOnly = await openVault(path, { readOnly: true })
-    await answered(() => life.reopened(readOnly))
+    await retryUntilLoaded(() => life.reopened(readOnly))
     t.equal(await life.wrong(), undefined)
     await readOnly.close()
   })

@@ -1,6 +1,6 @@
 // What the as-of reads of a vault tell against what a HistoryRun remembers.
 
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core/core.ts'
 import { type DeletedEntry, DeletedNames } from '../../src/vault/history/deleted.ts'
 import { entriesAt, entryAt, inodeAt, readAt, xattrsAt } from '../../src/vault/history/timeline.ts'
@@ -46,7 +46,7 @@ export async function compareMoment(
   observed: Observed,
 ): Promise<Difference> {
   for (const its of observed.directories) {
-    const found = await answered(() => compareDirectory(core, run, observed, its))
+    const found = await retryUntilLoaded(() => compareDirectory(core, run, observed, its))
     if (found !== undefined) return found
   }
   return undefined
@@ -194,15 +194,15 @@ export async function compareAll(core: Core, run: HistoryRun): Promise<Differenc
   }
   for (const [directory, names] of run.spans) {
     for (const name of names.keys()) {
-      const found = await answered(() => {
+      const found = await retryUntilLoaded(() => {
         // The vault goes on sealing what is quiet while this waits.
         run.noticeSeals()
         return compareVersions(core, run, directory, name)
       })
       if (found !== undefined) return found
     }
-    const found = await answered(() => compareDeleted(core, run, directory, names))
+    const found = await retryUntilLoaded(() => compareDeleted(core, run, directory, names))
     if (found !== undefined) return found
   }
-  return await answered(() => comparePaths(core, run))
+  return await retryUntilLoaded(() => comparePaths(core, run))
 }

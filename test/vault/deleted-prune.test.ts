@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { historyOf } from '../../src/vault/history/changes.ts'
 import { DeletedNames } from '../../src/vault/history/deleted.ts'
 import { findPath } from '../../src/vault/history/paths.ts'
@@ -61,13 +61,13 @@ async function undeleted(vault: Vault, path: string): Promise<string | undefined
 /** Reads all of what is listed, as it was. */
 async function assertReadable(vault: Vault, row: { ino: number; type: number; until: number }) {
   const { core } = vault
-  const state = stateAt(core, await answered(() => wholeBefore(core, row as never)))
-  const top = await answered(() => state.inode(row.ino))
+  const state = stateAt(core, await retryUntilLoaded(() => wholeBefore(core, row as never)))
+  const top = await retryUntilLoaded(() => state.inode(row.ino))
   if (top === undefined) throw new Error('there is no such state')
   for await (const page of walkTree(state, top, () => false))
     for (const its of page)
       if ((its.row.mode & 0o170000) === 0o100000) {
-        const parts = await answered(() => state.read(its.row, 0, its.row.size))
+        const parts = await retryUntilLoaded(() => state.read(its.row, 0, its.row.size))
         const bytes = parts.reduce((sum, part) => sum + part.length, 0)
         if (bytes !== its.row.size) throw new Error(`${its.path} has ${bytes} bytes`)
       }
@@ -76,7 +76,7 @@ async function assertReadable(vault: Vault, row: { ino: number; type: number; un
 async function assertFound(t: Test, vault: Vault, what: string): Promise<void> {
   const { core } = vault
   for (const directory of DIRECTORIES) {
-    const parent = await answered(() => findPath(core, directory || '/'))
+    const parent = await retryUntilLoaded(() => findPath(core, directory || '/'))
     if (parent === undefined || (parent.mode & 0o170000) !== 0o040000) continue
     const names = new DeletedNames(core, parent.ino)
     for (let page = names.next(); page !== undefined; page = names.next())
@@ -89,12 +89,12 @@ async function assertFound(t: Test, vault: Vault, what: string): Promise<void> {
         if (why !== undefined) t.fail(`${what}: ${path} of deleted/ cannot be undeleted: ${why}`)
       }
     const seen = new Set<string>()
-    for (const event of await answered(() => historyOf(core, parent.ino, ALL, true))) {
+    for (const event of await retryUntilLoaded(() => historyOf(core, parent.ino, ALL, true))) {
       const path = `${directory}/${event.path}`
       if (seen.has(path)) continue
       seen.add(path)
       if (event.what !== 'deleted' || versionsOfPath(core, path).length === 0) continue
-      if ((await answered(() => findPath(core, path))) !== undefined) continue
+      if ((await retryUntilLoaded(() => findPath(core, path))) !== undefined) continue
       const why = await undeleted(vault, path)
       if (why !== undefined) t.fail(`${what}: ${path} of the log cannot be undeleted: ${why}`)
     }

@@ -6,7 +6,7 @@ import t from 'tap'
 import { globRule } from '../../src/base/glob.ts'
 import { methods } from '../../src/control/methods/methods.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
 import type { Core } from '../../src/vault/core/core.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
@@ -71,9 +71,9 @@ for (const { name: backend, suffix } of backends)
     await createVault(path, backend)
     const vault = await openVault(path, options)
     const { core } = vault
-    await answered(() => configure(core, { 'history.exclude': '*.tmp, /e/**' }))
-    await answered(() => refreshHistory(core))
-    const fs = waiting(await answered(() => createFileSystem(vault, { readOnly: false })))
+    await retryUntilLoaded(() => configure(core, { 'history.exclude': '*.tmp, /e/**' }))
+    await retryUntilLoaded(() => refreshHistory(core))
+    const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
     const looks = looksOf(core)
     const inos: number[] = [ROOT_INO]
     for (let level = 0; level < LEVELS; level++)
@@ -101,8 +101,8 @@ for (const { name: backend, suffix } of backends)
 
     const again = await openVault(path, options)
     const reads = looksOf(again.core)
-    t.match(await answered(() => versionsOfPath(again.core, `${BELOW}/f`)), [{ number: 1 }])
-    t.same(await answered(() => versionsOfPath(again.core, `${BELOW}/x.tmp`)), [])
+    t.match(await retryUntilLoaded(() => versionsOfPath(again.core, `${BELOW}/f`)), [{ number: 1 }])
+    t.same(await retryUntilLoaded(() => versionsOfPath(again.core, `${BELOW}/x.tmp`)), [])
     t.ok(reads() < LOOKS * LEVELS, `${reads()} looks at rows for the versions of a path`)
     addHold(again.core, '/d/d/d')
     const explained: (string | undefined)[] = []

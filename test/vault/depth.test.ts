@@ -6,7 +6,7 @@ import t from 'tap'
 import { findState } from '../../src/control/methods/state.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { nameOf } from '../../src/search/source.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { nobody } from '../../src/vault/core/observer.ts'
 import { findDeleted } from '../../src/vault/history/deleted.ts'
@@ -32,7 +32,7 @@ t.setTimeout(300_000)
 
 /** How many directories and files a walk comes by. */
 async function walked(state: TreeState): Promise<number> {
-  const top = await answered(() => state.inode(ROOT_INO))
+  const top = await retryUntilLoaded(() => state.inode(ROOT_INO))
   let count = 0
   if (top === undefined) return count
   for await (const some of walkTree(state, top, () => false)) count += some.length
@@ -41,9 +41,9 @@ async function walked(state: TreeState): Promise<number> {
 
 async function undelete(vault: Vault): Promise<number> {
   const { core } = vault
-  const deleted = await answered(() => findDeleted(core, ROOT_INO, 'd'))
+  const deleted = await retryUntilLoaded(() => findDeleted(core, ROOT_INO, 'd'))
   if (deleted === undefined) throw new Error('nothing was deleted')
-  const moment = await answered(() => wholeBefore(core, deleted.row))
+  const moment = await retryUntilLoaded(() => wholeBefore(core, deleted.row))
   const report = await restoreTree(
     core,
     { ino: deleted.ino, moment },
@@ -66,7 +66,7 @@ for (const { name: backend, suffix } of backends)
     await createVault(path, backend)
     const vault = await openVault(path, { commitMs: 1_000_000, sealMs: 1e9 })
     const { core } = vault
-    const fs = waiting(await answered(() => createFileSystem(vault, { readOnly: false })))
+    const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
     const inos: number[] = [ROOT_INO]
     for (let level = 0; level < LEVELS; level++)
       inos.push((await fs.mkdir(caller, inos[level] as number, 'd', 0o755, 0)).ino)
@@ -77,10 +77,10 @@ for (const { name: backend, suffix } of backends)
     core.moments.last += 10 * SECONDS
     await vault.sync()
     const full = core.moments.last
-    t.equal(await answered(() => pathOf(core, ino)), `${BELOW}/f`)
-    t.equal(await answered(() => lastPath(core, ino)), `${BELOW}/f`)
-    t.match(await answered(() => nameOf(core.overlay.store, ino, new Map())), { isFile: true })
-    t.equal((await answered(() => findPath(core, `${BELOW}/f`)))?.ino, ino)
+    t.equal(await retryUntilLoaded(() => pathOf(core, ino)), `${BELOW}/f`)
+    t.equal(await retryUntilLoaded(() => lastPath(core, ino)), `${BELOW}/f`)
+    t.match(await retryUntilLoaded(() => nameOf(core.overlay.store, ino, new Map())), { isFile: true })
+    t.equal((await retryUntilLoaded(() => findPath(core, `${BELOW}/f`)))?.ino, ino)
     t.equal(await walked(stateNow(core)), LEVELS + 2)
     await fs.unlink(caller, bottom, 'f')
     for (let level = LEVELS - 1; level >= 0; level--) {
@@ -89,13 +89,13 @@ for (const { name: backend, suffix } of backends)
     }
     core.moments.last += 10 * SECONDS
     await vault.sync()
-    t.equal(await answered(() => lastPath(core, ino)), `${BELOW}/f`, 'of what is gone, too')
-    t.match(await answered(() => versionsOfPath(core, `${BELOW}/f`)), [{ number: 1, ino }])
-    const [alias] = await answered(() => [...new VersionNames(core).aliasesOf(ino)])
+    t.equal(await retryUntilLoaded(() => lastPath(core, ino)), `${BELOW}/f`, 'of what is gone, too')
+    t.match(await retryUntilLoaded(() => versionsOfPath(core, `${BELOW}/f`)), [{ number: 1, ino }])
+    const [alias] = await retryUntilLoaded(() => [...new VersionNames(core).aliasesOf(ino)])
     t.match(alias, { path: `${BELOW}/f`, holder: undefined })
     t.equal(await walked(stateAt(core, full)), LEVELS + 2, 'as it was')
     t.equal(await undelete(vault), LEVELS + 1)
-    t.equal((await answered(() => findState(core, `${BELOW}/f`, {}))).row.size, 4)
+    t.equal((await retryUntilLoaded(() => findState(core, `${BELOW}/f`, {}))).row.size, 4)
     await vault.sync()
     const { problems, inodes } = await vault.check({ deep: false })
     t.same(problems, [])

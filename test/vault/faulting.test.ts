@@ -6,7 +6,7 @@
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { birthBatch, Vault, type VaultOptions } from '../../src/vault/vault.ts'
 import { type FaultingStore, faulting } from '../support/faulting.ts'
@@ -30,7 +30,7 @@ async function openFaulting(
   const inner = await openStore('memory', { create: true, backend: 'memory' })
   await inner.commit(birthBatch())
   const store = faulting(inner, { gets })
-  return { store, vault: await answered(() => new Vault(store, '/tmp/none', options)) }
+  return { store, vault: await retryUntilLoaded(() => new Vault(store, '/tmp/none', options)) }
 }
 
 /** Closes the vault after it proved sound, and nothing was logged as an error. */
@@ -48,7 +48,7 @@ for (const gets of [false, true]) {
   t.test(`random operations match the plain model where ${what}`, async (t) => {
     t.comment(`seed ${baseSeed}`)
     const { store, vault } = await openFaulting(gets)
-    const run = await answered(() => new Run(vault, baseSeed))
+    const run = await retryUntilLoaded(() => new Run(vault, baseSeed))
     for (let step = 0; step < steps; step++) {
       try {
         await run.step()
@@ -67,7 +67,7 @@ for (const gets of [false, true]) {
   t.test(`history is that of the plain model where ${what}`, async (t) => {
     t.comment(`seed ${baseSeed}`)
     const { store, vault } = await openFaulting(gets, { ...small, sealMs: 1e9 })
-    const run = await answered(() => new HistoryRun(vault, baseSeed))
+    const run = await retryUntilLoaded(() => new HistoryRun(vault, baseSeed))
     for (let step = 0; step < steps / 2; step++) {
       try {
         await run.step()

@@ -5,7 +5,7 @@ import t from 'tap'
 import { ENOMEM, FsError } from '../../src/base/errno.ts'
 import type { KernelNotices } from '../../src/fs/operations.ts'
 import { BYTES_MAX, BYTES_MAX_EACH, HeldContent } from '../../src/fs/virtual/held-content.ts'
-import { answeredInSlices } from '../../src/store/retry.ts'
+import { retryInSlices } from '../../src/store/retry.ts'
 
 const PART = 16
 const bytes = BYTES_MAX_EACH / PART
@@ -31,7 +31,7 @@ async function holdAll(
   last: number,
 ): Promise<void> {
   for (let number = first; number <= last; number++)
-    await answeredInSlices(() =>
+    await retryInSlices(() =>
       content.hold({ number, up: number, name: 'history.json', uid, bytes }, notices),
     )
 }

@@ -1,7 +1,7 @@
 // A random run that remembers: a full copy of the tree at every moment that is observed, every version of every file, and
 // which file each name led to from when to when. What the as-of reads of a vault are compared with.
 
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { rewriteNext } from '../../src/vault/content/defragment.ts'
 import { sealAll } from '../../src/vault/content/seal.ts'
 import { createSnapshot } from '../../src/vault/history/snapshots.ts'
@@ -94,7 +94,7 @@ export class HistoryRun extends Run {
     // Extents are known once they are read.
     await this.fs.read(caller, this.ino(file), 0, file.bytes.length)
     core.fragmented.add(this.ino(file))
-    while (core.fragmented.size > 0) await answered(() => rewriteNext(core, 1))
+    while (core.fragmented.size > 0) await retryUntilLoaded(() => rewriteNext(core, 1))
   }
 
   #jump(): void {
@@ -153,7 +153,7 @@ export class HistoryRun extends Run {
   }
 
   async sealAll(): Promise<void> {
-    await answered(() => sealAll(this.vault.core))
+    await retryUntilLoaded(() => sealAll(this.vault.core))
     this.noticeSeals()
   }
 
@@ -297,7 +297,7 @@ export class HistoryRun extends Run {
     let moment: number
     if (isSnapshot) {
       const name = `s${this.#snapshots++}`
-      moment = await answered(() => createSnapshot(core, name))
+      moment = await retryUntilLoaded(() => createSnapshot(core, name))
       this.noticeSeals()
     } else {
       moment = core.moments.next()

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { birthBatch, openVault, Vault } from '../../src/vault/vault.ts'
 import { testedBackends } from '../support/engines.ts'
 import { compareAll, compareMoment } from './compare-history.ts'
@@ -19,7 +19,7 @@ const steps = Number(process.env.AVFS_STEPS ?? 900)
 const baseSeed = Number(process.env.AVFS_SEED ?? Date.now() % 1_000_000)
 
 async function runHistory(t: Test, vault: Vault, seed: number, steps: number): Promise<HistoryRun> {
-  const run = await answered(() => new HistoryRun(vault, seed))
+  const run = await retryUntilLoaded(() => new HistoryRun(vault, seed))
   for (let step = 0; step < steps; step++) {
     try {
       await run.step()
@@ -68,7 +68,7 @@ for (const { name, suffix } of testedBackends)
         await store.commit(birthBatch())
         // A small cache, so that rows are read back from the engine.
         const options = { cacheBytes: 400_000, commitMs: 5, sealMs: 1e9 }
-        const opened = await answered(() => new Vault(store, path, options))
+        const opened = await retryUntilLoaded(() => new Vault(store, path, options))
         const run = await runHistory(t, opened, seed, steps / 3)
         await run.sealAll()
         t.same((await run.vault.check({ deep: true })).problems, [])

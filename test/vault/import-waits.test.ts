@@ -26,7 +26,7 @@ import {
 import { setLog } from '../../src/base/log.ts'
 import { setting } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Changes, Store } from '../../src/store/store.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { nobody } from '../../src/vault/core/observer.ts'
@@ -149,7 +149,7 @@ async function led(t: Test, store: Store): Promise<object> {
   for (const stream of [first, second, steps]) {
     // Another vault has nothing in memory of what the one before put there.
     const options = { commitMs: 60_000, cacheBytes: 1e5 }
-    const vault = await answered(() => new Vault(unclosed(store), '', options))
+    const vault = await retryUntilLoaded(() => new Vault(unclosed(store), '', options))
     const work = waiting(
       importer(vault, {
         parent: ROOT_INO,
@@ -175,7 +175,7 @@ async function led(t: Test, store: Store): Promise<object> {
 /** All that is there, a line a record. */
 async function exported(vault: Vault): Promise<string[]> {
   const { core } = vault
-  const row = await answered(() => inodeAt(core, ROOT_INO, core.moments.last))
+  const row = await retryUntilLoaded(() => inodeAt(core, ROOT_INO, core.moments.last))
   if (row === undefined) throw new Error('there is no root')
   const told: string[] = []
   await exportTree(core, { ...row }, core.moments.last, {

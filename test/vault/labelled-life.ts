@@ -2,7 +2,7 @@
 // well, with paths that leave no trace. What it ends in does not depend on the store.
 
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { nobody } from '../../src/vault/core/observer.ts'
@@ -33,10 +33,10 @@ export async function lead(vault: Vault): Promise<unknown> {
 
 async function lived(vault: Vault): Promise<{ told: object; tell: () => Promise<unknown> }> {
   const { core } = vault
-  const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+  const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false }))
   const life = new Life(vault, fs)
-  await answered(() => configure(core, { 'history.exclude': '*.tmp,/cache/' }))
-  await answered(() => refreshHistory(core))
+  await retryUntilLoaded(() => configure(core, { 'history.exclude': '*.tmp,/cache/' }))
+  await retryUntilLoaded(() => refreshHistory(core))
   const docs = await life.mkdir(ROOT_INO, 'docs')
   const cache = await life.mkdir(ROOT_INO, 'cache')
   for (let round = 0; round < 4; round++) {
@@ -77,7 +77,7 @@ async function lived(vault: Vault): Promise<{ told: object; tell: () => Promise<
   await life.step(() => fs.rename(caller, tags, 'blue', tags, 'green', 0))
   await vault.sync()
   const before = await life.told(docs)
-  const moment = (await answered(() => findSnapshot(core, 'first')))?.moment ?? 0
+  const moment = (await retryUntilLoaded(() => findSnapshot(core, 'first')))?.moment ?? 0
   await restoreTree(
     core,
     { ino: docs, moment },
@@ -101,7 +101,7 @@ class Life {
   /** Two seconds pass between operations, so that nothing counts as temporary. */
   step<T>(work: () => T): Promise<T> {
     this.#vault.core.moments.last += 2 * SECONDS
-    return answered(work)
+    return retryUntilLoaded(work)
   }
 
   async mkdir(parent: number, name: string): Promise<number> {
@@ -149,8 +149,8 @@ class Life {
     const { core } = this.#vault
     return {
       tree: await describe(waiting(this.#fs), ROOT_INO),
-      labelled: await answered(() => ['red', 'blue', 'green'].map((tag) => filesWith(core, [tag]))),
-      versions: await answered(() =>
+      labelled: await retryUntilLoaded(() => ['red', 'blue', 'green'].map((tag) => filesWith(core, [tag]))),
+      versions: await retryUntilLoaded(() =>
         ['a', 'b', 'back', 'c.tmp'].map((name) => versionsOf(core, directory, name).length),
       ),
       views: await this.#listings(directory),
@@ -168,10 +168,10 @@ class Life {
   /** Lists one name at a time, as a reply has room for. */
   async #list(ino: number): Promise<string[]> {
     const fs = this.#fs
-    const { handle } = await answered(() => fs.opendir(caller, ino))
+    const { handle } = await retryUntilLoaded(() => fs.opendir(caller, ino))
     const names: string[] = []
     for (let cookie = 0; ; ) {
-      const room = await answered(() => {
+      const room = await retryUntilLoaded(() => {
         const taken: { name: string; next: number }[] = []
         fs.readdir(caller, ino, handle, cookie, false, (name, _ino, _type, next) => {
           if (taken.length > 0) return false

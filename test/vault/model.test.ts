@@ -10,7 +10,7 @@ import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { birthBatch, openVault, Vault } from '../../src/vault/vault.ts'
 import { testedBackends } from '../support/engines.ts'
@@ -23,7 +23,7 @@ const steps = Number(process.env.AVFS_STEPS ?? 1500)
 const baseSeed = Number(process.env.AVFS_SEED ?? Date.now() % 1_000_000)
 
 async function runModel(t: Test, vault: Vault, seed: number): Promise<Run> {
-  const run = await answered(() => new Run(vault, seed))
+  const run = await retryUntilLoaded(() => new Run(vault, seed))
   for (let step = 0; step < steps; step++) {
     try {
       await run.step()
@@ -72,13 +72,13 @@ for (const { name, suffix } of testedBackends)
       await store.commit(birthBatch())
       // A small cache, so that rows are read back from the engine.
       const options = { cacheBytes: 400_000, commitMs: 5 }
-      const opened = await answered(() => new Vault(store, path, options))
+      const opened = await retryUntilLoaded(() => new Vault(store, path, options))
       const run = await runModel(t, opened, seed)
       const report = await run.vault.check({ deep: true })
       t.same(report.problems, [])
       await run.vault.close()
       const vault = await openVault(path)
-      const fs = await answered(() => createFileSystem(vault, { readOnly: false }))
+      const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false }))
       const tree = await describe(waiting(fs), ROOT_INO)
       t.equal(difference(tree, describePlain(run.root)), undefined)
       if (round === 0) digests.set(name, createHash('sha256').update(tree.join('\n')).digest('hex'))

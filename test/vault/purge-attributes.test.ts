@@ -3,7 +3,7 @@
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { inodePast } from '../../src/store/collections.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from '../../src/vault/history/timeline.ts'
 import { versionsOfPath } from '../../src/vault/history/version-names.ts'
@@ -114,7 +114,7 @@ t.test(
       modes.filter(({ mode }) => mode !== 0o40755),
       [],
     )
-    const names = await answered(() => entriesAt(core, ino, before).map(({ name }) => name))
+    const names = await retryUntilLoaded(() => entriesAt(core, ino, before).map(({ name }) => name))
     t.same(names, ['f'], 'it shows what was in it and is still there')
     t.match(await its.purge({ path: '/d' }), { states: 0, rows: 0 })
     await its.assertSound(t)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { entryPast, version } from '../../src/store/collections.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { slicesOf } from '../../src/vault/core/time-slices.ts'
 import { createSnapshot } from '../../src/vault/history/snapshots.ts'
@@ -198,9 +198,9 @@ async function numbersIn(vault: Vault, inos: readonly number[]): Promise<Map<str
   const { core } = vault
   const found = new Map<string, number>()
   for (const ino of inos) {
-    const path = (await answered(() => findInode(core, ino))) && lastPath(core, ino)
+    const path = (await retryUntilLoaded(() => findInode(core, ino))) && lastPath(core, ino)
     if (path === undefined) continue
-    const versions = await answered(() => versionsOfPath(core, path))
+    const versions = await retryUntilLoaded(() => versionsOfPath(core, path))
     for (const its of versions) found.set(`${path} ${its.ino} ${its.version}`, its.number)
   }
   return found
@@ -211,8 +211,8 @@ async function versionsIn(vault: Vault): Promise<Map<string, string>> {
   const { core } = vault
   const found = new Map<string, string>()
   for (const { ino, number, moment } of core.overlay.scan(version, { limit: ALL })) {
-    const row = await answered(() => inodeAt(core, ino, moment))
-    const parts = row && (await answered(() => readAt(core, row, moment, 0, row.size)))
+    const row = await retryUntilLoaded(() => inodeAt(core, ino, moment))
+    const parts = row && (await retryUntilLoaded(() => readAt(core, row, moment, 0, row.size)))
     const hash = createHash('sha256')
     for (const part of parts ?? []) hash.update(part)
     found.set(`${ino} ${number}`, row === undefined ? 'none' : hash.digest('hex'))
@@ -244,7 +244,7 @@ for (let run = 0; run < runs; run++)
         const ino = Number(key.split(' ')[0])
         if (!until.has(ino)) t.equal(after.get(key), digest, `version ${key} is as it was`)
         else if (after.has(key)) t.equal(after.get(key), digest, `what is left of ${key}, too`)
-        const present = await answered(() => findInode(core, ino))
+        const present = await retryUntilLoaded(() => findInode(core, ino))
         if (present !== undefined && key === `${ino} ${present.versions}`)
           t.ok(after.has(key), `${key} is the newest of what is there`)
       }

@@ -4,7 +4,7 @@
 import { EDQUOT, FsError } from '../../src/base/errno.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { refreshQuota } from '../../src/vault/core/quota.ts'
@@ -250,8 +250,8 @@ export class QuotaModel {
     if (this.#random.below(5) === 0) this.limits.delete(key)
     else this.limits.set(key, value)
     const { core } = this.#vault
-    await answered(() => configure(core, { [key]: String(this.limits.get(key) ?? '') }))
-    await answered(() => refreshQuota(core))
+    await retryUntilLoaded(() => configure(core, { [key]: String(this.limits.get(key) ?? '') }))
+    await retryUntilLoaded(() => refreshQuota(core))
   }
 
   #file(name: string): Owned {

@@ -12,7 +12,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { setting } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { countUsage, readUsage } from '../../src/vault/check/count-usage.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
@@ -44,8 +44,8 @@ for (const [at, { name, suffix }] of testedBackends.entries())
   t.test(`${name}: what grows is refused exactly where a quota ends`, async (t) => {
     const path = join(folder, `model${suffix}`)
     const store = await newStore(path)
-    const vault = await answered(() => new Vault(store, path, { cacheBytes: 400_000, commitMs: 5 }))
-    const fs = waiting(await answered(() => createFileSystem(vault, { readOnly: false })))
+    const vault = await retryUntilLoaded(() => new Vault(store, path, { cacheBytes: 400_000, commitMs: 5 }))
+    const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
     const model = new QuotaModel(vault, fs, randomFrom(seed + at))
     for (let step = 0; step < steps; step++) {
       await model.step()
@@ -87,10 +87,10 @@ for (const { name, suffix } of testedBackends)
       await (await newStore(path)).close()
       const vault = await openVault(path, { commitMs: 20 })
       const { core } = vault
-      const fs = waiting(await answered(() => createFileSystem(vault, { readOnly: false })))
+      const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
       const set = async (changes: Record<string, string>): Promise<void> => {
-        await answered(() => configure(core, changes))
-        await answered(() => refreshQuota(core))
+        await retryUntilLoaded(() => configure(core, changes))
+        await retryUntilLoaded(() => refreshQuota(core))
       }
       const { ino } = await fs.create(root, 1, 'f', 0o644, 0, 0o200)
       const random = randomFrom(seed)
@@ -103,8 +103,8 @@ for (const { name, suffix } of testedBackends)
       await save()
       await vault.sync()
       await set({ 'quota.history': 'on', quota: '1T' })
-      await set({ quota: String(core.room.taken + 6 * MIB) })
-      t.ok(core.room.taken >= MIB, 'what is taken is known')
+      await set({ quota: String(core.diskSpace.taken + 6 * MIB) })
+      t.ok(core.diskSpace.taken >= MIB, 'what is taken is known')
       const full = async (): Promise<void> => {
         for (;;) await save()
       }

@@ -2,7 +2,7 @@
 // restores, labels.
 
 import type { FileSystem } from '../../src/fs/file-system.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { nobody } from '../../src/vault/core/observer.ts'
 import { findDeleted } from '../../src/vault/history/deleted.ts'
 import { findPath } from '../../src/vault/history/paths.ts'
@@ -70,17 +70,17 @@ export class Life {
 
   async #spot(path: string): Promise<{ parent: number; name: string } | undefined> {
     const at = path.lastIndexOf('/')
-    const above = await answered(() => findPath(this.vault.core, path.slice(0, at) || '/'))
+    const above = await retryUntilLoaded(() => findPath(this.vault.core, path.slice(0, at) || '/'))
     const isDirectory = above !== undefined && (above.mode & 0o170000) === 0o040000
     return isDirectory ? { parent: above.ino, name: path.slice(at + 1) } : undefined
   }
 
   async #ino(path: string): Promise<number | undefined> {
-    return (await answered(() => findPath(this.vault.core, path)))?.ino
+    return (await retryUntilLoaded(() => findPath(this.vault.core, path)))?.ino
   }
 
   async #isFile(path: string): Promise<boolean> {
-    const found = await answered(() => findPath(this.vault.core, path))
+    const found = await retryUntilLoaded(() => findPath(this.vault.core, path))
     return found !== undefined && (found.mode & 0o170000) === 0o100000
   }
 
@@ -156,16 +156,16 @@ export class Life {
     const { core } = this.vault
     const spot = await this.#spot(path)
     if (spot === undefined || (await this.#ino(path)) !== undefined) return
-    const deleted = await answered(() => findDeleted(core, spot.parent, spot.name))
+    const deleted = await retryUntilLoaded(() => findDeleted(core, spot.parent, spot.name))
     if (deleted === undefined) return
-    const moment = await answered(() => wholeBefore(core, deleted.row))
+    const moment = await retryUntilLoaded(() => wholeBefore(core, deleted.row))
     await this.#tried(() => restoreTree(core, { ino: deleted.ino, moment }, spot, options))
   }
 
   async #restore(path: string): Promise<void> {
     const { core } = this.vault
     const spot = await this.#spot(path)
-    const versions = await answered(() => versionsOfPath(core, path))
+    const versions = await retryUntilLoaded(() => versionsOfPath(core, path))
     if (spot === undefined || versions.length === 0 || !(await this.#isFile(path))) return
     const { ino, moment } = this.#random.pick(versions)
     await restoreTree(core, { ino, moment }, spot, options)
@@ -173,8 +173,8 @@ export class Life {
 
   async #tag(path: string): Promise<void> {
     const { core } = this.vault
-    const found = await answered(() => findPath(core, path))
-    if (found !== undefined) await answered(() => tagFile(core, found, 'label'))
+    const found = await retryUntilLoaded(() => findPath(core, path))
+    if (found !== undefined) await retryUntilLoaded(() => tagFile(core, found, 'label'))
   }
 
   /** What a program may be refused: a directory that is not empty, a name that is there, what prune let go of. */

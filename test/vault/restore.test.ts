@@ -10,7 +10,7 @@ import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { isDirectory } from '../../src/base/mode.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { sealAll } from '../../src/vault/content/seal.ts'
 import type { Core } from '../../src/vault/core/core.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
@@ -72,7 +72,7 @@ function differs(found: readonly string[], wanted: readonly string[] = []): obje
 async function restoreAll(t: Test, vault: Vault, moments: readonly number[]): Promise<void> {
   const { core } = vault
   const before: string[][] = []
-  for (const moment of moments) before.push(await answered(() => dump(core, moment)))
+  for (const moment of moments) before.push(await retryUntilLoaded(() => dump(core, moment)))
   for (const [at, moment] of moments.entries()) {
     // What was there for less than a second would count as temporary, and vanish from the past.
     core.moments.last += 2_000_000
@@ -87,7 +87,7 @@ async function restoreAll(t: Test, vault: Vault, moments: readonly number[]): Pr
     await restoreTree(core, { ino: ROOT_INO, moment }, to, hears(done))
     t.same(planned.sort(), done.sort(), 'what a dry run tells is what is done')
     const now = core.moments.next()
-    const found = differs(await answered(() => dump(core, now)), before[at])
+    const found = differs(await retryUntilLoaded(() => dump(core, now)), before[at])
     t.equal(found, undefined, `the tree is as it was at ${moment}`)
     const again = { ino: ROOT_INO, moment }
     const report = await restoreTree(core, again, { parent: ROOT_INO, name: '' }, options)
@@ -95,7 +95,7 @@ async function restoreAll(t: Test, vault: Vault, moments: readonly number[]): Pr
   }
   for (const [at, moment] of moments.entries())
     t.equal(
-      differs(await answered(() => dump(core, moment)), before[at]),
+      differs(await retryUntilLoaded(() => dump(core, moment)), before[at]),
       undefined,
       'the past is what it was',
     )
@@ -111,10 +111,10 @@ for (const { name: backend, suffix } of [backendOf('', 'memory'), ...testedBacke
     const store = await openStore(path, { create: true, backend })
     await store.commit(birthBatch())
     const options = { cacheBytes: 400_000, commitMs: 5, sealMs: 1e9 }
-    const vault = await answered(() => new Vault(store, path, options))
-    const run = await answered(() => new HistoryRun(vault, baseSeed))
+    const vault = await retryUntilLoaded(() => new Vault(store, path, options))
+    const run = await retryUntilLoaded(() => new HistoryRun(vault, baseSeed))
     for (let step = 0; step < steps; step++) await run.step()
-    await answered(() => sealAll(vault.core))
+    await retryUntilLoaded(() => sealAll(vault.core))
     const all = run.observed.map(({ moment }) => moment)
     const moments = [all[0], all[all.length >> 1], all[all.length - 2], all[1], all[all.length - 1]]
     await restoreAll(

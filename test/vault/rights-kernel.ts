@@ -7,7 +7,7 @@ import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
 import { MAY_READ, MAY_SEARCH, may } from '../../src/fs/reach.ts'
 import { VIEW_BASE } from '../../src/fs/virtual/view.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { ACL_ACCESS } from '../../src/vault/tree/acl.ts'
 
@@ -58,7 +58,7 @@ export class Kernel {
       const ino = await this.walk(caller, path)
       await this.#assertMay(caller, ino, MAY_READ)
       const { size } = await this.#node(caller, ino)
-      const parts = await answered(() => this.fs.read(caller, ino, 0, size))
+      const parts = await retryUntilLoaded(() => this.fs.read(caller, ino, 0, size))
       return Buffer.concat(parts).toString()
     })
   }
@@ -68,12 +68,12 @@ export class Kernel {
     return await orErrno(async () => {
       const ino = await this.walk(caller, path)
       await this.#assertMay(caller, ino, MAY_READ)
-      const { handle } = await answered(() => this.fs.opendir(caller, ino))
+      const { handle } = await retryUntilLoaded(() => this.fs.opendir(caller, ino))
       const names: string[] = []
       let from = 0
       for (let count = -1; count !== names.length; ) {
         count = names.length
-        await answered(() =>
+        await retryUntilLoaded(() =>
           this.fs.readdir(caller, ino, handle, from, plus, (name, _ino, _type, next, node) => {
             from = next
             names.push(name)
@@ -90,7 +90,7 @@ export class Kernel {
   async #lookup(caller: Caller, parent: number, name: string): Promise<number> {
     const kept = this.#names.get(`${parent}/${name}`)
     if (kept !== undefined && performance.now() < kept.untilMs) return kept.ino
-    const node = await answered(() => this.fs.lookup(caller, parent, name))
+    const node = await retryUntilLoaded(() => this.fs.lookup(caller, parent, name))
     if (node === undefined) throw new FsError(ENOENT)
     this.#note(parent, name, node)
     return node.ino
@@ -107,7 +107,7 @@ export class Kernel {
   async #node(caller: Caller, ino: number): Promise<Node> {
     const kept = this.#nodes.get(ino)
     if (kept !== undefined) return kept
-    const node = await answered(() => this.fs.getattr(caller, ino))
+    const node = await retryUntilLoaded(() => this.fs.getattr(caller, ino))
     this.#lists.delete(ino)
     if (!node.volatile) this.#nodes.set(ino, node)
     return node
@@ -116,7 +116,7 @@ export class Kernel {
   async #assertMay(caller: Caller, ino: number, wanted: number): Promise<void> {
     const node = await this.#node(caller, ino)
     if (!this.#lists.has(ino))
-      this.#lists.set(ino, await answered(() => this.fs.getxattr(caller, ino, ACL_ACCESS, false)))
+      this.#lists.set(ino, await retryUntilLoaded(() => this.fs.getxattr(caller, ino, ACL_ACCESS, false)))
     const reader = { uid: caller.uid, groups: new Set([caller.gid]) }
     if (!may(reader, node, this.#lists.get(ino), wanted)) throw new FsError(EACCES)
   }

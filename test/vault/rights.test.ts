@@ -10,7 +10,7 @@ import { createFileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
 import type { SearchedFile, SearchedName, SearchService } from '../../src/fs/search-service.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { nameOfMoment } from '../../src/vault/core/when.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
@@ -311,7 +311,7 @@ async function foundOf(
   for (const ino of inos) {
     const { parent = 0, name = '' } = life.lastOf(ino) ?? {}
     const isThere = life.now.has(ino)
-    if (!(await answered(() => reach({ ino, isThere, parent })))) continue
+    if (!(await retryUntilLoaded(() => reach({ ino, isThere, parent })))) continue
     const versions = life.changes.flatMap((change, step) =>
       change.kind === 'saved' && change.ino === ino
         ? [{ ino, parent, number: undefined, moment: life.moments[step] as number }]
@@ -336,14 +336,14 @@ for (const backend of testedBackends.filter(({ name }) => ['sqlite', 'leveldb'].
       backend: backend.name,
     })
     await store.commit(birthBatch())
-    const vault = await answered(() => new Vault(store, '/nowhere', { commitMs: 60_000 }))
+    const vault = await retryUntilLoaded(() => new Vault(store, '/nowhere', { commitMs: 60_000 }))
     let life: RightsLife | undefined
     const search: SearchService = {
       generation: 0,
       refresh: async () => true,
       search: async ({ reach }) => (life === undefined ? [] : await foundOf(life, reach)),
     }
-    const fs = await answered(() => createFileSystem(vault, { readOnly: false, search }))
+    const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false, search }))
     const kernel = new Kernel(fs)
     life = new RightsLife(vault, waiting(fs), random)
     const its = life

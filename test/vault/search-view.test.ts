@@ -10,7 +10,7 @@ import type { Caller } from '../../src/fs/operations.ts'
 import type { SearchedFile, SearchService } from '../../src/fs/search-service.ts'
 import { inode as inodes } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
@@ -42,7 +42,7 @@ class SaidSearch implements SearchService {
     const shown: SearchedFile[] = []
     for (const file of this.files) {
       const { core } = this.#vault
-      const isSeen = await answered(() => {
+      const isSeen = await retryUntilLoaded(() => {
         const row = core.inodes.get(file.ino) ?? core.overlay.get(inodes, [file.ino])
         return row !== undefined && reach({ ...file, parent: row.parent })
       })
@@ -69,12 +69,12 @@ async function bed(t: Test): Promise<Bed> {
   const inner = await openStore('memory', { create: true, backend: 'memory' })
   await inner.commit(birthBatch())
   const store = faulting(inner, { gets: true })
-  const vault = await answered(
+  const vault = await retryUntilLoaded(
     () => new Vault(store, '/nowhere', { commitMs: 60_000, cacheBytes: 100_000 }),
   )
   t.teardown(() => vault.close())
   const search = new SaidSearch(vault)
-  const fs = waiting(await answered(() => createFileSystem(vault, { readOnly: false, search })))
+  const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false, search })))
   const walk = async (path: string): Promise<number> => {
     let ino = ROOT_INO
     for (const name of path.split('/')) {

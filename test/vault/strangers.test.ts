@@ -15,7 +15,7 @@ import type { MethodName } from '../../src/control/methods/methods.ts'
 import { ControlError } from '../../src/control/wire/errors.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { backendOf, openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { checkStore } from '../../src/vault/check/check.ts'
 import { repairStore } from '../../src/vault/check/repair.ts'
@@ -152,12 +152,12 @@ async function looked(fs: FileSystem): Promise<void> {
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const [ino, depth] = next
     await known(async () => {
-      for (const name of await answered(() => list(fs, ino)))
+      for (const name of await retryUntilLoaded(() => list(fs, ino)))
         await known(async () => {
-          const node = await answered(() => fs.lookup(root, ino, name))
+          const node = await retryUntilLoaded(() => fs.lookup(root, ino, name))
           if (node === undefined) return
           count++
-          if (node.mode >>> 12 === 10) await answered(() => fs.readlink(root, node.ino))
+          if (node.mode >>> 12 === 10) await retryUntilLoaded(() => fs.readlink(root, node.ino))
           if (node.mode >>> 12 === 4 && depth < DEPTH_MAX && count < SHOWN_MAX)
             left.push([node.ino, depth + 1])
         })

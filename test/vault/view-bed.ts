@@ -5,7 +5,7 @@ import { FsError } from '../../src/base/errno.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
@@ -28,7 +28,7 @@ export async function openMemory(t: Test, around: (store: Store) => Store): Prom
   const store = await openStore('memory', { create: true, backend: 'memory' })
   await store.commit(birthBatch())
   const read = around(store)
-  const vault = await answered(() => new Vault(read, '/nowhere', { commitMs: 60_000 }))
+  const vault = await retryUntilLoaded(() => new Vault(read, '/nowhere', { commitMs: 60_000 }))
   t.teardown(() => vault.close())
   return vault
 }

@@ -6,7 +6,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'
 import type { SearchedFile, SearchService } from '../../src/fs/search-service.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { Fault, type Store } from '../../src/store/store.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { formatMoment } from '../../src/vault/core/when.ts'
@@ -214,7 +214,7 @@ async function waitingBed(t: Test, search?: SearchService) {
     return store
   })
   const options = { readOnly: false, ...(search === undefined ? {} : { search }) }
-  const fs = await answered(() => createFileSystem(vault, options))
+  const fs = await retryUntilLoaded(() => createFileSystem(vault, options))
   const { moments } = vault.core
   const later = (seconds: number) => moments.pretend(moments.last + seconds * 1e6)
   const calm = <R>(work: () => R): R => (stores[0] as FaultingStore).calm(work)
@@ -229,7 +229,7 @@ async function waitingReads(t: Test, scene: Scene, size: number): Promise<number
   const { ino } = calm(() => walk(fs, path))
   for (const cache of [vault.core.inodes, vault.core.pasts, vault.core.directories]) cache.clear()
   const before = count()
-  const { handle } = await answered(() => fs.opendir(root, ino))
+  const { handle } = await retryUntilLoaded(() => fs.opendir(root, ino))
   let names = 0
   let cookie = 0
   for (let goesOn = true; goesOn; ) {
@@ -289,7 +289,7 @@ t.test('finding when a tree was removed goes on where it had to wait', async (t)
     await vault.sync()
     const row = calm(() => findDeleted(core, ROOT_INO, 'tree')?.row)
     const before = count()
-    t.ok(row !== undefined && (await answered(() => wholeBefore(core, row))) < row.until)
+    t.ok(row !== undefined && (await retryUntilLoaded(() => wholeBefore(core, row))) < row.until)
     return count() - before
   }
   const few = await reads(FEW)
@@ -357,10 +357,10 @@ t.test('versions that a search found cost somebody else what they cost in a few'
     const versions = found.map((its) => ({ ...its, parent: ROOT_INO }))
     files.push({ ino: versions.at(-1)?.ino ?? 0, path: '/name', isThere: true, versions })
     const somebody: Caller = { uid: 1000, gid: 1000, pid: process.pid }
-    const { ino } = await answered(() => walk(fs, '.avfs/search/text/.all', somebody))
+    const { ino } = await retryUntilLoaded(() => walk(fs, '.avfs/search/text/.all', somebody))
     for (const cache of [vault.core.inodes, vault.core.pasts]) cache.clear()
     const before = count()
-    t.equal((await answered(() => list(fs, ino, 1000, false, somebody))).length, size)
+    t.equal((await retryUntilLoaded(() => list(fs, ino, 1000, false, somebody))).length, size)
     return count() - before
   }
   const few = await reads(FEW)

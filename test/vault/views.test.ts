@@ -6,7 +6,7 @@ import { ENOENT, ESTALE } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { noChange } from '../support/no-change.ts'
 import { list, open, openMemory, refused, root, save, textOf, walk } from './view-bed.ts'
@@ -323,7 +323,7 @@ t.test('a name that the kernel keeps is moved once it has asked for it anew', as
     t.ok((listNodes(fs, deleted).get('f')?.nameMs ?? 0) > 0)
     refused(t, () => fs.rename(root, deleted, 'f', ROOT_INO, back, 0), ESTALE)
     t.equal(walk(fs, '.avfs/deleted/f').nameMs, 0)
-    await answered(() => fs.rename(root, deleted, 'f', ROOT_INO, back, 0))
+    await retryUntilLoaded(() => fs.rename(root, deleted, 'f', ROOT_INO, back, 0))
     t.equal(textOf(fs, walk(fs, back)), 'one')
   }
 })

@@ -9,7 +9,7 @@ import type { Parameters } from '../../src/control/methods/method.ts'
 import { type MethodName, methods } from '../../src/control/methods/methods.ts'
 import { Searcher } from '../../src/search/searcher.ts'
 import { openStore } from '../../src/store/open.ts'
-import { answered } from '../../src/store/retry.ts'
+import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { stateAt, stateNow, type TreeState } from '../../src/vault/history/tree-state.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
@@ -24,7 +24,7 @@ async function openFaulting(): Promise<{ store: FaultingStore; vault: Vault }> {
   await inner.commit(birthBatch())
   const store = faulting(inner, { gets: true })
   const options = { cacheBytes: 100_000, commitMs: 5, sealMs: 1e9 }
-  return { store, vault: await answered(() => new Vault(store, '/tmp/none', options)) }
+  return { store, vault: await retryUntilLoaded(() => new Vault(store, '/tmp/none', options)) }
 }
 
 /** Items with the bytes that follow them. */
@@ -70,7 +70,7 @@ function plainly(state: TreeState): { paths: string[]; files: Map<string, string
 t.test('a walk meets each thing once, and its content whole', async (t) => {
   t.comment(`seed ${seed}`)
   const { store, vault } = await openFaulting()
-  const life = await answered(() => new HistoryRun(vault, seed))
+  const life = await retryUntilLoaded(() => new HistoryRun(vault, seed))
   for (let step = 0; step < 150; step++) await life.step()
   const then = vault.core.moments.last
   vault.core.moments.observe()
@@ -103,6 +103,6 @@ t.test('a walk meets each thing once, and its content whole', async (t) => {
     t.ok(paths.length > 5, `${paths.length} paths`)
     t.ok(store.faults > before, `${store.faults - before} reads had to wait`)
   }
-  await answered(() => life.sealAll())
+  await retryUntilLoaded(() => life.sealAll())
   await vault.close()
 })

@@ -1,7 +1,7 @@
 // The method by which a backup gets what it lacks: of one moment, whatever is written meanwhile.
 
 import { deserialize } from 'node:v8'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { checkLineage, comesFrom } from '../../vault/core/lineage.ts'
 import { readCounters, readSetting } from '../../vault/core/settings.ts'
 import { PURGED } from '../../vault/prune/purge.ts'
@@ -49,7 +49,7 @@ async function sendBackup(
   )
   const view = await vault.view()
   try {
-    const { id, moment, purged, isHeld } = await answered(() => ({
+    const { id, moment, purged, isHeld } = await retryUntilLoaded(() => ({
       id: readSetting(view, 'id') ?? '',
       moment: readCounters(view).moment,
       purged: readSetting(view, PURGED) ?? '',

@@ -4,7 +4,7 @@
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import type { EntryRow } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { type MeetingCheck, meetingCheck } from '../../vault/core/cycles.ts'
 import { entriesAt, inodeAt } from '../../vault/history/timeline.ts'
@@ -60,7 +60,7 @@ async function compare(
 ): Promise<{ before: number | null; after: number | null }> {
   const wanted = wantedOf(parameters, 'before')
   const later = wantedOf(parameters, 'after')
-  const { before, after } = await answered(() => {
+  const { before, after } = await retryUntilLoaded(() => {
     const after = findSide(core, path, later)
     const before = findSide(core, path, isEmpty(wanted) ? previous(core, path, later) : wanted)
     // What was there at neither time: let the error say so.
@@ -161,7 +161,7 @@ async function* entriesOf(
   for (let after: string | undefined; ; ) {
     const from = after
     const { row, moment } = state
-    const rows = await answered(() => entriesAt(core, row.ino, moment, from, PAGE_NAMES))
+    const rows = await retryUntilLoaded(() => entriesAt(core, row.ino, moment, from, PAGE_NAMES))
     yield* rows
     if (rows.length < PAGE_NAMES) return undefined
     after = rows[rows.length - 1]?.name
@@ -175,7 +175,7 @@ async function stateOf(
 ): Promise<Looked | undefined> {
   if (entry === undefined || within === undefined) return undefined
   const { moment, isNew } = within
-  const row = await answered(() => inodeAt(core, entry.ino, moment))
+  const row = await retryUntilLoaded(() => inodeAt(core, entry.ino, moment))
   if (row === undefined) return undefined
   if (isDirectory(row.mode) && !isNew(row, within.row.ino, entry.name)) return undefined
   return { row: { ...row }, moment, isNew }
@@ -192,7 +192,7 @@ async function compareFiles(
   if (same && before.row.mode === after.row.mode) return
   const states = [before, after].filter((state) => state !== undefined && hasBytes(state.row.mode))
   const isAll = () => states.every((state) => isText(core, state as State))
-  const text = !same && states.length > 0 && (await answered(isAll))
+  const text = !same && states.length > 0 && (await retryUntilLoaded(isAll))
   const difference: Difference = {
     path,
     before: sideOf(before),
@@ -226,7 +226,7 @@ async function isSame(core: Core, before: State, after: State): Promise<boolean>
   for (let at = 0; at < a.size; at += CHUNK_BYTES) {
     const from = at
     const chunk = (state: State) => bytesOf(core, state, from, CHUNK_BYTES)
-    if (!(await answered(() => chunk(before).equals(chunk(after))))) return false
+    if (!(await retryUntilLoaded(() => chunk(before).equals(chunk(after))))) return false
   }
   return true
 }

@@ -2,7 +2,7 @@
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import type { InodeRow } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
 import { readAt } from '../../vault/history/timeline.ts'
@@ -25,6 +25,6 @@ export function bytesOf(core: Core, { row, moment }: State, offset: number, size
 export async function* piecesOf(core: Core, state: State): AsyncGenerator<Buffer> {
   for (let at = 0; at < state.row.size; at += PIECE_BYTES) {
     const from = at
-    yield await answered(() => bytesOf(core, state, from, PIECE_BYTES))
+    yield await retryUntilLoaded(() => bytesOf(core, state, from, PIECE_BYTES))
   }
 }

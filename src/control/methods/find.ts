@@ -7,7 +7,7 @@ import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isDirectory, isRegular, S_IFMT } from '../../base/mode.ts'
 import { alongWalk, overBytes } from '../../base/path-rule.ts'
 import type { InodeRow } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { toRow } from '../../vault/core/inode.ts'
 import { slicesOf } from '../../vault/core/time-slices.ts'
 import { findPath } from '../../vault/history/paths.ts'
@@ -88,7 +88,7 @@ async function lookFrom(
   { isGone }: Call,
 ): Promise<Look> {
   const wanted = wantedOf(parameters, 'state')
-  const found = await answered(() => {
+  const found = await retryUntilLoaded(() => {
     const now = Object.keys(wanted).length === 0 ? findPath(core, path) : undefined
     if (now !== undefined) return { state: stateNow(core), top: toRow(now), isNow: true }
     const { row, moment } = findState(core, path, wanted)
@@ -123,7 +123,7 @@ async function find(
   for await (const page of walkTree(look.state, look.top, () => false)) {
     for (const walked of page) {
       if (!test(walked)) continue
-      const entry = await answered(() => entryOf(look, walked, parameters, keys))
+      const entry = await retryUntilLoaded(() => entryOf(look, walked, parameters, keys))
       if (entry !== undefined) entries.push(entry)
     }
     if (entries.length >= ENTRIES_MAX || performance.now() > sentAt + SEND_MS) await flush()
@@ -214,7 +214,7 @@ async function sendContent(
   try {
     for (let at = 0; ; ) {
       const from = at
-      const piece = await answered(() =>
+      const piece = await retryUntilLoaded(() =>
         Buffer.concat(state.read(row, from, STRETCH_BYTES) as Uint8Array[]),
       )
       // A file of now may have become shorter or longer.
@@ -223,7 +223,7 @@ async function sendContent(
       if (isLast) return
       at += STRETCH_BYTES
       // Of a long hole one stretch says what all of it has: no line ends in it.
-      if (ZEROS.equals(piece)) at = await answered(() => behindHole(state, row, from))
+      if (ZEROS.equals(piece)) at = await retryUntilLoaded(() => behindHole(state, row, from))
       await rest()
     }
   } catch (error) {

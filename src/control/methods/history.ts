@@ -1,7 +1,7 @@
 // Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare is in compare.ts.
 
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
-import { answered, answeredInSlices } from '../../store/retry.ts'
+import { retryUntilLoaded, retryInSlices } from '../../store/retry.ts'
 import { clockTexts } from '../../vault/core/clock-steps.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
@@ -83,7 +83,7 @@ async function log(
     await send({ item: { ...item, moment: moments.wallOf(item.moment) } })
   }
   const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
-  const { now, versions } = await answered(() => {
+  const { now, versions } = await retryUntilLoaded(() => {
     const now = findPath(core, path)
     const isThere = now !== undefined && isDirectory(now.mode)
     return { now, versions: isThere ? [] : versionsOfPath(core, path) }
@@ -92,11 +92,11 @@ async function log(
     for (const version of versions.reverse().slice(0, most)) await shown(version)
     return { kind: 'file', clock: clockTexts(moments.steps.rows, oldest) }
   }
-  const ino = await answered(() => now?.ino ?? formerDirectory(core, path))
-  if (ino === undefined) await answered(() => findState(core, path, {}))
+  const ino = await retryUntilLoaded(() => now?.ino ?? formerDirectory(core, path))
+  if (ino === undefined) await retryUntilLoaded(() => findState(core, path, {}))
   if (ino === undefined || (now !== undefined && !isDirectory(now.mode)))
     return { kind: 'file', clock: [] }
-  const events = await answeredInSlices(() => historyOf(core, ino, most, all))
+  const events = await retryInSlices(() => historyOf(core, ino, most, all))
   for (const event of events) await shown(event)
   return { kind: 'directory', clock: clockTexts(moments.steps.rows, oldest) }
 }
@@ -108,7 +108,7 @@ async function cat(
   send: Call['send'],
 ): Promise<{ size: number; moment: Moment }> {
   const wanted = wantedOf(parameters, 'state')
-  const state = await answered(() => findState(core, path, wanted))
+  const state = await retryUntilLoaded(() => findState(core, path, wanted))
   const { row, moment } = state
   if (!isRegular(row.mode) && !isSymlink(row.mode)) {
     const what = isDirectory(row.mode) ? 'a directory' : 'no file with content'
@@ -126,8 +126,8 @@ async function restore(
 ): Promise<object> {
   const dryRun = isDryRun(vault, parameters)
   const { core } = vault
-  const from = await answered(() => findState(core, path, wantedOf(parameters, 'state')))
-  const to = await answered(() =>
+  const from = await retryUntilLoaded(() => findState(core, path, wantedOf(parameters, 'state')))
+  const to = await retryUntilLoaded(() =>
     parameters.to === undefined ? path : targetOf(core, pathOf(parameters, 'to'), path, from),
   )
   const removeNewer = flagOf(parameters, 'removeNewer')
@@ -151,15 +151,15 @@ async function undelete(
   const dryRun = isDryRun(vault, parameters)
   const { core } = vault
   const shown = toText(path)
-  if ((await answered(() => findPath(core, path))) !== undefined) {
+  if ((await retryUntilLoaded(() => findPath(core, path))) !== undefined) {
     const hint = 'for a former state of it: avfs restore'
     throw new ControlError('exists', `${shown} is there; ${hint}`, shown)
   }
-  const deleted = await answered(() => lastDeletion(core, path))
+  const deleted = await retryUntilLoaded(() => lastDeletion(core, path))
   if (deleted === undefined) {
     throw new ControlError('absent', `nothing called ${shown} was deleted`, shown)
   }
-  const moment = await answered(() => wholeBefore(core, deleted.row))
+  const moment = await retryUntilLoaded(() => wholeBefore(core, deleted.row))
   const to = join(`/${namesOf(path).slice(0, -1).join('/')}`, deleted.row.name)
   return await bringBack(
     vault,
@@ -215,7 +215,7 @@ async function bringBack(
     )
     const result = await restoreTree(core, from, { parent, name }, options)
     await told.sent()
-    const versions = await answered(() => versionsOfPath(core, to))
+    const versions = await retryUntilLoaded(() => versionsOfPath(core, to))
     return { ...result, ...shown, version: versions.at(-1)?.number ?? null }
   } finally {
     await announced.sent()
@@ -233,7 +233,7 @@ async function spotOf<P>(
   const name = names.pop() ?? ''
   if (ends === 'another' && name !== '') assertName(name)
   const parent =
-    ends === 'itself' ? await made(names) : await answered(() => existingDirectory(core, names))
+    ends === 'itself' ? await made(names) : await retryUntilLoaded(() => existingDirectory(core, names))
   return { parent, name }
 }
 

@@ -3,7 +3,7 @@
 // import itself took: what is left then is for the next that opens the vault.
 
 import type { Searcher } from '../../search/searcher.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { StoreError } from '../../store/store.ts'
 import { configured } from '../../vault/core/configuration.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -26,7 +26,7 @@ interface IndexBeside {
 /** Begins nothing yet, but keeps in mind what comes. */
 export async function indexBeside(vault: Vault, call: Call): Promise<IndexBeside | undefined> {
   const { core } = vault
-  if (!(await answered(() => configured(core, 'search') === 'on'))) return undefined
+  if (!(await retryUntilLoaded(() => configured(core, 'search') === 'on'))) return undefined
   const isAlone = call.kernel === undefined
   const began = performance.now()
   let bytes = 0

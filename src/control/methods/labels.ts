@@ -8,7 +8,7 @@ import {
 } from '../../base/limits.ts'
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { type SnapshotRow, xattr } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { ROW_BYTES } from '../../vault/core/disk-space.ts'
 import type { Inode } from '../../vault/core/inode.ts'
@@ -27,7 +27,7 @@ import { getXattr, listXattrs, tagsOf } from '../../vault/tree/attached.ts'
 import { withTrace } from '../../vault/tree/history-recording.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
 import { isWithin, lastPaths } from '../../vault/tree/places.ts'
-import { readyInode, readyTags } from '../../vault/tree/prefetch.ts'
+import { prefetchInode, prefetchTags } from '../../vault/tree/prefetch.ts'
 import {
   filesWith,
   findTag,
@@ -60,7 +60,7 @@ export const labelMethods = {
     run: (vault, parameters) => {
       const name = stringOf(parameters, 'name')
       return changing(vault, `snapshot '${name}'`, () => {
-        vault.core.room.grow(ROW_BYTES)
+        vault.core.diskSpace.grow(ROW_BYTES)
         const moment = createSnapshot(vault.core, name)
         return { name, moment: vault.core.moments.wallOf(moment) }
       })
@@ -91,7 +91,7 @@ export const labelMethods = {
   snapshotList: {
     readOnly: true,
     run: async ({ core }) => {
-      const snapshots = await answered(() => listSnapshots(core))
+      const snapshots = await retryUntilLoaded(() => listSnapshots(core))
       return {
         snapshots: snapshots.map((its) => ({ ...its, moment: core.moments.wallOf(its.moment) })),
       }
@@ -106,8 +106,8 @@ export const labelMethods = {
         const fit = tags.filter(isTag)
         // One that cannot be must not keep the others away.
         if (fit.length === 0) for (const tag of tags) assertTag(tag)
-        vault.core.room.grow(ROW_BYTES)
-        readyTags(vault.core, inode.ino, fit)
+        vault.core.diskSpace.grow(ROW_BYTES)
+        prefetchTags(vault.core, inode.ino, fit)
         for (const tag of fit) tagFile(vault.core, inode, tag)
         return { tags: tagsOf(vault.core, inode.ino), unfit: tags.filter((tag) => !isTag(tag)) }
       }),
@@ -118,7 +118,7 @@ export const labelMethods = {
     run: (vault, parameters, { kernel }) =>
       changingFile(vault, parameters, kernel, (inode, path) => {
         const had = tagsOf(vault.core, inode.ino)
-        readyTags(vault.core, inode.ino, had)
+        prefetchTags(vault.core, inode.ino, had)
         const tags = stringsOf(parameters, 'tags')
         const other = tags.find((tag) => !had.includes(tag))
         if (other !== undefined) throw absent(`${toText(path)} has no tag '${other}'`, path)
@@ -129,13 +129,13 @@ export const labelMethods = {
   /** {path}: the tags of a file or directory; of the root: all tags, with the number of what carries them. */
   tagList: {
     readOnly: true,
-    run: (vault, parameters) => answered(() => listOfTags(vault.core, pathOf(parameters))),
+    run: (vault, parameters) => retryUntilLoaded(() => listOfTags(vault.core, pathOf(parameters))),
   },
   /** {path, tags}: paths at or below `path` that carry all tags. */
   tagFind: {
     readOnly: true,
     run: (vault, parameters) =>
-      answered(() => {
+      retryUntilLoaded(() => {
         const top = existing(vault.core, pathOf(parameters)).path
         const tags = stringsOf(parameters, 'tags')
         for (const tag of tags) {
@@ -149,7 +149,7 @@ export const labelMethods = {
   metaList: {
     readOnly: true,
     run: (vault, parameters) =>
-      answered(() => {
+      retryUntilLoaded(() => {
         const { inode } = existing(vault.core, pathOf(parameters))
         return { values: shownValues(vault.core, inode) }
       }),
@@ -182,7 +182,7 @@ function isTag(name: string): boolean {
 
 async function changing<T extends object>(vault: Vault, what: string, work: () => T): Promise<T> {
   assertWritableVault(vault)
-  const result = await refusing(toBytes(what), () => answered(work))
+  const result = await refusing(toBytes(what), () => retryUntilLoaded(work))
   await vault.sync()
   return result
 }
@@ -194,15 +194,15 @@ async function changingFile<T extends object>(
   kernel: Call['kernel'],
   work: (inode: Inode, path: string) => T,
 ): Promise<T> {
-  const { inode, path } = await answered(() => existing(vault.core, pathOf(parameters)))
+  const { inode, path } = await retryUntilLoaded(() => existing(vault.core, pathOf(parameters)))
   assertWritableVault(vault)
   const announced = announcer(vault.core, kernel)
   const change = () => {
-    readyInode(vault.core, inode)
+    prefetchInode(vault.core, inode)
     observeLoss(vault.core, inode)
     return withTrace(vault.core, () => work(inode, path))
   }
-  const result = await refusing(path, () => answered(change))
+  const result = await refusing(path, () => retryUntilLoaded(change))
   announced.inodeChanged(inode.ino)
   await announced.sent()
   await vault.sync()
@@ -250,9 +250,9 @@ function setValues(core: Core, inode: Inode, path: string, values: Values): void
   assertFit(core, inode, path, values)
   let bytes = 0
   for (const [key, value] of values) bytes += key.length + (value?.length ?? 0) + ROW_BYTES
-  core.room.grow(bytes)
+  core.diskSpace.grow(bytes)
   const labels = fitTags(values.get(XDG_TAGS.slice(USER.length)) ?? new Uint8Array())
-  readyTags(core, inode.ino, labels)
+  prefetchTags(core, inode.ino, labels)
   for (const [key, value] of values) {
     if (USER + key === XDG_TAGS) setTags(core, inode, labels)
     else if (value === null) removeXattr(core, inode, USER + key)
@@ -292,16 +292,16 @@ function tooMuch(shown: string, why: string): ControlError {
 }
 
 async function metaFind(core: Core, parameters: Parameters, { send }: Call): Promise<object> {
-  const { path: top } = await answered(() => existing(core, pathOf(parameters)))
+  const { path: top } = await retryUntilLoaded(() => existing(core, pathOf(parameters)))
   const keys = stringsOf(parameters, 'keys')
   const slices = slicesOf(core)
   const first = USER + (keys[0] ?? '')
   for (let gte: [number, string?] = [0]; ; ) {
     const range = { gte: gte as [number], limit: PAGE_ROWS }
-    const rows = await answered(() => core.overlay.scan(xattr, range))
+    const rows = await retryUntilLoaded(() => core.overlay.scan(xattr, range))
     for (const row of rows) {
       if (row.name !== first) continue
-      const found = await answered(() => withKeys(core, row.ino, keys))
+      const found = await retryUntilLoaded(() => withKeys(core, row.ino, keys))
       for (const path of found?.paths ?? [])
         if (isWithin(path, top)) await send({ item: { path, values: found?.values } })
     }

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { removeIndexFolder } from '../../search/place.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { StoreError } from '../../store/store.ts'
 import { sealForSnapshot } from '../../vault/content/seal.ts'
 import { slicesOf } from '../../vault/core/time-slices.ts'
@@ -62,7 +62,7 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
   const of = content === undefined ? { path } : { content }
   const force = flagOf(parameters, 'force')
   const current = flagOf(parameters, 'current')
-  if (!vault.readOnly) await answered(() => sealForSnapshot(core))
+  if (!vault.readOnly) await retryUntilLoaded(() => sealForSnapshot(core))
   await vault.sync()
   const look = (isDry: boolean): Promise<PurgeReport> =>
     vault.purge({
@@ -81,7 +81,7 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
   const report = await look(false)
   if (report.refused) return resultOf(vault, report, removed, null, false)
   const isEmpty = report.states + report.versions + report.names + report.rows === 0
-  const wasCut = await answered(() => isPurging(core))
+  const wasCut = await retryUntilLoaded(() => isPurging(core))
   if (isEmpty && !wasCut) throw nothingOf(path, content, await isThere(vault, path))
   // What was deleted where nothing is recorded left no past, but rows that are to be swept.
   if (removed.length > 0) await vault.prune({ rules: {}, tighten: true })
@@ -133,7 +133,7 @@ function resultOf(
 }
 
 async function isThere(vault: Vault, path: string): Promise<boolean> {
-  return await answered(() => findPath(vault.core, path) !== undefined)
+  return await retryUntilLoaded(() => findPath(vault.core, path) !== undefined)
 }
 
 function nothingOf(path: string, content: Uint8Array | undefined, there: boolean): ControlError {
@@ -155,7 +155,7 @@ async function removeCurrent(
   const announced = announcer(core, kernel)
   const removed: string[] = []
   for (const path of paths) {
-    const row = await answered(() => {
+    const row = await retryUntilLoaded(() => {
       const names = namesOf(path)
       const name = names.pop() ?? ''
       const parent = findPath(core, `/${names.join('/')}`)

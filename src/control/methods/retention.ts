@@ -2,7 +2,7 @@
 
 import { globRule } from '../../base/glob.ts'
 import { bothRules, overBytes, withinRule } from '../../base/path-rule.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { ConfigurationError, configuration, configure } from '../../vault/core/configuration.ts'
 import { refreshQuota } from '../../vault/core/quota.ts'
 import { namesOf } from '../../vault/history/paths.ts'
@@ -28,7 +28,7 @@ import { toldTo } from './told.ts'
 export const retentionMethods = {
   configShow: {
     readOnly: true,
-    run: (vault) => answered(() => configuration(vault.core)),
+    run: (vault) => retryUntilLoaded(() => configuration(vault.core)),
   },
   /** {changes: {key: value}}; '' takes a key back to its default. All or none. */
   configSet: {
@@ -37,17 +37,17 @@ export const retentionMethods = {
       const changes = Object.fromEntries(textsOf(parameters, 'changes'))
       assertWritableVault(vault)
       try {
-        await answered(() => configure(vault.core, changes))
+        await retryUntilLoaded(() => configure(vault.core, changes))
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error
         throw new ControlError('name', error.message)
       }
-      await answered(() => refreshHistory(vault.core))
-      await answered(() => refreshQuota(vault.core))
+      await retryUntilLoaded(() => refreshHistory(vault.core))
+      await retryUntilLoaded(() => refreshQuota(vault.core))
       await vault.sync()
       if (Object.keys(changes).some((key) => key.startsWith('search')))
         await searcher().reconfigure()
-      return await answered(() => configuration(vault.core))
+      return await retryUntilLoaded(() => configuration(vault.core))
     },
   },
   /**
@@ -61,7 +61,7 @@ export const retentionMethods = {
     run: async (vault, parameters) => {
       const name = bytesOf(parameters, 'name')
       assertWritableVault(vault)
-      const row = await refusing(name, () => answered(() => addHold(vault.core, name)))
+      const row = await refusing(name, () => retryUntilLoaded(() => addHold(vault.core, name)))
       if (row === undefined)
         throw new ControlError('absent', `there is no snapshot '${toText(name)}'`)
       await vault.sync()
@@ -73,7 +73,7 @@ export const retentionMethods = {
     run: async (vault, parameters) => {
       const name = bytesOf(parameters, 'name')
       assertWritableVault(vault)
-      if (!(await answered(() => releaseHold(vault.core, name))))
+      if (!(await retryUntilLoaded(() => releaseHold(vault.core, name))))
         throw new ControlError('absent', `${toText(name)} is not held`)
       await vault.sync()
       return { name }
@@ -82,7 +82,7 @@ export const retentionMethods = {
   holdList: {
     readOnly: true,
     run: async ({ core }) => {
-      const holds = await answered(() => listHolds(core))
+      const holds = await retryUntilLoaded(() => listHolds(core))
       // 0 is no moment: all of a path's history.
       const shown = (moment: number): number => (moment === 0 ? 0 : core.moments.wallOf(moment))
       return { holds: holds.map((its) => ({ ...its, moment: shown(its.moment) })) }
@@ -92,7 +92,7 @@ export const retentionMethods = {
 
 async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
   const dryRun = isDryRun(vault, parameters)
-  const rules = await answered(() => rulesOf(vault, parameters))
+  const rules = await retryUntilLoaded(() => rulesOf(vault, parameters))
   const isAll = flagOf(parameters, 'explain')
   const isTold = isAll || dryRun
   // Sent as it comes: a vault can have more versions than fit in memory.

@@ -5,7 +5,7 @@ import { QuerySyntaxError } from '../../search/query.ts'
 import type { SearchResult } from '../../search/results.ts'
 import type { Searcher } from '../../search/searcher.ts'
 import type { Fragment } from '../../search/snippet.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { StoreError } from '../../store/store.ts'
 import { momentMeant } from '../../vault/core/when.ts'
 import { findPath } from '../../vault/history/paths.ts'
@@ -83,7 +83,7 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
       ? 0
       : momentMeant(vault.core.moments, whenOf(parameters, 'since'))
   const pastToo = flagOf(parameters, 'allVersions')
-  await answered(() => assertThere(vault, top, tag, pastToo))
+  await retryUntilLoaded(() => assertThere(vault, top, tag, pastToo))
   return inSearchWords(async () => {
     const searcher = call.searcher()
     const waitMs = call.kernel === undefined ? ALONE_WAIT_MS : MOUNTED_WAIT_MS

@@ -2,7 +2,7 @@
 // (src/archive/records.ts); where it comes from and goes to is the caller's affair, with the caller's rights.
 
 import { isDirectory } from '../../base/mode.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { sealForSnapshot } from '../../vault/content/seal.ts'
 import { findPath, namesOf } from '../../vault/history/paths.ts'
@@ -59,8 +59,8 @@ async function exportPath(
   const wanted = wantedOf(parameters, 'state')
   // An export of now shows what programs have written so far.
   if (!vault.readOnly && Object.keys(wanted).length === 0)
-    await answered(() => sealForSnapshot(core))
-  const state = await answered(() => findState(core, path, wanted))
+    await retryUntilLoaded(() => sealForSnapshot(core))
+  const state = await retryUntilLoaded(() => findState(core, path, wanted))
   const recursive = flagOf(parameters, 'recursive')
   if (isDirectory(state.row.mode) && !recursive) {
     throw new ControlError('failed', `${toText(path)} is a directory: say --recursive`)
@@ -115,7 +115,7 @@ async function importPath(
   const { core } = vault
   const names = namesOf(path)
   const name = names.pop() ?? ''
-  const parent = await answered(() => findPath(core, `/${names.join('/')}`))
+  const parent = await retryUntilLoaded(() => findPath(core, `/${names.join('/')}`))
   if (parent === undefined || !isDirectory(parent.mode)) {
     const shown = toText(`/${names.join('/')}`)
     throw new ControlError('absent', `there is no directory ${shown}`, shown)

@@ -9,7 +9,7 @@ import { ownUser } from '../../base/own-files.ts'
 import { syncFiles } from '../../base/sync-files.ts'
 import { type SettingRow, setting } from '../../store/collections.ts'
 import { backendOf, needBackend, openStore, persistentBackends } from '../../store/open.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { type LineageState, readLineage } from '../../vault/core/lineage.ts'
 import { parsedSetting, readSetting } from '../../vault/core/settings.ts'
@@ -137,7 +137,7 @@ const NOT_HELD =
 async function formerAt(path: string, id: string): Promise<Former> {
   const store = await openStore(path, { readOnly: true })
   try {
-    const value = await answered(() => readSetting(store, BACKUP_SETTING))
+    const value = await retryUntilLoaded(() => readSetting(store, BACKUP_SETTING))
     const mark = markOf(value)
     const refuse = (why: string): ControlError =>
       new ControlError('exists', `${path} ${why}: choose another place, or remove it`, path)
@@ -145,7 +145,7 @@ async function formerAt(path: string, id: string): Promise<Former> {
     if (mark.id !== id) throw refuse('is a backup of another vault')
     if (mark.settings !== (await settingsOf(store)))
       throw refuse('was changed since it was made, as a vault of its own')
-    return { ...mark, lineage: await answered(() => readLineage(store)) }
+    return { ...mark, lineage: await retryUntilLoaded(() => readLineage(store)) }
   } finally {
     await store.close()
   }
@@ -242,7 +242,7 @@ async function isPartOf(partial: string, backend: string, id: string): Promise<b
   try {
     const store = await openStore(partial, { backend })
     try {
-      return (await answered(() => readSetting(store, 'id'))) === id
+      return (await retryUntilLoaded(() => readSetting(store, 'id'))) === id
     } finally {
       await store.close()
     }

@@ -10,7 +10,7 @@ import {
   snapshot,
 } from '../../store/collections.ts'
 import { openStore } from '../../store/open.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { checkStore } from '../../vault/check/check.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
@@ -97,8 +97,8 @@ async function emptyVault(path: string): Promise<{ backend: string; settings: Se
   // Not for reading only: what the engine's log holds must not stay beside another file.
   const store = await openStore(path)
   try {
-    const { nextIno } = await answered(() => readCounters(store))
-    const past = await answered(() =>
+    const { nextIno } = await retryUntilLoaded(() => readCounters(store))
+    const past = await retryUntilLoaded(() =>
       [inodePast, entryPast, snapshot].some(
         (collection) => store.scan(collection as typeof inodePast, { limit: 1 }).length > 0,
       ),
@@ -107,7 +107,7 @@ async function emptyVault(path: string): Promise<{ backend: string; settings: Se
       const hint = 'create a new one and import it there'
       throw new ControlError('exists', `a history is imported into an empty vault: ${hint}`, path)
     }
-    const settings = await answered(() => store.scan(setting, { limit: ALL }))
+    const settings = await retryUntilLoaded(() => store.scan(setting, { limit: ALL }))
     return { backend: store.traits.backend, settings }
   } finally {
     await store.close()

@@ -3,7 +3,7 @@
 // asked for each time, by whoever wants to go there. See past-rights.ts.
 
 import { EACCES, fail } from '../../base/errno.ts'
-import { soon } from '../../store/retry.ts'
+import { inBackground } from '../../store/retry.ts'
 import { followOpenness } from '../open-now.ts'
 import type { Caller } from '../operations.ts'
 import { mayComeNow, seesAll } from '../past-rights.ts'
@@ -12,7 +12,7 @@ import type { PastView } from './past.ts'
 import type { KeptPast, View, Views } from './view.ts'
 
 export function keepPast({ fs, held }: Pick<Views, 'fs' | 'held'>): KeptPast {
-  const isOpen = followOpenness(fs.core, () => void soon(tell))
+  const isOpen = followOpenness(fs.core, () => void inBackground(tell))
 
   function tell(): void {
     for (const { view } of held.values()) {

@@ -14,7 +14,7 @@ import {
   tagging,
   xattr,
 } from '../../store/collections.ts'
-import { soon } from '../../store/retry.ts'
+import { inBackground } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { circleCheck } from '../../vault/core/cycles.ts'
 import { tagsOf } from '../../vault/tree/attached.ts'
@@ -154,7 +154,7 @@ export function keepTagged(fs: FsContext): KeptTagged {
   }
 
   // A read that must wait may not run the change again.
-  const tellSoon = afterStep(() => void soon(tell))
+  const tellSoon = afterStep(() => void inBackground(tell))
 
   function hear(note: () => void): void {
     if (kept.size === 0) return

@@ -4,7 +4,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { log } from '../../base/log.ts'
 import { type Collection, entryPast, inodePast, type Key } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { inodeAt } from '../../vault/history/timeline.ts'
 import { isPast } from './kept-past.ts'
@@ -88,5 +88,5 @@ async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
 }
 
 async function isGone(core: Core, { inos }: Gone, { ino, tree }: PastView): Promise<boolean> {
-  return inos.has(ino) && (await answered(() => inodeAt(core, ino, tree.moment) === undefined))
+  return inos.has(ino) && (await retryUntilLoaded(() => inodeAt(core, ino, tree.moment) === undefined))
 }

@@ -6,7 +6,7 @@ import { EIO, EOPNOTSUPP, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
 import { log } from '../../base/log.ts'
 import { cutName } from '../../base/names.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { Fault, StoreError } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
@@ -127,7 +127,7 @@ async function found(
     await search.refresh(REFRESH_MS)
     // What the index takes in from here on may be missing.
     generation = search.generation
-    const top = await answered(() => pathOf(core, directory))
+    const top = await retryUntilLoaded(() => pathOf(core, directory))
     if (top === undefined) return { hits: nothing, errno: 0, generation }
     const reach = ({ ino, isThere, parent }: SearchedName): boolean => {
       if (!isThere) return goneBelow(fs, directory, ino, reader, parent) !== undefined
@@ -159,7 +159,7 @@ async function named(
   for (const file of files) {
     if (list.length >= RESULTS_MAX) break
     if (question.pastToo && file.versions.length > 0) await addVersions(fs, file, question, list)
-    else list.push(...(await answered(() => hitsIn(fs, file, question))))
+    else list.push(...(await retryUntilLoaded(() => hitsIn(fs, file, question))))
   }
   list.splice(RESULTS_MAX)
   const width = String(list.length).length
@@ -193,7 +193,7 @@ async function addVersions(
   const name = path.slice(path.lastIndexOf('/') + 1)
   for (let at = versions.length - 1; at >= 0 && list.length < RESULTS_MAX; at--) {
     const { ino, moment, parent, number } = versions[at] as SearchedVersion
-    if (!(await answered(() => mightFind(fs, directory, ino, moment, reader)))) continue
+    if (!(await retryUntilLoaded(() => mightFind(fs, directory, ino, moment, reader)))) continue
     const shown = number === undefined ? name : `v${number}-${name}`
     list.push({ hit: { ino, moment, parent }, name: shown })
   }

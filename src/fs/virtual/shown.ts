@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ESTALE, fail } from '../../base/errno.ts'
 import { entryPast } from '../../store/collections.ts'
-import { soon } from '../../store/retry.ts'
+import { inBackground } from '../../store/retry.ts'
 import { deletedAs } from '../../vault/history/deleted.ts'
 import { watchNames } from '../../vault/tree/directory.ts'
 import type { FsContext } from '../context.ts'
@@ -43,7 +43,7 @@ function heard({ fs, shown }: Views, directory: number, name: string): void {
   if (its === undefined) return
   if (performance.now() > its.untilMs) shown.delete(directory)
   // The change is made already: a read that must wait may not run it again.
-  else void soon(() => tell(fs, its.number, directory, name))
+  else void inBackground(() => tell(fs, its.number, directory, name))
 }
 
 function tell({ core, notices }: FsContext, number: number, directory: number, name: string): void {

@@ -5,16 +5,16 @@
 import { EEXIST, EPERM, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isRegular } from '../../base/mode.ts'
-import { apart } from '../../base/step.ts'
+import { idempotent } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
 import { readContent, spill } from '../../vault/content/content.ts'
-import { readySeal } from '../../vault/content/prefetch.ts'
+import { prefetchSeal } from '../../vault/content/prefetch.ts'
 import { closeContent } from '../../vault/content/seal.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Inode } from '../../vault/core/inode.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
 import { findInode, getInode } from '../../vault/tree/inodes.ts'
-import { readyInode, readyTags } from '../../vault/tree/prefetch.ts'
+import { prefetchInode, prefetchTags } from '../../vault/tree/prefetch.ts'
 import { tagFile } from '../../vault/tree/tags.ts'
 import { forgetNode } from '../context.ts'
 import { link, tmpfile } from '../create.ts'
@@ -65,7 +65,7 @@ export function endCopy(views: Views, ino: number): void {
   const { directory = 0 } = copies.get(ino) ?? {}
   const { notices } = fs
   // The kernel may know that there is no such file in the directory: it is told before it is answered, by an ordinary FLUSH.
-  const named = apart(() => end(views, ino))
+  const named = idempotent(() => end(views, ino))
   if (named !== undefined && notices !== undefined)
     throw new Fault(async () => {
       await Promise.all([notices.entryChanged(directory, named), notices.inodeChanged(directory)])
@@ -86,15 +86,15 @@ function end({ fs, copies }: Views, ino: number): string | undefined {
       fail(EEXIST)
     }
     spill(fs.core, made)
-    readySeal(fs.core, made)
-    readyTags(fs.core, ino, copy.tags)
+    prefetchSeal(fs.core, made)
+    prefetchTags(fs.core, ino, copy.tags)
     link(fs, ino, copy.directory, copy.name)
     forgetNode(fs, ino, 1)
     closeContent(fs.core, made)
   }
   const labelled = getInode(fs.core, source ?? ino)
-  readyInode(fs.core, labelled)
-  readyTags(fs.core, labelled.ino, copy.tags)
+  prefetchInode(fs.core, labelled)
+  prefetchTags(fs.core, labelled.ino, copy.tags)
   for (const tag of copy.tags) tagFile(fs.core, labelled, tag)
   fs.notices?.attributesChanged(labelled.ino)
   copies.delete(ino)

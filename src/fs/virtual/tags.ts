@@ -3,7 +3,7 @@
 
 import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, fail } from '../../base/errno.ts'
 import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
-import { apart } from '../../base/step.ts'
+import { idempotent } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
@@ -11,7 +11,7 @@ import { tagFromShown } from '../../vault/core/label-rules.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
 import { getInode } from '../../vault/tree/inodes.ts'
 import { placesOf } from '../../vault/tree/names.ts'
-import { readyInode, readyTags } from '../../vault/tree/prefetch.ts'
+import { prefetchInode, prefetchTags } from '../../vault/tree/prefetch.ts'
 import {
   addTag,
   dropTag,
@@ -152,8 +152,8 @@ const tagKind: ViewKind<TagView> = {
   take({ fs }, caller, view, ino, name) {
     const inode = getInode(fs.core, ino)
     assertMayLabel(fs.core, readerOf(caller), view.directory, inode)
-    readyInode(fs.core, inode)
-    readyTags(fs.core, ino, view.tags)
+    prefetchInode(fs.core, inode)
+    prefetchTags(fs.core, ino, view.tags)
     for (const tag of view.tags) tagFile(fs.core, inode, tag)
     fs.notices?.attributesChanged(ino)
     // After rename(2) the kernel holds for true that the file has this name here.
@@ -171,7 +171,7 @@ const tagKind: ViewKind<TagView> = {
     const [its, other] = [placeOf(from), placeOf(to)]
     assertMayMove(fs.core, caller, from)
     assertMayMove(fs.core, caller, to)
-    apart(() => rename(fs, caller, its.parent, its.name, other.parent, other.name, 0))
+    idempotent(() => rename(fs, caller, its.parent, its.name, other.parent, other.name, 0))
     const { notices } = fs
     if (notices === undefined) return true
     notices.attributesChanged(to.inode.ino)

@@ -3,7 +3,7 @@
 
 import { afterStep } from '../../base/step.ts'
 import { entry, entryPast, type Key, numbering, version } from '../../store/collections.ts'
-import { soon } from '../../store/retry.ts'
+import { inBackground } from '../../store/retry.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
 import { placesOf } from '../../vault/tree/names.ts'
 import { LATEST, LISTS, listPlace, numberOfPlace, VERSIONS } from './place.ts'
@@ -46,7 +46,7 @@ export function announceVersions(views: Views): void {
   core.overlay.watch(version, ([ino], row) => {
     if (row === undefined) scheduleForget()
     // The inode is read when the change is made.
-    else if (placed.byPlace.has(LISTS)) queueMicrotask(() => void soon(() => sealed(ino as number)))
+    else if (placed.byPlace.has(LISTS)) queueMicrotask(() => void inBackground(() => sealed(ino as number)))
   })
   core.overlay.watch(numbering, scheduleForget)
 

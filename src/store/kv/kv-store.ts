@@ -5,7 +5,7 @@
 // behind it are refused, too, since they may build on it.
 
 import { type Collection, collections, type Key } from '../collections.ts'
-import { answered } from '../retry.ts'
+import { retryUntilLoaded } from '../retry.ts'
 import {
   type Batch,
   type CompactOptions,
@@ -38,9 +38,9 @@ export async function openKvStore(
   const engine = await open(path, options)
   try {
     const store = new KvStore(engine, options.readOnly)
-    const isNew = await answered(() => checkFormat(engine, path, options.create))
+    const isNew = await retryUntilLoaded(() => checkFormat(engine, path, options.create))
     if (isNew) await writeFormat(engine)
-    else if (options.create && (await answered(() => hasRows(store))))
+    else if (options.create && (await retryUntilLoaded(() => hasRows(store))))
       throw new StoreError('io', `there is a vault at ${path} already`)
     return store
   } catch (error) {

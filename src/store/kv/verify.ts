@@ -1,7 +1,7 @@
 // Reads every entry of a vault and tells which are no rows: what an engine cannot check, since it does not know what
 // keys and values mean.
 
-import { answered } from '../retry.ts'
+import { retryUntilLoaded } from '../retry.ts'
 import { StoreError } from '../store.ts'
 import { Cursor } from './cursor.ts'
 import { BLOCKS, type Group, type KvReader, PAST, ROWS } from './engine.ts'
@@ -35,12 +35,12 @@ async function verifyPage(
   const all = { gte: from, lt: undefined, reverse: false, limit: Number.MAX_SAFE_INTEGER }
   let last: Buffer | undefined
   try {
-    const packed = await answered(() => reader.range({ group, ...all, bytes: PAGE_BYTES }))
+    const packed = await retryUntilLoaded(() => reader.range({ group, ...all, bytes: PAGE_BYTES }))
     const entries: [key: Slice, value: Slice][] = []
     eachEntry(new Cursor(), asBuffer(packed), (...entry) => entries.push(entry) > 0)
     for (const [key, value] of entries) {
       last = key.bytes.subarray(key.from, key.to)
-      const finding = await answered(() => findingOf(reader, group, key, value))
+      const finding = await retryUntilLoaded(() => findingOf(reader, group, key, value))
       if (finding !== undefined) findings.push(`${finding} (key ${last.toString('hex')})`)
     }
   } catch (error) {

@@ -22,7 +22,7 @@ import {
   version,
   xattr,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { isDeleted } from '../history/lifetimes.ts'
 import type { FindingCode, Report, RowAt } from './findings.ts'
@@ -113,7 +113,7 @@ export async function checkHistory(store: Store, report: Report, tick: () => voi
     if (row !== undefined && row.tags !== tagged.length)
       say('history-tags', `it has ${tagged.length} tags, its row says ${row.tags}`)
     for (const { tag } of tagged)
-      if ((await answered(() => store.get(tags, [tag]))) === undefined)
+      if ((await retryUntilLoaded(() => store.get(tags, [tag]))) === undefined)
         say('history-tag', `its tag ${JSON.stringify(tag)} does not exist`, {
           collection: tags.name,
           key: [tag],
@@ -289,7 +289,7 @@ async function checkNames(
     )
     if (before?.parent === parent && before.name === name && before.until > since)
       say(`two past entries overlap at ${since}`)
-    const present = await answered(() => store.get(entry, [parent, name]))
+    const present = await retryUntilLoaded(() => store.get(entry, [parent, name]))
     if (present !== undefined && present.since < until) say('its past overlaps its present')
     before = row
     tick()
@@ -298,7 +298,7 @@ async function checkNames(
 
 async function checkLabels(store: Store, report: Report, tick: () => void): Promise<void> {
   for await (const { ino, tag, since, until } of everyRow(store, taggingPast)) {
-    const present = await answered(() => store.get(tagging, [ino, tag]))
+    const present = await retryUntilLoaded(() => store.get(tagging, [ino, tag]))
     if (since >= until || (present !== undefined && present.since < until))
       report(
         'history-label',

@@ -18,7 +18,7 @@ import {
   unsealed,
   xattrPast,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 import { circleCheck } from '../core/cycles.ts'
 import { type Counters, readCounters, readSetting } from '../core/settings.ts'
@@ -107,7 +107,7 @@ async function findUnreadable(store: Store): Promise<Problem[]> {
 
 async function countersOf(store: Store, report: Report): Promise<Counters> {
   try {
-    return await answered(() => readCounters(store))
+    return await retryUntilLoaded(() => readCounters(store))
   } catch (error) {
     const isDamaged = error instanceof StoreError && error.kind === 'corrupt'
     // Without its format it may be anything.
@@ -188,7 +188,7 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
   for await (const row of everyRow(store, hardlink)) {
     const its = known.get(row.ino)
     if (its !== undefined) its.hardlinks++
-    const named = await answered(() => store.get(entry, [row.parent, row.name]))
+    const named = await retryUntilLoaded(() => store.get(entry, [row.parent, row.name]))
     if (named?.ino !== row.ino)
       report(
         'links-hardlink',
@@ -252,7 +252,7 @@ async function checkUsage(
   counted: ReadonlyMap<number, Used>,
   report: Report,
 ): Promise<void> {
-  const { users, isCurrent } = await answered(() => storedUsage(store))
+  const { users, isCurrent } = await retryUntilLoaded(() => storedUsage(store))
   if (!isCurrent) return
   for (const uid of new Set([...counted.keys(), ...users.keys()])) {
     const { bytes, files } = counted.get(uid) ?? { bytes: 0, files: 0 }

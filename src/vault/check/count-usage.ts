@@ -1,7 +1,7 @@
 // What each user owns, counted from the rows: for a vault whose counters are not those of its last commit, and for repair.
 
 import { inode as inodes } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { count, storedUsage, Usage, type Used } from '../core/usage.ts'
 import { everyProjection } from './walk.ts'
@@ -20,7 +20,7 @@ export async function countUsage(store: Store): Promise<Map<number, Used>> {
 
 /** The usage of a vault that nobody changes meanwhile. */
 export async function readUsage(store: Store): Promise<Usage> {
-  const stored = await answered(() => storedUsage(store))
+  const stored = await retryUntilLoaded(() => storedUsage(store))
   if (stored.isCurrent) return new Usage(stored.users)
   const users = await countUsage(store)
   return new Usage(users, [...users.keys(), ...stored.users.keys()])

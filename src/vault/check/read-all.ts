@@ -4,7 +4,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Collection, Key, KeyPart } from '../../store/collections.ts'
 import { compareKeys, keyOf } from '../../store/keys.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Range, type Store, StoreError } from '../../store/store.ts'
 
 /** One row that cannot be read, or with `key` undefined an unknown number of them. */
@@ -70,7 +70,7 @@ async function page<R extends object>(
 
 async function unlessCorrupt<T>(read: () => T): Promise<T | undefined> {
   try {
-    return await answered(read)
+    return await retryUntilLoaded(read)
   } catch (error) {
     if (error instanceof StoreError && error.kind === 'corrupt') return undefined
     throw error

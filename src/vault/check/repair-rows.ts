@@ -16,7 +16,7 @@ import {
   setting,
 } from '../../store/collections.ts'
 import { keyOf } from '../../store/keys.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Changes, Store } from '../../store/store.ts'
 import { type Counters, counterRows } from '../core/settings.ts'
 import { usageKeys, usageRowsOf } from '../core/usage.ts'
@@ -56,13 +56,13 @@ export class RepairRows {
   async get<R extends object>(collection: Collection<R>, key: Key): Promise<R | undefined> {
     const change = this.#changes.get(any(collection))?.get(JSON.stringify(key))
     if (change !== undefined) return change.row as R | undefined
-    return answered(() => this.store.get(collection, key))
+    return retryUntilLoaded(() => this.store.get(collection, key))
   }
 
   /** The committed rows whose keys begin with these parts. */
   async below<R extends object>(collection: Collection<R>, ino: number): Promise<R[]> {
     const range = { gte: [ino], lt: [ino + 1], limit: Number.MAX_SAFE_INTEGER }
-    return answered(() => this.store.scan(collection, range))
+    return retryUntilLoaded(() => this.store.scan(collection, range))
   }
 
   put<R extends object>(collection: Collection<R>, row: R): void {
@@ -116,7 +116,7 @@ export class RepairRows {
     const nextIno = Math.max(this.#nextIno, last + 1)
     const counters = { moment, nextIno, inodes: count }
     for (const row of counterRows(counters)) this.put(setting, row)
-    for (const key of await answered(() => usageKeys(this.store))) this.delete(setting, key)
+    for (const key of await retryUntilLoaded(() => usageKeys(this.store))) this.delete(setting, key)
     for (const row of usageRowsOf(await countUsage(this.store), moment)) this.put(setting, row)
     await this.flush()
   }

@@ -4,7 +4,7 @@
 
 import { nowMicros } from '../../base/clock.ts'
 import { clock, collections, PROVISIONAL } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { ClockSteps } from '../core/clock-steps.ts'
 import { type Counters, readCounters } from '../core/settings.ts'
@@ -83,7 +83,7 @@ export async function repairStore(store: Store, options: RepairOptions): Promise
 /** The counters as far as they can be read. */
 async function countersOf(store: Store): Promise<Counters> {
   try {
-    return await answered(() => readCounters(store))
+    return await retryUntilLoaded(() => readCounters(store))
   } catch {
     return { moment: 0, nextIno: 2, inodes: 0 }
   }
@@ -103,7 +103,7 @@ async function lastMoment(store: Store): Promise<number> {
       for (const row of page)
         for (const field of moments) note((row as Record<string, unknown>)[field])
   }
-  const rows = await answered(() => store.scan(clock, { limit: Number.MAX_SAFE_INTEGER }))
+  const rows = await retryUntilLoaded(() => store.scan(clock, { limit: Number.MAX_SAFE_INTEGER }))
   return Math.max(last, nowMicros() - new ClockSteps(rows).offset)
 }
 

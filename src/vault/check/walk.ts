@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import type { Collection, Key, KeyPart } from '../../store/collection.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Range, Store } from '../../store/store.ts'
 
 export const PAGE_ROWS = 500
@@ -33,7 +33,7 @@ async function* byPages<R extends object, P extends object>(
   let gte: Key | undefined
   for (;;) {
     const range = gte === undefined ? { limit } : { gte, limit }
-    const rows = await answered(() => read(range))
+    const rows = await retryUntilLoaded(() => read(range))
     yield* gte === undefined ? rows : rows.slice(1)
     if (rows.length < limit) return
     const last = rows[rows.length - 1] as unknown as Record<string, KeyPart>

@@ -3,7 +3,7 @@
 
 import { EFBIG, EIO, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX } from '../../base/limits.ts'
-import { apart } from '../../base/step.ts'
+import { idempotent } from '../../base/step.ts'
 import { block, type ExtentRow } from '../../store/collections.ts'
 import { reserve } from '../core/charge.ts'
 import type { Core } from '../core/core.ts'
@@ -20,7 +20,7 @@ import {
   scanExtents,
   sliceContent,
 } from './extents.ts'
-import { readyContent, readySpill } from './prefetch.ts'
+import { prefetchContent, prefetchFlush } from './prefetch.ts'
 
 const zeros = new Uint8Array(CHUNK_BYTES)
 
@@ -152,7 +152,7 @@ function uncovered(
 export function writeContent(core: Core, inode: Inode, offset: number, data: Uint8Array): void {
   const end = offset + data.length
   if (end > FILE_BYTES_MAX) fail(EFBIG)
-  readyContent(core, inode, offset, end)
+  prefetchContent(core, inode, offset, end)
   const growth = growthOf(core, inode, offset, end)
   begin(core, inode)
   reserve(core, inode, growth)
@@ -210,9 +210,9 @@ export function toContent(core: Core, bytes: Uint8Array): Content {
 export function spill(core: Core, inode: Inode): void {
   const { pages } = inode
   if (pages === undefined) return
-  readySpill(core, inode)
+  prefetchFlush(core, inode)
   // The content is the same: whoever runs this again finds nothing to spill.
-  apart(() => {
+  idempotent(() => {
     for (const [chunk, pieces] of pages) spillChunk(core, inode, chunk, pieces)
     inode.pages = undefined
     reserve(core, inode, -inode.reserved)
@@ -223,7 +223,7 @@ export function spill(core: Core, inode: Inode): void {
 /** Sets the size; what grows reads as zeros. Throws EFBIG past FILE_BYTES_MAX. */
 export function resizeContent(core: Core, inode: Inode, size: number): void {
   if (size > FILE_BYTES_MAX) fail(EFBIG)
-  readyContent(core, inode, size, Number.POSITIVE_INFINITY)
+  prefetchContent(core, inode, size, Number.POSITIVE_INFINITY)
   begin(core, inode)
   if (size < inode.size) unmap(core, inode, size, Number.POSITIVE_INFINITY)
   // More often follows than not when a file is emptied: seal.ts waits with sealing that alone.
@@ -234,7 +234,7 @@ export function resizeContent(core: Core, inode: Inode, size: number): void {
 
 /** Makes [offset, end) a hole, without changing the size. */
 export function punchContent(core: Core, inode: Inode, offset: number, end: number): void {
-  readyContent(core, inode, offset, end)
+  prefetchContent(core, inode, offset, end)
   begin(core, inode)
   inode.change = WRITTEN
   unmap(core, inode, offset, Math.min(end, inode.size))
@@ -327,7 +327,7 @@ export function copyContent(
     }
     rows.push(row)
   }
-  readyContent(core, to, toOffset, toOffset + count)
+  prefetchContent(core, to, toOffset, toOffset + count)
   begin(core, to)
   to.change = WRITTEN
   if (toOffset < to.size) unmap(core, to, toOffset, toOffset + count)

@@ -10,7 +10,7 @@ import { type Inode, isProvisional, newJournal } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { isRecorded, recordedUntil } from '../tree/history-recording.ts'
 import { findInode } from '../tree/inodes.ts'
-import { readyInode } from '../tree/prefetch.ts'
+import { prefetchInode } from '../tree/prefetch.ts'
 import { readContent, toContent } from './content.ts'
 import { chunkExtents, FRAGMENTS_MAX, place, sealExtents } from './extents.ts'
 
@@ -40,7 +40,7 @@ function fragmentedChunk(inode: Inode, max: number): number | undefined {
 }
 
 function rewriteChunk(core: Core, inode: Inode, chunk: number, max: number): void {
-  readyInode(core, inode)
+  prefetchInode(core, inode)
   const runs = runsOf(chunkExtents(core, inode, chunk))
   const contents = runs.map(({ from, to }) =>
     concat(readContent(core, inode, from, to - from), to - from),

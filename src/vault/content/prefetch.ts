@@ -3,16 +3,16 @@
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import { isReady, readyInode, readyJournal } from '../tree/prefetch.ts'
+import { isReady, prefetchInode, prefetchJournal } from '../tree/prefetch.ts'
 import { chunkExtents, scanExtents } from './extents.ts'
 
 /** So many chunks are looked at whether or not they have content: a write has no more. */
 const CHUNKS_MAX = 1024
 
 /** Before the content of [from, to) is changed. */
-export function readyContent(core: Core, inode: Inode, from: number, to: number): void {
+export function prefetchContent(core: Core, inode: Inode, from: number, to: number): void {
   if (isReady(core)) return
-  readyInode(core, inode)
+  prefetchInode(core, inode)
   if (inode.windows === undefined) return
   const stop = Math.min(to, inode.size)
   const first = Math.floor(from / CHUNK_BYTES)
@@ -25,17 +25,17 @@ export function readyContent(core: Core, inode: Inode, from: number, to: number)
 }
 
 /** Before bytes that were written become extents. */
-export function readySpill(core: Core, inode: Inode): void {
+export function prefetchFlush(core: Core, inode: Inode): void {
   if (isReady(core)) return
-  readyInode(core, inode)
+  prefetchInode(core, inode)
   for (const chunk of inode.pages?.keys() ?? []) chunkExtents(core, inode, chunk)
 }
 
 /** Before a change of content is sealed; what was written is spilled. */
-export function readySeal(core: Core, inode: Inode): void {
+export function prefetchSeal(core: Core, inode: Inode): void {
   if (isReady(core)) return
-  readyInode(core, inode)
-  readyJournal(core, inode)
+  prefetchInode(core, inode)
+  prefetchJournal(core, inode)
   for (const offset of inode.journal?.current ?? [])
     chunkExtents(core, inode, Math.floor(offset / CHUNK_BYTES))
 }

@@ -1,16 +1,16 @@
 // Sealing: the moment at which a change of content is complete, and becomes a version.
 
 import { steadyMs } from '../../base/clock.ts'
-import { apart } from '../../base/step.ts'
+import { idempotent } from '../../base/step.ts'
 import { inodePast, inode as inodes, unsealed, version } from '../../store/collections.ts'
-import { attempted } from '../../store/retry.ts'
+import { tryNow } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, isProvisional, TRUNCATED, UNCHANGED, WRITTEN } from '../core/inode.ts'
 import { isRecorded, recordedUntil } from '../tree/history-recording.ts'
 import { claim, endBefore } from '../tree/inodes.ts'
 import { spill } from './content.ts'
 import { sealExtents } from './extents.ts'
-import { readySeal } from './prefetch.ts'
+import { prefetchSeal } from './prefetch.ts'
 import { isSameContent, takeBack } from './same-content.ts'
 
 /** A file that was only emptied (or made and left empty) is sealed after this much quiet: as a rule more follows at once. */
@@ -30,9 +30,9 @@ export function closeContent(core: Core, inode: Inode): void {
 export function seal(core: Core, inode: Inode): void {
   spill(core, inode)
   if (inode.nlink === 0) return
-  readySeal(core, inode)
+  prefetchSeal(core, inode)
   const same = isSameContent(core, inode)
-  apart(() => {
+  idempotent(() => {
     if (same) sealUnchanged(core, inode)
     else sealChanged(core, inode)
     inode.change = UNCHANGED
@@ -98,7 +98,7 @@ export function sealQuiet(core: Core, heldMs: number): void {
         : now - inode.changedAtMs > QUIET_MS
     if (!due) continue
     try {
-      attempted(() => seal(core, inode))
+      tryNow(() => seal(core, inode))
     } catch (error) {
       // One that cannot be sealed keeps no other from it.
       failures.push(error)

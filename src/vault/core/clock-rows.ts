@@ -1,7 +1,7 @@
 // The steps of the host's clock as rows of the vault, and as what people are told of them.
 
 import { log } from '../../base/log.ts'
-import { apart } from '../../base/step.ts'
+import { idempotent } from '../../base/step.ts'
 import { clock } from '../../store/collections.ts'
 import { clockText, clockTexts } from './clock-steps.ts'
 import type { Core } from './core.ts'
@@ -14,7 +14,7 @@ export function noteClock({ moments, overlay }: Core): void {
   const fresh = moments.takeSteps()
   const before = moments.steps.rows.at(-fresh.length - 1)?.offset ?? 0
   fresh.forEach((row, at) => {
-    apart(() => overlay.put(clock, row))
+    idempotent(() => overlay.put(clock, row))
     log('warn', clockText(row, fresh[at - 1]?.offset ?? before))
   })
 }

@@ -8,7 +8,7 @@ import type { Overlay } from '../../store/overlay.ts'
 import type { Actors } from './actors.ts'
 import type { Blocks } from './blocks.ts'
 import type { ChangedInodes } from './changed-inodes.ts'
-import type { Room } from './disk-space.ts'
+import type { DiskSpace } from './disk-space.ts'
 import { costOf, type Inode } from './inode.ts'
 import type { Moments } from './moments.ts'
 import { costOfState, type PastState } from './past-state.ts'
@@ -19,7 +19,7 @@ import type { Usage } from './usage.ts'
 export interface Core {
   readonly overlay: Overlay
   readonly commits: GroupCommit
-  readonly room: Room
+  readonly diskSpace: DiskSpace
   /** What each user owns, and what each may. */
   readonly usage: Usage
   readonly quota: Quota

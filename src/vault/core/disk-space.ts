@@ -43,7 +43,7 @@ const BOUNDLESS: Disk = {
   taken: 0,
 }
 
-export class Room {
+export class DiskSpace {
   readonly #store: Store
   readonly #place: string
   readonly #commits: GroupCommit

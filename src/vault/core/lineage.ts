@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Key, type SettingRow, setting } from '../../store/collections.ts'
 import type { Overlay } from '../../store/overlay.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 import { readCounters, readSetting } from './settings.ts'
 
@@ -99,15 +99,15 @@ export class Lineage {
 
 /** Begins a generation, for work on the rows of a vault that nobody has open. */
 export async function continueLineage(store: Store): Promise<void> {
-  const { number, commits } = await answered(() => readLineage(store))
+  const { number, commits } = await retryUntilLoaded(() => readLineage(store))
   const puts = [rowOf(number + 1, commits), commitsRow(commits + 1)]
   await store.commit([{ collection: setting as never, puts, deletes: [] }])
 }
 
 /** Begins a generation that holds less than those before it, or nothing is known of it: no backup of them gives way to it. */
 export async function breakLineage(store: Store): Promise<void> {
-  const { number, commits } = await answered(() => readLineage(store))
-  const former = await answered(() => generations(store, ALL))
+  const { number, commits } = await retryUntilLoaded(() => readLineage(store))
+  const former = await retryUntilLoaded(() => generations(store, ALL))
   const deletes = former.map(({ name }): Key => [name])
   const puts = [rowOf(number + 1, -1), commitsRow(commits + 1)]
   await store.commit([{ collection: setting as never, puts, deletes }])

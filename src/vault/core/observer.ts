@@ -4,7 +4,7 @@
 import type { EntryRow } from '../../store/collections.ts'
 import type { Target } from './gathered.ts'
 
-export interface Onlooker {
+export interface Observer {
   /** True while somebody may use the inode although it has no name. */
   isHeld(ino: number): boolean
   /** Resolves when what programs have written into an inode, and the kernel still keeps, is in the vault. */
@@ -21,7 +21,7 @@ export interface Onlooker {
 }
 
 /** Where nothing is mounted. */
-export const nobody: Onlooker = {
+export const nobody: Observer = {
   isHeld: () => false,
   writtenBack: () => Promise.resolve(),
   nameChanged: () => undefined,

@@ -17,7 +17,7 @@ interface Allowance {
 
 /** Takes over what is configured. Called when a vault is opened, and after `configure`. */
 export function refreshQuota(core: Core): void {
-  const { quota, room } = core
+  const { quota, diskSpace: room } = core
   const [all, inodes] = [configured(core, 'quota'), configured(core, 'quota.files')]
   quota.vault = all === '' && inodes === '' ? BOUNDLESS : limitOf(all, inodes)
   const bytes = configuredUsers(core, 'quota.user.')
@@ -91,7 +91,7 @@ function assertWithin(limit: Limit, used: Used, more: Used, isGrowing: boolean):
 
 /** What holds for a user: the vault's limit and then, if there is one, the user's own. */
 export function allowances(core: Core, uid: number): Allowance[] {
-  const { quota, usage, room } = core
+  const { quota, usage, diskSpace: room } = core
   const bytes = Math.max(usage.total.bytes, room.limit < BOUNDLESS.bytes ? room.taken : 0)
   const ofVault = { limit: quota.vault, used: { bytes, files: usage.total.files } }
   const own = quota.users.get(uid)

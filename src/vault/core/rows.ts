@@ -3,7 +3,7 @@
 
 import type { Collection, Key, KeyPart } from '../../store/collections.ts'
 import { compareKeys } from '../../store/keys.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Range, Store } from '../../store/store.ts'
 import type { Slices } from './time-slices.ts'
 
@@ -24,7 +24,7 @@ export async function* walkRows<R extends object, F extends keyof R & string>(
   let seen: Key | undefined
   for (;;) {
     const bounds = gte === undefined ? range : { ...range, gte }
-    const rows = await answered(() =>
+    const rows = await retryUntilLoaded(() =>
       store.project(collection, fields, { ...bounds, limit: PAGE_ROWS }),
     )
     for (const row of rows) {

@@ -8,7 +8,7 @@ import type { Inode } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { getXattr, listXattrs } from '../tree/attached.ts'
 import { alter, stampChange } from '../tree/inodes.ts'
-import { readyInode } from '../tree/prefetch.ts'
+import { prefetchInode } from '../tree/prefetch.ts'
 import { XDG_TAGS } from '../tree/tags.ts'
 import { CAPABILITY, removeXattr, setXattr } from '../tree/xattrs.ts'
 import { xattrsAt } from './timeline.ts'
@@ -21,7 +21,7 @@ function attributesAt(core: Core, ino: number, moment: Moment): Map<string, Uint
 }
 
 /** Before `applyAttributes`, when something else is changed first. */
-export function readyAttributes(core: Core, then: InodeRow, moment: Moment): void {
+export function prefetchAttributes(core: Core, then: InodeRow, moment: Moment): void {
   if (!core.overlay.store.traits.synchronous) attributesAt(core, then.ino, moment)
 }
 
@@ -59,7 +59,7 @@ export function applyAttributes(
 ): void {
   const attributes = attributesAt(core, then.ino, moment)
   if (by !== undefined && by.uid !== 0) attributes.delete(CAPABILITY)
-  readyInode(core, now)
+  prefetchInode(core, now)
   alter(core, now)
   for (const name of listXattrs(core, now)) if (!attributes.has(name)) removeXattr(core, now, name)
   for (const [name, value] of attributes)

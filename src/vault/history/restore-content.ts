@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { EIO, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { type ExtentRow, extent, extentPast, type InodeRow } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { spill } from '../content/content.ts'
 import { place, scanExtents, sliceContent } from '../content/extents.ts'
 import type { Core } from '../core/core.ts'
@@ -21,7 +21,7 @@ export async function* eachExtents(
 ): AsyncGenerator<ExtentRow[]> {
   for (let at = 0; at < row.size; ) {
     const from = at
-    const next = await answered(() => nextExtents(core, row, moment, from))
+    const next = await retryUntilLoaded(() => nextExtents(core, row, moment, from))
     if (next === undefined) return
     yield next.rows
     at = next.end

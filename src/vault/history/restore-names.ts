@@ -2,7 +2,7 @@
 
 import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { type EntryRow, type InodeRow, RESTORED } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { seal } from '../content/seal.ts'
 import type { Core } from '../core/core.ts'
 import { assertMeeting, type MeetingCheck, meetingCheck } from '../core/cycles.ts'
@@ -12,10 +12,10 @@ import { findEntry, listEntries, putEntry } from '../tree/directory.ts'
 import { isExcluded, withTrace } from '../tree/history-recording.ts'
 import { addLink, getInode } from '../tree/inodes.ts'
 import { dropName, giveName, namesOfInode } from '../tree/names.ts'
-import { readyInode, readyLoss, readyName, readyTags } from '../tree/prefetch.ts'
+import { prefetchInode, prefetchLoss, prefetchName, prefetchTags } from '../tree/prefetch.ts'
 import { setTags, tagsAt } from '../tree/tags.ts'
 import { completeState, observeLoss, removeKept } from './before-loss.ts'
-import { applyAttributes, readyAttributes } from './restore-attributes.ts'
+import { applyAttributes, prefetchAttributes } from './restore-attributes.ts'
 import { getDirectory, type Run, type Spot, spotBelow, spotIn } from './restore-run.ts'
 
 /** A name and what is to be replaced there. */
@@ -43,10 +43,10 @@ export function nameFile(
   const { replaced } = first
   const others = replaced !== undefined && everywhere ? otherNames(core, replaced, spot) : []
   const all = [first, ...others.map((its) => held(core, its))]
-  readyInode(core, made)
+  prefetchInode(core, made)
   const tags = then === undefined ? [] : tagsFor(run, then, replaced)
-  readyTags(core, made.ino, tags)
-  if (then !== undefined) readyAttributes(core, then, run.moment)
+  prefetchTags(core, made.ino, tags)
+  if (then !== undefined) prefetchAttributes(core, then, run.moment)
   if (replaced !== undefined) completeState(core, replaced)
   if (then === undefined || core.orphans.has(made.ino)) addLink(core, made)
   if (then !== undefined) {
@@ -66,8 +66,8 @@ function held(core: Core, spot: Spot): Held {
   const directory = getDirectory(core, parent)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : getInode(core, before.ino)
-  readyName(core, directory, name)
-  if (replaced !== undefined) readyLoss(core, replaced, parent, name)
+  prefetchName(core, directory, name)
+  if (replaced !== undefined) prefetchLoss(core, replaced, parent, name)
   return { spot, directory, before, replaced }
 }
 
@@ -149,12 +149,12 @@ export async function namesIn(
   { ino }: Pick<EntryRow, 'ino'>,
   isNew: MeetingCheck,
 ): Promise<readonly EntryRow[]> {
-  const rows = await answered(() =>
+  const rows = await retryUntilLoaded(() =>
     isDirectory(getInode(core, ino).mode) ? listEntries(core, ino) : [],
   )
   // Goes on where it had to wait.
   let count = 0
-  await answered(() => {
+  await retryUntilLoaded(() => {
     for (; count < rows.length; count++) {
       const { ino: its, name } = rows[count] as EntryRow
       assertMeeting(isNew, getInode(core, its), ino, name)
@@ -166,11 +166,11 @@ export async function namesIn(
 async function removeName(run: Run, spot: Spot, row: EntryRow): Promise<void> {
   const { core, options } = run
   await options.writtenBack(row.ino)
-  await answered(() => {
+  await retryUntilLoaded(() => {
     core.actors.actAs(run.actor)
     const inode = getInode(core, row.ino)
-    readyName(core, getDirectory(core, row.parent), row.name)
-    readyLoss(core, inode, row.parent, row.name)
+    prefetchName(core, getDirectory(core, row.parent), row.name)
+    prefetchLoss(core, inode, row.parent, row.name)
     completeState(core, inode)
     removeKept(core, row, inode, options.isHeld(inode.ino))
   })

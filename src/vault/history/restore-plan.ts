@@ -3,7 +3,7 @@
 import { ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
 import type { EntryRow, InodeRow } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { assertMeeting, type MeetingCheck, meetingCheck } from '../core/cycles.ts'
 import type { Effect } from '../core/effect.ts'
@@ -88,7 +88,7 @@ export async function planParents(
   for (const name of names) {
     spot = { parent: at, name, path: below(spot.path, name) as string }
     const was: number | undefined = former
-    former = await answered(
+    former = await retryUntilLoaded(
       () => (was && entryAt(core, was, name, moment, options.passing)?.ino) || undefined,
     )
     const now = await presentNow(core, spot)
@@ -102,13 +102,13 @@ export async function planParents(
 }
 
 async function stateOf({ core, moment }: Plan, ino: number): Promise<InodeRow> {
-  return await answered(() => ({ ...(inodeAt(core, ino, moment) ?? fail(ENOENT)) }))
+  return await retryUntilLoaded(() => ({ ...(inodeAt(core, ino, moment) ?? fail(ENOENT)) }))
 }
 
 async function presentNow(core: Core, spot: Planned): Promise<Inode | undefined> {
   const { parent } = spot
   if (parent === undefined) return undefined
-  return (await answered(() => present(core, { ...spot, parent }))).now
+  return (await retryUntilLoaded(() => present(core, { ...spot, parent }))).now
 }
 
 async function planName(plan: Plan, then: InodeRow, spot: Planned): Promise<void> {
@@ -151,7 +151,7 @@ async function planInto(
   const { core, moment, options } = plan
   const { passing } = options
   const rows = () => entriesAt(core, then.ino, moment, undefined, undefined, passing)
-  for (const { ino: its, name } of await answered(rows)) {
+  for (const { ino: its, name } of await retryUntilLoaded(rows)) {
     const row = await stateOf(plan, its)
     assertMeeting(plan.isNew, row, then.ino, name)
     const path = below(spot.path, name) as string
@@ -159,12 +159,12 @@ async function planInto(
   }
   if (ino === undefined) return
   if (options.removeNewer)
-    for (const row of await answered(() => listEntries(core, ino))) {
-      const was = await answered(() => entryAt(core, then.ino, row.name, moment))
+    for (const row of await retryUntilLoaded(() => listEntries(core, ino))) {
+      const was = await retryUntilLoaded(() => entryAt(core, then.ino, row.name, moment))
       const its = { parent: ino, name: row.name, path: below(spot.path, row.name) as string }
       if (was === undefined) await planNewer(plan, its, row)
     }
-  const isSame = await answered(() => hasAttributes(core, getInode(core, ino), then, moment))
+  const isSame = await retryUntilLoaded(() => hasAttributes(core, getInode(core, ino), then, moment))
   if (!isSame || plan.touched.has(ino)) tell(plan, 'changed', spot)
 }
 
@@ -181,9 +181,9 @@ async function planFile(
   if (now !== undefined) await options.writtenBack(now.ino)
   const own = ino !== undefined && !taken.has(ino) ? now : undefined
   if (own !== undefined && linked === undefined) {
-    if (await answered(() => hasContent(core, own, then, moment))) {
+    if (await retryUntilLoaded(() => hasContent(core, own, then, moment))) {
       take(plan, then, own.ino)
-      if (!(await answered(() => hasAttributes(core, own, then, moment))))
+      if (!(await retryUntilLoaded(() => hasAttributes(core, own, then, moment))))
         tell(plan, 'changed', spot)
       return
     }
@@ -196,7 +196,7 @@ async function planFile(
   if (own === undefined || !isEverywhere(own, then)) return
   given.set(own.ino, made)
   const { parent = 0 } = spot
-  for (const its of await answered(() => otherNames(core, own, { ...spot, parent })))
+  for (const its of await retryUntilLoaded(() => otherNames(core, own, { ...spot, parent })))
     if (!plan.gone.has(keyOf(its))) tell(plan, 'replaced', its)
 }
 
@@ -213,7 +213,7 @@ async function planNewer(
   isNew = meetingCheck(row.ino),
 ): Promise<boolean> {
   const { core } = plan
-  if (await answered(() => isExcluded(core, row.parent, row.name))) {
+  if (await retryUntilLoaded(() => isExcluded(core, row.parent, row.name))) {
     tell(plan, 'kept', spot)
     await rest(plan)
     return false

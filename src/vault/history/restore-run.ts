@@ -8,14 +8,14 @@ import type { MeetingCheck } from '../core/cycles.ts'
 import type { Heard } from '../core/effect.ts'
 import type { Inode } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
-import type { Onlooker } from '../core/observer.ts'
+import type { Observer } from '../core/observer.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { getInode } from '../tree/inodes.ts'
 import { pathOf } from '../tree/names.ts'
 import { below } from '../tree/places.ts'
 import type { Restorer } from './restore-attributes.ts'
 
-export interface RestoreOptions extends Onlooker {
+export interface RestoreOptions extends Observer {
   /** Also remove what a directory did not hold then. */
   readonly removeNewer: boolean
   /**

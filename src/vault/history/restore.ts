@@ -7,13 +7,13 @@
 import { ENOENT, fail } from '../../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { type EntryRow, type InodeRow, RESTORED } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { assertMeeting, meetingCheck } from '../core/cycles.ts'
 import { ROW_BYTES } from '../core/disk-space.ts'
 import { type Inode, ROOT_INO } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
-import type { Onlooker } from '../core/observer.ts'
+import type { Observer } from '../core/observer.ts'
 import { admit, admitInstead, admitOwner } from '../core/quota.ts'
 import { slicesOf } from '../core/time-slices.ts'
 import { findEntry, listEntries, putEntry, startDirectory } from '../tree/directory.ts'
@@ -21,10 +21,10 @@ import { withTrace } from '../tree/history-recording.ts'
 import { createInode, detach, findInode, getInode } from '../tree/inodes.ts'
 import { giveName } from '../tree/names.ts'
 import { below } from '../tree/places.ts'
-import { readyName, readyTags } from '../tree/prefetch.ts'
+import { prefetchName, prefetchTags } from '../tree/prefetch.ts'
 import { setTags, tagsAt } from '../tree/tags.ts'
 import { observeLoss } from './before-loss.ts'
-import { applyAttributes, hasAttributes, readyAttributes } from './restore-attributes.ts'
+import { applyAttributes, hasAttributes, prefetchAttributes } from './restore-attributes.ts'
 import { hasContent, shareContent } from './restore-content.ts'
 import { nameFile, removeNewer, removeTree } from './restore-names.ts'
 import {
@@ -57,10 +57,10 @@ export async function restoreTree(
   const run = newRun(core, from, options)
   // The state that is read is history from here on: what changes now must not overwrite it.
   core.moments.observe()
-  const spot = await answered(() => spotIn(core, to.parent, to.name))
+  const spot = await retryUntilLoaded(() => spotIn(core, to.parent, to.name))
   if (to.name === '')
-    await restoreInto(run, await answered(() => stateOf(run, from.ino)), spot, to.parent, false)
-  else await restoreName(run, await answered(() => stateOf(run, from.ino)), spot)
+    await restoreInto(run, await retryUntilLoaded(() => stateOf(run, from.ino)), spot, to.parent, false)
+  else await restoreName(run, await retryUntilLoaded(() => stateOf(run, from.ino)), spot)
   await run.slices.settle()
   return run.report
 }
@@ -83,18 +83,18 @@ function stateOf(run: Run, ino: number): InodeRow {
 }
 
 async function restoreName(run: Run, then: InodeRow, spot: Spot): Promise<void> {
-  await answered(() => run.core.room.grow(ROW_BYTES + Math.ceil(then.size / EXTENT_SHARE)))
+  await retryUntilLoaded(() => run.core.diskSpace.grow(ROW_BYTES + Math.ceil(then.size / EXTENT_SHARE)))
   if (isDirectory(then.mode)) await restoreDirectory(run, then, spot)
   else await restoreFile(run, then, spot)
   await run.slices.turn()
 }
 
 async function restoreDirectory(run: Run, then: InodeRow, spot: Spot): Promise<void> {
-  const { row, now } = await answered(() => present(run.core, spot))
+  const { row, now } = await retryUntilLoaded(() => present(run.core, spot))
   if (now !== undefined && isDirectory(now.mode) && !run.options.isRename)
     return await restoreInto(run, then, spot, now.ino, false)
   if (row !== undefined) await removeTree(run, spot, row)
-  const made = await answered(() => makeDirectory(run, then, spot))
+  const made = await retryUntilLoaded(() => makeDirectory(run, then, spot))
   await restoreInto(run, then, spot, made.ino, true)
 }
 
@@ -113,8 +113,8 @@ function makeDirectory(run: Run, then: InodeRow, { parent, name, path }: Spot): 
   core.actors.actAs(run.actor)
   const directory = getDirectory(core, parent)
   const tags = tagsAt(core, then.ino, run.moment)
-  readyName(core, directory, name)
-  readyTags(core, core.nextIno, tags)
+  prefetchName(core, directory, name)
+  prefetchTags(core, core.nextIno, tags)
   // Under its old number a directory has its history again, and so have the names in it.
   const made =
     reviveInode(core, then.ino, core.moments.next()) ??
@@ -142,11 +142,11 @@ async function restoreInto(
   const { core, moment, options } = run
   for (let after: string | undefined; ; ) {
     const from = after
-    const rows = await answered(() =>
+    const rows = await retryUntilLoaded(() =>
       entriesAt(core, then.ino, moment, from, PAGE_NAMES, options.passing),
     )
     for (const { ino: its, name } of rows) {
-      const row = await answered(() => stateOf(run, its))
+      const row = await retryUntilLoaded(() => stateOf(run, its))
       assertMeeting(run.isNew, row, then.ino, name)
       await restoreName(run, row, spotBelow(spot, ino, name))
     }
@@ -154,27 +154,27 @@ async function restoreInto(
     after = rows[rows.length - 1]?.name
   }
   if (options.removeNewer)
-    for (const row of await answered(() => listEntries(core, ino))) {
-      const was = await answered(() => entryAt(core, then.ino, row.name, moment))
+    for (const row of await retryUntilLoaded(() => listEntries(core, ino))) {
+      const was = await retryUntilLoaded(() => entryAt(core, then.ino, row.name, moment))
       if (was === undefined) await removeNewer(run, spotBelow(spot, ino, row.name), row)
     }
   // Last, because filling a directory moves its times.
-  const isChanged = await answered(() => finish(run, getInode(core, ino), then, isNew))
+  const isChanged = await retryUntilLoaded(() => finish(run, getInode(core, ino), then, isNew))
   if (isChanged && !isNew) options.heard('changed', spot.path)
 }
 
 async function restoreFile(run: Run, then: InodeRow, spot: Spot): Promise<void> {
   const { core, moment, options } = run
-  const { row, now } = await answered(() => present(core, spot))
+  const { row, now } = await retryUntilLoaded(() => present(core, spot))
   const linked = run.links.get(then.ino)
   if (now !== undefined && now.ino === linked) return
   if (now !== undefined) await options.writtenBack(now.ino)
   const isOwn = now !== undefined && !run.taken.has(now.ino) && !options.isRename
   const own = isOwn ? now : undefined
   if (own !== undefined && linked === undefined) {
-    if (await answered(() => hasContent(core, own, then, moment))) {
+    if (await retryUntilLoaded(() => hasContent(core, own, then, moment))) {
       take(run, then, own)
-      if (await answered(() => finish(run, own, then))) options.heard('changed', spot.path)
+      if (await retryUntilLoaded(() => finish(run, own, then))) options.heard('changed', spot.path)
       return
     }
   }
@@ -184,9 +184,9 @@ async function restoreFile(run: Run, then: InodeRow, spot: Spot): Promise<void> 
   const made =
     linked === undefined
       ? await makeFile(run, then, freed)
-      : await answered(() => getInode(core, linked))
+      : await retryUntilLoaded(() => getInode(core, linked))
   const first = linked === undefined ? then : undefined
-  await answered(() => nameFile(run, spot, made, first, isEverywhere(own, then)))
+  await retryUntilLoaded(() => nameFile(run, spot, made, first, isEverywhere(own, then)))
   take(run, then, made)
   run.slices.changed(1)
   run.report.restored++
@@ -235,17 +235,17 @@ export async function restoreParents(
     const above: number = parent
     path = below(path, name) as string
     const was: number | undefined = former
-    former = await answered(
+    former = await retryUntilLoaded(
       () => (was && entryAt(core, was, name, moment, options.passing)?.ino) || undefined,
     )
-    const row = await answered(() => findEntry(core, above, name))
-    if (row !== undefined) parent = (await answered(() => getDirectory(core, row.ino))).ino
+    const row = await retryUntilLoaded(() => findEntry(core, above, name))
+    if (row !== undefined) parent = (await retryUntilLoaded(() => getDirectory(core, row.ino))).ino
     else {
       const ino = former ?? fail(ENOENT)
-      const then = await answered(() => stateOf(run, ino))
+      const then = await retryUntilLoaded(() => stateOf(run, ino))
       const spot = { parent: above, name, path }
-      const made = await answered(() => makeDirectory(run, then, spot))
-      await answered(() => finish(run, made, then, true))
+      const made = await retryUntilLoaded(() => makeDirectory(run, then, spot))
+      await retryUntilLoaded(() => finish(run, made, then, true))
       parent = made.ino
     }
     await run.slices.turn()
@@ -262,7 +262,7 @@ function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
   }
   admitOwner(core, now, then.uid)
   core.actors.actAs(run.actor)
-  readyAttributes(core, then, moment)
+  prefetchAttributes(core, then, moment)
   // What was just made loses nothing.
   if (!isNew) observeLoss(core, now)
   withTrace(core, () => applyAttributes(core, now, then, moment, run.options.by))
@@ -272,10 +272,10 @@ function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
 }
 
 /** Removes a name, and all below it, as rm -r does; what it led to is in the past then. Resolves when that is durable. */
-export async function removeDurably(core: Core, row: EntryRow, onlooker: Onlooker): Promise<void> {
+export async function removeDurably(core: Core, row: EntryRow, onlooker: Observer): Promise<void> {
   const options = { ...onlooker, removeNewer: false, heard: () => undefined }
   const run = newRun(core, { ino: row.ino, moment: core.moments.last }, options)
-  const spot = await answered(() => spotIn(core, row.parent, row.name))
+  const spot = await retryUntilLoaded(() => spotIn(core, row.parent, row.name))
   await removeTree(run, spot, row)
   await run.slices.settle()
 }

@@ -3,7 +3,7 @@
 
 import { isDirectory } from '../../base/mode.ts'
 import type { EntryRow, InodeRow } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { type MeetingCheck, meetingCheck } from '../core/cycles.ts'
 import type { TreeState } from './tree-state.ts'
 
@@ -78,11 +78,11 @@ async function passTo(
 
 async function readPage(state: TreeState, directory: OpenDirectory): Promise<void> {
   const { ino, path, depth, after } = directory
-  const entries = await answered(() => state.entries(ino, after, PAGE_NAMES))
+  const entries = await retryUntilLoaded(() => state.entries(ino, after, PAGE_NAMES))
   const found: Walked[] = []
   // Goes on where it had to wait: nothing but `found` knows of those before.
   let count = 0
-  await answered(() => {
+  await retryUntilLoaded(() => {
     for (; count < entries.length; count++) {
       const { name, ino: its } = entries[count] as EntryRow
       const row = state.inode(its)

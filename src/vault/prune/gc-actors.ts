@@ -9,7 +9,7 @@ import {
   inode as inodes,
   version,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
@@ -45,7 +45,7 @@ export async function collectActors(core: Core, slices: Slices): Promise<void> {
         await slices.turn()
         // The witness may have taken it out meanwhile.
         if (!candidates.has(id)) continue
-        await answered(() => core.actors.drop(id))
+        await retryUntilLoaded(() => core.actors.drop(id))
         slices.changed(1)
         freed++
       }

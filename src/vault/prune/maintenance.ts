@@ -17,7 +17,7 @@ const WAIT_MS = 10_000
 /** A walk over all extents may take so much of the time. */
 const SHARE = 0.02
 
-export class Sweeper {
+export class Maintenance {
   readonly #core: Core
   #running: Promise<void> | undefined
   readonly #asked = new Set<Promise<unknown>>()

@@ -18,7 +18,7 @@ import {
   xattr,
   xattrPast,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
@@ -99,7 +99,7 @@ export async function readLife(
   why: (since: Moment, until: Moment) => Reason,
 ): Promise<Life> {
   const { store } = job.core.overlay
-  const present = await answered(() => presentSince(job, ino))
+  const present = await retryUntilLoaded(() => presentSince(job, ino))
   const range = { gte: [ino], lt: [ino + 1] }
   const versions: Version[] = []
   const fields = ['ino', 'number', 'moment', 'size'] as const
@@ -133,7 +133,7 @@ const NAMELESS = 0
 
 /** Whether an inode is gone and none of the states that it had will stay. */
 export async function vanishes(job: PruneJob, ino: number): Promise<boolean> {
-  if ((await answered(() => presentSince(job, ino))) !== undefined) return false
+  if ((await retryUntilLoaded(() => presentSince(job, ino))) !== undefined) return false
   const { states } = await lifeOf(job, ino)
   return states.length > 0 && states.every(({ why }) => why === '')
 }
@@ -167,7 +167,7 @@ export async function dropUnneeded(job: PruneJob, ino: number, life: Life): Prom
   const stays = intervalsOf(states, present)
   if (job.explain !== undefined && versions.length > 0) {
     const { paths, tell } = job.explain
-    const path = await answered(() => paths.of(ino))
+    const path = await retryUntilLoaded(() => paths.of(ino))
     for (const its of explained(states, versions, present)) tell({ ino, path, ...its })
   }
   const doomedVersions = new Set(
@@ -298,7 +298,7 @@ async function drop<R extends { ino: number }, F extends keyof R & string>(
   let count = 0
   const range = { gte: [ino], lt: [ino + 1] }
   for await (const row of walkRows(core.overlay.store, collection, fields, range, slices)) {
-    if (!(await answered(() => isDoomed(row as unknown as R)))) continue
+    if (!(await retryUntilLoaded(() => isDoomed(row as unknown as R)))) continue
     count++
     if (job.dryRun) continue
     const values = row as unknown as Record<string, KeyPart>

@@ -3,7 +3,7 @@
 
 import { withinRule } from '../../base/path-rule.ts'
 import { inodePast, inode as inodes, version } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { circleCheck } from '../core/cycles.ts'
 import type { Moment } from '../core/moment.ts'
@@ -51,7 +51,7 @@ export async function markNames(
   now: Moment,
   slices: Slices,
 ): Promise<Marks> {
-  const holds = (await answered(() => listHolds(core)))
+  const holds = (await retryUntilLoaded(() => listHolds(core)))
     .filter(({ moment }) => moment === 0)
     .map(({ name }) => name)
   const held = new Set<number>()
@@ -68,7 +68,7 @@ export async function markNames(
   for await (const group of walkNames(core, slices)) {
     const isForgotten =
       group.present === undefined && group.pasts.every(({ until }) => until <= forgotten)
-    await answered(() => {
+    await retryUntilLoaded(() => {
       if (holds.length > 0) markHeld(core, group, marks)
       if (rules.versions !== undefined && !isForgotten)
         markVersions(core, group, rules.versions, marks)

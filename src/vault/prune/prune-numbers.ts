@@ -2,7 +2,7 @@
 // numbers of a name's versions are counted from is written down (collections.ts, numbering).
 
 import { inodePast, inode as inodes, numbering, RENAMED } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
@@ -23,7 +23,7 @@ export async function keepNumbers(
   for await (const group of walkNames(core, slices)) {
     const isTouched =
       hasHeritage(group) ||
-      (group.pasts.some(({ since }) => since <= window) && !(await answered(() => isLeft(group))))
+      (group.pasts.some(({ since }) => since <= window) && !(await retryUntilLoaded(() => isLeft(group))))
     if (isTouched) await keepOf(core, group, slices)
     await slices.turn()
   }
@@ -36,10 +36,10 @@ function hasHeritage({ pasts, present }: NameGroup): boolean {
 }
 
 async function keepOf(core: Core, { parent, name }: NameGroup, slices: Slices): Promise<void> {
-  const numbers = await answered(() => new Numbering(core, parent, name))
-  while (await answered(() => numbers.step())) await slices.turn()
+  const numbers = await retryUntilLoaded(() => new Numbering(core, parent, name))
+  while (await retryUntilLoaded(() => numbers.step())) await slices.turn()
   for (const entry of numbers.spans) {
-    if (!(await answered(() => isCounted(core, entry)))) continue
+    if (!(await retryUntilLoaded(() => isCounted(core, entry)))) continue
     core.overlay.put(numbering, { parent, name, ...entry.numbered })
     slices.changed(1)
     await slices.turn()
@@ -56,7 +56,7 @@ function isCounted(core: Core, { numbered, span }: NumberedEntry): boolean {
 export async function dropNumbers(core: Core, slices: Slices): Promise<void> {
   const fields = ['parent', 'name', 'since', 'ino'] as const
   for await (const row of walkRows(core.overlay.store, numbering, fields, {}, slices)) {
-    if (await answered(() => isOfUse(core, row.ino))) continue
+    if (await retryUntilLoaded(() => isOfUse(core, row.ino))) continue
     core.overlay.delete(numbering, [row.parent, row.name, row.since])
     slices.changed(1)
     await slices.turn()

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PathRule } from '../../base/path-rule.ts'
 import { entryPast } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { BRIEF_MICROS } from '../core/moments.ts'
 import type { Slices } from '../core/time-slices.ts'
@@ -74,7 +74,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   // Ages count from today, also where nothing has changed for long.
   const today = core.moments.now()
   await slices.settle()
-  const kept = await answered(() => keptBy(core, rules, today))
+  const kept = await retryUntilLoaded(() => keptBy(core, rules, today))
   const dropped = { versions: 0, states: 0, names: 0, rows: 0 }
   const everything = keepsEverything(rules)
   const marks = await markNames(core, everything ? {} : rules, today, slices)
@@ -91,7 +91,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   let done = 0
   for await (const ino of walkInodes(core, slices)) {
     options.onProgress?.(++done, Math.max(done, core.inodeCount))
-    if (meant === undefined || (await answered(() => meant.inode(ino)))) await pruneInode(job, ino)
+    if (meant === undefined || (await retryUntilLoaded(() => meant.inode(ino)))) await pruneInode(job, ino)
     await options.between?.()
     await slices.turn()
   }
@@ -129,9 +129,9 @@ async function pruneNames(job: PruneJob, meant: Meant | undefined): Promise<void
   const { core, slices } = job
   for await (const group of walkPastNames(core, slices)) {
     const { parent, name, pasts } = group
-    const isWhole = await answered(() => isLeft(job, group, meant))
+    const isWhole = await retryUntilLoaded(() => isLeft(job, group, meant))
     const stays = isWhole ? pasts.map(() => true) : needed(job, group)
-    const isParentThere = await answered(() => isThere(core, parent))
+    const isParentThere = await retryUntilLoaded(() => isThere(core, parent))
     for (const [index, row] of pasts.entries()) {
       if (stays[index] && !(await isEmpty(job, row, meant))) {
         // Brought back, a name leads to what it led to last, a directory to what it was before the first of its names went (removal.ts).
@@ -163,7 +163,7 @@ async function isEmpty(
   { ino }: PastName,
   meant: Meant | undefined,
 ): Promise<boolean> {
-  const isTouched = meant === undefined || (await answered(() => meant.inode(ino)))
+  const isTouched = meant === undefined || (await retryUntilLoaded(() => meant.inode(ino)))
   return isTouched && (await vanishes(job, ino))
 }
 

@@ -11,7 +11,7 @@ import {
   xattr,
   xattrPast,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
@@ -55,7 +55,7 @@ export async function keepPlainStates(
   states: readonly State[],
 ): Promise<void> {
   const { core, slices } = job
-  const now = await answered(() => core.overlay.get(inodes, [ino]))
+  const now = await retryUntilLoaded(() => core.overlay.get(inodes, [ino]))
   if (now === undefined) return
   const carried = await pastAttributes(job, ino)
   const bySince = new Map(states.map((state) => [state.since, state]))
@@ -100,9 +100,9 @@ export async function movedVersions(
     const later = first !== undefined && first.since < next ? first : undefined
     const since = later?.since ?? present
     if (since === undefined || since >= next || (since <= moment && !forgets)) continue
-    const row = await answered(() => rowSince(core, ino, since))
+    const row = await retryUntilLoaded(() => rowSince(core, ino, since))
     if (row?.versions !== number) continue
-    const to = later === undefined ? await answered(() => settledSince(core, ino, since)) : since
+    const to = later === undefined ? await retryUntilLoaded(() => settledSince(core, ino, since)) : since
     const { mode, uid, gid, mtime, mtimeNs } = row
     if (to > moment && to <= job.now)
       moved.push({ number, to: { moment: to, mode, uid, gid, mtime, mtimeNs } })

@@ -4,7 +4,7 @@
 import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { type ExtentRow, extent, extentPast, inode as inodes } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { readExtents } from '../content/content.ts'
 import { verifyInline } from '../content/extents.ts'
 import { hashOf } from '../core/blocks.ts'
@@ -66,7 +66,7 @@ export async function holdersOf(
     for (const chunk of chunks) found.push(...(await spansOf(core, ino, chunk, wanted, slices)))
     progress(++done)
     if (found.length === 0) continue
-    const isThere = await answered(() => core.overlay.get(inodes, [ino]) !== undefined)
+    const isThere = await retryUntilLoaded(() => core.overlay.get(inodes, [ino]) !== undefined)
     if (isThere && found.some(({ until }) => until === Number.POSITIVE_INFINITY)) living.push(ino)
     spans.set(ino, found)
   }
@@ -107,7 +107,7 @@ async function spansOf(
   const before = Math.max(0, wanted.text.length - 1)
   const first = Math.max(0, chunk * CHUNK_BYTES - before)
   const to = (chunk + 1) * CHUNK_BYTES
-  const rows = await answered(() => extentsWithin(core, ino, first, to))
+  const rows = await retryUntilLoaded(() => extentsWithin(core, ino, first, to))
   const moments = [...new Set(rows.flatMap(({ since, until }) => [since, until]))].sort(
     (a, b) => a - b,
   )
@@ -116,7 +116,7 @@ async function spansOf(
     const until = moments[at + 1]
     if (until === undefined) break
     const then = rows.filter((row) => row.since <= since && since < row.until)
-    if (await answered(() => holds(core, then, first, to, wanted))) spans.push({ since, until })
+    if (await retryUntilLoaded(() => holds(core, then, first, to, wanted))) spans.push({ since, until })
     await slices.turn()
   }
   return spans

@@ -2,7 +2,7 @@
 // while a purge is at work, in its setting, because nothing else tells it when it was cut short.
 
 import { type SettingRow, setting, taggingPast, tag as tags } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { walkRows } from '../core/rows.ts'
 import { parsedSetting } from '../core/settings.ts'
@@ -31,7 +31,7 @@ function labelsOf(row: SettingRow | undefined): readonly string[] {
 
 /** Drops the labels that were noted and that nobody carries or carried. What was noted of them goes as well. */
 export async function dropLabels(core: Core, slices: Slices): Promise<void> {
-  const noted = await answered(() => labelsOf(core.overlay.get(setting, [PURGING])))
+  const noted = await retryUntilLoaded(() => labelsOf(core.overlay.get(setting, [PURGING])))
   if (noted.length === 0) return
   await slices.settle()
   const left = new Set(noted)
@@ -39,7 +39,7 @@ export async function dropLabels(core: Core, slices: Slices): Promise<void> {
   for await (const { tag } of walkRows(store, taggingPast, taggingPast.fields, {}, slices))
     left.delete(tag)
   // In one step: a file may get one of them meanwhile.
-  await answered(() => {
+  await retryUntilLoaded(() => {
     for (const name of left)
       if (labelledWith(core, [name]).length === 0) core.overlay.delete(tags, [name])
     core.overlay.put(setting, { name: PURGING, value: '[]' })

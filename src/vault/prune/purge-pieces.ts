@@ -3,7 +3,7 @@
 
 import { FsError } from '../../base/errno.ts'
 import { block, type ExtentRow, extent, extentPast, type Key } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { hashOf } from '../core/blocks.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
@@ -67,7 +67,7 @@ export class Pieces {
     const needs = neededBy(life)
     const range = { gte: [ino], lt: [ino + 1] }
     for await (const row of this.#extents(range, life.present !== undefined))
-      if (!needs(row)) await answered(() => this.#note(row))
+      if (!needs(row)) await retryUntilLoaded(() => this.#note(row))
   }
 
   async *#extents(range: { gte?: Key; lt?: Key }, pastOnly: boolean): AsyncGenerator<Lasting> {
@@ -121,7 +121,7 @@ export class Pieces {
     for await (const row of this.#extents({}, false)) {
       if (found.size >= SHARERS_MAX) break
       if (!this.#has(row) || needsOf(row.ino)?.(row) === false) continue
-      const path = (await answered(() => lastPath(this.#core, row.ino))) ?? '(gone)'
+      const path = (await retryUntilLoaded(() => lastPath(this.#core, row.ino))) ?? '(gone)'
       const moment = row.until === NOW ? null : row.since
       // The present says more than the past.
       if (!found.has(path) || moment === null) found.set(path, { path, moment })

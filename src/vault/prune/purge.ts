@@ -12,7 +12,7 @@ import {
   tagging,
   taggingPast,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { listSnapshots } from '../history/snapshots.ts'
@@ -206,7 +206,7 @@ class Purge {
       if (stays) {
         // What came to an end while this is looked at belongs to the present.
         for (const state of states) if (state.since >= present) state.why = 'newest'
-        if (end === NOW && (await answered(() => this.#isDirectory(ino))))
+        if (end === NOW && (await retryUntilLoaded(() => this.#isDirectory(ino))))
           await keepPlainStates(this.#job, ino, states)
       }
       // What left no state is gone all the same, and its rows with it.
@@ -244,16 +244,16 @@ class Purge {
     const core = this.#core
     const isMeant = (moment: number): boolean =>
       this.#doomed.some(({ since, until }) => since <= moment && moment < until)
-    const snapshots = (await answered(() => listSnapshots(core)))
+    const snapshots = (await retryUntilLoaded(() => listSnapshots(core)))
       .filter(({ moment }) => isMeant(moment))
       .map(({ name }) => name)
-    const holds = await answered(() => listHolds(core))
+    const holds = await retryUntilLoaded(() => listHolds(core))
     const held = holds.filter(({ moment }) => moment > 0 && isMeant(moment))
     const { held: inos, holds: paths } = await markNames(core, {}, core.moments.last, this.#slices)
     const isHeld = [...this.#lives.keys()].some((ino) => inos.has(ino))
     const tags = new Set<string>()
     for (const ino of this.#lives.keys())
-      for (const tag of await answered(() => labelsEverOn(core, ino))) tags.add(tag)
+      for (const tag of await retryUntilLoaded(() => labelsEverOn(core, ino))) tags.add(tag)
     return {
       snapshots,
       holds: [...held.map(({ name }) => name), ...(isHeld ? paths : [])],
@@ -296,7 +296,7 @@ class Purge {
     let done = 0
     for (const [ino, life] of this.#lives) {
       this.#options.onProgress(++done, this.#lives.size)
-      await answered(() => moveVersions(core, ino, this.#moved.get(ino) ?? []))
+      await retryUntilLoaded(() => moveVersions(core, ino, this.#moved.get(ino) ?? []))
       await dropUnneeded(job, ino, life)
       await slices.turn()
     }
@@ -309,7 +309,7 @@ class Purge {
 
   async #pathsOf(inos: readonly number[]): Promise<string[]> {
     const found: string[] = []
-    for (const ino of inos) found.push(await answered(() => this.#paths.of(ino) ?? ''))
+    for (const ino of inos) found.push(await retryUntilLoaded(() => this.#paths.of(ino) ?? ''))
     return found.sort()
   }
 }

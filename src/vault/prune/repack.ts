@@ -14,7 +14,7 @@ import {
   extentPast,
   type Key,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { toContent } from '../content/content.ts'
 import type { Core } from '../core/core.ts'
 import { walkRows } from '../core/rows.ts'
@@ -69,7 +69,7 @@ async function tightenPortion(
     if (uses.length === 0 || covered(uses) >= size) continue
     let isFreed = true
     for (const use of uses) {
-      if (!(await answered(() => giveOwn(core, hash, use)))) isFreed = false
+      if (!(await retryUntilLoaded(() => giveOwn(core, hash, use)))) isFreed = false
       slices.changed(BLOCK_WEIGHT)
       await slices.turn()
     }

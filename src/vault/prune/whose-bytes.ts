@@ -12,7 +12,7 @@ import {
   xattr,
   xattrPast,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
@@ -40,7 +40,7 @@ export async function whoseBytes(
   }
   const take = async (ino: number, its: readonly Uint8Array[]): Promise<void> => {
     if (its.length === 0) return
-    const path = (await answered(() => lastPath(core, ino))) ?? '(a file whose name is gone)'
+    const path = (await retryUntilLoaded(() => lastPath(core, ino))) ?? '(a file whose name is gone)'
     for (const sample of its) found.set(sample, path)
   }
   const { store } = core.overlay
@@ -53,7 +53,7 @@ export async function whoseBytes(
       slices,
     )) {
       const { ino, hash, data } = row
-      await take(ino, hash === '' ? within(data ?? NOTHING) : await answered(() => ofBlock(hash)))
+      await take(ino, hash === '' ? within(data ?? NOTHING) : await retryUntilLoaded(() => ofBlock(hash)))
       await slices.turn()
     }
   for (const collection of [xattr, xattrPast as unknown as typeof xattr])

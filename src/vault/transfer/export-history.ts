@@ -5,7 +5,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { type EntryHead, entryRecord, leaveRecord, WHOLE } from '../../archive/records.ts'
 import { S_IFDIR, S_IFREG } from '../../base/mode.ts'
 import { block, collections } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { everyRow } from '../check/walk.ts'
 import { hexOf, unpackBlock } from '../core/blocks.ts'
@@ -36,7 +36,7 @@ export async function exportHistory(view: Store, options: HistoryOptions): Promi
   const top = await sendDirectory(run, options.parent, HISTORY_NAME)
   const blocks = await sendBlocks(run, view, top)
   const rows = await sendRows(run, view, top)
-  const { moment } = await answered(() => readCounters(view))
+  const { moment } = await retryUntilLoaded(() => readCounters(view))
   const format = { format: HISTORY_FORMAT, rowFormat: ROW_FORMAT }
   const manifest: Manifest = { ...format, moment, blocks, rows }
   await sendFile(run, top, 'manifest.json', Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`))

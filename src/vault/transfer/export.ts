@@ -19,7 +19,7 @@ import { ELOOP, errnoName, FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { type MeetingCheck, meetingCheck } from '../core/cycles.ts'
 import type { Moment } from '../core/moment.ts'
@@ -121,13 +121,13 @@ async function sendDirectory(
   const { core, moment, options, report } = run
   const id = ++run.lastId
   const head = headOf(run, row, parent, id, 0)
-  push(run, await answered(() => entryRecord(head, name, attributesOf(run, row))))
+  push(run, await retryUntilLoaded(() => entryRecord(head, name, attributesOf(run, row))))
   report.directories++
   for (let after: string | undefined; options.recursive; ) {
     const last = after
-    const entries = await answered(() => entriesAt(core, row.ino, moment, last, PAGE_NAMES))
+    const entries = await retryUntilLoaded(() => entriesAt(core, row.ino, moment, last, PAGE_NAMES))
     for (const its of entries) {
-      const found = await answered(() => inodeAt(core, its.ino, moment))
+      const found = await retryUntilLoaded(() => inodeAt(core, its.ino, moment))
       const below = `${path}/${its.name}`
       if (found !== undefined && isDirectory(found.mode) && !run.isNew(found, row.ino, its.name))
         options.problem(below, errnoName(ELOOP))
@@ -167,7 +167,7 @@ async function sendFile(
       const head = headOf(run, row, parent, 0, WHOLE)
       push(
         run,
-        await answered(() => {
+        await retryUntilLoaded(() => {
           const attributes = attributesOf(run, row)
           return entryRecord(head, name, attributes, readAt(core, row, moment, 0, row.size))
         }),
@@ -179,7 +179,7 @@ async function sendFile(
     }
   } else if (!hasBytes) {
     const head = headOf(run, row, parent, 0, WHOLE)
-    push(run, await answered(() => entryRecord(head, name, attributesOf(run, row))))
+    push(run, await retryUntilLoaded(() => entryRecord(head, name, attributesOf(run, row))))
   } else await sendContent(run, row, parent, name, path, isFull)
 }
 
@@ -196,14 +196,14 @@ async function sendContent(
   const map = isFull ? undefined : await mapOf(run, row)
   const head = headOf(run, row, parent, id, map === undefined ? 0 : SPARSE)
   const content = map === undefined ? [] : [map]
-  push(run, await answered(() => entryRecord(head, name, attributesOf(run, row), content)))
+  push(run, await retryUntilLoaded(() => entryRecord(head, name, attributesOf(run, row), content)))
   try {
     for await (const [from, to] of runsOf(core, row, moment))
       for (let at = from; at < to; ) {
         const length = Math.min(DATA_BYTES_MAX, to - at)
         const offset = at
         const read = (): Buffer => dataRecord(id, offset, readAt(core, row, moment, offset, length))
-        push(run, await answered(read))
+        push(run, await retryUntilLoaded(read))
         report.bytes += length
         at += length
         await flush(run)

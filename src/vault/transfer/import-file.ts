@@ -15,7 +15,7 @@ import {
 import { ENXIO, errnoName, FsError, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { fileType, isRegular, isSymlink, S_IFMT } from '../../base/mode.ts'
-import { apart } from '../../base/step.ts'
+import { idempotent } from '../../base/step.ts'
 import { LINKED } from '../../store/collections.ts'
 import {
   copyContent,
@@ -26,7 +26,7 @@ import {
   writeContent,
 } from '../content/content.ts'
 import { createWhole } from '../content/import-whole.ts'
-import { readyContent, readySeal } from '../content/prefetch.ts'
+import { prefetchContent, prefetchSeal } from '../content/prefetch.ts'
 import { seal } from '../content/seal.ts'
 import { seekContent } from '../content/seek.ts'
 import { type Inode, isProvisional } from '../core/inode.ts'
@@ -36,11 +36,11 @@ import { observeLoss } from '../history/before-loss.ts'
 import { tagsOf } from '../tree/attached.ts'
 import { withTrace } from '../tree/history-recording.ts'
 import { addLink, createInode, detach, findInode, reap } from '../tree/inodes.ts'
-import { readyInode } from '../tree/prefetch.ts'
+import { prefetchInode } from '../tree/prefetch.ts'
 import { setTags, XDG_TAGS } from '../tree/tags.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
 import { assertFree, assertTarget, completeAt, nameNode } from './import-name.ts'
-import { readyCopy, readyHead, readyPlace, readyPut } from './import-prefetch.ts'
+import { prefetchCopy, prefetchHead, prefetchSpot, prefetchPut } from './import-prefetch.ts'
 import { existing, guard, type LargeFile, type Run, type Spot } from './import-run.ts'
 
 /** Puts what is complete in its record. Returns false when its content is yet to come. */
@@ -63,7 +63,7 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
     return true
   }
   completeAt(run, place)
-  readyPut(core, place, core.nextIno, attributes)
+  prefetchPut(core, place, core.nextIno, attributes)
   admitInstead(core, head.uid, content.length, alone(found))
   const { mode, uid, gid, rdev } = head
   const isFilled = hasBytes || isSymlink(mode)
@@ -112,7 +112,7 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
     report.unchanged++
     return
   }
-  readyHead(core, found, attributes)
+  prefetchHead(core, found, attributes)
   admitOwner(core, found, head.uid)
   report.files++
   options.inodeChanged(found.ino)
@@ -173,8 +173,8 @@ function putLink(run: Run, head: EntryHead, place: Spot): void {
   }
   assertFree(run, place)
   completeAt(run, place)
-  readyPlace(core, place)
-  readyInode(core, inode)
+  prefetchSpot(core, place)
+  prefetchInode(core, inode)
   addLink(core, inode)
   nameNode(run, place, inode, LINKED)
   run.options.inodeChanged(ino)
@@ -219,12 +219,12 @@ export function startLarge(run: Run, record: Buffer, head: EntryHead, place: Spo
 function build({ core }: Run, file: LargeFile): Inode {
   const { made, same, reached } = file
   if (made !== undefined) return made
-  if (same !== undefined) readyCopy(core, same, reached)
+  if (same !== undefined) prefetchCopy(core, same, reached)
   const { mode, uid, gid } = headOf(file.record)
   const from = { mode, uid, gid, rdev: 0, parent: 0 }
   const bytes = same === undefined ? 0 : reached
   admitInstead(core, uid, bytes, alone(existing(core, file)))
-  return apart(() => {
+  return idempotent(() => {
     const fresh = createInode(core, from, core.moments.next(), true)
     detach(core, fresh)
     if (same !== undefined) copyContent(core, same, 0, fresh, 0, reached)
@@ -245,7 +245,7 @@ export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Ui
     isEqual(run, same, offset, bytes)
   if (!isStillSame) {
     const made = build(run, file)
-    readyContent(core, made, offset, offset + bytes.length)
+    prefetchContent(core, made, offset, offset + bytes.length)
     const growth = growthOf(core, made, offset, offset + bytes.length)
     admitInstead(core, made.uid, growth, alone(existing(core, file)), chargeOf(made))
     writeContent(core, made, offset, bytes)
@@ -280,7 +280,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     if (error instanceof FsError) dropBuilding(run, file)
     throw error
   }
-  for (const place of waiting(file)) readyPlace(core, place)
+  for (const place of waiting(file)) prefetchSpot(core, place)
   const { same } = file
   if (
     same !== undefined &&
@@ -289,16 +289,16 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     isHole(run, same, file.reached, size)
   ) {
     if (head.nlink > 1) links.set(head.key, same.ino)
-    readyInode(core, same)
+    prefetchInode(core, same)
     keep(run, same, head, attributes)
   } else {
     completeAt(run, file)
     const made = build(run, file)
     // Run again, it finds the size as it is to be.
-    if (made.size !== size) apart(() => resizeContent(core, made, size))
+    if (made.size !== size) idempotent(() => resizeContent(core, made, size))
     spill(core, made)
-    readySeal(core, made)
-    readyPut(core, file, made.ino, attributes)
+    prefetchSeal(core, made)
+    prefetchPut(core, file, made.ino, attributes)
     addLink(core, made)
     complete(run, made, head, attributes, file)
   }

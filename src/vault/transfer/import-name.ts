@@ -14,7 +14,7 @@ import { findEntry, putEntry, startDirectory } from '../tree/directory.ts'
 import { withTrace } from '../tree/history-recording.ts'
 import { createInode, findInode, getInode } from '../tree/inodes.ts'
 import { dropName, giveName } from '../tree/names.ts'
-import { readyPlace, readyRemoval } from './import-prefetch.ts'
+import { prefetchSpot, prefetchRemoval } from './import-prefetch.ts'
 import { existing, type Run, type Spot } from './import-run.ts'
 
 /** The name below which a mount shows its views. */
@@ -110,7 +110,7 @@ export function nameNode(
 /** Takes a name away; history keeps it, wherever it lies. */
 export function removeNode(run: Run, row: EntryRow): void {
   const { core, options } = run
-  readyRemoval(core, row)
+  prefetchRemoval(core, row)
   const inode = getInode(core, row.ino)
   complete(run, inode)
   removeKept(core, row, inode, options.isHeld(inode.ino))
@@ -123,7 +123,7 @@ export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
   const { mode, uid, gid } = head
   const from = { mode, uid, gid, rdev: 0, parent: place.parent }
   assertFree(run, place)
-  readyPlace(core, place)
+  prefetchSpot(core, place)
   const parent = getInode(core, place.parent)
   admit(core, uid, { bytes: 0, files: 1 })
   const made = createInode(core, from, core.moments.next(), false)

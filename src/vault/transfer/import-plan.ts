@@ -25,7 +25,7 @@ import {
 import { EISDIR, ENOTDIR, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
 import { Units } from '../../base/units.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Heard } from '../core/effect.ts'
 import type { Inode } from '../core/inode.ts'
 import { findPath } from '../history/paths.ts'
@@ -92,7 +92,7 @@ export function importPlan(vault: Vault, options: ImportOptions, heard: Heard): 
       for (;;) {
         const next = records.next()
         if (next.done === true) return units.keep(next.value)
-        await answered(() => planRecord(plan, next.value))
+        await retryUntilLoaded(() => planRecord(plan, next.value))
         run.writtenBack.clear()
         if (performance.now() < until) continue
         await setImmediate()
@@ -101,7 +101,7 @@ export function importPlan(vault: Vault, options: ImportOptions, heard: Heard): 
     },
     async finish() {
       if (units.waiting > 0) throw new RangeError('the stream of records was cut off')
-      for (const id of [...plan.directories.keys()]) await answered(() => planLeave(plan, id))
+      for (const id of [...plan.directories.keys()]) await retryUntilLoaded(() => planLeave(plan, id))
       tellShadows(plan)
       return run.report
     },

@@ -4,58 +4,58 @@
 import type { Attribute } from '../../archive/records.ts'
 import type { EntryRow } from '../../store/collections.ts'
 import { scanExtents } from '../content/extents.ts'
-import { readySpill } from '../content/prefetch.ts'
+import { prefetchFlush } from '../content/prefetch.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import { tagsOf } from '../tree/attached.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode, getInode } from '../tree/inodes.ts'
-import { isReady, readyInode, readyLoss, readyName, readyTags } from '../tree/prefetch.ts'
+import { isReady, prefetchInode, prefetchLoss, prefetchName, prefetchTags } from '../tree/prefetch.ts'
 import { fromXdgTags, XDG_TAGS } from '../tree/tags.ts'
 import type { Spot } from './import-run.ts'
 
 /** Before a name is given, perhaps in the place of a file that is there. Throws ENOENT without its directory. */
-export function readyPlace(core: Core, { parent, name }: Spot): void {
+export function prefetchSpot(core: Core, { parent, name }: Spot): void {
   if (isReady(core)) return
-  readyName(core, getInode(core, parent), name)
+  prefetchName(core, getInode(core, parent), name)
   const before = findEntry(core, parent, name)
   const replaced = before === undefined ? undefined : findInode(core, before.ino)
-  if (replaced !== undefined) readyLoss(core, replaced, parent, name)
+  if (replaced !== undefined) prefetchLoss(core, replaced, parent, name)
 }
 
 /** Before a new file is put at a place; `ino` is its number, which may be the next one to be given. */
-export function readyPut(
+export function prefetchPut(
   core: Core,
   place: Spot,
   ino: number,
   attributes: readonly Attribute[],
 ): void {
   if (isReady(core)) return
-  readyPlace(core, place)
+  prefetchSpot(core, place)
   const before = findEntry(core, place.parent, place.name)
   const kept = before === undefined ? [] : tagsOf(core, before.ino)
-  readyTags(core, ino, labelsIn(attributes) ?? kept)
+  prefetchTags(core, ino, labelsIn(attributes) ?? kept)
 }
 
 /** Before a file or directory that is there gets attributes. */
-export function readyHead(core: Core, inode: Inode, attributes: readonly Attribute[]): void {
+export function prefetchHead(core: Core, inode: Inode, attributes: readonly Attribute[]): void {
   if (isReady(core)) return
-  readyInode(core, inode)
-  readyTags(core, inode.ino, labelsIn(attributes) ?? [])
+  prefetchInode(core, inode)
+  prefetchTags(core, inode.ino, labelsIn(attributes) ?? [])
 }
 
 /** Before the content of [0, end) is shared with another file. */
-export function readyCopy(core: Core, inode: Inode, end: number): void {
+export function prefetchCopy(core: Core, inode: Inode, end: number): void {
   if (isReady(core)) return
-  readySpill(core, inode)
+  prefetchFlush(core, inode)
   for (const _ of scanExtents(core, inode.ino, 0, end));
 }
 
 /** Before a name is taken away. */
-export function readyRemoval(core: Core, { parent, name, ino }: EntryRow): void {
+export function prefetchRemoval(core: Core, { parent, name, ino }: EntryRow): void {
   if (isReady(core)) return
-  readyName(core, getInode(core, parent), name)
-  readyLoss(core, getInode(core, ino), parent, name)
+  prefetchName(core, getInode(core, parent), name)
+  prefetchLoss(core, getInode(core, ino), parent, name)
 }
 
 /** The labels that attributes name; undefined when they say nothing of labels. */

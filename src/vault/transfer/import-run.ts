@@ -5,7 +5,7 @@ import type { Actor } from '../core/actors.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
-import type { Onlooker } from '../core/observer.ts'
+import type { Observer } from '../core/observer.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
 import type { Vault } from '../vault.ts'
@@ -21,7 +21,7 @@ export interface LargeFile extends Spot {
   reached: number
 }
 
-export interface ImportOptions extends Onlooker {
+export interface ImportOptions extends Observer {
   /** Where the tree goes; the name '' stands for the directory itself. */
   readonly parent: number
   readonly name: string

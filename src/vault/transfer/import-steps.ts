@@ -4,7 +4,7 @@
 import { type EntryHead, numberOf, stepOf } from '../../archive/records.ts'
 import { EEXIST, FsError, fail } from '../../base/errno.ts'
 import { isDirectory, S_IFDIR } from '../../base/mode.ts'
-import { apart } from '../../base/step.ts'
+import { idempotent } from '../../base/step.ts'
 import {
   entryPast,
   inodePast,
@@ -18,10 +18,10 @@ import { createSnapshot } from '../history/snapshots.ts'
 import { findEntry, putEntry, removeEntry } from '../tree/directory.ts'
 import { alter, findInode, getInode, stampChange } from '../tree/inodes.ts'
 import { moveName } from '../tree/names.ts'
-import { readyInode, readyName } from '../tree/prefetch.ts'
+import { prefetchInode, prefetchName } from '../tree/prefetch.ts'
 import { putNode, startLarge } from './import-file.ts'
 import { assertPath, makeDirectory, removeNode } from './import-name.ts'
-import { readyPlace } from './import-prefetch.ts'
+import { prefetchSpot } from './import-prefetch.ts'
 import { existing, guard, type Run, type Spot } from './import-run.ts'
 
 /**
@@ -135,12 +135,12 @@ function spotOf(run: Run, path: string, head: EntryHead | undefined): Spot {
     let found = existing(core, place)
     if (found !== undefined && !isDirectory(found.mode) && head !== undefined) {
       const row = findEntry(core, parent, each)
-      if (row !== undefined) apart(() => removeNode(run, row))
+      if (row !== undefined) idempotent(() => removeNode(run, row))
       found = undefined
     }
     if (found === undefined && head === undefined) break
     const like = { ...(head as EntryHead), mode: S_IFDIR | 0o755 }
-    found ??= apart(() => makeDirectory(run, like, place))
+    found ??= idempotent(() => makeDirectory(run, like, place))
     parent = found.ino
   }
   return { parent, name, path: `${options.path}/${path}` }
@@ -148,7 +148,7 @@ function spotOf(run: Run, path: string, head: EntryHead | undefined): Spot {
 
 function removeTree(run: Run, { parent, name }: Spot): void {
   const row = findEntry(run.core, parent, name)
-  if (row !== undefined) apart(() => removeNode(run, row))
+  if (row !== undefined) idempotent(() => removeNode(run, row))
 }
 
 function remove(run: Run, path: string): void {
@@ -190,12 +190,12 @@ function move(run: Run, from: string, to: string): void {
   const before = findEntry(core, place.parent, place.name)
   if (before !== undefined) {
     if (before.ino === row.ino) return
-    apart(() => removeNode(run, before))
+    idempotent(() => removeNode(run, before))
   }
   if (isDirectory(inode.mode)) fail(EEXIST)
-  readyName(core, getInode(core, source.parent), source.name)
-  readyPlace(core, place)
-  readyInode(core, inode)
+  prefetchName(core, getInode(core, source.parent), source.name)
+  prefetchSpot(core, place)
+  prefetchInode(core, inode)
   alter(core, inode)
   const moment = core.moments.next()
   removeEntry(core, getInode(core, source.parent), row, moment, MOVED)

@@ -24,7 +24,7 @@ import { EISDIR, ENOTDIR, fail } from '../../base/errno.ts'
 import { isDirectory, isSymlink, S_IFLNK } from '../../base/mode.ts'
 import { startStep } from '../../base/step.ts'
 import { Units } from '../../base/units.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { Fault } from '../../store/store.ts'
 import { admitOwner } from '../core/quota.ts'
 import { observeLoss } from '../history/before-loss.ts'
@@ -35,7 +35,7 @@ import type { Vault } from '../vault.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
 import { dataArrived, dropBuilding, fileEnded, putNode, startLarge } from './import-file.ts'
 import { assertFit, makeDirectory } from './import-name.ts'
-import { readyHead } from './import-prefetch.ts'
+import { prefetchHead } from './import-prefetch.ts'
 import {
   existing,
   guard,
@@ -113,10 +113,10 @@ async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
     const next = records.next()
     if (next.done === true) return next.value
     const record = next.value
-    for (let wait = core.room.ask(record.length); wait !== undefined; ) {
+    for (let wait = core.diskSpace.ask(record.length); wait !== undefined; ) {
       await wait
       core.actors.actAs(run.actor)
-      wait = core.room.ask(record.length)
+      wait = core.diskSpace.ask(record.length)
     }
     if (!synchronous || !takenAtOnce(run, record)) await step(run, () => takeRecord(run, record))
     run.writtenBack.clear()
@@ -148,7 +148,7 @@ function takenAtOnce(run: Run, record: Buffer): boolean {
 
 /** Does a part of the import once all it reads is in memory. Others may have acted while it waited. */
 async function step(run: Run, work: () => void): Promise<void> {
-  await answered(() => {
+  await retryUntilLoaded(() => {
     run.core.actors.actAs(run.actor)
     work()
   })
@@ -259,7 +259,7 @@ function leave(run: Run, { ino, path, record, isNew }: Target): void {
     const attributes = attributesOf(record)
     if (!isDirectory(head.mode)) fail(EISDIR)
     if (!isNew && ((head.flags & IMPLIED) !== 0 || hasHead(core, inode, head, attributes))) return
-    readyHead(core, inode, attributes)
+    prefetchHead(core, inode, attributes)
     admitOwner(core, inode, head.uid)
     if (isNew) applyHead(core, inode, head, attributes)
     else {

@@ -12,7 +12,7 @@ import {
   setting,
 } from '../../store/collections.ts'
 import { keyOf } from '../../store/keys.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Range, type Store, StoreError } from '../../store/store.ts'
 import { unpackBlock } from '../core/blocks.ts'
 import type { CollectionTally, Survey } from './copy-rows.ts'
@@ -104,7 +104,7 @@ export async function* rowsOf(
   const limit = isBlock(collection) && deep ? PAGE_BLOCKS : PAGE_ROWS
   let range: Range = { limit }
   for (let seen = false; ; seen = true) {
-    const page: object[] = await answered(() =>
+    const page: object[] = await retryUntilLoaded(() =>
       isShort
         ? store.project(collection, BLOCK_HEAD as never, range)
         : store.scan(collection, range),

@@ -4,7 +4,7 @@
 import { serialize } from 'node:v8'
 import { type BlockRow, block, collections, type Key } from '../../store/collections.ts'
 import { compareKeys, keyOf } from '../../store/keys.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import type { Survey } from './copy-rows.ts'
 import { RowDigest } from './row-digest.ts'
@@ -93,7 +93,7 @@ async function sendBlocks(run: Run, known: Uint8Array): Promise<Uint8Array> {
       at += HASH_BYTES
       continue
     }
-    const whole = await answered(() => run.view.get(block, [hash]))
+    const whole = await retryUntilLoaded(() => run.view.get(block, [hash]))
     if (whole === undefined) continue
     rows.push(whole)
     bytes += whole.data?.length ?? 0

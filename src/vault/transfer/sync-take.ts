@@ -12,7 +12,7 @@ import {
   setting,
 } from '../../store/collections.ts'
 import { keyOf } from '../../store/keys.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Changes, Range, Store } from '../../store/store.ts'
 import { unpackBlock } from '../core/blocks.ts'
 import { RowDigest } from './row-digest.ts'
@@ -78,7 +78,7 @@ export class SyncTaker {
     if (collection === undefined || digest === undefined) return
     const range: Range = { ...(gte && { gte }), ...(lt && { lt }), limit: ALL }
     const own = new Map<string, object>()
-    for (const row of await answered(() => this.#store.scan(collection, range)))
+    for (const row of await retryUntilLoaded(() => this.#store.scan(collection, range)))
       own.set(keyText(collection, row), row)
     if (name === setting.name) own.delete(keyText(collection, { name: BACKUP_SETTING, value: '' }))
     for (const row of rows) {
@@ -138,7 +138,7 @@ export class SyncTaker {
   async expected(): Promise<Digests> {
     const digest = this.#digests.get(block.name)
     for (const hash of this.#vainHashes()) {
-      const head = await answered(() => this.#store.get(block, [hash]))
+      const head = await retryUntilLoaded(() => this.#store.get(block, [hash]))
       if (head !== undefined) digest?.remove(head)
     }
     return this.#digests
@@ -157,7 +157,7 @@ export class SyncTaker {
   /** Reads the blocks again that were put. Throws StoreError 'corrupt'. */
   async proveBlocks(): Promise<void> {
     for (const hash of this.#newBlocks) {
-      const row = await answered(() => this.#store.get(block, [hash]))
+      const row = await retryUntilLoaded(() => this.#store.get(block, [hash]))
       unpackBlock(row ?? { hash, size: -1, codec: 0, data: null })
     }
   }

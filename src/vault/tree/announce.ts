@@ -2,10 +2,10 @@
 // directories that it does not hold are no concern of it.
 
 import { isRegular } from '../../base/mode.ts'
-import { soon } from '../../store/retry.ts'
+import { inBackground } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import { type Changes, Gathered } from '../core/gathered.ts'
-import { nobody, type Onlooker } from '../core/observer.ts'
+import { nobody, type Observer } from '../core/observer.ts'
 import { findInode } from './inodes.ts'
 import { namesOfInode } from './names.ts'
 
@@ -23,7 +23,7 @@ export interface Kernel {
   holds(ino: number): boolean
 }
 
-interface Announcer extends Onlooker {
+interface Announcer extends Observer {
   /** Resolves when the kernel knows everything that was announced. */
   sent(): Promise<void>
 }
@@ -60,7 +60,7 @@ export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
       // The kernel believes its own size and times of a file until it has forgotten every name of it. A directory is believed
       // at once, and who works in it would lose its path.
       wait(
-        soon(() => {
+        inBackground(() => {
           const inode = findInode(core, ino)
           if (inode === undefined || !isRegular(inode.mode)) return
           for (const { parent, name } of namesOfInode(core, inode)) tellName(parent, name)

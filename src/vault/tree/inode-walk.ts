@@ -13,7 +13,7 @@ import {
   xattr,
   xattrPast,
 } from '../../store/collections.ts'
-import { answered } from '../../store/retry.ts'
+import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
 import type { Slices } from '../core/time-slices.ts'
 
@@ -57,7 +57,7 @@ async function step(walk: Walk): Promise<void> {
 async function* numbersOf(core: Core, collection: OfInode, slices: Slices): AsyncGenerator<number> {
   for (let next = 0; ; ) {
     const range = { gte: [next], limit: PAGE_ROWS }
-    const rows = await answered(() => core.overlay.store.project(collection, ['ino'], range))
+    const rows = await retryUntilLoaded(() => core.overlay.store.project(collection, ['ino'], range))
     for (const { ino } of rows)
       if (ino >= next) {
         next = ino + 1

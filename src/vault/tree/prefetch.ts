@@ -18,7 +18,7 @@ export function isReady(core: Core): boolean {
 }
 
 /** Before a name in a directory is put, replaced or removed. */
-export function readyName(core: Core, directory: Inode, name: string): void {
+export function prefetchName(core: Core, directory: Inode, name: string): void {
   if (isReady(core)) return
   isRecorded(core, directory)
   isRecordedName(core, directory.ino, name)
@@ -26,7 +26,7 @@ export function readyName(core: Core, directory: Inode, name: string): void {
 }
 
 /** Before the attributes, extended attributes, labels or names of an inode are changed. */
-export function readyInode(core: Core, inode: Inode): void {
+export function prefetchInode(core: Core, inode: Inode): void {
   if (isReady(core)) return
   const { ino } = inode
   const { isOn, isExcluded } = core.history
@@ -40,9 +40,9 @@ export function readyInode(core: Core, inode: Inode): void {
 }
 
 /** Before an inode loses a name in a directory. */
-export function readyLoss(core: Core, inode: Inode, parent: number, name: string): void {
+export function prefetchLoss(core: Core, inode: Inode, parent: number, name: string): void {
   if (isReady(core)) return
-  readyEnd(core, inode)
+  prefetchEnd(core, inode)
   // Another one takes its place in the inode's row.
   const isFirst = inode.parent === parent && inode.name === name
   if (isFirst && inode.nlink > 1 && !isDirectory(inode.mode))
@@ -50,14 +50,14 @@ export function readyLoss(core: Core, inode: Inode, parent: number, name: string
 }
 
 /** Before an inode without a name ends. */
-export function readyEnd(core: Core, inode: Inode): void {
+export function prefetchEnd(core: Core, inode: Inode): void {
   if (isReady(core)) return
-  readyInode(core, inode)
-  readyJournal(core, inode)
+  prefetchInode(core, inode)
+  prefetchJournal(core, inode)
 }
 
 /** Before these labels are put on an inode; `ino` may be that of one that is made next. */
-export function readyTags(core: Core, ino: number, names: readonly string[]): void {
+export function prefetchTags(core: Core, ino: number, names: readonly string[]): void {
   if (isReady(core) || names.length === 0) return
   core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: Number.MAX_SAFE_INTEGER })
   for (const name of names) {
@@ -67,17 +67,17 @@ export function readyTags(core: Core, ino: number, names: readonly string[]): vo
 }
 
 /** Before labels are taken from whatever carries them, there or not. */
-export function readyTagged(core: Core, inos: readonly number[]): void {
+export function prefetchTagged(core: Core, inos: readonly number[]): void {
   if (isReady(core)) return
   for (const ino of inos) {
     const inode = findInode(core, ino)
     if (inode === undefined) recordedUntil(core, ino)
-    else readyInode(core, inode)
+    else prefetchInode(core, inode)
   }
 }
 
 /** Before what was changed in a content that is not sealed becomes history. */
-export function readyJournal(core: Core, inode: Inode): void {
+export function prefetchJournal(core: Core, inode: Inode): void {
   for (const [offset, since] of inode.journal?.past ?? [])
     core.overlay.get(extentPast, [inode.ino, offset, since])
 }

@@ -21,7 +21,7 @@ import { rowsOf, tagsOf } from './attached.ts'
 import { isRecorded, recordedUntil } from './history-recording.ts'
 import { alterNow, assertWritable, findInode, isOnRecord, stampChange } from './inodes.ts'
 import { labelledWith } from './label-index.ts'
-import { readyInode, readyTagged, readyTags } from './prefetch.ts'
+import { prefetchInode, prefetchTagged, prefetchTags } from './prefetch.ts'
 
 export const XDG_TAGS = 'user.xdg.tags'
 
@@ -44,7 +44,7 @@ export function dropTag(core: Core, name: string): void {
   if (core.overlay.get(tags, [name]) === undefined) fail(ENOENT)
   const rows = taggingsOf(core, name)
   if (rows.some(({ ino }) => isThere(core, ino))) fail(ENOTEMPTY)
-  readyTagged(
+  prefetchTagged(
     core,
     rows.map(({ ino }) => ino),
   )
@@ -62,7 +62,7 @@ export function renameTag(core: Core, name: string, newName: string): void {
   if (name === newName) return
   if (core.overlay.get(tags, [newName]) !== undefined) fail(EEXIST)
   const rows = taggingsOf(core, name)
-  readyTagged(
+  prefetchTagged(
     core,
     rows.map(({ ino }) => ino),
   )
@@ -108,7 +108,7 @@ export function tagFile(core: Core, inode: Inode, name: string): void {
   assertTag(name)
   assertWritable(core)
   if (inode.tags > 0 && core.overlay.get(tagging, [inode.ino, name]) !== undefined) return
-  readyInode(core, inode)
+  prefetchInode(core, inode)
   if (core.overlay.get(tags, [name]) === undefined) addTag(core, name)
   core.overlay.put(tagging, { ino: inode.ino, tag: name, since: alterNow(core, inode) })
   inode.tags++
@@ -120,7 +120,7 @@ export function untagFile(core: Core, inode: Inode, name: string): void {
   assertWritable(core)
   const row = inode.tags === 0 ? undefined : core.overlay.get(tagging, [inode.ino, name])
   if (row === undefined) fail(ENOENT)
-  readyInode(core, inode)
+  prefetchInode(core, inode)
   retire(core, row, alterNow(core, inode))
   inode.tags--
   stampChange(inode, false)
@@ -205,8 +205,8 @@ export function fitTags(value: Uint8Array): readonly string[] {
 export function setTags(core: Core, inode: Inode, names: readonly string[]): void {
   for (const name of names) assertTag(name)
   const before = tagsOf(core, inode.ino)
-  readyInode(core, inode)
-  readyTags(core, inode.ino, names)
+  prefetchInode(core, inode)
+  prefetchTags(core, inode.ino, names)
   for (const name of before) if (!names.includes(name)) untagFile(core, inode, name)
   for (const name of names) tagFile(core, inode, name)
 }

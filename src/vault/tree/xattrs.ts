@@ -13,7 +13,7 @@ import type { Moment } from '../core/moment.ts'
 import { attributesOf } from './attached.ts'
 import { isRecorded, recordedUntil } from './history-recording.ts'
 import { alterNow, isOnRecord, stampChange } from './inodes.ts'
-import { readyInode } from './prefetch.ts'
+import { prefetchInode } from './prefetch.ts'
 
 export const XATTR_CREATE = 1
 export const XATTR_REPLACE = 2
@@ -40,7 +40,7 @@ export function setXattr(
     for (const other of attributes.keys()) listBytes += other.length + 1
     if (listBytes > XATTR_LIST_BYTES_MAX) fail(ENOSPC)
   }
-  readyInode(core, inode)
+  prefetchInode(core, inode)
   const moment = alterNow(core, inode)
   if (before !== undefined) retire(core, inode, before, moment)
   else inode.xattrs++
@@ -54,7 +54,7 @@ export function setXattr(
 export function removeXattr(core: Core, inode: Inode, name: string): void {
   const before = inode.xattrs === 0 ? undefined : attributesOf(core, inode).get(name)
   if (before === undefined) fail(ENODATA)
-  readyInode(core, inode)
+  prefetchInode(core, inode)
   retire(core, inode, before, alterNow(core, inode))
   attributesOf(core, inode).delete(name)
   core.overlay.delete(xattr, [inode.ino, name])
