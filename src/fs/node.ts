@@ -13,8 +13,8 @@ const SECTOR_BYTES = 512
 /** The inode as stat(2) tells it. */
 export function toNode(inode: Inode): Node {
   let bytes = inode.allocated
-  if (inode.pages !== undefined)
-    for (const pieces of inode.pages.values())
+  if (inode.writeBuffer !== undefined)
+    for (const pieces of inode.writeBuffer.values())
       for (const piece of pieces) bytes += piece.bytes.length
   return {
     ino: inode.ino,

@@ -6,7 +6,7 @@
 // A directory that is gone counts as it was last. On a mount that nobody else may come to there is nobody to keep anything from.
 
 import type { Core } from '../vault/core/core.ts'
-import { circleCheck } from '../vault/core/cycles.ts'
+import { cycleCheck } from '../vault/core/cycles.ts'
 import { ROOT_INO } from '../vault/core/inode.ts'
 import type { Moment } from '../vault/core/moment.ts'
 import { entryAt, inodeAt } from '../vault/history/timeline.ts'
@@ -57,7 +57,7 @@ export function wasOpen(fs: FsContext, directory: number, moment: Moment): boole
 /** The same at all times: what is and was in it is nobody's secret. */
 export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): boolean {
   if (!shared) return true
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   for (let at = directory; ; ) {
     const guards = guardsEver(core, at)
     const { parent } = guards[0] ?? {}
@@ -82,7 +82,7 @@ export function mayComeNow(
   onTheWay = MAY_SEARCH,
 ): boolean {
   if (seesAll(fs, reader)) return true
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   let right = wanted
   for (let at = directory; ; ) {
     const guard = guardNow(fs.core, at)

@@ -10,7 +10,7 @@ import { steadyMs } from '../base/clock.ts'
 import { EDQUOT, FsError, fail } from '../base/errno.ts'
 import { isRegular } from '../base/mode.ts'
 import { Fault } from '../store/store.ts'
-import { copyGrowth, coveredOf, growthOf, spill } from '../vault/content/content.ts'
+import { copyGrowth, coveredOf, flushWrites, growthOf } from '../vault/content/content.ts'
 import type { Inode } from '../vault/core/inode.ts'
 import { admit, admitOwner, isLimited, left } from '../vault/core/quota.ts'
 import { chargeOf } from '../vault/core/usage.ts'
@@ -146,7 +146,7 @@ function exactly(fs: FsContext, ask: () => void): void {
     ask()
   } catch (error) {
     if (!(error instanceof FsError)) throw error
-    for (const dirty of [...fs.core.dirty]) spill(fs.core, dirty)
+    for (const dirty of [...fs.core.dirty]) flushWrites(fs.core, dirty)
     assertForgotten(fs)
     ask()
   }

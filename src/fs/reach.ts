@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Core } from '../vault/core/core.ts'
-import { circleCheck } from '../vault/core/cycles.ts'
+import { cycleCheck } from '../vault/core/cycles.ts'
 import type { Inode } from '../vault/core/inode.ts'
 import { ACL_ACCESS, allowedByAcl } from '../vault/tree/acl.ts'
 import { getXattr } from '../vault/tree/attached.ts'
@@ -78,7 +78,7 @@ export function pathBelow(
   wanted = MAY_SEARCH,
 ): string[] | undefined {
   const names = [name]
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   for (let at = parent; at !== top; ) {
     const directory = findInode(core, at)
     if (directory === undefined || directory.nlink === 0 || isCircle(at)) return undefined
@@ -100,7 +100,7 @@ export function isOpenToAll(core: Core, directory: Inode): boolean {
 /** Whether everybody may walk from a directory that `known` has down to this one. `known` gets what is found out. */
 export function isWayOpen(core: Core, directory: number, known: Map<number, boolean>): boolean {
   const way: number[] = []
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   let isOpen: boolean | undefined
   for (let at = directory; isOpen === undefined; ) {
     isOpen = known.get(at)

@@ -11,7 +11,7 @@ import {
   RENAMED,
   UNSEEN,
 } from '../store/collections.ts'
-import { circleCheck } from '../vault/core/cycles.ts'
+import { cycleCheck } from '../vault/core/cycles.ts'
 import { type Inode, isProvisional, ROOT_INO } from '../vault/core/inode.ts'
 import type { Moment } from '../vault/core/moment.ts'
 import { isLasting, wouldBeLost } from '../vault/history/lifetimes.ts'
@@ -147,7 +147,7 @@ function assertReplaceable(inode: Inode, target: Inode): void {
 }
 
 function assertNotBelow(fs: FsContext, directory: Inode, ino: number): void {
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   for (let at = directory; at.ino !== ROOT_INO; at = getInode(fs.core, at.parent)) {
     if (at.ino === ino) fail(EINVAL)
     if (isCircle(at.ino)) fail(ELOOP)

@@ -4,24 +4,24 @@
 import type { Core } from '../vault/core/core.ts'
 import { type Growth, Growths } from './growth.ts'
 import type { Content, Taker } from './index-writer.ts'
-import type { Look } from './looks.ts'
-import type { Pace } from './pace.ts'
-import type { Parcel } from './parcel.ts'
+import type { Inspected } from './inspect.ts'
 import { bytesOf, mayBeText, type SealedVersion, versionsBelow } from './source.ts'
+import type { Throttle } from './throttle.ts'
+import type { TransferBuffer } from './transfer-buffer.ts'
 
 /** Where what is read goes: whole texts into a parcel, pieces through `copy`. */
 export interface Memory {
-  readonly parcel: Parcel
+  readonly parcel: TransferBuffer
   copy(bytes: Uint8Array): Uint8Array
 }
 
 export class Contents {
   readonly #core: Core
-  readonly #pace: Pace
+  readonly #pace: Throttle
   readonly #textBytesMax: number
   readonly #growths: Growths
 
-  constructor(core: Core, taker: Taker, pace: Pace, textBytesMax: number) {
+  constructor(core: Core, taker: Taker, pace: Throttle, textBytesMax: number) {
     this.#core = core
     this.#pace = pace
     this.#textBytesMax = textBytesMax
@@ -35,7 +35,7 @@ export class Contents {
 
   /** How a file came to the versions that are missing; undefined where none is. All that came before was handed over. */
   async begin(
-    { ino, versions }: Look,
+    { ino, versions }: Inspected,
     missing: readonly SealedVersion[],
   ): Promise<Growth | undefined> {
     const [first] = missing
@@ -66,7 +66,7 @@ export class Contents {
   }
 
   /** The content of a file with one version, whose bytes are known. */
-  whole(bytes: Uint8Array, parcel: Parcel): Content {
+  whole(bytes: Uint8Array, parcel: TransferBuffer): Content {
     const { length } = bytes
     if (length > this.#textBytesMax || !mayBeText(bytes)) return { number: 1, bytes: undefined }
     const copied = parcel.take(length)
@@ -82,7 +82,7 @@ export class Contents {
   async #bytesOf(
     ino: number,
     version: SealedVersion,
-    parcel: Parcel,
+    parcel: TransferBuffer,
   ): Promise<Uint8Array | undefined> {
     if (version.size > this.#textBytesMax) return undefined
     const memory = parcel.take(version.size)

@@ -15,16 +15,16 @@
 // body's. What most paths have says little about a file, so that it need not count in bodies.
 
 import { type Hit, type Plan, type SearchEngine, STILL, type TextVersion } from './engine.ts'
-import {
-  type Candidate,
-  factsOf,
-  type Judged,
-  judge,
-  type LeafFacts,
-  PATH_WEIGHT,
-} from './leaves.ts'
 import { anyOf, textPlan } from './plan.ts'
 import type { Leaf, Query } from './query.ts'
+import {
+  type Candidate,
+  type Judged,
+  judge,
+  PATH_WEIGHT,
+  type TermHits,
+  termHitsOf,
+} from './term-hits.ts'
 
 /** A file that is found. `versions` are those for which it is, by number: none for what is found by its path and has no content. */
 export interface Match {
@@ -74,10 +74,10 @@ export class Search {
   readonly #query: Query
   readonly #engine: SearchEngine
   readonly #options: MatchOptions
-  readonly #facts: readonly LeafFacts[]
+  readonly #facts: readonly TermHits[]
   readonly #few: ReadonlySet<number>
   /** Leaves that are wanted, and that many paths have. */
-  readonly #common: ReadonlyMap<Leaf, LeafFacts>
+  readonly #common: ReadonlyMap<Leaf, TermHits>
   /** Whether what bodies tell is enough for files that are not among the few. */
   readonly #isCertain: boolean
 
@@ -85,7 +85,7 @@ export class Search {
     this.#query = query
     this.#engine = engine
     this.#options = options
-    this.#facts = factsOf(query, engine, options.few ?? FEW)
+    this.#facts = termHitsOf(query, engine, options.few ?? FEW)
     this.#few = new Set(this.#facts.flatMap(({ files }) => [...(files?.keys() ?? [])]))
     const many = this.#facts.filter(({ files }) => files === undefined)
     this.#isCertain = many.length === 0

@@ -6,10 +6,10 @@ import { boundaryAfter, boundaryBefore, OutOfWindow, slice } from './boundaries.
 import { isPlainText } from './extract.ts'
 import type { Taker } from './index-writer.ts'
 import { type Change, Layout, type LayoutOptions } from './layout.ts'
-import type { Pace } from './pace.ts'
 import { RowsAhead } from './rows-ahead.ts'
 import { bytesBetween, ifSound, type SealedVersion } from './source.ts'
 import { TextWindow } from './text-window.ts'
+import type { Throttle } from './throttle.ts'
 import { bytesOfWrites, type Writes, writesAfter } from './writes.ts'
 
 /** Smaller texts are always kept whole. */
@@ -31,12 +31,12 @@ interface Known {
 export class Growths {
   readonly #core: Core
   readonly #taker: Taker
-  readonly #pace: Pace
+  readonly #pace: Throttle
   readonly #textBytesMax: number
   readonly #known = new Map<number, Known>()
   #nextId: number | undefined
 
-  constructor(core: Core, taker: Taker, pace: Pace, textBytesMax: number) {
+  constructor(core: Core, taker: Taker, pace: Throttle, textBytesMax: number) {
     this.#core = core
     this.#taker = taker
     this.#pace = pace
@@ -96,7 +96,7 @@ export class Growth {
   /** The one that `layout` is of. */
   version: SealedVersion | undefined
   readonly #core: Core
-  readonly #pace: Pace
+  readonly #pace: Throttle
   readonly #versions: readonly SealedVersion[]
   readonly #textBytesMax: number
   readonly #rows: RowsAhead
@@ -110,7 +110,7 @@ export class Growth {
 
   constructor(
     core: Core,
-    pace: Pace,
+    pace: Throttle,
     ino: number,
     versions: readonly SealedVersion[],
     textBytesMax: number,

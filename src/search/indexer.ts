@@ -10,9 +10,7 @@ import type { Changed } from '../vault/core/changed-inodes.ts'
 import type { Core } from '../vault/core/core.ts'
 import { Contents } from './contents.ts'
 import type { Asked, Content, Item, Taker } from './index-writer.ts'
-import { askedOf, type Depth, type Look, lookAt, missingOf } from './looks.ts'
-import { Pace } from './pace.ts'
-import { Parcel } from './parcel.ts'
+import { askedOf, type Depth, type Inspected, inspect, missingOf } from './inspect.ts'
 import {
   changedSince,
   goneSince,
@@ -21,6 +19,8 @@ import {
   unknownInodes,
   versionsByInode,
 } from './source.ts'
+import { Throttle } from './throttle.ts'
+import { TransferBuffer } from './transfer-buffer.ts'
 
 interface IndexerOptions {
   /** Larger files are not searched. */
@@ -46,7 +46,7 @@ const WAIT_MS = 50
 const TIDY_TEXTS = 500
 /** What is looked at together, and of each the versions that the index has not. */
 interface Chunk {
-  readonly looks: readonly Look[]
+  readonly looks: readonly Inspected[]
   readonly unknown: Promise<readonly number[][]>
 }
 
@@ -62,7 +62,7 @@ interface Progress {
 export class Indexer {
   readonly #core: Core
   readonly #taker: Taker
-  readonly #pace: Pace
+  readonly #pace: Throttle
   readonly #contents: Contents
   readonly #running: Promise<void>
   #isClosing = false
@@ -85,7 +85,7 @@ export class Indexer {
   constructor(core: Core, taker: Taker, options: IndexerOptions) {
     this.#core = core
     this.#taker = taker
-    this.#pace = new Pace(core, () => this.#isClosing)
+    this.#pace = new Throttle(core, () => this.#isClosing)
     this.#contents = new Contents(core, taker, this.#pace, options.textBytesMax)
     this.#moment = options.watermark
     core.changed.follow(() => this.#rouse())
@@ -318,10 +318,10 @@ export class Indexer {
   async #ask(inos: readonly number[], depth: Depth): Promise<Chunk> {
     const { store } = this.#core.overlay
     const known: KnownPaths = new Map()
-    const looks: Look[] = []
+    const looks: Inspected[] = []
     const { fresh } = this.#core.changed
     for (const ino of inos)
-      looks.push(await this.#pace.step(() => lookAt(store, ino, depth, known, fresh)))
+      looks.push(await this.#pace.step(() => inspect(store, ino, depth, known, fresh)))
     const asked = askedOf(looks)
     const unknown = asked.some(({ numbers }) => numbers.length > 0)
       ? this.#taker.missing(asked)
@@ -336,12 +336,12 @@ export class Indexer {
     let left = missing.flat().reduce((sum, { size }) => sum + this.#contents.sizeOf(size), 0)
     let items: Item[] = []
     let bytes = 0
-    let parcel = new Parcel(Math.min(left, SENT_BYTES))
+    let parcel = new TransferBuffer(Math.min(left, SENT_BYTES))
     const send = async (): Promise<void> => {
       await this.#send(items)
       items = []
       bytes = 0
-      parcel = new Parcel(Math.min(left, SENT_BYTES))
+      parcel = new TransferBuffer(Math.min(left, SENT_BYTES))
     }
     const copy = (piece: Uint8Array): Uint8Array => {
       const copied = parcel.take(piece.length)

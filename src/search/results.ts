@@ -10,7 +10,7 @@ import {
   version,
 } from '../store/collections.ts'
 import type { Core } from '../vault/core/core.ts'
-import { circleCheck } from '../vault/core/cycles.ts'
+import { cycleCheck } from '../vault/core/cycles.ts'
 import { toRow } from '../vault/core/inode.ts'
 import type { Moment } from '../vault/core/moment.ts'
 import { inodeAt } from '../vault/history/timeline.ts'
@@ -216,7 +216,7 @@ function foundOf(core: Core, ino: number, settled: Moment): Found | undefined {
 
 /** Whether the index knows the names on the way to an inode. */
 function isOld(core: Core, ino: number, settled: Moment): boolean {
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   for (let at = ino; at !== ROOT_INO; ) {
     const inode = findInode(core, at)
     if (inode === undefined || isCircle(at)) return false

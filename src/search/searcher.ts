@@ -8,10 +8,10 @@ import { configured, configuredBytes } from '../vault/core/configuration.ts'
 import type { Moment } from '../vault/core/moment.ts'
 import type { Vault } from '../vault/vault.ts'
 import { type IndexStatus, PIECES_FROM } from './engine.ts'
+import { findMatches, type SearchRequest } from './find-matches.ts'
+import { claimIndex, emptyIndexFolder, engineOf, isOwn, removeIndexFolder } from './index-place.ts'
 import type { Taker } from './index-writer.ts'
 import { Indexer } from './indexer.ts'
-import { lookFor, type SearchRequest } from './look.ts'
-import { claimIndex, emptyIndexFolder, engineOf, isOwn, removeIndexFolder } from './place.ts'
 import { parseQuery } from './query.ts'
 import type { SearchResult } from './results.ts'
 import { SearchThread } from './thread.ts'
@@ -97,7 +97,7 @@ export class Searcher {
     const { thread } = await this.#needed()
     try {
       const core = this.#vault.core
-      return await lookFor(core, thread, request, () => this.#settled())
+      return await findMatches(core, thread, request, () => this.#settled())
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'corrupt') this.#mend(error)
       throw error
@@ -326,7 +326,9 @@ export class Searcher {
     if (vault.readOnly) return
     const engine = await engineOf(vault)
     if (engine.kind === 'tantivy') removeIndexFolder(vault)
-    else if (await isOwn(vault, engine, await retryUntilLoaded(() => configuredBytes(vault.core)))) {
+    else if (
+      await isOwn(vault, engine, await retryUntilLoaded(() => configuredBytes(vault.core)))
+    ) {
       const thread = await SearchThread.start(engine, vault.core.overlay.store.auxiliary)
       await thread.call('clear')
       await thread.call('close')

@@ -235,7 +235,9 @@ export async function* changedSince(
   for await (const row of walkRows(store, inodes, fields, {}, slices)) {
     if (row.since <= moment && row.ctime < seconds) continue
     const isMoved =
-      moment > 0 && isDirectory(row.mode) && (await retryUntilLoaded(() => wasMoved(store, row, moment)))
+      moment > 0 &&
+      isDirectory(row.mode) &&
+      (await retryUntilLoaded(() => wasMoved(store, row, moment)))
     if (isMoved) moved(row.ino)
     yield row.ino
   }

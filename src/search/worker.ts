@@ -9,10 +9,10 @@ import type { SearchEngine } from './engine.ts'
 import { type Match, Search } from './evaluate.ts'
 import { textOf } from './extract.ts'
 import { IndexWriter, type Item } from './index-writer.ts'
-import { isTrueFor } from './leaves.ts'
 import { openEngine } from './open-engine.ts'
 import { parseQuery } from './query.ts'
 import { snippets } from './snippet.ts'
+import { isTrueFor } from './term-hits.ts'
 import {
   type FromThread,
   failureOf,

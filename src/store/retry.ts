@@ -24,7 +24,7 @@ export async function retryUntilLoaded<T>(work: () => T): Promise<T> {
   return await untilAnswered(work, undefined)
 }
 
-/** `answered` for reading that may take long: others go on in between. */
+/** `retryUntilLoaded` for reading that may take long: others go on in between. */
 export async function retryInSlices<T>(work: () => T): Promise<T> {
   return await untilAnswered(work, { untilMs: 0, isBegun: false, kept: undefined })
 }
@@ -48,7 +48,7 @@ async function untilAnswered<T>(work: () => T, slice: Slice | undefined): Promis
   }
 }
 
-/** `answered` for what the step that calls it does not wait for: it is done now, or soon. Errors are logged; never rejects. */
+/** `retryUntilLoaded` for what the step that calls it does not wait for: it is done now, or soon. Errors are logged; never rejects. */
 export function inBackground(work: () => void): Promise<void> {
   const isWithin = hasChanged()
   const done = retryUntilLoaded(work)

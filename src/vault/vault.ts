@@ -24,8 +24,8 @@ import { retryUntilLoaded, tryNow } from '../store/retry.ts'
 import type { Batch, Changes, CompactOptions, Store, StoreTraits } from '../store/store.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check/check.ts'
 import { readUsage } from './check/count-usage.ts'
-import { spill } from './content/content.ts'
-import { rewriteNext } from './content/defragment.ts'
+import { flushWrites } from './content/content.ts'
+import { defragmentNext } from './content/defragment.ts'
 import { sealAll, sealQuiet } from './content/seal.ts'
 import { Actors } from './core/actors.ts'
 import { Blocks } from './core/blocks.ts'
@@ -192,7 +192,7 @@ export class Vault {
   #collect(): void {
     const { core } = this
     noteClock(core)
-    for (const inode of [...core.dirty]) spill(core, inode)
+    for (const inode of [...core.dirty]) flushWrites(core, inode)
     core.dirtyBytes = 0
     core.moments.observe()
     if (core.overlay.size === 0) return
@@ -215,7 +215,7 @@ export class Vault {
     const began = beginSlice()
     let more = true
     const rewrite = (): void => {
-      more = rewriteNext(core)
+      more = defragmentNext(core)
     }
     while (more && performance.now() < began.atMs + TIDY_MS && tryNow(rewrite));
     noteSlice(core, began)
@@ -284,7 +284,8 @@ export class Vault {
     await this.#sweeper.close()
     try {
       if (!this.readOnly) {
-        if (this.core.commits.failure === undefined) await retryUntilLoaded(() => sealAll(this.core))
+        if (this.core.commits.failure === undefined)
+          await retryUntilLoaded(() => sealAll(this.core))
         await this.core.commits.stop()
       }
     } finally {

@@ -59,7 +59,9 @@ export async function fuzzProtocol(
   const past = await retryUntilLoaded(() => new HistoryRun(vault, seed))
   for (let step = 0; step < STEPS; step++) await past.step()
   await past.sealAll()
-  const operations = breakIt(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
+  const operations = breakIt(
+    await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })),
+  )
   const mount = fakeMount(operations)
   const kernel = newKernel()
   for (let at = 0; at < count; ) {

@@ -4,8 +4,8 @@ import t from 'tap'
 import { wordsOf } from '../../src/search/analyze.ts'
 import type { SearchEngine } from '../../src/search/engine.ts'
 import { type Match, type MatchOptions, matchesOf } from '../../src/search/evaluate.ts'
-import { factsOf } from '../../src/search/leaves.ts'
 import { type Leaf, parseQuery, type Query, type Term } from '../../src/search/query.ts'
+import { termHitsOf } from '../../src/search/term-hits.ts'
 import { type Random, randomFrom, seedOf } from '../support/random.ts'
 import { type IndexedFile, indexOf } from './index-of.ts'
 import { startsOf } from './memory-engine.ts'
@@ -150,7 +150,7 @@ t.test('what is excluded adds nothing to a score', async (t) => {
 t.test('the paths that are held in memory are bounded over all leaves', async (t) => {
   const names = Array.from({ length: 12 }, (_, index) => `word${index}`)
   const engine = await indexOf(names.map((path) => ({ path, versions: [] })))
-  const facts = factsOf(parseQuery(names.join(' OR ')), engine, 1)
+  const facts = termHitsOf(parseQuery(names.join(' OR ')), engine, 1)
   t.strictSame(
     facts.map(({ files }) => files?.size),
     [...Array(8).fill(1), ...Array(4).fill(undefined)],

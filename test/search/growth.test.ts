@@ -10,8 +10,8 @@ import { matchesOf } from '../../src/search/evaluate.ts'
 import { textOf } from '../../src/search/extract.ts'
 import type { Language } from '../../src/search/index-writer.ts'
 import { Indexer } from '../../src/search/indexer.ts'
-import { isTrueFor } from '../../src/search/leaves.ts'
 import { parseQuery } from '../../src/search/query.ts'
+import { isTrueFor } from '../../src/search/term-hits.ts'
 import { inode as inodes, version } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
@@ -84,7 +84,9 @@ async function openMemory(wrap: (store: Store) => Store = (store) => store): Pro
   const inner = await openStore('memory', { create: true, backend: 'memory' })
   await inner.commit(birthBatch())
   const store = wrap(inner)
-  return retryUntilLoaded(() => new Vault(store, '/tmp/none', { cacheBytes: 1_000_000, commitMs: 20 }))
+  return retryUntilLoaded(
+    () => new Vault(store, '/tmp/none', { cacheBytes: 1_000_000, commitMs: 20 }),
+  )
 }
 
 function indexerOf(vault: Vault, engine: SearchEngine): Indexer {
@@ -104,7 +106,8 @@ async function plainly(
 ): Promise<{ engine: SearchEngine; texts: Map<string, string> }> {
   const { core } = vault
   const texts = new Map<string, string>()
-  const last = (await retryUntilLoaded(() => core.overlay.scan(inodes, { limit: ALL }))).at(-1)?.ino ?? 1
+  const last =
+    (await retryUntilLoaded(() => core.overlay.scan(inodes, { limit: ALL }))).at(-1)?.ino ?? 1
   const files: (IndexedFile & { numbered: { number: number }[] })[] = []
   for (let ino = 1; ino <= last; ino++) {
     const rows = await retryUntilLoaded(() =>

@@ -1,7 +1,7 @@
 // How the indexer shares the time with requests.
 
 import t from 'tap'
-import { Pace } from '../../src/search/pace.ts'
+import { Throttle } from '../../src/search/throttle.ts'
 import { openStore } from '../../src/store/open.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
 
@@ -13,7 +13,7 @@ async function newVault(): Promise<Vault> {
 
 t.test('what passes before work begins is no slice of it', async (t) => {
   const vault = await newVault()
-  const pace = new Pace(vault.core, () => false)
+  const pace = new Throttle(vault.core, () => false)
   const from = performance.now()
   while (performance.now() < from + 300);
   pace.begin()
@@ -24,7 +24,7 @@ t.test('what passes before work begins is no slice of it', async (t) => {
 
 t.test('what a thread did while the indexer rested is rested for, too', async (t) => {
   const vault = await newVault()
-  const pace = new Pace(vault.core, () => false)
+  const pace = new Throttle(vault.core, () => false)
   pace.charge(10)
   const rest = pace.turn()
   t.ok(rest, 'it rests for what was charged')

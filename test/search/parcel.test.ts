@@ -1,10 +1,10 @@
 // Memory that small texts share on their way to the search thread.
 
 import t from 'tap'
-import { Parcel } from '../../src/search/parcel.ts'
+import { TransferBuffer } from '../../src/search/transfer-buffer.ts'
 
 t.test('texts of a parcel lie in one piece of memory, each in its own part', (t) => {
-  const parcel = new Parcel(10)
+  const parcel = new TransferBuffer(10)
   const [a, b] = [parcel.take(4), parcel.take(6)]
   t.equal(a.buffer, b.buffer)
   t.same([a.byteOffset, a.length, b.byteOffset, b.length], [0, 4, 4, 6])
@@ -13,7 +13,7 @@ t.test('texts of a parcel lie in one piece of memory, each in its own part', (t)
 })
 
 t.test('what does not fit has memory of its own', (t) => {
-  const parcel = new Parcel(10)
+  const parcel = new TransferBuffer(10)
   const small = parcel.take(8)
   const large = parcel.take(3)
   t.not(large.buffer, small.buffer)
@@ -24,7 +24,7 @@ t.test('what does not fit has memory of its own', (t) => {
 })
 
 t.test('memory that was given back is taken again', (t) => {
-  const parcel = new Parcel(10)
+  const parcel = new TransferBuffer(10)
   parcel.take(2)
   parcel.giveBack(parcel.take(8))
   t.equal(parcel.take(8).byteOffset, 2)

@@ -73,7 +73,9 @@ async function rewrite(run: Writing, ino: number, content: string): Promise<void
 /** Inodes whose newest version or path has a word, found by looking at each. */
 async function lookThrough({ core }: Vault, word: string): Promise<number[]> {
   const found: number[] = []
-  for (const { ino, versions } of await retryUntilLoaded(() => core.overlay.scan(inodes, { limit: ALL }))) {
+  for (const { ino, versions } of await retryUntilLoaded(() =>
+    core.overlay.scan(inodes, { limit: ALL }),
+  )) {
     if (ino === ROOT_INO) continue
     const path = await retryUntilLoaded(() => lastPath(core, ino))
     const texts = [Buffer.from(path ?? '', 'latin1').toString('utf8')]

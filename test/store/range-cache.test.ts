@@ -213,7 +213,9 @@ t.test('who asks for the same at the same time waits for one read', async (t) =>
   const slow = new SlowEntries()
   slow.entries.set('\x001', 'one')
   const ranges = new RangeCache(slow.fetch, 1000)
-  const reads = [1, 2, 3].map(() => retryUntilLoaded(() => unpack(ranges.read(rangeOf('', undefined)))))
+  const reads = [1, 2, 3].map(() =>
+    retryUntilLoaded(() => unpack(ranges.read(rangeOf('', undefined)))),
+  )
   t.same(await Promise.all(reads), [
     ['1', 'one'],
     ['1', 'one'],

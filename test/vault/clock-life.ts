@@ -109,7 +109,8 @@ export class ClockLife {
     const text = `text ${++this.#count}`
     const fs = this.#fs
     const found = await retryUntilLoaded(() => fs.lookup(caller, ROOT_INO, name))
-    const { ino } = found ?? (await retryUntilLoaded(() => fs.create(caller, ROOT_INO, name, 0o644, 0, 0)))
+    const { ino } =
+      found ?? (await retryUntilLoaded(() => fs.create(caller, ROOT_INO, name, 0o644, 0, 0)))
     await retryUntilLoaded(() => void fs.write(caller, ino, 0, Buffer.from(text), false, false))
     await retryUntilLoaded(() => fs.flush(caller, ino))
     const { since } = await retryUntilLoaded(() => getInode(this.vault.core, ino))

@@ -79,7 +79,9 @@ for (const { name: backend, suffix } of backends)
     const full = core.moments.last
     t.equal(await retryUntilLoaded(() => pathOf(core, ino)), `${BELOW}/f`)
     t.equal(await retryUntilLoaded(() => lastPath(core, ino)), `${BELOW}/f`)
-    t.match(await retryUntilLoaded(() => nameOf(core.overlay.store, ino, new Map())), { isFile: true })
+    t.match(await retryUntilLoaded(() => nameOf(core.overlay.store, ino, new Map())), {
+      isFile: true,
+    })
     t.equal((await retryUntilLoaded(() => findPath(core, `${BELOW}/f`)))?.ino, ino)
     t.equal(await walked(stateNow(core)), LEVELS + 2)
     await fs.unlink(caller, bottom, 'f')

@@ -7,7 +7,7 @@ import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { extent, extentPast, version } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
-import { rewriteNext } from '../../src/vault/content/defragment.ts'
+import { defragmentNext } from '../../src/vault/content/defragment.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
@@ -74,7 +74,7 @@ t.test('joining fragments keeps what older states need of them, and nothing twic
   const isPast = extentPast as unknown as typeof extent
   const before = rowsOf(isPast).length
   core.fragmented.add(ino)
-  while (core.fragmented.size > 0) rewriteNext(core)
+  while (core.fragmented.size > 0) defragmentNext(core)
   t.equal(rowsOf(extent).length, 1)
   // Of 64 extents that were replaced one was the newest, and no state needs it any more.
   t.equal(rowsOf(isPast).length, before + 63)
@@ -83,7 +83,7 @@ t.test('joining fragments keeps what older states need of them, and nothing twic
   const last = await save(everyPage('4'))
   const [rows, content] = [rowsOf(isPast).length, digestAt(last)]
   core.fragmented.add(ino)
-  while (core.fragmented.size > 0) rewriteNext(core)
+  while (core.fragmented.size > 0) defragmentNext(core)
   t.equal(rowsOf(extent).length, 1)
   t.ok(rowsOf(isPast).length <= rows + 32, 'all pieces of the last save are gone')
   t.same(moments.map(digestAt), contents)

@@ -2,7 +2,7 @@
 // which file each name led to from when to when. What the as-of reads of a vault are compared with.
 
 import { retryUntilLoaded } from '../../src/store/retry.ts'
-import { rewriteNext } from '../../src/vault/content/defragment.ts'
+import { defragmentNext } from '../../src/vault/content/defragment.ts'
 import { sealAll } from '../../src/vault/content/seal.ts'
 import { createSnapshot } from '../../src/vault/history/snapshots.ts'
 import { directoriesOf, type PlainFile } from './plain-model.ts'
@@ -94,7 +94,7 @@ export class HistoryRun extends Run {
     // Extents are known once they are read.
     await this.fs.read(caller, this.ino(file), 0, file.bytes.length)
     core.fragmented.add(this.ino(file))
-    while (core.fragmented.size > 0) await retryUntilLoaded(() => rewriteNext(core, 1))
+    while (core.fragmented.size > 0) await retryUntilLoaded(() => defragmentNext(core, 1))
   }
 
   #jump(): void {

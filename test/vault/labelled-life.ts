@@ -149,7 +149,9 @@ class Life {
     const { core } = this.#vault
     return {
       tree: await describe(waiting(this.#fs), ROOT_INO),
-      labelled: await retryUntilLoaded(() => ['red', 'blue', 'green'].map((tag) => filesWith(core, [tag]))),
+      labelled: await retryUntilLoaded(() =>
+        ['red', 'blue', 'green'].map((tag) => filesWith(core, [tag])),
+      ),
       versions: await retryUntilLoaded(() =>
         ['a', 'b', 'back', 'c.tmp'].map((name) => versionsOf(core, directory, name).length),
       ),

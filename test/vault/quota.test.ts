@@ -44,7 +44,9 @@ for (const [at, { name, suffix }] of testedBackends.entries())
   t.test(`${name}: what grows is refused exactly where a quota ends`, async (t) => {
     const path = join(folder, `model${suffix}`)
     const store = await newStore(path)
-    const vault = await retryUntilLoaded(() => new Vault(store, path, { cacheBytes: 400_000, commitMs: 5 }))
+    const vault = await retryUntilLoaded(
+      () => new Vault(store, path, { cacheBytes: 400_000, commitMs: 5 }),
+    )
     const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false })))
     const model = new QuotaModel(vault, fs, randomFrom(seed + at))
     for (let step = 0; step < steps; step++) {

@@ -116,7 +116,10 @@ export class Kernel {
   async #assertMay(caller: Caller, ino: number, wanted: number): Promise<void> {
     const node = await this.#node(caller, ino)
     if (!this.#lists.has(ino))
-      this.#lists.set(ino, await retryUntilLoaded(() => this.fs.getxattr(caller, ino, ACL_ACCESS, false)))
+      this.#lists.set(
+        ino,
+        await retryUntilLoaded(() => this.fs.getxattr(caller, ino, ACL_ACCESS, false)),
+      )
     const reader = { uid: caller.uid, groups: new Set([caller.gid]) }
     if (!may(reader, node, this.#lists.get(ino), wanted)) throw new FsError(EACCES)
   }

@@ -74,7 +74,9 @@ async function bed(t: Test): Promise<Bed> {
   )
   t.teardown(() => vault.close())
   const search = new SaidSearch(vault)
-  const fs = waiting(await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false, search })))
+  const fs = waiting(
+    await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false, search })),
+  )
   const walk = async (path: string): Promise<number> => {
     let ino = ROOT_INO
     for (const name of path.split('/')) {

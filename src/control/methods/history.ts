@@ -1,7 +1,7 @@
 // Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare is in compare.ts.
 
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
-import { retryUntilLoaded, retryInSlices } from '../../store/retry.ts'
+import { retryInSlices, retryUntilLoaded } from '../../store/retry.ts'
 import { clockTexts } from '../../vault/core/clock-steps.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
@@ -233,7 +233,9 @@ async function spotOf<P>(
   const name = names.pop() ?? ''
   if (ends === 'another' && name !== '') assertName(name)
   const parent =
-    ends === 'itself' ? await made(names) : await retryUntilLoaded(() => existingDirectory(core, names))
+    ends === 'itself'
+      ? await made(names)
+      : await retryUntilLoaded(() => existingDirectory(core, names))
   return { parent, name }
 }
 

@@ -2,7 +2,7 @@
 // files anew, and the bytes of those are searched for it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { removeIndexFolder } from '../../search/place.ts'
+import { removeIndexFolder } from '../../search/index-place.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import { StoreError } from '../../store/store.ts'
 import { sealForSnapshot } from '../../vault/content/seal.ts'

@@ -16,7 +16,7 @@ import {
 } from '../../store/collections.ts'
 import { inBackground } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
-import { circleCheck } from '../../vault/core/cycles.ts'
+import { cycleCheck } from '../../vault/core/cycles.ts'
 import { tagsOf } from '../../vault/tree/attached.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
 import { familyOf } from '../../vault/tree/label-index.ts'
@@ -98,7 +98,7 @@ export function keepTagged(fs: FsContext): KeptTagged {
     files.set(ino, known)
     its.families.get(family)?.inos.add(ino)
     if (walked.from === parent && walked.top === top) return
-    const isCircle = circleCheck()
+    const isCircle = cycleCheck()
     for (let at: number | undefined = parent; at !== undefined && at !== top && !isCircle(at); ) {
       ways.add(at)
       at = findInode(core, at)?.parent

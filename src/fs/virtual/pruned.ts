@@ -88,5 +88,7 @@ async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
 }
 
 async function isGone(core: Core, { inos }: Gone, { ino, tree }: PastView): Promise<boolean> {
-  return inos.has(ino) && (await retryUntilLoaded(() => inodeAt(core, ino, tree.moment) === undefined))
+  return (
+    inos.has(ino) && (await retryUntilLoaded(() => inodeAt(core, ino, tree.moment) === undefined))
+  )
 }

@@ -5,7 +5,7 @@
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { type InodePastRow, type InodeRow, inodePast } from '../../store/collections.ts'
 import type { Core } from '../../vault/core/core.ts'
-import { circleCheck } from '../../vault/core/cycles.ts'
+import { cycleCheck } from '../../vault/core/cycles.ts'
 import type { Moment } from '../../vault/core/moment.ts'
 import { inodeAt, xattrsAt } from '../../vault/history/timeline.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
@@ -56,7 +56,7 @@ export function goneBelow(
   const [row] = core.overlay.scan(inodePast, range)
   if (row === undefined || isDirectory(row.mode)) return undefined
   const moment = row.until - 1
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   for (let at = parent ?? row.parent; at !== directory; ) {
     const above = inodeAt(core, at, moment) ?? laterState(core, at)
     if (above === undefined || above.parent === at || isCircle(at)) return undefined

@@ -19,7 +19,7 @@ import { readerOf } from '../reach.ts'
 import { directoryAttributes, ownedAttributes } from './attributes.ts'
 import { plantTree } from './past.ts'
 import { placeView } from './place.ts'
-import { textOf, toName, toText } from './text.ts'
+import { shownName, textOf, toName } from './text.ts'
 import { pastView } from './tree.ts'
 import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
@@ -84,7 +84,7 @@ export const snapshotsKind: ViewKind = {
   },
   mkdir(views, caller, view, name) {
     assertOwner(views, caller)
-    const text = toText(name)
+    const text = shownName(name)
     if (findSnapshot(views.fs.core, text) !== undefined) fail(EEXIST)
     // Read before something changes: as of the snapshot it is as now.
     const { core } = views.fs
@@ -98,6 +98,6 @@ export const snapshotsKind: ViewKind = {
   rename(views, caller, _view, name, newName) {
     assertOwner(views, caller)
     const { name: text } = rowOf(views, name) ?? fail(ENOENT)
-    renameSnapshot(views.fs.core, text, toText(newName))
+    renameSnapshot(views.fs.core, text, shownName(newName))
   },
 }

@@ -7,7 +7,7 @@ import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isRegular } from '../../base/mode.ts'
 import { idempotent } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
-import { readContent, spill } from '../../vault/content/content.ts'
+import { flushWrites, readContent } from '../../vault/content/content.ts'
 import { prefetchSeal } from '../../vault/content/prefetch.ts'
 import { closeContent } from '../../vault/content/seal.ts'
 import type { Core } from '../../vault/core/core.ts'
@@ -85,7 +85,7 @@ function end({ fs, copies }: Views, ino: number): string | undefined {
       if (made.size === 0) return undefined
       fail(EEXIST)
     }
-    spill(fs.core, made)
+    flushWrites(fs.core, made)
     prefetchSeal(fs.core, made)
     prefetchTags(fs.core, ino, copy.tags)
     link(fs, ino, copy.directory, copy.name)

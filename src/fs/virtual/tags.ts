@@ -35,7 +35,7 @@ import { placeView, TAGS } from './place.ts'
 import { startCopy } from './tag-copy.ts'
 import { assertMayLabel, assertMayTag } from './tag-rights.ts'
 import { ALMIGHTY, type Tagged, taggedAlike, taggedAs, taggedBelow } from './tagged.ts'
-import { textOf, toName, toText } from './text.ts'
+import { shownName, textOf, toName } from './text.ts'
 import { KEPT_MS, type Listed, type View, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
@@ -86,7 +86,7 @@ const tagsKind: ViewKind = {
   },
   mkdir({ fs }, caller, view, name) {
     const { core } = fs
-    const tag = tagFromShown(toText(name))
+    const tag = tagFromShown(shownName(name))
     const reader = readerOf(caller)
     const isHidden =
       findTag(core, tag) !== undefined && !isLabelKnown(core, view.directory, tag, reader)
@@ -110,7 +110,7 @@ const tagsKind: ViewKind = {
     const tag = tagOf(fs.core, name) ?? fail(ENOENT)
     if (taken !== undefined && filesWith(fs.core, [taken]).length > 0) fail(ENOTEMPTY)
     if (taken !== undefined && newName !== name) dropTag(fs.core, taken)
-    renameTag(fs.core, tag, tagFromShown(toText(newName)))
+    renameTag(fs.core, tag, tagFromShown(shownName(newName)))
   },
 }
 

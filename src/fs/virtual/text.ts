@@ -19,6 +19,6 @@ export function textOf(name: string): string | undefined {
 }
 
 /** The text that a name spells, for calling something so. Throws EINVAL when it is not UTF-8. */
-export function toText(name: string): string {
+export function shownName(name: string): string {
   return textOf(name) ?? fail(EINVAL)
 }

@@ -46,7 +46,8 @@ export function announceVersions(views: Views): void {
   core.overlay.watch(version, ([ino], row) => {
     if (row === undefined) scheduleForget()
     // The inode is read when the change is made.
-    else if (placed.byPlace.has(LISTS)) queueMicrotask(() => void inBackground(() => sealed(ino as number)))
+    else if (placed.byPlace.has(LISTS))
+      queueMicrotask(() => void inBackground(() => sealed(ino as number)))
   })
   core.overlay.watch(numbering, scheduleForget)
 

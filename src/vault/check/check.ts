@@ -20,7 +20,7 @@ import {
 } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Store, StoreError } from '../../store/store.ts'
-import { circleCheck } from '../core/cycles.ts'
+import { cycleCheck } from '../core/cycles.ts'
 import { type Counters, readCounters, readSetting } from '../core/settings.ts'
 import { count, storedUsage, type Used } from '../core/usage.ts'
 import { checkContent } from './check-content.ts'
@@ -268,7 +268,7 @@ async function checkUsage(
 /** The path of an inode from the root, by one of its names; undefined when it does not lead there. */
 function pathOf(known: Map<number, Known>, ino: number): string | undefined {
   const names: string[] = []
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   for (let at = ino; at !== ROOT; ) {
     const its = known.get(at)
     if (its === undefined || its.under === 0 || isCircle(at)) return undefined

@@ -9,7 +9,7 @@ import { reserve } from '../core/charge.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, TRUNCATED, WRITTEN } from '../core/inode.ts'
 import { copyBytes } from '../core/small-copies.ts'
-import { cutPieces, type Piece, putPiece, runsOf } from '../core/write-buffer.ts'
+import { type BufferedWrite, bufferWrite, cutWrites, mergedRuns } from '../core/write-buffer.ts'
 import { begin } from '../tree/inodes.ts'
 import {
   type Content,
@@ -39,7 +39,7 @@ export function readContent(
   for (let at = offset; at < end; ) {
     const chunk = Math.floor(at / CHUNK_BYTES)
     const to = Math.min(end, (chunk + 1) * CHUNK_BYTES)
-    const pieces = inode.pages?.get(chunk)
+    const pieces = inode.writeBuffer?.get(chunk)
     const extents = chunkExtents(core, inode, chunk)
     if (pieces === undefined) readExtents(core, extents, at, to, parts)
     else readMixed(core, extents, pieces, at, to, parts)
@@ -88,7 +88,7 @@ function bytesOf(core: Core, row: ExtentRow, from: number, to: number): Uint8Arr
 function readMixed(
   core: Core,
   extents: readonly ExtentRow[],
-  pieces: readonly Piece[],
+  pieces: readonly BufferedWrite[],
   from: number,
   to: number,
   parts: Uint8Array[],
@@ -116,7 +116,12 @@ export function growthOf(core: Core, inode: Inode, offset: number, end: number):
   for (let at = offset; at < stop; ) {
     const chunk = Math.floor(at / CHUNK_BYTES)
     const to = Math.min(stop, (chunk + 1) * CHUNK_BYTES)
-    bytes += uncovered(chunkExtents(core, inode, chunk), inode.pages?.get(chunk) ?? [], at, to)
+    bytes += uncovered(
+      chunkExtents(core, inode, chunk),
+      inode.writeBuffer?.get(chunk) ?? [],
+      at,
+      to,
+    )
     at = to
   }
   return bytes
@@ -125,7 +130,7 @@ export function growthOf(core: Core, inode: Inode, offset: number, end: number):
 /** Bytes of [from, to) in no extent and no piece. */
 function uncovered(
   extents: readonly ExtentRow[],
-  pieces: readonly Piece[],
+  pieces: readonly BufferedWrite[],
   from: number,
   to: number,
 ): number {
@@ -157,41 +162,46 @@ export function writeContent(core: Core, inode: Inode, offset: number, data: Uin
   begin(core, inode)
   reserve(core, inode, growth)
   inode.change = WRITTEN
-  inode.pages ??= new Map()
+  inode.writeBuffer ??= new Map()
   core.dirty.add(inode)
   core.dirtyBytes += data.length
   for (let at = offset; at < end; ) {
     const chunk = Math.floor(at / CHUNK_BYTES)
     const to = Math.min(end, (chunk + 1) * CHUNK_BYTES)
     const bytes = copyBytes(data.subarray(at - offset, to - offset))
-    let pieces = inode.pages.get(chunk)
+    let pieces = inode.writeBuffer.get(chunk)
     if (pieces === undefined) {
       pieces = []
-      inode.pages.set(chunk, pieces)
+      inode.writeBuffer.set(chunk, pieces)
     }
-    putPiece(pieces, { start: at, bytes })
+    bufferWrite(pieces, { start: at, bytes })
     at = to
   }
   if (end > inode.size) inode.size = end
   // Whole chunks can be hashed while the writer goes on.
   for (let at = offset; at < end; ) {
     const chunk = Math.floor(at / CHUNK_BYTES)
-    const pieces = inode.pages.get(chunk)
+    const pieces = inode.writeBuffer.get(chunk)
     if (pieces !== undefined && coversChunk(pieces)) spillChunk(core, inode, chunk, pieces)
     at = (chunk + 1) * CHUNK_BYTES
   }
 }
 
-function coversChunk(pieces: readonly Piece[]): boolean {
+function coversChunk(pieces: readonly BufferedWrite[]): boolean {
   let length = 0
   for (const piece of pieces) length += piece.bytes.length
   return length === CHUNK_BYTES
 }
 
-function spillChunk(core: Core, inode: Inode, chunk: number, pieces: readonly Piece[]): void {
-  inode.pages?.delete(chunk)
+function spillChunk(
+  core: Core,
+  inode: Inode,
+  chunk: number,
+  pieces: readonly BufferedWrite[],
+): void {
+  inode.writeBuffer?.delete(chunk)
   const { allocated } = inode
-  for (const { start, bytes } of runsOf(pieces)) {
+  for (const { start, bytes } of mergedRuns(pieces)) {
     place(core, inode, start, toContent(core, bytes))
   }
   reserve(core, inode, allocated - inode.allocated)
@@ -207,14 +217,14 @@ export function toContent(core: Core, bytes: Uint8Array): Content {
 }
 
 /** Turns all pieces of an inode into extents. */
-export function spill(core: Core, inode: Inode): void {
-  const { pages } = inode
+export function flushWrites(core: Core, inode: Inode): void {
+  const { writeBuffer: pages } = inode
   if (pages === undefined) return
   prefetchFlush(core, inode)
   // The content is the same: whoever runs this again finds nothing to spill.
   idempotent(() => {
     for (const [chunk, pieces] of pages) spillChunk(core, inode, chunk, pieces)
-    inode.pages = undefined
+    inode.writeBuffer = undefined
     reserve(core, inode, -inode.reserved)
     core.dirty.delete(inode)
   })
@@ -241,13 +251,13 @@ export function punchContent(core: Core, inode: Inode, offset: number, end: numb
 }
 
 function unmap(core: Core, inode: Inode, from: number, to: number): void {
-  if (inode.pages !== undefined)
-    for (const [chunk, pieces] of inode.pages) {
-      cutPieces(pieces, from, to)
-      if (pieces.length === 0) inode.pages.delete(chunk)
+  if (inode.writeBuffer !== undefined)
+    for (const [chunk, pieces] of inode.writeBuffer) {
+      cutWrites(pieces, from, to)
+      if (pieces.length === 0) inode.writeBuffer.delete(chunk)
     }
   // Of what is left it may be too much, until that is spilled.
-  if (inode.pages?.size === 0) reserve(core, inode, -inode.reserved)
+  if (inode.writeBuffer?.size === 0) reserve(core, inode, -inode.reserved)
   const stop = Math.min(to, inode.size)
   if (inode.windows === undefined || inode.size <= CHUNK_BYTES) {
     for (const chunk of mappedChunks(inode, from, stop)) cutChunk(core, inode, chunk, from, to)
@@ -288,7 +298,7 @@ export function copyGrowth(
 
 /** Bytes of [offset, end) that are covered, once what was written is stored. */
 export function coveredOf(core: Core, inode: Inode, offset: number, end: number): number {
-  spill(core, inode)
+  flushWrites(core, inode)
   let bytes = 0
   const first = Math.floor(offset / CHUNK_BYTES) * CHUNK_BYTES
   for (const row of scanExtents(core, inode.ino, first, end))
@@ -312,8 +322,8 @@ export function copyContent(
   let count = Math.min(length, Math.max(0, from.size - fromOffset))
   if (toOffset + count > FILE_BYTES_MAX) fail(EFBIG)
   if (count === 0) return 0
-  spill(core, from)
-  spill(core, to)
+  flushWrites(core, from)
+  flushWrites(core, to)
   const first = Math.floor(fromOffset / CHUNK_BYTES) * CHUNK_BYTES
   let stop = fromOffset + count
   const shift = toOffset - fromOffset

@@ -15,7 +15,7 @@ import { readContent, toContent } from './content.ts'
 import { chunkExtents, FRAGMENTS_MAX, place, sealExtents } from './extents.ts'
 
 /** Rewrites one chunk of one file that has more than `max` extents there. Returns false when there is nothing to do. */
-export function rewriteNext(core: Core, max = FRAGMENTS_MAX): boolean {
+export function defragmentNext(core: Core, max = FRAGMENTS_MAX): boolean {
   const [ino] = core.fragmented
   if (ino === undefined) return false
   const inode = findInode(core, ino)

@@ -28,7 +28,7 @@ export function prefetchContent(core: Core, inode: Inode, from: number, to: numb
 export function prefetchFlush(core: Core, inode: Inode): void {
   if (isReady(core)) return
   prefetchInode(core, inode)
-  for (const chunk of inode.pages?.keys() ?? []) chunkExtents(core, inode, chunk)
+  for (const chunk of inode.writeBuffer?.keys() ?? []) chunkExtents(core, inode, chunk)
 }
 
 /** Before a change of content is sealed; what was written is spilled. */

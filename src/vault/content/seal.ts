@@ -8,7 +8,7 @@ import type { Core } from '../core/core.ts'
 import { type Inode, isProvisional, TRUNCATED, UNCHANGED, WRITTEN } from '../core/inode.ts'
 import { isRecorded, recordedUntil } from '../tree/history-recording.ts'
 import { claim, endBefore } from '../tree/inodes.ts'
-import { spill } from './content.ts'
+import { flushWrites } from './content.ts'
 import { sealExtents } from './extents.ts'
 import { prefetchSeal } from './prefetch.ts'
 import { isSameContent, takeBack } from './same-content.ts'
@@ -28,7 +28,7 @@ export function closeContent(core: Core, inode: Inode): void {
 
 /** Ends a change: the state as it is now counts from now on, as the next version unless its content is the last one's. */
 export function seal(core: Core, inode: Inode): void {
-  spill(core, inode)
+  flushWrites(core, inode)
   if (inode.nlink === 0) return
   prefetchSeal(core, inode)
   const same = isSameContent(core, inode)

@@ -8,7 +8,7 @@ import { extent } from '../../store/collections.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
-import { spill } from './content.ts'
+import { flushWrites } from './content.ts'
 
 /** Extents read at a time: as a rule the first few tell. */
 const PAGE_ROWS = 16
@@ -17,7 +17,7 @@ const PAGE_ROWS_MAX = 1024
 /** The next offset >= `offset` that holds data (or is in a hole, which the end of the file is). Throws ENXIO past the end. */
 export function seekContent(core: Core, inode: Inode, offset: number, data: boolean): number {
   if (offset >= inode.size || offset < 0) fail(ENXIO)
-  spill(core, inode)
+  flushWrites(core, inode)
   const key = `seek\0${inode.ino}/${offset}/${data}`
   const seek = keptByStep(key, () => ({
     from: Math.floor(offset / CHUNK_BYTES) * CHUNK_BYTES,

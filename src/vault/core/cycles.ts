@@ -10,7 +10,7 @@ import type { InodeRow } from '../../store/collections.ts'
  * A check for one walk, to be told of each inode on it: true when the walk goes in a circle, at the latest when it has been around
  * three times (Brent's algorithm, which keeps one number and not all of them).
  */
-export function circleCheck(): (ino: number) => boolean {
+export function cycleCheck(): (ino: number) => boolean {
   let mark = -1
   let steps = 0
   let next = 1

@@ -7,7 +7,7 @@ import {
   PROVISIONAL,
   type XattrRow,
 } from '../../store/collections.ts'
-import type { Piece } from './write-buffer.ts'
+import type { BufferedWrite } from './write-buffer.ts'
 
 /** What happened to the content since it was last sealed. A bare truncation is sealed late: more follows as a rule. */
 export const UNCHANGED = 0
@@ -38,7 +38,7 @@ export interface Reads {
 
 export interface Inode extends InodeRow {
   /** Bytes written and not yet turned into extents, by chunk. */
-  pages: Map<number, Piece[]> | undefined
+  writeBuffer: Map<number, BufferedWrite[]> | undefined
   /** Bytes of `pages` that no extent covers so far; see usage.ts. */
   reserved: number
   /** Current extents by chunk, as far as loaded; sorted by offset. */
@@ -84,7 +84,7 @@ export function toInode(row: InodeRow, fresh: boolean): Inode {
     btimeNs: row.btimeNs,
     actor: row.actor,
     since: row.since,
-    pages: undefined,
+    writeBuffer: undefined,
     reserved: 0,
     chunks: new Map(),
     windows: fresh ? undefined : new Set(),

@@ -5,7 +5,7 @@ import { NAME_BYTES_MAX, TAG_BYTES_MAX } from '../../base/limits.ts'
 import { cutName, SLASH } from '../../base/names.ts'
 
 /** Throws EINVAL for a name that cannot be a file's or that would garble a terminal, ENAMETOOLONG. */
-export function assertLabel(name: string): void {
+export function assertSnapshotName(name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (name === '' || name === '.' || name === '..' || /[/\x00-\x1f\x7f-\x9f]/.test(name))
     fail(EINVAL)

@@ -3,32 +3,32 @@
 
 import { takeBytes } from './buffer-pool.ts'
 
-export interface Piece {
+export interface BufferedWrite {
   readonly start: number
   readonly bytes: Uint8Array
 }
 
 /** Takes in newer bytes: what they cover of older pieces goes. */
-export function putPiece(pieces: Piece[], piece: Piece): void {
+export function bufferWrite(pieces: BufferedWrite[], piece: BufferedWrite): void {
   const last = pieces[pieces.length - 1]
   if (last === undefined || last.start + last.bytes.length <= piece.start) {
     pieces.push(piece)
     return
   }
-  cutPieces(pieces, piece.start, piece.start + piece.bytes.length)
+  cutWrites(pieces, piece.start, piece.start + piece.bytes.length)
   let at = pieces.length
-  while (at > 0 && (pieces[at - 1] as Piece).start > piece.start) at--
+  while (at > 0 && (pieces[at - 1] as BufferedWrite).start > piece.start) at--
   pieces.splice(at, 0, piece)
 }
 
 /** Forgets the bytes of [from, to). */
-export function cutPieces(pieces: Piece[], from: number, to: number): void {
+export function cutWrites(pieces: BufferedWrite[], from: number, to: number): void {
   for (let at = pieces.length - 1; at >= 0; at--) {
-    const { start, bytes } = pieces[at] as Piece
+    const { start, bytes } = pieces[at] as BufferedWrite
     const end = start + bytes.length
     if (end <= from) return
     if (start >= to) continue
-    const kept: Piece[] = []
+    const kept: BufferedWrite[] = []
     if (start < from) kept.push({ start, bytes: bytes.subarray(0, from - start) })
     if (end > to) kept.push({ start: to, bytes: bytes.subarray(to - start) })
     pieces.splice(at, 1, ...kept)
@@ -36,19 +36,19 @@ export function cutPieces(pieces: Piece[], from: number, to: number): void {
 }
 
 /** Neighbouring pieces as one run of bytes each. */
-export function runsOf(pieces: readonly Piece[]): Piece[] {
-  const runs: Piece[] = []
+export function mergedRuns(pieces: readonly BufferedWrite[]): BufferedWrite[] {
+  const runs: BufferedWrite[] = []
   for (let at = 0; at < pieces.length; ) {
-    const { start } = pieces[at] as Piece
+    const { start } = pieces[at] as BufferedWrite
     let end = start
     let next = at
-    while (next < pieces.length && (pieces[next] as Piece).start === end)
-      end += (pieces[next++] as Piece).bytes.length
-    if (next === at + 1) runs.push(pieces[at] as Piece)
+    while (next < pieces.length && (pieces[next] as BufferedWrite).start === end)
+      end += (pieces[next++] as BufferedWrite).bytes.length
+    if (next === at + 1) runs.push(pieces[at] as BufferedWrite)
     else {
       const bytes = takeBytes(end - start)
       for (; at < next; at++) {
-        const piece = pieces[at] as Piece
+        const piece = pieces[at] as BufferedWrite
         bytes.set(piece.bytes, piece.start - start)
       }
       runs.push({ start, bytes })

@@ -5,7 +5,7 @@ import { EIO, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { type ExtentRow, extent, extentPast, type InodeRow } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
-import { spill } from '../content/content.ts'
+import { flushWrites } from '../content/content.ts'
 import { place, scanExtents, sliceContent } from '../content/extents.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, isProvisional } from '../core/inode.ts'
@@ -96,7 +96,7 @@ export function hasContent(core: Core, now: Inode, then: InodeRow, moment: Momen
   if ((now.mode & ~0o7777) !== (then.mode & ~0o7777) || now.rdev !== then.rdev) return false
   if (isProvisional(now) || now.size !== then.size) return false
   if (now.ino === then.ino && now.versions === then.versions) return true
-  spill(core, now)
+  flushWrites(core, now)
   const present = scanExtents(core, now.ino, 0, Number.MAX_SAFE_INTEGER)
   for (const rows of extentsOf(core, then, moment))
     for (const row of rows) {

@@ -164,7 +164,9 @@ async function planInto(
       const its = { parent: ino, name: row.name, path: below(spot.path, row.name) as string }
       if (was === undefined) await planNewer(plan, its, row)
     }
-  const isSame = await retryUntilLoaded(() => hasAttributes(core, getInode(core, ino), then, moment))
+  const isSame = await retryUntilLoaded(() =>
+    hasAttributes(core, getInode(core, ino), then, moment),
+  )
   if (!isSame || plan.touched.has(ino)) tell(plan, 'changed', spot)
 }
 

@@ -59,7 +59,13 @@ export async function restoreTree(
   core.moments.observe()
   const spot = await retryUntilLoaded(() => spotIn(core, to.parent, to.name))
   if (to.name === '')
-    await restoreInto(run, await retryUntilLoaded(() => stateOf(run, from.ino)), spot, to.parent, false)
+    await restoreInto(
+      run,
+      await retryUntilLoaded(() => stateOf(run, from.ino)),
+      spot,
+      to.parent,
+      false,
+    )
   else await restoreName(run, await retryUntilLoaded(() => stateOf(run, from.ino)), spot)
   await run.slices.settle()
   return run.report
@@ -83,7 +89,9 @@ function stateOf(run: Run, ino: number): InodeRow {
 }
 
 async function restoreName(run: Run, then: InodeRow, spot: Spot): Promise<void> {
-  await retryUntilLoaded(() => run.core.diskSpace.grow(ROW_BYTES + Math.ceil(then.size / EXTENT_SHARE)))
+  await retryUntilLoaded(() =>
+    run.core.diskSpace.grow(ROW_BYTES + Math.ceil(then.size / EXTENT_SHARE)),
+  )
   if (isDirectory(then.mode)) await restoreDirectory(run, then, spot)
   else await restoreFile(run, then, spot)
   await run.slices.turn()

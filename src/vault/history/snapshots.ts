@@ -5,7 +5,7 @@ import { EEXIST, ENOENT, fail } from '../../base/errno.ts'
 import { type SnapshotRow, snapshot } from '../../store/collections.ts'
 import { sealForSnapshot } from '../content/seal.ts'
 import type { Core } from '../core/core.ts'
-import { assertLabel } from '../core/label-rules.ts'
+import { assertSnapshotName } from '../core/label-rules.ts'
 import type { Moment } from '../core/moment.ts'
 import { assertWritable } from '../tree/inodes.ts'
 
@@ -24,7 +24,7 @@ export function watchSnapshots(core: Core, heard: (name: string) => void): void 
  * the vault's. Throws EEXIST, EINVAL, ENAMETOOLONG.
  */
 export function createSnapshot(core: Core, name: string): Moment {
-  assertLabel(name)
+  assertSnapshotName(name)
   assertWritable(core)
   if (findSnapshot(core, name) !== undefined) fail(EEXIST)
   sealForSnapshot(core)
@@ -44,7 +44,7 @@ export function deleteSnapshot(core: Core, name: string): void {
 
 /** Throws ENOENT, EEXIST, EINVAL, ENAMETOOLONG. */
 export function renameSnapshot(core: Core, name: string, newName: string): void {
-  assertLabel(newName)
+  assertSnapshotName(newName)
   assertWritable(core)
   const row = findSnapshot(core, name) ?? fail(ENOENT)
   if (name === newName) return

@@ -5,7 +5,7 @@ import { withinRule } from '../../base/path-rule.ts'
 import { inodePast, inode as inodes, version } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
-import { circleCheck } from '../core/cycles.ts'
+import { cycleCheck } from '../core/cycles.ts'
 import type { Moment } from '../core/moment.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { namesOf } from '../history/paths.ts'
@@ -160,7 +160,7 @@ export function isThere(core: Core, ino: number): boolean {
 /** What is kept can be found again only as long as the directories above it are known. */
 function markGone(core: Core, directory: number, marks: Marks): void {
   const gone: number[] = []
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   for (let at = directory; !marks.gone.has(at); ) {
     if (isThere(core, at) || isCircle(at)) break
     const [last] = core.overlay.store.project(inodePast, ['parent'], {

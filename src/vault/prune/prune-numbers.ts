@@ -23,7 +23,8 @@ export async function keepNumbers(
   for await (const group of walkNames(core, slices)) {
     const isTouched =
       hasHeritage(group) ||
-      (group.pasts.some(({ since }) => since <= window) && !(await retryUntilLoaded(() => isLeft(group))))
+      (group.pasts.some(({ since }) => since <= window) &&
+        !(await retryUntilLoaded(() => isLeft(group))))
     if (isTouched) await keepOf(core, group, slices)
     await slices.turn()
   }

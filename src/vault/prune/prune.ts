@@ -18,7 +18,7 @@ import { collectBlocks } from './gc-blocks.ts'
 import { type PrunedVersion, type PruneJob, pruneInode, vanishes } from './prune-inode.ts'
 import { isThere, type Marks, markMoment, markNames } from './prune-marks.ts'
 import { dropNumbers, keepNumbers } from './prune-numbers.ts'
-import { tightenBlocks } from './repack.ts'
+import { repackBlocks } from './repack.ts'
 import { keeps, keepsEverything, keptBy, type Rules } from './retention.ts'
 
 export interface PruneOptions {
@@ -91,7 +91,8 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   let done = 0
   for await (const ino of walkInodes(core, slices)) {
     options.onProgress?.(++done, Math.max(done, core.inodeCount))
-    if (meant === undefined || (await retryUntilLoaded(() => meant.inode(ino)))) await pruneInode(job, ino)
+    if (meant === undefined || (await retryUntilLoaded(() => meant.inode(ino))))
+      await pruneInode(job, ino)
     await options.between?.()
     await slices.turn()
   }
@@ -99,7 +100,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   if (!everything && !dryRun) await dropNumbers(core, slices)
   // All are looked at now.
   if (!dryRun) core.history.suspects.clear()
-  if (!dryRun && options.tighten === true) await tightenBlocks(core, slices)
+  if (!dryRun && options.tighten === true) await repackBlocks(core, slices)
   const blocks = await collectBlocks(core, slices, 'all', dryRun)
   if (!dryRun) await collectActors(core, slices)
   return { ...dropped, blocks }

@@ -102,7 +102,8 @@ export async function movedVersions(
     if (since === undefined || since >= next || (since <= moment && !forgets)) continue
     const row = await retryUntilLoaded(() => rowSince(core, ino, since))
     if (row?.versions !== number) continue
-    const to = later === undefined ? await retryUntilLoaded(() => settledSince(core, ino, since)) : since
+    const to =
+      later === undefined ? await retryUntilLoaded(() => settledSince(core, ino, since)) : since
     const { mode, uid, gid, mtime, mtimeNs } = row
     if (to > moment && to <= job.now)
       moved.push({ number, to: { moment: to, mode, uid, gid, mtime, mtimeNs } })

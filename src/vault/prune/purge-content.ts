@@ -116,7 +116,8 @@ async function spansOf(
     const until = moments[at + 1]
     if (until === undefined) break
     const then = rows.filter((row) => row.since <= since && since < row.until)
-    if (await retryUntilLoaded(() => holds(core, then, first, to, wanted))) spans.push({ since, until })
+    if (await retryUntilLoaded(() => holds(core, then, first, to, wanted)))
+      spans.push({ since, until })
     await slices.turn()
   }
   return spans

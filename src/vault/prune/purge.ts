@@ -36,7 +36,7 @@ import { holdersOf, type Span, wantedOf } from './purge-content.ts'
 import { endPurging, notePurging } from './purge-labels.ts'
 import { everAt, NOW } from './purge-path.ts'
 import { Pieces, type Sharer, samplesOf } from './purge-pieces.ts'
-import { tightenBlocks } from './repack.ts'
+import { repackBlocks } from './repack.ts'
 import { KEEP_ALL } from './retention.ts'
 
 export interface PurgeOptions {
@@ -302,7 +302,7 @@ class Purge {
     }
     await slices.settle()
     await dropNumbers(core, slices)
-    await tightenBlocks(core, slices)
+    await repackBlocks(core, slices)
     core.history.suspects.clear()
     return collectBlocks(core, slices, 'all')
   }

@@ -39,7 +39,7 @@ interface Used {
 }
 
 /** Gives pieces of blocks that are used in part alone content of their own; returns how many blocks that frees. */
-export async function tightenBlocks(core: Core, slices: Slices): Promise<number> {
+export async function repackBlocks(core: Core, slices: Slices): Promise<number> {
   await slices.settle()
   let freed = 0
   let portion = new Map<string, Used>()

@@ -40,7 +40,8 @@ export async function whoseBytes(
   }
   const take = async (ino: number, its: readonly Uint8Array[]): Promise<void> => {
     if (its.length === 0) return
-    const path = (await retryUntilLoaded(() => lastPath(core, ino))) ?? '(a file whose name is gone)'
+    const path =
+      (await retryUntilLoaded(() => lastPath(core, ino))) ?? '(a file whose name is gone)'
     for (const sample of its) found.set(sample, path)
   }
   const { store } = core.overlay
@@ -53,7 +54,10 @@ export async function whoseBytes(
       slices,
     )) {
       const { ino, hash, data } = row
-      await take(ino, hash === '' ? within(data ?? NOTHING) : await retryUntilLoaded(() => ofBlock(hash)))
+      await take(
+        ino,
+        hash === '' ? within(data ?? NOTHING) : await retryUntilLoaded(() => ofBlock(hash)),
+      )
       await slices.turn()
     }
   for (const collection of [xattr, xattrPast as unknown as typeof xattr])

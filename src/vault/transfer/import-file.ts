@@ -19,10 +19,10 @@ import { idempotent } from '../../base/step.ts'
 import { LINKED } from '../../store/collections.ts'
 import {
   copyContent,
+  flushWrites,
   growthOf,
   readContent,
   resizeContent,
-  spill,
   writeContent,
 } from '../content/content.ts'
 import { createWhole } from '../content/import-whole.ts'
@@ -40,7 +40,7 @@ import { prefetchInode } from '../tree/prefetch.ts'
 import { setTags, XDG_TAGS } from '../tree/tags.ts'
 import { applyHead, hasHead } from './import-attributes.ts'
 import { assertFree, assertTarget, completeAt, nameNode } from './import-name.ts'
-import { prefetchCopy, prefetchHead, prefetchSpot, prefetchPut } from './import-prefetch.ts'
+import { prefetchCopy, prefetchHead, prefetchPut, prefetchSpot } from './import-prefetch.ts'
 import { existing, guard, type LargeFile, type Run, type Spot } from './import-run.ts'
 
 /** Puts what is complete in its record. Returns false when its content is yet to come. */
@@ -121,7 +121,7 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
 }
 
 /**
- * Gives a new inode its attributes and its name, for which `readyPut` has read. What is refused of the attributes is told; the file
+ * Gives a new inode its attributes and its name, for which `prefetchPut` has read. What is refused of the attributes is told; the file
  * is there all the same.
  */
 function complete(
@@ -296,7 +296,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
     const made = build(run, file)
     // Run again, it finds the size as it is to be.
     if (made.size !== size) idempotent(() => resizeContent(core, made, size))
-    spill(core, made)
+    flushWrites(core, made)
     prefetchSeal(core, made)
     prefetchPut(core, file, made.ino, attributes)
     addLink(core, made)

@@ -14,7 +14,7 @@ import { findEntry, putEntry, startDirectory } from '../tree/directory.ts'
 import { withTrace } from '../tree/history-recording.ts'
 import { createInode, findInode, getInode } from '../tree/inodes.ts'
 import { dropName, giveName } from '../tree/names.ts'
-import { prefetchSpot, prefetchRemoval } from './import-prefetch.ts'
+import { prefetchRemoval, prefetchSpot } from './import-prefetch.ts'
 import { existing, type Run, type Spot } from './import-run.ts'
 
 /** The name below which a mount shows its views. */

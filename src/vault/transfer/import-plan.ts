@@ -101,7 +101,8 @@ export function importPlan(vault: Vault, options: ImportOptions, heard: Heard): 
     },
     async finish() {
       if (units.waiting > 0) throw new RangeError('the stream of records was cut off')
-      for (const id of [...plan.directories.keys()]) await retryUntilLoaded(() => planLeave(plan, id))
+      for (const id of [...plan.directories.keys()])
+        await retryUntilLoaded(() => planLeave(plan, id))
       tellShadows(plan)
       return run.report
     },

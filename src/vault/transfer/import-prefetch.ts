@@ -10,7 +10,13 @@ import type { Inode } from '../core/inode.ts'
 import { tagsOf } from '../tree/attached.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode, getInode } from '../tree/inodes.ts'
-import { isReady, prefetchInode, prefetchLoss, prefetchName, prefetchTags } from '../tree/prefetch.ts'
+import {
+  isReady,
+  prefetchInode,
+  prefetchLoss,
+  prefetchName,
+  prefetchTags,
+} from '../tree/prefetch.ts'
 import { fromXdgTags, XDG_TAGS } from '../tree/tags.ts'
 import type { Spot } from './import-run.ts'
 

@@ -57,7 +57,9 @@ async function step(walk: Walk): Promise<void> {
 async function* numbersOf(core: Core, collection: OfInode, slices: Slices): AsyncGenerator<number> {
   for (let next = 0; ; ) {
     const range = { gte: [next], limit: PAGE_ROWS }
-    const rows = await retryUntilLoaded(() => core.overlay.store.project(collection, ['ino'], range))
+    const rows = await retryUntilLoaded(() =>
+      core.overlay.store.project(collection, ['ino'], range),
+    )
     for (const { ino } of rows)
       if (ino >= next) {
         next = ino + 1

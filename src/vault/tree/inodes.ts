@@ -294,8 +294,8 @@ export function endBefore(core: Core, inode: Inode, moment: Moment): void {
 export function reap(core: Core, inode: Inode, moment: Moment): void {
   const { ino, journal } = inode
   core.usage.add(inode.uid, -chargeOf(inode), -1)
-  if (inode.pages !== undefined) {
-    inode.pages = undefined
+  if (inode.writeBuffer !== undefined) {
+    inode.writeBuffer = undefined
     inode.reserved = 0
     core.dirty.delete(inode)
   }

@@ -5,7 +5,7 @@ import { LINK_COUNT_MAX } from '../../base/limits.ts'
 import { isDirectory } from '../../base/mode.ts'
 import { hardlink } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
-import { circleCheck } from '../core/cycles.ts'
+import { cycleCheck } from '../core/cycles.ts'
 import type { Inode } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { dropLink, findInode } from './inodes.ts'
@@ -92,7 +92,7 @@ export function moveName(
 /** The path of an inode from the vault's root, as a byte string ('/' for the root); undefined when it has no name now. */
 export function pathOf(core: Core, ino: number): string | undefined {
   const names: string[] = []
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   for (let at = ino; at !== ROOT_INO; ) {
     const inode = findInode(core, at)
     if (inode === undefined || inode.nlink === 0 || isCircle(at)) return undefined

@@ -5,7 +5,7 @@ import { isDirectory } from '../../base/mode.ts'
 import type { PathRule } from '../../base/path-rule.ts'
 import { type HardlinkRow, hardlink, inodePast, inode as inodes } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
-import { circleCheck } from '../core/cycles.ts'
+import { cycleCheck } from '../core/cycles.ts'
 
 const ROOT_INO = 1
 const ALL = 1_000_000
@@ -16,7 +16,7 @@ export type KnownPaths = Map<number, string>
 /** The path of a directory or file, now or when it was last there; undefined when that is not known any more. */
 export function lastPath(core: Core, ino: number, known?: KnownPaths): string | undefined {
   const names: string[] = []
-  const isCircle = circleCheck()
+  const isCircle = cycleCheck()
   let at = ino
   while (at !== ROOT_INO) {
     const above = known?.get(at)
@@ -85,7 +85,7 @@ export class LastPlaces<S> {
   /** Of a directory; undefined when it is not known any more where it was. */
   directory(ino: number): S | undefined {
     const way: { readonly ino: number; readonly name: string }[] = []
-    const isCircle = circleCheck()
+    const isCircle = cycleCheck()
     let above: S | undefined
     for (let at = ino; above === undefined; ) {
       above = at === ROOT_INO ? this.#rule.top : this.#known.get(at)

@@ -31,7 +31,7 @@ const PAGE = 50
 const PAGE_MAX = 1000
 
 /** The best results that hold now. `settled`: names that are newer may not be in the index. */
-export async function lookFor(
+export async function findMatches(
   core: Core,
   thread: SearchThread,
   request: SearchRequest,
@@ -158,7 +158,9 @@ async function certain(
   const versions: FoundVersion[] = []
   for (const version of result.versions) {
     const isSure = !asked.has(version.version)
-    const bytes = isSure ? undefined : await bytesOf(core, ino, version, () => true, retryUntilLoaded)
+    const bytes = isSure
+      ? undefined
+      : await bytesOf(core, ino, version, () => true, retryUntilLoaded)
     if (isSure || (bytes && (await thread.call('isTrue', query, ino, bytes))))
       versions.push(version)
   }

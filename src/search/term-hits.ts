@@ -17,7 +17,7 @@ import { isIn, textWords } from './text-match.ts'
 /** A word in a name or a path tells more about a file than one somewhere in its text. */
 export const PATH_WEIGHT = 2
 
-export interface LeafFacts {
+export interface TermHits {
   readonly leaf: Leaf
   /** Its finding something speaks against a file. */
   readonly isExcluding: boolean
@@ -51,7 +51,7 @@ const NO = 0
  * The leaves of a query. Those that at most `few` files have in their path are looked up at once, as long as they are not many
  * leaves: what is held is bounded by 8 x `few`.
  */
-export function factsOf(query: Query, engine: SearchEngine, few: number): LeafFacts[] {
+export function termHitsOf(query: Query, engine: SearchEngine, few: number): TermHits[] {
   let room = 8 * few
   return leavesOf(query, false).map(({ leaf, isExcluding }) => {
     const file = filePlan(leaf)
@@ -84,7 +84,7 @@ function leavesOf(query: Query, isExcluding: boolean): { leaf: Leaf; isExcluding
  */
 export function judge(
   query: Query,
-  facts: readonly LeafFacts[],
+  facts: readonly TermHits[],
   engine: SearchEngine,
   candidates: readonly Candidate[],
   pastToo: boolean,

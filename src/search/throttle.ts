@@ -21,7 +21,7 @@ const REST = 29
 /** A rest is looked at this often: somebody may be waiting meanwhile, or the vault quiet. */
 const NAP_MS = 50
 
-export class Pace implements Slices {
+export class Throttle implements Slices {
   readonly #core: Core
   readonly #isStopped: () => boolean
   #began: Began = beginSlice()
@@ -47,7 +47,7 @@ export class Pace implements Slices {
     return performance.now() < this.#busyUntilMs && this.urgent === 0
   }
 
-  /** `answered` for a step of this work. */
+  /** `retryUntilLoaded` for a step of this work. */
   async step<T>(work: () => T): Promise<T> {
     await this.turn()
     this.#own++

@@ -1,7 +1,7 @@
 // Memory for the texts that are sent together. One piece for many small ones: to hand a piece of memory to another thread takes
 // as long as to read a small file.
 
-export class Parcel {
+export class TransferBuffer {
   #memory: ArrayBuffer
   #used = 0
 

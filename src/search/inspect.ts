@@ -5,8 +5,8 @@ import type { Store } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
 import type { FreshFile, FreshFiles } from '../vault/core/fresh-files.ts'
 import type { Asked, Taker } from './index-writer.ts'
-import type { Pace } from './pace.ts'
 import { type KnownPaths, nameOf, pathOf, type SealedVersion, versionsBelow } from './source.ts'
+import type { Throttle } from './throttle.ts'
 
 /** Versions of a file asked for at a time, the newest first. */
 const VERSIONS = 64
@@ -15,7 +15,7 @@ const ALL_VERSIONS = Number.MAX_SAFE_INTEGER
 /** How much of an inode is looked at: its name; new versions too; versions that are gone as well, if it has few or in any case. */
 export type Depth = 'name' | 'new' | 'few' | 'all'
 
-export interface Look {
+export interface Inspected {
   readonly ino: number
   readonly path: string | undefined
   /** Newest first. */
@@ -25,15 +25,15 @@ export interface Look {
   readonly fresh?: Uint8Array
 }
 
-type WithVersions = Pick<Look, 'ino' | 'versions' | 'fresh'>
+type WithVersions = Pick<Inspected, 'ino' | 'versions' | 'fresh'>
 
-export function lookAt(
+export function inspect(
   store: Store,
   ino: number,
   depth: Depth,
   known: KnownPaths,
   files: FreshFiles,
-): Look {
+): Inspected {
   if (depth === 'all') files.forget(ino)
   const fresh = depth === 'name' ? undefined : files.peek(ino)
   if (fresh !== undefined) {
@@ -49,7 +49,7 @@ export function lookAt(
   return { ino, path: named?.path, versions, isAll }
 }
 
-function freshLook(store: Store, { row, bytes }: FreshFile, known: KnownPaths): Look {
+function freshLook(store: Store, { row, bytes }: FreshFile, known: KnownPaths): Inspected {
   const { ino, since: moment, size } = row
   const versions = [{ number: 1, moment, size }]
   return { ino, path: pathOf(store, row, known), versions, isAll: false, fresh: bytes }
@@ -70,8 +70,8 @@ export function askedOf(looks: readonly WithVersions[]): Asked[] {
 export async function missingOf(
   core: Core,
   taker: Taker,
-  pace: Pace,
-  looks: readonly Look[],
+  pace: Throttle,
+  looks: readonly Inspected[],
   unknown: Promise<readonly number[][]>,
 ): Promise<SealedVersion[][]> {
   const missing: SealedVersion[][] = looks.map(() => [])
