@@ -29,3 +29,5 @@ export const LINK_COUNT_MAX = 65000
 export const REQUEST_BYTES_MAX = 1024 * 1024
 /** The last moment: beyond is that of what is not sealed (PROVISIONAL), and what counts on from here must not come there. */
 export const MOMENT_MAX = 2 ** 53 - 2 ** 45
+/** What is counted one by one (versions, attributes, actors) never comes as far; from here there is as much left again. */
+export const COUNT_MAX = 2 ** 52

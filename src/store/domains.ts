@@ -4,6 +4,7 @@
 
 import { compileFunction } from 'node:vm'
 import {
+  COUNT_MAX,
   HOLD_BYTES_MAX,
   MOMENT_MAX,
   NAME_BYTES_MAX,
@@ -44,6 +45,7 @@ const ino = `v >= 1 && v <= ${INO_MAX}`
 const directory = `v <= ${INO_MAX}`
 const uint32 = `v <= ${UINT32_MAX}`
 const nanoseconds = 'v < 1e9'
+const count = `v <= ${COUNT_MAX}`
 const moment = `v <= ${MOMENT_MAX} || v === ${PROVISIONAL}`
 const fileName = 'isFileName(v)'
 const maybeName = "v === '' || isFileName(v)"
@@ -62,6 +64,15 @@ const ofColumns: Readonly<Record<string, Domain>> = {
   gid: uint32,
   rdev: uint32,
   pid: uint32,
+  xattrs: count,
+  tags: count,
+  versions: count,
+  version: count,
+  number: count,
+  replaced: count,
+  begins: count,
+  actor: count,
+  endedBy: count,
   atimeNs: nanoseconds,
   mtimeNs: nanoseconds,
   ctimeNs: nanoseconds,
@@ -90,6 +101,7 @@ const ofOne: Readonly<Record<string, Domain>> = {
   'xattr.value': `v === null || v.length <= ${XATTR_VALUE_BYTES_MAX}`,
   'xattr_past.name': `isBytes(v, ${XATTR_NAME_BYTES_MAX})`,
   'xattr_past.value': `v === null || v.length <= ${XATTR_VALUE_BYTES_MAX}`,
+  'actor.id': count,
   'actor.command': `v === '' || isBytes(v, ${NAME_BYTES_MAX})`,
   'hold.name': `isBytes(v, ${HOLD_BYTES_MAX})`,
   'snapshot.name': label,

@@ -4,6 +4,7 @@
 import { zstdCompressSync } from 'node:zlib'
 import Database from 'better-sqlite3'
 import {
+  actor,
   block,
   type Collection,
   type EntryRow,
@@ -217,6 +218,8 @@ const inRows: readonly Stranger[] = [
       { xattrs: 9 },
       { tags: 9 },
       { versions: 2 ** 50 },
+      { versions: 2 ** 53 - 1 },
+      { xattrs: 2 ** 53 - 1 },
       { allocated: 2 ** 50 },
       { actor: 2 ** 50 },
       { since: 2 ** 53 - 2 },
@@ -248,6 +251,13 @@ const inRows: readonly Stranger[] = [
     (fields): Stranger => ({
       what: `a name with ${JSON.stringify(fields)}`,
       rows: ({ fileName }) => [changes(entry, [{ ...fileName, ...(fields as Partial<EntryRow>) }])],
+    }),
+  ),
+  ...[2 ** 52, 2 ** 53 - 1].map(
+    (id): Stranger => ({
+      what: `a program whose number is ${id}`,
+      rows: () => [changes(actor, [{ id, uid: 0, pid: 1, command: 'x', since: 1 }])],
+      ...(id === 2 ** 52 ? { isSound: true } : {}),
     }),
   ),
   {
@@ -366,6 +376,10 @@ const inFiles: readonly Stranger[] = [
   ...["'text'", '1.5', '-1', "x'00'"].map((value) => ({
     what: `the directory of a name is ${value}`,
     sql: [`update entry set parent = ${value} where name = 'f1'`],
+  })),
+  ...['1.5', '1e30', '-1'].map((value) => ({
+    what: `the inode of a former tag is ${value}`,
+    sql: [`insert into tagging_past values (${value}, 'x', 5, 6)`],
   })),
   { what: 'a digest is text', sql: [`update extent set hash = 'text'`] },
   { what: 'content is a number', sql: [`update extent set data = 7`] },

@@ -155,7 +155,12 @@ class Packer {
   key({ name, types, keyLength }: Collection<object>, key: Key): void {
     if (key.length !== keyLength)
       throw new TypeError(`a key of ${name} has ${keyLength} components`)
-    for (let i = 0; i < keyLength; i++) this.#put(types[i] as ColumnType, key[i], name)
+    // A row that is somebody's gift may have any number in its key, and must be dropped by it.
+    for (let i = 0; i < keyLength; i++) {
+      const cell = key[i]
+      if (typeof cell === 'number') this.#cells[this.#cell++] = cell
+      else this.#put(types[i] as ColumnType, cell, name)
+    }
   }
 
   row({ name, fields, types }: Collection<object>, row: Record<string, Cell>): void {

@@ -5,6 +5,7 @@
 // A process is known by what it is shown as: user, number, command. So a number that is used again needs no care: another
 // user or command is another actor, and the same ones would be shown alike.
 
+import { COUNT_MAX } from '../../base/limits.ts'
 import { processOf } from '../../base/processes.ts'
 import { actor as actors } from '../../store/collections.ts'
 import type { Overlay } from '../../store/overlay.ts'
@@ -131,6 +132,8 @@ export class Actors {
     let id = this.#ids.get(key)
     if (id === undefined) {
       id = this.#firstFree()
+      // Only a vault from a stranger has used up the numbers: who acts is not known there.
+      if (id > COUNT_MAX) return 0
       this.#nextId = id + 1
       const { uid, pid, command } = actor
       this.#overlay.put(actors, { id, uid, pid, command, since: Date.now() * 1000 })
