@@ -309,8 +309,9 @@ async function checkUsage(
   counted: ReadonlyMap<number, Used>,
   report: Report,
 ): Promise<void> {
-  const { users, isCurrent } = await answered(() => storedUsage(store))
+  const { users, isCurrent, odd } = await answered(() => storedUsage(store))
   if (!isCurrent) return
+  for (const name of odd) report('counter-usage', `${name} is no counter of a user`)
   for (const uid of new Set([...counted.keys(), ...users.keys()])) {
     const { bytes, files } = counted.get(uid) ?? { bytes: 0, files: 0 }
     const its = users.get(uid) ?? { bytes: 0, files: 0 }
