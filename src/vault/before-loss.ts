@@ -6,7 +6,7 @@ import { DELETED, type EntryRow, LOST } from '../store/collections.ts'
 import type { Core } from './core.ts'
 import { removeEntry } from './directory.ts'
 import { withTrace } from './history.ts'
-import { type Inode, isProvisional } from './inode.ts'
+import { dropSubdirectory, type Inode, isProvisional } from './inode.ts'
 import { getInode } from './inodes.ts'
 import { BRIEF_MICROS } from './moments.ts'
 import { dropName } from './names.ts'
@@ -34,7 +34,7 @@ export function removeKept(core: Core, row: EntryRow, inode: Inode, isHeld: bool
   const fate = moment - since < BRIEF_MICROS ? LOST : DELETED
   withTrace(core, () => {
     removeEntry(core, directory, row, moment, fate)
-    if (isDirectory(inode.mode)) directory.nlink--
+    if (isDirectory(inode.mode)) dropSubdirectory(directory)
     dropName(core, inode, parent, name, moment, isHeld, false)
   })
 }
