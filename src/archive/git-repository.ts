@@ -21,6 +21,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { oddFile } from './odd-file.ts'
 
 /** git(1) over the objects and refs of one repository. */
 export interface Repository {
@@ -36,12 +37,15 @@ export class GitError extends Error {}
 
 /** A HEAD, a pointer to another folder. */
 const SMALL_BYTES_MAX = 64 * 1024
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** So deep git follows objects that lie elsewhere. */
+const ALTERNATES_MAX = 5
 /** Links of the folder of ours: what says which commits there are. */
 const linked = ['refs', 'packed-refs', 'reftable', 'shallow']
 
 /**
  * The repository that `path` is, or lies in; also another user's, since nothing of it is run. Throws GitError where there is none. Its
- * folder of temporary files goes with `close`, or with the process.
+ * folder of temporary files goes with `close`, or with the process. While it is open, the first signal that ends programs ends git alone.
  */
 export function openRepository(path: string): Repository {
   const own = gitFolderOf(resolve(path))
@@ -50,12 +54,26 @@ export function openRepository(path: string): Repository {
   const common = pointer(join(own, 'commondir'), own) ?? own
   const objects = join(common, 'objects')
   const folder = mkdtempSync(join(tmpdir(), 'avfs-git-'))
+  const children = new Set<ChildProcess>()
+  // Another signal ends the process at once.
+  const stop = (): void => {
+    for (const signal of SIGNALS) process.off(signal, stop)
+    for (const child of children) child.kill()
+  }
   const close = (): void => {
     process.off('exit', close)
+    stop()
     rmSync(folder, { recursive: true, force: true })
   }
   process.on('exit', close)
+  // Whoever waits for git hears then that it has ended.
+  for (const signal of SIGNALS) process.on(signal, stop)
   const environment = environmentOf(folder, objects)
+  const odd = oddFile([...linked.map((name) => join(common, name)), ...objectFolders(objects)])
+  if (odd !== undefined) {
+    close()
+    throw new GitError(`git: ${odd} is neither a file nor a directory`)
+  }
   writeFileSync(join(folder, 'HEAD'), smallFile(join(own, 'HEAD')) ?? '')
   for (const name of linked)
     if (existsSync(join(common, name))) symlinkSync(join(common, name), join(folder, name))
@@ -64,12 +82,16 @@ export function openRepository(path: string): Repository {
   )
   writeFileSync(join(folder, 'config'), configurationOf(form))
   return {
-    git: (args, stdin) =>
-      spawn('git', ['--no-pager', '--no-replace-objects', ...args], {
+    git(args, stdin) {
+      const child = spawn('git', ['--no-pager', '--no-replace-objects', ...args], {
         cwd: folder,
         env: environment,
         stdio: [stdin, 'pipe', 'pipe'],
-      }),
+      })
+      children.add(child)
+      child.once('close', () => children.delete(child))
+      return child
+    },
     isPartial: hasPromises(join(objects, 'pack')),
     close,
   }
@@ -132,6 +154,22 @@ function settingOf(config: string, name: string, env: NodeJS.ProcessEnv): string
   } catch {
     return undefined
   }
+}
+
+/** Where objects are: in the repository, and where it says that more of them are. */
+function objectFolders(objects: string): string[] {
+  const folders = new Set<string>()
+  const add = (folder: string, depth: number): void => {
+    folders.add(folder)
+    if (depth > ALTERNATES_MAX) return
+    const text = smallFile(join(folder, 'info/alternates'))?.toString() ?? ''
+    for (const line of text.split('\n')) {
+      const next = resolve(folder, line)
+      if (line !== '' && !line.startsWith('#') && !folders.has(next)) add(next, depth + 1)
+    }
+  }
+  add(objects, 0)
+  return [...folders]
 }
 
 /** The git folder of a working tree or a bare repository, or of what it lies in. */

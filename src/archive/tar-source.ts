@@ -42,6 +42,7 @@ interface Run {
   readonly ids: number[]
   /** Keys of what can have further names, by path. */
   readonly keys: Map<string, string>
+  lastKey: number
   lastId: number
   readonly members: Members
   /** The member that is being read. */
@@ -80,6 +81,7 @@ export async function readTar(
     directories: new Map(),
     ids: [],
     keys: new Map(),
+    lastKey: 0,
     lastId: 0,
     members,
     current: undefined,
@@ -152,11 +154,15 @@ async function takeMember(run: Run, member: Member): Promise<void> {
     const key = keys.get(pathOf(member.linkname) ?? '')
     if (key === undefined)
       options.problem(member.name, `links to ${member.linkname}, which is not there`)
-    else await run.out.push(entryRecord(headOf(member, parent, 0, LINK, key), name, []))
+    else {
+      keys.set(path, key)
+      await run.out.push(entryRecord(headOf(member, parent, 0, LINK, key), name, []))
+    }
     await run.reader.skip(stored + paddingOf(stored))
     return
   }
-  const key = `t${keys.size}`
+  // A name may come more than once, and its links are those of the file that it was then.
+  const key = `t${++run.lastKey}`
   keys.set(path, key)
   await putFile(run, member, parent, name, key)
 }

@@ -18,7 +18,7 @@ const daemonFile = fileURLToPath(new URL(`../daemon/daemon.${extension}`, import
 /** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
   const log = openLog(logFile)
-  closeInherited()
+  const nothing = openSync('/dev/null', 'r')
   const child = spawn(
     process.execPath,
     [...process.execArgv, ...MEMORY_FLAGS, daemonFile, JSON.stringify(config)],
@@ -26,10 +26,10 @@ export async function startDaemon(config: DaemonConfig, logFile: string): Promis
       // A session of its own: it outlives this terminal.
       detached: true,
       cwd: '/',
-      stdio: ['ignore', log, log, 'ipc'],
+      stdio: ['ignore', log, log, 'ipc', ...covers(nothing)],
     },
   )
-  closeSync(log)
+  for (const fd of [log, nothing]) closeSync(fd)
   try {
     return await new Promise<number>((resolve, reject) => {
       child.on('message', (message: DaemonMessage) => {
@@ -57,18 +57,22 @@ function openLog(path: string): number {
   return openOwn(path, O_WRONLY | O_APPEND | O_CREAT)
 }
 
+/** Where the channel to this process is. */
+const IPC = 3
 /** O_CLOEXEC of open(2), which Node does not name. */
 const CLOSED_AT_EXEC = 0o2000000
 
 /**
- * Closes what the shell left open to this process, such as the pipe of a process substitution: the daemon would inherit it, and its
- * other end wait for as long as the vault is mounted. What Node opens by itself, and what it has seen of the rest, is closed at exec.
+ * What the daemon has from its fifth descriptor on: nothing in the place of each that the shell left open to this process, such as the
+ * pipe of a process substitution, whose other end would wait for as long as the vault is mounted. Nothing is closed in this process:
+ * another thread may be reading it (Node reads NODE_EXTRA_CA_CERTS in one), and would close then what has the number by that time.
  */
-function closeInherited(): void {
-  for (const name of readdirSync('/proc/self/fd')) {
-    const fd = Number(name)
-    if (fd > 2 && isInheritable(fd)) closeSync(fd)
-  }
+function covers(nothing: number): (number | 'ignore')[] {
+  const inherited = new Set(readdirSync('/proc/self/fd').map(Number).filter(isInheritable))
+  const beyond = Math.max(IPC, ...inherited) - IPC
+  return Array.from({ length: beyond }, (_, at) =>
+    inherited.has(IPC + 1 + at) ? nothing : 'ignore',
+  )
 }
 
 function isInheritable(fd: number): boolean {

@@ -12,7 +12,7 @@ import {
   UNSEEN,
 } from '../store/collections.ts'
 import { cycleCheck } from '../vault/core/cycles.ts'
-import { type Inode, isProvisional, ROOT_INO } from '../vault/core/inode.ts'
+import { dropSubdirectory, type Inode, isProvisional, ROOT_INO } from '../vault/core/inode.ts'
 import type { Moment } from '../vault/core/moment.ts'
 import { isLasting, wouldBeLost } from '../vault/history/lifetimes.ts'
 import { tagsOf } from '../vault/tree/attached.ts'
@@ -70,7 +70,7 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
   const moment = fs.core.moments.next()
   const isKept = isWorthKeeping(fs.core, inode)
   const traceless = removeEntry(fs.core, directory, row, moment, fate, isKept)
-  directory.nlink--
+  dropSubdirectory(directory)
   dropName(fs.core, inode, parent, name, moment, fs.lookups.has(row.ino), traceless)
 }
 
@@ -124,7 +124,7 @@ export function rename(
   putEntry(core, to, newName, row, moment, RENAMED, row)
   if (whiteout !== undefined) nameInode(fs, from, name, whiteout)
   if (isDirectory(inode.mode)) {
-    from.nlink--
+    dropSubdirectory(from)
     if (target === undefined) to.nlink++
   }
   settle(fs, inode, row, to, newName, moment)
@@ -167,8 +167,10 @@ function exchange(fs: FsContext, from: Inode, row: EntryRow, to: Inode, other: E
   putEntry(core, from, row.name, other, moment, RENAMED, other)
   putEntry(core, to, other.name, row, moment, RENAMED, row)
   const moved = Number(isDirectory(inode.mode)) - Number(isDirectory(peer.mode))
-  from.nlink -= moved
-  to.nlink += moved
+  if (moved > 0) dropSubdirectory(from)
+  if (moved < 0) dropSubdirectory(to)
+  from.nlink += moved < 0 ? 1 : 0
+  to.nlink += moved > 0 ? 1 : 0
   settle(fs, inode, row, to, other.name, moment)
   settle(fs, peer, other, from, row.name, moment)
 }

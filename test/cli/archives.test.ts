@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { BLOCK_BYTES, encodeHeader } from '../../src/archive/tar-header.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 import { historyCli } from './history.ts'
 import { bytesOnDisk, differences, makeOddTree } from './odd-tree.ts'
@@ -112,6 +113,47 @@ t.test('what leads out of an archive is refused, what is none is said to be none
   t.match(cut, { status: 1, message: /ends too early/ })
   cli.unmount()
   t.match(cli.json('vault', 'check', 'one', '--deep'), { problems: [] })
+  t.end()
+})
+
+t.test('names that come more than once, and links to each of them, are what GNU tar makes', (t) => {
+  const cli = historyCli(t)
+  const plain = { mode: 0o644, uid: 0, gid: 0, mtime: 0, linkname: '', major: 0, minor: 0 }
+  const file = (name: string, text: string): Buffer =>
+    Buffer.concat([
+      encodeHeader({ ...plain, name, type: '0', size: text.length }),
+      Buffer.from(text.padEnd(BLOCK_BYTES, '\0')),
+    ])
+  const link = (name: string, linkname: string): Buffer =>
+    encodeHeader({ ...plain, name, type: '1', size: 0, linkname })
+  const archive = join(cli.root, 'a.tar')
+  writeFileSync(
+    archive,
+    Buffer.concat([
+      file('a', 'first a'),
+      file('b', 'b'),
+      link('of-first', 'a'),
+      file('a', 'second a'),
+      file('c', 'c'),
+      link('of-second', 'a'),
+      link('of-link', 'of-first'),
+      file('d', 'd'),
+      link('of-c', './c'),
+      link('of-d', 'd'),
+      file('of-first', 'another'),
+      link('of-other', 'of-first'),
+      link('b', 'd'),
+      link('of-b', 'b'),
+      Buffer.alloc(2 * BLOCK_BYTES),
+    ]),
+  )
+  const out = cli.folder('out')
+  run('tar', ['-C', out, '-xf', archive])
+  t.match(cli.json('import', archive, cli.at('d'), '--format', 'tar'), { problems: 0 })
+  const told = run('rsync', ['-rlpniH', '--checksum', '--delete', `${out}/`, `${cli.at('d')}/`])
+  t.equal(told.replace(/^\.d.*\n?/gm, ''), '')
+  t.equal(statSync(cli.at('d/of-link')).nlink, 1)
+  t.equal(statSync(cli.at('d/of-b')).nlink, 4)
   t.end()
 })
 

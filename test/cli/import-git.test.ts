@@ -1,9 +1,12 @@
 // avfs import --git: what git checks out of a commit, a vault shows as of its time.
 
+import { spawn } from 'node:child_process'
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -11,6 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { avfsProgram, isAlive, until } from '../support/mount.ts'
 import { needProgram, run } from '../support/program.ts'
 import { historyCli } from './history.ts'
 
@@ -186,4 +190,48 @@ t.test('into a vault that has a past, the commits come after it, mounted or not'
   t.match(cli.failure('import', '--git', cli.home, 'one:/x'), { status: 1, message: /git: / })
   t.match(cli.failure('import', '--git', repository), { status: 2 })
   t.end()
+})
+
+t.test('a signal ends git, however long it takes, and nothing is left behind', async (t) => {
+  const cli = historyCli(t)
+  const repository = cli.folder('repository')
+  datedRepository(repository, ['1000000000'])
+  const programs = cli.folder('programs')
+  const begun = join(cli.root, 'begun')
+  const slow = `#!/bin/sh\n[ "$1" = config ] && exit 1\necho $$ >>'${begun}'\nexec sleep 1000\n`
+  writeFileSync(join(programs, 'git'), slow, { mode: 0o755 })
+  const env = {
+    ...process.env,
+    AVFS_HOME: cli.home,
+    XDG_RUNTIME_DIR: cli.root,
+    XDG_STATE_HOME: cli.root,
+    PATH: `${programs}:${process.env.PATH}`,
+    TMPDIR: cli.folder('temporary'),
+  }
+  const ends = async (target: string, signal: 'SIGTERM' | 'SIGINT'): Promise<void> => {
+    rmSync(begun, { force: true })
+    const child = spawn(avfsProgram, ['import', '--git', repository, target], {
+      env,
+      stdio: 'pipe',
+    })
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    const over = new Promise((resolve) => child.once('close', resolve))
+    await until(
+      () => existsSync(begun) && readFileSync(begun, 'utf8').endsWith('\n'),
+      'git has begun',
+    )
+    const pids = readFileSync(begun, 'utf8').trim().split('\n').map(Number)
+    child.kill(signal)
+    t.not(await over, 0, `${target}: ${signal}`)
+    t.match(said, /^avfs: git: ended by SIGTERM$/m)
+    for (const pid of pids) t.notOk(isAlive(pid), 'git is gone')
+    t.same(readdirSync(env.TMPDIR), [])
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) await ends(cli.at('repo'), signal)
+  cli.unmount()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) await ends('one:/repo', signal)
+  t.match(cli.json('vault', 'check', 'one', '--deep'), { problems: [] })
 })

@@ -1,7 +1,15 @@
 // Mounting and unmounting by the command line: what is left behind, what is refused, how a daemon ends.
 
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
@@ -183,6 +191,36 @@ ls mnt 2>&1 | grep -o 'Permission denied'
 nobody checkout/scripts/avfs unmount mnt
 ls mnt | wc -l
 `
+
+t.test('what another thread of the command reads meanwhile is left alone', async (t) => {
+  const vault = createVault(t)
+  // Node reads these in a thread of its own, which closes the file when it has read it.
+  const certificates = join(vault.root, 'certificates')
+  run('mkfifo', [certificates])
+  const writer = openSync(certificates, 'r+')
+  const child = spawn(avfsProgram, ['mount', vault.name, vault.dir], {
+    env: { ...process.env, ...vault.env, NODE_EXTRA_CA_CERTS: certificates },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const over = new Promise((resolve) => child.once('exit', resolve))
+  const children = `/proc/${child.pid}/task/${child.pid}/children`
+  const hasDaemon = (): boolean =>
+    readFileSync(children, 'utf8')
+      .trim()
+      .split(' ')
+      .some((pid) => attempt('cat', [`/proc/${pid}/cmdline`]).stdout.includes('daemon.ts'))
+  await until(hasDaemon, 'the daemon begins')
+  rmSync(certificates)
+  writeFileSync(certificates, '')
+  closeSync(writer)
+  t.equal(await over, 0, said)
+  t.ok(vault.isMounted())
+  vault.unmount()
+})
 
 t.test('an ordinary user mounts and unmounts through fusermount3', (t) => {
   needProgram('fusermount3', 'unshare', 'setpriv')

@@ -1,7 +1,7 @@
 // Repositories from strangers: what their settings name is not run, and what their settings say does not end the reading. Each program
 // that a setting names is a script that leaves a mark.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readGit } from '../../src/archive/git-source.ts'
@@ -256,4 +256,34 @@ t.test('what is wrong in a tree or a tag is told or left out, and the rest comes
   // The other is a move, which the vault refuses.
   t.same(its.names.slice(3), ['b'])
   t.match(its.problems, [/^x+: ENAMETOOLONG$/])
+})
+
+t.test('what git would wait for or read without end is refused by its name', async (t) => {
+  const pack = `objects/pack/pack-${'1'.repeat(40)}.idx`
+  const places = ['packed-refs', 'shallow', 'refs/tags/odd', 'objects/info/alternates', pack]
+  for (const place of places) {
+    const its = stranger(t)
+    const path = join(its.root, '.git', place)
+    run('mkfifo', [path])
+    const refused = { message: /^git: .* is neither a file nor a directory$/ }
+    await t.rejects(readAll(its.root), refused, `${place} is a pipe`)
+    rmSync(path)
+    symlinkSync('/dev/zero', path)
+    await t.rejects(readAll(its.root), refused, `${place} leads to a device`)
+    await t.rejects(readAll(its.root), { message: new RegExp(place) })
+    rmSync(path)
+    t.same(await readAll(its.root), whole)
+  }
+  const { root, folder, git } = stranger(t)
+  const blob = git('rev-parse', 'HEAD:a.txt')
+  const other = join(folder, 'other')
+  git('clone', '-q', '--shared', root, other)
+  const object = join(root, '.git/objects', blob.slice(0, 2), blob.slice(2))
+  rmSync(object)
+  run('mkfifo', [object])
+  for (const repository of [root, other])
+    await t.rejects(readAll(repository), { message: new RegExp(blob.slice(2)) }, repository)
+  rmSync(object)
+  symlinkSync('..', join(root, '.git/refs/tags/circle'))
+  await t.rejects(readAll(root), { message: /missing/ }, 'a circle of links has no such file')
 })

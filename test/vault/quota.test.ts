@@ -14,7 +14,9 @@ import { setting } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Store } from '../../src/store/store.ts'
+import { checkStore } from '../../src/vault/check/check.ts'
 import { countUsage, readUsage } from '../../src/vault/check/count-usage.ts'
+import { repairStore } from '../../src/vault/check/repair.ts'
 import { configure } from '../../src/vault/core/configuration.ts'
 import { refreshQuota } from '../../src/vault/core/quota.ts'
 import { birthBatch, openVault, Vault } from '../../src/vault/vault.ts'
@@ -205,6 +207,33 @@ t.test('counters that are not those of the last commit are counted anew', async 
   const usage = await readUsage(store)
   t.same(usage.of(1000), { bytes: 7000, files: 1 })
   t.same(usage.of(1001), { bytes: 0, files: 0 })
+  // What no count can come to, with the moment of the last commit: it would be room within each quota.
+  for (const [name, value] of [
+    ['usage.1000', '-1000000000 -1000'],
+    ['usage.1000', '7000 -1'],
+    ['usage.1000', '7e3 1'],
+    ['usage.1000', '7000'],
+    ['usage.1000', '9007199254740993 1'],
+    ['usage.', '7000 1'],
+    ['usage.-1', '1 1'],
+    ['usage.4294967296', '1 1'],
+    ['usage.01000', '7000 1'],
+  ] as const) {
+    await change('usage', store.get(setting, ['moment'])?.value ?? '')
+    for (const [key, its] of [
+      ['usage.0', '0 1'],
+      ['usage.1000', '7000 1'],
+      [name, value],
+    ] as const)
+      await change(key, its)
+    const counted = await readUsage(store)
+    t.same(counted.of(1000), { bytes: 7000, files: 1 }, `${name} ${value}`)
+    t.same(counted.total, { bytes: 7000, files: 2 }, `${name} ${value}`)
+    const { problems } = await checkStore(store, { deep: false })
+    t.match(problems, [{ code: 'counter-usage' }], `${name} ${value}: found`)
+    await repairStore(store, { onStep: () => undefined })
+    t.same((await checkStore(store, { deep: false })).problems, [], `${name} ${value}: repaired`)
+  }
   await store.close()
 
   // The first commit puts the rows right, also those of who owns nothing any more.

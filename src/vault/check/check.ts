@@ -252,8 +252,9 @@ async function checkUsage(
   counted: ReadonlyMap<number, Used>,
   report: Report,
 ): Promise<void> {
-  const { users, isCurrent } = await retryUntilLoaded(() => storedUsage(store))
+  const { users, isCurrent, odd } = await retryUntilLoaded(() => storedUsage(store))
   if (!isCurrent) return
+  for (const name of odd) report('counter-usage', `${name} is no counter of a user`)
   for (const uid of new Set([...counted.keys(), ...users.keys()])) {
     const { bytes, files } = counted.get(uid) ?? { bytes: 0, files: 0 }
     const its = users.get(uid) ?? { bytes: 0, files: 0 }

@@ -21,7 +21,7 @@ export async function countUsage(store: Store): Promise<Map<number, Used>> {
 /** The usage of a vault that nobody changes meanwhile. */
 export async function readUsage(store: Store): Promise<Usage> {
   const stored = await retryUntilLoaded(() => storedUsage(store))
-  if (stored.isCurrent) return new Usage(stored.users)
+  if (stored.isCurrent && stored.odd.length === 0) return new Usage(stored.users)
   const users = await countUsage(store)
   return new Usage(users, [...users.keys(), ...stored.users.keys()])
 }

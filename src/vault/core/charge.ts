@@ -6,8 +6,9 @@ import { chargeOf } from './usage.ts'
 
 /** Counts bytes that extents cover, or no longer do. */
 export function allocate(core: Core, inode: Inode, bytes: number): void {
-  inode.allocated += bytes
-  core.usage.add(inode.uid, bytes, 0)
+  const change = Math.max(bytes, -inode.allocated)
+  inode.allocated += change
+  core.usage.add(inode.uid, change, 0)
 }
 
 /** Counts bytes that are written and cover none so far, or takes them back: once they have become extents, or are cut off. */

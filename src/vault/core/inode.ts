@@ -14,6 +14,9 @@ export const UNCHANGED = 0
 export const TRUNCATED = 1
 export const WRITTEN = 2
 
+/** Links of a directory without directories: its name, and its dot. */
+const NLINK_EMPTY = 2
+
 /** Keys of the provisional rows of one inode, so that sealing and dropping need no scan. */
 export interface Journal {
   /** The row that history shows meanwhile (until PROVISIONAL); undefined: none, the inode is new. */
@@ -97,6 +100,11 @@ export function toInode(row: InodeRow, fresh: boolean): Inode {
     xattrMap: fresh || row.xattrs === 0 ? new Map() : undefined,
     reads: undefined,
   }
+}
+
+/** A directory has one less in it. A vault may come from anybody and count less than is there: nothing is counted below nothing. */
+export function dropSubdirectory(directory: Inode): void {
+  directory.nlink = Math.max(NLINK_EMPTY, directory.nlink - 1)
 }
 
 /** A copy of the row alone, as it is now. */

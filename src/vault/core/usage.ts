@@ -24,6 +24,7 @@ const PREFIX = 'usage.'
 const AFTER_ALL = 'usage/'
 const NOTHING: Used = { bytes: 0, files: 0 }
 const ALL = Number.MAX_SAFE_INTEGER
+const UID_MAX = 2 ** 32 - 1
 
 export class Usage {
   readonly #users = new Map<number, Used>()
@@ -101,18 +102,29 @@ export function count(users: Map<number, Used>, uid: number, bytes: number): voi
   users.set(uid, { bytes: its.bytes + bytes, files: its.files + 1 })
 }
 
-/** What the rows say, and whether they are whole and those of the vault's last commit. */
-export function storedUsage(store: Store): { users: Map<number, Used>; isCurrent: boolean } {
+/**
+ * What the rows say, and whether they are those of the vault's last commit. `odd`: names of rows that no count can come to, which say
+ * nothing; a vault may come from anybody, and less than nothing would be room within every quota.
+ */
+export function storedUsage(store: Store): {
+  users: Map<number, Used>
+  isCurrent: boolean
+  odd: string[]
+} {
   const users = new Map<number, Used>()
+  const odd: string[] = []
   const moment = readSetting(store, MOMENT)
-  let isCurrent = moment !== undefined && moment === readSetting(store, 'moment')
   for (const { name, value } of usageRows(store)) {
+    const [bytes = -1, files = -1] = value.split(' ').map(Number)
     const uid = Number(name.slice(PREFIX.length))
-    const [bytes = Number.NaN, files = Number.NaN] = value.split(' ').map(Number)
-    users.set(uid, { bytes, files })
-    if (![uid, bytes, files].every(Number.isSafeInteger)) isCurrent = false
+    const its = usageRow(uid, { bytes, files })
+    const isSound = [uid, bytes, files].every((count) => Number.isSafeInteger(count) && count >= 0)
+    if (isSound && uid <= UID_MAX && its.name === name && its.value === value)
+      users.set(uid, { bytes, files })
+    else odd.push(name)
   }
-  return { users, isCurrent }
+  const isCurrent = moment !== undefined && moment === readSetting(store, 'moment')
+  return { users, isCurrent, odd }
 }
 
 function usageRows(store: Store): SettingRow[] {

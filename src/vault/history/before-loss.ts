@@ -5,7 +5,7 @@ import { isDirectory } from '../../base/mode.ts'
 import { DELETED, type EntryRow, LOST } from '../../store/collections.ts'
 import { seal } from '../content/seal.ts'
 import type { Core } from '../core/core.ts'
-import { type Inode, isProvisional } from '../core/inode.ts'
+import { dropSubdirectory, type Inode, isProvisional } from '../core/inode.ts'
 import { BRIEF_MICROS } from '../core/moments.ts'
 import { removeEntry } from '../tree/directory.ts'
 import { withTrace } from '../tree/history-recording.ts'
@@ -34,7 +34,7 @@ export function removeKept(core: Core, row: EntryRow, inode: Inode, isHeld: bool
   const fate = moment - since < BRIEF_MICROS ? LOST : DELETED
   withTrace(core, () => {
     removeEntry(core, directory, row, moment, fate)
-    if (isDirectory(inode.mode)) directory.nlink--
+    if (isDirectory(inode.mode)) dropSubdirectory(directory)
     dropName(core, inode, parent, name, moment, isHeld, false)
   })
 }

@@ -175,6 +175,6 @@ export function removeEntry(
 
 function changeDirectory(core: Core, parent: Inode, added: number, moment: Moment): void {
   alter(core, parent, moment)
-  parent.size += added
+  parent.size = Math.max(0, parent.size + added)
   stampChange(parent, true)
 }

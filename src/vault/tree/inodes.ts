@@ -205,8 +205,13 @@ export function detach(core: Core, inode: Inode): void {
   core.overlay.delete(inodes, [inode.ino])
   core.overlay.delete(unsealed, [inode.ino])
   core.overlay.put(orphan, { ino: inode.ino })
-  core.inodeCount--
+  countOneLess(core)
   core.usage.renamed(inode.uid)
+}
+
+/** The counter comes with the vault, which may be anybody's, and may be too low. */
+function countOneLess(core: Core): void {
+  core.inodeCount = Math.max(0, core.inodeCount - 1)
 }
 
 /** One name more. Throws EMLINK at the limit. */
@@ -242,7 +247,9 @@ export function dropLink(
   used: boolean,
   traceless: boolean,
 ): void {
-  const last = inode.nlink === 1 || (inode.mode & 0o170000) === 0o040000
+  // By a name of which its link count does not know, nothing more ends.
+  if (core.orphans.has(inode.ino)) return
+  const last = inode.nlink <= 1 || (inode.mode & 0o170000) === 0o040000
   if (!last) {
     alter(core, inode, moment)
     // A name of it is part of history.
@@ -281,7 +288,7 @@ function endInode(core: Core, inode: Inode, moment: Moment, erase: boolean): voi
   core.overlay.delete(inodes, [ino])
   core.overlay.delete(unsealed, [ino])
   core.open.delete(ino)
-  core.inodeCount--
+  countOneLess(core)
 }
 
 /** Ends the row that history showed while the inode was provisional. */

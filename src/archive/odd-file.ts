@@ -1,0 +1,40 @@
+// What a program that reads a folder of a stranger's would wait for, or read without end: pipes, devices, sockets, and links to them.
+
+import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs'
+
+const SLASH = Buffer.from('/')
+
+/** The first of these paths, or of what is below them, that is neither a regular file nor a directory; undefined if all are, or not there. */
+export function oddFile(paths: readonly string[]): string | undefined {
+  const left = paths.map((path) => Buffer.from(path))
+  const seen = new Set<string>()
+  for (let path = left.pop(); path !== undefined; path = left.pop()) {
+    const its = statOf(path)
+    if (its === undefined || its.isFile()) continue
+    if (!its.isDirectory()) return path.toString()
+    const key = `${its.dev}:${its.ino}`
+    if (seen.has(key)) continue
+    seen.add(key)
+    for (const entry of entriesOf(path))
+      if (!entry.isFile()) left.push(Buffer.concat([path, SLASH, entry.name]))
+  }
+  return undefined
+}
+
+/** Of what a link leads to; undefined for one that leads nowhere. */
+function statOf(path: Buffer): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Nothing of a folder that cannot be read: nobody reads from it then. */
+function entriesOf(path: Buffer): Dirent<Buffer>[] {
+  try {
+    return readdirSync(path, { withFileTypes: true, encoding: 'buffer' })
+  } catch {
+    return []
+  }
+}
