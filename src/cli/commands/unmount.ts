@@ -12,8 +12,9 @@ import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/
 import { mountPointPath } from '../../control/paths.ts'
 import type { DaemonInfo } from '../../control/protocol.ts'
 import { SilentDaemonError } from '../../control/silence.ts'
-import { unmount, writeBack } from '../../control/unmount.ts'
+import { unmount } from '../../control/unmount.ts'
 import { mountOnTheWay } from '../../control/way-in.ts'
+import { writtenBackAt } from '../../control/write-back.ts'
 import { notice, printResult } from '../output.ts'
 import type { CommonArguments } from './common.ts'
 
@@ -85,7 +86,7 @@ async function silentAt(
  * of one that is not where it was mounted from any more, and all of which is elsewhere.
  */
 async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<string | undefined> {
-  await writeBack(mountPoint)
+  await writtenBackAt(mountPoint)
   try {
     const { socket, pid } = daemon
     const result = await callDaemon(socket, 'sync', {}, () => {}, undefined, undefined, pid)

@@ -14,8 +14,8 @@ import { ControlError } from '../../control/errors.ts'
 import { lockHolder } from '../../control/lock.ts'
 import type { BackupState } from '../../control/methods-backup.ts'
 import { stoppable } from '../../control/stopping.ts'
-import { writeBack } from '../../control/unmount.ts'
 import { existingVault, makeVaultsDirectory, newVault } from '../../control/vault-names.ts'
+import { writtenBackAt } from '../../control/write-back.ts'
 import { persistentBackends } from '../../store/open.ts'
 import type { VaultInfo } from '../../vault/facts.ts'
 import { timeText } from '../../vault/when.ts'
@@ -55,7 +55,7 @@ export const vaultBackupCommand: CommandModule<object, BackupArguments> = {
     const source = existingVault(name)
     const path = backupPlace(dest, source)
     const mountPoint = lockHolder(source.path)?.mountPoint
-    if (mountPoint) await writeBack(mountPoint)
+    if (mountPoint) await writtenBackAt(mountPoint)
     const report = await copy(source.path, path, incremental, false)
     printResult(json === true, report, textOf(report))
   },
