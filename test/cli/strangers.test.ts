@@ -378,7 +378,7 @@ t.test(
     ]) {
       const { status, stderr } = runAs(A, avfsProgram, args, { env: { HOME: '/nonexistent' } })
       t.equal(status, 1)
-      t.match(stderr, /mounted by user 0, and its daemon answers .* \.avfs/, args[0])
+      t.match(stderr, /mounted by user 0, and its daemon answers .* \.avfs/, args.join(' '))
     }
     t.end()
   },
