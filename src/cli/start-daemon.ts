@@ -1,6 +1,6 @@
 // Starts a daemon in the background and waits until its mount answers. Knows only the messages of protocol.ts.
 
-import { spawn } from 'node:child_process'
+import { type IOType, spawn } from 'node:child_process'
 import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { openOwn } from '../base/own-files.ts'
@@ -18,7 +18,6 @@ const daemonFile = fileURLToPath(new URL(`../daemon.${extension}`, import.meta.u
 /** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
   const log = openLog(logFile)
-  closeInherited()
   const child = spawn(
     process.execPath,
     [...process.execArgv, ...MEMORY_FLAGS, daemonFile, JSON.stringify(config)],
@@ -26,7 +25,7 @@ export async function startDaemon(config: DaemonConfig, logFile: string): Promis
       // A session of its own: it outlives this terminal.
       detached: true,
       cwd: '/',
-      stdio: ['ignore', log, log, 'ipc'],
+      stdio: ownStdio(log),
     },
   )
   closeSync(log)
@@ -57,18 +56,27 @@ function openLog(path: string): number {
   return openOwn(path, O_WRONLY | O_APPEND | O_CREAT)
 }
 
+/** The descriptor of the channel between the two. */
+const IPC = 3
+
 /** O_CLOEXEC of open(2), which Node does not name. */
 const CLOSED_AT_EXEC = 0o2000000
 
 /**
- * Closes what the shell left open to this process, such as the pipe of a process substitution: the daemon would inherit it, and its
- * other end wait for as long as the vault is mounted. What Node opens by itself, and what it has seen of the rest, is closed at exec.
+ * The daemon's descriptors. What the shell left open to this process, such as the pipe of a process substitution, the daemon would
+ * inherit, and its other end wait for as long as the vault is mounted: there it has its log once more. It is not closed here, since
+ * another thread of Node may just be reading it (NODE_EXTRA_CA_CERTS), and would close whatever got its number.
  */
-function closeInherited(): void {
+function ownStdio(log: number): (IOType | 'ipc' | number)[] {
+  const stdio: (IOType | 'ipc' | number)[] = ['ignore', log, log, 'ipc']
   for (const name of readdirSync('/proc/self/fd')) {
     const fd = Number(name)
-    if (fd > 2 && isInheritable(fd)) closeSync(fd)
+    if (fd <= IPC || !isInheritable(fd)) continue
+    // Of a number above the channel's, 'ignore' leaves alone what closes at exec.
+    while (stdio.length < fd) stdio.push('ignore')
+    stdio[fd] = log
   }
+  return stdio
 }
 
 function isInheritable(fd: number): boolean {

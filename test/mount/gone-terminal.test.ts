@@ -61,6 +61,30 @@ t.test('a daemon holds no directory, terminal or pipe of whoever started it', as
   )
 })
 
+t.test(
+  'a mount closes nothing that the program has open, since it may be of another thread',
+  async (t) => {
+    const vault = createVault(t)
+    const told = join(vault.root, 'told')
+    const watch = join(vault.root, 'watch.mjs')
+    // In the program alone: the daemon has other things under that number.
+    writeFileSync(
+      watch,
+      `import { readlinkSync, writeFileSync } from 'node:fs'
+    const name = () => readlinkSync('/proc/self/fd/60')
+    if (process.argv.includes('mount')) process.on('exit', () => writeFileSync(${JSON.stringify(told)}, name()))`,
+    )
+    writeFileSync(join(vault.root, 'kept'), '')
+    const mount = 'NODE_OPTIONS="--import $ROOT/watch.mjs" "$AVFS" mount "$VAULT" "$DIR"'
+    const { status, stderr } = bash(vault, `${mount} 60<"$ROOT/kept"`)
+    t.equal(status, 0, stderr)
+    t.equal(readFileSync(told, 'utf8'), join(vault.root, 'kept'))
+    const pid = vault.daemonPid()
+    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+    t.notOk(open.includes(join(vault.root, 'kept')), 'and the daemon has none of it')
+  },
+)
+
 t.test('a mount in the foreground outlives its outputs, and ends with its terminal', async (t) => {
   const vault = createVault(t)
   const child = spawn(avfsProgram, ['mount', vault.name, vault.dir, '--foreground', '--trace'], {
