@@ -18,7 +18,7 @@ import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { socketPath } from '../../src/control/vaults/paths.ts'
 import { backendOf, persistentBackends } from '../../src/store/open.ts'
-import { avfsProgram, createVault, type TestVault } from '../support/mount.ts'
+import { avfsProgram, createVault, FULL, mountedVault, type TestVault } from '../support/mount.ts'
 import { attempt, needProgram, type Outcome, run } from '../support/program.ts'
 import { A, B, folderOf, listenAs, runAs, sharedFolder } from '../support/users.ts'
 import { type Cli, emptyCli } from './cli.ts'
@@ -365,6 +365,24 @@ t.test("a user's mount is his own, as is what is kept of it", (t) => {
   t.match(stdout, `fsync: failed\nall that it held is in ${copy}\n${copy} ${A} 600`)
   t.end()
 })
+
+t.test(
+  'on the mount of another user commands say whose it is, and what is there for others',
+  (t) => {
+    const { dir } = mountedVault(t, ...FULL)
+    writeFileSync(join(dir, 'file'), 'text')
+    for (const args of [
+      ['log', join(dir, 'file')],
+      ['search', 'text', dir],
+      ['find', dir],
+    ]) {
+      const { status, stderr } = runAs(A, avfsProgram, args, { env: { HOME: '/nonexistent' } })
+      t.equal(status, 1)
+      t.match(stderr, /mounted by user 0, and its daemon answers .* \.avfs/, args.join(' '))
+    }
+    t.end()
+  },
+)
 
 t.test('a reader removes no folder of another user from the folder of temporary files', (t) => {
   const vault: TestVault = createVault(t)

@@ -2,10 +2,10 @@
 
 import type { Argv } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import { writeBack } from '../../control/host/unmount.ts'
 import type { Parameters } from '../../control/methods/method.ts'
 import type { MethodName } from '../../control/methods/methods.ts'
-import { findPlace, findVault, isMounted, type Place } from '../../control/vaults/place.ts'
+import { findPlace, findVault, type Place } from '../../control/vaults/place.ts'
+import { writtenBackAt } from '../../control/vaults/write-back.ts'
 import type { Receive } from '../../control/wire/protocol.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { progressBar } from '../output.ts'
@@ -34,9 +34,9 @@ export function vaultOf(argument: string): Promise<Place> {
   return findVault(bytesOfArgument(argument))
 }
 
-/** Makes the kernel hand over what programs have written and not closed, if the vault is mounted. */
-export async function writtenBack(place: Place): Promise<void> {
-  if (isMounted(place) && place.mountPoint !== undefined) await writeBack(place.mountPoint)
+/** Makes the kernel hand over what programs have written and not closed, if the vault is mounted. Throws SilentDaemonError. */
+export async function writtenBack({ mountPoint }: Pick<Place, 'mountPoint'>): Promise<void> {
+  if (mountPoint !== undefined) await writtenBackAt(mountPoint)
 }
 
 /** Runs a method on the vault of a place, with a bar on a terminal. */

@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
 import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/host/mount-table.ts'
-import { unmount, writeBack } from '../../control/host/unmount.ts'
+import { unmount } from '../../control/host/unmount.ts'
 import { type FoundDaemon, findDaemon } from '../../control/vaults/find-daemon.ts'
 import { lockHolder } from '../../control/vaults/lock.ts'
 import { mountPointPath } from '../../control/vaults/paths.ts'
 import { mountOnTheWay } from '../../control/vaults/way-in.ts'
+import { writtenBackAt } from '../../control/vaults/write-back.ts'
 import { absoluteBytes, toBytes } from '../../control/wire/byte-strings.ts'
 import { callDaemon, NoDaemonError } from '../../control/wire/client.ts'
 import { ControlError } from '../../control/wire/errors.ts'
@@ -85,7 +86,7 @@ async function silentAt(
  * of one that is not where it was mounted from any more, and all of which is elsewhere.
  */
 async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<string | undefined> {
-  await writeBack(mountPoint)
+  await writtenBackAt(mountPoint)
   try {
     const { socket, pid } = daemon
     const result = await callDaemon(socket, 'sync', {}, () => {}, undefined, undefined, pid)

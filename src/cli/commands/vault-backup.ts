@@ -4,7 +4,6 @@
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
 import { stoppable } from '../../control/host/stopping.ts'
-import { writeBack } from '../../control/host/unmount.ts'
 import type { BackupState } from '../../control/methods/backup.ts'
 import {
   type Ask,
@@ -15,6 +14,7 @@ import {
 } from '../../control/offline/backup.ts'
 import { lockHolder } from '../../control/vaults/lock.ts'
 import { existingVault, makeVaultsDirectory, newVault } from '../../control/vaults/vault-names.ts'
+import { writtenBackAt } from '../../control/vaults/write-back.ts'
 import { ControlError } from '../../control/wire/errors.ts'
 import { persistentBackends } from '../../store/open.ts'
 import type { VaultInfo } from '../../vault/core/facts.ts'
@@ -55,7 +55,7 @@ export const vaultBackupCommand: CommandModule<object, BackupArguments> = {
     const source = existingVault(name)
     const path = backupPlace(dest, source)
     const mountPoint = lockHolder(source.path)?.mountPoint
-    if (mountPoint) await writeBack(mountPoint)
+    if (mountPoint) await writtenBackAt(mountPoint)
     const report = await copy(source.path, path, incremental, false)
     printResult(json === true, report, textOf(report))
   },

@@ -26,13 +26,20 @@ export async function unmount(mountPoint: string, lazy: boolean): Promise<void> 
   throw new ControlError('failed', `cannot unmount ${mountPoint}: ${reason}`, mountPoint)
 }
 
-/** Makes the kernel write back all it holds for `mountPoint`; what fails is left to the caller's own flush. */
-export async function writeBack(mountPoint: string): Promise<void> {
-  await run('sync', ['-f', '--', mountPoint])
+/**
+ * Makes the kernel write back all it holds for `mountPoint`; what fails is left to the caller's own flush. Returns early when `signal`
+ * says so.
+ */
+export async function writeBack(mountPoint: string, signal?: AbortSignal): Promise<void> {
+  await run('sync', ['-f', '--', mountPoint], signal)
 }
 
-/** Runs a program to its end, without a shell. */
-export function run(program: string, args: readonly string[]): Promise<ProgramResult> {
+/** Runs a program to its end, without a shell; or until `signal`, which ends it. */
+export function run(
+  program: string,
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -49,5 +56,12 @@ export function run(program: string, args: readonly string[]): Promise<ProgramRe
       reject(new ControlError('failed', hint))
     })
     child.on('close', (status) => resolve({ status: status ?? 1, stderr }))
+    signal?.addEventListener('abort', () => {
+      child.kill('SIGKILL')
+      // Within a system call it may not end for as long as that takes, and is not waited for.
+      child.stderr.destroy()
+      child.unref()
+      resolve({ status: 1, stderr })
+    })
   })
 }

@@ -5,6 +5,7 @@
 
 import { existsSync, realpathSync } from 'node:fs'
 import { join, posix } from 'node:path'
+import { ownUser } from '../../base/own-files.ts'
 import { isBelow, MOUNT_TYPE, type MountEntry, mountAt, mounts } from '../host/mount-table.ts'
 import { absoluteBytes, toBytes, toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
@@ -76,19 +77,21 @@ async function placeInMount(given: string): Promise<Place | undefined> {
   if (found === undefined) return undefined
   const { mounted, path } = found
   const daemon = await findDaemon(mounted)
-  if (daemon === undefined) {
-    throw new ControlError(
-      'failed',
-      `nobody answers for ${mounted.source} at ${mounted.mountPoint}: its daemon has died or is another user's`,
-      mounted.mountPoint,
-    )
-  }
+  if (daemon === undefined) throw nobodyAnswers(mounted)
   const { root, mountPoint } = mounted
   const show = (inner: string): string =>
     isBelow(toText(inner), root)
       ? join(mountPoint, toText(inner).slice(root === '/' ? 0 : root.length))
       : toText(inner)
   return { vaultPath: daemon.path, mountPoint: daemon.mountPoint, path, show }
+}
+
+function nobodyAnswers({ source, mountPoint, userId }: MountEntry): ControlError {
+  const isOthers = userId !== undefined && userId !== ownUser() && ownUser() !== 0
+  const why = isOthers
+    ? `${mountPoint} was mounted by user ${userId}, and its daemon answers that user and root alone; the past is in the directories ${VIEWS} there, without a command`
+    : `nobody answers for ${source} at ${mountPoint}: its daemon has died, and the next avfs mount clears that`
+  return new ControlError('failed', why, mountPoint)
 }
 
 /**
