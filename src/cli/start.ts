@@ -4,12 +4,14 @@
 
 import { mkdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { isOwnFolder } from '../base/own-files.ts'
 
 function cacheFolder({ HOME, XDG_CACHE_HOME }: NodeJS.ProcessEnv): string | undefined {
-  const parent = XDG_CACHE_HOME || (HOME ? join(HOME, '.cache') : undefined)
-  if (parent === undefined) return undefined
+  const parent = [XDG_CACHE_HOME, HOME && join(HOME, '.cache')].find(
+    (its) => its && isAbsolute(its),
+  )
+  if (!parent) return undefined
   const folder = join(parent, 'avfs')
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })

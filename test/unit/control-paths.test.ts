@@ -1,7 +1,7 @@
 // Where sockets, logs and mount points are looked for.
 
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
@@ -11,6 +11,7 @@ import {
   socketCandidates,
   socketPath,
 } from '../../src/control/vaults/paths.ts'
+import { vaultsDirectory } from '../../src/control/vaults/vault-names.ts'
 import { temporaryFolder } from '../support/mount.ts'
 import { A, B, folderOf, runAs, sharedFolder } from '../support/users.ts'
 
@@ -75,6 +76,19 @@ t.test('logs go to XDG_STATE_HOME', async (t) => {
   t.equal(logPath('v', { HOME: home }), join(home, '.local/state/avfs/v.log'))
   t.equal(logPath('v', { XDG_STATE_HOME: home }), join(home, 'avfs/v.log'))
 })
+
+t.test(
+  'a relative directory counts as none, as it may be of whoever owns the current one',
+  async (t) => {
+    const home = t.testdir()
+    const relative = { XDG_RUNTIME_DIR: 'x', XDG_STATE_HOME: 'x', XDG_DATA_HOME: 'x', HOME: home }
+    t.equal(logPath('v', relative), join(home, '.local/state/avfs/v.log'))
+    t.equal(vaultsDirectory(relative), join(home, '.local/share/avfs/vaults'))
+    t.notMatch(socketCandidates('/mnt/x', undefined, relative), /^x/)
+    for (const HOME of ['', '.', 'home', undefined])
+      t.match(vaultsDirectory({ HOME }), userInfo().homedir, `HOME=${HOME}`)
+  },
+)
 
 t.test('a mount point is absolute and free of links', async (t) => {
   const directory = t.testdir({ real: {}, link: t.fixture('symlink', 'real') })

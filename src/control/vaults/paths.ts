@@ -8,12 +8,11 @@
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, realpathSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { homeOfUser } from '../../base/accounts.ts'
 import { assertOwnFolder, isOwnFolder, ownUser } from '../../base/own-files.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Environment } from './vault-names.ts'
+import { absolute, type Environment, homeOf } from './vault-names.ts'
 
 /** sun_path of unix(7) holds 108 bytes with its NUL. */
 const SOCKET_PATH_BYTES_MAX = 107
@@ -27,7 +26,8 @@ export function runtimeDirectory(env: Environment = process.env): string {
 }
 
 function ownRuntimeDirectory(env: Environment): string {
-  if (env.XDG_RUNTIME_DIR) return join(env.XDG_RUNTIME_DIR, 'avfs')
+  const runtime = absolute(env.XDG_RUNTIME_DIR)
+  if (runtime !== undefined) return join(runtime, 'avfs')
   const user = join('/run/user', `${ownUser()}`)
   if (isOwnFolder(user)) return join(user, 'avfs')
   if (ownUser() === 0 && isOwnFolder('/run')) return ROOT_DIRECTORY
@@ -53,7 +53,8 @@ export function socketCandidates(
   uid: number | undefined,
   env: Environment = process.env,
 ): string[] {
-  const own = env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'avfs')] : []
+  const runtime = absolute(env.XDG_RUNTIME_DIR)
+  const own = runtime === undefined ? [] : [join(runtime, 'avfs')]
   const directories = [ownUser(), uid ?? ownUser()].flatMap((user) => [
     join('/run/user', `${user}`, 'avfs'),
     ...(user === 0 ? [ROOT_DIRECTORY] : []),
@@ -96,7 +97,7 @@ function made(directory: string, variable: string): string {
 }
 
 function statePath(env: Environment): string {
-  return join(env.XDG_STATE_HOME || join(homeOf(env), '.local', 'state'), 'avfs')
+  return join(absolute(env.XDG_STATE_HOME) ?? join(homeOf(env), '.local', 'state'), 'avfs')
 }
 
 /**
@@ -119,8 +120,4 @@ function realpathOrSelf(path: string): string {
   } catch {
     return path
   }
-}
-
-function homeOf(env: Environment): string {
-  return env.HOME || homedir()
 }

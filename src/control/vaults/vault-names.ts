@@ -13,8 +13,8 @@ import {
   realpathSync,
   statSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { userInfo } from 'node:os'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { backendOf, persistentBackends } from '../../store/open.ts'
 import { ControlError } from '../wire/errors.ts'
 import { hasNote } from './migration-note.ts'
@@ -37,10 +37,30 @@ const NAME_LENGTH_MAX = 200
 /** The directory of the vaults that are named without a slash. Need not exist. */
 export function vaultsDirectory(env: Environment = process.env): string {
   if (env.AVFS_HOME) return resolve(env.AVFS_HOME)
-  const home = env.HOME || homedir()
+  const home = homeOf(env)
   const classic = join(home, '.avfs', 'vaults')
   if (existsSync(classic)) return classic
-  return join(env.XDG_DATA_HOME || join(home, '.local', 'share'), 'avfs', 'vaults')
+  return join(absolute(env.XDG_DATA_HOME) ?? join(home, '.local', 'share'), 'avfs', 'vaults')
+}
+
+/** The home directory: $HOME, or what the host knows of the user. Throws ControlError 'failed' when it knows nothing. */
+export function homeOf(env: Environment): string {
+  const given = absolute(env.HOME)
+  if (given !== undefined) return given
+  try {
+    return userInfo().homedir
+  } catch (error) {
+    const reason = 'this user has no home directory; set HOME to an absolute path'
+    throw new ControlError('failed', reason, undefined, { cause: error })
+  }
+}
+
+/**
+ * A directory that a variable names. A relative one counts as none (XDG Base Directory Specification): it would mean whatever the current
+ * directory has there, which may be anybody's.
+ */
+export function absolute(directory: string | undefined): string | undefined {
+  return directory !== undefined && isAbsolute(directory) ? directory : undefined
 }
 
 /**
