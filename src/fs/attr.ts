@@ -15,7 +15,7 @@ import { prefetchInode } from '../vault/tree/prefetch.ts'
 import { setXattr } from '../vault/tree/xattrs.ts'
 import { noteChange, readyAtime } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
-import { keepGuards } from './guards.ts'
+import { keepGuards, sealBefore } from './guards.ts'
 import { toNode } from './node.ts'
 import type { AttributeChange, Caller, FileSystemStatus, Node } from './operations.ts'
 import { dropPrivileges } from './privileges.ts'
@@ -35,9 +35,11 @@ export function setattr(fs: FsContext, caller: Caller, ino: number, change: Attr
   const { core } = fs
   const inode = getInode(core, ino)
   const { size, mode, uid, gid } = change
+  const isGuard = isDirectory(inode.mode) && changesGuards(inode, change)
+  if (isGuard) sealBefore(core, inode)
   prefetchInode(core, inode)
   readyAtime(fs, inode, change)
-  if (isDirectory(inode.mode) && changesGuards(inode, change)) keepGuards(core, inode)
+  if (isGuard) keepGuards(core, inode)
   const resized = size !== undefined && resize(fs, inode, size)
   alter(core, inode)
   if (change.killPrivileges || ((uid !== undefined || gid !== undefined) && mode === undefined))

@@ -26,6 +26,7 @@ import { prefetchInode, prefetchName, prefetchTags } from '../vault/tree/prefetc
 import { claimTags, tagsLeftAt } from '../vault/tree/tags.ts'
 import { setXattr } from '../vault/tree/xattrs.ts'
 import { assertChangeable, type FsContext, giveNode } from './context.ts'
+import { sealBefore } from './guards.ts'
 import { assertNewName, getDirectory } from './node.ts'
 import type { Caller, Node } from './operations.ts'
 
@@ -185,6 +186,7 @@ export function link(fs: FsContext, ino: number, parent: number, name: string): 
   if (inode.nlink === 0 && !fs.core.orphans.has(ino)) fail(EINVAL)
   // Only O_TMPFILE may get a first name. The kernel asks all the same where it was not told yet that the last one is gone.
   if (inode.nlink === 0 && inode.name !== '') fail(ENOENT)
+  sealBefore(fs.core, inode)
   prefetchInode(fs.core, inode)
   const wasNamed = inode.nlink > 0
   addLink(fs.core, inode)

@@ -2,8 +2,12 @@
 // busy directory has a state a second and changes these once a year, so that states are read once and kept as spans.
 
 import { GenerationCache } from '../base/generation-cache.ts'
+import { log } from '../base/log.ts'
 import { firstIndex } from '../base/sorted.ts'
 import { entryPast, type InodePastRow, inodePast } from '../store/collections.ts'
+import { retryUntilLoaded } from '../store/retry.ts'
+import { Fault } from '../store/store.ts'
+import { seal, writtenOverBelow } from '../vault/content/seal.ts'
 import type { Core } from '../vault/core/core.ts'
 import type { Inode } from '../vault/core/inode.ts'
 import type { Moment } from '../vault/core/moment.ts'
@@ -76,6 +80,33 @@ export function keepGuards(core: Core, inode: Inode): void {
   const { ino, size } = inode
   const range = { gte: [ino], lt: [ino + 1], limit: 1 }
   if (size > 0 || core.overlay.scan(entryPast, range).length > 0) keepState(core, inode)
+}
+
+/** What cannot be sealed (its content is damaged) keeps nobody from moving it. */
+const unsealable = new WeakSet<Inode>()
+
+/**
+ * Before a file or directory moves, gets one more name or other permissions: what is being written
+ * over there becomes a version, in a step of its own. Otherwise the content before would be shown as
+ * of times at which others might come there. To be called before anything is changed.
+ */
+export function sealBefore(core: Core, ...changing: readonly Inode[]): void {
+  const due = changing
+    .flatMap((inode) => writtenOverBelow(core, inode))
+    .filter((inode) => !unsealable.has(inode))
+  if (due.length === 0) return
+  throw new Fault(async () => {
+    for (const inode of due)
+      try {
+        await retryUntilLoaded(() => {
+          // Somebody may have closed it while a read was waited for.
+          if (core.open.get(inode.ino) === inode) seal(core, inode)
+        })
+      } catch (error) {
+        log('error', `inode ${inode.ino} cannot be sealed`, error)
+        unsealable.add(inode)
+      }
+  })
 }
 
 function presentGuard(core: Core, ino: number): (Guard & { since: Moment }) | undefined {

@@ -23,7 +23,7 @@ import { prefetchInode, prefetchLoss, prefetchName, prefetchTags } from '../vaul
 import { claimTags, leaveTags, tagFile, tagsLeftAt } from '../vault/tree/tags.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { makeInode, nameInode } from './create.ts'
-import { keepGuards } from './guards.ts'
+import { keepGuards, sealBefore } from './guards.ts'
 import { assertNewName, getDirectory } from './node.ts'
 import type { Caller } from './operations.ts'
 
@@ -99,6 +99,10 @@ export function rename(
   const inode = getInode(core, row.ino)
   const other = findEntry(core, newParent, newName)
   if (isDirectory(inode.mode)) assertNotBelow(fs, to, inode.ino)
+  if (from !== to) {
+    const isExchange = (flags & RENAME_EXCHANGE) !== 0 && other !== undefined
+    sealBefore(core, inode, ...(isExchange ? [getInode(core, other.ino)] : []))
+  }
   prefetchName(core, from, name)
   prefetchName(core, to, newName)
   prefetchInode(core, inode)

@@ -12,7 +12,7 @@ import { fitTags, setTags, toXdgTags, XDG_TAGS } from '../vault/tree/tags.ts'
 import { removeXattr, setXattr, XATTR_CREATE, XATTR_REPLACE } from '../vault/tree/xattrs.ts'
 import { noteAttributes } from './atime.ts'
 import { assertChangeable, type FsContext } from './context.ts'
-import { keepGuards } from './guards.ts'
+import { keepGuards, sealBefore } from './guards.ts'
 import type { Caller } from './operations.ts'
 
 const TRUSTED = 'trusted.'
@@ -66,6 +66,7 @@ export function setxattr(
 
 function setAccessAcl(fs: FsContext, inode: Inode, value: Uint8Array, killSetgid: boolean): void {
   const { mode, keep } = modeOfAcl(inode.mode, value)
+  if (isDirectory(inode.mode)) sealBefore(fs.core, inode)
   prefetchInode(fs.core, inode)
   if (isDirectory(inode.mode)) keepGuards(fs.core, inode)
   alter(fs.core, inode)
@@ -96,6 +97,7 @@ export function removexattr(fs: FsContext, caller: Caller, ino: number, name: st
   const isAcl = name === ACL_ACCESS || name === ACL_DEFAULT
   if (isAcl && getXattr(fs.core, inode, name) === undefined) return
   if (name === ACL_ACCESS && isDirectory(inode.mode)) {
+    sealBefore(fs.core, inode)
     prefetchInode(fs.core, inode)
     keepGuards(fs.core, inode)
   }

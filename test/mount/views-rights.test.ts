@@ -1,6 +1,8 @@
 // What views show to other users of a mount, and what gestures in them may do, as real users: 1001 and 1002 are nobody to each other.
 // The rule itself is tried at random in test/vault/rights.test.ts; here is what the kernel makes of it.
 
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { mountedVault, until } from '../support/mount.ts'
@@ -12,6 +14,7 @@ needProgram('setpriv', 'setfacl', 'setfattr', 'getfattr')
 const LIFETIME_MS = 1300
 
 interface Bed {
+  readonly dir: string
   /** As root. */
   readonly sh: (line: string) => string
   readonly as: (uid: number, line: string) => Outcome
@@ -32,7 +35,7 @@ function bed(t: Parameters<typeof mountedVault>[0]): Bed {
   }
   const sh = (line: string): string => run('sh', ['-c', line], { cwd: dir })
   sh('chmod 1777 .')
-  return { sh, as, told, check }
+  return { dir, sh, as, told, check }
 }
 
 t.test('what was in a directory while it was closed stays closed when it opens', async (t) => {
@@ -104,6 +107,65 @@ t.test('a directory that may be entered and not listed today is so as of then', 
   t.equal(told(1002, 'cat .avfs/snapshots/s/d/f'), 'text')
   t.match(told(1002, 'ls d/.avfs/deleted d/.avfs/versions'), /Permission denied/)
   t.equal(told(1002, 'cat d/.avfs/deleted/f d/.avfs/versions/f/1'), 'text\ntext')
+  t.end()
+})
+
+/** Each leads from `shut/N/f` to content that is open; whoever may come there came when `shut/N/f` was empty. */
+const openings = [
+  'mv shut/N/f open/N',
+  'ln shut/N/f open/N',
+  'mv shut/N/f open/N; rm open/N',
+  'ln shut/N/f open/N; rm open/N',
+  'mv shut/N open/N; chmod 755 open/N',
+  'mv shut/N/in open/N',
+  'mv shut/N open/N; setfacl -m u:1002:rx open/N',
+  'touch open/N; chmod 600 open/N; swap open/N shut/N/f',
+  'setfacl -m u:1001:r shut/N/f; mv shut/N open/N; chmod 755 open/N; setfacl -m u:1002:r open/N/f',
+] as const
+
+/** renameat2(2) with RENAME_EXCHANGE. */
+const SWAP = `swap() { perl -e 'syscall(316, -100, $ARGV[0], -100, $ARGV[1], 2) == 0 or die "$!"' "$@"; }`
+
+t.test('what was written over in a closed place is not shown where that opens', async (t) => {
+  const { dir, sh, as, told, check } = bed(t)
+  needProgram('perl')
+  sh('mkdir -m 711 shut open opened; chmod 755 open; chown 1001 shut open opened')
+  const files = openings.flatMap((opening, at) =>
+    [`${at}`, `${at}w`].map((id) => ({ id, opening: opening.replaceAll('N', id) })),
+  )
+  for (const { id, opening } of files) {
+    const file = opening.includes('/in ') ? `shut/${id}/in/f` : `shut/${id}/f`
+    as(1001, `mkdir -p -m 700 ${file.slice(0, -2)} shut/${id}; echo SECRET > ${file}`)
+    if (opening.includes('/in ')) as(1001, `chmod 755 shut/${id}/in`)
+  }
+  as(1001, 'mkdir -m 700 opened/door; echo SECRET > opened/door/f')
+  await sleep(LIFETIME_MS)
+  const held: number[] = []
+  for (const { id, opening } of files) {
+    const file = opening.includes('/in ') ? `shut/${id}/in/f` : `shut/${id}/f`
+    const fd = openSync(join(dir, file), 'r+')
+    ftruncateSync(fd)
+    if (id.endsWith('w')) writeSync(fd, 'text')
+    held.push(fd)
+    const { stderr } = as(1001, `${SWAP}\n${opening}`)
+    t.equal(stderr, '', opening)
+  }
+  as(1001, ': > opened/door/f; chmod 755 opened/door')
+  sh('chmod 755 opened')
+  await sleep(LIFETIME_MS)
+  for (const fd of held) {
+    writeSync(fd, 'public')
+    closeSync(fd)
+  }
+  await sleep(LIFETIME_MS)
+  const every =
+    'open/.avfs/deleted open/.avfs/versions open/*/.avfs/versions opened/door/.avfs/versions'
+  const past = 'open/.avfs/at open/*/.avfs/at opened/.avfs/at opened/door/.avfs/at .avfs/at'
+  const look = `grep -r SECRET ${every}; for at in ${past}; do for m in $(ls $at); do grep -r SECRET $at/$m; done; done`
+  t.equal(as(1002, look).stdout, '')
+  t.match(as(1001, look).stdout, /SECRET/)
+  t.match(told(1002, 'cat open/0/f open/0'), /public/)
+  check()
   t.end()
 })
 

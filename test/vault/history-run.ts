@@ -145,10 +145,10 @@ export class HistoryRun extends Run {
     past.firstSealed = Math.min(past.firstSealed, this.#now())
   }
 
-  /** What the vault has sealed by itself, because it was quiet. */
-  noticeSeals(): void {
+  /** What the vault has sealed by itself, because it was quiet or moves; `gone`: what was replaced just now. */
+  noticeSeals(gone?: PlainFile): void {
     for (const [file, past] of this.pasts)
-      if (past.open && file.nlink > 0 && !this.vault.core.open.has(this.ino(file)))
+      if (past.open && file !== gone && file.nlink > 0 && !this.vault.core.open.has(this.ino(file)))
         this.#seal(file, past)
   }
 
@@ -178,6 +178,8 @@ export class HistoryRun extends Run {
   }
 
   override put(directory: PlainFile, name: string, file: PlainFile): void {
+    // What a whiteout takes the place of has replaced something that is not dropped yet.
+    if (file.kind !== 'whiteout') this.noticeSeals()
     super.put(directory, name, file)
     this.#begin(directory, name, file, undefined, false)
   }
@@ -286,6 +288,7 @@ export class HistoryRun extends Run {
     newName: string,
     file: PlainFile,
   ): void {
+    this.noticeSeals(to.names.get(newName))
     super.move(from, name, to, newName, file)
     const { span, traceless } = this.#leave(from, name, 'moved')
     this.#begin(to, newName, file, traceless ? undefined : span, true)

@@ -1,13 +1,16 @@
 // Sealing: the moment at which a change of content is complete, and becomes a version.
 
 import { steadyMs } from '../../base/clock.ts'
+import { isDirectory } from '../../base/mode.ts'
 import { idempotent } from '../../base/step.ts'
 import { inodePast, inode as inodes, unsealed, version } from '../../store/collections.ts'
 import { tryNow } from '../../store/retry.ts'
 import type { Core } from '../core/core.ts'
+import { cycleCheck } from '../core/cycles.ts'
 import { type Inode, isProvisional, TRUNCATED, UNCHANGED, WRITTEN } from '../core/inode.ts'
 import { isRecorded, recordedUntil } from '../tree/history-recording.ts'
-import { claim, endBefore } from '../tree/inodes.ts'
+import { claim, endBefore, findInode } from '../tree/inodes.ts'
+import { placesOf } from '../tree/names.ts'
 import { flushWrites } from './content.ts'
 import { sealExtents } from './extents.ts'
 import { prefetchSeal } from './prefetch.ts'
@@ -105,6 +108,31 @@ export function sealQuiet(core: Core, heldMs: number): void {
     }
   }
   if (failures.length > 0) throw failures[0]
+}
+
+/**
+ * What is being written over in an inode or below a directory, so that content of before would be
+ * shown as of times at which others may come there.
+ */
+export function writtenOverBelow(core: Core, { ino, mode }: Inode): Inode[] {
+  const own = core.open.get(ino)
+  const open = isDirectory(mode) ? [...core.open.values()] : own === undefined ? [] : [own]
+  return open.filter(
+    (inode) =>
+      inode.journal?.before !== undefined &&
+      inode.nlink > 0 &&
+      (inode.ino === ino || placesOf(core, inode).some(({ parent }) => isBelow(core, parent, ino))),
+  )
+}
+
+function isBelow(core: Core, parent: number, ino: number): boolean {
+  const isCycle = cycleCheck()
+  for (let at = parent; at !== ino; ) {
+    const directory = findInode(core, at)
+    if (directory === undefined || directory.parent === at || isCycle(at)) return false
+    at = directory.parent
+  }
+  return true
 }
 
 /** Seals everything: what is open when the vault is closed. */
