@@ -85,9 +85,9 @@ export function forgetNode(fs: FsContext, ino: number, count: number): void {
 export function assertWrittenBack(fs: FsContext, ino: number): void {
   const { notices } = fs
   if (notices === undefined || fs.readOnly) return
-  const its = keptByStep(`written back\0${ino}`, () => ({ isDone: false }))
-  its.isDone ||= fs.writtenBack.delete(ino)
-  if (its.isDone) return
+  const written = keptByStep(`written back\0${ino}`, () => ({ isDone: false }))
+  written.isDone ||= fs.writtenBack.delete(ino)
+  if (written.isDone) return
   throw new Fault(async () => {
     await notices.inodeChanged(ino)
     fs.writtenBack.add(ino)

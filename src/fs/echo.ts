@@ -58,35 +58,36 @@ export function createEcho(fs: FsContext, operations: Operations): Echo {
   const isEcho = (caller: Caller): boolean => pid !== undefined && caller.pid === pid
 
   function lookup(caller: Caller, parent: number, name: string): Node | undefined {
-    const its = find(parent, name)
+    const change = find(parent, name)
     if (!isEcho(caller)) {
       const node = operations.lookup(caller, parent, name)
       // Kept, it would be what the name is moved onto: then nothing would happen.
-      return node === undefined || its === undefined ? node : brief(node)
+      return node === undefined || change === undefined ? node : brief(node)
     }
     if (parent === ROOT_INO && name === SOURCE_NAME) return source()
     if (parent === SOURCE_INO)
       return brief(giveNode(fs, getInode(fs.core, arriving.get(name)?.coming ?? fail(ENOENT))))
-    if (its === undefined) return operations.lookup(caller, parent, name)
-    return brief(formerNode(fs, its.going ?? fail(ENOENT)))
+    if (change === undefined) return operations.lookup(caller, parent, name)
+    return brief(formerNode(fs, change.going ?? fail(ENOENT)))
   }
 
   /** What is expected of a name, as long as nobody has done something else with it. */
   function due(parent: number, name: string): Expected {
-    const its = find(parent, name)
-    if (its === undefined || findEntry(fs.core, parent, name)?.ino !== its.coming) fail(ENOENT)
-    return its
+    const change = find(parent, name)
+    if (change === undefined || findEntry(fs.core, parent, name)?.ino !== change.coming)
+      fail(ENOENT)
+    return change
   }
 
   function remove(parent: number, name: string): void {
-    const its = due(parent, name)
-    its.going = undefined
-    if (its.coming === undefined) expected.delete(keyOf(parent, name))
+    const change = due(parent, name)
+    change.going = undefined
+    if (change.coming === undefined) expected.delete(keyOf(parent, name))
   }
 
   return {
-    by(its) {
-      pid = its
+    by(childPid) {
+      pid = childPid
     },
     clear() {
       expected.clear()
@@ -94,13 +95,13 @@ export function createEcho(fs: FsContext, operations: Operations): Echo {
     },
     plan(changes, top) {
       const paths = pathsOf(fs, changes, top)
-      const planned = changes.names.flatMap((its) => expect(fs, its) ?? [])
-      const steps = planned.flatMap((its, at) => stepsFor(fs, its, at, paths))
+      const planned = changes.names.flatMap((change) => expect(fs, change) ?? [])
+      const steps = planned.flatMap((change, index) => stepsFor(fs, change, index, paths))
       const touches = changes.inodes.flatMap((ino) => touchOf(fs, ino, top) ?? [])
       const sizes = (changes.sizes ?? []).flatMap((ino) => resizeOf(fs, ino, top) ?? [])
-      for (const [at, its] of planned.entries()) {
-        expected.set(keyOf(its.parent, its.name), its)
-        arriving.set(`${at}`, its)
+      for (const [index, change] of planned.entries()) {
+        expected.set(keyOf(change.parent, change.name), change)
+        arriving.set(`${index}`, change)
       }
       return { source: `${top}/${SOURCE_NAME}`, steps: [...steps, ...touches, ...sizes] }
     },
@@ -192,13 +193,14 @@ function pathsOf(
   top: string,
 ): (ino: number) => string | undefined {
   const gone = new Map<number, NameChange>()
-  for (const its of names) if (its.before?.type === DIRECTORY) gone.set(its.before.ino, its)
+  for (const change of names)
+    if (change.before?.type === DIRECTORY) gone.set(change.before.ino, change)
   const pathTo = (ino: number): string | undefined => {
     const path = pathOf(fs.core, ino)
     if (path !== undefined) return path === '/' ? top : top + path
-    const its = gone.get(ino)
-    const above = its && pathTo(its.parent)
-    return above === undefined ? undefined : `${above}/${its?.name}`
+    const change = gone.get(ino)
+    const above = change && pathTo(change.parent)
+    return above === undefined ? undefined : `${above}/${change?.name}`
   }
   return pathTo
 }
@@ -206,7 +208,7 @@ function pathsOf(
 function stepsFor(
   fs: FsContext,
   { parent, name, going, coming }: Expected,
-  at: number,
+  index: number,
   pathTo: (ino: number) => string | undefined,
 ): EchoStep[] {
   const directory = pathTo(parent)
@@ -218,7 +220,7 @@ function stepsFor(
     !isDirectory(getInode(fs.core, coming).mode)
   if (going !== undefined && !isOver)
     steps.push({ directory, name, do: going.type === DIRECTORY ? 'rmdir' : 'unlink' })
-  if (coming !== undefined) steps.push({ directory, name, do: 'move', from: `${at}` })
+  if (coming !== undefined) steps.push({ directory, name, do: 'move', from: `${index}` })
   return steps
 }
 

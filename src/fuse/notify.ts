@@ -98,9 +98,9 @@ const noPieces: readonly Uint8Array[] = []
 
 function encodeEntry(parent: number, name: string): Uint8Array {
   clear(message)
-  const at = grow(message, ENTRY.size)
-  putU64(message.view, at + ENTRY.at.parent, parent)
-  message.view.setUint32(at + ENTRY.at.namelen, name.length, true)
+  const offset = grow(message, ENTRY.size)
+  putU64(message.view, offset + ENTRY.offsets.parent, parent)
+  message.view.setUint32(offset + ENTRY.offsets.namelen, name.length, true)
   putString(message, name, true)
   return finish(FUSE_NOTIFY_INVAL_ENTRY)
 }
@@ -108,19 +108,19 @@ function encodeEntry(parent: number, name: string): Uint8Array {
 /** From `offset` to the end; a negative one stands for attributes alone. */
 function encodeInode(ino: number, offset: number): Uint8Array {
   clear(message)
-  const at = grow(message, INODE.size)
-  putU64(message.view, at + INODE.at.ino, ino)
-  putI64(message.view, at + INODE.at.off, offset)
+  const start = grow(message, INODE.size)
+  putU64(message.view, start + INODE.offsets.ino, ino)
+  putI64(message.view, start + INODE.offsets.off, offset)
   // 0: to the end.
-  putI64(message.view, at + INODE.at.len, 0)
+  putI64(message.view, start + INODE.offsets.len, 0)
   return finish(FUSE_NOTIFY_INVAL_INODE)
 }
 
 /** A notification is a reply to nothing: unique 0, and its code in place of the errno. */
 function finish(code: number): Uint8Array {
   const { view, bytes, length } = message
-  view.setUint32(fuse_out_header.at.len, length, true)
-  view.setInt32(fuse_out_header.at.error, code, true)
-  bytes.fill(0, fuse_out_header.at.unique, PAYLOAD)
+  view.setUint32(fuse_out_header.offsets.len, length, true)
+  view.setInt32(fuse_out_header.offsets.error, code, true)
+  bytes.fill(0, fuse_out_header.offsets.unique, PAYLOAD)
   return bytes.subarray(0, length)
 }

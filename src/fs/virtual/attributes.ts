@@ -5,7 +5,7 @@ import type { InodeRow } from '../../store/collections.ts'
 import { getInode } from '../../vault/tree/inodes.ts'
 import { toNode } from '../node.ts'
 import type { Node } from '../operations.ts'
-import type { View, Views } from './view.ts'
+import type { View, ViewContext } from './view.ts'
 
 const SECTOR_BYTES = 512
 
@@ -13,12 +13,12 @@ const SECTOR_BYTES = 512
  * The view is as open as the directory that it shows: same owner, same permissions. `volatile`: its name may lead elsewhere
  * next time; what is not volatile is announced by places.ts when it changes. Throws ENOENT.
  */
-export function directoryAttributes({ fs }: Views, view: View, volatile: boolean): Node {
+export function directoryAttributes({ fs }: ViewContext, view: View, volatile: boolean): Node {
   return likeDirectory(toNode(getInode(fs.core, view.directory)), view.number, volatile)
 }
 
 /** The same, with the owner and permissions of another directory: those who may change what is listed here. */
-export function ownedAttributes({ fs }: Views, view: View, owner: number): Node {
+export function ownedAttributes({ fs }: ViewContext, view: View, owner: number): Node {
   const { uid, gid } = getInode(fs.core, owner)
   const node = likeDirectory(toNode(getInode(fs.core, view.directory)), view.number, false)
   const readable = (node.mode & 0o444) >>> 2

@@ -74,12 +74,12 @@ export class HeldContent {
   /** Only what is open stays. Not that of the lookup itself, for which the kernel holds the directory. */
   #ease(file: HeldFile, notices: KernelNotices | undefined): void {
     let over = Math.max(file.bytes, (BYTES_MAX_EACH * EASED) / 4)
-    for (const its of this.#files.values()) {
+    for (const held of this.#files.values()) {
       if (over <= 0) return
-      if (its.uid !== file.uid && this.#of(file.uid) > BYTES_MAX_EACH * EASED) continue
-      if (its.up === file.up) continue
-      over -= its.bytes
-      void notices?.entryChanged(its.up, its.name)
+      if (held.uid !== file.uid && this.#of(file.uid) > BYTES_MAX_EACH * EASED) continue
+      if (held.up === file.up) continue
+      over -= held.bytes
+      void notices?.entryChanged(held.up, held.name)
     }
   }
 }

@@ -5,7 +5,7 @@
 import type { Core } from '../../vault/core/core.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import { filesWith, listTags } from '../../vault/tree/tags.ts'
-import { isWayOpen, type Reader } from '../reach.ts'
+import { isWayOpen, type Reader } from '../access.ts'
 import { ticksOf } from './row-ticks.ts'
 import { ALMIGHTY, taggedFile } from './tagged.ts'
 
@@ -63,9 +63,9 @@ export function isLabelShown(core: Core, directory: number, tag: string, reader:
 
 /** Whether everybody is shown the same labels. */
 export function areLabelsCommon(core: Core, directory: number): boolean {
-  const its = knownOf(core, directory)
-  its.names ??= listTags(core).map(({ name }) => name)
-  return its.names.every((name) => shownTo(core, directory, name) !== 'some')
+  const directoryLabels = knownOf(core, directory)
+  directoryLabels.names ??= listTags(core).map(({ name }) => name)
+  return directoryLabels.names.every((name) => shownTo(core, directory, name) !== 'some')
 }
 
 /** What was found when a read had to wait stays known for who asks again. */
@@ -77,17 +77,17 @@ function knownOf(core: Core, directory: number): Known {
   if (before?.tick === tick) return before
   if (all.size >= DIRECTORIES_MAX) all.clear()
   const open = new Map([[directory, true]])
-  const its = { tick, names: undefined, labels: new Map(), open }
-  all.set(directory, its)
-  return its
+  const directoryLabels = { tick, names: undefined, labels: new Map(), open }
+  all.set(directory, directoryLabels)
+  return directoryLabels
 }
 
 function shownTo(core: Core, directory: number, tag: string): Shown {
-  const its = knownOf(core, directory)
-  const before = its.labels.get(tag)
+  const directoryLabels = knownOf(core, directory)
+  const before = directoryLabels.labels.get(tag)
   if (before !== undefined) return before
-  const shown = lookAt(core, directory, tag, its.open)
-  its.labels.set(tag, shown)
+  const shown = lookAt(core, directory, tag, directoryLabels.open)
+  directoryLabels.labels.set(tag, shown)
   return shown
 }
 

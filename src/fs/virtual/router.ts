@@ -8,10 +8,10 @@ import { findEntry } from '../../vault/tree/directory.ts'
 import type { FsContext } from '../context.ts'
 import { getDirectory } from '../node.ts'
 import type { Operations, TakeEntry } from '../operations.ts'
-import { guardChanged } from './place.ts'
+import { guardChanged } from './fixed-views.ts'
 import { endCopy, noteSource } from './tag-copy.ts'
 import { AVFS_NAME, numberOf, VIEW_BASE } from './view.ts'
-import { createViews } from './views.ts'
+import { createViewOperations } from './view-operations.ts'
 
 const DIRECTORY = 4
 /** The position after .avfs in a listing that shows it: after all that a directory can hold. */
@@ -19,15 +19,15 @@ const LAST_COOKIE = 2 ** 52
 
 interface ViewedOperations extends Operations {
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
-  told(): Promise<void>
+  kernelNotified(): Promise<void>
   /** Lets go of what can be had again. */
-  rest(): void
+  dropCaches(): void
 }
 
 /** The operations of a vault with those of its views. `listed`: the root shows .avfs. */
 export function withViews(fs: FsContext, real: Operations, listed: boolean): ViewedOperations {
-  const virtual = createViews(fs)
-  const { views } = virtual
+  const virtual = createViewOperations(fs)
+  const { context } = virtual
   const of = (
     ino: number,
   ): Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> =>
@@ -57,8 +57,8 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
   }
 
   return {
-    told: virtual.told,
-    rest: virtual.rest,
+    kernelNotified: virtual.kernelNotified,
+    dropCaches: virtual.dropCaches,
     lookup(caller, parent, name) {
       if (!isWayIn(parent, name)) return of(parent).lookup(caller, parent, name)
       getDirectory(fs.core, parent)
@@ -66,13 +66,13 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
     },
     forget(ino, count) {
       of(ino).forget(ino, count)
-      if (views.copies.size > 0 && !fs.lookups.has(ino)) views.copies.delete(ino)
+      if (context.copies.size > 0 && !fs.lookups.has(ino)) context.copies.delete(ino)
     },
     getattr: (caller, ino) => of(ino).getattr(caller, ino),
     setattr(caller, ino, change) {
       const { mode, uid, gid } = change
       const node = of(ino).setattr(caller, ino, change)
-      if (mode !== undefined || uid !== undefined || gid !== undefined) guardChanged(views, ino)
+      if (mode !== undefined || uid !== undefined || gid !== undefined) guardChanged(context, ino)
       return node
     },
     readlink: (caller, ino) => of(ino).readlink(caller, ino),
@@ -123,7 +123,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
     write: (caller, ino, offset, data, killPrivileges, cached) =>
       of(ino).write(caller, ino, offset, data, killPrivileges, cached),
     flush(caller, ino) {
-      if (views.copies.has(ino)) endCopy(views, ino)
+      if (context.copies.has(ino)) endCopy(context, ino)
       else of(ino).flush(caller, ino)
     },
     fsync: (caller, ino) => of(ino).fsync(caller, ino),
@@ -135,7 +135,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
       if (to >= VIEW_BASE) return fail(EROFS)
       // The kernel then reads and writes by itself.
       if (from >= VIEW_BASE) return fail(EXDEV)
-      if (views.copies.has(to)) return noteSource(views, to, from, fromOffset, length)
+      if (context.copies.has(to)) return noteSource(context, to, from, fromOffset, length)
       return real.copyFileRange(caller, from, fromOffset, to, toOffset, length)
     },
     opendir: (caller, ino) => of(ino).opendir(caller, ino),
@@ -152,11 +152,11 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
     listxattr: (caller, ino) => of(ino).listxattr(caller, ino),
     setxattr(caller, ino, name, value, flags, killSetgid) {
       of(ino).setxattr(caller, ino, name, value, flags, killSetgid)
-      if (name === ACL_ACCESS) guardChanged(views, ino)
+      if (name === ACL_ACCESS) guardChanged(context, ino)
     },
     removexattr(caller, ino, name) {
       of(ino).removexattr(caller, ino, name)
-      if (name === ACL_ACCESS) guardChanged(views, ino)
+      if (name === ACL_ACCESS) guardChanged(context, ino)
     },
     statfs: (caller) => real.statfs(caller),
   }

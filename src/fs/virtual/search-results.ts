@@ -1,6 +1,6 @@
 // What a query finds below a directory, under the names that search/QUERY/ shows. Operations are synchronous and a search is not: who
 // asks waits by a Fault, and is answered from what was kept. What is kept may have changed since: each name is looked at again
-// (search-reach.ts) when it is shown or followed.
+// (search-access.ts) when it is shown or followed.
 
 import { EIO, EOPNOTSUPP, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
@@ -11,11 +11,11 @@ import { Fault, StoreError } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
 import { pathOf } from '../../vault/tree/names.ts'
+import type { Reader } from '../access.ts'
 import type { FsContext } from '../context.ts'
-import type { Reader } from '../reach.ts'
 import type { SearchedFile, SearchedName, SearchedVersion } from '../search-service.ts'
 import { ticksOf } from './row-ticks.ts'
-import { goneBelow, mightFind, placeBelow, presentBelow } from './search-reach.ts'
+import { deletedBelow, mightFind, readableBelow, walkableBelow } from './search-access.ts'
 
 /** One result; `moment`: a state of the past, in directory `parent` if that is told; undefined: what is there now. */
 export interface Hit {
@@ -107,10 +107,10 @@ async function ask(fs: FsContext, question: Question, key: string): Promise<void
   const began = performance.now()
   const tick = ticksOf(fs.core).events()
   const { answers } = keptOf(fs.core)
-  const its = await found(fs, question)
+  const answer = await found(fs, question)
   const atMs = performance.now()
   answers.delete(key)
-  answers.set(key, { ...its, tick, atMs, costMs: atMs - began })
+  answers.set(key, { ...answer, tick, atMs, costMs: atMs - began })
   const [oldest] = answers.keys()
   if (answers.size > ANSWERS_MAX && oldest !== undefined) answers.delete(oldest)
 }
@@ -130,8 +130,8 @@ async function found(
     const top = await retryUntilLoaded(() => pathOf(core, directory))
     if (top === undefined) return { hits: nothing, errno: 0, generation }
     const reach = ({ ino, isThere, parent }: SearchedName): boolean => {
-      if (!isThere) return goneBelow(fs, directory, ino, reader, parent) !== undefined
-      const below = pastToo ? placeBelow : presentBelow
+      if (!isThere) return deletedBelow(fs, directory, ino, reader, parent) !== undefined
+      const below = pastToo ? walkableBelow : readableBelow
       return below(core, directory, ino, reader) !== undefined
     }
     const request = { query, limit: RESULTS_MAX, pastToo, isNumbered: pastToo, top, reach }
@@ -177,8 +177,8 @@ function hitsIn(
   { ino, isThere }: SearchedFile,
   { directory, pastToo, reader }: Question,
 ): Unnumbered[] {
-  const present = isThere ? presentBelow(fs.core, directory, ino, reader) : undefined
-  const gone = isThere || !pastToo ? undefined : goneBelow(fs, directory, ino, reader)
+  const present = isThere ? readableBelow(fs.core, directory, ino, reader) : undefined
+  const gone = isThere || !pastToo ? undefined : deletedBelow(fs, directory, ino, reader)
   const name = present?.path.at(-1) ?? gone?.name
   return name === undefined ? [] : [{ hit: { ino, moment: gone?.since }, name }]
 }
@@ -191,8 +191,8 @@ async function addVersions(
   list: Unnumbered[],
 ): Promise<void> {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  for (let at = versions.length - 1; at >= 0 && list.length < RESULTS_MAX; at--) {
-    const { ino, moment, parent, number } = versions[at] as SearchedVersion
+  for (let index = versions.length - 1; index >= 0 && list.length < RESULTS_MAX; index--) {
+    const { ino, moment, parent, number } = versions[index] as SearchedVersion
     if (!(await retryUntilLoaded(() => mightFind(fs, directory, ino, moment, reader)))) continue
     const shown = number === undefined ? name : `v${number}-${name}`
     list.push({ hit: { ino, moment, parent }, name: shown })

@@ -9,7 +9,7 @@ import { findInode } from '../../vault/tree/inodes.ts'
 import { familyOf, labelledAlike } from '../../vault/tree/label-index.ts'
 import { placesOf } from '../../vault/tree/names.ts'
 import { filesWith } from '../../vault/tree/tags.ts'
-import { isWayOpen, keyOf, MAY_SEARCH, MAY_WALK, pathBelow, type Reader } from '../reach.ts'
+import { isWayOpen, keyOf, MAY_SEARCH, MAY_WALK, pathBelow, type Reader } from '../access.ts'
 import { ticksOf } from './row-ticks.ts'
 
 /** A file with a label: the directory that it lies in, and the path that leads to it from the one that is looked at. */
@@ -110,8 +110,8 @@ function named(
   const all = collected(core, directory, inos, ALMIGHTY, family)
   const closed = closedAmong(core, directory, all.files)
   const isForAll = closed.size === 0 || reader.uid === ALMIGHTY.uid
-  const its = isForAll ? all : collected(core, directory, inos, reader, family)
-  return { ...its, closed, families: familiesOf(all.files) }
+  const visible = isForAll ? all : collected(core, directory, inos, reader, family)
+  return { ...visible, closed, families: familiesOf(all.files) }
 }
 
 function collected(
@@ -147,9 +147,9 @@ function familiesOf(files: ReadonlyMap<string, Tagged>): Map<string, Tagged[]> {
   const families = new Map<string, Tagged[]>()
   for (const file of files.values()) {
     const family = familyOf(file.path.at(-1) ?? '')
-    const its = families.get(family)
-    if (its === undefined) families.set(family, [file])
-    else its.push(file)
+    const members = families.get(family)
+    if (members === undefined) families.set(family, [file])
+    else members.push(file)
   }
   return families
 }

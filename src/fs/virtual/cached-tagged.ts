@@ -21,10 +21,10 @@ import { tagsOf } from '../../vault/tree/attached.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
 import { familyOf } from '../../vault/tree/label-index.ts'
 import { placesOf } from '../../vault/tree/names.ts'
+import { isOpenToAll } from '../access.ts'
 import type { FsContext } from '../context.ts'
-import { isOpenToAll } from '../reach.ts'
 import type { Tagged, TaggedNames } from './tagged.ts'
-import { KEPT_MS, type KeptTagged, type TagPlace } from './view.ts'
+import { CACHED_MS, type TagDirectory, type TaggedNameCache } from './view.ts'
 
 const DIRECTORY = 4
 /** The kernel counts in ticks, from when it hears. */
@@ -47,7 +47,7 @@ interface KeptFile {
   readonly families: Map<KeptTag, string>
 }
 
-export function keepTagged(fs: FsContext): KeptTagged {
+export function cacheTagged(fs: FsContext): TaggedNameCache {
   const { core } = fs
   const kept = new Map<number, KeptTag>()
   const byTag = new Map<string, Set<KeptTag>>()
@@ -57,66 +57,69 @@ export function keepTagged(fs: FsContext): KeptTagged {
   let walked = { from: 0, top: 0 }
   const changed = { all: false, inos: new Set<number>(), labels: new Map<number, Set<string>>() }
 
-  function tagFor({ number, tags }: TagPlace): KeptTag {
+  function tagFor({ number, tags }: TagDirectory): KeptTag {
     const before = kept.get(number)
     // Anew at the end, so that the oldest is the first.
     kept.delete(number)
     const [oldest] = kept.values()
     if (oldest !== undefined && oldest.untilMs < performance.now()) drop(oldest, false)
-    const its = before ?? { number, tags, untilMs: 0, families: new Map() }
-    its.untilMs = performance.now() + KEPT_MS + MARGIN_MS
-    kept.set(number, its)
-    for (const tag of tags) addTo(byTag, tag, its)
-    return its
+    const cachedTag = before ?? { number, tags, untilMs: 0, families: new Map() }
+    cachedTag.untilMs = performance.now() + CACHED_MS + MARGIN_MS
+    kept.set(number, cachedTag)
+    for (const tag of tags) addTo(byTag, tag, cachedTag)
+    return cachedTag
   }
 
-  function drop(its: KeptTag, isKept: boolean): void {
-    for (const family of [...its.families.keys()]) dropFamily(its, family, isKept)
-    kept.delete(its.number)
-    for (const tag of its.tags) dropFrom(byTag, tag, its)
+  function drop(cachedTag: KeptTag, isKept: boolean): void {
+    for (const family of [...cachedTag.families.keys()]) dropFamily(cachedTag, family, isKept)
+    kept.delete(cachedTag.number)
+    for (const tag of cachedTag.tags) dropFrom(byTag, tag, cachedTag)
     if (kept.size > 0) return
     ways.clear()
     walked = { from: 0, top: 0 }
   }
 
-  function dropFamily(its: KeptTag, family: string, isKept = true): void {
-    const known = its.families.get(family)
+  function dropFamily(tag: KeptTag, family: string, isKept = true): void {
+    const known = tag.families.get(family)
     if (known === undefined) return
-    its.families.delete(family)
-    if (isKept) for (const name of known.names) void fs.notices?.entryChanged(its.number, name)
+    tag.families.delete(family)
+    if (isKept) for (const name of known.names) void fs.notices?.entryChanged(tag.number, name)
     for (const ino of known.inos) {
       const file = files.get(ino)
-      file?.families.delete(its)
+      file?.families.delete(tag)
       if (file?.families.size === 0) files.delete(ino)
     }
   }
 
-  function noteFile({ inode, parent }: Tagged, its: KeptTag, family: string, top: number): void {
+  function noteFile({ inode, parent }: Tagged, tag: KeptTag, family: string, top: number): void {
     const { ino, name, nlink } = inode
     const known = files.get(ino) ?? { parent: inode.parent, name, nlink, families: new Map() }
-    known.families.set(its, family)
+    known.families.set(tag, family)
     files.set(ino, known)
-    its.families.get(family)?.inos.add(ino)
+    tag.families.get(family)?.inos.add(ino)
     if (walked.from === parent && walked.top === top) return
     const isCircle = cycleCheck()
-    for (let at: number | undefined = parent; at !== undefined && at !== top && !isCircle(at); ) {
-      ways.add(at)
-      at = findInode(core, at)?.parent
+    for (
+      let above: number | undefined = parent;
+      above !== undefined && above !== top && !isCircle(above);
+    ) {
+      ways.add(above)
+      above = findInode(core, above)?.parent
     }
     walked = { from: parent, top }
   }
 
-  function note(view: TagPlace, name: string, file: Tagged, from: TaggedNames): number {
+  function note(view: TagDirectory, name: string, file: Tagged, from: TaggedNames): number {
     const family = familyOf(file.path.at(-1) ?? '')
     if (fs.notices === undefined || from.closed.has(family)) return 0
-    const its = tagFor(view)
-    if (!its.families.has(family)) {
-      its.families.set(family, { names: new Set(), inos: new Set() })
+    const tag = tagFor(view)
+    if (!tag.families.has(family)) {
+      tag.families.set(family, { names: new Set(), inos: new Set() })
       for (const alike of from.families.get(family) ?? [])
-        noteFile(alike, its, family, view.directory)
+        noteFile(alike, tag, family, view.directory)
     }
-    its.families.get(family)?.names.add(name)
-    return KEPT_MS
+    tag.families.get(family)?.names.add(name)
+    return CACHED_MS
   }
 
   function isWhereItWas(ino: number): boolean {
@@ -132,7 +135,7 @@ export function keepTagged(fs: FsContext): KeptTagged {
 
   function tell(): void {
     for (const ino of changed.inos) if (ways.has(ino) && !isStillOpen(core, ino)) changed.all = true
-    if (changed.all) for (const its of [...kept.values()]) drop(its, true)
+    if (changed.all) for (const tag of [...kept.values()]) drop(tag, true)
     else {
       for (const ino of changed.inos) if (!ways.has(ino) && !isWhereItWas(ino)) tellOf(ino, [])
       for (const [ino, labels] of changed.labels) tellOf(ino, labels)
@@ -147,10 +150,10 @@ export function keepTagged(fs: FsContext): KeptTagged {
     const inode = findInode(core, ino)
     const places = inode === undefined ? [] : placesOf(core, inode)
     const carried = new Set([...tagsOf(core, ino), ...labels])
-    for (const [its, family] of files.get(ino)?.families ?? []) dropFamily(its, family)
+    for (const [cachedTag, family] of files.get(ino)?.families ?? []) dropFamily(cachedTag, family)
     for (const tag of carried)
-      for (const its of byTag.get(tag) ?? [])
-        for (const { name } of places) dropFamily(its, familyOf(name))
+      for (const cachedTag of byTag.get(tag) ?? [])
+        for (const { name } of places) dropFamily(cachedTag, familyOf(name))
   }
 
   // A read that must wait may not run the change again.
@@ -164,17 +167,17 @@ export function keepTagged(fs: FsContext): KeptTagged {
 
   function labelled([ino, tag]: Key): void {
     hear(() => {
-      const its = changed.labels.get(ino as number) ?? new Set()
-      changed.labels.set(ino as number, tag === undefined ? its : its.add(tag as string))
+      const labels = changed.labels.get(ino as number) ?? new Set()
+      changed.labels.set(ino as number, tag === undefined ? labels : labels.add(tag as string))
     })
   }
 
   core.overlay.watch(tagging, labelled)
   core.overlay.watch(hardlink, labelled)
   core.overlay.watch(inodes, ([ino], row) => {
-    const its = ino as number
-    const isMeant = row === undefined || row.tags > 0 || files.has(its) || ways.has(its)
-    if (isMeant) hear(() => changed.inos.add(its))
+    const number = ino as number
+    const isMeant = row === undefined || row.tags > 0 || files.has(number) || ways.has(number)
+    if (isMeant) hear(() => changed.inos.add(number))
   })
   core.overlay.watch(xattr, ([ino]) => {
     if (ways.has(ino as number)) hear(() => changed.inos.add(ino as number))

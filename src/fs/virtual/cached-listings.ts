@@ -3,7 +3,7 @@
 // everybody is shown the same.
 
 import { afterStep } from '../../base/step.ts'
-import type { View, Views } from './view.ts'
+import type { View, ViewContext } from './view.ts'
 
 /** How the kernel is answered; see Operations.opendir. */
 interface Opened {
@@ -11,7 +11,7 @@ interface Opened {
   readonly anew: boolean
 }
 
-interface KeptListings {
+interface ListingCache {
   open(handle: number, view: View): Opened
   close(handle: number): void
   /** The kernel let go of a directory, and of all that it kept. */
@@ -27,33 +27,34 @@ interface Kept {
 
 const NOTHING: Opened = { cacheable: false, anew: true }
 
-export function keepListings(views: Views): KeptListings {
+export function cacheListings(context: ViewContext): ListingCache {
   const kept = new Map<number, Kept>()
   const open = new Map<number, Kept>()
 
   /** Who reads a directory from its beginning once more, without opening it, must not meet what was kept before. */
   const check = afterStep(() => {
     for (const { view, tick } of new Set(open.values()))
-      if (view.kind.tick?.(views, view) !== tick) void views.fs.notices?.inodeChanged(view.number)
+      if (view.kind.tick?.(context, view) !== tick)
+        void context.fs.notices?.inodeChanged(view.number)
   })
-  views.ticks.heard = () => {
+  context.ticks.onTick = () => {
     if (open.size > 0) check()
   }
 
   return {
     open(handle, view) {
       const { kind, number } = view
-      const tick = kind.tick?.(views, view)
+      const tick = kind.tick?.(context, view)
       if (tick === undefined) return NOTHING
       const before = kept.get(number)
       const isSame = before?.tick === tick
       // What others are still reading into the kernel is no longer what is there.
       if (before !== undefined && !isSame && before.handles.size > 0) return NOTHING
-      if (!isSame && kind.isCommon?.(views, view) === false) return NOTHING
-      const its = isSame ? before : { view, tick, handles: new Set<number>() }
-      its.handles.add(handle)
-      kept.set(number, its)
-      open.set(handle, its)
+      if (!isSame && kind.isCommon?.(context, view) === false) return NOTHING
+      const listing = isSame ? before : { view, tick, handles: new Set<number>() }
+      listing.handles.add(handle)
+      kept.set(number, listing)
+      open.set(handle, listing)
       return { cacheable: true, anew: !isSame }
     },
     close(handle) {

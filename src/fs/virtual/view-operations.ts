@@ -21,42 +21,42 @@ import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 import { getXattr } from '../../vault/tree/attached.ts'
 import { getInode } from '../../vault/tree/inodes.ts'
 import { CAPABILITY } from '../../vault/tree/xattrs.ts'
+import { MAY_READ, MAY_SEARCH } from '../access.ts'
 import { assertChangeable, type FsContext, forgetNode, giveNode } from '../context.ts'
 import { SEEK_DATA, SEEK_HOLE } from '../flags.ts'
 import { assertName, assertNewName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
 import { SOME_CAPABILITY } from '../privileges.ts'
-import { MAY_READ, MAY_SEARCH } from '../reach.ts'
-import { HeldContent } from './held-content.ts'
-import { keepListings } from './kept-listings.ts'
-import { keepPast } from './kept-past.ts'
-import { keepTagged } from './kept-tagged.ts'
-import { letGo } from './let-go.ts'
-import { createListings } from './listings.ts'
+import { announceDeleted } from './cached-deleted.ts'
+import { cacheListings } from './cached-listings.ts'
+import { cachePast } from './cached-past.ts'
+import { cacheTagged } from './cached-tagged.ts'
+import { evictPast } from './evict-past.ts'
 import {
   announceGuards,
   announceSnapshots,
   announceTags,
-  noteForgotten,
-  noteHeld,
-} from './place.ts'
-import { announcePruned } from './pruned.ts'
-import { rootView } from './root.ts'
+  forgetFixed,
+  noteFixed,
+} from './fixed-views.ts'
+import { HeldContent } from './held-content.ts'
+import { createListings } from './listings.ts'
+import { announcePruned } from './prune-notices.ts'
+import { rootView } from './root-view.ts'
 import { ticksOf } from './row-ticks.ts'
-import { announceDeleted } from './shown.ts'
-import { announceVersions } from './told-versions.ts'
-import { VIEW_BASE, type View, type Views } from './view.ts'
+import { announceVersions } from './version-notices.ts'
+import { VIEW_BASE, type View, type ViewContext } from './view.ts'
 
 const TRUSTED = 'trusted.'
 
 /** Operations on numbers from VIEW_BASE on, and what the router needs of them. */
 interface ViewOperations
   extends Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> {
-  readonly views: Views
+  readonly context: ViewContext
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
-  told(): Promise<void>
+  kernelNotified(): Promise<void>
   /** Lets go of what can be had again. */
-  rest(): void
+  dropCaches(): void
   /** Returns false when the handle is not one of a view. */
   releasedir(handle: number): boolean
   /** The .avfs of a directory; counts one lookup. */
@@ -67,37 +67,37 @@ interface ViewOperations
   giveBack(caller: Caller, from: number, name: string, parent: number, newName: string): void
 }
 
-export function createViews(fs: FsContext): ViewOperations {
-  const held: Views['held'] = new Map()
-  const views: Views = {
+export function createViewOperations(fs: FsContext): ViewOperations {
+  const held: ViewContext['held'] = new Map()
+  const context: ViewContext = {
     fs,
     birth: birthOf(fs.core),
     held,
-    placed: { byDirectory: new Map(), byPlace: new Map() },
+    fixed: { byDirectory: new Map(), byPath: new Map() },
     copies: new Map(),
-    returns: new Map(),
+    finishedRenames: new Map(),
     ticks: ticksOf(fs.core),
     content: new HeldContent(),
-    tagged: keepTagged(fs),
-    past: keepPast({ fs, held }),
-    shown: new Map(),
+    tagged: cacheTagged(fs),
+    past: cachePast({ fs, held }),
+    cachedDeleted: new Map(),
   }
-  const kept = keepListings(views)
-  announceGuards(views)
-  announceSnapshots(views)
-  announceTags(views)
-  announceDeleted(views)
-  const pruned = announcePruned(views)
-  announceVersions(views)
+  const kept = cacheListings(context)
+  announceGuards(context)
+  announceSnapshots(context)
+  announceTags(context)
+  announceDeleted(context)
+  const pruned = announcePruned(context)
+  announceVersions(context)
 
-  function at(number: number): View {
+  function viewOf(number: number): View {
     return held.get(number)?.view ?? fail(ESTALE)
   }
 
   /** Counts a lookup. A hash that two nodes share is the next one's trouble: it gets the number after. */
   function give(view: View): Node {
     if (view.number < VIEW_BASE) {
-      const node = view.kind.attributes(views, view)
+      const node = view.kind.attributes(context, view)
       giveNode(fs, getInode(fs.core, view.ino))
       return node
     }
@@ -105,10 +105,10 @@ export function createViews(fs: FsContext): ViewOperations {
       const before = held.get(known.number)
       const isSame = before?.view.key === known.key && before.view.ino === known.ino
       if (before !== undefined && !isSame) continue
-      const node = known.kind.attributes(views, known)
+      const node = known.kind.attributes(context, known)
       if (before === undefined) {
-        known.kind.hold?.(views, known)
-        noteHeld(views, known)
+        known.kind.hold?.(context, known)
+        noteFixed(context, known)
       }
       held.set(known.number, { view: known, count: (before?.count ?? 0) + 1 })
       return node
@@ -131,25 +131,25 @@ export function createViews(fs: FsContext): ViewOperations {
     known.count -= count
     if (known.count > 0) return
     held.delete(number)
-    noteForgotten(views, known.view)
-    known.view.kind.release?.(views, known.view)
+    forgetFixed(context, known.view)
+    known.view.kind.release?.(context, known.view)
     kept.forget(number)
   }
 
   const withdraw = ({ ino }: Node): void =>
     ino < VIEW_BASE ? forgetNode(fs, ino, 1) : forget(ino, 1)
-  const listings = createListings(views, { offer, withdraw })
+  const listings = createListings(context, { offer, withdraw })
 
   function find(caller: Caller, parent: View, name: string): View {
     const { kind } = parent
     if (kind.lookup === undefined) fail(ENOTDIR)
-    kind.assertMay?.(views, caller, parent, MAY_SEARCH)
+    kind.assertAccess?.(context, caller, parent, MAY_SEARCH)
     // As an error, because the kernel keeps the answer "no such name" and views change by themselves.
-    return kind.lookup(views, caller, parent, name) ?? fail(ENOENT)
+    return kind.lookup(context, caller, parent, name) ?? fail(ENOENT)
   }
 
   function contentOf(number: number): View {
-    const view = at(number)
+    const view = viewOf(number)
     if (view.kind.read === undefined) fail(EISDIR)
     return view
   }
@@ -159,11 +159,11 @@ export function createViews(fs: FsContext): ViewOperations {
   }
 
   return {
-    views,
-    told: pruned.told,
-    rest() {
-      listings.rest()
-      letGo(views)
+    context,
+    kernelNotified: pruned.kernelNotified,
+    dropCaches() {
+      listings.drop()
+      evictPast(context)
     },
     releasedir(handle) {
       kept.close(handle)
@@ -175,94 +175,97 @@ export function createViews(fs: FsContext): ViewOperations {
     take(caller, into, ino, name) {
       assertChangeable(fs)
       assertNewName(name)
-      const view = at(into)
+      const view = viewOf(into)
       if (view.kind.take === undefined) fail(EROFS)
-      view.kind.take(views, caller, view, ino, name)
+      view.kind.take(context, caller, view, ino, name)
       return { ...giveNode(fs, getInode(fs.core, ino)), volatile: true }
     },
     giveBack(caller, from, name, parent, newName) {
       assertChangeable(fs)
       assertNewName(newName)
-      const view = at(from)
+      const view = viewOf(from)
       if (view.kind.giveBack === undefined) fail(EXDEV)
-      view.kind.giveBack(views, caller, view, name, parent, newName)
+      view.kind.giveBack(context, caller, view, name, parent, newName)
     },
 
     lookup(caller, parent, name) {
       assertName(name)
-      const view = at(parent)
+      const view = viewOf(parent)
       if (name === '.') return give(view)
       if (name === '..') {
-        if (view.up >= VIEW_BASE) return give(at(view.up))
+        if (view.up >= VIEW_BASE) return give(viewOf(view.up))
         return giveNode(fs, getInode(fs.core, view.up))
       }
       return give(find(caller, view, name))
     },
     forget,
     getattr(_caller, ino) {
-      const view = at(ino)
-      return view.kind.attributes(views, view)
+      const view = viewOf(ino)
+      return view.kind.attributes(context, view)
     },
     setattr: refuse,
     readlink(_caller, ino) {
-      const view = at(ino)
-      return view.kind.readlink?.(views, view) ?? fail(EINVAL)
+      const view = viewOf(ino)
+      return view.kind.readlink?.(context, view) ?? fail(EINVAL)
     },
     mknod: refuse,
     mkdir(caller, parent, name) {
       assertChangeable(fs)
       assertNewName(name)
-      const view = at(parent)
-      return give(view.kind.mkdir?.(views, caller, view, name) ?? fail(EROFS))
+      const view = viewOf(parent)
+      return give(view.kind.mkdir?.(context, caller, view, name) ?? fail(EROFS))
     },
     symlink: refuse,
     create(caller, parent, name, mode, umask) {
       assertChangeable(fs)
       assertNewName(name)
-      const view = at(parent)
-      return view.kind.create?.(views, caller, view, name, mode & ~umask) ?? fail(EROFS)
+      const view = viewOf(parent)
+      return view.kind.create?.(context, caller, view, name, mode & ~umask) ?? fail(EROFS)
     },
     tmpfile: refuse,
     link: refuse,
     unlink(caller, parent, name) {
       assertChangeable(fs)
-      const view = at(parent)
+      const view = viewOf(parent)
       if (view.kind.drop === undefined) fail(EROFS)
-      view.kind.drop(views, caller, view, name)
+      view.kind.drop(context, caller, view, name)
     },
     rmdir(caller, parent, name) {
       assertChangeable(fs)
-      const view = at(parent)
+      const view = viewOf(parent)
       if (view.kind.rmdir === undefined) fail(EROFS)
-      view.kind.rmdir(views, caller, view, name)
+      view.kind.rmdir(context, caller, view, name)
     },
     rename(caller, parent, name, newParent, newName, flags) {
       assertChangeable(fs)
       assertNewName(newName)
-      const view = at(parent)
-      const into = at(newParent)
+      const view = viewOf(parent)
+      const into = viewOf(newParent)
       if (flags > 1) fail(EINVAL)
       if (parent === newParent && view.kind.rename !== undefined) {
-        view.kind.rename(views, caller, view, name, newName)
+        view.kind.rename(context, caller, view, name, newName)
         return
       }
-      if (parent === newParent && view.kind.replace?.(views, caller, view, name, newName) === true)
+      if (
+        parent === newParent &&
+        view.kind.replace?.(context, caller, view, name, newName) === true
+      )
         return
       // From one label to another.
       const file = view.kind.drop && find(caller, view, name)
       if (file === undefined || file.number >= VIEW_BASE || into.kind.take === undefined)
         return fail(EROFS)
-      into.kind.take(views, caller, into, file.ino, newName)
-      if (parent !== newParent) view.kind.drop?.(views, caller, view, name)
+      into.kind.take(context, caller, into, file.ino, newName)
+      if (parent !== newParent) view.kind.drop?.(context, caller, view, name)
     },
 
     read(_caller, ino, offset, size) {
       const view = contentOf(ino)
-      return view.kind.read?.(views, view, offset, size) ?? fail(EISDIR)
+      return view.kind.read?.(context, view, offset, size) ?? fail(EISDIR)
     },
     write(_caller, ino) {
       // The kernel took the bytes into its cache before it asked: neither they nor the size that they made must stay there.
-      const { up, name } = at(ino)
+      const { up, name } = viewOf(ino)
       void fs.notices?.inodeChanged(ino)
       if (name !== undefined) void fs.notices?.entryChanged(up, name)
       return fail(EROFS)
@@ -272,16 +275,16 @@ export function createViews(fs: FsContext): ViewOperations {
     fallocate: refuse,
     lseek(_caller, ino, offset, whence) {
       const view = contentOf(ino)
-      const { mode, size } = view.kind.attributes(views, view)
+      const { mode, size } = view.kind.attributes(context, view)
       if (!isRegular(mode) || (whence !== SEEK_DATA && whence !== SEEK_HOLE)) fail(EINVAL)
       if (offset < 0 || offset >= size) fail(ENXIO)
       return whence === SEEK_DATA ? offset : size
     },
 
     opendir(caller, ino) {
-      const view = at(ino)
-      if (!isDirectory(view.kind.attributes(views, view).mode)) fail(ENOTDIR)
-      view.kind.assertMay?.(views, caller, view, MAY_READ)
+      const view = viewOf(ino)
+      if (!isDirectory(view.kind.attributes(context, view).mode)) fail(ENOTDIR)
+      view.kind.assertAccess?.(context, caller, view, MAY_READ)
       const opened = kept.open(fs.handles.next(caller.uid), view)
       const handle = fs.handles.open(caller.uid)
       listings.open(handle, caller, view)
@@ -291,16 +294,16 @@ export function createViews(fs: FsContext): ViewOperations {
       (listings.get(handle) ?? fail(EBADF)).read(cookie, plus, take),
 
     getxattr(_caller, ino, name, sizeOnly) {
-      const view = at(ino)
+      const view = viewOf(ino)
       if (name === CAPABILITY && sizeOnly && view.kind.read !== undefined) return SOME_CAPABILITY
-      if (view.kind.xattrs !== undefined) return view.kind.xattrs(views, view).get(name)
+      if (view.kind.xattrs !== undefined) return view.kind.xattrs(context, view).get(name)
       // Who may enter the directory may enter its views.
       if (name !== ACL_ACCESS) return undefined
       return getXattr(fs.core, getInode(fs.core, view.directory), name)
     },
     listxattr(caller, ino) {
-      const view = at(ino)
-      const names = [...(view.kind.xattrs?.(views, view).keys() ?? [])]
+      const view = viewOf(ino)
+      const names = [...(view.kind.xattrs?.(context, view).keys() ?? [])]
       return caller.uid === 0 ? names : names.filter((name) => !name.startsWith(TRUSTED))
     },
     setxattr: (_caller, _ino, name) => fail(name.includes('.') ? EROFS : EOPNOTSUPP),

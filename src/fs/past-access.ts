@@ -12,9 +12,9 @@ import type { Moment } from '../vault/core/moment.ts'
 import { entryAt, inodeAt } from '../vault/history/timeline.ts'
 import { findEntry } from '../vault/tree/directory.ts'
 import { findInode } from '../vault/tree/inodes.ts'
+import { MAY_SEARCH, may, type Reader } from './access.ts'
 import type { FsContext } from './context.ts'
 import { type Guard, guardNow, guardsAt, guardsEver, isOpenToEverybody } from './guards.ts'
-import { MAY_SEARCH, may, type Reader } from './reach.ts'
 
 type Test = (guard: Guard, wanted: number) => boolean
 
@@ -24,7 +24,7 @@ export function seesAll({ shared }: FsContext, { uid }: { readonly uid: number }
 }
 
 /** Whether the reader might do all of `wanted` in a directory at a moment, and come to it through all above. */
-export function mightCome(
+export function mightAccess(
   fs: FsContext,
   reader: Reader,
   directory: number,
@@ -38,7 +38,7 @@ export function mightCome(
 }
 
 /** Whether the reader might come to a directory at a moment, whatever he might do in it. */
-export function mightReach(
+export function mightEnter(
   fs: FsContext,
   reader: Reader,
   directory: number,
@@ -46,7 +46,7 @@ export function mightReach(
 ): boolean {
   if (seesAll(fs, reader) || directory === ROOT_INO) return true
   const guards = guardsAt(fs.core, directory, moment)
-  return guards.every(({ parent }) => mightCome(fs, reader, parent, moment, MAY_SEARCH))
+  return guards.every(({ parent }) => mightAccess(fs, reader, parent, moment, MAY_SEARCH))
 }
 
 /** Whether everybody might list and enter it and all above at a moment: the kernel may keep what it is shown of that. */
@@ -58,14 +58,14 @@ export function wasOpen(fs: FsContext, directory: number, moment: Moment): boole
 export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): boolean {
   if (!shared) return true
   const isCircle = cycleCheck()
-  for (let at = directory; ; ) {
-    const guards = guardsEver(core, at)
+  for (let ino = directory; ; ) {
+    const guards = guardsEver(core, ino)
     const { parent } = guards[0] ?? {}
-    const isSame = guards.every((its) => isOpenToEverybody(its) && its.parent === parent)
+    const isSame = guards.every((guard) => isOpenToEverybody(guard) && guard.parent === parent)
     if (!isSame || parent === undefined) return false
-    if (at === ROOT_INO) return true
-    if (isCircle(at)) return false
-    at = parent
+    if (ino === ROOT_INO) return true
+    if (isCircle(ino)) return false
+    ino = parent
   }
 }
 
@@ -73,7 +73,7 @@ export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): b
  * Whether the reader may do all of `wanted` in a directory as it is today, and go there from `top`, to which he has come, or from
  * the root if it lies elsewhere today. `onTheWay` is needed of each directory above.
  */
-export function mayComeNow(
+export function mayAccessNow(
   fs: FsContext,
   reader: Reader,
   directory: number,
@@ -84,12 +84,12 @@ export function mayComeNow(
   if (seesAll(fs, reader)) return true
   const isCircle = cycleCheck()
   let right = wanted
-  for (let at = directory; ; ) {
-    const guard = guardNow(fs.core, at)
+  for (let ino = directory; ; ) {
+    const guard = guardNow(fs.core, ino)
     if (guard === undefined || !may(reader, guard, guard.acl, right)) return false
-    if (at === top || at === ROOT_INO) return true
-    if (isCircle(at)) return false
-    at = guard.parent
+    if (ino === top || ino === ROOT_INO) return true
+    if (isCircle(ino)) return false
+    ino = guard.parent
     right = onTheWay
   }
 }
@@ -134,13 +134,13 @@ function holdsThen(
   const seen = new Set<number>()
   // More than one where two states might be that of the moment, and tell of two places.
   const left = [directory]
-  for (let at = left.pop(); at !== undefined; at = left.pop()) {
-    if (seen.has(at)) continue
-    seen.add(at)
-    const guards = guardsAt(core, at, moment)
-    const right = at === directory ? wanted : MAY_SEARCH
+  for (let ino = left.pop(); ino !== undefined; ino = left.pop()) {
+    if (seen.has(ino)) continue
+    seen.add(ino)
+    const guards = guardsAt(core, ino, moment)
+    const right = ino === directory ? wanted : MAY_SEARCH
     if (guards.length === 0 || !guards.every((guard) => test(guard, right))) return false
-    if (at !== ROOT_INO) left.push(...guards.map(({ parent }) => parent))
+    if (ino !== ROOT_INO) left.push(...guards.map(({ parent }) => parent))
   }
   return true
 }

@@ -8,15 +8,15 @@ import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
 import { momentMeant, nameOfMoment, parseMoment, parseWhen } from '../../vault/core/when.ts'
 import { inodeAt } from '../../vault/history/timeline.ts'
+import { MAY_READ, type Reader, readerOf } from '../access.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller } from '../operations.ts'
-import { mightCome, mightReach, wasAlwaysOpen, wasOpen } from '../past-rights.ts'
-import { MAY_READ, type Reader, readerOf } from '../reach.ts'
+import { mightAccess, mightEnter, wasAlwaysOpen, wasOpen } from '../past-access.ts'
 import { directoryAttributes } from './attributes.ts'
 import { isListedSecond, listedMoments } from './listed-seconds.ts'
-import { plantTree } from './past.ts'
-import { pastView } from './tree.ts'
-import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
+import { pastView } from './past-directory.ts'
+import { createPastTree } from './past-tree.ts'
+import { type View, type ViewContext, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
 /** The name of a listed moment, cut at whole seconds. */
@@ -65,16 +65,16 @@ function resolve(
   }
   const lasts = Math.max((now - moment) / 10, SECOND_MICROS)
   const key = `${directory}\0${name}`
-  let its = known.get(key)
-  if (its === undefined || now - its.resolved >= lasts) {
+  let relative = known.get(key)
+  if (relative === undefined || now - relative.resolved >= lasts) {
     // Where nothing happened since, the tree is the same as before: with one number the kernel keeps what it knows of it.
-    its = { moment: Math.min(moment, core.moments.last), resolved: now }
+    relative = { moment: Math.min(moment, core.moments.last), resolved: now }
     known.delete(key)
-    known.set(key, its)
+    known.set(key, relative)
     if (known.size > REMEMBERED_MAX) known.delete(known.keys().next().value ?? '')
   }
   // The kernel asks again when the name leads elsewhere, and not before.
-  return { moment: its.moment, nameMs: (its.resolved + lasts - now) / 1000 }
+  return { moment: relative.moment, nameMs: (relative.resolved + lasts - now) / 1000 }
 }
 
 /** `isSettled`: the name will not come to mean something else. */
@@ -94,10 +94,15 @@ function meaning(
 
 /** That something happened in the directory at a moment is told to whoever might list it then. */
 function mayList(fs: FsContext, reader: Reader, directory: number, moment: Moment): boolean {
-  return mightCome(fs, reader, directory, moment, MAY_READ)
+  return mightAccess(fs, reader, directory, moment, MAY_READ)
 }
 
-function open({ fs, birth }: Views, caller: Caller, view: View, name: string): View | undefined {
+function open(
+  { fs, birth }: ViewContext,
+  caller: Caller,
+  view: View,
+  name: string,
+): View | undefined {
   const { core } = fs
   const reader = readerOf(caller)
   const found = resolve(fs, reader, view.directory, name)
@@ -110,7 +115,7 @@ function open({ fs, birth }: Views, caller: Caller, view: View, name: string): V
   if (moment < birth) return refused('the vault is younger, or prune let it go')
   if (inodeAt(core, view.directory, moment) === undefined)
     return refused('the directory did not exist then, or prune let it go')
-  if (!mightReach(fs, reader, view.directory, moment)) fail(EACCES)
+  if (!mightEnter(fs, reader, view.directory, moment)) fail(EACCES)
   return rootedAt(fs, view, name, found)
 }
 
@@ -118,17 +123,17 @@ function rootedAt(fs: FsContext, { directory, number }: View, name: string, foun
   const { moment } = found
   const nameMs = wasOpen(fs, directory, moment) ? found.nameMs : 0
   const key = `at\0${directory}\0${name}\0${moment}`
-  const tree = plantTree(key, { moment, directory, root: directory, nameMs })
+  const tree = createPastTree(key, { moment, directory, root: directory, nameMs })
   return pastView(tree, directory, DIRECTORY, number, name)
 }
 
 export const atKind: ViewKind = {
   // What names mean changes with the clock, too.
   tick: ({ fs, ticks }) => ticks.events() + fs.core.moments.steps.rows.length,
-  attributes: (views, view) => directoryAttributes(views, view, false),
+  attributes: (context, view) => directoryAttributes(context, view, false),
   isCommon: ({ fs }, { directory }) => wasAlwaysOpen(fs, directory),
-  lookup: (views, caller, view, name) => open(views, caller, view, name),
-  *list({ fs }, caller, view): Generator<Listed | Fault> {
+  lookup: (context, caller, view, name) => open(context, caller, view, name),
+  *list({ fs }, caller, view): Generator<ViewEntry | Fault> {
     const reader = readerOf(caller)
     const isOpen = yield* waiting(() => wasAlwaysOpen(fs, view.directory))
     const moments = yield* waiting(() => listedMoments(fs.core, view.directory))
@@ -139,8 +144,8 @@ export const atKind: ViewKind = {
       const isShown = (): boolean => isOpen || mayList(fs, reader, view.directory, moment)
       if (!(yield* waiting(isShown))) continue
       const name = nameOfMoment(fs.core.moments, moment)
-      const its = { moment, nameMs: undefined }
-      const node = yield* waiting(() => rootedAt(fs, view, name, its))
+      const resolved = { moment, nameMs: undefined }
+      const node = yield* waiting(() => rootedAt(fs, view, name, resolved))
       yield { name, type: DIRECTORY, view: node }
     }
   },

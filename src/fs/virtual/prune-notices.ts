@@ -7,10 +7,10 @@ import { type Collection, entryPast, inodePast, type Key } from '../../store/col
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { inodeAt } from '../../vault/history/timeline.ts'
-import { isPast } from './kept-past.ts'
-import type { PastView } from './past.ts'
-import { treeKind } from './tree.ts'
-import type { Views } from './view.ts'
+import { isPast } from './cached-past.ts'
+import { pastDirectoryKind } from './past-directory.ts'
+import type { PastView } from './past-tree.ts'
+import type { ViewContext } from './view.ts'
 
 /** Who asked for nothing waits for so long: what is let go of comes in thousands. */
 const WAIT_MS = 250
@@ -19,7 +19,7 @@ const TOGETHER = 500
 
 interface Pruned {
   /** Resolves when the kernel knows of all that it was or is to be told of rows that changed. */
-  told(): Promise<void>
+  kernelNotified(): Promise<void>
 }
 
 /** What was let go of: states of inodes, and names as `directory/name`. */
@@ -33,42 +33,42 @@ class Gone {
 }
 
 /** Follows what is let go of, as long as the kernel has anything of a view. */
-export function announcePruned(views: Views): Pruned {
-  const { overlay } = views.fs.core
+export function announcePruned(context: ViewContext): Pruned {
+  const { overlay } = context.fs.core
   let gone = new Gone()
   let telling: Promise<void> = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
 
-  const tellAll = (): Promise<void> => {
+  const sendAll = (): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
     if (gone.isEmpty) return telling
-    const its = gone
+    const batch = gone
     gone = new Gone()
     telling = telling
-      .then(() => tell(views, its))
+      .then(() => sendNotices(context, batch))
       .catch((error: unknown) => log('error', 'the kernel was not told what is pruned', error))
     return telling
   }
   const follow = <R extends object>(collection: Collection<R>, note: (key: Key) => void): void =>
     overlay.watch(collection, (key, row) => {
-      if (row !== undefined || views.held.size === 0) return
+      if (row !== undefined || context.held.size === 0) return
       note(key)
-      timer ??= setTimeout(() => void tellAll(), WAIT_MS).unref()
+      timer ??= setTimeout(() => void sendAll(), WAIT_MS).unref()
     })
   follow(inodePast, ([ino]) => gone.inos.add(ino as number))
   follow(entryPast, ([directory, name]) => gone.names.add(`${directory}/${name}`))
   return {
-    async told() {
+    async kernelNotified() {
       // Others who follow rows tell of them when the step that changed them is over.
       await setImmediate()
-      await tellAll()
-      await views.fs.notices?.sent()
+      await sendAll()
+      await context.fs.notices?.sent()
     },
   }
 }
 
-async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
+async function sendNotices({ fs, held }: ViewContext, gone: Gone): Promise<void> {
   const { notices } = fs
   if (notices === undefined) return
   const sent: Promise<void>[] = []
@@ -76,7 +76,7 @@ async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
   for (const { view } of [...held.values()]) {
     if (!isPast(view)) continue
     // The kernel keeps its list.
-    if (view.kind === treeKind) sent.push(notices.inodeChanged(view.number))
+    if (view.kind === pastDirectoryKind) sent.push(notices.inodeChanged(view.number))
     const above = held.get(view.up)?.view
     if (gone.names.has(`${above?.ino}/${view.name}`) || (await isGone(fs.core, gone, view))) {
       sent.push(notices.inodeChanged(view.number))

@@ -3,7 +3,7 @@
 import { EPERM, EXDEV, fail } from '../../base/errno.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Inode } from '../../vault/core/inode.ts'
-import { MAY_WRITE, mayNow, type Reader } from '../reach.ts'
+import { MAY_WRITE, mayNow, type Reader } from '../access.ts'
 import { taggedFile } from './tagged.ts'
 
 /** Labels are attributes of the file: who may write to it may change them. */
