@@ -1,9 +1,8 @@
-// Names in tags/TAG that the kernel keeps, and what tells it when one leads elsewhere. What a file is called there depends on all labelled
-// files of its family (label-index.ts): when one of these comes, goes or is renamed, all names of the family are dropped. Only names
-// that everybody is shown alike are kept, so that a directory on the way which closes drops all.
+// What tells the kernel when a name in tags/TAG that it keeps leads elsewhere: when one of the labelled files of its family comes, goes
+// or is renamed (cached-tags.ts). Only names that everybody is shown alike are kept, so that a directory on the way which closes
+// drops all.
 
 import { isDirectory } from '../../base/mode.ts'
-import { addTo, dropFrom } from '../../base/sets.ts'
 import { afterStep } from '../../base/step.ts'
 import {
   CREATED,
@@ -16,177 +15,76 @@ import {
 } from '../../store/collections.ts'
 import { inBackground } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
-import { cycleCheck } from '../../vault/core/cycles.ts'
-import { tagsOf } from '../../vault/tree/attached.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
-import { familyOf } from '../../vault/tree/label-index.ts'
-import { placesOf } from '../../vault/tree/names.ts'
 import { isOpenToAll } from '../access.ts'
 import type { FsContext } from '../context.ts'
-import type { Tagged, TaggedNames } from './tagged.ts'
-import { CACHED_MS, type TagDirectory, type TaggedNameCache } from './view.ts'
+import { CachedTags } from './cached-tags.ts'
+import type { TaggedNameCache } from './view.ts'
 
 const DIRECTORY = 4
-/** The kernel counts in ticks, from when it hears. */
-const MARGIN_MS = 50
 
-/** One tags/TAG. */
-interface KeptTag {
-  readonly number: number
-  readonly tags: readonly string[]
-  untilMs: number
-  /** By family: what the kernel may have, and which files are called alike. */
-  readonly families: Map<string, { readonly names: Set<string>; readonly inos: Set<number> }>
-}
-
-/** Where a file was found, and the tags that have a name of it. */
-interface KeptFile {
-  readonly parent: number
-  readonly name: string
-  readonly nlink: number
-  readonly families: Map<KeptTag, string>
+/** What changed since the kernel was told last. */
+interface Changes {
+  all: boolean
+  readonly inos: Set<number>
+  readonly labels: Map<number, Set<string>>
 }
 
 export function cacheTagged(fs: FsContext): TaggedNameCache {
-  const { core } = fs
-  const kept = new Map<number, KeptTag>()
-  const byTag = new Map<string, Set<KeptTag>>()
-  const files = new Map<number, KeptFile>()
-  /** Directories on the way to these files. */
-  const ways = new Set<number>()
-  let walked = { from: 0, top: 0 }
-  const changed = { all: false, inos: new Set<number>(), labels: new Map<number, Set<string>>() }
-
-  function tagFor({ number, tags }: TagDirectory): KeptTag {
-    const before = kept.get(number)
-    // Anew at the end, so that the oldest is the first.
-    kept.delete(number)
-    const [oldest] = kept.values()
-    if (oldest !== undefined && oldest.untilMs < performance.now()) drop(oldest, false)
-    const cachedTag = before ?? { number, tags, untilMs: 0, families: new Map() }
-    cachedTag.untilMs = performance.now() + CACHED_MS + MARGIN_MS
-    kept.set(number, cachedTag)
-    for (const tag of tags) addTo(byTag, tag, cachedTag)
-    return cachedTag
-  }
-
-  function drop(cachedTag: KeptTag, isKept: boolean): void {
-    for (const family of [...cachedTag.families.keys()]) dropFamily(cachedTag, family, isKept)
-    kept.delete(cachedTag.number)
-    for (const tag of cachedTag.tags) dropFrom(byTag, tag, cachedTag)
-    if (kept.size > 0) return
-    ways.clear()
-    walked = { from: 0, top: 0 }
-  }
-
-  function dropFamily(tag: KeptTag, family: string, isKept = true): void {
-    const known = tag.families.get(family)
-    if (known === undefined) return
-    tag.families.delete(family)
-    if (isKept) for (const name of known.names) void fs.notices?.entryChanged(tag.number, name)
-    for (const ino of known.inos) {
-      const file = files.get(ino)
-      file?.families.delete(tag)
-      if (file?.families.size === 0) files.delete(ino)
-    }
-  }
-
-  function noteFile({ inode, parent }: Tagged, tag: KeptTag, family: string, top: number): void {
-    const { ino, name, nlink } = inode
-    const known = files.get(ino) ?? { parent: inode.parent, name, nlink, families: new Map() }
-    known.families.set(tag, family)
-    files.set(ino, known)
-    tag.families.get(family)?.inos.add(ino)
-    if (walked.from === parent && walked.top === top) return
-    const isCircle = cycleCheck()
-    for (
-      let above: number | undefined = parent;
-      above !== undefined && above !== top && !isCircle(above);
-    ) {
-      ways.add(above)
-      above = findInode(core, above)?.parent
-    }
-    walked = { from: parent, top }
-  }
-
-  function note(view: TagDirectory, name: string, file: Tagged, from: TaggedNames): number {
-    const family = familyOf(file.path.at(-1) ?? '')
-    if (fs.notices === undefined || from.closed.has(family)) return 0
-    const tag = tagFor(view)
-    if (!tag.families.has(family)) {
-      tag.families.set(family, { names: new Set(), inos: new Set() })
-      for (const alike of from.families.get(family) ?? [])
-        noteFile(alike, tag, family, view.directory)
-    }
-    tag.families.get(family)?.names.add(name)
-    return CACHED_MS
-  }
-
-  function isWhereItWas(ino: number): boolean {
-    const file = files.get(ino)
-    const inode = findInode(core, ino)
-    return (
-      file !== undefined &&
-      inode?.parent === file.parent &&
-      inode.name === file.name &&
-      inode.nlink === file.nlink
-    )
-  }
-
-  function tell(): void {
-    for (const ino of changed.inos) if (ways.has(ino) && !isStillOpen(core, ino)) changed.all = true
-    if (changed.all) for (const tag of [...kept.values()]) drop(tag, true)
-    else {
-      for (const ino of changed.inos) if (!ways.has(ino) && !isWhereItWas(ino)) tellOf(ino, [])
-      for (const [ino, labels] of changed.labels) tellOf(ino, labels)
-    }
-    changed.all = false
-    changed.inos.clear()
-    changed.labels.clear()
-  }
-
-  /** Of a file that may be called otherwise, or be there or not. */
-  function tellOf(ino: number, labels: Iterable<string>): void {
-    const inode = findInode(core, ino)
-    const places = inode === undefined ? [] : placesOf(core, inode)
-    const carried = new Set([...tagsOf(core, ino), ...labels])
-    for (const [cachedTag, family] of files.get(ino)?.families ?? []) dropFamily(cachedTag, family)
-    for (const tag of carried)
-      for (const cachedTag of byTag.get(tag) ?? [])
-        for (const { name } of places) dropFamily(cachedTag, familyOf(name))
-  }
-
+  const tags = new CachedTags(fs)
+  const changes: Changes = { all: false, inos: new Set(), labels: new Map() }
   // A read that must wait may not run the change again.
-  const tellSoon = afterStep(() => void inBackground(tell))
+  const sendSoon = afterStep(() => void inBackground(() => sendNotices(fs.core, tags, changes)))
+  followChanges(fs.core, tags, changes, sendSoon)
+  return tags
+}
 
-  function hear(note: () => void): void {
-    if (kept.size === 0) return
-    note()
-    tellSoon()
+function followChanges(
+  { overlay }: Core,
+  tags: CachedTags,
+  changes: Changes,
+  sendSoon: () => void,
+): void {
+  function note(change: () => void): void {
+    if (tags.isEmpty) return
+    change()
+    sendSoon()
   }
 
   function labelled([ino, tag]: Key): void {
-    hear(() => {
-      const labels = changed.labels.get(ino as number) ?? new Set()
-      changed.labels.set(ino as number, tag === undefined ? labels : labels.add(tag as string))
+    note(() => {
+      const labels = changes.labels.get(ino as number) ?? new Set()
+      changes.labels.set(ino as number, tag === undefined ? labels : labels.add(tag as string))
     })
   }
 
-  core.overlay.watch(tagging, labelled)
-  core.overlay.watch(hardlink, labelled)
-  core.overlay.watch(inodes, ([ino], row) => {
-    const number = ino as number
-    const isMeant = row === undefined || row.tags > 0 || files.has(number) || ways.has(number)
-    if (isMeant) hear(() => changed.inos.add(number))
+  overlay.watch(tagging, labelled)
+  overlay.watch(hardlink, labelled)
+  overlay.watch(inodes, ([ino], row) => {
+    const isMeant = row === undefined || row.tags > 0 || tags.concerns(ino as number)
+    if (isMeant) note(() => changes.inos.add(ino as number))
   })
-  core.overlay.watch(xattr, ([ino]) => {
-    if (ways.has(ino as number)) hear(() => changed.inos.add(ino as number))
+  overlay.watch(xattr, ([ino]) => {
+    if (tags.isOnTheWay(ino as number)) note(() => changes.inos.add(ino as number))
   })
-  core.overlay.watch(entry, (_key, row) => {
+  overlay.watch(entry, (_key, row) => {
     // What is below it comes along.
-    if (row?.type === DIRECTORY && row.origin !== CREATED) hear(() => (changed.all = true))
+    if (row?.type === DIRECTORY && row.origin !== CREATED) note(() => (changes.all = true))
   })
-  return { note }
+}
+
+function sendNotices(core: Core, tags: CachedTags, changes: Changes): void {
+  for (const ino of changes.inos)
+    if (tags.isOnTheWay(ino) && !isStillOpen(core, ino)) changes.all = true
+  if (changes.all) tags.dropAll()
+  else {
+    for (const ino of changes.inos)
+      if (!tags.isOnTheWay(ino) && !tags.isWhereItWas(ino)) tags.dropNamesOf(ino, [])
+    for (const [ino, labels] of changes.labels) tags.dropNamesOf(ino, labels)
+  }
+  changes.all = false
+  changes.inos.clear()
+  changes.labels.clear()
 }
 
 function isStillOpen(core: Core, ino: number): boolean {

@@ -17,11 +17,6 @@ const WAIT_MS = 250
 /** Nodes that are looked at before requests have their turn. */
 const TOGETHER = 500
 
-interface Pruned {
-  /** Resolves when the kernel knows of all that it was or is to be told of rows that changed. */
-  kernelNotified(): Promise<void>
-}
-
 /** What was let go of: states of inodes, and names as `directory/name`. */
 class Gone {
   readonly inos = new Set<number>()
@@ -32,8 +27,11 @@ class Gone {
   }
 }
 
-/** Follows what is let go of, as long as the kernel has anything of a view. */
-export function announcePruned(context: ViewContext): Pruned {
+/**
+ * Follows what is let go of, as long as the kernel has anything of a view. Returns what resolves when the kernel knows of all that
+ * it was or is to be told of rows that changed.
+ */
+export function announcePruned(context: ViewContext): () => Promise<void> {
   const { overlay } = context.fs.core
   let gone = new Gone()
   let telling: Promise<void> = Promise.resolve()
@@ -58,13 +56,11 @@ export function announcePruned(context: ViewContext): Pruned {
     })
   follow(inodePast, ([ino]) => gone.inos.add(ino as number))
   follow(entryPast, ([directory, name]) => gone.names.add(`${directory}/${name}`))
-  return {
-    async kernelNotified() {
-      // Others who follow rows tell of them when the step that changed them is over.
-      await setImmediate()
-      await sendAll()
-      await context.fs.notices?.sent()
-    },
+  return async () => {
+    // Others who follow rows tell of them when the step that changed them is over.
+    await setImmediate()
+    await sendAll()
+    await context.fs.notices?.sent()
   }
 }
 
