@@ -1,4 +1,4 @@
-// Who might come to a directory when: its owner, permissions and access list (acl(5)) in all the time that the vault knows of. A
+// Who had access to a directory when: its owner, permissions and access list (acl(5)) in all the time that the vault knows of. A
 // busy directory has a state a second and changes these once a year, so that states are read once and kept as spans.
 
 import { GenerationCache } from '../base/generation-cache.ts'

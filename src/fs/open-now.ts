@@ -46,7 +46,7 @@ export function followOpenness(core: Core, closed: () => void): (directory: numb
     return isWayOpen
   }
 
-  function look(): void {
+  function recheck(): void {
     const others = [...changed].flatMap((ino) => {
       const before = known.get(ino)
       const own = ownOf(core, ino)
@@ -61,15 +61,15 @@ export function followOpenness(core: Core, closed: () => void): (directory: numb
       for (const [ino, openness] of known) if (!openness.isOpen) known.delete(ino)
   }
 
-  // The change is made already: a read that must wait may not run it again.
-  const lookSoon = afterStep(() => void inBackground(look))
-  const heard = ([ino]: Key): void => {
+  // In the background, since a Fault must not repeat the operation that made the change.
+  const recheckSoon = afterStep(() => void inBackground(recheck))
+  const guardChanged = ([ino]: Key): void => {
     if (!known.has(ino as number)) return
     changed.add(ino as number)
-    lookSoon()
+    recheckSoon()
   }
-  core.overlay.watch(inodes, heard)
-  core.overlay.watch(xattr, heard)
+  core.overlay.watch(inodes, guardChanged)
+  core.overlay.watch(xattr, guardChanged)
   return isOpen
 }
 

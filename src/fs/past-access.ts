@@ -1,9 +1,9 @@
-// The one rule of who is shown what of the past: it needs the rights of then on the file and its directories, up to the root, and
-// those of today on every directory of the way that leads there now. The kernel checks what it walks through: the way to .avfs as it
-// is, and below it a file or directory of the past by its permissions of then. What that leaves is asked here: the directories
-// of then above what is shown, and those of today for each directory of the past on the way.
+// The one rule of who is shown what of the past: a reader needs access as of then to the file and its directories, up to the root,
+// and access as of now to every directory on the way that leads there now. The kernel checks the directories that it walks through:
+// those to .avfs as they are, and below it those of the past by their permissions of then. The others are checked here: the
+// directories of then above what is shown, and those of now for each directory of the past on the way.
 //
-// A directory that is gone counts as it was last. On a mount that nobody else may come to there is nobody to keep anything from.
+// A directory that is gone counts as it was last. On a mount without allow_other there are no other users, and nothing is checked.
 
 import type { Core } from '../vault/core/core.ts'
 import { cycleCheck } from '../vault/core/cycles.ts'
@@ -23,7 +23,7 @@ export function seesAll({ shared }: FsContext, { uid }: { readonly uid: number }
   return !shared || uid === 0
 }
 
-/** Whether the reader might do all of `wanted` in a directory at a moment, and come to it through all above. */
+/** Whether the reader had the access `wanted` to a directory at a moment, and could walk to it from the root. */
 export function mightAccess(
   fs: FsContext,
   reader: Reader,
@@ -37,7 +37,7 @@ export function mightAccess(
   )
 }
 
-/** Whether the reader might come to a directory at a moment, whatever he might do in it. */
+/** Whether the reader could walk to a directory at a moment, whatever access he had to it. */
 export function mightEnter(
   fs: FsContext,
   reader: Reader,
@@ -49,12 +49,12 @@ export function mightEnter(
   return guards.every(({ parent }) => mightAccess(fs, reader, parent, moment, MAY_SEARCH))
 }
 
-/** Whether everybody might list and enter it and all above at a moment: the kernel may keep what it is shown of that. */
+/** Whether everybody could list and enter it and all above at a moment: then the kernel may cache what it is shown of that. */
 export function wasOpen(fs: FsContext, directory: number, moment: Moment): boolean {
   return !fs.shared || holdsThen(fs.core, directory, moment, MAY_SEARCH, isOpenToEverybody)
 }
 
-/** The same at all times: what is and was in it is nobody's secret. */
+/** The same at all times: nothing in its past is hidden from anybody. */
 export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): boolean {
   if (!shared) return true
   const isCircle = cycleCheck()
@@ -70,8 +70,8 @@ export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): b
 }
 
 /**
- * Whether the reader may do all of `wanted` in a directory as it is today, and go there from `top`, to which he has come, or from
- * the root if it lies elsewhere today. `onTheWay` is needed of each directory above.
+ * Whether the reader has the access `wanted` to a directory today, and can walk there from `top`, where he is already, or from
+ * the root if it lies elsewhere today. `onTheWay` is the access needed to each directory above.
  */
 export function mayAccessNow(
   fs: FsContext,

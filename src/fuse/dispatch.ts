@@ -28,11 +28,11 @@ interface DispatcherOptions {
   /** Takes a line for each reply. */
   readonly trace: ((line: string) => void) | undefined
   readonly onInit: (negotiated: Negotiated) => void
-  /** A reply left that had been waited for. */
+  /** Called after each delayed reply. */
   readonly onDelayedReply: () => void
 }
 
-/** A request under way: its row, and what is told of it later. Made only where that is not at once. */
+/** A request that is answered later, with what that takes. Not made for those that are answered at once. */
 interface Run {
   readonly request: Request
   readonly row: Row
@@ -59,7 +59,7 @@ export class Dispatcher {
   readonly #reply = replyOf(REPLY_BYTES_MAX)
   readonly #slice: Slice = { untilMs: 0, isBegun: false, kept: undefined }
   readonly #longWork = new LongWork()
-  /** The one that others are read into. */
+  /** The request of the receive buffer, into which later ones are read. */
   #original: Request | undefined
   #idleCallbacks: (() => void)[] = []
 

@@ -1,6 +1,6 @@
 // Tells the kernel of changes that did not come through it, so that it drops what it has cached. Notices are sent from the thread
 // pool: written from the main thread they could wait for a directory's lock that a process holds which waits for our reply. Those
-// of names, which take that lock, and those of inodes, which do not, are two rows, each sent one after another: a reply may wait
+// of names, which take that lock, and those of inodes, which do not, are two queues, each sent one after another: a reply may wait
 // for an inode's notice, and must not wait behind one that waits for the reply.
 
 import { ENODEV, ENOENT, ENOTCONN, errnoName } from '../base/errno.ts'
@@ -53,7 +53,7 @@ interface Row {
   last(): Promise<void>
 }
 
-/** A row of notices, sent in order; one that already waits is not added again, since what is sent later covers both changes. */
+/** A queue of notices, sent in order; one that already waits is not added again, since what is sent later covers both changes. */
 function rowOf(channel: Channel): Row {
   let last: Promise<void> = Promise.resolve()
   const waiting = new Map<string, Notice>()
@@ -111,7 +111,7 @@ function encodeInode(ino: number, offset: number): Uint8Array {
   const start = grow(message, INODE.size)
   putU64(message.view, start + INODE.offsets.ino, ino)
   putI64(message.view, start + INODE.offsets.off, offset)
-  // 0: to the end.
+  // A length of 0 means to the end.
   putI64(message.view, start + INODE.offsets.len, 0)
   return finish(FUSE_NOTIFY_INVAL_INODE)
 }

@@ -112,7 +112,7 @@ function validMs({ volatile, nameMs = 0 }: Node): number {
   return volatile ? nameMs : VALID_MS
 }
 
-/** fuse_entry_out at `at` (room must be there). The generation is 0: inode numbers are never used again. */
+/** fuse_entry_out at `offset` (room must be there). The generation is 0: inode numbers are never used again. */
 export function putEntryAt(view: DataView, offset: number, node: Node): void {
   const attributesMs = validMs(node)
   const nameMs = node.nameMs ?? attributesMs

@@ -11,7 +11,7 @@ export interface Field {
   readonly type: Scalar | Struct | undefined
 }
 
-/** A C struct: its size in bytes, `at` each name its offset, and its fields in order. */
+/** A C struct: its size in bytes, the offset of each name, and its fields in order. */
 export interface Struct<Name extends string = string> {
   readonly name: string
   readonly size: number

@@ -40,7 +40,7 @@ const STEPS = 45
 const LOOKS = 5
 const names = [...DIRECTORY_NAMES, ...FILE_NAMES]
 
-class Look {
+class MetricsSample {
   readonly #t: Test
   readonly #vault: Vault
   readonly #kernel: Kernel
@@ -305,14 +305,14 @@ interface Event {
 /** A search that finds every version of every file, as far as it may be shown. */
 async function foundOf(
   life: RightsLife,
-  reach: (found: SearchedName) => boolean,
+  isVisible: (found: SearchedName) => boolean,
 ): Promise<SearchedFile[]> {
   const inos = new Set(life.changes.filter(({ kind }) => kind === 'saved').map(({ ino }) => ino))
   const files: SearchedFile[] = []
   for (const ino of inos) {
     const { parent = 0, name = '' } = life.lastOf(ino) ?? {}
     const isThere = life.now.has(ino)
-    if (!(await retryUntilLoaded(() => reach({ ino, isThere, parent })))) continue
+    if (!(await retryUntilLoaded(() => isVisible({ ino, isThere, parent })))) continue
     const versions = life.changes.flatMap((change, step) =>
       change.kind === 'saved' && change.ino === ino
         ? [{ ino, parent, number: undefined, moment: life.moments[step] as number }]
@@ -342,13 +342,13 @@ for (const backend of testedBackends.filter(({ name }) => ['sqlite', 'leveldb'].
     const search: SearchService = {
       generation: 0,
       refresh: async () => true,
-      search: async ({ reach }) => (life === undefined ? [] : await foundOf(life, reach)),
+      search: async ({ isVisible }) => (life === undefined ? [] : await foundOf(life, isVisible)),
     }
     const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false, search }))
     const kernel = new Kernel(fs)
     life = new RightsLife(vault, waiting(fs), random)
     const its = life
-    const looks = users.map((who) => new Look(t, vault, kernel, its, who))
+    const looks = users.map((who) => new MetricsSample(t, vault, kernel, its, who))
     const steps: number[] = []
     for (let step = 1; step <= STEPS; step++) {
       await life.step()

@@ -22,11 +22,11 @@ const DIRECTORY = 4
 /** The name of a listed moment, cut at whole seconds. */
 const SHORTENED = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d$/
 const REMEMBERED_MAX = 1024
-/** How long a name is kept that means a local time until something happens in the second that it is in UTC. */
+/** How long a name may be cached that means a local time, but would mean UTC once something happens in that second. */
 const UNSETTLED_MS = 1000
 const SECOND_MICROS = 1e6
 
-/** Where `10m` led to, so that it leads there for a while: a program that walks a tree meets one state of it. */
+/** Where `10m` led to, and leads for a while, so that a program which walks the tree sees one state of it. */
 interface Relative {
   readonly moment: Moment
   readonly resolved: number
@@ -49,13 +49,13 @@ function resolve(
   const { core } = fs
   const { moments } = core
   const now = moments.now()
-  // Several changes of one millisecond are ahead of the clock.
+  // Moments may be ahead of the clock, after several changes within a millisecond.
   const shown = Math.max(nowMicros(), moments.wallOf(now))
   const { text, isSettled } = meaning(fs, reader, directory, name)
   const when = parseWhen(text, shown)
   const moment = when && momentMeant(moments, when)
   if (when === undefined || moment === undefined) return undefined
-  // The second that runs ends now, and is asked for again.
+  // A name that means the current second stands for now, and is asked for again.
   if ('wall' in when && when.wall !== shown)
     return { moment, nameMs: isSettled ? undefined : UNSETTLED_MS }
   let known = relatives.get(core)
@@ -77,7 +77,7 @@ function resolve(
   return { moment: relative.moment, nameMs: (relative.resolved + lasts - now) / 1000 }
 }
 
-/** `isSettled`: the name will not come to mean something else. */
+/** What a name means, as a WHEN. `isSettled`: it will not come to mean something else. */
 function meaning(
   fs: FsContext,
   reader: Reader,
@@ -92,7 +92,7 @@ function meaning(
   return { text: name, isSettled: inUtc + SECOND_MICROS <= core.moments.wallOf(core.moments.last) }
 }
 
-/** That something happened in the directory at a moment is told to whoever might list it then. */
+/** A moment is listed for those who could list the directory at that moment. */
 function mayList(fs: FsContext, reader: Reader, directory: number, moment: Moment): boolean {
   return mightAccess(fs, reader, directory, moment, MAY_READ)
 }
@@ -138,7 +138,7 @@ export const atKind: ViewKind = {
     const isOpen = yield* waiting(() => wasAlwaysOpen(fs, view.directory))
     const moments = yield* waiting(() => listedMoments(fs.core, view.directory))
     for (const moment of moments) {
-      // What prune left of the past begins or ends at moments of which the directory itself has no state any more.
+      // Prune may have left changes at moments of which the directory itself has no state any more.
       const isThere = (): boolean => inodeAt(fs.core, view.directory, moment) !== undefined
       if (!(yield* waiting(isThere))) continue
       const isShown = (): boolean => isOpen || mayList(fs, reader, view.directory, moment)

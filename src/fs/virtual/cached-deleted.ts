@@ -11,12 +11,12 @@ import { watchNames } from '../../vault/tree/directory.ts'
 import type { FsContext } from '../context.ts'
 import type { CachedNames, View, ViewContext } from './view.ts'
 
-/** How long a name is good for: as long as find(1) and cp(1) take from a large listing to what it listed. */
+/** How long a name may be cached: find(1) and cp(1) take about that long from a large listing to the files in it. */
 export const DELETED_CACHED_MS = 10_000
 /** The kernel counts in ticks, from when it hears. */
 const MARGIN_MS = 50
 
-/** Notes that a name of this deleted/ is on its way to the kernel, which keeps it. */
+/** Notes that the kernel is about to cache a name of this deleted/. */
 export function noteCached(
   { cachedDeleted }: ViewContext,
   { directory, number }: View,
@@ -52,7 +52,7 @@ function nameChanged({ fs, cachedDeleted }: ViewContext, directory: number, name
   const names = cachedDeleted.get(directory)
   if (names === undefined) return
   if (performance.now() > names.untilMs) cachedDeleted.delete(directory)
-  // The change is made already: a read that must wait may not run it again.
+  // In the background, since a Fault must not repeat the operation that made the change.
   else void inBackground(() => sendNotices(fs, names.number, directory, name))
 }
 
@@ -65,8 +65,8 @@ function sendNotices(
   for (const listed of deletedAs(core, directory, name)) void notices?.entryChanged(number, listed)
 }
 
-/** Whether a name is looked up because `askAnew` refused to move it: then the kernel may not keep it. */
-export function isAskedAnew(
+/** Whether a name is looked up because `forceLookup` refused to move it: then the kernel may not keep it. */
+export function isForcedLookup(
   { cachedDeleted }: ViewContext,
   directory: number,
   name: string,
@@ -81,7 +81,11 @@ export function isAskedAnew(
  * Before a name is moved: the kernel moves it with the node that it leads to, which it may not go on to keep. Throws ESTALE, at which
  * rename(2) looks up again whatever is on the way and asks once more (retry_estale in fs/namei.c).
  */
-export function askAnew({ fs, cachedDeleted }: ViewContext, directory: number, name: string): void {
+export function forceLookup(
+  { fs, cachedDeleted }: ViewContext,
+  directory: number,
+  name: string,
+): void {
   const names = cachedDeleted.get(directory)
   if (
     fs.notices === undefined ||
@@ -94,7 +98,7 @@ export function askAnew({ fs, cachedDeleted }: ViewContext, directory: number, n
   fail(ESTALE)
 }
 
-/** Resolves when the kernel does not keep a name any more: at once, as it was asked for anew. */
+/** Resolves when the kernel does not cache a name any more; after `forceLookup` that is at once. */
 export async function untilForgotten(
   { fs, cachedDeleted }: ViewContext,
   directory: number,

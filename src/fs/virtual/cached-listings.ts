@@ -18,9 +18,9 @@ interface ListingCache {
   forget(number: number): void
 }
 
-interface Kept {
+interface CachedListing {
   readonly view: View
-  /** Of when the kernel began to read what it has, by those of `handles` that are still open. */
+  /** The tick when the kernel began to read what it has cached, through `handles`, of which some may be open. */
   readonly tick: number
   readonly handles: Set<number>
 }
@@ -28,10 +28,10 @@ interface Kept {
 const NOTHING: Opened = { cacheable: false, anew: true }
 
 export function cacheListings(context: ViewContext): ListingCache {
-  const kept = new Map<number, Kept>()
-  const open = new Map<number, Kept>()
+  const cached = new Map<number, CachedListing>()
+  const open = new Map<number, CachedListing>()
 
-  /** Who reads a directory from its beginning once more, without opening it, must not meet what was kept before. */
+  /** A program may read an open directory from its beginning once more (rewinddir(3)): it must not get what was cached before. */
   const check = afterStep(() => {
     for (const { view, tick } of new Set(open.values()))
       if (view.kind.tick?.(context, view) !== tick)
@@ -46,14 +46,14 @@ export function cacheListings(context: ViewContext): ListingCache {
       const { kind, number } = view
       const tick = kind.tick?.(context, view)
       if (tick === undefined) return NOTHING
-      const before = kept.get(number)
+      const before = cached.get(number)
       const isSame = before?.tick === tick
-      // What others are still reading into the kernel is no longer what is there.
+      // Others are still filling the kernel's cache with a listing that is out of date.
       if (before !== undefined && !isSame && before.handles.size > 0) return NOTHING
       if (!isSame && kind.isCommon?.(context, view) === false) return NOTHING
       const listing = isSame ? before : { view, tick, handles: new Set<number>() }
       listing.handles.add(handle)
-      kept.set(number, listing)
+      cached.set(number, listing)
       open.set(handle, listing)
       return { cacheable: true, anew: !isSame }
     },
@@ -61,6 +61,6 @@ export function cacheListings(context: ViewContext): ListingCache {
       open.get(handle)?.handles.delete(handle)
       open.delete(handle)
     },
-    forget: (number) => kept.delete(number),
+    forget: (number) => cached.delete(number),
   }
 }

@@ -28,7 +28,7 @@ export function isPast(view: View): view is PastView {
   return 'tree' in view
 }
 
-/** Throws EACCES unless the caller may do that today in a directory of the past; the kernel has asked whether he might then. */
+/** Throws EACCES unless the caller has the access today to a directory of the past; the kernel has checked that he had it then. */
 export function assertMayAccessNow(
   { fs, past }: ViewContext,
   caller: Caller,

@@ -33,7 +33,7 @@ interface Changes {
 export function cacheTagged(fs: FsContext): TaggedNameCache {
   const tags = new CachedTags(fs)
   const changes: Changes = { all: false, inos: new Set(), labels: new Map() }
-  // A read that must wait may not run the change again.
+  // In the background, since a Fault must not repeat the operation that made the change.
   const sendSoon = afterStep(() => void inBackground(() => sendNotices(fs.core, tags, changes)))
   followChanges(fs.core, tags, changes, sendSoon)
   return tags
@@ -61,14 +61,14 @@ function followChanges(
   overlay.watch(tagging, labelled)
   overlay.watch(hardlink, labelled)
   overlay.watch(inodes, ([ino], row) => {
-    const isMeant = row === undefined || row.tags > 0 || tags.concerns(ino as number)
-    if (isMeant) note(() => changes.inos.add(ino as number))
+    const isAffected = row === undefined || row.tags > 0 || tags.concerns(ino as number)
+    if (isAffected) note(() => changes.inos.add(ino as number))
   })
   overlay.watch(xattr, ([ino]) => {
     if (tags.isOnTheWay(ino as number)) note(() => changes.inos.add(ino as number))
   })
   overlay.watch(entry, (_key, row) => {
-    // What is below it comes along.
+    // A directory was moved, and all that is below it.
     if (row?.type === DIRECTORY && row.origin !== CREATED) note(() => (changes.all = true))
   })
 }

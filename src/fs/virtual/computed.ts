@@ -24,7 +24,7 @@ function computed(
   type: number,
   content: Uint8Array,
 ): ComputedView {
-  // The kernel keeps what it has read under a number: other content is another node.
+  // The kernel caches content by number: other content gets another number.
   const key = `${fixedPath}\0${directory}\0${hash('sha256', content)}`
   return {
     number: numberOf(key),
@@ -39,7 +39,7 @@ function computed(
   }
 }
 
-/** The file `name` of JSON in the view `up`, for who asks for it. */
+/** A JSON file `name` in the view `up`; its memory counts for the caller. */
 export function jsonFile(name: string, up: View, { uid }: Caller, value: unknown): ComputedView {
   const content = Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)
   return { ...computed(name, up, REGULAR, content), name, uid }

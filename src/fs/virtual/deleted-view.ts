@@ -16,9 +16,9 @@ import type { Caller } from '../operations.ts'
 import { mightAccess, seesAll, wasAlwaysOpen } from '../past-access.ts'
 import { directoryAttributes } from './attributes.ts'
 import {
-  askAnew,
   DELETED_CACHED_MS,
-  isAskedAnew,
+  forceLookup,
+  isForcedLookup,
   noteCached,
   untilForgotten,
 } from './cached-deleted.ts'
@@ -52,7 +52,7 @@ function deletedView(
   })
   if (row.type === DIRECTORY) {
     let known = false
-    // Found out when the directory is entered: a listing has many.
+    // Computed when the directory is entered: a listing has many.
     tree = {
       ...tree,
       get moment() {
@@ -73,15 +73,15 @@ export const deletedKind: ViewKind = {
     const found = findShown(context, caller, view, name)
     if (found === undefined) return undefined
     const isCacheable =
-      !isAskedAnew(context, view.directory, name) && wasAlwaysOpen(context.fs, view.directory)
+      !isForcedLookup(context, view.directory, name) && wasAlwaysOpen(context.fs, view.directory)
     if (isCacheable) noteCached(context, view, name)
     return deletedView(context, view, found, isCacheable ? DELETED_CACHED_MS : 0)
   },
   list: (context, caller, view, request) => listDeleted(context, readerOf(caller), view, request),
-  giveBack,
+  moveOut,
 }
 
-/** Whether the reader might do that in the directory when the name went. */
+/** Whether the reader had the access `wanted` to the directory when the name went. */
 function mayKnow(
   { fs }: ViewContext,
   reader: Reader,
@@ -92,7 +92,7 @@ function mayKnow(
   return mightAccess(fs, reader, directory, until - 1, wanted)
 }
 
-/** Throws EACCES where the name may be known, but not what was there before its removal began. */
+/** Throws EACCES where the reader may know of the name, but had no access before its removal began. */
 function findShown(
   context: ViewContext,
   caller: Caller,
@@ -140,8 +140,8 @@ function* listDeleted(
   }
 }
 
-/** mv: the name comes back with all that it had. Other work goes on meanwhile, so that the rename is asked for twice. */
-function giveBack(
+/** mv out of deleted/ restores the name with its tree. That runs in the background, and the rename is run again after it. */
+function moveOut(
   context: ViewContext,
   caller: Caller,
   view: View,
@@ -161,7 +161,7 @@ function giveBack(
   const by = readerOf(caller)
   assertReplaceable(context, parent, newName, row.type === DIRECTORY)
   const moment = wholeBefore(fs.core, row)
-  askAnew(context, view.directory, name)
+  forceLookup(context, view.directory, name)
   const announced = announcer(
     fs.core,
     fs.notices && { ...fs.notices, holds: (ino) => isHeld(fs, ino) },
@@ -176,7 +176,7 @@ function giveBack(
   throw new Fault(async () => {
     try {
       await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)
-      // The kernel moves the name with what it led to: by then it must want to ask where it leads.
+      // The kernel moves the name together with the node of the past: by then it must not cache the name any more.
       void announced.sent()
       await untilForgotten(context, view.directory, name)
       finishedRenames.set(key, true)

@@ -4,10 +4,10 @@
 import type { PastView } from './past-tree.ts'
 import type { ViewContext } from './view.ts'
 
-/** Ways into the past that are closed at a time, those first that the kernel has known longest. */
+/** Trees of the past that are evicted at a time, those first that the kernel has known longest. */
 const TOGETHER = 1000
 
-/** Tells the kernel; with the name at the top it lets go of the whole tree below. */
+/** Has the kernel drop the name at the top of each tree, and with it the whole tree. */
 export function evictPast({ fs, held }: ViewContext): void {
   let count = 0
   for (const { view } of held.values()) {

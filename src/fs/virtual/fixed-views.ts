@@ -36,14 +36,14 @@ export function versionListPath(name: string): string {
   return VERSION_LISTS + name
 }
 
-/** Notes a node that the kernel came to know. */
+/** Notes a view that the kernel has begun to know. */
 export function noteFixed({ fixed }: ViewContext, { fixedPath, directory, number }: View): void {
   if (fixedPath === undefined) return
   addTo(fixed.byDirectory, directory, number)
   addTo(fixed.byPath, groupOf(fixedPath), number)
 }
 
-/** And one that it does not know any more. */
+/** Forgets one that it does not know any more. */
 export function forgetFixed({ fixed }: ViewContext, { fixedPath, directory, number }: View): void {
   if (fixedPath === undefined) return
   dropFrom(fixed.byDirectory, directory, number)
@@ -59,12 +59,12 @@ function groupOf(fixedPath: string): string {
 /** Owner, permissions or access list of a directory changed: those of its views are the same. */
 export function guardChanged({ fs, fixed }: ViewContext, directory: number): void {
   for (const number of fixed.byDirectory.get(directory) ?? []) fs.notices?.attributesChanged(number)
-  // Snapshots belong to who owns the vault.
+  // snapshots/ has the owner of the root, in every directory.
   if (directory === ROOT_INO)
     for (const number of fixed.byPath.get(SNAPSHOTS) ?? []) fs.notices?.attributesChanged(number)
 }
 
-/** The same, of what changed a directory without the kernel: a command, or another caller of the vault. */
+/** The same for changes that did not come through the kernel: by a command, or another caller of the vault. */
 export function announceGuards(context: ViewContext): void {
   const { overlay } = context.fs.core
   const { byDirectory } = context.fixed
@@ -72,7 +72,7 @@ export function announceGuards(context: ViewContext): void {
   overlay.watch(inodes, ([ino], row) => {
     const directory = ino as number
     if (row === undefined || !byDirectory.has(directory)) return
-    // It is put before it is changed.
+    // The row is put before its fields are changed.
     const before = guards(row)
     queueMicrotask(() => {
       if (guards(row) !== before) guardChanged(context, directory)
@@ -93,11 +93,11 @@ export function announceSnapshots(context: ViewContext): void {
   })
 }
 
-/** So are labels, which go in one directory and are kept in others. */
+/** The same for labels, which may go by way of one directory while the kernel caches them in others. */
 export function announceTags(context: ViewContext): void {
   context.fs.core.overlay.watch(tags, ([tag]) => {
     const name = `${tag}`
-    // Two labels may be spelt alike in a view, and its name means the one that is called so indeed.
+    // Two labels may be shown alike; the name means the one that is spelt exactly so.
     for (const shown of new Set([name, shownTag(name)]))
       for (const number of context.fixed.byPath.get(TAGS) ?? [])
         void context.fs.notices?.entryChanged(number, toName(shown))

@@ -38,7 +38,7 @@ function shownTo(fs: FsContext, caller: Caller, { directory }: View): Shown | un
   }
 }
 
-/** Whether the reader may know whence a name came: that it was there, and where that directory is or was last. */
+/** Whether the reader may know where a name came from: that it was there, and the path of that directory. */
 function mayFollow(
   fs: FsContext,
   reader: Reader,

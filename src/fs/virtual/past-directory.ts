@@ -64,14 +64,14 @@ function* listPastDirectory(
   for (let after: string | undefined; ; ) {
     const from = after
     const rows = yield* waiting(() => namesAt(fs.core, ino, tree.moment, from, PAGE_NAMES))
-    // States themselves are wanted with attributes alone.
+    // The states themselves are needed for attributes alone.
     const there = yield* waiting(() => {
       if (!request.plus) return statesThere(fs.core, rows, tree.moment)
       readStates(fs.core, rows, tree.moment)
       return NONE
     })
     for (const { name, type, ino: child } of rows) {
-      // Each by itself, so that one that must wait has no others read again.
+      // One read each, so that a Fault repeats no other.
       const isComplete = (): boolean =>
         there.has(child) || inodeAt(fs.core, child, tree.moment) !== undefined
       if (!(yield* waiting(isComplete))) continue

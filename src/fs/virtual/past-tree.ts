@@ -55,7 +55,7 @@ export function rowOf({ fs }: ViewContext, { tree, ino }: PastView): InodeRow {
 export function attributesOf(context: ViewContext, view: PastView): Node {
   const { tree, ino, number, isCacheable } = view
   const node = pastAttributes(rowOf(context, view), number)
-  // Of several names of a file one is known here, which is too few to be told of.
+  // A file may have other names, which are not known here and whose directories may close.
   const isOneName = !context.fs.shared || node.nlink < 2 || isDirectory(node.mode)
   if (ino !== tree.root) return isCacheable && isOneName ? node : { ...node, nameMs: 0 }
   const { nameMs, until } = tree

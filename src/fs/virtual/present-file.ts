@@ -8,7 +8,7 @@ interface PresentView extends View {
   readonly nameMs: number
 }
 
-/** The name may lead elsewhere next time. Everything but the way to it is answered by the file system itself. */
+/** Only the lookup goes through here: the node is the vault's own, which answers everything else. */
 const presentKind: ViewKind<PresentView> = {
   attributes: ({ fs }, { ino, nameMs }) => ({ ...toNode(getInode(fs.core, ino)), nameMs }),
 }

@@ -1,5 +1,5 @@
-// The kernel keeps what views show of the past, as long as it likes: the past stays what it is. Until prune or purge lets go of some of
-// it. Here is what tells the kernel then.
+// The kernel caches what views show of the past without limit, since the past does not change, until prune or purge removes some of
+// it. Then it is notified from here.
 
 import { setImmediate } from 'node:timers/promises'
 import { log } from '../../base/log.ts'
@@ -12,9 +12,9 @@ import { pastDirectoryKind } from './past-directory.ts'
 import type { PastView } from './past-tree.ts'
 import type { ViewContext } from './view.ts'
 
-/** Who asked for nothing waits for so long: what is let go of comes in thousands. */
+/** Notices wait this long to be sent together, unless somebody waits for them: prune removes thousands of rows. */
 const WAIT_MS = 250
-/** Nodes that are looked at before requests have their turn. */
+/** Nodes that are checked between two turns of the event loop. */
 const TOGETHER = 500
 
 /** What was let go of: states of inodes, and names as `directory/name`. */
@@ -57,7 +57,7 @@ export function announcePruned(context: ViewContext): () => Promise<void> {
   follow(inodePast, ([ino]) => gone.inos.add(ino as number))
   follow(entryPast, ([directory, name]) => gone.names.add(`${directory}/${name}`))
   return async () => {
-    // Others who follow rows tell of them when the step that changed them is over.
+    // Other watchers of rows send their notices after the step that changed them.
     await setImmediate()
     await sendAll()
     await context.fs.notices?.sent()

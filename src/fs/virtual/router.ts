@@ -1,7 +1,8 @@
-// Between the kernel and the two that answer it: numbers from VIEW_BASE on go to the views, all others to the vault. What has
-// to do with both is here: the way in, the name .avfs in real directories, and moves and links from one to the other.
+// Routes each operation by its number: those from VIEW_BASE on go to the views, all others to the vault. What concerns both
+// is here: the name .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../../base/errno.ts'
+import type { Core } from '../../vault/core/core.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
@@ -32,29 +33,6 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
     ino: number,
   ): Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> =>
     ino < VIEW_BASE ? real : virtual
-
-  function isWayIn(parent: number, name: string): boolean {
-    return name === AVFS_NAME && parent < VIEW_BASE
-  }
-
-  /** Throws EEXIST for the name that every directory has already. */
-  function assertFree(parent: number, name: string): void {
-    if (isWayIn(parent, name)) fail(EEXIST)
-  }
-
-  function listRoot(cookie: number, list: (take: TakeEntry) => void, take: TakeEntry): void {
-    let isFull = false
-    if (cookie < LAST_COOKIE)
-      list((name, ino, type, next, node) => {
-        const isTaken = take(name, ino, type, next, node)
-        isFull ||= !isTaken
-        return isTaken
-      })
-    // One that was made while there were no views is listed already.
-    const isListed = findEntry(fs.core, ROOT_INO, AVFS_NAME) !== undefined
-    if (isFull || isListed || cookie >= LAST_COOKIE) return
-    take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DIRECTORY, LAST_COOKIE, undefined)
-  }
 
   return {
     kernelNotified: virtual.kernelNotified,
@@ -97,7 +75,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
       assertFree(parent, name)
       if (ino >= VIEW_BASE) return fail(EXDEV)
       if (parent < VIEW_BASE) return real.link(caller, ino, parent, name)
-      return virtual.take(caller, parent, ino, name)
+      return virtual.moveIn(caller, parent, ino, name)
     },
     unlink(caller, parent, name) {
       if (isWayIn(parent, name)) fail(EISDIR)
@@ -112,11 +90,9 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
       if (parent < VIEW_BASE === newParent < VIEW_BASE)
         return of(parent).rename(caller, parent, name, newParent, newName, flags)
       if (flags > 1) return fail(EINVAL)
-      if (parent >= VIEW_BASE) return virtual.giveBack(caller, parent, name, newParent, newName)
+      if (parent >= VIEW_BASE) return virtual.moveOut(caller, parent, name, newParent, newName)
       // The file stays where it is: it is labelled.
-      const row = findEntry(fs.core, parent, name)
-      if (row === undefined || row.type === DIRECTORY) return fail(EROFS)
-      const node = virtual.take(caller, newParent, row.ino, newName)
+      const node = virtual.moveIn(caller, newParent, fileAt(fs.core, parent, name), newName)
       real.forget(node.ino, 1)
     },
     read: (caller, ino, offset, size, flags) => of(ino).read(caller, ino, offset, size, flags),
@@ -133,7 +109,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
     lseek: (caller, ino, offset, whence) => of(ino).lseek(caller, ino, offset, whence),
     copyFileRange(caller, from, fromOffset, to, toOffset, length) {
       if (to >= VIEW_BASE) return fail(EROFS)
-      // The kernel then reads and writes by itself.
+      // On EXDEV the kernel reads and writes by itself.
       if (from >= VIEW_BASE) return fail(EXDEV)
       if (context.copies.has(to)) return noteSource(context, to, from, fromOffset, length)
       return real.copyFileRange(caller, from, fromOffset, to, toOffset, length)
@@ -142,7 +118,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
     readdir(caller, ino, handle, cookie, plus, take) {
       const list = (into: TakeEntry): void =>
         of(ino).readdir(caller, ino, handle, cookie, plus, into)
-      if (listed && ino === ROOT_INO) listRoot(cookie, list, take)
+      if (listed && ino === ROOT_INO) listRoot(fs.core, cookie, list, take)
       else list(take)
     },
     releasedir(handle) {
@@ -160,4 +136,39 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
     },
     statfs: (caller) => real.statfs(caller),
   }
+}
+
+function isWayIn(parent: number, name: string): boolean {
+  return name === AVFS_NAME && parent < VIEW_BASE
+}
+
+/** Throws EEXIST for the name that every directory has already. */
+function assertFree(parent: number, name: string): void {
+  if (isWayIn(parent, name)) fail(EEXIST)
+}
+
+/** Lists the root by `list`, with .avfs behind all other names. */
+function listRoot(
+  core: Core,
+  cookie: number,
+  list: (take: TakeEntry) => void,
+  take: TakeEntry,
+): void {
+  let isFull = false
+  if (cookie < LAST_COOKIE)
+    list((name, ino, type, next, node) => {
+      const isTaken = take(name, ino, type, next, node)
+      isFull ||= !isTaken
+      return isTaken
+    })
+  // A real .avfs, made while views were off, is listed already.
+  const isListed = findEntry(core, ROOT_INO, AVFS_NAME) !== undefined
+  if (isFull || isListed || cookie >= LAST_COOKIE) return
+  take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DIRECTORY, LAST_COOKIE, undefined)
+}
+
+/** The file that a name leads to, to be labelled. Throws EROFS for a directory, or nothing. */
+function fileAt(core: Core, parent: number, name: string): number {
+  const row = findEntry(core, parent, name)
+  return row === undefined || row.type === DIRECTORY ? fail(EROFS) : row.ino
 }

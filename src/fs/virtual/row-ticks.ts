@@ -21,7 +21,7 @@ import {
 import type { Core } from '../../vault/core/core.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 
-/** Directories whose names are counted; of one that was dropped the number is another when it is asked for again. */
+/** Directories whose names are counted. One that was dropped gets another number when it is asked for again. */
 const DIRECTORIES_MAX = 10_000
 
 export interface RowTicks {
@@ -29,7 +29,7 @@ export interface RowTicks {
   names(directory: number): number
   /** Versions, and the names that they are counted by. */
   versions(): number
-  /** Whatever happened to anything, but to content that is not complete. */
+  /** Every change, but of content that is not complete. */
   events(): number
   snapshots(): number
   /** Labels, what carries them, and all directories on the way there. */

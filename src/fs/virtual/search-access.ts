@@ -1,6 +1,6 @@
 // Who may learn that something was found: a hit tells what is in a file, and its path how directories are filled. So it is shown to
 // those alone who could have found it by walking: through directories that they may list and enter, to files that they may read.
-// Of the past they might so then, and may today go through those directories (past-access.ts).
+// Of the past it is shown to those who could do so then, and have access to those directories today (past-access.ts).
 
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { type InodePastRow, type InodeRow, inodePast } from '../../store/collections.ts'
@@ -42,7 +42,7 @@ export function walkableBelow(
 
 /**
  * The last state of what was below a directory and is gone; undefined where it was not, or not for this reader. `parent`: the
- * directory of the name that it had, its last unless told.
+ * directory in which it had its name; by default its last.
  */
 export function deletedBelow(
   fs: FsContext,
@@ -66,14 +66,14 @@ export function deletedBelow(
   return mayWalk(fs, directory, directory, moment, reader) ? row : undefined
 }
 
-/** Where a directory is or was last: its state of then may be pruned. */
+/** The latest state of a directory, for when the one of that moment was pruned. */
 function laterState(core: Core, ino: number): Pick<InodeRow, 'parent'> | undefined {
   const present = findInode(core, ino)
   if (present !== undefined && present.nlink > 0) return present
   return core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 })[0]
 }
 
-/** Whether the reader might list and enter a directory at a moment, and may so now, on the way from `top` if it is there. */
+/** Whether the reader could list and enter a directory at a moment, and still can, on the way from `top` if it is below that. */
 function mayWalk(
   fs: FsContext,
   top: number,
@@ -87,7 +87,7 @@ function mayWalk(
   )
 }
 
-/** Whether the reader might find a state of a file at a moment, and read it then. What is so now is asked as of now. */
+/** Whether the reader could find and read a file at a moment. For its present state the access of now decides. */
 export function mightFind(
   fs: FsContext,
   top: number,

@@ -24,9 +24,9 @@ const SYMLINK = 10
 /** Not listed, so that nobody walks into it. */
 const ALL = '.all'
 const CONTROL = /\p{Cc}/u
-/** What has no letter and no digit asks for nothing. */
+/** A query without any letter or digit has no words. */
 const WORD = /[\p{L}\p{N}]/u
-/** How long the kernel may keep a name that leads to a version: another search may give it to another. */
+/** How long the kernel may cache a name that leads to a version: the next search may give that name to another. */
 const NAME_MS = 250
 
 interface QueryView extends View {
@@ -55,7 +55,7 @@ export const searchKind: ViewKind = {
   tick: () => 0,
   attributes: (context, view) => directoryAttributes(context, view, false),
   lookup({ fs }, _caller, view, name) {
-    // What programs look for wherever they come: .git, .hidden, .Trash.
+    // Programs look for these in every directory: .git, .hidden, .Trash.
     if (name.startsWith('.')) return undefined
     const query = queryOf(name)
     if (query === undefined || CONTROL.test(query)) return undefined
@@ -122,7 +122,7 @@ function listed(
   if (seen === undefined) return undefined
   const row = inodeAt(core, ino, moment)
   if (row === undefined || !mightFind(fs, directory, ino, moment, reader)) return undefined
-  // Others find something else, under the same names.
+  // Other users find other files under the same names.
   const nameMs = fs.shared ? 0 : NAME_MS
   const key = `found\0${directory}\0${ino}\0${moment}`
   const tree = createPastTree(key, { moment, directory, root: ino, nameMs })

@@ -67,7 +67,7 @@ function rowOf({ fs }: ViewContext, name: string): SnapshotRow | undefined {
   return text === undefined ? undefined : findSnapshot(fs.core, text)
 }
 
-/** Snapshots are everybody's: only who owns the vault makes and deletes them. */
+/** Snapshots are shared by all users: only the owner of the vault makes and deletes them. */
 function assertOwner({ fs }: ViewContext, caller: Caller): void {
   if (caller.uid !== 0 && caller.uid !== getInode(fs.core, ROOT_INO).uid) fail(EPERM)
 }
@@ -91,7 +91,7 @@ export const snapshotsKind: ViewKind = {
     assertOwner(context, caller)
     const text = shownName(name)
     if (findSnapshot(context.fs.core, text) !== undefined) fail(EEXIST)
-    // Read before something changes: as of the snapshot it is as now.
+    // Read before anything changes: the snapshot will show the directory as it is now.
     const { core } = context.fs
     const then = directoryAt(context, view, core.moments.last)
     return viewOf(view, text, createSnapshot(core, text), then)

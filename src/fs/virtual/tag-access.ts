@@ -11,7 +11,7 @@ export function mayTag(core: Core, reader: Reader, inode: Inode): boolean {
   return reader.uid === inode.uid || mayNow(core, reader, inode, MAY_WRITE)
 }
 
-/** The same, throws EPERM. */
+/** Throws EPERM unless the reader may. */
 export function assertMayTag(core: Core, reader: Reader, inode: Inode): void {
   if (!mayTag(core, reader, inode)) fail(EPERM)
 }

@@ -64,7 +64,7 @@ export function endCopy(context: ViewContext, ino: number): void {
   const { fs, copies } = context
   const { directory = 0 } = copies.get(ino) ?? {}
   const { notices } = fs
-  // The kernel may know that there is no such file in the directory: it is told before it is answered, by an ordinary FLUSH.
+  // The kernel may have cached that the directory has no such file: it is notified before this FLUSH is answered.
   const named = idempotent(() => end(context, ino))
   if (named !== undefined && notices !== undefined)
     throw new Fault(async () => {
@@ -81,7 +81,7 @@ function end({ fs, copies }: ViewContext, ino: number): string | undefined {
   const source = copy.source ?? sameFile(fs.core, made, copy)
   if (source === undefined) {
     if (findEntry(fs.core, copy.directory, copy.name) !== undefined) {
-      // A shell closes what it opened for writing once before it writes.
+      // A shell closes a descriptor that it opened for writing once before anything is written (after dup2).
       if (made.size === 0) return undefined
       fail(EEXIST)
     }
@@ -103,7 +103,7 @@ function end({ fs, copies }: ViewContext, ino: number): string | undefined {
 
 /**
  * The file of that name in the directory, when it holds the same bytes; they are compared for those alone who may read it. Throws EPERM
- * for who may not label it, whatever it holds.
+ * for a caller who may not label it, whatever it holds.
  */
 function sameFile(
   core: Core,
@@ -114,7 +114,7 @@ function sameFile(
   const other = row === undefined ? undefined : findInode(core, row.ino)
   if (other === undefined || !isRegular(other.mode)) return undefined
   if (!mayTag(core, reader, other)) {
-    // A shell closes what it opened for writing once before it writes.
+    // A shell closes a descriptor that it opened for writing once before anything is written (after dup2).
     if (made.size === 0) return undefined
     fail(EPERM)
   }

@@ -22,9 +22,9 @@ export interface Tagged {
 /** Files by names of their own. */
 export interface TaggedNames {
   readonly files: ReadonlyMap<string, Tagged>
-  /** Of those, which the reader may go to but not find: in directories that he may enter and not list. They are called last. */
+  /** Names of files that the reader can open but not discover: a directory on the way can be entered and not listed. Named last. */
   readonly unlisted: ReadonlySet<string>
-  /** All that there are. */
+  /** All families, whatever the reader may see. */
   readonly families: ReadonlyMap<string, readonly Tagged[]>
   /** Families in which not everybody is shown the same. */
   readonly closed: ReadonlySet<string>
@@ -58,7 +58,7 @@ export function taggedBelow(
   return names
 }
 
-/** What the names of one family lead to: without a look at all others, so that it may be asked for each. */
+/** What the names of one family lead to. Reads no other family, so that it is cheap enough for every lookup. */
 export function taggedAlike(
   core: Core,
   directory: number,
@@ -83,7 +83,7 @@ export function taggedAs(
   return taggedAlike(core, directory, tags, reader, name).files.get(name)
 }
 
-/** What was listed last, if it was this and nothing happened since. */
+/** The last listing, if it was of the same and nothing has changed since. */
 function lastListed(
   core: Core,
   directory: number,
@@ -124,18 +124,18 @@ function collected(
   const files = new Map<string, Tagged>()
   const unlisted = new Set<string>()
   const counts = new Map<string, number>()
-  const isMeant = ({ path }: Tagged): boolean =>
+  const isInFamily = ({ path }: Tagged): boolean =>
     family === undefined || familyOf(path.at(-1) ?? '') === family
   const entered: Tagged[] = []
   for (const ino of inos) {
     const found = taggedFile(core, directory, ino, reader, MAY_WALK)
-    // The path to a directory is told with it.
+    // A directory is shown as a symlink, which would reveal the path to it.
     const hidden = found ?? taggedFile(core, directory, ino, reader)
-    if (found !== undefined && isMeant(found)) files.set(nameOf(files, found, counts), found)
+    if (found !== undefined && isInFamily(found)) files.set(nameOf(files, found, counts), found)
     else if (found === undefined && hidden !== undefined && !isDirectory(hidden.inode.mode))
       entered.push(hidden)
   }
-  for (const hidden of entered.filter(isMeant)) {
+  for (const hidden of entered.filter(isInFamily)) {
     const name = nameOf(files, hidden, counts)
     files.set(name, hidden)
     unlisted.add(name)
@@ -168,7 +168,7 @@ function closedAmong(
   return closed
 }
 
-/** A name of its own; `counts`: the last number of each, before which none is free. */
+/** A name that no other file has; `counts` has the last number used for each name. */
 function nameOf(
   files: ReadonlyMap<string, Tagged>,
   { path }: Tagged,

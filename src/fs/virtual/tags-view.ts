@@ -40,7 +40,7 @@ import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './
 
 const DIRECTORY = 4
 const SYMLINK = 10
-/** How long the kernel may keep a label by a name other than its own, and its attributes: who looks at it asks more than once. */
+/** How long the kernel may cache a label under another name than its own, with its attributes: programs ask more than once. */
 const OTHERWISE_MS = 1000
 
 interface TagView extends View {
@@ -64,7 +64,7 @@ const tagsKind: ViewKind = {
   isCommon: ({ fs }, { directory }) => areLabelsCommon(fs.core, directory),
   attributes(context, view) {
     const node = directoryAttributes(context, view, false)
-    // A label is nobody's: a sticky directory would keep it from whoever made it.
+    // Labels have no owner: in a sticky directory nobody could remove the one that he made.
     return { ...node, mode: node.mode & ~S_ISVTX }
   },
   lookup({ fs }, caller, view, name) {
@@ -120,7 +120,7 @@ const tagKind: ViewKind<TagView> = {
     return taggedBelow(fs.core, directory, tags, ALMIGHTY).closed.size === 0
   },
   attributes(context, view) {
-    // A combination gives way to a file that is called so.
+    // A file may come to have the name of a combination, and goes before it.
     const isCombined = view.tags.length > 1
     const node = directoryAttributes(context, view, isCombined)
     return isCombined ? node : { ...node, nameMs: view.nameMs }
@@ -149,14 +149,14 @@ const tagKind: ViewKind<TagView> = {
       yield { name, type, view: fileView(view, name, file, nameMs) }
     }
   },
-  take({ fs }, caller, view, ino, name) {
+  addFile({ fs }, caller, view, ino, name) {
     const inode = getInode(fs.core, ino)
     assertMayLabel(fs.core, readerOf(caller), view.directory, inode)
     prefetchInode(fs.core, inode)
     prefetchTags(fs.core, ino, view.tags)
     for (const tag of view.tags) tagFile(fs.core, inode, tag)
     fs.notices?.attributesChanged(ino)
-    // After rename(2) the kernel holds for true that the file has this name here.
+    // After rename(2) the kernel believes that the file has this name here.
     void fs.notices?.entryChanged(view.number, name)
   },
   replace(context, caller, view, name, newName) {
@@ -187,13 +187,13 @@ const tagKind: ViewKind<TagView> = {
       finishedRenames.set(key, true)
     })
   },
-  drop({ fs }, caller, view, name) {
+  removeFile({ fs }, caller, view, name) {
     const { inode } =
       taggedAs(fs.core, view.directory, view.tags, readerOf(caller), name) ?? fail(ENOENT)
     assertMayTag(fs.core, readerOf(caller), inode)
     const places = placesOf(fs.core, inode)
     untagFile(fs.core, inode, view.tags.at(-1) ?? '')
-    // The kernel counts one link less, as if the name had been one.
+    // The kernel has decremented the link count, as if the name had been a link.
     fs.notices?.attributesChanged(inode.ino)
     for (const { parent, name: own } of places) void fs.notices?.entryChanged(parent, own)
   },

@@ -21,7 +21,7 @@ import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './
 
 const REGULAR = 8
 const SYMLINK = 10
-/** How long a number that is known needs no new look at the history, neither by us nor by the kernel. */
+/** How long numbers are used without reading the history again, here and in the kernel's cache. */
 export const KNOWN_MS = 1000
 /** After this nothing that happened to a name changes its numbers: longer than versions.ts waits for a backup to go. */
 const SETTLED_MICROS = 11e6
@@ -69,7 +69,7 @@ function versionsIn(
   return versions
 }
 
-/** Versions went without anything that happened to their names. */
+/** Called when versions went without a change of their names. */
 export function forgetVersions(core: Core): void {
   known.delete(core)
 }
@@ -82,7 +82,7 @@ export function hasVersions(core: Core, directory: number, name: string): boolea
   )
 }
 
-/** Where versions were when they were made: what was is the same for as long as they are known. */
+/** The directory of each version when it was made: it never changes, so it is kept as long as the version is known. */
 const directories = new WeakMap<NameVersion, number | undefined>()
 
 function directoryOf(core: Core, version: NameVersion, directory: number, name: string) {
@@ -91,7 +91,7 @@ function directoryOf(core: Core, version: NameVersion, directory: number, name: 
   return directories.get(version)
 }
 
-/** What the file is now is as open as its directory; what it was is as open as that of then was. */
+/** The present version is as accessible as its directory is; a former one as its directory was then. */
 function maySee(
   fs: FsContext,
   reader: Reader,
@@ -108,7 +108,7 @@ function maySee(
   )
 }
 
-/** Whether everybody may, so that the kernel may keep the name. */
+/** Whether everybody may see it, so that the kernel may cache the name. */
 function isOpen(
   fs: FsContext,
   { directory, name }: VersionListView,

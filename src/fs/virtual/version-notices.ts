@@ -33,7 +33,7 @@ export function announceVersions(context: ViewContext): void {
     for (const { parent, name } of placesOf(core, inode)) changed(parent, name)
   }
 
-  /** Whatever is below: which versions of which names went is not told. */
+  /** Drops all versions/NAME: it is not known which versions of which names went. */
   const forget = afterStep(() => {
     for (const number of fixed.byPath.get(VERSION_LISTS) ?? []) {
       const { up = 0, name = '' } = context.held.get(number)?.view ?? {}

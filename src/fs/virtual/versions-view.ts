@@ -22,7 +22,7 @@ import {
 
 const DIRECTORY = 4
 const REGULAR = 8
-/** Spans of a name that are looked at. */
+/** At most so many former entries of a name are examined. */
 const SPANS_MAX = 10_000
 /** Names read at a time. */
 const PAGE_ROWS = 1024
@@ -68,7 +68,7 @@ function spansOf(directory: number, name: string) {
   return { gte: [directory, name], lt: [directory, `${name}\0`], limit: SPANS_MAX }
 }
 
-/** Whether the reader might do that in the directory when the name came to it, or when it went. */
+/** Whether the reader had the access `wanted` to the directory when the name appeared in it, or when it went. */
 function mayKnow(
   fs: FsContext,
   reader: Reader,

@@ -29,7 +29,7 @@ export function createViewContext(fs: FsContext): ViewContext {
   }
 }
 
-/** Has the kernel told of all changes of what it keeps. Returns what resolves when it knows those that were made so far. */
+/** Follows all changes of what the kernel caches. The function returned resolves when it was notified of those made so far. */
 export function announceChanges(context: ViewContext): () => Promise<void> {
   announceGuards(context)
   announceSnapshots(context)

@@ -24,9 +24,9 @@ export interface EntryOperations
     | 'rename'
   > {
   /** A file of the vault is moved or linked into a view. Returns its node, which counts one lookup. */
-  take(caller: Caller, into: number, ino: number, name: string): Node
+  moveIn(caller: Caller, into: number, ino: number, name: string): Node
   /** A name in a view is moved to a directory of the vault. */
-  giveBack(caller: Caller, from: number, name: string, parent: number, newName: string): void
+  moveOut(caller: Caller, from: number, name: string, parent: number, newName: string): void
 }
 
 export function entryOperations(context: ViewContext, nodes: ViewNodes): EntryOperations {
@@ -35,20 +35,20 @@ export function entryOperations(context: ViewContext, nodes: ViewNodes): EntryOp
   const refuse = (): never => fail(EROFS)
   return {
     lookup: (caller, parent, name) => lookup(context, nodes, caller, parent, name),
-    take(caller, into, ino, name) {
+    moveIn(caller, into, ino, name) {
       assertChangeable(fs)
       assertNewName(name)
       const view = viewOf(into)
-      if (view.kind.take === undefined) fail(EROFS)
-      view.kind.take(context, caller, view, ino, name)
+      if (view.kind.addFile === undefined) fail(EROFS)
+      view.kind.addFile(context, caller, view, ino, name)
       return { ...giveNode(fs, getInode(fs.core, ino)), volatile: true }
     },
-    giveBack(caller, from, name, parent, newName) {
+    moveOut(caller, from, name, parent, newName) {
       assertChangeable(fs)
       assertNewName(newName)
       const view = viewOf(from)
-      if (view.kind.giveBack === undefined) fail(EXDEV)
-      view.kind.giveBack(context, caller, view, name, parent, newName)
+      if (view.kind.moveOut === undefined) fail(EXDEV)
+      view.kind.moveOut(context, caller, view, name, parent, newName)
     },
     mknod: refuse,
     mkdir(caller, parent, name) {
@@ -69,8 +69,8 @@ export function entryOperations(context: ViewContext, nodes: ViewNodes): EntryOp
     unlink(caller, parent, name) {
       assertChangeable(fs)
       const view = viewOf(parent)
-      if (view.kind.drop === undefined) fail(EROFS)
-      view.kind.drop(context, caller, view, name)
+      if (view.kind.removeFile === undefined) fail(EROFS)
+      view.kind.removeFile(context, caller, view, name)
     },
     rmdir(caller, parent, name) {
       assertChangeable(fs)
@@ -128,8 +128,8 @@ function rename(
   }
   if (isWithin && kind.replace?.(context, caller, from, name, newName) === true) return
   // From one label to another.
-  const file = kind.drop && find(context, caller, from, name)
-  if (file === undefined || file.number >= VIEW_BASE || into.kind.take === undefined) fail(EROFS)
-  into.kind.take(context, caller, into, file.ino, newName)
-  if (!isWithin) kind.drop?.(context, caller, from, name)
+  const file = kind.removeFile && find(context, caller, from, name)
+  if (file === undefined || file.number >= VIEW_BASE || into.kind.addFile === undefined) fail(EROFS)
+  into.kind.addFile(context, caller, into, file.ino, newName)
+  if (!isWithin) kind.removeFile?.(context, caller, from, name)
 }

@@ -14,7 +14,7 @@ import type { RowTicks } from './row-ticks.ts'
 import type { Tagged, TaggedNames } from './tagged.ts'
 
 export interface TaggedNameCache {
-  /** Notes that `name` is on its way to the kernel; returns how long it may keep it. `from`: whence it was taken. */
+  /** Notes that the kernel is about to learn `name`; returns how long it may cache it. `from`: the names it was taken from. */
   note(view: TagDirectory, name: string, file: Tagged, from: TaggedNames): number
 }
 
@@ -33,14 +33,14 @@ export const AVFS_NAME = '.avfs'
 export interface View {
   readonly number: number
   readonly kind: ViewKind
-  /** Together these make the node the one it is: equal for all records of it, different for any other node. */
+  /** `key` and `ino` together identify a view: they are equal in all records of it, and differ from those of any other. */
   readonly key: string
   readonly ino: number
   /** The directory of the vault that this is a view of. */
   readonly directory: number
   /** The number of the node above. */
   readonly up: number
-  /** What the kernel calls the node there, of files whose content it keeps. */
+  /** The name by which the kernel knows it there; set for files whose content the kernel caches. */
   readonly name?: string
   /** Its path below the .avfs of `directory`, of views that always stand there; see fixed-views.ts. */
   readonly fixedPath?: string
@@ -51,28 +51,28 @@ export interface ViewEntry {
   readonly name: string
   /** mode >> 12 */
   readonly type: number
-  /** Undefined where a lookup has to find out: content that is computed. */
+  /** Undefined where only a lookup tells: the content is computed. */
   readonly view: View | undefined
 }
 
-/** What the kernel asks of a listing now. It may change its mind from one part to the next. */
+/** What the kernel wants of a listing. It may differ from one READDIR to the next. */
 export interface ListRequest {
-  /** Attributes with the names. */
+  /** Attributes with the names (READDIRPLUS). */
   readonly plus: boolean
 }
 
 /** What all views of a vault share. */
 export interface ViewContext {
   readonly fs: FsContext
-  /** The vault holds no earlier state than this. */
+  /** The earliest moment of which the vault holds a state. */
   readonly birth: Moment
-  /** The nodes that the kernel knows, and how often. */
+  /** The views that the kernel knows, each with its lookup count. */
   readonly held: Map<number, { view: View; count: number }>
   /** Those with a fixed path, by their directory and by the path. */
   readonly fixed: FixedViews
   /** Files that are being copied into a tag; see tag-copy.ts. */
   readonly copies: Map<number, TagCopy>
-  /** Renames that brought something back and are asked for once more: how they ended. */
+  /** How renames ended that ran in the background; the kernel asks for each once more. */
   readonly finishedRenames: Map<string, true | FsError>
   readonly ticks: RowTicks
   readonly content: HeldContent
@@ -88,7 +88,7 @@ interface FixedViews {
 }
 
 export interface PastNameCache {
-  /** Whether the kernel may keep names of a directory of the past: everybody may come there today. */
+  /** Whether the kernel may cache names of a directory of the past: everybody has access to it today. */
   isCacheable(directory: number): boolean
 }
 
@@ -96,12 +96,12 @@ export interface PastNameCache {
 export interface CachedNames {
   readonly number: number
   untilMs: number
-  /** Names that were not moved, so that the kernel asks for them, and those that it has asked for since. */
+  /** Names whose move was refused so that the kernel looks them up, and those that it has looked up since. */
   readonly refused: Set<string>
   readonly forgotten: Set<string>
 }
 
-/** A file on its way into a tag. */
+/** A file that is being copied into a tag. */
 export interface TagCopy {
   readonly directory: number
   readonly name: string
@@ -110,7 +110,7 @@ export interface TagCopy {
   readonly reader: Reader
   /** The file of the vault that it is copied from, once that is known. */
   source: number | undefined
-  /** It was copied from what its copier may not label: it is not labelled, nor made anew. */
+  /** The source is a file that the caller may not label: neither is it labelled, nor a new file made. */
   isRefused: boolean
 }
 
@@ -119,18 +119,18 @@ export interface TagCopy {
  * Lookups return undefined for a name that is not there. A `caller` is valid during the call only.
  */
 export interface ViewKind<V extends View = View> {
-  /** A number that is another when a listing may be, so that the kernel can keep one. None: listings are read each time. */
+  /** A number that changes whenever the listing may have, so that the kernel can cache it. Without it listings are read each time. */
   tick?(context: ViewContext, view: V): number
-  /** Whether everybody is shown the same, as long as that number is the same; if not told, they are. */
+  /** Whether all users are shown the same while that number stays the same; without it, they are. */
   isCommon?(context: ViewContext, view: V): boolean
-  /** Throws EACCES unless the caller may do that here (`wanted` as in access.ts), where the attributes do not say it all. */
+  /** Throws EACCES unless the caller has the access `wanted` (access.ts), where attributes alone do not decide. */
   assertAccess?(context: ViewContext, caller: Caller, view: V, wanted: number): void
   attributes(context: ViewContext, view: V): Node
-  /** The kernel comes to know a node, and has let go of it. May throw ENOMEM, or a Fault, before anything has changed. */
+  /** Called at a view's first LOOKUP, and after its last FORGET. `hold` may throw ENOMEM or a Fault, before anything has changed. */
   hold?(context: ViewContext, view: V): void
   release?(context: ViewContext, view: V): void
   lookup?(context: ViewContext, caller: Caller, view: V, name: string): View | undefined
-  /** Names in an order that stays; runs while the kernel asks for more. A Fault says that it can only go on when that is loaded. */
+  /** Entries in a stable order; runs while the kernel asks for more. A yielded Fault must be loaded before it can go on. */
   list?(
     context: ViewContext,
     caller: Caller,
@@ -149,12 +149,12 @@ export interface ViewKind<V extends View = View> {
    * files of the view.
    */
   replace?(context: ViewContext, caller: Caller, view: V, name: string, newName: string): boolean
-  /** Takes a file of the vault in, under a name that need not stay. */
-  take?(context: ViewContext, caller: Caller, view: V, ino: number, name: string): void
-  /** Lets a name go. */
-  drop?(context: ViewContext, caller: Caller, view: V, name: string): void
-  /** Gives `name` back to a directory of the vault. */
-  giveBack?(
+  /** Adds a file of the vault, under a name that it need not keep. */
+  addFile?(context: ViewContext, caller: Caller, view: V, ino: number, name: string): void
+  /** Removes a name, which leaves the file where it is in the vault. */
+  removeFile?(context: ViewContext, caller: Caller, view: V, name: string): void
+  /** Moves `name` to a directory of the vault. */
+  moveOut?(
     context: ViewContext,
     caller: Caller,
     view: V,
