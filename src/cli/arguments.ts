@@ -19,10 +19,13 @@ export function bytesOfArgument(argument: string): string {
  * arguments. A path that begins with a dash is written so that it is none. grep takes both by itself, as its pattern is no path.
  */
 export function withoutTerminator(args: readonly string[]): string[] {
-  const at = args[0] === 'grep' ? -1 : args.indexOf('--')
-  if (at < 0) return [...args]
-  const behind = args.slice(at + 1)
-  return [...args.slice(0, at), ...behind.map((its) => (/^-./.test(its) ? `./${its}` : its))]
+  const index = args[0] === 'grep' ? -1 : args.indexOf('--')
+  if (index < 0) return [...args]
+  const behind = args.slice(index + 1)
+  return [
+    ...args.slice(0, index),
+    ...behind.map((argument) => (/^-./.test(argument) ? `./${argument}` : argument)),
+  ]
 }
 
 /** An argument that may be '-', which yargs takes away. */

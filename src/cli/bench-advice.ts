@@ -31,15 +31,15 @@ export function scores(
 ): readonly Score[] {
   const names = Object.keys([...figures.values()][0] ?? {}) as FigureName[]
   const best = new Map(
-    names.map((name) => [name, Math.max(...[...figures.values()].map((its) => its[name]))]),
+    names.map((name) => [name, Math.max(...[...figures.values()].map((result) => result[name]))]),
   )
   return [...figures]
-    .map(([backend, its]) => {
+    .map(([backend, result]) => {
       let sum = 0
       let total = 0
       for (const name of names) {
         const weight = weights[workload][name] ?? LIGHT
-        sum += weight * Math.log(its[name] / (best.get(name) ?? 1))
+        sum += weight * Math.log(result[name] / (best.get(name) ?? 1))
         total += weight
       }
       return { backend, score: Math.exp(sum / total) }
@@ -53,7 +53,7 @@ const NOISE = 0.1
 /** The engine to take, with `preferred` before one that is hardly faster. */
 export function advised(ranked: readonly Score[], preferred: string): string | undefined {
   const [first] = ranked
-  const its = ranked.find(({ backend }) => backend === preferred)
-  if (first === undefined || its === undefined) return first?.backend
-  return its.score >= first.score * (1 - NOISE) ? preferred : first.backend
+  const chosen = ranked.find(({ backend }) => backend === preferred)
+  if (first === undefined || chosen === undefined) return first?.backend
+  return chosen.score >= first.score * (1 - NOISE) ? preferred : first.backend
 }

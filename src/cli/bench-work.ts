@@ -43,24 +43,24 @@ export function measureWrites(
   const small = join(dir, 'small')
   mkdirSync(small)
   const noise = noiseOf(MIB)
-  const createSmall = rate(FILES, (at) => {
-    const fd = openSync(join(small, `f${at}`), 'w')
+  const createSmall = rate(FILES, (index) => {
+    const fd = openSync(join(small, `f${index}`), 'w')
     // No two files share a block.
-    writeSync(fd, noise, at * 64, FILE_BYTES)
+    writeSync(fd, noise, index * 64, FILE_BYTES)
     closeSync(fd)
   })
   const synced = openSync(join(dir, 'synced'), 'w')
-  const fsync = rate(SYNCS, (at) => {
-    writeSync(synced, noise, at, FILE_BYTES, at * FILE_BYTES)
+  const fsync = rate(SYNCS, (index) => {
+    writeSync(synced, noise, index, FILE_BYTES, index * FILE_BYTES)
     fsyncSync(synced)
   })
   closeSync(synced)
   const large = openSync(join(dir, 'large'), 'w')
-  const writeLarge = rate(LARGE_MIB, (at) => {
-    noise.writeUInt32LE(at)
-    for (let block = 0; block < MIB; block += 128 * KIB) noise.writeUInt32LE(at, block + 4)
-    writeSync(large, noise, 0, MIB, at * MIB)
-    if (at === LARGE_MIB - 1) fsyncSync(large)
+  const writeLarge = rate(LARGE_MIB, (index) => {
+    noise.writeUInt32LE(index)
+    for (let block = 0; block < MIB; block += 128 * KIB) noise.writeUInt32LE(index, block + 4)
+    writeSync(large, noise, 0, MIB, index * MIB)
+    if (index === LARGE_MIB - 1) fsyncSync(large)
   })
   closeSync(large)
   return { createSmall, fsync, metadata: measureMetadata(dir), writeLarge }
@@ -70,14 +70,14 @@ export function measureWrites(
 function measureMetadata(dir: string): number {
   const top = join(dir, 'meta')
   mkdirSync(top)
-  const path = (at: number): string => join(top, `d${at}`)
+  const path = (index: number): string => join(top, `d${index}`)
   const calls = 5
-  const perDirectory = rate(DIRECTORIES, (at) => {
-    mkdirSync(path(at))
-    lstatSync(path(at))
-    readdirSync(path(at))
-    renameSync(path(at), join(top, `r${at}`))
-    rmdirSync(join(top, `r${at}`))
+  const perDirectory = rate(DIRECTORIES, (index) => {
+    mkdirSync(path(index))
+    lstatSync(path(index))
+    readdirSync(path(index))
+    renameSync(path(index), join(top, `r${index}`))
+    rmdirSync(join(top, `r${index}`))
   })
   return perDirectory * calls
 }
@@ -85,22 +85,22 @@ function measureMetadata(dir: string): number {
 /** The figures of reading what `measureWrites` wrote, the first time after a mount. */
 export function measureReads(dir: string): Pick<Figures, 'readSmall' | 'readLarge' | 'randomRead'> {
   const buffer = Buffer.alloc(MIB)
-  const readSmall = rate(FILES, (at) => void readFileSync(join(dir, 'small', `f${at}`)))
+  const readSmall = rate(FILES, (index) => void readFileSync(join(dir, 'small', `f${index}`)))
   const large = openSync(join(dir, 'large'), 'r')
   // A number that shares no divisor with the count of pages goes to each of them once.
   const pages = (LARGE_MIB * MIB) / FILE_BYTES
-  const randomRead = rate(READS, (at) => {
-    readSync(large, buffer, 0, FILE_BYTES, ((at * 7919) % pages) * FILE_BYTES)
+  const randomRead = rate(READS, (index) => {
+    readSync(large, buffer, 0, FILE_BYTES, ((index * 7919) % pages) * FILE_BYTES)
   })
-  const readLarge = rate(LARGE_MIB, (at) => void readSync(large, buffer, 0, MIB, at * MIB))
+  const readLarge = rate(LARGE_MIB, (index) => void readSync(large, buffer, 0, MIB, index * MIB))
   closeSync(large)
   return { readSmall, readLarge, randomRead }
 }
 
 /** How often a second `work` was done. */
-function rate(times: number, work: (at: number) => void): number {
+function rate(times: number, work: (index: number) => void): number {
   const from = performance.now()
-  for (let at = 0; at < times; at++) work(at)
+  for (let index = 0; index < times; index++) work(index)
   return (times * 1000) / (performance.now() - from)
 }
 
@@ -108,11 +108,11 @@ function rate(times: number, work: (at: number) => void): number {
 function noiseOf(length: number): Buffer {
   const words = new Uint32Array(length / 4)
   let state = 0x9e3779b9
-  for (let at = 0; at < words.length; at++) {
+  for (let index = 0; index < words.length; index++) {
     state ^= state << 13
     state ^= state >>> 17
     state ^= state << 5
-    words[at] = state >>> 0
+    words[index] = state >>> 0
   }
   return Buffer.from(words.buffer)
 }

@@ -6,7 +6,7 @@ import { ControlError } from '../control/wire/errors.ts'
 /** Where nothing has a name that anybody types, and nothing can be made: no relative path may come to mean something else. */
 const NOWHERE = '/proc/self/fdinfo'
 
-/** Leaves a directory that is gone. From then on, who needs to know it hears that it is. */
+/** Leaves a directory that is gone. From then on whoever asks for the current directory is told that it is gone. */
 export function leaveDeadDirectory(): void {
   try {
     process.cwd()

@@ -1,4 +1,4 @@
-// What a command would do to each path (--dry-run), or has left as it was: heard from the vault, shown as lines or in the result.
+// What a command would do to each path (--dry-run), or has left as it was: sent by the vault, shown as lines or in the result.
 
 import type { Argv } from 'yargs'
 import type { Place } from '../control/vaults/place.ts'
@@ -37,16 +37,16 @@ const words: Readonly<Record<Effect, readonly [would: string, done: string]>> = 
   kept: ['would keep', 'kept'],
 }
 
-/** Hears of effects; for people a line is written for each as it comes. */
+/** Receives effects; for people a line is written for each as it comes. */
 export function effectsHeard({ json, 'dry-run': dryRun }: DryRunArguments, place: Place): Effects {
   const effects: object[] = []
   return {
     receive(piece) {
       if (!('item' in piece) || !('effect' in piece.item)) return false
-      const its = piece.item as { effect: Effect; path: string }
-      const path = place.show(Buffer.from(its.path).toString('latin1'))
-      if (json === true) effects.push({ effect: its.effect, path })
-      else printLine(`${words[its.effect][dryRun ? 0 : 1]}  ${shownText(path)}`)
+      const change = piece.item as { effect: Effect; path: string }
+      const path = place.show(Buffer.from(change.path).toString('latin1'))
+      if (json === true) effects.push({ effect: change.effect, path })
+      else printLine(`${words[change.effect][dryRun ? 0 : 1]}  ${shownText(path)}`)
       return true
     },
     get shown() {

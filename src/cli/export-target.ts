@@ -9,7 +9,7 @@ import type { Place } from '../control/vaults/place.ts'
 import { absoluteBytes, toText } from '../control/wire/byte-strings.ts'
 import { ControlError } from '../control/wire/errors.ts'
 import { bytesOfArgument } from './arguments.ts'
-import { assertNoVault, newArchive } from './export-place.ts'
+import { assertNoVault, newArchive } from './export-destination.ts'
 import { ReaderGone, writeBytes } from './output.ts'
 import type { TransferReport } from './transfer-report.ts'
 
@@ -17,7 +17,7 @@ export type ExportFormat = 'dir' | 'tar' | 'sqlar'
 
 export interface ExportTarget {
   take(record: Buffer): Promise<void> | void
-  /** All came. Resolves to what the summary says beside the counts. */
+  /** Called after the last record. Resolves to what the summary says beside the counts. */
   finish(): Promise<Outcome> | Outcome
   /** Must be called in the end; an archive that was not finished is removed. */
   end(): Promise<void> | void
@@ -85,7 +85,7 @@ function tarTarget(
   const fd = archive === undefined ? undefined : openSync(bytesOf(archive.path), 'w')
   const write = async (bytes: Buffer): Promise<void> => {
     if (fd === undefined) await writeWhole(bytes)
-    else for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+    else for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset)
   }
   const sink = tarSink(top, write, problem, holes)
   return {
@@ -103,7 +103,7 @@ function tarTarget(
   }
 }
 
-/** An archive whose reader has gone is none: whoever sent it on must hear of that. */
+/** An archive whose reader has gone is incomplete: the command must fail. */
 async function writeWhole(bytes: Buffer): Promise<void> {
   try {
     await writeBytes(bytes)

@@ -10,7 +10,7 @@ const NEWLINE = 0x0a
 export interface ScanOptions {
   /** Tells whether a line fits; what of it is no UTF-8 is U+FFFD. */
   readonly test: (text: string) => boolean
-  /** Those that do not fit are wanted. */
+  /** Lines that do not match are wanted (-v). */
   readonly invert: boolean
   /** Lines of context. */
   readonly before: number
@@ -32,7 +32,7 @@ export interface ScannedLine {
 /** What is to be shown, in order; `isMatch` is false for context. `gap`: it does not follow the line before. */
 export interface ScanEvents {
   line(line: ScannedLine, isMatch: boolean, gap: boolean): void
-  /** A wanted line is in a file that is no text: nothing more comes. */
+  /** A wanted line is in a binary file: nothing more follows. */
   binary(): void
 }
 
@@ -49,7 +49,7 @@ export class FileScan {
   #lastShown = -1
   /** Wanted lines so far. */
   count = 0
-  /** True when nothing that comes can matter. */
+  /** True when no further bytes are needed. */
   isDone = false
 
   constructor(options: ScanOptions, events: ScanEvents) {
@@ -120,7 +120,7 @@ export class FileScan {
       this.#events.binary()
       return
     }
-    for (const its of this.#past) this.#show(its, false)
+    for (const line of this.#past) this.#show(line, false)
     this.#past = []
     this.#show(line, true)
     this.#following = this.#options.after

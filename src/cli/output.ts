@@ -149,12 +149,12 @@ export class ReaderGone extends Error {}
 /** Why standard output takes nothing more. */
 let loss: Error | undefined
 
-/** Makes what cannot be written no exception, so that no work is left half done for want of a reader. */
+/** Keeps write errors from becoming exceptions, so that work is finished although nobody reads. */
 export function outliveOutputs(): void {
   process.stdout.on('error', (error) => {
     loss ??= error
   })
-  // What cannot be told there is told nowhere.
+  // An error on standard error cannot be reported anywhere.
   process.stderr.on('error', () => undefined)
 }
 

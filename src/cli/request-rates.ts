@@ -1,9 +1,9 @@
-// What a mounted vault is doing, from two looks at its metrics some time apart. Knows the names of metrics.ts.
+// What a mounted vault is doing, from two samples of its metrics some time apart. Knows the names of metrics.ts.
 
 import { parsePrometheus, type Scraped } from '../control/wire/prometheus.ts'
 
-/** One look: when, and the samples of then. */
-export interface Look {
+/** The metrics at one time. */
+export interface MetricsSample {
   readonly atMs: number
   readonly samples: readonly Scraped[]
 }
@@ -26,34 +26,35 @@ export interface Load {
   readonly sentBytesPerSecond: number
   readonly waiting: number
   readonly residentBytes: number
-  /** Reads of blocks that were answered from memory, of all since the last look; 1 when there were none. */
+  /** Reads of blocks that were answered from memory, of all since the last sample; 1 when there were none. */
   readonly cacheHits: number
   /** The busiest first; those that were not asked for are left out. */
   readonly operations: readonly OperationLoad[]
 }
 
-export function lookAt(text: string, atMs: number): Look {
+export function sampleOf(text: string, atMs: number): MetricsSample {
   return { atMs, samples: parsePrometheus(text) }
 }
 
-/** What happened between two looks. */
-export function loadBetween(before: Look, after: Look): Load {
+/** What happened between two samples. */
+export function loadBetween(before: MetricsSample, after: MetricsSample): Load {
   const seconds = Math.max(0.001, (after.atMs - before.atMs) / 1000)
   const was = new Map(before.samples.map((sample) => [idOf(sample), sample.value]))
   const grown = (sample: Scraped): number => sample.value - (was.get(idOf(sample)) ?? 0)
-  const named = (name: string): Scraped[] => after.samples.filter((its) => its.name === name)
-  const total = (name: string): number => named(name).reduce((sum, its) => sum + grown(its), 0)
+  const named = (name: string): Scraped[] => after.samples.filter((sample) => sample.name === name)
+  const total = (name: string): number =>
+    named(name).reduce((sum, sample) => sum + grown(sample), 0)
   const now = (name: string): number => named(name)[0]?.value ?? 0
   const operations = named('avfs_requests_total')
     .map((sample): OperationLoad => {
       const operation = sample.labels.operation ?? ''
-      const ofIt = (its: Scraped): boolean => its.labels.operation === operation
+      const ofIt = (other: Scraped): boolean => other.labels.operation === operation
       const refusals = named('avfs_refusals_total').find(ofIt)
       const buckets = named('avfs_request_seconds_bucket')
         .filter(ofIt)
-        .map((its) => ({
-          us: Number(its.labels.le?.replace('+Inf', 'Infinity')) * 1e6,
-          count: grown(its),
+        .map((bucket) => ({
+          us: Number(bucket.labels.le?.replace('+Inf', 'Infinity')) * 1e6,
+          count: grown(bucket),
         }))
       return {
         operation,

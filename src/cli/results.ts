@@ -54,7 +54,7 @@ export function openResults(json: boolean): Results {
   }
 }
 
-/** Thrown by who takes results to say that no more are wanted. */
+/** Thrown by a consumer of results that wants no more. */
 export class Enough extends Error {}
 
 /** Waits for work that may be ended by Enough. */

@@ -14,7 +14,7 @@ export interface ImportResult {
   readonly bytes: number
 }
 
-/** Tells what the vault could not do. */
+/** Reports what the vault could not do. */
 function tell(piece: Exclude<Piece, Uint8Array>, place: Place, report: TransferReport): void {
   const { path, message } = piece.item as { path: string; message: string }
   report.problem(place.show(Buffer.from(path).toString('latin1')), message)

@@ -179,7 +179,7 @@ async function serve(
     vault.core.commits.nudge()
     clearCaches()
     shrinkPool()
-    operations.rest()
+    operations.dropCaches()
   })
   const echoes = startEchoes(operations.echo, config.mountPoint)
   const server = await startControlServer(config.socket, {
@@ -189,7 +189,7 @@ async function serve(
     kernel: {
       entryChanged: async (parent, name) => session?.notices.entryChanged(parent, name),
       inodeChanged: async (ino) => session?.notices.inodeChanged(ino),
-      told: operations.told,
+      told: operations.kernelNotified,
       holds: operations.holds,
       echo: async (changes) => session && echoes.run(changes, session.notices),
     },

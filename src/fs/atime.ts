@@ -58,15 +58,15 @@ export function noteRead(
   fs: FsContext,
   inode: Inode,
   caller: Caller,
-  its: { readonly offset: number; readonly size: number; readonly flags: number },
+  read: { readonly offset: number; readonly size: number; readonly flags: number },
 ): void {
   const reads = readsOf(inode)
   reads.mayBeCached = true
-  const mode = its.flags & O_ACCMODE
+  const mode = read.flags & O_ACCMODE
   if (mode === O_WRONLY) return
-  if ((its.flags & O_NOATIME) !== 0) reads.quietPid = caller.pid
-  else if (mode === O_RDWR && its.size <= PAGE_BYTES && reads.isAtimeSet)
-    reads.doubtfulAt ??= its.offset
+  if ((read.flags & O_NOATIME) !== 0) reads.quietPid = caller.pid
+  else if (mode === O_RDWR && read.size <= PAGE_BYTES && reads.isAtimeSet)
+    reads.doubtfulAt ??= read.offset
   else touchAtime(fs, inode)
 }
 

@@ -19,7 +19,7 @@ import type { SearchService } from './search-service.ts'
 /** An open directory: its names as of the first read. */
 export interface OpenDirectory {
   listing: Listing | undefined
-  /** How far positions are from those of the listing: it is not the one that the reader began with. */
+  /** What to add to positions of the listing: it may not be the one that the reader began with. */
   shift: number
   /** The name that was read last, and the position behind it. */
   last: { readonly name: string; readonly cookie: number } | undefined
@@ -32,7 +32,7 @@ export interface FsContext {
   readonly vault: Vault
   readonly core: Core
   readonly readOnly: boolean
-  /** Whether others than the one who mounted it may come (allow_other). */
+  /** Whether other users than the one who mounted it have access (allow_other). */
   readonly shared: boolean
   readonly atime: AtimeRule
   /** Undefined where the vault has no search. */
@@ -45,9 +45,9 @@ export interface FsContext {
   readonly listings: DirectoryListings
   /** Inodes of which the kernel has just written back all it had. */
   readonly writtenBack: Set<number>
-  /** Inodes of which the kernel's cache had more than a quota lets in, and from where on, until somebody heard of it; see quota.ts. */
+  /** Inodes whose cached writes exceeded a quota, and the offset from which; until a caller was told. See quota.ts. */
   readonly refused: Map<number, number>
-  /** Those of them of which the kernel knows the size again. */
+  /** Those of them whose true size the kernel has learned again. */
   readonly resized: Set<number>
   notices: KernelNotices | undefined
   /** See overlay-origin.ts. */
@@ -85,9 +85,9 @@ export function forgetNode(fs: FsContext, ino: number, count: number): void {
 export function assertWrittenBack(fs: FsContext, ino: number): void {
   const { notices } = fs
   if (notices === undefined || fs.readOnly) return
-  const its = keptByStep(`written back\0${ino}`, () => ({ isDone: false }))
-  its.isDone ||= fs.writtenBack.delete(ino)
-  if (its.isDone) return
+  const written = keptByStep(`written back\0${ino}`, () => ({ isDone: false }))
+  written.isDone ||= fs.writtenBack.delete(ino)
+  if (written.isDone) return
   throw new Fault(async () => {
     await notices.inodeChanged(ino)
     fs.writtenBack.add(ino)
@@ -107,7 +107,7 @@ export function assertChangeable(fs: FsContext): void {
   if (fs.readOnly) fail(EROFS)
 }
 
-/** An origin that a process was told, which it looks up next. */
+/** The value of an overlay origin that a process just read: it looks that up next. */
 interface ToldOrigin {
   readonly pid: number
   readonly ino: number

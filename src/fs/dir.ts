@@ -74,9 +74,9 @@ export function readdir(
   if (cookie < 1 && !take('.', ino, DIRECTORY, 1, undefined)) return
   if (cookie < DOTS && !take('..', directory.parent, DIRECTORY, DOTS, undefined)) return
   const { shift } = open
-  for (let at = Math.max(0, cookie - DOTS - shift); at < names.length; at++) {
-    const { name, ino: child, type } = names[at] as ListedName
-    const next = at + DOTS + 1 + shift
+  for (let index = Math.max(0, cookie - DOTS - shift); index < names.length; index++) {
+    const { name, ino: child, type } = names[index] as ListedName
+    const next = index + DOTS + 1 + shift
     // A name that went meanwhile is still listed, as readdir(3) allows; there is no node to give with it.
     const inode = plus ? findInode(fs.core, child) : undefined
     const node = inode && giveNode(fs, inode)

@@ -166,5 +166,5 @@ function byName(a: ListedName, b: ListedName): number {
 
 /** How many of the names do not come after `name`. */
 export function countUpTo(names: readonly ListedName[], name: string): number {
-  return firstIndex(names.length, (at) => (names[at] as ListedName).name > name)
+  return firstIndex(names.length, (index) => (names[index] as ListedName).name > name)
 }

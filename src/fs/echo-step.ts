@@ -14,7 +14,7 @@ export type EchoStep = { readonly directory: string; readonly name: string } & (
   | { readonly do: 'resize'; readonly ino: number; readonly size: number }
 )
 
-/** What it gives a file is what it has: nothing is changed by it. */
+/** It sets attributes to what they are already: nothing changes. */
 export interface EchoAttributes {
   readonly mode: number
   readonly uid: number

@@ -6,16 +6,16 @@
 import { randomUUID } from 'node:crypto'
 import { wallTime } from '../base/clock.ts'
 import { ENOENT, fail } from '../base/errno.ts'
-import { isDirectory, S_IFDIR } from '../base/mode.ts'
+import { S_IFDIR } from '../base/mode.ts'
 import { type EntryRow, inode as inodes } from '../store/collections.ts'
-import type { Changes, NameChange } from '../vault/core/gathered.ts'
-import { type Inode, ROOT_INO } from '../vault/core/inode.ts'
+import type { Changes } from '../vault/core/gathered.ts'
+import { ROOT_INO } from '../vault/core/inode.ts'
 import { findEntry } from '../vault/tree/directory.ts'
 import { findInode, getInode } from '../vault/tree/inodes.ts'
-import { namesOfInode, pathOf } from '../vault/tree/names.ts'
 import { CAPABILITY } from '../vault/tree/xattrs.ts'
-import { type FsContext, giveNode, isHeld } from './context.ts'
-import type { EchoStep, EchoTask } from './echo-step.ts'
+import { type FsContext, giveNode } from './context.ts'
+import { type EchoedName, planEcho } from './echo-plan.ts'
+import type { EchoTask } from './echo-step.ts'
 import { toNode } from './node.ts'
 import type { AttributeChange, Caller, Node, Operations } from './operations.ts'
 import { numberOf } from './virtual/view.ts'
@@ -23,22 +23,11 @@ import { numberOf } from './virtual/view.ts'
 /** The directory from which names are moved in. Nobody else can guess what it is called in the root. */
 const SOURCE_NAME = `.avfs-${randomUUID()}`
 const SOURCE_INO = numberOf(SOURCE_NAME)
-const DIRECTORY = 4
-
-/** What is to be seen of a name: that something goes, then that something comes, perhaps in its place. */
-interface Expected {
-  readonly parent: number
-  readonly name: string
-  /** What the name led to, until it was seen to go. */
-  going: EntryRow | undefined
-  /** What it leads to. */
-  readonly coming: number | undefined
-}
 
 export interface Echo {
   /** The operations, with answers of their own for the process. */
   readonly operations: Operations
-  /** Makes known which process it is; undefined when there is none any more. */
+  /** Sets the process that echoes changes; undefined when there is none any more. */
   by(pid: number | undefined): void
   /**
    * What the process is to do below the directory where the vault is mounted, a byte string. A step of the caller's: what it reads may
@@ -50,100 +39,144 @@ export interface Echo {
 }
 
 export function createEcho(fs: FsContext, operations: Operations): Echo {
-  const expected = new Map<string, Expected>()
-  const arriving = new Map<string, Expected>()
-  let pid: number | undefined
-  const find = (parent: number, name: string): Expected | undefined =>
-    expected.size === 0 ? undefined : expected.get(keyOf(parent, name))
-  const isEcho = (caller: Caller): boolean => pid !== undefined && caller.pid === pid
-
-  function lookup(caller: Caller, parent: number, name: string): Node | undefined {
-    const its = find(parent, name)
-    if (!isEcho(caller)) {
-      const node = operations.lookup(caller, parent, name)
-      // Kept, it would be what the name is moved onto: then nothing would happen.
-      return node === undefined || its === undefined ? node : brief(node)
-    }
-    if (parent === ROOT_INO && name === SOURCE_NAME) return source()
-    if (parent === SOURCE_INO)
-      return brief(giveNode(fs, getInode(fs.core, arriving.get(name)?.coming ?? fail(ENOENT))))
-    if (its === undefined) return operations.lookup(caller, parent, name)
-    return brief(formerNode(fs, its.going ?? fail(ENOENT)))
-  }
-
-  /** What is expected of a name, as long as nobody has done something else with it. */
-  function due(parent: number, name: string): Expected {
-    const its = find(parent, name)
-    if (its === undefined || findEntry(fs.core, parent, name)?.ino !== its.coming) fail(ENOENT)
-    return its
-  }
-
-  function remove(parent: number, name: string): void {
-    const its = due(parent, name)
-    its.going = undefined
-    if (its.coming === undefined) expected.delete(keyOf(parent, name))
-  }
-
+  const echoed = new EchoedNames(fs)
   return {
-    by(its) {
-      pid = its
-    },
-    clear() {
-      expected.clear()
-      arriving.clear()
+    operations: echoOperations(fs, operations, echoed),
+    by(pid) {
+      echoed.pid = pid
     },
     plan(changes, top) {
-      const paths = pathsOf(fs, changes, top)
-      const planned = changes.names.flatMap((its) => expect(fs, its) ?? [])
-      const steps = planned.flatMap((its, at) => stepsFor(fs, its, at, paths))
-      const touches = changes.inodes.flatMap((ino) => touchOf(fs, ino, top) ?? [])
-      const sizes = (changes.sizes ?? []).flatMap((ino) => resizeOf(fs, ino, top) ?? [])
-      for (const [at, its] of planned.entries()) {
-        expected.set(keyOf(its.parent, its.name), its)
-        arriving.set(`${at}`, its)
-      }
-      return { source: `${top}/${SOURCE_NAME}`, steps: [...steps, ...touches, ...sizes] }
+      const { names, steps } = planEcho(fs, changes, top)
+      echoed.add(names)
+      return { source: `${top}/${SOURCE_NAME}`, steps }
     },
-    operations: {
-      ...operations,
-      lookup,
-      forget(ino, count) {
-        if (ino !== SOURCE_INO) operations.forget(ino, count)
-      },
-      getattr: (caller, ino) => (ino === SOURCE_INO ? source() : operations.getattr(caller, ino)),
-      getxattr: (caller, ino, name, sizeOnly) =>
-        ino === SOURCE_INO || (name === CAPABILITY && isEcho(caller))
-          ? undefined
-          : operations.getxattr(caller, ino, name, sizeOnly),
-      flush(caller, ino) {
-        if (!isEcho(caller)) operations.flush(caller, ino)
-      },
-      rename(caller, parent, name, newParent, newName, flags) {
-        if (parent !== SOURCE_INO || !isEcho(caller))
-          return operations.rename(caller, parent, name, newParent, newName, flags)
-        due(newParent, newName)
-        expected.delete(keyOf(newParent, newName))
-      },
-      unlink(caller, parent, name) {
-        if (isEcho(caller)) remove(parent, name)
-        else operations.unlink(caller, parent, name)
-      },
-      rmdir(caller, parent, name) {
-        if (isEcho(caller)) remove(parent, name)
-        else operations.rmdir(caller, parent, name)
-      },
-      setattr: (caller, ino, change) =>
-        isEcho(caller) ? touched(fs, ino, change) : operations.setattr(caller, ino, change),
-      // chown(2) takes capabilities away.
-      removexattr(caller, ino, name) {
-        if (!isEcho(caller)) operations.removexattr(caller, ino, name)
-      },
-      readdir(caller, ino, handle, cookie, plus, take) {
-        // The kernel would keep the nodes that are listed with the names.
-        operations.readdir(caller, ino, handle, cookie, plus && expected.size === 0, take)
-      },
+    clear: () => echoed.clear(),
+  }
+}
+
+/** The names of a plan that the process has not yet been through. */
+class EchoedNames {
+  readonly #fs: FsContext
+  readonly #byName = new Map<string, EchoedName>()
+  /** By the name in the source directory. */
+  readonly #arriving = new Map<string, EchoedName>()
+  /** The process that echoes. */
+  pid: number | undefined
+
+  constructor(fs: FsContext) {
+    this.#fs = fs
+  }
+
+  get isEmpty(): boolean {
+    return this.#byName.size === 0
+  }
+
+  isEcho(caller: Caller): boolean {
+    return this.pid !== undefined && caller.pid === this.pid
+  }
+
+  add(names: readonly EchoedName[]): void {
+    for (const [index, echoed] of names.entries()) {
+      this.#byName.set(keyOf(echoed.parent, echoed.name), echoed)
+      this.#arriving.set(`${index}`, echoed)
+    }
+  }
+
+  clear(): void {
+    this.#byName.clear()
+    this.#arriving.clear()
+  }
+
+  find(parent: number, name: string): EchoedName | undefined {
+    return this.isEmpty ? undefined : this.#byName.get(keyOf(parent, name))
+  }
+
+  /** What comes under a name of the source directory. */
+  arriving(name: string): number | undefined {
+    return this.#arriving.get(name)?.coming
+  }
+
+  /** The name, as long as nobody has done something else with it. Throws ENOENT. */
+  due(parent: number, name: string): EchoedName {
+    const echoed = this.find(parent, name)
+    if (echoed === undefined || findEntry(this.#fs.core, parent, name)?.ino !== echoed.coming)
+      fail(ENOENT)
+    return echoed
+  }
+
+  /** What the name led to was seen to go. */
+  remove(parent: number, name: string): void {
+    const echoed = this.due(parent, name)
+    echoed.going = undefined
+    if (echoed.coming === undefined) this.delete(parent, name)
+  }
+
+  delete(parent: number, name: string): void {
+    this.#byName.delete(keyOf(parent, name))
+  }
+}
+
+function echoOperations(fs: FsContext, operations: Operations, echoed: EchoedNames): Operations {
+  return {
+    ...operations,
+    lookup: (caller, parent, name) => lookup(fs, operations, echoed, caller, parent, name),
+    forget(ino, count) {
+      if (ino !== SOURCE_INO) operations.forget(ino, count)
+    },
+    getattr: (caller, ino) => (ino === SOURCE_INO ? source() : operations.getattr(caller, ino)),
+    getxattr: (caller, ino, name, sizeOnly) =>
+      ino === SOURCE_INO || (name === CAPABILITY && echoed.isEcho(caller))
+        ? undefined
+        : operations.getxattr(caller, ino, name, sizeOnly),
+    flush(caller, ino) {
+      if (!echoed.isEcho(caller)) operations.flush(caller, ino)
+    },
+    rename(caller, parent, name, newParent, newName, flags) {
+      if (parent !== SOURCE_INO || !echoed.isEcho(caller))
+        return operations.rename(caller, parent, name, newParent, newName, flags)
+      echoed.due(newParent, newName)
+      echoed.delete(newParent, newName)
+    },
+    unlink(caller, parent, name) {
+      if (echoed.isEcho(caller)) echoed.remove(parent, name)
+      else operations.unlink(caller, parent, name)
+    },
+    rmdir(caller, parent, name) {
+      if (echoed.isEcho(caller)) echoed.remove(parent, name)
+      else operations.rmdir(caller, parent, name)
+    },
+    setattr: (caller, ino, change) =>
+      echoed.isEcho(caller) ? touched(fs, ino, change) : operations.setattr(caller, ino, change),
+    // chown(2) takes capabilities away.
+    removexattr(caller, ino, name) {
+      if (!echoed.isEcho(caller)) operations.removexattr(caller, ino, name)
+    },
+    readdir(caller, ino, handle, cookie, plus, take) {
+      // The kernel would keep the nodes that are listed with the names.
+      operations.readdir(caller, ino, handle, cookie, plus && echoed.isEmpty, take)
     },
   }
+}
+
+function lookup(
+  fs: FsContext,
+  operations: Operations,
+  names: EchoedNames,
+  caller: Caller,
+  parent: number,
+  name: string,
+): Node | undefined {
+  const echoed = names.find(parent, name)
+  if (!names.isEcho(caller)) {
+    const node = operations.lookup(caller, parent, name)
+    // If the kernel cached this node, it would find source and target of the move to be the same, and do nothing.
+    return node === undefined || echoed === undefined ? node : brief(node)
+  }
+  if (parent === ROOT_INO && name === SOURCE_NAME) return source()
+  if (parent === SOURCE_INO)
+    return brief(giveNode(fs, getInode(fs.core, names.arriving(name) ?? fail(ENOENT))))
+  if (echoed === undefined) return operations.lookup(caller, parent, name)
+  return brief(formerNode(fs, echoed.going ?? fail(ENOENT)))
 }
 
 function keyOf(parent: number, name: string): string {
@@ -174,84 +207,6 @@ function formerNode(fs: FsContext, { ino, type }: EntryRow): Node {
   if (inode !== undefined) return giveNode(fs, inode)
   fs.lookups.add(ino, 1)
   return ownNode(ino, (type << 12) | 0o700)
-}
-
-function expect(fs: FsContext, { parent, name, before }: NameChange): Expected | undefined {
-  const after = findEntry(fs.core, parent, name)
-  if (before?.ino === after?.ino) return undefined
-  const isOver = after !== undefined && after.type !== DIRECTORY && before?.type !== DIRECTORY
-  // What the kernel does not know nobody watches, and nothing needs to be replaced.
-  const going = isOver && before !== undefined && !isHeld(fs, before.ino) ? undefined : before
-  return { parent, name, going, coming: after?.ino }
-}
-
-/** Paths of directories by their numbers, also of those that went. */
-function pathsOf(
-  fs: FsContext,
-  { names }: Changes,
-  top: string,
-): (ino: number) => string | undefined {
-  const gone = new Map<number, NameChange>()
-  for (const its of names) if (its.before?.type === DIRECTORY) gone.set(its.before.ino, its)
-  const pathTo = (ino: number): string | undefined => {
-    const path = pathOf(fs.core, ino)
-    if (path !== undefined) return path === '/' ? top : top + path
-    const its = gone.get(ino)
-    const above = its && pathTo(its.parent)
-    return above === undefined ? undefined : `${above}/${its?.name}`
-  }
-  return pathTo
-}
-
-function stepsFor(
-  fs: FsContext,
-  { parent, name, going, coming }: Expected,
-  at: number,
-  pathTo: (ino: number) => string | undefined,
-): EchoStep[] {
-  const directory = pathTo(parent)
-  if (directory === undefined) return []
-  const steps: EchoStep[] = []
-  const isOver =
-    coming !== undefined &&
-    going?.type !== DIRECTORY &&
-    !isDirectory(getInode(fs.core, coming).mode)
-  if (going !== undefined && !isOver)
-    steps.push({ directory, name, do: going.type === DIRECTORY ? 'rmdir' : 'unlink' })
-  if (coming !== undefined) steps.push({ directory, name, do: 'move', from: `${at}` })
-  return steps
-}
-
-/** The root has no name. */
-const ITSELF = { parent: ROOT_INO, name: '.' }
-
-/** Giving a file what it has. */
-function touchOf(fs: FsContext, ino: number, top: string): EchoStep | undefined {
-  const inode = findInode(fs.core, ino)
-  const place = inode && placeOf(fs, inode, top)
-  if (inode === undefined || place === undefined) return undefined
-  const { mode, uid, gid, atime, atimeNs, mtime, mtimeNs } = inode
-  const to = { mode, uid, gid, atime, atimeNs, mtime, mtimeNs }
-  return { ...place, do: 'touch', to }
-}
-
-/** Giving a file the size that it has: there is no other way to tell the kernel, as long as somebody has it open. */
-function resizeOf(fs: FsContext, ino: number, top: string): EchoStep | undefined {
-  const inode = findInode(fs.core, ino)
-  const place = inode && placeOf(fs, inode, top)
-  if (inode === undefined || place === undefined) return undefined
-  return { ...place, do: 'resize', ino, size: inode.size }
-}
-
-function placeOf(
-  fs: FsContext,
-  inode: Inode,
-  top: string,
-): Pick<EchoStep, 'directory' | 'name'> | undefined {
-  const [first] = inode.ino === ROOT_INO ? [ITSELF] : namesOfInode(fs.core, inode)
-  const above = first && pathOf(fs.core, first.parent)
-  if (first === undefined || above === undefined) return undefined
-  return { directory: above === '/' ? top : top + above, name: first.name }
 }
 
 /** Everything is as it was but the kernel's own ctime, which the vault takes over without a trace, as it does with atime. */

@@ -29,9 +29,9 @@ export interface FileSystem extends Operations {
   /** Tells the file system how to reach the kernel, once it listens. */
   setNotices(notices: KernelNotices): void
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
-  told(): Promise<void>
+  kernelNotified(): Promise<void>
   /** Lets go of what can be had again: what open directories have read, and what the kernel keeps of the past. */
-  rest(): void
+  dropCaches(): void
   /** True while the kernel knows the inode. */
   holds(ino: number): boolean
   /** How programs that watch directories hear of changes that do not come through the kernel. */
@@ -86,10 +86,10 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     setNotices: (notices) => {
       fs.notices = notices
     },
-    told: async () => viewed?.told(),
-    rest() {
+    kernelNotified: async () => viewed?.kernelNotified(),
+    dropCaches() {
       fs.listings.clear()
-      viewed?.rest()
+      viewed?.dropCaches()
     },
     holds: (ino) => isHeld(fs, ino),
   }

@@ -70,7 +70,7 @@ export function write(
   writeContent(fs.core, inode, offset, data)
   noteWrite(inode, offset, data.length)
   if (killPrivileges) losePrivileges(fs, inode, caller)
-  // SETATTR brings the kernel's times when they differ from those it knows: it is silent about a write within the tick of
+  // SETATTR brings the kernel's times when they differ from those it knows: it sends none for a write within the tick of
   // the file's creation.
   if (!cached) stampChange(inode, true)
   return fs.vault.relieve()

@@ -1,4 +1,4 @@
-// Who might come to a directory when: its owner, permissions and access list (acl(5)) in all the time that the vault knows of. A
+// Who had access to a directory when: its owner, permissions and access list (acl(5)) in all the time that the vault knows of. A
 // busy directory has a state a second and changes these once a year, so that states are read once and kept as spans.
 
 import { GenerationCache } from '../base/generation-cache.ts'
@@ -15,7 +15,7 @@ import { xattrsAt } from '../vault/history/timeline.ts'
 import { ACL_ACCESS } from '../vault/tree/acl.ts'
 import { getXattr } from '../vault/tree/attached.ts'
 import { findInode, keepState } from '../vault/tree/inodes.ts'
-import { OPEN_TO_ALL } from './reach.ts'
+import { OPEN_TO_ALL } from './access.ts'
 
 /** What guards a directory, and the one that it lies in. */
 export interface Guard {
@@ -54,11 +54,11 @@ export function guardsAt(core: Core, ino: number, moment: Moment): readonly Guar
   const present = presentGuard(core, ino)
   if (present !== undefined && present.since <= moment) return [present]
   const spans = spansOf(core, ino)
-  const at = lastBegun(spans, moment)
-  const before = spans[at]
+  const index = lastBegun(spans, moment)
+  const before = spans[index]
   if (before !== undefined && moment < before.until) return [before]
-  const after = spans[at + 1] ?? present
-  return [before, after].filter((its) => its !== undefined)
+  const after = spans[index + 1] ?? present
+  return [before, after].filter((span) => span !== undefined)
 }
 
 /** What guards it, or did last if it is gone; undefined where nothing is known. */
@@ -118,7 +118,7 @@ function presentGuard(core: Core, ino: number): (Guard & { since: Moment }) | un
 
 /** The index of the last span that began by then; -1: none. */
 function lastBegun(spans: readonly Span[], moment: Moment): number {
-  return firstIndex(spans.length, (at) => (spans[at] as Span).since > moment) - 1
+  return firstIndex(spans.length, (index) => (spans[index] as Span).since > moment) - 1
 }
 
 function spansOf(core: Core, ino: number): readonly Span[] {

@@ -9,11 +9,11 @@ export const HANDLES_MAX = 100_000
 
 export class Handles {
   #next = 1
-  /** Who opened each, and how many of them are each user's. */
+  /** Which user opened each, and how many each user has open. */
   readonly #users = new Map<number, number>()
   readonly #counts = new Map<number, number>()
 
-  /** The number that `open` takes next. Throws EMFILE when the user has too many open, ENFILE when all have. */
+  /** The number that `open` takes next. Throws EMFILE when the user has too many open, ENFILE when all users together have. */
   next(uid: number): number {
     if ((this.#counts.get(uid) ?? 0) >= HANDLES_MAX_EACH) fail(EMFILE)
     if (this.#users.size >= HANDLES_MAX) fail(ENFILE)

@@ -31,22 +31,22 @@ export function followOpenness(core: Core, closed: () => void): (directory: numb
   function isOpen(directory: number): boolean {
     const way: Known[] = []
     let isWayOpen: boolean | undefined
-    for (let at = directory; isWayOpen === undefined; ) {
-      isWayOpen = known.get(at)?.isOpen
+    for (let ino = directory; isWayOpen === undefined; ) {
+      isWayOpen = known.get(ino)?.isOpen
       if (isWayOpen !== undefined) break
-      const own = ownOf(core, at)
-      const its = { isOpen: false, own }
-      known.set(at, its)
-      way.push(its)
+      const own = ownOf(core, ino)
+      const openness = { isOpen: false, own }
+      known.set(ino, openness)
+      way.push(openness)
       if (!own.isOpen) isWayOpen = false
-      else if (at === ROOT_INO) isWayOpen = true
-      at = own.parent
+      else if (ino === ROOT_INO) isWayOpen = true
+      ino = own.parent
     }
-    for (const its of way) its.isOpen = isWayOpen
+    for (const openness of way) openness.isOpen = isWayOpen
     return isWayOpen
   }
 
-  function look(): void {
+  function recheck(): void {
     const others = [...changed].flatMap((ino) => {
       const before = known.get(ino)
       const own = ownOf(core, ino)
@@ -54,21 +54,22 @@ export function followOpenness(core: Core, closed: () => void): (directory: numb
       return before === undefined || isSame ? [] : [before]
     })
     changed.clear()
-    if (others.some((its) => its.isOpen) || known.size > KNOWN_MAX) {
+    if (others.some((openness) => openness.isOpen) || known.size > KNOWN_MAX) {
       known.clear()
       closed()
-    } else if (others.length > 0) for (const [ino, its] of known) if (!its.isOpen) known.delete(ino)
+    } else if (others.length > 0)
+      for (const [ino, openness] of known) if (!openness.isOpen) known.delete(ino)
   }
 
-  // The change is made already: a read that must wait may not run it again.
-  const lookSoon = afterStep(() => void inBackground(look))
-  const heard = ([ino]: Key): void => {
+  // In the background, since a Fault must not repeat the operation that made the change.
+  const recheckSoon = afterStep(() => void inBackground(recheck))
+  const guardChanged = ([ino]: Key): void => {
     if (!known.has(ino as number)) return
     changed.add(ino as number)
-    lookSoon()
+    recheckSoon()
   }
-  core.overlay.watch(inodes, heard)
-  core.overlay.watch(xattr, heard)
+  core.overlay.watch(inodes, guardChanged)
+  core.overlay.watch(xattr, guardChanged)
   return isOpen
 }
 

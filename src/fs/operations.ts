@@ -33,7 +33,7 @@ export interface Attributes {
 
 /**
  * An inode as a name or a number leads to it. `blocks` counts 512-byte units.
- * The kernel keeps what it is told, as changes are announced. Of `volatile` nodes (computed views) that is not so: their
+ * The kernel caches this without limit, as changes are announced. Not so `volatile` nodes (computed views): their
  * attributes are good for `nameMs`, or not beyond the call. `nameMs` is how long the way by name is good, if not for ever.
  */
 export interface Node extends Attributes {
@@ -220,6 +220,6 @@ export interface KernelNotices {
    * writing to it.
    */
   sizeChanged?(ino: number): Promise<void>
-  /** Resolves when all that was told of names and inodes so far has been dropped. */
+  /** Resolves when the kernel has dropped everything that the notices so far named. */
   sent(): Promise<void>
 }

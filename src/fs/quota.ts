@@ -24,7 +24,7 @@ import { SOME_CAPABILITY } from './privileges.ts'
 import { RENAME_WHITEOUT } from './remove.ts'
 import { writesAtEnd } from './write-position.ts'
 
-/** So long the kernel may take to say that nobody uses a deleted file any more; it is asked about that so often. */
+/** How long the kernel may take to say that nobody uses a deleted file any more, and how often that is checked. */
 const FORGET_MS = 50
 const FORGET_STEP_MS = 5
 
@@ -64,7 +64,7 @@ export function withinQuota(fs: FsContext, operations: Operations): Operations {
       return operations.setattr(caller, ino, change)
     },
     write(caller, ino, offset, data, killPrivileges, cached) {
-      // What follows on lost bytes is lost, too: a hole in the middle would not be seen.
+      // Bytes behind refused ones are refused, too: nobody would notice a hole in the middle.
       const from = fs.refused.get(ino) ?? Number.POSITIVE_INFINITY
       try {
         if (cached && offset >= from) fail(EDQUOT)
@@ -140,7 +140,7 @@ function admitFile(fs: FsContext, { uid }: Caller, bytes = 0): void {
   exactly(fs, () => admit(fs.core, uid, { bytes, files: 1 }))
 }
 
-/** What is written and not yet stored may count too much, and so may what was just deleted: nothing is refused before that is known. */
+/** Buffered writes and files just deleted may count too much: before anything is refused they are settled, and the quota asked again. */
 function exactly(fs: FsContext, ask: () => void): void {
   try {
     ask()
@@ -152,13 +152,13 @@ function exactly(fs: FsContext, ask: () => void): void {
   }
 }
 
-/** Throws a Fault to wait for the kernel, when a deleted file may be nobody's by now. */
+/** Throws a Fault to wait for the kernel's FORGET of files that were just deleted. */
 function assertForgotten({ core: { orphans, usage } }: FsContext): void {
   if (orphans.size === 0 || steadyMs() > usage.namelessSinceMs + FORGET_MS) return
   throw new Fault(() => sleep(FORGET_STEP_MS))
 }
 
-/** Whether write(2) is refused: bytes of the file were lost, and nobody has heard of it, or it would make the file longer and nothing is left. */
+/** Whether write(2) is refused: bytes of the file were lost and no caller was told, or it would make the file longer and the quota is used up. */
 function isRefused(fs: FsContext, caller: Caller, ino: number): boolean {
   if (fs.refused.has(ino)) return true
   const { core } = fs

@@ -152,9 +152,9 @@ function assertReplaceable(inode: Inode, target: Inode): void {
 
 function assertNotBelow(fs: FsContext, directory: Inode, ino: number): void {
   const isCircle = cycleCheck()
-  for (let at = directory; at.ino !== ROOT_INO; at = getInode(fs.core, at.parent)) {
-    if (at.ino === ino) fail(EINVAL)
-    if (isCircle(at.ino)) fail(ELOOP)
+  for (let above = directory; above.ino !== ROOT_INO; above = getInode(fs.core, above.parent)) {
+    if (above.ino === ino) fail(EINVAL)
+    if (isCircle(above.ino)) fail(ELOOP)
   }
 }
 

@@ -31,7 +31,7 @@ export interface SearchedFile {
 export interface SearchService {
   /** Grows whenever the index has taken something in. */
   readonly generation: number
-  /** Best first. `reach` says what may be shown; it may run more than once. Rejects with StoreError 'unavailable'. */
+  /** Best first. `isVisible` says what may be shown; it may run more than once. Rejects with StoreError 'unavailable'. */
   search(request: {
     readonly query: string
     readonly limit: number
@@ -39,7 +39,7 @@ export interface SearchService {
     readonly isNumbered: boolean
     /** At or below this path. */
     readonly top: string
-    readonly reach: (found: SearchedName) => boolean
+    readonly isVisible: (found: SearchedName) => boolean
   }): Promise<readonly SearchedFile[]>
   /** Resolves when all that is sealed can be found, or when the time is over. */
   refresh(timeoutMs: number): Promise<boolean>

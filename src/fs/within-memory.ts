@@ -1,4 +1,4 @@
-// What an operation takes of the daemon's memory for longer than it runs, asked before it begins: when memory is nearly used up, it
+// Operations that take memory of the daemon for longer than they run check it first: when memory is nearly used up, such an operation
 // waits until what was changed is in the engine, and is refused with ENOMEM if that is not enough. Reading, writing, saving and
 // deleting what is there go on.
 
@@ -23,7 +23,7 @@ export function withinMemory<O extends Operations>(
     await written()
     await memory.looked()
   }
-  function ask(): void {
+  function assertRoom(): void {
     if (!memory.isShort()) return
     const canGain = (overlay.size >= ROWS_MIN || commits.behind) && commits.failure === undefined
     if (!memory.isCritical()) {
@@ -39,35 +39,35 @@ export function withinMemory<O extends Operations>(
       return operations.lookup(caller, parent, name)
     },
     mknod(...all) {
-      ask()
+      assertRoom()
       return operations.mknod(...all)
     },
     mkdir(...all) {
-      ask()
+      assertRoom()
       return operations.mkdir(...all)
     },
     symlink(...all) {
-      ask()
+      assertRoom()
       return operations.symlink(...all)
     },
     create(...all) {
-      ask()
+      assertRoom()
       return operations.create(...all)
     },
     tmpfile(...all) {
-      ask()
+      assertRoom()
       return operations.tmpfile(...all)
     },
     link(...all) {
-      ask()
+      assertRoom()
       return operations.link(...all)
     },
     setxattr(...all) {
-      ask()
+      assertRoom()
       operations.setxattr(...all)
     },
     copyFileRange(...all) {
-      ask()
+      assertRoom()
       return operations.copyFileRange(...all)
     },
     opendir(caller, ino) {

@@ -19,7 +19,7 @@ export function writesAtEnd(pid: number, ino: number, size: number): boolean {
     if (names.length > DESCRIPTORS_MAX) return false
     const own = names
       .map((name) => fieldsOf(readFileSync(`${folder}/${name}`, 'latin1')))
-      .filter(({ ino: its, flags }) => its === ino && (flags & O_ACCMODE) !== 0)
+      .filter(({ ino: opened, flags }) => opened === ino && (flags & O_ACCMODE) !== 0)
     return own.length > 0 && own.every(({ flags, pos }) => (flags & O_APPEND) !== 0 || pos >= size)
   } catch {
     return false

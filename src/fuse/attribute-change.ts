@@ -5,7 +5,7 @@ import * as k from './abi.ts'
 import { fuse_setattr_in } from './layout.ts'
 import { position, type Request, seconds, u32 } from './request.ts'
 
-const S = fuse_setattr_in.at
+const S = fuse_setattr_in.offsets
 
 /** Reused: setattr keeps nothing of it. */
 const change: AttributeChange = {

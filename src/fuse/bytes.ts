@@ -4,7 +4,7 @@
 export interface Bytes extends Buffer {
   latin1Slice(start: number, end: number): string
   /** Returns the number of bytes written: fewer than the string's where the buffer ends. */
-  latin1Write(value: string, at: number): number
+  latin1Write(value: string, offset: number): number
 }
 
 /** The buffer itself, not a copy. */

@@ -5,7 +5,7 @@ import type { Node, TakeEntry } from '../fs/operations.ts'
 import { fuse_dirent, fuse_direntplus, fuse_entry_out } from './layout.ts'
 import { PAYLOAD, putEntryAt, putU64, type Reply } from './reply.ts'
 
-const D = fuse_dirent.at
+const D = fuse_dirent.offsets
 
 export interface Listing {
   readonly take: TakeEntry
@@ -26,18 +26,18 @@ export function createListing(): Listing {
     },
     take(name, ino, type, cookie, node) {
       if (reply === undefined) return false
-      const at = reply.length
-      const nameAt = at + head + fuse_dirent.size
-      const next = (nameAt + name.length + 7) & ~7
+      const offset = reply.length
+      const nameOffset = offset + head + fuse_dirent.size
+      const next = (nameOffset + name.length + 7) & ~7
       if (next > end) return false
       const { view, bytes } = reply
-      if (head > 0) putDirentplus(reply, at, node)
-      putU64(view, at + head + D.ino, ino)
-      putU64(view, at + head + D.off, cookie)
-      view.setUint32(at + head + D.namelen, name.length, true)
-      view.setUint32(at + head + D.type, type, true)
-      bytes.latin1Write(name, nameAt)
-      for (let i = nameAt + name.length; i < next; i++) bytes[i] = 0
+      if (head > 0) putDirentplus(reply, offset, node)
+      putU64(view, offset + head + D.ino, ino)
+      putU64(view, offset + head + D.off, cookie)
+      view.setUint32(offset + head + D.namelen, name.length, true)
+      view.setUint32(offset + head + D.type, type, true)
+      bytes.latin1Write(name, nameOffset)
+      for (let i = nameOffset + name.length; i < next; i++) bytes[i] = 0
       reply.length = next
       return true
     },
@@ -45,19 +45,19 @@ export function createListing(): Listing {
 }
 
 // Nodeid 0 tells the kernel that this record has no attributes and counts no lookup: so for . and ..
-function putDirentplus(reply: Reply, at: number, node: Node | undefined): void {
-  if (node === undefined) reply.bytes.fill(0, at, at + fuse_entry_out.size)
-  else putEntryAt(reply.view, at, node)
+function putDirentplus(reply: Reply, offset: number, node: Node | undefined): void {
+  if (node === undefined) reply.bytes.fill(0, offset, offset + fuse_entry_out.size)
+  else putEntryAt(reply.view, offset, node)
 }
 
 /** Calls `visit` with each node that a READDIRPLUS reply names, once a lookup. */
 export function forEachListed(reply: Reply, visit: (ino: number) => void): void {
   const { view } = reply
-  let at = PAYLOAD
-  while (at < reply.length) {
-    const nodeid = view.getUint32(at, true) + view.getUint32(at + 4, true) * 4294967296
+  let offset = PAYLOAD
+  while (offset < reply.length) {
+    const nodeid = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296
     if (nodeid !== 0) visit(nodeid)
-    const namelen = view.getUint32(at + fuse_direntplus.at.dirent + D.namelen, true)
-    at += (fuse_direntplus.size + namelen + 7) & ~7
+    const namelen = view.getUint32(offset + fuse_direntplus.offsets.dirent + D.namelen, true)
+    offset += (fuse_direntplus.size + namelen + 7) & ~7
   }
 }

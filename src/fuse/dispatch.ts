@@ -21,16 +21,6 @@ import { describeReply, describeRequest } from './trace.ts'
 const FAULTS_MAX = 10000
 const noPieces: readonly Uint8Array[] = []
 
-interface Dispatcher {
-  /**
-   * Runs the request in the first `received` bytes of the buffer, and replies now or later. `began` is when it was
-   * received, in milliseconds of performance.now(). Never throws.
-   */
-  dispatch(request: Request, received: number, began: number): void
-  /** Resolves when no reply is waited for. */
-  idle(): Promise<void>
-}
-
 interface DispatcherOptions {
   readonly channel: Channel
   readonly operations: Operations
@@ -38,11 +28,11 @@ interface DispatcherOptions {
   /** Takes a line for each reply. */
   readonly trace: ((line: string) => void) | undefined
   readonly onInit: (negotiated: Negotiated) => void
-  /** A reply left that had been waited for. */
+  /** Called after each delayed reply. */
   readonly onDelayedReply: () => void
 }
 
-/** A request under way: its row, and what is told of it later. Made only where that is not at once. */
+/** A request that is answered later, with what that takes. Not made for those that are answered at once. */
 interface Run {
   readonly request: Request
   readonly row: Row
@@ -59,138 +49,156 @@ interface FaultLike {
   readonly isPause?: boolean
 }
 
-export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { channel, operations, metrics, trace, onInit, onDelayedReply } = options
-  const context: Context = { listing: createListing(), negotiated: undefined }
-  const reply = replyOf(REPLY_BYTES_MAX)
-  const slice: Slice = { untilMs: 0, isBegun: false, kept: undefined }
-  const long = new LongWork()
-  /** The one that others are read into. */
-  let original: Request | undefined
-  let idleCallbacks: (() => void)[] = []
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #channel: Channel
+  readonly #operations: Operations
+  readonly #metrics: SessionMetrics
+  readonly #trace: ((line: string) => void) | undefined
+  readonly #context: Context = { listing: createListing(), negotiated: undefined }
+  readonly #reply = replyOf(REPLY_BYTES_MAX)
+  readonly #slice: Slice = { untilMs: 0, isBegun: false, kept: undefined }
+  readonly #longWork = new LongWork()
+  /** The request of the receive buffer, into which later ones are read. */
+  #original: Request | undefined
+  #idleCallbacks: (() => void)[] = []
 
-  function dispatch(request: Request, received: number, began: number): void {
-    metrics.bytesReceived += received
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#channel = options.channel
+    this.#operations = options.operations
+    this.#metrics = options.metrics
+    this.#trace = options.trace
+  }
+
+  /**
+   * Runs the request in the first `received` bytes of the buffer, and replies now or later. `began` is when it was
+   * received, in milliseconds of performance.now(). Never throws.
+   */
+  dispatch(request: Request, received: number, began: number): void {
+    this.#metrics.bytesReceived += received
     try {
       decodeHeader(request, received)
     } catch (error) {
-      refuseUndecoded(request, error)
+      this.#refuseUndecoded(request, error)
       return
     }
     const row = operationTable[request.opcode]
     if (row === undefined) {
       log('debug', `opcode ${request.opcode} is not known`)
-      sendErrno(request, ENOSYS)
+      this.#sendErrno(request, ENOSYS)
       return
     }
-    metrics.requests[row.opcode] = (metrics.requests[row.opcode] ?? 0) + 1
-    const label = trace === undefined ? '' : describeRequest(row, request)
-    original = request
-    renewSlice(slice, SLICE_MS, undefined)
-    run(request, row, began, label, 0)
+    this.#metrics.requests[row.opcode] = (this.#metrics.requests[row.opcode] ?? 0) + 1
+    const label = this.#trace === undefined ? '' : describeRequest(row, request)
+    this.#original = request
+    renewSlice(this.#slice, SLICE_MS, undefined)
+    this.#run(request, row, began, label, 0)
   }
 
-  function run(request: Request, row: Row, began: number, label: string, faults: number): void {
-    clear(reply)
+  #run(request: Request, row: Row, began: number, label: string, faults: number): void {
+    clear(this.#reply)
     request.cursor = ARGUMENTS + (row.request?.size ?? 0)
     startStep()
-    enterSlice(slice)
+    enterSlice(this.#slice)
     try {
       if (request.length - ARGUMENTS < row.requestBytesMin) throw new MalformedError('too short')
-      if (context.negotiated === undefined && row.opcode !== FUSE_INIT) {
+      if (this.#context.negotiated === undefined && row.opcode !== FUSE_INIT) {
         throw new MalformedError('it came before INIT')
       }
-      const wait = row.handler(operations, request, reply, context)
+      const wait = row.handler(this.#operations, request, this.#reply, this.#context)
       if (wait !== undefined) {
-        defer({ request, row, began, label, faults, kept: undefined }, wait)
+        this.#defer({ request, row, began, label, faults, kept: undefined }, wait)
         return
       }
     } catch (error) {
-      if (isFault(error)) rerun({ request, row, began, label, faults, kept: slice.kept }, error)
-      else refuse(request, row, began, label, error)
+      if (isFault(error))
+        this.#rerun({ request, row, began, label, faults, kept: this.#slice.kept }, error)
+      else this.#refuse(request, row, began, label, error)
       return
     } finally {
       enterSlice(undefined)
     }
-    if (!row.silent) send(request, row, label)
-    else trace?.(label)
-    countLatency(metrics, row.opcode, performance.now() - began)
+    if (!row.silent) this.#send(request, row, label)
+    else this.#trace?.(label)
+    countLatency(this.#metrics, row.opcode, performance.now() - began)
   }
 
-  function send(request: Request, row: Row, label: string): void {
-    const length = seal(reply, request.uniqueLow, request.uniqueHigh, 0)
-    trace?.(`${label} -> ${describeReply(row, reply)}`)
-    metrics.bytesSent += length
-    const sent = channel.reply(reply.buffer, reply.length, reply.pieces)
+  #send(request: Request, row: Row, label: string): void {
+    const length = seal(this.#reply, request.uniqueLow, request.uniqueHigh, 0)
+    this.#trace?.(`${label} -> ${describeReply(row, this.#reply)}`)
+    this.#metrics.bytesSent += length
+    const sent = this.#channel.reply(this.#reply.buffer, this.#reply.length, this.#reply.pieces)
     if (sent < 0) {
-      row.undo?.(operations, reply)
-      undelivered(row.name, sent)
+      row.undo?.(this.#operations, this.#reply)
+      this.#undelivered(row.name, sent)
     }
-    if (row.opcode === FUSE_INIT && context.negotiated !== undefined) onInit(context.negotiated)
+    if (row.opcode === FUSE_INIT && this.#context.negotiated !== undefined)
+      this.#options.onInit(this.#context.negotiated)
   }
 
   // The reply is encoded by now; a copy of it waits, because the buffer goes on to other requests.
-  function defer(run: Run, wait: Promise<void>): void {
+  #defer(run: Run, wait: Promise<void>): void {
     const { request, row, began, label } = run
     const { uniqueLow, uniqueHigh } = request
-    seal(reply, uniqueLow, uniqueHigh, 0)
-    const head = reply.buffer.slice(0, reply.length)
-    const answer = trace === undefined ? '' : describeReply(row, reply)
+    seal(this.#reply, uniqueLow, uniqueHigh, 0)
+    const head = this.#reply.buffer.slice(0, this.#reply.length)
+    const answer = this.#trace === undefined ? '' : describeReply(row, this.#reply)
     const unique = { uniqueLow, uniqueHigh, nodeid: request.nodeid }
-    later(
+    this.#later(
       wait.then(
         () => {
-          trace?.(`${label} -> ${answer}`)
-          metrics.bytesSent += head.byteLength
-          const sent = channel.reply(head, head.byteLength, noPieces)
-          if (sent < 0) undelivered(row.name, sent)
-          countLatency(metrics, row.opcode, performance.now() - began)
+          this.#trace?.(`${label} -> ${answer}`)
+          this.#metrics.bytesSent += head.byteLength
+          const sent = this.#channel.reply(head, head.byteLength, noPieces)
+          if (sent < 0) this.#undelivered(row.name, sent)
+          countLatency(this.#metrics, row.opcode, performance.now() - began)
         },
-        (error: unknown) => refuse(unique, row, began, label, error),
+        (error: unknown) => this.#refuse(unique, row, began, label, error),
       ),
     )
   }
 
   // The bytes are copied before anything else is read into their buffer.
-  function rerun({ request, row, began, label, faults, kept }: Run, fault: FaultLike): void {
+  #rerun({ request, row, began, label, faults, kept }: Run, fault: FaultLike): void {
     if (faults >= FAULTS_MAX) {
-      refuse(request, row, began, label, new Error(`${faults} reads had to wait, and no end`))
+      this.#refuse(request, row, began, label, new Error(`${faults} reads had to wait, and no end`))
       return
     }
-    const isNew = request === original
+    const isNew = request === this.#original
     const { uid } = request.caller
     const isLong = fault.isPause === true
-    if (isLong && !long.enter(uid, isNew)) {
-      refuse(request, row, began, label, new FsError(EAGAIN))
+    if (isLong && !this.#longWork.enter(uid, isNew)) {
+      this.#refuse(request, row, began, label, new FsError(EAGAIN))
       return
     }
     const copy = isNew ? copyRequest(request) : request
-    later(
+    this.#later(
       fault.load().then(
         () => {
-          if (isLong) long.leave(uid)
-          renewSlice(slice, SLICE_MS, kept)
-          run(copy, row, began, label, isLong ? faults : faults + 1)
+          if (isLong) this.#longWork.leave(uid)
+          renewSlice(this.#slice, SLICE_MS, kept)
+          this.#run(copy, row, began, label, isLong ? faults : faults + 1)
         },
-        (error: unknown) => refuse(copy, row, began, label, error),
+        (error: unknown) => this.#refuse(copy, row, began, label, error),
       ),
     )
   }
 
-  function later(work: Promise<void>): void {
-    metrics.waiting++
+  #later(work: Promise<void>): void {
+    this.#metrics.waiting++
     void work
       .catch((error: unknown) => log('error', 'a delayed reply failed', error))
       .then(() => {
-        metrics.waiting--
-        onDelayedReply()
-        if (metrics.waiting > 0) return
-        for (const callback of idleCallbacks) callback()
-        idleCallbacks = []
+        this.#metrics.waiting--
+        this.#options.onDelayedReply()
+        if (this.#metrics.waiting > 0) return
+        for (const callback of this.#idleCallbacks) callback()
+        this.#idleCallbacks = []
       })
   }
 
-  function refuse(
+  #refuse(
     request: Pick<Request, 'uniqueLow' | 'uniqueHigh' | 'nodeid'>,
     row: Row,
     began: number,
@@ -204,37 +212,36 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       log('error', `${row.name} of inode ${request.nodeid} failed`, error)
     }
     if (row.silent) return
-    trace?.(`${label} -> ${errnoName(errno)}`)
-    metrics.refusals[row.opcode] = (metrics.refusals[row.opcode] ?? 0) + 1
-    sendErrno(request, errno)
-    countLatency(metrics, row.opcode, performance.now() - began)
+    this.#trace?.(`${label} -> ${errnoName(errno)}`)
+    this.#metrics.refusals[row.opcode] = (this.#metrics.refusals[row.opcode] ?? 0) + 1
+    this.#sendErrno(request, errno)
+    countLatency(this.#metrics, row.opcode, performance.now() - began)
   }
 
-  function refuseUndecoded(request: Request, error: unknown): void {
+  #refuseUndecoded(request: Request, error: unknown): void {
     log('warn', 'malformed request', error instanceof Error ? error.message : error)
     const row = operationTable[request.opcode]
-    if (request.opcode !== 0 && row?.silent !== true) sendErrno(request, EIO)
+    if (request.opcode !== 0 && row?.silent !== true) this.#sendErrno(request, EIO)
   }
 
-  function sendErrno(request: Pick<Request, 'uniqueLow' | 'uniqueHigh'>, errno: number): void {
-    clear(reply)
-    metrics.bytesSent += seal(reply, request.uniqueLow, request.uniqueHigh, errno)
-    const sent = channel.reply(reply.buffer, reply.length, reply.pieces)
-    if (sent < 0) undelivered(errnoName(errno), sent)
+  #sendErrno(request: Pick<Request, 'uniqueLow' | 'uniqueHigh'>, errno: number): void {
+    clear(this.#reply)
+    this.#metrics.bytesSent += seal(this.#reply, request.uniqueLow, request.uniqueHigh, errno)
+    const sent = this.#channel.reply(this.#reply.buffer, this.#reply.length, this.#reply.pieces)
+    if (sent < 0) this.#undelivered(errnoName(errno), sent)
   }
 
   // ENOENT: whoever asked was killed meanwhile. ENODEV: the mount is gone.
-  function undelivered(what: string, result: number): void {
+  #undelivered(what: string, result: number): void {
     if (result === -ENOENT || result === -ENODEV) return
     log('error', `the kernel refused a reply (${what}): ${errnoName(-result)}`)
   }
 
-  function idle(): Promise<void> {
-    if (metrics.waiting === 0) return Promise.resolve()
-    return new Promise((resolve) => idleCallbacks.push(resolve))
+  /** Resolves when no reply is waited for. */
+  idle(): Promise<void> {
+    if (this.#metrics.waiting === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idleCallbacks.push(resolve))
   }
-
-  return { dispatch, idle }
 }
 
 function isFault(error: unknown): error is FaultLike {

@@ -8,8 +8,8 @@ import { FUSE_COMPAT_INIT_IN_SIZE, fuse_init_in, fuse_init_out } from './layout.
 import { grow, type Reply } from './reply.ts'
 import { ARGUMENTS, type Request, u32 } from './request.ts'
 
-const I = fuse_init_in.at
-const O = fuse_init_out.at
+const I = fuse_init_in.offsets
+const O = fuse_init_out.offsets
 
 /** What was agreed. */
 export interface Negotiated {
@@ -66,21 +66,21 @@ export const REPLY_BYTES_MAX = REQUEST_BYTES_MAX
 export function negotiate(request: Request, reply: Reply): Negotiated | undefined {
   const major = u32(request, I.major)
   const minor = Math.min(u32(request, I.minor), abi.FUSE_KERNEL_MINOR_VERSION)
-  const at = grow(reply, fuse_init_out.size)
+  const offset = grow(reply, fuse_init_out.size)
   const { view } = reply
-  view.setUint32(at + O.major, abi.FUSE_KERNEL_VERSION, true)
-  view.setUint32(at + O.minor, abi.FUSE_KERNEL_MINOR_VERSION, true)
+  view.setUint32(offset + O.major, abi.FUSE_KERNEL_VERSION, true)
+  view.setUint32(offset + O.minor, abi.FUSE_KERNEL_MINOR_VERSION, true)
   if (major > abi.FUSE_KERNEL_VERSION) return undefined
   if (major < abi.FUSE_KERNEL_VERSION || minor < abi.FUSE_MINOR_VERSION_MIN) return fail(EPROTO)
   if (request.length < ARGUMENTS + FUSE_COMPAT_INIT_IN_SIZE) return fail(EPROTO)
   const flags = u32(request, I.flags) & WANTED
-  view.setUint32(at + O.minor, minor, true)
-  view.setUint32(at + O.max_readahead, u32(request, I.max_readahead), true)
-  view.setUint32(at + O.flags, flags, true)
-  view.setUint16(at + O.max_background, MAX_BACKGROUND, true)
-  view.setUint16(at + O.congestion_threshold, CONGESTION_THRESHOLD, true)
-  view.setUint32(at + O.max_write, REQUEST_BYTES_MAX, true)
-  view.setUint32(at + O.time_gran, 1, true)
-  view.setUint16(at + O.max_pages, REQUEST_BYTES_MAX / PAGE_BYTES, true)
+  view.setUint32(offset + O.minor, minor, true)
+  view.setUint32(offset + O.max_readahead, u32(request, I.max_readahead), true)
+  view.setUint32(offset + O.flags, flags, true)
+  view.setUint16(offset + O.max_background, MAX_BACKGROUND, true)
+  view.setUint16(offset + O.congestion_threshold, CONGESTION_THRESHOLD, true)
+  view.setUint32(offset + O.max_write, REQUEST_BYTES_MAX, true)
+  view.setUint32(offset + O.time_gran, 1, true)
+  view.setUint16(offset + O.max_pages, REQUEST_BYTES_MAX / PAGE_BYTES, true)
   return { major, minor, flags }
 }

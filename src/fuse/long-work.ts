@@ -7,7 +7,7 @@ export const LONG_MAX = 64
 export class LongWork {
   readonly #counts = new Map<number, number>()
 
-  /** One of them waits for its turn. False when it is a new one and the user has enough of them. */
+  /** Notes that a request waits for its next slice. False for a new one of a user who has too many. */
   enter(uid: number, isNew: boolean): boolean {
     const count = this.#counts.get(uid) ?? 0
     if (isNew && count >= LONG_MAX) return false

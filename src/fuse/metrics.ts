@@ -34,7 +34,7 @@ export function createMetrics(): SessionMetrics {
 /** Counts one request of an opcode that took so long. */
 export function countLatency(metrics: SessionMetrics, opcode: number, elapsedMs: number): void {
   const bucket = Math.min(32 - Math.clz32(elapsedMs * 1000), LATENCY_BUCKETS - 1)
-  const at = opcode * LATENCY_BUCKETS + bucket
-  metrics.latency[at] = (metrics.latency[at] ?? 0) + 1
+  const index = opcode * LATENCY_BUCKETS + bucket
+  metrics.latency[index] = (metrics.latency[index] ?? 0) + 1
   metrics.elapsedMs[opcode] = (metrics.elapsedMs[opcode] ?? 0) + elapsedMs
 }

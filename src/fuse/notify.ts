@@ -1,6 +1,6 @@
 // Tells the kernel of changes that did not come through it, so that it drops what it has cached. Notices are sent from the thread
 // pool: written from the main thread they could wait for a directory's lock that a process holds which waits for our reply. Those
-// of names, which take that lock, and those of inodes, which do not, are two rows, each sent one after another: a reply may wait
+// of names, which take that lock, and those of inodes, which do not, are two queues, each sent one after another: a reply may wait
 // for an inode's notice, and must not wait behind one that waits for the reply.
 
 import { ENODEV, ENOENT, ENOTCONN, errnoName } from '../base/errno.ts'
@@ -53,7 +53,7 @@ interface Row {
   last(): Promise<void>
 }
 
-/** A row of notices, sent in order; one that already waits is not added again, since what is sent later covers both changes. */
+/** A queue of notices, sent in order; one that already waits is not added again, since what is sent later covers both changes. */
 function rowOf(channel: Channel): Row {
   let last: Promise<void> = Promise.resolve()
   const waiting = new Map<string, Notice>()
@@ -98,9 +98,9 @@ const noPieces: readonly Uint8Array[] = []
 
 function encodeEntry(parent: number, name: string): Uint8Array {
   clear(message)
-  const at = grow(message, ENTRY.size)
-  putU64(message.view, at + ENTRY.at.parent, parent)
-  message.view.setUint32(at + ENTRY.at.namelen, name.length, true)
+  const offset = grow(message, ENTRY.size)
+  putU64(message.view, offset + ENTRY.offsets.parent, parent)
+  message.view.setUint32(offset + ENTRY.offsets.namelen, name.length, true)
   putString(message, name, true)
   return finish(FUSE_NOTIFY_INVAL_ENTRY)
 }
@@ -108,19 +108,19 @@ function encodeEntry(parent: number, name: string): Uint8Array {
 /** From `offset` to the end; a negative one stands for attributes alone. */
 function encodeInode(ino: number, offset: number): Uint8Array {
   clear(message)
-  const at = grow(message, INODE.size)
-  putU64(message.view, at + INODE.at.ino, ino)
-  putI64(message.view, at + INODE.at.off, offset)
-  // 0: to the end.
-  putI64(message.view, at + INODE.at.len, 0)
+  const start = grow(message, INODE.size)
+  putU64(message.view, start + INODE.offsets.ino, ino)
+  putI64(message.view, start + INODE.offsets.off, offset)
+  // A length of 0 means to the end.
+  putI64(message.view, start + INODE.offsets.len, 0)
   return finish(FUSE_NOTIFY_INVAL_INODE)
 }
 
 /** A notification is a reply to nothing: unique 0, and its code in place of the errno. */
 function finish(code: number): Uint8Array {
   const { view, bytes, length } = message
-  view.setUint32(fuse_out_header.at.len, length, true)
-  view.setInt32(fuse_out_header.at.error, code, true)
-  bytes.fill(0, fuse_out_header.at.unique, PAYLOAD)
+  view.setUint32(fuse_out_header.offsets.len, length, true)
+  view.setInt32(fuse_out_header.offsets.error, code, true)
+  bytes.fill(0, fuse_out_header.offsets.unique, PAYLOAD)
   return bytes.subarray(0, length)
 }

@@ -82,7 +82,7 @@ function row(
 }
 
 function forgetEntry(fs: Operations, reply: out.Reply): void {
-  const nodeid = out.getU64(reply.view, out.PAYLOAD + l.fuse_entry_out.at.nodeid)
+  const nodeid = out.getU64(reply.view, out.PAYLOAD + l.fuse_entry_out.offsets.nodeid)
   if (nodeid !== 0) fs.forget(nodeid, 1)
 }
 
@@ -93,18 +93,18 @@ function forgetListed(fs: Operations, reply: out.Reply): void {
 const answered: Handler = () => undefined
 const refused: (errno: number) => Handler = (errno) => () => fail(errno)
 
-const { at: BATCH_FORGET } = l.fuse_batch_forget_in
-const { at: COPY } = l.fuse_copy_file_range_in
-const { at: CREATE } = l.fuse_create_in
-const { at: FALLOCATE } = l.fuse_fallocate_in
-const { at: LSEEK } = l.fuse_lseek_in
-const { at: MKDIR } = l.fuse_mkdir_in
-const { at: MKNOD } = l.fuse_mknod_in
-const { at: READ } = l.fuse_read_in
-const { at: RENAME2 } = l.fuse_rename2_in
-const { at: SETXATTR } = l.fuse_setxattr_in
-const { at: STATFS } = l.fuse_kstatfs
-const { at: WRITE } = l.fuse_write_in
+const { offsets: BATCH_FORGET } = l.fuse_batch_forget_in
+const { offsets: COPY } = l.fuse_copy_file_range_in
+const { offsets: CREATE } = l.fuse_create_in
+const { offsets: FALLOCATE } = l.fuse_fallocate_in
+const { offsets: LSEEK } = l.fuse_lseek_in
+const { offsets: MKDIR } = l.fuse_mkdir_in
+const { offsets: MKNOD } = l.fuse_mknod_in
+const { offsets: READ } = l.fuse_read_in
+const { offsets: RENAME2 } = l.fuse_rename2_in
+const { offsets: SETXATTR } = l.fuse_setxattr_in
+const { offsets: STATFS } = l.fuse_kstatfs
+const { offsets: WRITE } = l.fuse_write_in
 /** The reply to COPY_FILE_RANGE holds 32 bits. */
 const COPY_BYTES_MAX = 0xfffff000
 
@@ -113,14 +113,14 @@ const rows: readonly Row[] = [
     out.putEntry(reply, fs.lookup(request.caller, request.nodeid, takeName(request)))
   }),
   row(k.FUSE_FORGET, 'FORGET', l.fuse_forget_in, 0, silent, (fs, request) => {
-    fs.forget(request.nodeid, u64(request, l.fuse_forget_in.at.nlookup))
+    fs.forget(request.nodeid, u64(request, l.fuse_forget_in.offsets.nlookup))
   }),
   row(k.FUSE_BATCH_FORGET, 'BATCH_FORGET', l.fuse_batch_forget_in, 0, silent, (fs, request) => {
-    const { size, at } = l.fuse_forget_one
+    const { size, offsets } = l.fuse_forget_one
     const count = u32(request, BATCH_FORGET.count)
     const first = takeRoom(request, count * size)
     for (let one = first; one < first + count * size; one += size) {
-      fs.forget(u64(request, one + at.nodeid), u64(request, one + at.nlookup))
+      fs.forget(u64(request, one + offsets.nodeid), u64(request, one + offsets.nlookup))
     }
   }),
 
@@ -174,7 +174,7 @@ const rows: readonly Row[] = [
     putOpenOut(reply, 0, k.FOPEN_KEEP_CACHE)
   }),
   row(k.FUSE_LINK, 'LINK', l.fuse_link_in, 1, l.fuse_entry_out, (fs, request, reply) => {
-    const ino = u64(request, l.fuse_link_in.at.oldnodeid)
+    const ino = u64(request, l.fuse_link_in.offsets.oldnodeid)
     out.putEntry(reply, fs.link(request.caller, ino, request.nodeid, takeName(request)))
   }),
 
@@ -185,7 +185,7 @@ const rows: readonly Row[] = [
     fs.rmdir(request.caller, request.nodeid, takeName(request))
   }),
   row(k.FUSE_RENAME, 'RENAME', l.fuse_rename_in, 2, none, (fs, request) => {
-    const newdir = u64(request, l.fuse_rename_in.at.newdir)
+    const newdir = u64(request, l.fuse_rename_in.offsets.newdir)
     const name = takeName(request)
     fs.rename(request.caller, request.nodeid, name, newdir, takeName(request), 0)
   }),
@@ -274,14 +274,14 @@ const rows: readonly Row[] = [
     (fs, request, reply, context) => list(fs, request, reply, context.listing, true),
   ),
   row(k.FUSE_RELEASEDIR, 'RELEASEDIR', l.fuse_release_in, 0, none, (fs, request) => {
-    fs.releasedir(u64(request, l.fuse_release_in.at.fh))
+    fs.releasedir(u64(request, l.fuse_release_in.offsets.fh))
   }),
   row(k.FUSE_FSYNCDIR, 'FSYNCDIR', l.fuse_fsync_in, 0, none, (fs, request) => {
     return fs.fsync(request.caller, request.nodeid)
   }),
 
   row(k.FUSE_GETXATTR, 'GETXATTR', l.fuse_getxattr_in, 1, none, (fs, request, reply) => {
-    const sizeOnly = u32(request, l.fuse_getxattr_in.at.size) === 0
+    const sizeOnly = u32(request, l.fuse_getxattr_in.offsets.size) === 0
     const value = fs.getxattr(request.caller, request.nodeid, takeName(request), sizeOnly)
     if (value === undefined) return fail(ENODATA)
     if (fits(request, reply, value.length)) reply.pieces = [value]
@@ -307,15 +307,15 @@ const rows: readonly Row[] = [
 
   row(k.FUSE_STATFS, 'STATFS', none, 0, l.fuse_kstatfs, (fs, request, reply) => {
     const status = fs.statfs(request.caller)
-    const at = out.grow(reply, l.fuse_kstatfs.size)
-    out.putU64(reply.view, at + STATFS.blocks, status.blocks)
-    out.putU64(reply.view, at + STATFS.bfree, status.blocksFree)
-    out.putU64(reply.view, at + STATFS.bavail, status.blocksAvailable)
-    out.putU64(reply.view, at + STATFS.files, status.files)
-    out.putU64(reply.view, at + STATFS.ffree, status.filesFree)
-    reply.view.setUint32(at + STATFS.bsize, status.blockSize, true)
-    reply.view.setUint32(at + STATFS.namelen, status.nameMax, true)
-    reply.view.setUint32(at + STATFS.frsize, status.blockSize, true)
+    const offset = out.grow(reply, l.fuse_kstatfs.size)
+    out.putU64(reply.view, offset + STATFS.blocks, status.blocks)
+    out.putU64(reply.view, offset + STATFS.bfree, status.blocksFree)
+    out.putU64(reply.view, offset + STATFS.bavail, status.blocksAvailable)
+    out.putU64(reply.view, offset + STATFS.files, status.files)
+    out.putU64(reply.view, offset + STATFS.ffree, status.filesFree)
+    reply.view.setUint32(offset + STATFS.bsize, status.blockSize, true)
+    reply.view.setUint32(offset + STATFS.namelen, status.nameMax, true)
+    reply.view.setUint32(offset + STATFS.frsize, status.blockSize, true)
   }),
 
   row(k.FUSE_INIT, 'INIT', l.fuse_init_in, 0, l.fuse_init_out, (_fs, request, reply, context) => {
@@ -346,9 +346,9 @@ export const operationTable: readonly (Row | undefined)[] = Array.from(
 )
 
 function putOpenOut(reply: out.Reply, handle: number, flags: number): void {
-  const at = out.grow(reply, l.fuse_open_out.size)
-  out.putU64(reply.view, at + l.fuse_open_out.at.fh, handle)
-  reply.view.setUint32(at + l.fuse_open_out.at.open_flags, flags, true)
+  const offset = out.grow(reply, l.fuse_open_out.size)
+  out.putU64(reply.view, offset + l.fuse_open_out.offsets.fh, handle)
+  reply.view.setUint32(offset + l.fuse_open_out.offsets.open_flags, flags, true)
 }
 
 /** fuse_write_out, which also answers COPY_FILE_RANGE, and fuse_getxattr_out: 32 bits of size. */
@@ -363,7 +363,7 @@ function putNumber(reply: out.Reply, value: number): undefined {
 
 /** Whether the caller's buffer takes `size` bytes; a buffer of 0 asks for the size alone. */
 function fits(request: Request, reply: out.Reply, size: number): boolean {
-  const room = u32(request, l.fuse_getxattr_in.at.size)
+  const room = u32(request, l.fuse_getxattr_in.offsets.size)
   if (room === 0) putSize(reply, size)
   else if (size > room) fail(ERANGE)
   return room > 0

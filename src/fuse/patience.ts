@@ -12,7 +12,7 @@ interface Patience {
   waitUs(): number
   /** A request came while waiting. */
   rewarded(): void
-  /** None did. */
+  /** The wait ended without one. */
   disappointed(): void
 }
 

@@ -14,11 +14,11 @@ import {
   fuse_sx_time,
 } from './layout.ts'
 
-const H = fuse_out_header.at
-const A = fuse_attr.at
-const E = fuse_entry_out.at
-const S = fuse_statx.at
-const SX = fuse_sx_time.at
+const H = fuse_out_header.offsets
+const A = fuse_attr.offsets
+const E = fuse_entry_out.offsets
+const S = fuse_statx.offsets
+const SX = fuse_sx_time.offsets
 const TWO_32 = 4294967296
 
 /** Where the payload of a reply begins. */
@@ -71,40 +71,40 @@ export function seal(reply: Reply, uniqueLow: number, uniqueHigh: number, errno:
 
 /** Makes room for `size` zeroed bytes of payload and returns where they begin. */
 export function grow(reply: Reply, size: number): number {
-  const at = reply.length
-  reply.bytes.fill(0, at, at + size)
-  reply.length = at + size
-  return at
+  const offset = reply.length
+  reply.bytes.fill(0, offset, offset + size)
+  reply.length = offset + size
+  return offset
 }
 
-export function putU64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value, true)
-  view.setUint32(at + 4, value / TWO_32, true)
+export function putU64(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value, true)
+  view.setUint32(offset + 4, value / TWO_32, true)
 }
 
 /** Signed: -1 becomes 64 ones. */
-export function putI64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value, true)
-  view.setInt32(at + 4, Math.floor(value / TWO_32), true)
+export function putI64(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value, true)
+  view.setInt32(offset + 4, Math.floor(value / TWO_32), true)
 }
 
-function putAttr(view: DataView, at: number, node: Node): void {
-  putU64(view, at + A.ino, node.ino)
-  putU64(view, at + A.size, node.size)
-  putU64(view, at + A.blocks, node.blocks)
-  putI64(view, at + A.atime, node.atime)
-  putI64(view, at + A.mtime, node.mtime)
-  putI64(view, at + A.ctime, node.ctime)
-  view.setUint32(at + A.atimensec, node.atimeNs, true)
-  view.setUint32(at + A.mtimensec, node.mtimeNs, true)
-  view.setUint32(at + A.ctimensec, node.ctimeNs, true)
-  view.setUint32(at + A.mode, node.mode, true)
-  view.setUint32(at + A.nlink, node.nlink, true)
-  view.setUint32(at + A.uid, node.uid, true)
-  view.setUint32(at + A.gid, node.gid, true)
-  view.setUint32(at + A.rdev, node.rdev, true)
-  view.setUint32(at + A.blksize, BLOCK_BYTES, true)
-  view.setUint32(at + A.flags, 0, true)
+function putAttr(view: DataView, offset: number, node: Node): void {
+  putU64(view, offset + A.ino, node.ino)
+  putU64(view, offset + A.size, node.size)
+  putU64(view, offset + A.blocks, node.blocks)
+  putI64(view, offset + A.atime, node.atime)
+  putI64(view, offset + A.mtime, node.mtime)
+  putI64(view, offset + A.ctime, node.ctime)
+  view.setUint32(offset + A.atimensec, node.atimeNs, true)
+  view.setUint32(offset + A.mtimensec, node.mtimeNs, true)
+  view.setUint32(offset + A.ctimensec, node.ctimeNs, true)
+  view.setUint32(offset + A.mode, node.mode, true)
+  view.setUint32(offset + A.nlink, node.nlink, true)
+  view.setUint32(offset + A.uid, node.uid, true)
+  view.setUint32(offset + A.gid, node.gid, true)
+  view.setUint32(offset + A.rdev, node.rdev, true)
+  view.setUint32(offset + A.blksize, BLOCK_BYTES, true)
+  view.setUint32(offset + A.flags, 0, true)
 }
 
 /** How long the kernel may keep attributes. */
@@ -112,49 +112,49 @@ function validMs({ volatile, nameMs = 0 }: Node): number {
   return volatile ? nameMs : VALID_MS
 }
 
-/** fuse_entry_out at `at` (room must be there). The generation is 0: inode numbers are never used again. */
-export function putEntryAt(view: DataView, at: number, node: Node): void {
+/** fuse_entry_out at `offset` (room must be there). The generation is 0: inode numbers are never used again. */
+export function putEntryAt(view: DataView, offset: number, node: Node): void {
   const attributesMs = validMs(node)
   const nameMs = node.nameMs ?? attributesMs
-  putU64(view, at + E.nodeid, node.ino)
-  putU64(view, at + E.generation, 0)
-  putU64(view, at + E.entry_valid, nameMs / 1000)
-  putU64(view, at + E.attr_valid, attributesMs / 1000)
-  view.setUint32(at + E.entry_valid_nsec, (nameMs % 1000) * 1e6, true)
-  view.setUint32(at + E.attr_valid_nsec, (attributesMs % 1000) * 1e6, true)
-  putAttr(view, at + E.attr, node)
+  putU64(view, offset + E.nodeid, node.ino)
+  putU64(view, offset + E.generation, 0)
+  putU64(view, offset + E.entry_valid, nameMs / 1000)
+  putU64(view, offset + E.attr_valid, attributesMs / 1000)
+  view.setUint32(offset + E.entry_valid_nsec, (nameMs % 1000) * 1e6, true)
+  view.setUint32(offset + E.attr_valid_nsec, (attributesMs % 1000) * 1e6, true)
+  putAttr(view, offset + E.attr, node)
 }
 
 /** fuse_entry_out; without a node a negative entry, which the kernel keeps: this name is missing. */
 export function putEntry(reply: Reply, node: Node | undefined): void {
-  const at = reply.length
+  const offset = reply.length
   if (node === undefined) {
     grow(reply, fuse_entry_out.size)
-    putU64(reply.view, at + E.entry_valid, VALID_MS / 1000)
+    putU64(reply.view, offset + E.entry_valid, VALID_MS / 1000)
     return
   }
-  reply.length = at + fuse_entry_out.size
-  putEntryAt(reply.view, at, node)
+  reply.length = offset + fuse_entry_out.size
+  putEntryAt(reply.view, offset, node)
 }
 
 /** fuse_attr_out */
 export function putAttrOut(reply: Reply, node: Node): void {
-  const at = reply.length
-  reply.length = at + fuse_attr_out.size
+  const offset = reply.length
+  reply.length = offset + fuse_attr_out.size
   const ms = validMs(node)
-  putU64(reply.view, at + fuse_attr_out.at.attr_valid, ms / 1000)
-  putU64(reply.view, at + fuse_attr_out.at.attr_valid_nsec, (ms % 1000) * 1e6) // and dummy
-  putAttr(reply.view, at + fuse_attr_out.at.attr, node)
+  putU64(reply.view, offset + fuse_attr_out.offsets.attr_valid, ms / 1000)
+  putU64(reply.view, offset + fuse_attr_out.offsets.attr_valid_nsec, (ms % 1000) * 1e6) // and dummy
+  putAttr(reply.view, offset + fuse_attr_out.offsets.attr, node)
 }
 
 /** fuse_statx_out, with the birth time. */
 export function putStatxOut(reply: Reply, node: Node): void {
   const { view } = reply
-  const at = grow(reply, fuse_statx_out.size)
+  const offset = grow(reply, fuse_statx_out.size)
   const ms = validMs(node)
-  putU64(view, at + fuse_statx_out.at.attr_valid, ms / 1000)
-  view.setUint32(at + fuse_statx_out.at.attr_valid_nsec, (ms % 1000) * 1e6, true)
-  const stat = at + fuse_statx_out.at.stat
+  putU64(view, offset + fuse_statx_out.offsets.attr_valid, ms / 1000)
+  view.setUint32(offset + fuse_statx_out.offsets.attr_valid_nsec, (ms % 1000) * 1e6, true)
+  const stat = offset + fuse_statx_out.offsets.stat
   view.setUint32(stat + S.mask, STATX_BASIC_STATS | STATX_BTIME, true)
   view.setUint32(stat + S.blksize, BLOCK_BYTES, true)
   view.setUint32(stat + S.nlink, node.nlink, true)
@@ -173,20 +173,20 @@ export function putStatxOut(reply: Reply, node: Node): void {
   view.setUint32(stat + S.rdev_minor, (node.rdev & 0xff) | ((node.rdev >>> 12) & 0xfff00), true)
 }
 
-function putTime(view: DataView, at: number, time: number, ns: number): void {
-  putI64(view, at + SX.tv_sec, time)
-  view.setUint32(at + SX.tv_nsec, ns, true)
+function putTime(view: DataView, offset: number, time: number, ns: number): void {
+  putI64(view, offset + SX.tv_sec, time)
+  view.setUint32(offset + SX.tv_nsec, ns, true)
 }
 
 /** Bytes of a byte string, copied into the payload, and a NUL if asked for. */
 export function putString(reply: Reply, value: string, terminated: boolean): void {
-  const at = reply.length
-  const end = at + reply.bytes.latin1Write(value, at)
+  const offset = reply.length
+  const end = offset + reply.bytes.latin1Write(value, offset)
   if (terminated) reply.bytes[end] = 0
   reply.length = terminated ? end + 1 : end
 }
 
 /** Exact up to 2^53. */
-export function getU64(view: DataView, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32
+export function getU64(view: DataView, offset: number): number {
+  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * TWO_32
 }

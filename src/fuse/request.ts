@@ -7,7 +7,7 @@ import type { Caller } from '../fs/operations.ts'
 import { type Bytes, bytesOf } from './bytes.ts'
 import { fuse_in_header } from './layout.ts'
 
-const H = fuse_in_header.at
+const H = fuse_in_header.offsets
 /** Where the arguments of a request begin. */
 export const ARGUMENTS = fuse_in_header.size
 const TWO_32 = 4294967296
@@ -80,29 +80,31 @@ export function decodeHeader(request: Request, received: number): void {
 
 // Offsets below count from the beginning of the arguments, as the structs of layout.ts do.
 
-export function u32(request: Request, at: number): number {
-  return request.view.getUint32(ARGUMENTS + at, true)
+export function u32(request: Request, offset: number): number {
+  return request.view.getUint32(ARGUMENTS + offset, true)
 }
 
 /** Exact up to 2^53; above, the nearest double. */
-export function u64(request: Request, at: number): number {
+export function u64(request: Request, offset: number): number {
   const { view } = request
-  return view.getUint32(ARGUMENTS + at, true) + view.getUint32(ARGUMENTS + at + 4, true) * TWO_32
+  return (
+    view.getUint32(ARGUMENTS + offset, true) + view.getUint32(ARGUMENTS + offset + 4, true) * TWO_32
+  )
 }
 
 /** An offset or length (the kernel's loff_t): EINVAL when negative, EFBIG when a double cannot hold it. */
-export function position(request: Request, at: number): number {
-  const value = u64(request, at)
+export function position(request: Request, offset: number): number {
+  const value = u64(request, offset)
   if (value <= Number.MAX_SAFE_INTEGER) return value
-  const negative = request.view.getInt32(ARGUMENTS + at + 4, true) < 0
+  const negative = request.view.getInt32(ARGUMENTS + offset + 4, true) < 0
   return fail(negative ? EINVAL : EFBIG)
 }
 
 /** Signed seconds; those that a double cannot hold become the nearest that it can, as kernels clamp to a file system's range. */
-export function seconds(request: Request, at: number): number {
+export function seconds(request: Request, offset: number): number {
   const { view } = request
   const value =
-    view.getUint32(ARGUMENTS + at, true) + view.getInt32(ARGUMENTS + at + 4, true) * TWO_32
+    view.getUint32(ARGUMENTS + offset, true) + view.getInt32(ARGUMENTS + offset + 4, true) * TWO_32
   return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value))
 }
 
@@ -119,14 +121,15 @@ export function takeName(request: Request): string {
 
 /** `size` bytes at the cursor: a view, valid until the next request. */
 export function takeBytes(request: Request, size: number): Uint8Array {
-  const at = takeRoom(request, size) + ARGUMENTS
-  return request.bytes.subarray(at, at + size)
+  const offset = takeRoom(request, size) + ARGUMENTS
+  return request.bytes.subarray(offset, offset + size)
 }
 
 /** The offset of `size` bytes at the cursor, which moves behind them. */
 export function takeRoom(request: Request, size: number): number {
-  const at = request.cursor
-  if (at + size > request.length) throw new MalformedError(`${size} bytes announced, fewer sent`)
-  request.cursor = at + size
-  return at - ARGUMENTS
+  const offset = request.cursor
+  if (offset + size > request.length)
+    throw new MalformedError(`${size} bytes announced, fewer sent`)
+  request.cursor = offset + size
+  return offset - ARGUMENTS
 }

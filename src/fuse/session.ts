@@ -6,7 +6,7 @@ import { EAGAIN, EINTR, EIO, ENODEV, ENOENT, errnoName } from '../base/errno.ts'
 import { log } from '../base/log.ts'
 import type { KernelNotices, Operations } from '../fs/operations.ts'
 import type { Channel } from './channel.ts'
-import { createDispatcher } from './dispatch.ts'
+import { Dispatcher } from './dispatch.ts'
 import { type Negotiated, REQUEST_BUFFER_BYTES } from './init.ts'
 import { createMetrics, type SessionMetrics } from './metrics.ts'
 import { createNotices } from './notify.ts'
@@ -51,7 +51,7 @@ export function startSession(options: SessionOptions): Session {
   const patience = createPatience(pollUs)
   // Whoever got a delayed reply is likely to ask again at once, as after any other.
   const onDelayedReply = () => void setImmediate(pump, true)
-  const { dispatch, idle } = createDispatcher({
+  const dispatcher = new Dispatcher({
     channel,
     operations,
     metrics,
@@ -79,7 +79,7 @@ export function startSession(options: SessionOptions): Session {
       }
       if (waitUs > 0) patience.rewarded()
       const now = performance.now()
-      dispatch(request, received, now)
+      dispatcher.dispatch(request, received, now)
       if (now - began > SLICE_MS) {
         setImmediate(pump, true)
         return
@@ -101,7 +101,7 @@ export function startSession(options: SessionOptions): Session {
     metrics,
     async stop() {
       running = false
-      await idle()
+      await dispatcher.idle()
       channel.close()
     },
   }

@@ -11,12 +11,12 @@ export interface Field {
   readonly type: Scalar | Struct | undefined
 }
 
-/** A C struct: its size in bytes, `at` each name its offset, and its fields in order. */
+/** A C struct: its size in bytes, the offset of each name, and its fields in order. */
 export interface Struct<Name extends string = string> {
   readonly name: string
   readonly size: number
   readonly alignment: number
-  readonly at: Readonly<Record<Name, number>>
+  readonly offsets: Readonly<Record<Name, number>>
   readonly fields: readonly Field[]
 }
 
@@ -28,18 +28,24 @@ export function struct<const F extends Record<string, FieldType>>(
   types: F,
 ): Struct<keyof F & string> {
   const fields: Field[] = []
-  const at: Record<string, number> = {}
+  const offsets: Record<string, number> = {}
   let size = 0
   let alignment = 1
   for (const [field, type] of Object.entries<FieldType>(types)) {
     const [unit, bytes] = measure(type)
     const offset = roundUp(size, unit)
     fields.push({ name: field, offset, type: isArray(type) ? undefined : type })
-    at[field] = offset
+    offsets[field] = offset
     size = offset + bytes
     alignment = Math.max(alignment, unit)
   }
-  return { name, size: roundUp(size, alignment), alignment, at: at as Struct['at'], fields }
+  return {
+    name,
+    size: roundUp(size, alignment),
+    alignment,
+    offsets: offsets as Struct['offsets'],
+    fields,
+  }
 }
 
 function measure(type: FieldType): [alignment: number, bytes: number] {

@@ -14,17 +14,17 @@ export function describeRequest(row: Row, request: Request): string {
     `${uniqueLow + uniqueHigh * 4294967296} ${row.name} nodeid=${nodeid}`,
     `uid=${caller.uid} gid=${caller.gid} pid=${caller.pid}`,
   ]
-  let at = ARGUMENTS
+  let position = ARGUMENTS
   if (row.request !== undefined) {
-    const end = Math.min(at + row.request.size, request.length)
-    parts.push(describe(row.request, request.view, at, end))
-    at += row.request.size
+    const end = Math.min(position + row.request.size, request.length)
+    parts.push(describe(row.request, request.view, position, end))
+    position += row.request.size
   }
-  for (let i = 0; i < row.names && at < request.length; i++) {
-    let end = at
+  for (let i = 0; i < row.names && position < request.length; i++) {
+    let end = position
     while (end < request.length && request.bytes[end] !== 0) end++
-    parts.push(JSON.stringify(request.bytes.latin1Slice(at, end)))
-    at = end + 1
+    parts.push(JSON.stringify(request.bytes.latin1Slice(position, end)))
+    position = end + 1
   }
   return parts.join(' ')
 }
@@ -42,19 +42,19 @@ export function describeReply(row: Row, reply: Reply): string {
 function describe(struct: Struct, view: DataView, base: number, end: number): string {
   const parts: string[] = []
   for (const { name, offset, type } of struct.fields) {
-    const at = base + offset
+    const position = base + offset
     if (type === undefined || /padding|unused|spare|dummy|reserved/.test(name)) continue
-    if (typeof type !== 'string') parts.push(`${name}={${describe(type, view, at, end)}}`)
-    else if (at + (type.endsWith('64') ? 8 : 4) <= end || type === 'u16') {
-      parts.push(`${name}=${number(type, view, at)}`)
+    if (typeof type !== 'string') parts.push(`${name}={${describe(type, view, position, end)}}`)
+    else if (position + (type.endsWith('64') ? 8 : 4) <= end || type === 'u16') {
+      parts.push(`${name}=${number(type, view, position)}`)
     }
   }
   return parts.join(' ')
 }
 
-function number(type: string, view: DataView, at: number): number | bigint {
-  if (type === 'u16') return view.getUint16(at, true)
-  if (type === 'u32') return view.getUint32(at, true)
-  if (type === 'i32') return view.getInt32(at, true)
-  return type === 'u64' ? view.getBigUint64(at, true) : view.getBigInt64(at, true)
+function number(type: string, view: DataView, position: number): number | bigint {
+  if (type === 'u16') return view.getUint16(position, true)
+  if (type === 'u32') return view.getUint32(position, true)
+  if (type === 'i32') return view.getInt32(position, true)
+  return type === 'u64' ? view.getBigUint64(position, true) : view.getBigInt64(position, true)
 }

@@ -47,27 +47,27 @@ class AsciiCutter {
     const { length } = bytes
     const to = parts
     let out = 0
-    for (let at = 0; at < length; ) {
-      let code = bytes[at] as number
+    for (let index = 0; index < length; ) {
+      let code = bytes[index] as number
       let kind = kinds[code] as number
       if (kind === SEPARATOR) {
-        at++
+        index++
         continue
       }
-      const start = at
+      const start = index
       const before = out
       while (kind === LETTER || kind === DIGIT) {
         to[out++] = code
-        if (++at === length) break
-        code = bytes[at] as number
+        if (++index === length) break
+        code = bytes[index] as number
         kind = kinds[code] as number
       }
-      if (at === length || kind === SEPARATOR) {
+      if (index === length || kind === SEPARATOR) {
         if (out - before > WORD_BYTES_MAX) out = before + WORD_BYTES_MAX
         to[out++] = SPACE
       } else {
         this.#out = before
-        at = this.#identifier(start)
+        index = this.#identifier(start)
         out = this.#out
       }
     }
@@ -93,12 +93,12 @@ class AsciiCutter {
     let last = SEPARATOR
     let hasLetter = false
     let hash = 0
-    let at = start
-    let code = bytes[at] as number
+    let index = start
+    let code = bytes[index] as number
     let kind = kinds[code] as number
-    for (; kind !== SEPARATOR; at++) {
+    for (; kind !== SEPARATOR; index++) {
       hash = (Math.imul(hash, 31) + code) | 0
-      const nextCode = at + 1 < length ? (bytes[at + 1] as number) : SPACE
+      const nextCode = index + 1 < length ? (bytes[index + 1] as number) : SPACE
       const next = kinds[nextCode] as number
       const isEnd =
         kind === CONNECTOR ||
@@ -127,9 +127,10 @@ class AsciiCutter {
       count++
     }
     this.#out = out
-    const isLong = at - start > IDENTIFIER_LENGTH_MAX
-    if (count > 1 && (isLong || this.#identifiers.isNew(start, at, hash))) this.#join(outStart, out)
-    return at
+    const isLong = index - start > IDENTIFIER_LENGTH_MAX
+    if (count > 1 && (isLong || this.#identifiers.isNew(start, index, hash)))
+      this.#join(outStart, out)
+    return index
   }
 
   #join(from: number, to: number): void {
@@ -137,8 +138,8 @@ class AsciiCutter {
     const into = wholes
     let out = this.#outWholes
     const end = out + WORD_BYTES_MAX
-    for (let at = from; at < to && out < end; at++) {
-      const byte = of[at] as number
+    for (let index = from; index < to && out < end; index++) {
+      const byte = of[index] as number
       if (byte !== SPACE) into[out++] = byte
     }
     into[out++] = SPACE
@@ -177,18 +178,19 @@ class Identifiers {
   /** Where an identifier is, or is to be. */
   #slotOf(start: number, end: number, hash: number): number {
     const table = this.#table
-    for (let at = (hash ^ (hash >>> 15)) & this.#mask; ; at = (at + 1) & this.#mask) {
-      const slot = 3 * at
-      const its = (table[slot] as number) - 1
-      if (its < 0) return slot
-      if (table[slot + 2] === hash && (table[slot + 1] as number) - its === end - start)
-        if (this.#isSame(its, start, end - start)) return slot
+    for (let bucket = (hash ^ (hash >>> 15)) & this.#mask; ; bucket = (bucket + 1) & this.#mask) {
+      const slot = 3 * bucket
+      const known = (table[slot] as number) - 1
+      if (known < 0) return slot
+      if (table[slot + 2] === hash && (table[slot + 1] as number) - known === end - start)
+        if (this.#isSame(known, start, end - start)) return slot
     }
   }
 
   #isSame(a: number, b: number, length: number): boolean {
     const bytes = this.#bytes
-    for (let at = 0; at < length; at++) if (bytes[a + at] !== bytes[b + at]) return false
+    for (let index = 0; index < length; index++)
+      if (bytes[a + index] !== bytes[b + index]) return false
     return true
   }
 
@@ -196,10 +198,10 @@ class Identifiers {
     const before = this.#table
     this.#mask = 2 * this.#mask + 1
     this.#table = new Int32Array(3 * (this.#mask + 1))
-    for (let at = 0; at < before.length; at += 3) {
-      const start = before[at] as number
+    for (let old = 0; old < before.length; old += 3) {
+      const start = before[old] as number
       if (start === 0) continue
-      const [end, hash] = [before[at + 1] as number, before[at + 2] as number]
+      const [end, hash] = [before[old + 1] as number, before[old + 2] as number]
       const slot = this.#slotOf(start - 1, end, hash)
       this.#table[slot] = start
       this.#table[slot + 1] = end

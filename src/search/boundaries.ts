@@ -22,29 +22,29 @@ const FAR_BYTES = 4096
 const CONTEXT_BYTES = 192
 const ESCAPE = 0x1b
 
-/** The nearest place at or before `at` where no word goes on; undefined where there is none near. */
-export function boundaryBefore(text: Known, at: number): number | undefined {
-  return nearest(text, at, -1)
+/** The nearest offset at or before `offset` where no word goes on; undefined where there is none near. */
+export function boundaryBefore(text: Known, offset: number): number | undefined {
+  return nearest(text, offset, -1)
 }
 
-/** The same at or behind `at`. */
-export function boundaryAfter(text: Known, at: number): number | undefined {
-  return nearest(text, at, 1)
+/** The same at or behind `offset`. */
+export function boundaryAfter(text: Known, offset: number): number | undefined {
+  return nearest(text, offset, 1)
 }
 
-/** A boundary before `at`, so that CONTEXT_WORDS lie between, or the text's beginning. */
-export function contextBefore(text: Known, at: number): number | undefined {
+/** A boundary before `offset`, so that CONTEXT_WORDS lie between, or the text's beginning. */
+export function contextBefore(text: Known, offset: number): number | undefined {
   for (let distance = CONTEXT_BYTES; ; distance *= 2) {
-    const from = boundaryBefore(text, Math.max(0, at - distance))
-    if (from === undefined || from === 0 || hasContext(text, from, at)) return from
+    const from = boundaryBefore(text, Math.max(0, offset - distance))
+    if (from === undefined || from === 0 || hasContext(text, from, offset)) return from
   }
 }
 
-/** A boundary behind `at`, so that CONTEXT_WORDS lie between, or the text's end. */
-export function contextAfter(text: Known, at: number): number | undefined {
+/** A boundary behind `offset`, so that CONTEXT_WORDS lie between, or the text's end. */
+export function contextAfter(text: Known, offset: number): number | undefined {
   for (let distance = CONTEXT_BYTES; ; distance *= 2) {
-    const to = boundaryAfter(text, Math.min(text.size, at + distance))
-    if (to === undefined || to === text.size || hasContext(text, at, to)) return to
+    const to = boundaryAfter(text, Math.min(text.size, offset + distance))
+    if (to === undefined || to === text.size || hasContext(text, offset, to)) return to
   }
 }
 
@@ -72,71 +72,75 @@ function hasRuns(bytes: Uint8Array, count: number): boolean {
   return runs >= count
 }
 
-function nearest(text: Known, at: number, step: 1 | -1): number | undefined {
+function nearest(text: Known, offset: number, step: 1 | -1): number | undefined {
   return (
-    search(text, at, step, NEAR_BYTES, isAtSpace) ??
-    search(text, at, step, FAR_BYTES, isBetweenWords) ??
-    search(text, at, step, FAR_BYTES, isBetweenUnspaced)
+    search(text, offset, step, NEAR_BYTES, isAtSpace) ??
+    search(text, offset, step, FAR_BYTES, isBetweenWords) ??
+    search(text, offset, step, FAR_BYTES, isBetweenUnspaced)
   )
 }
 
 function search(
   text: Known,
-  at: number,
+  offset: number,
   step: 1 | -1,
-  reach: number,
-  isFound: (text: Known, at: number, step: 1 | -1) => boolean,
+  distanceMax: number,
+  isFound: (text: Known, offset: number, step: 1 | -1) => boolean,
 ): number | undefined {
-  for (let place = at, left = reach; left >= 0; place += step, left--) {
+  for (let position = offset, left = distanceMax; left >= 0; position += step, left--) {
     // Where another text ends that has the same before, or begins that has the same behind, a word of it may go on.
-    if (place === (step < 0 ? 0 : text.size)) return place
-    if (place <= text.start) throw new OutOfWindow()
-    if (isFound(text, place, step)) return place
+    if (position === (step < 0 ? 0 : text.size)) return position
+    if (position <= text.start) throw new OutOfWindow()
+    if (isFound(text, position, step)) return position
   }
   return undefined
 }
 
 /** A space before what comes next, or behind what came before: both texts that share that side have it. */
-function isAtSpace({ start, bytes }: Known, at: number, step: 1 | -1): boolean {
-  const byte = bytes[(step < 0 ? at - 1 : at) - start] ?? 0
+function isAtSpace({ start, bytes }: Known, offset: number, step: 1 | -1): boolean {
+  const byte = bytes[(step < 0 ? offset - 1 : offset) - start] ?? 0
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
 }
 
-function isBetweenWords(text: Known, at: number, step: 1 | -1): boolean {
-  const [before, after] = around(text, at)
+function isBetweenWords(text: Known, offset: number, step: 1 | -1): boolean {
+  const [before, after] = around(text, offset)
   if (before === undefined || after === undefined || classOf(after) === MARK) return false
   const shared = step < 0 ? before : after
-  return shared !== ESCAPE && classOf(shared) === SEPARATOR && !isInEscape(text, at)
+  return shared !== ESCAPE && classOf(shared) === SEPARATOR && !isInEscape(text, offset)
 }
 
-function isBetweenUnspaced(text: Known, at: number): boolean {
-  const [before, after] = around(text, at)
+function isBetweenUnspaced(text: Known, offset: number): boolean {
+  const [before, after] = around(text, offset)
   const isUnspaced = (codePoint = 0): boolean => classOf(codePoint) === UNSPACED
   return isUnspaced(before) && isUnspaced(after)
 }
 
 /** Whether a sequence that steers a terminal may go on here. */
-function isInEscape({ start, bytes }: Known, at: number): boolean {
-  return bytes.subarray(Math.max(0, at - start - 64), at - start).includes(ESCAPE)
+function isInEscape({ start, bytes }: Known, offset: number): boolean {
+  return bytes.subarray(Math.max(0, offset - start - 64), offset - start).includes(ESCAPE)
 }
 
-/** The characters before and behind a place; undefined within one. */
-function around({ start, bytes }: Known, at: number): [number | undefined, number | undefined] {
-  const place = at - start
-  if (isContinuation(bytes[place])) return [undefined, undefined]
-  let from = place - 1
-  while (from > 0 && place - from < 4 && isContinuation(bytes[from])) from--
-  return [characterAt(bytes, from), characterAt(bytes, place)]
+/** The characters before and behind an offset; undefined within one. */
+function around({ start, bytes }: Known, offset: number): [number | undefined, number | undefined] {
+  const position = offset - start
+  if (isContinuation(bytes[position])) return [undefined, undefined]
+  let from = position - 1
+  while (from > 0 && position - from < 4 && isContinuation(bytes[from])) from--
+  return [characterAt(bytes, from), characterAt(bytes, position)]
 }
 
 function isContinuation(byte = 0): boolean {
   return (byte & 0xc0) === 0x80
 }
 
-function characterAt(bytes: Uint8Array, at: number): number | undefined {
-  const first = bytes[at] ?? 0
+function characterAt(bytes: Uint8Array, offset: number): number | undefined {
+  const first = bytes[offset] ?? 0
   if (first < 0x80) return first
   const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(length, bytes.length - at))
+  const text = Buffer.from(
+    bytes.buffer,
+    bytes.byteOffset + offset,
+    Math.min(length, bytes.length - offset),
+  )
   return text.toString().codePointAt(0)
 }

@@ -1,6 +1,6 @@
 // What search asks of an index: to take documents in, a batch at a time, and to find them by words. Two engines fulfil it: FTS5
 // within a vault on SQLite, tantivy beside all others. Both are given words that analyze.ts has cut and folded, so that neither
-// has an opinion of its own on what a word is, and both find the same. Knows no vault and no query language.
+// decides what a word is, and both find the same. Knows no vault and no query language.
 //
 // Three kinds of documents. A text is the content of a file, kept once however many versions and copies have it. A file is an inode
 // with its name and path as they are now, or as they were last. `versions` says which versions have which text.
@@ -62,7 +62,7 @@ export const PIECES_FROM = 2 ** 48
 /** The text of a version that is kept in pieces. */
 export const IN_PIECES = PIECES_FROM - 1
 /** The last version of a piece that is still in its file. */
-export const STILL = Number.MAX_SAFE_INTEGER
+export const OPEN_ENDED = Number.MAX_SAFE_INTEGER
 /** So many words in a row are in one piece. */
 export const CONTEXT_WORDS = 32
 
@@ -71,7 +71,7 @@ export interface PieceDocument {
   readonly body: Words
 }
 
-/** A piece is in versions `first` to `last` of a file; while that is STILL, it is the bytes [start, end) of the newest one. */
+/** A piece is in versions `first` to `last` of a file; while that is OPEN_ENDED, it is the bytes [start, end) of the newest one. */
 export interface Stretch {
   readonly id: number
   readonly ino: number

@@ -43,16 +43,16 @@ export function endOfInvisible(source: string, index: number): number {
 
 function match(source: string, index: number): { end: number; isJoining: boolean } | undefined {
   if (!mayBeEscape(source.charCodeAt(index))) return undefined
-  const control = at(csi, source, index)
+  const control = matchedAt(csi, source, index)
   if (control !== undefined)
     return { end: index + control.length, isJoining: !leavesGap.test(control) }
-  const long = at(titled, source, index)
+  const long = matchedAt(titled, source, index)
   if (long !== undefined) return { end: index + long.length, isJoining: true }
-  const brief = at(short, source, index)
+  const brief = matchedAt(short, source, index)
   return brief === undefined ? undefined : { end: index + brief.length, isJoining: true }
 }
 
-function at(pattern: RegExp, source: string, index: number): string | undefined {
+function matchedAt(pattern: RegExp, source: string, index: number): string | undefined {
   pattern.lastIndex = index
   const found = pattern.exec(source)?.[0]
   return found !== undefined && found.length <= LENGTH_MAX ? found : undefined

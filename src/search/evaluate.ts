@@ -3,37 +3,28 @@
 // answer that alone. Knows no vault: whoever shows a result checks that it is still so.
 //
 // Files come in up to four streams, each in the order of its scores, which are merged; a file comes where it scores best:
-//   few     files with some leaf in their path, of leaves that few paths have: held in memory and judged leaf by leaf
-//   bodies  the other files by their texts, which the engine finds; a leaf that many paths have is taken as given where that errs
-//           towards finding, and each file is judged
+//   few     files with some leaf in their path, of leaves that few paths have: held in memory and evaluated leaf by leaf
+//   bodies  the other files by their texts, which the engine finds; a leaf that many paths have is assumed where that errs
+//           towards finding, and each file is evaluated
 //   pieces  the other files whose texts are kept in pieces, by the piece that fits best: what is wanted together may be in several,
-//           so that the engine is asked for each leaf, and each file is judged
+//           so that the engine is asked for each leaf, and each file is evaluated
 //   paths   when that leaves nothing to ask of bodies (`src` in a vault where src is in most paths): files by those leaves, as the
-//           engine orders them, each judged; bodies are then asked for the leaves themselves
+//           engine orders them, each evaluated; bodies are then asked for the leaves themselves
 //
 // Scores: few have the sum over the wanted leaves of the body's BM25 and twice the path's, paths twice the path's, bodies the
 // body's. What most paths have says little about a file, so that it need not count in bodies.
 
-import { type Hit, type Plan, type SearchEngine, STILL, type TextVersion } from './engine.ts'
+import { type Hit, OPEN_ENDED, type Plan, type SearchEngine, type TextVersion } from './engine.ts'
 import { anyOf, textPlan } from './plan.ts'
 import type { Leaf, Query } from './query.ts'
 import {
   type Candidate,
-  type Judged,
-  judge,
+  evaluate,
+  type Match,
   PATH_WEIGHT,
   type TermHits,
   termHitsOf,
 } from './term-hits.ts'
-
-/** A file that is found. `versions` are those for which it is, by number: none for what is found by its path and has no content. */
-export interface Match {
-  readonly ino: number
-  readonly score: number
-  readonly versions: readonly TextVersion[]
-  /** Those of them, by number, of which only the text can tell. */
-  readonly unsure: readonly number[]
-}
 
 export interface MatchOptions {
   /** Whether older versions are looked at, too; else only the newest that the index knows of each file. */
@@ -47,12 +38,12 @@ export interface MatchOptions {
 const FEW = 400
 const PAGE = 64
 const PAGE_MAX = 1024
-/** Files that are judged together. */
+/** Files that are evaluated together. */
 const SLICE = 256
 
 /**
- * All matches, best first; equal scores by inode, as far as they come in one page. A file comes once. Holds the inodes that came
- * and a page of each stream. A batch that the index takes meanwhile may hide a file or not, but none comes twice.
+ * All matches, best first; equal scores by inode within a page. No file is yielded twice. Holds the inodes that were yielded and a
+ * page of each stream in memory. A batch that enters the index meanwhile may hide a file or not.
  */
 export function matchesOf(query: Query, engine: SearchEngine, options: MatchOptions): Stream {
   return new Search(query, engine, options).matches()
@@ -69,47 +60,47 @@ interface Found {
 
 /** One query at work. */
 export class Search {
-  /** Files that were passed on. */
-  readonly #came = new Set<number>()
+  /** Files that were yielded. */
+  readonly #emitted = new Set<number>()
   readonly #query: Query
   readonly #engine: SearchEngine
   readonly #options: MatchOptions
-  readonly #facts: readonly TermHits[]
+  readonly #termHits: readonly TermHits[]
   readonly #few: ReadonlySet<number>
   /** Leaves that are wanted, and that many paths have. */
   readonly #common: ReadonlyMap<Leaf, TermHits>
-  /** Whether what bodies tell is enough for files that are not among the few. */
+  /** Whether a match of the body decides for files that are not among the few. */
   readonly #isCertain: boolean
 
   constructor(query: Query, engine: SearchEngine, options: MatchOptions) {
     this.#query = query
     this.#engine = engine
     this.#options = options
-    this.#facts = termHitsOf(query, engine, options.few ?? FEW)
-    this.#few = new Set(this.#facts.flatMap(({ files }) => [...(files?.keys() ?? [])]))
-    const many = this.#facts.filter(({ files }) => files === undefined)
+    this.#termHits = termHitsOf(query, engine, options.few ?? FEW)
+    this.#few = new Set(this.#termHits.flatMap(({ files }) => [...(files?.keys() ?? [])]))
+    const many = this.#termHits.filter(({ files }) => files === undefined)
     this.#isCertain = many.length === 0
     this.#common = new Map(
-      many.filter(({ isExcluding }) => !isExcluding).map((facts) => [facts.leaf, facts]),
+      many.filter(({ isExcluding }) => !isExcluding).map((termHits) => [termHits.leaf, termHits]),
     )
   }
 
   /** As `matchesOf` says. */
   *matches(): Stream {
     for (const match of merged(this.#streams())) {
-      if (this.#came.has(match.ino)) continue
-      this.#came.add(match.ino)
+      if (this.#emitted.has(match.ino)) continue
+      this.#emitted.add(match.ino)
       yield match
     }
   }
 
-  /** Which of these files match, in no order, whether or not they came. */
+  /** Which of these files match, in no order, whether or not they were yielded. */
   among(inos: readonly number[]): Match[] {
-    return [...slices(inos)].flatMap((some) => this.#judge(this.#filesOf(some)))
+    return [...slices(inos)].flatMap((some) => this.#evaluate(this.#filesOf(some)))
   }
 
   #streams(): Stream[] {
-    // What may be in any path is taken as given where that finds more. Where it excludes, only what bodies tell is certain.
+    // A leaf that many paths have is assumed true where that finds more. Under NOT the body alone decides.
     const texts = textPlan(this.#query, (leaf) => (this.#common.has(leaf) ? true : undefined))
     if (texts !== true) return [this.#fewFiles(), this.#bodies(texts), this.#pieces()]
     const inPaths = anyOf([...this.#common.values()].flatMap(({ file }) => file ?? []))
@@ -118,9 +109,9 @@ export class Search {
   }
 
   *#fewFiles(): Stream {
-    const judged: Match[] = []
-    for (const inos of slices([...this.#few])) judged.push(...this.#judge(this.#filesOf(inos)))
-    yield* judged.sort(byScore)
+    const matches: Match[] = []
+    for (const inos of slices([...this.#few])) matches.push(...this.#evaluate(this.#filesOf(inos)))
+    yield* matches.sort(byScore)
   }
 
   *#paths(plan: Plan): Stream {
@@ -129,7 +120,7 @@ export class Search {
   }
 
   *#pieces(): Stream {
-    const plans = this.#facts.flatMap(({ isExcluding, body, parts = [] }) =>
+    const plans = this.#termHits.flatMap(({ isExcluding, body, parts = [] }) =>
       isExcluding || body === undefined ? [] : [body, ...parts],
     )
     if (plans.length === 0) return
@@ -140,7 +131,7 @@ export class Search {
       const scores = new Map<number, number>()
       const hitOf = new Map(hits.map(({ id, score }) => [id, score]))
       for (const { id, ino, last } of this.#engine.stretches([...hitOf.keys()])) {
-        if (seen.has(ino) || (!this.#options.pastToo && last !== STILL)) continue
+        if (seen.has(ino) || (!this.#options.pastToo && last !== OPEN_ENDED)) continue
         scores.set(ino, Math.max(scores.get(ino) ?? 0, hitOf.get(id) ?? 0))
       }
       for (const ino of scores.keys()) seen.add(ino)
@@ -148,10 +139,10 @@ export class Search {
     }
   }
 
-  /** Those of these files that are open and for which the query is true, with these scores. */
+  /** Those of these files that are pending and match, with these scores. */
   #scored(scores: ReadonlyMap<number, number>): Match[] {
-    const files = this.#filesOf([...scores.keys()].filter((ino) => this.#isOpen(ino)))
-    return this.#judge(files)
+    const files = this.#filesOf([...scores.keys()].filter((ino) => this.#isPending(ino)))
+    return this.#evaluate(files)
       .map((match) => ({ ...match, score: scores.get(match.ino) ?? 0 }))
       .sort(byScore)
   }
@@ -173,24 +164,26 @@ export class Search {
   }
 
   #holding(found: readonly Found[]): Match[] {
-    const open = found.filter(({ ino }) => this.#isOpen(ino))
+    const open = found.filter(({ ino }) => this.#isPending(ino))
     const files = this.#filesOf([...new Set(open.map(({ ino }) => ino))])
     const isCertain = this.#isCertain && !this.#options.pastToo
-    const judged = isCertain ? files.map((its) => ({ ...its, unsure: [] })) : this.#judge(files)
-    const held = new Map(judged.map((its) => [its.ino, its]))
+    const matches = isCertain
+      ? files.map((file) => ({ ...file, toRecheck: [] }))
+      : this.#evaluate(files)
+    const held = new Map(matches.map((file) => [file.ino, file]))
     return open.flatMap(({ ino, score, version }) => {
-      const { versions = [], unsure = [] } = held.get(ino) ?? {}
+      const { versions = [], toRecheck = [] } = held.get(ino) ?? {}
       const isHeld = versions.some(({ number }) => number === version.number)
-      return isHeld ? [{ ino, score, versions, unsure }] : []
+      return isHeld ? [{ ino, score, versions, toRecheck }] : []
     })
   }
 
   /** Whether a file may still come from a stream other than that of the few. */
-  #isOpen(ino: number): boolean {
-    return !this.#few.has(ino) && !this.#came.has(ino)
+  #isPending(ino: number): boolean {
+    return !this.#few.has(ino) && !this.#emitted.has(ino)
   }
 
-  /** Files with the versions that are looked at. */
+  /** Files with the versions that are searched. */
   #filesOf(inos: readonly number[]): Candidate[] {
     return inos.map((ino) => {
       const versions = this.#engine.versionsOfFile(ino)
@@ -198,8 +191,8 @@ export class Search {
     })
   }
 
-  #judge(candidates: readonly Candidate[]): Judged[] {
-    return judge(this.#query, this.#facts, this.#engine, candidates, this.#options.pastToo)
+  #evaluate(candidates: readonly Candidate[]): Match[] {
+    return evaluate(this.#query, this.#termHits, this.#engine, candidates, this.#options.pastToo)
   }
 
   #pages(plan: Plan): Generator<Hit[], void, undefined> {

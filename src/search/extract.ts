@@ -61,8 +61,8 @@ function hasManyControls(bytes: Uint8Array): boolean {
     const low = (four - 0x20202020) & ~four
     const deleted = four ^ 0x7f7f7f7f
     if (((low | ((deleted - 0x01010101) & ~deleted)) & 0x80808080) === 0) continue
-    const at = start + 4 * index
-    controls += countControls(bytes, at, at + 4)
+    const offset = start + 4 * index
+    controls += countControls(bytes, offset, offset + 4)
   }
   return controls * BYTES_A_CONTROL > length
 }
@@ -70,7 +70,7 @@ function hasManyControls(bytes: Uint8Array): boolean {
 function countControls(bytes: Uint8Array, from: number, to: number): number {
   let controls = 0
   // An iterator takes five times as long.
-  for (let at = from; at < to; at++) controls += isControl[bytes[at] ?? 0] ?? 0
+  for (let offset = from; offset < to; offset++) controls += isControl[bytes[offset] ?? 0] ?? 0
   return controls
 }
 

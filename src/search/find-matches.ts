@@ -1,4 +1,4 @@
-// Answers one query: asks the search thread for matches, looks at each in the vault, and goes on until there are enough. Fragments
+// Answers one query: asks the search thread for matches, checks each against the vault, and goes on until there are enough. Fragments
 // are made of the vault's own text.
 
 import { retryUntilLoaded } from '../store/retry.ts'
@@ -6,7 +6,6 @@ import type { Core } from '../vault/core/core.ts'
 import type { Moment } from '../vault/core/moment.ts'
 import { type Slices, slicesOf } from '../vault/core/time-slices.ts'
 import { VersionNames } from '../vault/history/version-names.ts'
-import type { Match } from './evaluate.ts'
 import {
   type Conditions,
   type FoundVersion,
@@ -15,6 +14,7 @@ import {
   type SearchResult,
 } from './results.ts'
 import { bytesOf } from './source.ts'
+import type { Match } from './term-hits.ts'
 import type { SearchThread } from './thread.ts'
 
 export interface SearchRequest extends Partial<Conditions> {
@@ -46,8 +46,8 @@ export async function findMatches(
   return shown
 }
 
-/** Results as they come, by path. With the past a path is shown with every inode that it led to, not with those alone that came. */
-class Gathering {
+/** Collects results by path. With the past a path is shown with every inode that it led to, not only with those found so far. */
+class ResultCollector {
   readonly #results = new Map<string, SearchResult[]>()
   readonly #core: Core
   readonly #thread: SearchThread
@@ -56,8 +56,8 @@ class Gathering {
   readonly #conditions: Conditions
   readonly #settled: () => Moment
   readonly #slices: Slices
-  /** Inodes that were judged. */
-  readonly #came = new Set<number>()
+  /** Inodes that were evaluated. */
+  readonly #evaluated = new Set<number>()
 
   constructor(core: Core, thread: SearchThread, request: SearchRequest, settled: () => Moment) {
     this.#core = core
@@ -77,9 +77,9 @@ class Gathering {
     return [...this.#results.values()].map(joined)
   }
 
-  /** Takes in what a match is now; `among` judges other inodes. */
+  /** Adds the results of a match; `among` evaluates other inodes. */
   async take(match: Match, among: (inos: number[]) => Promise<Match[]>): Promise<void> {
-    if (this.#came.has(match.ino)) return
+    if (this.#evaluated.has(match.ino)) return
     const paths = await this.#add(match)
     for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
       const others = this.#conditions.pastToo ? await this.#othersUnder(path) : []
@@ -92,13 +92,13 @@ class Gathering {
   /** Returns the paths that are new. */
   async #add(match: Match): Promise<string[]> {
     const results = this.#results
-    this.#came.add(match.ino)
+    this.#evaluated.add(match.ino)
     const found = await retryUntilLoaded(() =>
       resultsOf(this.#core, this.#names, match, this.#conditions, this.#settled()),
     )
     const fresh: string[] = []
-    for (const its of found) {
-      const result = await certain(this.#core, this.#thread, this.#request.query, its, match)
+    for (const candidate of found) {
+      const result = await recheck(this.#core, this.#thread, this.#request.query, candidate, match)
       if (result === undefined) continue
       const { path } = result
       const before = results.get(path)
@@ -115,8 +115,8 @@ class Gathering {
 
   async #othersUnder(path: string): Promise<number[]> {
     const inos = await retryUntilLoaded(() => this.#names.inodesUnder(path))
-    const others = [...inos].filter((ino) => !this.#came.has(ino))
-    for (const ino of others) this.#came.add(ino)
+    const others = [...inos].filter((ino) => !this.#evaluated.has(ino))
+    for (const ino of others) this.#evaluated.add(ino)
     return others
   }
 }
@@ -127,34 +127,34 @@ async function resultsFor(
   request: SearchRequest,
   settled: () => Moment,
 ): Promise<SearchResult[]> {
-  const gathering = new Gathering(core, thread, request, settled)
+  const collector = new ResultCollector(core, thread, request, settled)
   const search = await thread.call('find', request.query, request.pastToo ?? false)
   const among = (inos: number[]): Promise<Match[]> => thread.call('among', search, inos)
   try {
-    for (let count = PAGE; !gathering.isFull; count = Math.min(2 * count, PAGE_MAX)) {
+    for (let count = PAGE; !collector.isFull; count = Math.min(2 * count, PAGE_MAX)) {
       const matches = await thread.call('next', search, count)
       for (const match of matches) {
-        await gathering.take(match, among)
-        if (gathering.isFull) break
+        await collector.take(match, among)
+        if (collector.isFull) break
       }
       if (matches.length < count) break
     }
   } finally {
     await thread.call('done', search).catch(() => undefined)
   }
-  return gathering.results
+  return collector.results
 }
 
-/** A result with the versions that are found indeed; undefined when that leaves none. */
-async function certain(
+/** A result without those versions whose text does not match after all; undefined when that leaves none. */
+async function recheck(
   core: Core,
   thread: SearchThread,
   query: string,
   result: SearchResult,
-  { ino, unsure }: Match,
+  { ino, toRecheck }: Match,
 ): Promise<SearchResult | undefined> {
-  if (unsure.length === 0) return result
-  const asked = new Set(unsure)
+  if (toRecheck.length === 0) return result
+  const asked = new Set(toRecheck)
   const versions: FoundVersion[] = []
   for (const version of result.versions) {
     const isSure = !asked.has(version.version)
@@ -170,12 +170,12 @@ async function certain(
 function conditionsOf(request: SearchRequest): Conditions {
   return {
     top: request.top ?? '/',
-    isMeant: request.isMeant ?? (() => true),
+    matchesPath: request.matchesPath ?? (() => true),
     tags: request.tags ?? [],
     since: request.since ?? 0,
     pastToo: request.pastToo ?? false,
     isNumbered: request.isNumbered ?? true,
-    reach: request.reach,
+    isVisible: request.isVisible,
   }
 }
 

@@ -103,7 +103,7 @@ class Fts5Engine implements SearchEngine {
       await this.#write([...(this.#isThere() ? [] : create), ...statements])
       this.#unmerged++
     })
-    // At once, so that it comes before the next batch. What fails here is tried again then.
+    // Enqueued at once, so that it runs before the next batch. After a failure the next batch tries again.
     this.#behind(() => this.#merge()).catch(() => {})
     await applied
   }

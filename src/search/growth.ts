@@ -165,7 +165,7 @@ export class Growth {
       } catch (error) {
         if (!(error instanceof OutOfWindow)) throw error
       }
-      // What is before the window was the same all the time.
+      // Before the window nothing has changed.
       const start = await this.#read(before, 0, window.start)
       if (start !== undefined) {
         window.extend(start)
@@ -173,7 +173,7 @@ export class Growth {
       }
     }
     this.#isOver = this.#window === undefined
-    // What was written is not all that changed, or nobody knows it any more: the next one may begin anew.
+    // The writes do not explain all that changed, or are gone: the next version may begin anew.
     this.#window = undefined
     return false
   }

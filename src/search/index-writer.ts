@@ -5,9 +5,9 @@ import { hash as hashOf } from 'node:crypto'
 import {
   type FileDocument,
   IN_PIECES,
+  OPEN_ENDED,
   type PieceDocument,
   type SearchEngine,
-  STILL,
   type Stretch,
   type TextDocument,
   type TextVersion,
@@ -43,15 +43,15 @@ export interface Piece {
 }
 
 /** Of an inode: versions that may be missing in the index. */
-export interface Asked {
+export interface VersionNumbers {
   readonly ino: number
   readonly numbers: readonly number[]
 }
 
 /** An IndexWriter as the indexer sees it: here, or in another thread. */
 export interface Taker {
-  missing(asked: readonly Asked[]): Promise<number[][]>
-  withOthers(asked: readonly Asked[]): Promise<number[]>
+  missing(asked: readonly VersionNumbers[]): Promise<number[][]>
+  withOthers(asked: readonly VersionNumbers[]): Promise<number[]>
   /** The pieces that a version is kept in; undefined where it is no text, or not the newest that the index has. */
   piecesOf(ino: number, number: number): Promise<Stretch[] | undefined>
   /** Above every id of a piece that was given. */
@@ -122,7 +122,7 @@ export class IndexWriter {
   }
 
   /** Which of these versions the index does not have; everything taken before counts. */
-  async missing(asked: readonly Asked[]): Promise<number[][]> {
+  async missing(asked: readonly VersionNumbers[]): Promise<number[][]> {
     return asked.map(({ ino, numbers }) =>
       numbers.filter(
         (number) =>
@@ -133,7 +133,7 @@ export class IndexWriter {
   }
 
   /** Those of which the index has versions that are not named. */
-  async withOthers(asked: readonly Asked[]): Promise<number[]> {
+  async withOthers(asked: readonly VersionNumbers[]): Promise<number[]> {
     await this.#apply()
     await this.#applied
     return asked
@@ -148,13 +148,13 @@ export class IndexWriter {
     const key = keyOf(ino, number)
     await this.#applied
     const known = [...this.#batch.versions.values(), ...this.#engine.versionsOfFile(ino)]
-    if (known.some((its) => its.ino === ino && its.number > number)) return undefined
+    if (known.some((version) => version.ino === ino && version.number > number)) return undefined
     const text = this.#batch.versions.get(key)?.text ?? this.#engine.textOf(ino, number)
     if (text === undefined || text === 0) return undefined
     if (text !== IN_PIECES) return []
     await this.#apply()
     await this.#applied
-    return this.#engine.stretchesOfFile(ino).filter(({ last }) => last === STILL)
+    return this.#engine.stretchesOfFile(ino).filter(({ last }) => last === OPEN_ENDED)
   }
 
   async nextPiece(): Promise<number> {
@@ -164,7 +164,7 @@ export class IndexWriter {
   /** Takes items in; they are in the index after `settle`, or earlier. */
   async take(items: readonly Item[]): Promise<void> {
     for (const item of items) {
-      // What is asked of the engine must be all that came before.
+      // The engine must have all earlier items before it is asked.
       if (item.path === undefined || item.remaining !== undefined || endsPieces(item))
         await this.#applied
       this.#takeItem(item)
@@ -253,8 +253,8 @@ export class IndexWriter {
     for (const stretch of this.#stretchesOf(ino)) {
       const { id } = stretch
       if (hasWithin(numbers, stretch)) {
-        // What comes next is not told what this one was.
-        if (isNewest && stretch.last === STILL) stretches.set(id, { ...stretch, last: newest })
+        // The versions that follow do not know what this one was.
+        if (isNewest && stretch.last === OPEN_ENDED) stretches.set(id, { ...stretch, last: newest })
         continue
       }
       pieces.delete(id)
@@ -265,13 +265,15 @@ export class IndexWriter {
 
   #endPieces(ino: number, last: number): void {
     for (const stretch of this.#stretchesOf(ino))
-      if (stretch.last === STILL) this.#batch.stretches.set(stretch.id, { ...stretch, last })
+      if (stretch.last === OPEN_ENDED) this.#batch.stretches.set(stretch.id, { ...stretch, last })
   }
 
   /** Those of the engine and of this batch. */
   #stretchesOf(ino: number): Iterable<Stretch> {
     const known = [...this.#engine.stretchesOfFile(ino), ...this.#batch.stretches.values()]
-    return new Map(known.filter((its) => its.ino === ino).map((its) => [its.id, its])).values()
+    return new Map(
+      known.filter((stretch) => stretch.ino === ino).map((stretch) => [stretch.id, stretch]),
+    ).values()
   }
 
   #suspect(text: number): void {
@@ -305,7 +307,7 @@ export class IndexWriter {
     const { texts, files, versions, stretches, removedPieces, removedFiles, removedVersions } =
       batch
     const maps = [files, versions, stretches, removedPieces, removedFiles, removedVersions]
-    const size = maps.reduce((sum, its) => sum + its.size, texts.length + removedTexts.length)
+    const size = maps.reduce((sum, map) => sum + map.size, texts.length + removedTexts.length)
     if (size === 0 && !(always && this.#engine.status().watermark !== this.#watermark)) return
     this.#batch = emptyBatch()
     const applied = this.#engine.apply({
@@ -324,7 +326,7 @@ export class IndexWriter {
       for (const key of versions.keys()) this.#comingVersions.delete(key)
       for (const text of removedTexts) this.#going.delete(text)
     })
-    // Heard by whoever waits for this batch or the next.
+    // A failure is reported to whoever waits for this batch or the next.
     this.#applied.catch(() => undefined)
     this.#waiting.push(this.#applied)
     while (this.#waiting.length > this.#options.waitingMax) await this.#waiting.shift()
@@ -337,7 +339,7 @@ export class IndexWriter {
     const fresh = new Set(texts.map(({ id }) => id))
     const unused: number[] = []
     for (const text of this.#suspects) {
-      // Not in the batch that brings it: what is removed and added at once stays.
+      // Not in the batch that adds it: what one batch removes and adds stays.
       if (fresh.has(text)) continue
       this.#suspects.delete(text)
       const others = this.#engine

@@ -9,8 +9,8 @@ import { StoreError } from '../store/store.ts'
 import type { Changed } from '../vault/core/changed-inodes.ts'
 import type { Core } from '../vault/core/core.ts'
 import { Contents } from './contents.ts'
-import type { Asked, Content, Item, Taker } from './index-writer.ts'
-import { askedOf, type Depth, type Inspected, inspect, missingOf } from './inspect.ts'
+import type { Content, Item, Taker, VersionNumbers } from './index-writer.ts'
+import { type Depth, type Inspected, inspect, missingOf, versionNumbersOf } from './inspect.ts'
 import {
   changedSince,
   goneSince,
@@ -46,7 +46,7 @@ const WAIT_MS = 50
 const TIDY_TEXTS = 500
 /** What is looked at together, and of each the versions that the index has not. */
 interface Chunk {
-  readonly looks: readonly Inspected[]
+  readonly inspected: readonly Inspected[]
   readonly unknown: Promise<readonly number[][]>
 }
 
@@ -98,7 +98,7 @@ export class Indexer {
   get progress(): Progress {
     const { changed } = this.#core
     const waiting = this.#needsWalk ? Number.POSITIVE_INFINITY : changed.size + this.#inWork
-    // Of commits without names and versions nobody hears.
+    // Commits without names and versions are not reported.
     const moment = this.#isIn(changed.serial) ? changed.moment : this.#moment
     return { waiting, moment, done: this.#done }
   }
@@ -252,10 +252,10 @@ export class Indexer {
     const walked = changedSince(this.#core, this.#moment, this.#pace, (ino) =>
       directories.push(ino),
     )
-    // What went away meanwhile is seen where it costs little.
+    // Deleted versions are looked for where that costs little.
     const depth = this.#moment === 0 ? 'new' : 'few'
     await this.#each(walked, depth)
-    // Apart from those: what goes during the walk is in both, and is to be asked for when all of it was handed over.
+    // After the walk: what is deleted during it is found by both, and must be asked for when all of it was handed over.
     await this.#each(goneSince(this.#core, this.#moment, this.#pace), depth)
     await this.#each(pruned, 'all')
     for (const directory of directories)
@@ -271,14 +271,14 @@ export class Indexer {
   }
 
   async #sweep(): Promise<void> {
-    // Those that come later are known to be.
+    // Inodes made later are known from `changed`.
     const end = this.#core.nextIno
     await this.#each(unknownInodes(this.#core, end, this.#pace), 'all')
-    // Of these a former name may be the last that is known.
+    // For these the index may have an earlier name than their last.
     await this.#each(goneSince(this.#core, 0, this.#pace), 'name')
-    let asked: Asked[] = []
-    for await (const its of versionsByInode(this.#core, this.#pace)) {
-      asked.push(its)
+    let asked: VersionNumbers[] = []
+    for await (const version of versionsByInode(this.#core, this.#pace)) {
+      asked.push(version)
       if (asked.length < CHUNK_INODES) continue
       await this.#takeOut(asked)
       asked = []
@@ -291,7 +291,7 @@ export class Indexer {
     }
   }
 
-  async #takeOut(asked: readonly Asked[]): Promise<void> {
+  async #takeOut(asked: readonly VersionNumbers[]): Promise<void> {
     await this.#pace.waitFor(this.#sent)
     await this.#each(await this.#pace.waitFor(this.#taker.withOthers(asked)), 'all')
   }
@@ -314,25 +314,25 @@ export class Indexer {
     if (before !== undefined) await this.#take(before)
   }
 
-  /** Looks at inodes, and asks what the index has not. */
+  /** Inspects inodes, and asks which of their versions the index lacks. */
   async #ask(inos: readonly number[], depth: Depth): Promise<Chunk> {
     const { store } = this.#core.overlay
     const known: KnownPaths = new Map()
-    const looks: Inspected[] = []
+    const inspected: Inspected[] = []
     const { fresh } = this.#core.changed
     for (const ino of inos)
-      looks.push(await this.#pace.step(() => inspect(store, ino, depth, known, fresh)))
-    const asked = askedOf(looks)
+      inspected.push(await this.#pace.step(() => inspect(store, ino, depth, known, fresh)))
+    const asked = versionNumbersOf(inspected)
     const unknown = asked.some(({ numbers }) => numbers.length > 0)
       ? this.#taker.missing(asked)
       : Promise.resolve(asked.map(() => []))
-    // Heard when its turn comes.
+    // A failure is reported when this chunk is taken.
     unknown.catch(() => undefined)
-    return { looks, unknown }
+    return { inspected, unknown }
   }
 
-  async #take({ looks, unknown }: Chunk): Promise<void> {
-    const missing = await missingOf(this.#core, this.#taker, this.#pace, looks, unknown)
+  async #take({ inspected, unknown }: Chunk): Promise<void> {
+    const missing = await missingOf(this.#core, this.#taker, this.#pace, inspected, unknown)
     let left = missing.flat().reduce((sum, { size }) => sum + this.#contents.sizeOf(size), 0)
     let items: Item[] = []
     let bytes = 0
@@ -349,18 +349,18 @@ export class Indexer {
       bytes += piece.length
       return copied
     }
-    for (const [index, look] of looks.entries()) {
-      const { ino, path, isAll, versions } = look
-      if (look.fresh !== undefined) {
-        const content = this.#contents.whole(look.fresh, parcel)
+    for (const [index, file] of inspected.entries()) {
+      const { ino, path, isAll, versions } = file
+      if (file.fresh !== undefined) {
+        const content = this.#contents.whole(file.fresh, parcel)
         items.push({ ino, path, remaining: undefined, versions: [content] })
         bytes += content.bytes?.length ?? 0
-        left -= this.#contents.sizeOf(look.fresh.length)
+        left -= this.#contents.sizeOf(file.fresh.length)
         if (bytes >= SENT_BYTES || items.length >= SENT_VERSIONS) await send()
         continue
       }
       const remaining = isAll ? versions.map(({ number }) => number) : undefined
-      const growth = await this.#contents.begin(look, missing[index] ?? [])
+      const growth = await this.#contents.begin(file, missing[index] ?? [])
       let contents: Content[] = []
       let goesOn = growth?.goesOn ?? false
       const take = (): void => {
@@ -384,7 +384,7 @@ export class Indexer {
       this.#contents.end(growth)
     }
     await this.#send(items)
-    this.#done += looks.length
+    this.#done += inspected.length
   }
 
   /** Hands items over; while one parcel is worked on, one waits, and the next is read. */
@@ -392,7 +392,7 @@ export class Indexer {
     if (items.length === 0) return
     const before = this.#sent
     this.#sent = this.#taker.take(items).then((ms) => this.#pace.charge(ms))
-    // Heard by whoever waits next.
+    // A failure is reported to whoever waits next.
     this.#sent.catch(() => undefined)
     await this.#pace.waitFor(before)
   }

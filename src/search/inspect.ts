@@ -4,7 +4,7 @@
 import type { Store } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
 import type { FreshFile, FreshFiles } from '../vault/core/fresh-files.ts'
-import type { Asked, Taker } from './index-writer.ts'
+import type { Taker, VersionNumbers } from './index-writer.ts'
 import { type KnownPaths, nameOf, pathOf, type SealedVersion, versionsBelow } from './source.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -12,7 +12,7 @@ import type { Throttle } from './throttle.ts'
 const VERSIONS = 64
 const ALL_VERSIONS = Number.MAX_SAFE_INTEGER
 
-/** How much of an inode is looked at: its name; new versions too; versions that are gone as well, if it has few or in any case. */
+/** How much of an inode is read: its name; new versions too; versions that are gone as well, if it has few or in any case. */
 export type Depth = 'name' | 'new' | 'few' | 'all'
 
 export interface Inspected {
@@ -37,9 +37,9 @@ export function inspect(
   if (depth === 'all') files.forget(ino)
   const fresh = depth === 'name' ? undefined : files.peek(ino)
   if (fresh !== undefined) {
-    const look = freshLook(store, fresh, known)
+    const inspected = inspectFresh(store, fresh, known)
     files.forget(ino)
-    return look
+    return inspected
   }
   const named = nameOf(store, ino, known)
   const limit = depth === 'all' ? ALL_VERSIONS : VERSIONS
@@ -49,35 +49,35 @@ export function inspect(
   return { ino, path: named?.path, versions, isAll }
 }
 
-function freshLook(store: Store, { row, bytes }: FreshFile, known: KnownPaths): Inspected {
+function inspectFresh(store: Store, { row, bytes }: FreshFile, known: KnownPaths): Inspected {
   const { ino, since: moment, size } = row
   const versions = [{ number: 1, moment, size }]
   return { ino, path: pathOf(store, row, known), versions, isAll: false, fresh: bytes }
 }
 
-/** What to ask the index of them. */
-export function askedOf(looks: readonly WithVersions[]): Asked[] {
-  return looks.map(({ ino, versions, fresh }) => ({
+/** The versions of which to ask the index whether it has them. */
+export function versionNumbersOf(inspected: readonly WithVersions[]): VersionNumbers[] {
+  return inspected.map(({ ino, versions, fresh }) => ({
     ino,
     numbers: fresh === undefined ? versions.map(({ number }) => number) : [],
   }))
 }
 
 /**
- * Of each look the versions that the index has not, oldest first: whatever it has of a file has no gap. `unknown` is its answer
- * to `askedOf(looks)`; where it has none of those, older ones are asked for.
+ * For each inode the versions that the index lacks, oldest first: what it has of a file has no gap. `unknown` is its answer to
+ * `versionNumbersOf(inspected)`; where it has none of those, older ones are asked for.
  */
 export async function missingOf(
   core: Core,
   taker: Taker,
   pace: Throttle,
-  looks: readonly Inspected[],
+  inspected: readonly Inspected[],
   unknown: Promise<readonly number[][]>,
 ): Promise<SealedVersion[][]> {
-  const missing: SealedVersion[][] = looks.map(() => [])
-  for (const [at, { versions, fresh }] of looks.entries())
-    if (fresh !== undefined) missing[at]?.push(...versions)
-  let pages = looks.map(({ ino, versions, fresh }, index) => ({
+  const missing: SealedVersion[][] = inspected.map(() => [])
+  for (const [index, { versions, fresh }] of inspected.entries())
+    if (fresh !== undefined) missing[index]?.push(...versions)
+  let pages = inspected.map(({ ino, versions, fresh }, index) => ({
     ino,
     versions: fresh === undefined ? versions : [],
     index,
@@ -85,8 +85,8 @@ export async function missingOf(
   let answers = await pace.waitFor(unknown)
   while (pages.length > 0) {
     const next: typeof pages = []
-    for (const [at, { ino, versions, index }] of pages.entries()) {
-      const numbers = new Set(answers[at])
+    for (const [position, { ino, versions, index }] of pages.entries()) {
+      const numbers = new Set(answers[position])
       missing[index]?.push(...versions.filter(({ number }) => numbers.has(number)))
       const last = versions[versions.length - 1]
       if (last === undefined || numbers.size < versions.length || versions.length !== VERSIONS)
@@ -97,7 +97,7 @@ export async function missingOf(
       if (page.length > 0) next.push({ ino, versions: page, index })
     }
     pages = next
-    if (pages.length > 0) answers = await pace.waitFor(taker.missing(askedOf(pages)))
+    if (pages.length > 0) answers = await pace.waitFor(taker.missing(versionNumbersOf(pages)))
   }
   return missing.map((versions) => versions.reverse())
 }

@@ -12,7 +12,7 @@ import {
   type Known,
   slice,
 } from './boundaries.ts'
-import { STILL, type Stretch } from './engine.ts'
+import { OPEN_ENDED, type Stretch } from './engine.ts'
 import type { Piece } from './index-writer.ts'
 
 /** Bytes [start, oldEnd) of a text became [start, newEnd) of the next. What lies behind moves along. */
@@ -92,7 +92,7 @@ export class Layout {
     for (const { from, to } of plan.fresh) {
       const stretch = {
         ...{ id: options.nextId(), ino: this.ino },
-        ...{ first: number, last: STILL, start: from, end: to },
+        ...{ first: number, last: OPEN_ENDED, start: from, end: to },
       }
       tail.push(stretch)
       this.#longest = Math.max(this.#longest, to - from)
@@ -240,11 +240,11 @@ function merged(ranges: readonly Range[]): Range[] {
 /** Parts of a range, each with the words before it; undefined where it cannot be parted. */
 function cut({ from, to }: Range, text: Known): Range[] | undefined {
   const parts: Range[] = []
-  let [start, at] = [from, from]
-  while (to - at > 1.5 * PIECE_BYTES) {
-    const far = boundaryAfter(text, at + PIECE_BYTES)
+  let [start, offset] = [from, from]
+  while (to - offset > 1.5 * PIECE_BYTES) {
+    const far = boundaryAfter(text, offset + PIECE_BYTES)
     // So many words that what begins before a part and goes on in it ends in it.
-    const many = contextAfter(text, at)
+    const many = contextAfter(text, offset)
     if (far === undefined || many === undefined) return undefined
     const next = Math.max(far, many)
     const before = contextBefore(text, next)
@@ -252,7 +252,7 @@ function cut({ from, to }: Range, text: Known): Range[] | undefined {
     if (before === undefined) return undefined
     parts.push({ from: start, to: next })
     start = Math.max(from, before)
-    at = next
+    offset = next
   }
   parts.push({ from: start, to })
   return parts

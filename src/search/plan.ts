@@ -34,8 +34,8 @@ export function filePlan(leaf: Leaf): Plan | undefined {
 }
 
 /**
- * The texts for which a query can hold by their bodies, where `assumed` says what is taken as given of a leaf; undefined: ask the
- * body. As long as that errs towards the query being true, no text is missing. True: any text can be; false: none.
+ * The texts for which a query can be true by their bodies. `assumed` gives the value that is assumed for a leaf; undefined: ask the
+ * body. As long as that errs towards the query being true, no text is missing. Returns true for any text, false for none.
  */
 export function textPlan(
   query: Query,
@@ -73,9 +73,9 @@ export function partsOf(plan: Plan): Plan[] | undefined {
 function cut(phrase: Plan & { kind: 'phrase' }): Plan[] {
   const { words, prefix } = phrase
   const parts: Plan[] = []
-  for (let at = 0; at < words.length; at += CONTEXT_WORDS) {
-    const end = at + CONTEXT_WORDS
-    parts.push({ ...phrase, words: words.slice(at, end), prefix: prefix && end >= words.length })
+  for (let index = 0; index < words.length; index += CONTEXT_WORDS) {
+    const end = index + CONTEXT_WORDS
+    parts.push({ ...phrase, words: words.slice(index, end), prefix: prefix && end >= words.length })
   }
   return parts
 }

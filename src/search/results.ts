@@ -1,5 +1,5 @@
-// What is shown of a match: the index may be a little behind the vault, so that each is looked at in the vault itself, and what is
-// not so any more is left out.
+// What is shown of a match: the index may be a little behind the vault, so that each match is checked against the vault itself, and
+// what is not true any more is left out.
 
 import {
   type InodeRow,
@@ -18,11 +18,11 @@ import type { Alias, NumberedVersion, VersionNames } from '../vault/history/vers
 import { findEntry } from '../vault/tree/directory.ts'
 import { findInode } from '../vault/tree/inodes.ts'
 import { isWithin } from '../vault/tree/places.ts'
-import type { Match } from './evaluate.ts'
 import type { Fragment } from './snippet.ts'
+import type { Match } from './term-hits.ts'
 
 const ROOT_INO = 1
-/** States of one inode that are looked at. */
+/** States of one inode that are read, at most. */
 const STATES_MAX = 10_000
 
 /** What is found: an inode as it is, or was last. */
@@ -52,17 +52,17 @@ export interface FoundVersion {
 export interface Conditions {
   /** At or below this path, a byte string from the root. */
   readonly top: string
-  /** Whether a path is meant. */
-  readonly isMeant: (path: string) => boolean
+  /** Whether a path fits the globs of the request. */
+  readonly matchesPath: (path: string) => boolean
   /** Labels, all of which it must carry. */
   readonly tags: readonly string[]
   /** Saved at this moment or later. */
   readonly since: Moment
   readonly pastToo: boolean
-  /** Whether versions are told with their numbers: for one, all of its path are looked at. */
+  /** Whether versions get their numbers, which takes reading all versions of a path. */
   readonly isNumbered: boolean
-  /** Whether somebody may see what is found, in directory `parent`. Runs in a step that may be run again. */
-  readonly reach: ((found: Found & { readonly parent: number }) => boolean) | undefined
+  /** Whether the one who asks may see an inode in directory `parent`. Runs in a step that may be run again. */
+  readonly isVisible: ((found: Found & { readonly parent: number }) => boolean) | undefined
 }
 
 /** A path with what was found of it: of every inode that it led to. */
@@ -94,7 +94,7 @@ export function resultsOf(
 ): SearchResult[] {
   const found = foundOf(core, ino, settled)
   if (found === undefined || (!found.isThere && !conditions.pastToo)) return []
-  const aliases = new Listing(meantAliases(names, found, conditions))
+  const aliases = new Listing(visibleAliases(names, found, conditions))
   const byPath = new Map<string, { alias: Alias; versions: FoundVersion[] }>()
   const [first] = aliases
   if (first === undefined) return []
@@ -105,14 +105,14 @@ export function resultsOf(
     const row = core.overlay.get(version, [ino, number])
     if (row === undefined || row.moment < conditions.since) continue
     const called = conditions.isNumbered ? calledIn(names, aliases, row) : undefined
-    const { alias, its } = called ?? { alias: first, its: undefined }
+    const { alias, numbered } = called ?? { alias: first, numbered: undefined }
     const known = byPath.get(alias.path) ?? { alias, versions: [] }
-    known.versions.push({ ...foundVersion(core, found, row, its), parent: alias.parent })
+    known.versions.push({ ...foundVersion(core, found, row, numbered), parent: alias.parent })
     byPath.set(alias.path, known)
   }
   return [...byPath.values()]
     .filter(({ alias }) => carries(core, alias.holder ?? ino, conditions.tags))
-    .map((its) => resultAt(core, found, its.alias, score, its.versions))
+    .map((named) => resultAt(core, found, named.alias, score, named.versions))
 }
 
 function resultAt(
@@ -123,42 +123,43 @@ function resultAt(
   versions: readonly FoundVersion[],
 ): SearchResult {
   const now = holder === undefined || holder === ino ? undefined : findInode(core, holder)
-  const its = now === undefined ? { ino, row } : { ino: now.ino, row: toRow(now) }
-  return { ...its, path, score, isThere: holder !== undefined, versions, fragments: [] }
+  const present = now === undefined ? { ino, row } : { ino: now.ino, row: toRow(now) }
+  return { ...present, path, score, isThere: holder !== undefined, versions, fragments: [] }
 }
 
 /** What several inodes give for one path, the first of which is its own. */
 export function joined(results: readonly SearchResult[]): SearchResult {
   const [first] = results as readonly [SearchResult]
   if (results.length === 1) return first
-  const versions = results.flatMap((its) => its.versions).sort((a, b) => a.moment - b.moment)
-  const score = results.reduce((best, its) => Math.max(best, its.score), first.score)
+  const versions = results.flatMap((result) => result.versions).sort((a, b) => a.moment - b.moment)
+  const score = results.reduce((best, result) => Math.max(best, result.score), first.score)
   return { ...first, versions, score }
 }
 
 /** The names under which an inode may be shown: without the past those that it has now. */
-function* meantAliases(
+function* visibleAliases(
   names: VersionNames,
   found: Found,
-  { top, isMeant, pastToo, reach }: Conditions,
+  { top, matchesPath, pastToo, isVisible }: Conditions,
 ): Generator<Alias, undefined> {
   for (const alias of names.aliasesOf(found.ino)) {
     const { path, parent, holder } = alias
     if (!pastToo && holder !== found.ino) return undefined
-    if (isWithin(path, top) && isMeant(path) && reach?.({ ...found, parent }) !== false) yield alias
+    if (isWithin(path, top) && matchesPath(path) && isVisible?.({ ...found, parent }) !== false)
+      yield alias
   }
   return undefined
 }
 
-/** The first name that tells of a version, and what it tells. */
+/** The first name whose history has the version, with its number there. */
 function calledIn(
   names: VersionNames,
   aliases: Iterable<Alias>,
   { ino, number }: VersionRow,
-): { alias: Alias; its: NumberedVersion } | undefined {
+): { alias: Alias; numbered: NumberedVersion } | undefined {
   for (const alias of aliases) {
-    const its = names.under(alias.path, ino, number)
-    if (its !== undefined) return { alias, its }
+    const numbered = names.under(alias.path, ino, number)
+    if (numbered !== undefined) return { alias, numbered }
   }
   return undefined
 }
@@ -167,23 +168,23 @@ function foundVersion(
   core: Core,
   { isThere }: Found,
   row: VersionRow,
-  its: NumberedVersion | undefined,
+  numbered: NumberedVersion | undefined,
 ): Omit<FoundVersion, 'parent'> {
   const { ino, number: version, size, mtime } = row
-  const moment = its?.moment ?? readableAt(core, row)
-  const ends = [its?.next, endOf(core, row, isThere)].filter((end) => end !== undefined)
+  const moment = numbered?.moment ?? readableAt(core, row)
+  const ends = [numbered?.next, endOf(core, row, isThere)].filter((end) => end !== undefined)
   const until = ends.length === 0 ? undefined : Math.min(...ends)
-  return { number: its?.number, ino, version, moment, until, size, mtime }
+  return { number: numbered?.number, ino, version, moment, until, size, mtime }
 }
 
-/** Prune may have kept a version in a later state alone: that in which it came to some name. */
+/** Prune may have kept a version only in a later state, from when the file was moved to some name. */
 function readableAt(core: Core, { ino, number, moment }: VersionRow): Moment {
   if (inodeAt(core, ino, moment) !== undefined) return moment
   const states = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: STATES_MAX })
   return states.find(({ versions }) => versions === number)?.since ?? moment
 }
 
-/** What a generator gives, taken from it as far as somebody goes. */
+/** A generator's values, read no further than needed and kept for the next iteration. */
 class Listing<T> implements Iterable<T> {
   readonly #taken: T[] = []
   readonly #rest: Iterator<T>
@@ -193,13 +194,13 @@ class Listing<T> implements Iterable<T> {
   }
 
   *[Symbol.iterator](): Iterator<T> {
-    for (let at = 0; ; at++) {
-      if (at === this.#taken.length) {
+    for (let index = 0; ; index++) {
+      if (index === this.#taken.length) {
         const { value, done } = this.#rest.next()
         if (done === true) return
         this.#taken.push(value)
       }
-      yield this.#taken[at] as T
+      yield this.#taken[index] as T
     }
   }
 }
@@ -217,12 +218,12 @@ function foundOf(core: Core, ino: number, settled: Moment): Found | undefined {
 /** Whether the index knows the names on the way to an inode. */
 function isOld(core: Core, ino: number, settled: Moment): boolean {
   const isCircle = cycleCheck()
-  for (let at = ino; at !== ROOT_INO; ) {
-    const inode = findInode(core, at)
-    if (inode === undefined || isCircle(at)) return false
+  for (let directory = ino; directory !== ROOT_INO; ) {
+    const inode = findInode(core, directory)
+    if (inode === undefined || isCircle(directory)) return false
     const row = findEntry(core, inode.parent, inode.name)
     if (row === undefined || row.since > settled) return false
-    at = inode.parent
+    directory = inode.parent
   }
   return true
 }

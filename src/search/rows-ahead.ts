@@ -37,14 +37,14 @@ export class RowsAhead {
 
   /** The extent that was written; undefined where it is not there any more. */
   extentOf({ offset, since }: Write): ExtentRow | undefined {
-    const isMeant = (row: ExtentRow): boolean => row.since === since && row.offset === offset
-    const known = this.#extents.find(isMeant)
+    const matchesPath = (row: ExtentRow): boolean => row.since === since && row.offset === offset
+    const known = this.#extents.find(matchesPath)
     if (known !== undefined) return known
     const { overlay } = this.#core
     const range = { gte: [this.#ino, offset, since], lt: [this.#ino, offset + 1], limit: EXTENTS }
     this.#extents = overlay.store.scan(extentPast, range)
     const [first] = this.#extents
-    if (first !== undefined && isMeant(first)) return first
+    if (first !== undefined && matchesPath(first)) return first
     const present = overlay.get(extent, [this.#ino, offset])
     if (present?.since === since) return present
     return overlay.get(extentPast, [this.#ino, offset, since])
@@ -52,15 +52,17 @@ export class RowsAhead {
 
   /** Bytes that the file had on the disk at a moment, at which it is sealed; undefined where it was not there. */
   allocatedAt(moment: number): number | undefined {
-    const at = (states: readonly State[]): State | undefined =>
-      states.find((its) => its.since <= moment && moment < its.until && its.until !== PROVISIONAL)
-    const known = at(this.#states)
+    const stateIn = (states: readonly State[]): State | undefined =>
+      states.find(
+        (state) => state.since <= moment && moment < state.until && state.until !== PROVISIONAL,
+      )
+    const known = stateIn(this.#states)
     if (known !== undefined) return known.allocated
     const { store } = this.#core.overlay
     const before = { gte: [this.#ino], lt: [this.#ino, moment + 1], reverse: true, limit: 1 }
     const [first] = store.project(inodePast, STATE, before)
     const from = { gte: [this.#ino, first?.since ?? moment], lt: [this.#ino + 1], limit: STATES }
     this.#states = store.project(inodePast, STATE, from)
-    return at(this.#states)?.allocated ?? inodeAt(this.#core, this.#ino, moment)?.allocated
+    return stateIn(this.#states)?.allocated ?? inodeAt(this.#core, this.#ino, moment)?.allocated
   }
 }

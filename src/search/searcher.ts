@@ -206,7 +206,7 @@ export class Searcher {
     return done
   }
 
-  /** What nobody waits for. */
+  /** Work that nobody waits for. */
   #behind(work: () => Promise<void>): void {
     this.#queued(work).catch((error: unknown) => log('error', 'search failed', error))
   }
@@ -360,7 +360,7 @@ export class Searcher {
     this.#retry.unref()
   }
 
-  /** What broke the index is thrown away with it; what broke the work is tried again. */
+  /** After an error of the index it is rebuilt; after any other the work is tried again. */
   #mend(error: unknown): void {
     const session = this.#session
     if (this.#isClosing || session === undefined || !(error instanceof StoreError)) {

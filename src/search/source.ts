@@ -73,20 +73,24 @@ export function pathOf(store: Store, { parent, name }: Place, known: KnownPaths)
 }
 
 function directoryNow(store: Store, ino: number, known: KnownPaths): string {
-  const path = climb(ino, (at) => presentRow(store, at) ?? lastRow(store, at), known)
+  const path = climb(
+    ino,
+    (directory) => presentRow(store, directory) ?? lastRow(store, directory),
+    known,
+  )
   if (ino !== ROOT_INO) known.set(ino, path)
   return path
 }
 
 function directoryThen(store: Store, ino: number, moment: number): string {
-  return climb(ino, (at) => {
-    const present = presentRow(store, at)
+  return climb(ino, (directory) => {
+    const present = presentRow(store, directory)
     if (present !== undefined && present.since <= moment) return present
-    const range = { gte: [at], lt: [at, moment + 1], reverse: true, limit: 1 }
+    const range = { gte: [directory], lt: [directory, moment + 1], reverse: true, limit: 1 }
     const [then] = store.project(inodePast, [...PLACE, 'until'], range)
     if (then !== undefined && then.until > moment) return then
     // Its state of then was pruned.
-    return present ?? lastRow(store, at)
+    return present ?? lastRow(store, directory)
   })
 }
 
@@ -102,14 +106,14 @@ function climb(
   const names: string[] = []
   let bytes = 0
   let above = ''
-  for (let at = ino; at !== ROOT_INO && bytes < PATH_BYTES_MAX; ) {
-    const before = known?.get(at)
-    const place = before === undefined ? placeOf(at) : undefined
+  for (let directory = ino; directory !== ROOT_INO && bytes < PATH_BYTES_MAX; ) {
+    const before = known?.get(directory)
+    const place = before === undefined ? placeOf(directory) : undefined
     above = before ?? ''
     if (place === undefined) break
     names.push(place.name)
     bytes += place.name.length + 1
-    at = place.parent
+    directory = place.parent
   }
   const path =
     above +
@@ -156,11 +160,11 @@ export async function bytesOf(
   bytes = new Uint8Array(size),
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   return await ifSound(async () => {
-    for (let at = 0; at < size; at += PIECE_BYTES) {
-      const piece = bytes.subarray(at, at + PIECE_BYTES)
-      const from = at
+    for (let offset = 0; offset < size; offset += PIECE_BYTES) {
+      const piece = bytes.subarray(offset, offset + PIECE_BYTES)
+      const from = offset
       const isThere = await step(() => copyPiece(core, ino, moment, piece, from))
-      if (!isThere || (at === 0 && !isWanted(piece))) return undefined
+      if (!isThere || (offset === 0 && !isWanted(piece))) return undefined
     }
     return bytes
   })
@@ -177,9 +181,9 @@ export async function bytesBetween(
 ): Promise<Buffer | undefined> {
   const bytes = Buffer.allocUnsafe(to - from)
   return await ifSound(async () => {
-    for (let at = from; at < to; at += PIECE_BYTES) {
-      const piece = bytes.subarray(at - from, at - from + PIECE_BYTES)
-      const place = at
+    for (let offset = from; offset < to; offset += PIECE_BYTES) {
+      const piece = bytes.subarray(offset - from, offset - from + PIECE_BYTES)
+      const place = offset
       if (!(await step(() => copyPiece(core, ino, moment, piece, place)))) return undefined
     }
     return bytes
@@ -211,12 +215,12 @@ function copyPiece(
 ): boolean {
   const row = inodeAt(core, ino, moment)
   if (row === undefined) return false
-  let at = 0
+  let filled = 0
   for (const part of readAt(core, row, moment, from, into.length)) {
-    into.set(part, at)
-    at += part.length
+    into.set(part, filled)
+    filled += part.length
   }
-  return at === into.length
+  return filled === into.length
 }
 
 /**
@@ -289,16 +293,16 @@ export async function* versionsByInode(
   core: Core,
   slices: Slices,
 ): AsyncGenerator<{ ino: number; numbers: number[] }> {
-  let at = { ino: 0, numbers: [] as number[] }
+  let current = { ino: 0, numbers: [] as number[] }
   const rows = walkRows(core.overlay.store, version, ['ino', 'number'], {}, slices)
   for await (const { ino, number } of rows) {
-    if (ino !== at.ino) {
-      if (at.ino !== 0) yield at
-      at = { ino, numbers: [] }
+    if (ino !== current.ino) {
+      if (current.ino !== 0) yield current
+      current = { ino, numbers: [] }
     }
-    at.numbers.push(number)
+    current.numbers.push(number)
   }
-  if (at.ino !== 0) yield at
+  if (current.ino !== 0) yield current
 }
 
 /** Numbers below `end` that are of no inode, now or before. */

@@ -28,7 +28,7 @@ export async function openTantivy(
   options: TantivyOptions = {},
 ): Promise<SearchEngine> {
   const addon = tantivyAddon()
-  return new Tantivy(await toldLater(() => addon.open(path, options)))
+  return new Tantivy(await withStoreErrorsLater(() => addon.open(path, options)))
 }
 
 class Tantivy implements SearchEngine {
@@ -40,72 +40,72 @@ class Tantivy implements SearchEngine {
   }
 
   apply(batch: IndexBatch): Promise<void> {
-    return toldLater(() => this.#index.apply(batch))
+    return withStoreErrorsLater(() => this.#index.apply(batch))
   }
 
   flush(): Promise<void> {
-    return toldLater(() => this.#index.flush())
+    return withStoreErrorsLater(() => this.#index.flush())
   }
 
   textsWith(hashes: readonly Uint8Array[]): (number | undefined)[] {
-    return told(() => this.#index.textsWith(hashes)).map((id) => id ?? undefined)
+    return withStoreErrors(() => this.#index.textsWith(hashes)).map((id) => id ?? undefined)
   }
 
   query(plan: Plan, limit: number, offset: number): Hit[] {
-    return told(() => this.#index.query(plan, limit, offset))
+    return withStoreErrors(() => this.#index.query(plan, limit, offset))
   }
 
   queryPieces(plan: Plan, limit: number, offset: number): Hit[] {
-    return told(() => this.#index.queryPieces(plan, limit, offset))
+    return withStoreErrors(() => this.#index.queryPieces(plan, limit, offset))
   }
 
   among(plan: Plan, ids: readonly number[]): Hit[] {
-    return told(() => this.#index.among(plan, ids))
+    return withStoreErrors(() => this.#index.among(plan, ids))
   }
 
   versionsOf(text: number): TextVersion[] {
-    return told(() => this.#index.versionsOf(text))
+    return withStoreErrors(() => this.#index.versionsOf(text))
   }
 
   textOf(ino: number, number: number): number | undefined {
-    return told(() => this.#index.textOf(ino, number)) ?? undefined
+    return withStoreErrors(() => this.#index.textOf(ino, number)) ?? undefined
   }
 
   versionsOfFile(ino: number): TextVersion[] {
-    return told(() => this.#index.versionsOfFile(ino))
+    return withStoreErrors(() => this.#index.versionsOfFile(ino))
   }
 
   stretches(ids: readonly number[]): Stretch[] {
-    return told(() => this.#index.stretches(ids))
+    return withStoreErrors(() => this.#index.stretches(ids))
   }
 
   stretchesOfFile(ino: number): Stretch[] {
-    return told(() => this.#index.stretchesOfFile(ino))
+    return withStoreErrors(() => this.#index.stretchesOfFile(ino))
   }
 
   unusedTexts(from: number, limit: number): number[] {
-    return told(() => this.#index.unusedTexts(from, limit))
+    return withStoreErrors(() => this.#index.unusedTexts(from, limit))
   }
 
   status(): IndexStatus {
-    return told(() => this.#index.status())
+    return withStoreErrors(() => this.#index.status())
   }
 
   clear(): Promise<void> {
-    return toldLater(() => this.#index.clear())
+    return withStoreErrorsLater(() => this.#index.clear())
   }
 
   optimize(): Promise<void> {
-    return toldLater(() => this.#index.optimize())
+    return withStoreErrorsLater(() => this.#index.optimize())
   }
 
   close(): Promise<void> {
-    this.#closing ??= toldLater(() => this.#index.close())
+    this.#closing ??= withStoreErrorsLater(() => this.#index.close())
     return this.#closing
   }
 }
 
-function told<T>(call: () => T): T {
+function withStoreErrors<T>(call: () => T): T {
   try {
     return call()
   } catch (error) {
@@ -113,7 +113,7 @@ function told<T>(call: () => T): T {
   }
 }
 
-async function toldLater<T>(call: () => Promise<T>): Promise<T> {
+async function withStoreErrorsLater<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call()
   } catch (error) {

@@ -1,12 +1,12 @@
-// What is known of the leaves of one query: which files have each in their path and, for versions that are looked at, which
-// texts have it in their body. With it evaluate.ts decides about single files. Asks the engine, a batch of files at a time.
+// Evaluates a query for given files: asks the engine, a batch of files at a time, which of them have each leaf of the query in their
+// path, and which of their texts have it in the body. evaluate.ts brings the files.
 
 import {
   type Hit,
   IN_PIECES,
+  OPEN_ENDED,
   type Plan,
   type SearchEngine,
-  STILL,
   type Stretch,
   type TextVersion,
 } from './engine.ts'
@@ -19,37 +19,37 @@ export const PATH_WEIGHT = 2
 
 export interface TermHits {
   readonly leaf: Leaf
-  /** Its finding something speaks against a file. */
+  /** The leaf is under NOT: a file that has it is excluded. */
   readonly isExcluding: boolean
   readonly body: Plan | undefined
-  /** What must be in pieces for it, where one need not hold it all. */
+  /** Plans that must each match some piece, where the leaf may be longer than what one piece is sure to hold. */
   readonly parts: readonly Plan[] | undefined
   readonly file: Plan | undefined
-  /** All files that have it in their path, with scores; undefined: they are too many to hold. */
+  /** All files that have the leaf in their path, with scores; undefined: too many to hold in memory. */
   readonly files: ReadonlyMap<number, number> | undefined
 }
 
-/** A file with the versions that are asked about: none for what never had content. */
+/** A file that a query may find, with the versions that are searched: none for what never had content. */
 export interface Candidate {
   readonly ino: number
   readonly versions: readonly TextVersion[]
 }
 
-/** Versions for which the query holds; a file that has none is found by its path. */
-export interface Judged extends Candidate {
+/** A file that is found. `versions` are those for which the query is true: none for what is found by its path and has no content. */
+export interface Match extends Candidate {
   readonly score: number
-  /** Those of them, by number, for which it may not: only the text tells. */
-  readonly unsure: readonly number[]
+  /** Numbers of those versions for which the index cannot tell for sure: their text has to be looked at. */
+  readonly toRecheck: readonly number[]
 }
 
-/** Whether something holds: for sure, perhaps, not at all. */
+/** Three-valued truth of a leaf or query. */
 const YES = 2
 const PERHAPS = 1
 const NO = 0
 
 /**
  * The leaves of a query. Those that at most `few` files have in their path are looked up at once, as long as they are not many
- * leaves: what is held is bounded by 8 x `few`.
+ * leaves: what is held in memory is bounded by 8 x `few`.
  */
 export function termHitsOf(query: Query, engine: SearchEngine, few: number): TermHits[] {
   let room = 8 * few
@@ -78,17 +78,17 @@ function leavesOf(query: Query, isExcluding: boolean): { leaf: Leaf; isExcluding
 }
 
 /**
- * Which of these the query is true for: each leaf looked for in the path of the file or the body of the version. Scores are sums over
- * the leaves that are wanted, that of the path weighted; a file has that of its best version. Of one that is kept in pieces the best
- * counts. Without `pastToo` the candidates' versions are the newest.
+ * The candidates for which the query is true: a leaf is true when it is in the path of the file or in the body of the version. The
+ * score of a version is the sum over the leaves that are not excluded, that of the path weighted; of several pieces the best counts. A
+ * file has the score of its best version. Without `pastToo` the candidates' versions are the newest.
  */
-export function judge(
+export function evaluate(
   query: Query,
-  facts: readonly TermHits[],
+  termHits: readonly TermHits[],
   engine: SearchEngine,
   candidates: readonly Candidate[],
   pastToo: boolean,
-): Judged[] {
+): Match[] {
   if (candidates.length === 0) return []
   const inos = candidates.map(({ ino }) => ino)
   const texts = [
@@ -96,7 +96,7 @@ export function judge(
   ].filter((text) => text !== 0 && text !== IN_PIECES)
   const stretches = stretchesOf(engine, candidates, pastToo)
   const found = new Map<Leaf, FoundLeaf>(
-    facts.map(({ leaf, isExcluding, body, parts, file, files }) => [
+    termHits.map(({ leaf, isExcluding, body, parts, file, files }) => [
       leaf,
       {
         isExcluding,
@@ -113,38 +113,41 @@ export function judge(
     { text, number }: Pick<TextVersion, 'text' | 'number'>,
   ): { score: number; isSure: boolean } | undefined => {
     const inBody = ({ bodies, pieces }: FoundLeaf): number | undefined =>
-      text === IN_PIECES ? pieces.get(ino)?.at(number) : bodies.get(text)
+      text === IN_PIECES ? pieces.get(ino)?.scoreAt(number) : bodies.get(text)
     const holds = (leaf: Leaf): number => {
-      const its = found.get(leaf)
-      if (its === undefined) return NO
-      if (its.paths.has(ino) || inBody(its) !== undefined) return YES
-      const { parts } = its
+      const hits = found.get(leaf)
+      if (hits === undefined) return NO
+      if (hits.paths.has(ino) || inBody(hits) !== undefined) return YES
+      const { parts } = hits
       if (text !== IN_PIECES || parts === undefined) return NO
-      return parts.every((part) => part.get(ino)?.at(number) !== undefined) ? PERHAPS : NO
+      return parts.every((part) => part.get(ino)?.scoreAt(number) !== undefined) ? PERHAPS : NO
     }
     const truth = truthOf(query, holds)
     if (truth === NO) return undefined
     let score = 0
-    for (const its of found.values())
-      if (!its.isExcluding) score += PATH_WEIGHT * (its.paths.get(ino) ?? 0) + (inBody(its) ?? 0)
+    for (const hits of found.values())
+      if (!hits.isExcluding) score += PATH_WEIGHT * (hits.paths.get(ino) ?? 0) + (inBody(hits) ?? 0)
     return { score, isSure: truth === YES }
   }
-  return candidates.flatMap(({ ino, versions }): Judged[] => {
+  return candidates.flatMap(({ ino, versions }): Match[] => {
     if (versions.length === 0) {
-      const its = scoreOf(ino, { text: 0, number: 0 })
-      return its === undefined ? [] : [{ ino, versions, score: its.score, unsure: [] }]
+      const verdict = scoreOf(ino, { text: 0, number: 0 })
+      return verdict === undefined ? [] : [{ ino, versions, score: verdict.score, toRecheck: [] }]
     }
     const scores = versions.map((version) => scoreOf(ino, version))
     const held = versions.filter((_, index) => scores[index] !== undefined)
-    const best = scores.reduce((most, its) => Math.max(most, its?.score ?? -Infinity), -Infinity)
-    const unsure = versions.flatMap(({ number }, index) =>
+    const best = scores.reduce(
+      (most, verdict) => Math.max(most, verdict?.score ?? -Infinity),
+      -Infinity,
+    )
+    const toRecheck = versions.flatMap(({ number }, index) =>
       scores[index]?.isSure === false ? [number] : [],
     )
-    return held.length === 0 ? [] : [{ ino, versions: held, score: best, unsure }]
+    return held.length === 0 ? [] : [{ ino, versions: held, score: best, toRecheck }]
   })
 }
 
-/** Where a leaf is: scores of paths by inode, of texts by their ids, of pieces by inode and version. */
+/** Where a leaf was found: scores of paths by inode, of texts by id, of pieces by inode and version. */
 interface FoundLeaf {
   readonly isExcluding: boolean
   readonly paths: ReadonlyMap<number, number>
@@ -153,7 +156,7 @@ interface FoundLeaf {
   readonly parts: readonly ReadonlyMap<number, Spans>[] | undefined
 }
 
-/** The pieces of files of which some version is kept in them. */
+/** The stretches of those candidates of which some version is kept in pieces. */
 function stretchesOf(
   engine: SearchEngine,
   candidates: readonly Candidate[],
@@ -162,10 +165,10 @@ function stretchesOf(
   return candidates
     .filter(({ versions }) => versions.some(({ text }) => text === IN_PIECES))
     .flatMap(({ ino }) => engine.stretchesOfFile(ino))
-    .filter(({ last }) => pastToo || last === STILL)
+    .filter(({ last }) => pastToo || last === OPEN_ENDED)
 }
 
-/** In which versions of which files a piece has what a plan looks for. */
+/** For each file the versions in which some piece matches the plan. */
 function whereIn(
   engine: SearchEngine,
   plan: Plan | undefined,
@@ -184,9 +187,9 @@ function whereIn(
   return found
 }
 
-/** Versions from one to another, any number of times. */
+/** A set of version numbers, as ranges. */
 class Spans {
-  /** Apart from each other, in order. */
+  /** Disjoint and in order. */
   readonly #spans: { first: number; last: number }[] = []
   #best = 0
 
@@ -198,8 +201,8 @@ class Spans {
     this.#best = Math.max(this.#best, score)
   }
 
-  /** The best score of all when that version is among them. */
-  at(number: number): number | undefined {
+  /** The best score of all pieces if the version is in the set. */
+  scoreAt(number: number): number | undefined {
     let [low, high] = [0, this.#spans.length]
     while (low < high) {
       const middle = (low + high) >> 1
@@ -224,7 +227,7 @@ function truthOf(query: Query, holds: (leaf: Leaf) => number): number {
   }
 }
 
-/** Whether a query is true for a file with this text: the text says what its pieces do not. */
+/** Whether a query is true for a file with this text, where its pieces alone cannot tell. */
 export function isTrueFor(query: Query, engine: SearchEngine, ino: number, text: string): boolean {
   const words = textWords(text)
   const holds = (leaf: Leaf): number => {

@@ -80,20 +80,20 @@ export class TextWindow implements Known {
 
 /** Whether all begin within the text, one behind the other. */
 function isInOrder(runs: readonly Written[], start: number, size: number): boolean {
-  let at = start
+  let next = start
   for (const { offset, bytes } of runs) {
-    if (offset < at || offset > size) return false
-    at = offset + bytes.length
+    if (offset < next || offset > size) return false
+    next = offset + bytes.length
   }
   return true
 }
 
 function commonStart(a: Uint8Array, b: Uint8Array): number {
   const most = Math.min(a.length, b.length)
-  let at = 0
-  while (at + BLOCK <= most && isSame(a, b, at, at, BLOCK)) at += BLOCK
-  while (at < most && a[at] === b[at]) at++
-  return at
+  let index = 0
+  while (index + BLOCK <= most && isSame(a, b, index, index, BLOCK)) index += BLOCK
+  while (index < most && a[index] === b[index]) index++
+  return index
 }
 
 function commonEnd(a: Uint8Array, b: Uint8Array): number {

@@ -3,10 +3,10 @@
 import type { MessagePort } from 'node:worker_threads'
 import { StoreError, type StoreErrorKind } from '../store/store.ts'
 import type { IndexStatus, Stretch } from './engine.ts'
-import type { Match } from './evaluate.ts'
-import type { Asked, Item } from './index-writer.ts'
+import type { Item, VersionNumbers } from './index-writer.ts'
 import { QuerySyntaxError } from './query.ts'
 import type { Fragment } from './snippet.ts'
+import type { Match } from './term-hits.ts'
 
 /** Which engine, and where: within the vault's file, or in a folder of its own. */
 export type EngineSpec =
@@ -22,8 +22,8 @@ export interface ThreadOptions {
 
 /** What is asked of the thread: arguments and answer of each method. */
 export interface ThreadMethods {
-  missing(asked: readonly Asked[]): Promise<number[][]>
-  withOthers(asked: readonly Asked[]): Promise<number[]>
+  missing(asked: readonly VersionNumbers[]): Promise<number[][]>
+  withOthers(asked: readonly VersionNumbers[]): Promise<number[]>
   piecesOf(ino: number, number: number): Promise<Stretch[] | undefined>
   nextPiece(): Promise<number>
   take(items: readonly Item[]): Promise<number>

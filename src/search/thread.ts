@@ -108,6 +108,6 @@ function memoryOf(method: MethodName, args: readonly unknown[]): ArrayBuffer[] {
     if (buffer.byteLength === length) memory.add(buffer)
   }
   return [...memory].filter(
-    (its): its is ArrayBuffer => its instanceof ArrayBuffer && its.byteLength > 0,
+    (value): value is ArrayBuffer => value instanceof ArrayBuffer && value.byteLength > 0,
   )
 }

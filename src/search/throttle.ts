@@ -12,13 +12,13 @@ const SLICE_MS = 2
 const PAUSE_EVERY = 16
 /** Requests a millisecond above which the vault is busy. */
 const BUSY_STEPS = 0.5
-/** How long steps are counted before that is judged. */
-const LOOK_MS = 20
+/** How long steps are counted before the rate is computed. */
+const MEASURE_MS = 20
 /** A program that waits for something else between two requests is still at it. */
 const BUSY_MS = 400
 /** Beside requests: so many times as long as work took. The engine works on in threads of its own, about as long again. */
 const REST = 29
-/** A rest is looked at this often: somebody may be waiting meanwhile, or the vault quiet. */
+/** A rest is checked this often: somebody may be waiting by now, or the vault quiet. */
 const NAP_MS = 50
 
 export class Throttle implements Slices {
@@ -26,10 +26,10 @@ export class Throttle implements Slices {
   readonly #isStopped: () => boolean
   #began: Began = beginSlice()
   #count = 0
-  /** Steps of this work itself since the last look. */
+  /** Steps of this work itself since the last measurement. */
   #own = 0
-  #lookedAtMs = performance.now()
-  #lookedAtStep = stepNumber()
+  #measuredAtMs = performance.now()
+  #measuredAtStep = stepNumber()
   #busyUntilMs = 0
   /** What another thread did for this work and was not rested for yet. */
   #chargedMs = 0
@@ -43,7 +43,7 @@ export class Throttle implements Slices {
 
   /** Whether requests come thick and fast, and nobody waits for this work. */
   get isHeldUp(): boolean {
-    this.#look()
+    this.#measure()
     return performance.now() < this.#busyUntilMs && this.urgent === 0
   }
 
@@ -99,14 +99,14 @@ export class Throttle implements Slices {
     this.#began = beginSlice()
   }
 
-  #look(): void {
+  #measure(): void {
     const now = performance.now()
-    const elapsedMs = now - this.#lookedAtMs
-    if (elapsedMs < LOOK_MS) return
-    const steps = stepNumber() - this.#lookedAtStep - this.#own
+    const elapsedMs = now - this.#measuredAtMs
+    if (elapsedMs < MEASURE_MS) return
+    const steps = stepNumber() - this.#measuredAtStep - this.#own
     if (steps > elapsedMs * BUSY_STEPS) this.#busyUntilMs = now + BUSY_MS
-    this.#lookedAtMs = now
-    this.#lookedAtStep = stepNumber()
+    this.#measuredAtMs = now
+    this.#measuredAtStep = stepNumber()
     this.#own = 0
   }
 }

@@ -36,12 +36,12 @@ export class WordBuffer {
   addLowerCase(text: string, start: number, end: number): void {
     const bytes = this.#bytes
     const last = Math.min(end, start + WORD_BYTES_MAX)
-    let at = this.length
+    let position = this.length
     for (let index = start; index < last; index++) {
       const code = text.charCodeAt(index)
-      bytes[at++] = code >= 0x41 && code <= 0x5a ? code | 0x20 : code
+      bytes[position++] = code >= 0x41 && code <= 0x5a ? code | 0x20 : code
     }
-    this.length = at
+    this.length = position
   }
 
   addCharacter(codePoint: number): void {

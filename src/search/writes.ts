@@ -11,7 +11,7 @@ import type { SealedVersion } from './source.ts'
 import type { Written } from './text-window.ts'
 
 const ALL = Number.MAX_SAFE_INTEGER
-const PLACE = ['ino', 'offset', 'since', 'length'] as const
+const WRITE_COLUMNS = ['ino', 'offset', 'since', 'length'] as const
 
 /** All of it lies at `from` or behind; for each version, what was written for it, in order. */
 export interface Writes {
@@ -26,42 +26,42 @@ export function writesAfter(
   before: SealedVersion,
   versions: readonly SealedVersion[],
 ): Writes {
-  const present = store.project(extent, PLACE, { gte: [ino], lt: [ino + 1], limit: ALL })
+  const present = store.project(extent, WRITE_COLUMNS, { gte: [ino], lt: [ino + 1], limit: ALL })
   let from = versions.reduce((least, { size }) => Math.min(least, size), before.size)
   let covered = 0
   for (const { offset, length, since } of present) {
-    // What is changed now has other rows than before, and a hole has none.
+    // An extent that changed has a new row, and a hole has none.
     if (since > before.moment) from = Math.min(from, offset)
     if (offset > covered) from = Math.min(from, covered)
     covered = offset + length
   }
   const last = versions.at(-1)?.moment ?? 0
-  const isMeant = ({ offset, since }: Write): boolean =>
+  const matchesPath = ({ offset, since }: Write): boolean =>
     offset >= from && since > before.moment && since <= last
   const writes = [
-    ...present.filter(isMeant),
-    ...pastWrites(store, ino, from, before.moment).filter(isMeant),
+    ...present.filter(matchesPath),
+    ...pastWrites(store, ino, from, before.moment).filter(matchesPath),
   ].sort((a, b) => a.since - b.since || a.offset - b.offset)
-  let at = 0
+  let index = 0
   const ofVersions = versions.map(({ moment }) => {
-    const first = at
-    while ((writes[at]?.since ?? ALL) <= moment) at++
-    return writes.slice(first, at)
+    const first = index
+    while ((writes[index]?.since ?? ALL) <= moment) index++
+    return writes.slice(first, index)
   })
   return { from, ofVersions }
 }
 
-/** Extents that were replaced since, with two looks for each place, however often it was written. */
+/** Extents that were replaced since, with two reads for each offset, however often it was written. */
 function pastWrites(store: Store, ino: number, from: number, moment: number): Write[] {
   const found: Write[] = []
-  for (let at = from; ; ) {
-    const range = { gte: [ino, at], lt: [ino + 1], limit: 1 }
-    const [next] = store.project(extentPast, PLACE, range)
+  for (let start = from; ; ) {
+    const range = { gte: [ino, start], lt: [ino + 1], limit: 1 }
+    const [next] = store.project(extentPast, WRITE_COLUMNS, range)
     if (next === undefined) return found
     const { offset } = next
     const newer = { gte: [ino, offset, moment + 1], lt: [ino, offset + 1], limit: ALL }
-    found.push(...store.project(extentPast, PLACE, newer))
-    at = offset + 1
+    found.push(...store.project(extentPast, WRITE_COLUMNS, newer))
+    start = offset + 1
   }
 }
 

@@ -145,12 +145,12 @@ function found(
 ): string[] {
   const tree = parseQuery(query)
   return [...matchesOf(tree, engine, { pastToo, page: 7 })]
-    .flatMap(({ ino, versions, unsure }) =>
+    .flatMap(({ ino, versions, toRecheck }) =>
       versions
         .map(({ number }) => ({ number, key: `${ino}.${number}` }))
         .filter(
           ({ number, key }) =>
-            !unsure.includes(number) || isTrueFor(tree, engine, ino, texts.get(key) ?? ''),
+            !toRecheck.includes(number) || isTrueFor(tree, engine, ino, texts.get(key) ?? ''),
         )
         .map(({ key }) => key),
     )

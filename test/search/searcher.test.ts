@@ -216,7 +216,7 @@ each('who may not reach a file does not find it', async (t, tried) => {
   const results = await searcher.search({
     query: 'red',
     limit: 9,
-    reach: ({ ino }) => ino === mine,
+    isVisible: ({ ino }) => ino === mine,
   })
   t.match(results, [{ ino: mine, path: '/mine', isThere: true, versions: [{ number: 1 }] }])
   await searcher.close()

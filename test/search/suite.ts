@@ -6,10 +6,10 @@ import type { Test } from 'tap'
 import {
   IN_PIECES,
   type IndexBatch,
+  OPEN_ENDED,
   PIECES_FROM,
   type Plan,
   type SearchEngine,
-  STILL,
   type Stretch,
   type TextVersion,
 } from '../../src/search/engine.ts'
@@ -293,7 +293,7 @@ export function searchEngineSuite(
 
   test('keeps pieces apart from texts, and says where each is', async (t, engine) => {
     const [one, two, three] = [PIECES_FROM, PIECES_FROM + 1, PIECES_FROM + 7]
-    const stretch = (id: number, first: number, last = STILL): Stretch => ({
+    const stretch = (id: number, first: number, last = OPEN_ENDED): Stretch => ({
       ...{ id, ino: 5, first, last },
       ...{ start: 10, end: 2 ** 33 },
     })

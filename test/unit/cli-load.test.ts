@@ -1,7 +1,7 @@
 // What avfs vault top makes of two looks at a daemon's metrics.
 
 import t from 'tap'
-import { loadBetween, lookAt } from '../../src/cli/request-rates.ts'
+import { loadBetween, sampleOf } from '../../src/cli/request-rates.ts'
 import { type MetricFamily, prometheusText } from '../../src/control/wire/prometheus.ts'
 
 /** Metrics after so many reads, of which each took less than 2^`bucket` microseconds. */
@@ -52,8 +52,8 @@ function metrics(reads: number, slow: number, opens: number): string {
 }
 
 t.test('rates, percentiles and the share of the cache are of what came between two looks', (t) => {
-  const before = lookAt(metrics(1000, 500, 10), 1000)
-  const after = lookAt(metrics(1960, 540, 30), 3000)
+  const before = sampleOf(metrics(1000, 500, 10), 1000)
+  const after = sampleOf(metrics(1960, 540, 30), 3000)
   const load = loadBetween(before, after)
   t.match(load, {
     seconds: 2,
@@ -73,7 +73,7 @@ t.test('rates, percentiles and the share of the cache are of what came between t
 })
 
 t.test('without requests there is nothing to divide by', (t) => {
-  const look = lookAt(metrics(5, 5, 5), 0)
+  const look = sampleOf(metrics(5, 5, 5), 0)
   t.match(loadBetween(look, look), { requestsPerSecond: 0, cacheHits: 1, operations: [] })
   t.end()
 })

@@ -71,6 +71,6 @@ t.test('the structs that older headers lack have the sizes of the kernel', async
   t.equal(layout.fuse_statx_in.size, 24)
   t.equal(layout.fuse_statx.size, 256)
   t.equal(layout.fuse_statx_out.size, 288)
-  t.equal(layout.fuse_statx_out.at.stat, 32)
+  t.equal(layout.fuse_statx_out.offsets.stat, 32)
   t.equal(layout.fuse_copy_file_range_out.size, 8)
 })

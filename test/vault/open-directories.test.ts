@@ -153,7 +153,7 @@ t.test('who reads a directory misses no name, whatever happens and is let go of'
       }
       changed(name)
       if (random.below(10) > 0) continue
-      fs.rest()
+      fs.dropCaches()
       for (const reader of readers) reader.isRested = true
     }
     for (const reader of readers) fs.releasedir(reader.handle)

@@ -3,9 +3,9 @@
 // it was told that they are good.
 
 import { EACCES, ENOENT, FsError } from '../../src/base/errno.ts'
+import { MAY_READ, MAY_SEARCH, may } from '../../src/fs/access.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller, Node } from '../../src/fs/operations.ts'
-import { MAY_READ, MAY_SEARCH, may } from '../../src/fs/reach.ts'
 import { VIEW_BASE } from '../../src/fs/virtual/view.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'

@@ -252,14 +252,14 @@ export class RightsLife {
   }
 
   /** Whether somebody might do that in a directory after a step, and come to it from the root. */
-  mightCome(who: Caller, step: number, directory: number, wanted: number): boolean {
+  mightAccess(who: Caller, step: number, directory: number, wanted: number): boolean {
     return wayUp(this.worlds[step] as World, directory).every((at) =>
       this.might(who, step, at, at === directory ? wanted : SEARCH),
     )
   }
 
   /** The same today, from `top` or from the root; what is gone is as it was last. */
-  mayComeNow(who: Caller, directory: number, top: number, wanted: number): boolean {
+  mayAccessNow(who: Caller, directory: number, top: number, wanted: number): boolean {
     for (let at = directory; ; ) {
       const its = this.lastOf(at)
       if (its === undefined || !allows(its, who, at === directory ? wanted : SEARCH)) return false

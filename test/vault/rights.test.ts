@@ -40,7 +40,7 @@ const STEPS = 45
 const LOOKS = 5
 const names = [...DIRECTORY_NAMES, ...FILE_NAMES]
 
-class Look {
+class MetricsSample {
   readonly #t: Test
   readonly #vault: Vault
   readonly #kernel: Kernel
@@ -68,7 +68,7 @@ class Look {
     for (const [directory, its] of this.#life.now) {
       if (!its.isDirectory) continue
       const path = pathIn(this.#life.now, directory)
-      if (!this.#life.mayComeNow(this.#who, directory, ROOT_INO, SEARCH)) {
+      if (!this.#life.mayAccessNow(this.#who, directory, ROOT_INO, SEARCH)) {
         this.#is(await this.#kernel.list(this.#who, `${path}/.avfs/deleted`), EACCES, path)
         continue
       }
@@ -89,7 +89,7 @@ class Look {
     if (top === undefined) return
     const at = `${path}/.avfs/at/${nameOfMoment(moments, this.#life.moments[step] as number)}`
     const isReached =
-      directory === ROOT_INO || this.#life.mightCome(this.#who, step, top.parent, SEARCH)
+      directory === ROOT_INO || this.#life.mightAccess(this.#who, step, top.parent, SEARCH)
     await this.#below(directory, directory, step, at, isReached)
   }
 
@@ -105,7 +105,7 @@ class Look {
     const may = (wanted: number): boolean =>
       isReached &&
       life.might(this.#who, step, ino, wanted) &&
-      life.mayComeNow(this.#who, ino, top, wanted)
+      life.mayAccessNow(this.#who, ino, top, wanted)
     const inside = [...(world ?? [])].filter(([its, { parent }]) => parent === ino && its !== ino)
     const listed = inside.map(([, { name }]) => name).sort()
     this.#is(await this.#kernel.list(this.#who, path), may(READ) ? listed : EACCES, path)
@@ -129,7 +129,7 @@ class Look {
     const life = this.#life
     const at = `${path}/.avfs/deleted`
     const found = await this.#kernel.list(this.#who, at, true)
-    const isListed = life.mayComeNow(this.#who, directory, ROOT_INO, READ)
+    const isListed = life.mayAccessNow(this.#who, directory, ROOT_INO, READ)
     if (!isListed) this.#is(found, EACCES, at)
     for (const name of names) {
       const isThere = [...life.now.values()].some(
@@ -141,10 +141,10 @@ class Look {
       })
       const { ino = 0 } = life.changes[step] ?? {}
       const then = isThere ? undefined : life.worlds[step - 1]?.get(ino)
-      const isNamed = then !== undefined && life.mightCome(this.#who, step - 1, directory, READ)
+      const isNamed = then !== undefined && life.mightAccess(this.#who, step - 1, directory, READ)
       if (isListed) this.#is((found as string[]).includes(name), isNamed, `${at}: ${name}`)
       if (then?.isDirectory === true) continue
-      const isFound = then !== undefined && life.mightCome(this.#who, step - 1, directory, SEARCH)
+      const isFound = then !== undefined && life.mightAccess(this.#who, step - 1, directory, SEARCH)
       const text = isFound && (life.might(this.#who, step - 1, ino, READ) ? then.text : EACCES)
       this.#is(await this.#kernel.read(this.#who, `${at}/${name}`), text || ENOENT, `${at}/${name}`)
     }
@@ -166,7 +166,7 @@ class Look {
         const then = life.worlds[step]?.get(ino)
         const isNow = present?.[0] === ino && present[1].touched === step
         const isFound =
-          isNow || (then && life.mightCome(this.#who, step, then.parent, SEARCH)) === true
+          isNow || (then && life.mightAccess(this.#who, step, then.parent, SEARCH)) === true
         const answer = life.might(this.#who, step, ino, READ) ? text : EACCES
         const wanted = isKnown && isFound ? answer : ENOENT
         this.#is(await this.#kernel.read(this.#who, `${at}/${number}`), wanted, `${at}/${number}`)
@@ -183,7 +183,7 @@ class Look {
       )
     return worlds.some((_world, step) => {
       const isEnd = isThere(step) && (!isThere(step - 1) || !isThere(step + 1))
-      return isEnd && this.#life.mightCome(this.#who, step, directory, SEARCH)
+      return isEnd && this.#life.mightAccess(this.#who, step, directory, SEARCH)
     })
   }
 
@@ -192,14 +192,14 @@ class Look {
     const at = `${path}/.avfs/history.json`
     const all = JSON.parse(String(await this.#kernel.read(root, at))) as Event[]
     const found = await this.#kernel.read(this.#who, at)
-    if (!life.mayComeNow(this.#who, directory, ROOT_INO, READ)) {
+    if (!life.mayAccessNow(this.#who, directory, ROOT_INO, READ)) {
       this.#is(found, EACCES, at)
       return
     }
     const wanted = all.flatMap((event) => {
       const step = this.#stepOf(event.time)
       const isOver = event.what === 'deleted' || event.what === 'moved'
-      if (!life.mightCome(this.#who, isOver ? step - 1 : step, directory, WALK)) return []
+      if (!life.mightAccess(this.#who, isOver ? step - 1 : step, directory, WALK)) return []
       const { from, ...rest } = event
       const source = life.worlds[step - 1]?.get(event.ino)?.parent
       const isTold =
@@ -212,10 +212,10 @@ class Look {
 
   #mayFollow(directory: number, source: number, step: number): boolean {
     const life = this.#life
-    if (!life.mightCome(this.#who, step - 1, source, WALK)) return false
+    if (!life.mightAccess(this.#who, step - 1, source, WALK)) return false
     if (source === directory) return true
     for (let at = source; ; at = life.lastOf(at)?.parent ?? ROOT_INO) {
-      if (!life.mayComeNow(this.#who, at, at, WALK)) return false
+      if (!life.mayAccessNow(this.#who, at, at, WALK)) return false
       if (at === ROOT_INO) return true
     }
   }
@@ -231,7 +231,7 @@ class Look {
     const life = this.#life
     const at = `${path}/.avfs/search/${this.#query}/.all`
     const found = await this.#kernel.list(this.#who, at)
-    if (!life.mayComeNow(this.#who, directory, ROOT_INO, READ)) {
+    if (!life.mayAccessNow(this.#who, directory, ROOT_INO, READ)) {
       this.#is(found, EACCES, at)
       return
     }
@@ -250,7 +250,8 @@ class Look {
     const present = life.now.get(ino)
     const isNow = present?.touched === step
     const isWalked = (at: number, then: number): boolean =>
-      life.mightCome(this.#who, then, at, WALK) && life.mayComeNow(this.#who, at, directory, WALK)
+      life.mightAccess(this.#who, then, at, WALK) &&
+      life.mayAccessNow(this.#who, at, directory, WALK)
     if (!life.might(this.#who, step, ino, READ)) return false
     if (!isNow && !isWalked(parent, step)) return false
     // Under its last name, which must be below the directory.
@@ -260,12 +261,12 @@ class Look {
     if (top < 0) return false
     return present === undefined
       ? way.slice(0, top + 1).every((at) => isWalked(at, last))
-      : way.slice(0, top).every((at) => life.mayComeNow(this.#who, at, at, WALK))
+      : way.slice(0, top).every((at) => life.mayAccessNow(this.#who, at, at, WALK))
   }
 
   async #tags(directory: number, path: string): Promise<void> {
     const life = this.#life
-    const isListed = life.mayComeNow(this.#who, directory, ROOT_INO, READ)
+    const isListed = life.mayAccessNow(this.#who, directory, ROOT_INO, READ)
     const labels = await this.#kernel.list(this.#who, `${path}/.avfs/tags`)
     for (const label of LABELS) {
       const all = [...life.now].filter(([, its]) => its.labels.includes(label))
@@ -273,7 +274,7 @@ class Look {
         const its = life.now.get(ino)
         if (its === undefined || ino === top) return false
         for (let at = its.parent; at !== top; at = life.now.get(at)?.parent ?? ROOT_INO) {
-          if (at === ROOT_INO || !life.mayComeNow(this.#who, at, at, wanted)) return false
+          if (at === ROOT_INO || !life.mayAccessNow(this.#who, at, at, wanted)) return false
         }
         return true
       }
@@ -304,14 +305,14 @@ interface Event {
 /** A search that finds every version of every file, as far as it may be shown. */
 async function foundOf(
   life: RightsLife,
-  reach: (found: SearchedName) => boolean,
+  isVisible: (found: SearchedName) => boolean,
 ): Promise<SearchedFile[]> {
   const inos = new Set(life.changes.filter(({ kind }) => kind === 'saved').map(({ ino }) => ino))
   const files: SearchedFile[] = []
   for (const ino of inos) {
     const { parent = 0, name = '' } = life.lastOf(ino) ?? {}
     const isThere = life.now.has(ino)
-    if (!(await retryUntilLoaded(() => reach({ ino, isThere, parent })))) continue
+    if (!(await retryUntilLoaded(() => isVisible({ ino, isThere, parent })))) continue
     const versions = life.changes.flatMap((change, step) =>
       change.kind === 'saved' && change.ino === ino
         ? [{ ino, parent, number: undefined, moment: life.moments[step] as number }]
@@ -341,13 +342,13 @@ for (const backend of testedBackends.filter(({ name }) => ['sqlite', 'leveldb'].
     const search: SearchService = {
       generation: 0,
       refresh: async () => true,
-      search: async ({ reach }) => (life === undefined ? [] : await foundOf(life, reach)),
+      search: async ({ isVisible }) => (life === undefined ? [] : await foundOf(life, isVisible)),
     }
     const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false, search }))
     const kernel = new Kernel(fs)
     life = new RightsLife(vault, waiting(fs), random)
     const its = life
-    const looks = users.map((who) => new Look(t, vault, kernel, its, who))
+    const looks = users.map((who) => new MetricsSample(t, vault, kernel, its, who))
     const steps: number[] = []
     for (let step = 1; step <= STEPS; step++) {
       await life.step()

@@ -35,7 +35,7 @@ class SaidSearch implements SearchService {
     this.#vault = vault
   }
 
-  async search({ reach }: Parameters<SearchService['search']>[0]): Promise<SearchedFile[]> {
+  async search({ isVisible }: Parameters<SearchService['search']>[0]): Promise<SearchedFile[]> {
     this.asked++
     await sleep(1)
     if (this.error !== undefined) throw this.error
@@ -44,7 +44,7 @@ class SaidSearch implements SearchService {
       const { core } = this.#vault
       const isSeen = await retryUntilLoaded(() => {
         const row = core.inodes.get(file.ino) ?? core.overlay.get(inodes, [file.ino])
-        return row !== undefined && reach({ ...file, parent: row.parent })
+        return row !== undefined && isVisible({ ...file, parent: row.parent })
       })
       if (isSeen) shown.push(file)
     }

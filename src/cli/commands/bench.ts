@@ -47,17 +47,17 @@ export const benchCommand: CommandModule<object, BenchArguments> = {
       throw new UsageError('--rounds wants 1 or more')
     const { folder, backend } = placeOf(where)
     const measured = await measureAll(folder, rounds)
-    const figures = new Map([...measured].map(([name, its]) => [name, its.figures]))
+    const figures = new Map([...measured].map(([name, measurement]) => [name, measurement.figures]))
     const ranked = scores(figures, workload)
     const advice = advised(ranked, backend ?? 'sqlite')
     const result = {
       folder,
       workload,
       rounds,
-      engines: [...measured].map(([name, its]) => ({
+      engines: [...measured].map(([name, measurement]) => ({
         backend: name,
-        ...its.figures,
-        bytes: its.bytes,
+        ...measurement.figures,
+        bytes: measurement.bytes,
       })),
       ranked,
       advised: advice ?? null,
@@ -92,10 +92,10 @@ async function measureAll(folder: string, rounds: number): Promise<Map<string, M
   const measure = (assertGoing: () => void): Promise<void> =>
     withBenchFolder(folder, async (work) => {
       for (let round = 0; round < rounds; round++)
-        for (let at = 0; at < engines.length; at++) {
+        for (let index = 0; index < engines.length; index++) {
           // Each round begins with another, so that none is always the first.
-          const name = engines[(at + round) % engines.length] as string
-          bar.report(round * engines.length + at, rounds * engines.length, ` ${name}`)
+          const name = engines[(index + round) % engines.length] as string
+          bar.report(round * engines.length + index, rounds * engines.length, ` ${name}`)
           runs.get(name)?.push(await measureEngine(work, name, assertGoing))
         }
     })
@@ -104,14 +104,14 @@ async function measureAll(folder: string, rounds: number): Promise<Map<string, M
   } finally {
     bar.finish()
   }
-  return new Map([...runs].map(([name, its]) => [name, medians(its)]))
+  return new Map([...runs].map(([name, repeats]) => [name, medians(repeats)]))
 }
 
 function medians(runs: readonly Measured[]): Measured {
   const first = runs[0] as Measured
   const names = Object.keys(first.figures) as FigureName[]
   const figures = Object.fromEntries(
-    names.map((name) => [name, median(runs.map((its) => its.figures[name]))]),
+    names.map((name) => [name, median(runs.map((run) => run.figures[name]))]),
   )
   return { figures: figures as unknown as Figures, bytes: median(runs.map(({ bytes }) => bytes)) }
 }

@@ -100,9 +100,9 @@ function nameShown(bytes: string): string {
 }
 
 /** As diff -r: names below the compared directory; a tab keeps the time from being taken for a part of the name. */
-function label(side: string, name: string, path: string, its: Side | null): string {
-  if (its === null) return '/dev/null'
-  const time = new Date(its.mtime * 1000).toISOString().replace('T', ' ').slice(0, 19)
+function label(side: string, name: string, path: string, content: Side | null): string {
+  if (content === null) return '/dev/null'
+  const time = new Date(content.mtime * 1000).toISOString().replace('T', ' ').slice(0, 19)
   return `${nameShown(`${side}/${path === '' ? name : path}`)}\t${time} +0000`
 }
 

@@ -8,7 +8,7 @@ import { UsageError } from '../errors.ts'
 import { type ExportFormat, type ExportTarget, openTarget } from '../export-target.ts'
 import { formatBytes } from '../output.ts'
 import { receiveRecords } from '../transfer.ts'
-import { transferPlace } from '../transfer-place.ts'
+import { transferPath } from '../transfer-path.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
 import type { CommonArguments } from './common.ts'
 import { writtenBack } from './path-call.ts'
@@ -78,7 +78,7 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
     if (!args.holes && format !== 'tar') throw new UsageError('--no-holes goes with --format tar')
     if (args.dest === '-' && (format !== 'tar' || args.json === true))
       throw new UsageError('only --format tar, without --json, is written to standard output')
-    const place = await transferPlace(args.src, args.vault)
+    const place = await transferPath(args.src, args.vault)
     await writtenBack(place)
     const report = transferReport('export', args.json === true)
     let target: ExportTarget | undefined

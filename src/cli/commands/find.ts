@@ -13,7 +13,7 @@ import {
 } from '../../base/mode.ts'
 import type { FoundEntry } from '../../control/methods/find.ts'
 import { toBytes, toText } from '../../control/wire/byte-strings.ts'
-import { basePlace } from '../base-place.ts'
+import { basePathOf } from '../base-path.ts'
 import { UsageError } from '../errors.ts'
 import { type Condition, conditionOf, holds } from '../meta-condition.ts'
 import { Enough, openResults, untilEnough } from '../results.ts'
@@ -64,7 +64,7 @@ export const findCommand: CommandModule<object, FindArguments> = {
     const parameters = { ...conditionParameters(args, conditions), state: wantedMoment(args) }
     const limit = limitOf(args.limit)
     const paths = args.paths ?? []
-    const places = await Promise.all((paths.length === 0 ? ['.'] : paths).map(basePlace))
+    const places = await Promise.all((paths.length === 0 ? ['.'] : paths).map(basePathOf))
     const results = openResults(args.json === true)
     let left = limit
     for (const { place, show } of places) {
@@ -79,7 +79,7 @@ export const findCommand: CommandModule<object, FindArguments> = {
         if (--left === 0) throw new Enough()
       }
       const asked = ask(place, 'find', { ...parameters, path: place.path }, (piece) => {
-        if ('item' in piece) for (const its of entriesOf(piece.item)) take(its)
+        if ('item' in piece) for (const entry of entriesOf(piece.item)) take(entry)
         return results.relieve()
       })
       await untilEnough(asked)

@@ -4,7 +4,7 @@
 import type { Argv, CommandModule } from 'yargs'
 import type { Stretch } from '../../control/methods/find.ts'
 import { toText } from '../../control/wire/byte-strings.ts'
-import { basePlace } from '../base-place.ts'
+import { basePathOf } from '../base-path.ts'
 import { EXIT_USAGE, UsageError } from '../errors.ts'
 import { lineTest } from '../grep-pattern.ts'
 import { FileScan, type ScanEvents, type ScannedLine, type ScanOptions } from '../grep-scan.ts'
@@ -59,7 +59,7 @@ export const grepCommand: CommandModule<object, GrepArguments> = {
     const wanted = wantedMoment(args)
     const results = openResults(args.json === true)
     const run: Run = { args, options, results, isFound: false, hasProblem: false, isFirst: true }
-    const places = await Promise.all(paths.map(basePlace))
+    const places = await Promise.all(paths.map(basePathOf))
     for (const { place, show } of places) {
       await writtenBack(place)
       const parameters = {
@@ -169,12 +169,12 @@ function taker(
   let stretches: readonly Stretch[] = []
   let scan: FileScan | undefined
   const take = (bytes: Buffer): Promise<void> | undefined => {
-    let at = 0
+    let offset = 0
     for (const { path, bytes: length, isLast, problem } of stretches) {
       const shown = show(path)
       scan ??= new FileScan(run.options, eventsOf(run, shown))
-      scan.take(bytes.subarray(at, at + length))
-      at += length
+      scan.take(bytes.subarray(offset, offset + length))
+      offset += length
       if (problem !== undefined) {
         run.hasProblem = true
         notice(`${shownName(shown, process.stderr)}: ${problem}`)

@@ -12,7 +12,7 @@ import { gitSource, hostSource, type ImportSource, tarSource } from '../import-s
 import { formatBytes } from '../output.ts'
 import { shownText } from '../terminal.ts'
 import { type ImportResult, sendRecords } from '../transfer.ts'
-import { transferPlace } from '../transfer-place.ts'
+import { transferPath } from '../transfer-path.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
 import { writtenBack } from './path-call.ts'
 
@@ -78,7 +78,7 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
   const given = git === undefined ? dest : src
   if (given === undefined || (git !== undefined && dest !== undefined))
     throw new UsageError(`say where to put it: avfs import ${git ? '--git REPO' : 'SRC'} DEST`)
-  const place = await transferPlace(given, vault)
+  const place = await transferPath(given, vault)
   if (git !== undefined && (args['with-history'] || args.format === 'tar'))
     throw new UsageError('--git goes with neither --with-history nor --format')
   if (args['with-history'] && args['dry-run'])

@@ -61,10 +61,10 @@ function printVersions(json: boolean, versions: readonly NameVersion[]): void {
   ])
   printResult(
     json,
-    versions.map(({ version: _, ...its }) => ({
-      ...its,
-      who: whoJson(its.who),
-      savedAt: iso(its.moment),
+    versions.map(({ version: _, ...version }) => ({
+      ...version,
+      who: whoJson(version.who),
+      savedAt: iso(version.moment),
     })),
     table([['version', 'saved', 'size', 'mode', 'owner', 'who'], ...rows]),
   )
@@ -80,12 +80,12 @@ function printEvents(json: boolean, events: readonly HistoryEvent[]): void {
   ])
   printResult(
     json,
-    events.map((its) => ({
-      ...its,
-      path: toText(its.path),
-      ...(its.from === undefined ? {} : { from: toText(its.from) }),
-      who: whoJson(its.who),
-      at: iso(its.moment),
+    events.map((event) => ({
+      ...event,
+      path: toText(event.path),
+      ...(event.from === undefined ? {} : { from: toText(event.from) }),
+      who: whoJson(event.who),
+      at: iso(event.moment),
     })),
     table([['time', 'what', 'size', 'who', 'name'], ...rows]),
   )

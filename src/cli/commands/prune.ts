@@ -89,9 +89,9 @@ export const pruneCommand: CommandModule<object, PruneArguments> = {
     const explained: object[] = []
     const result = (await ask(place, 'prune', parameters, (piece) => {
       if (!('item' in piece)) return undefined
-      const its = piece.item as Explained
-      const shown = { ...its, path: its.path === undefined ? null : toText(its.path) }
-      const line = lineOf(its, dryRun)
+      const version = piece.item as Explained
+      const shown = { ...version, path: version.path === undefined ? null : toText(version.path) }
+      const line = lineOf(version, dryRun)
       if (json === true) explained.push(shown)
       // What is begun is brought to its end, whether somebody reads of it or not.
       else if (!dryRun) printLine(line)

@@ -162,7 +162,7 @@ function textOf(shown: Shown, dryRun: boolean): string {
 function keptLines({ snapshots, holds, tags, living, open, shared, refused }: Shown): string[] {
   const lines: string[] = []
   const named = (what: string, names: readonly string[]): void => {
-    if (names.length > 0) lines.push(`${what}: ${names.map((its) => shownText(its)).join(', ')}`)
+    if (names.length > 0) lines.push(`${what}: ${names.map((name) => shownText(name)).join(', ')}`)
   }
   named('in snapshots', snapshots)
   named('held by', holds)

@@ -156,14 +156,14 @@ function textOf(place: Place, item: FoundItem, allVersions: boolean): string {
 
 function marked({ text, marks, isCutBefore, isCutAfter }: Fragment): string {
   let shown = isCutBefore ? '...' : ''
-  let at = 0
+  let printed = 0
   for (const [start, end] of marks) {
     shown +=
-      visible(text.slice(at, start), process.stdout) +
+      visible(text.slice(printed, start), process.stdout) +
       styled(['bold', 'red'], text.slice(start, end))
-    at = end
+    printed = end
   }
-  return shown + visible(text.slice(at), process.stdout) + (isCutAfter ? '...' : '')
+  return shown + visible(text.slice(printed), process.stdout) + (isCutAfter ? '...' : '')
 }
 
 function jsonOf(place: Place, { path, versions, fragments, ...item }: FoundItem): object {

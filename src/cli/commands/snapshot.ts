@@ -58,7 +58,10 @@ const list: CommandModule<object, WhereArguments> = {
     const { snapshots } = result as { snapshots: Snapshot[] }
     printResult(
       json === true,
-      snapshots.map((its) => ({ ...its, createdAt: new Date(its.createdAt / 1000).toISOString() })),
+      snapshots.map((snapshot) => ({
+        ...snapshot,
+        createdAt: new Date(snapshot.createdAt / 1000).toISOString(),
+      })),
       table([
         ['state of', 'snapshot'],
         ...snapshots.map(({ name, moment }) => [timeText(moment), name]),

@@ -67,7 +67,7 @@ const find: CommandModule<object, TagArguments> = {
     const place = await vaultOf(path)
     const result = await ask(place, 'tagFind', { path: place.path, tags })
     const paths = (result as { paths: string[] }).paths.map((found) => place.show(found))
-    printResult(json === true, paths, paths.map((its) => shownText(its)).join('\n'))
+    printResult(json === true, paths, paths.map((path) => shownText(path)).join('\n'))
   },
 }
 

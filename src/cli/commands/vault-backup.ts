@@ -127,20 +127,20 @@ async function sendAll(
   bytes: Uint8Array,
   send: (piece: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
-    await send(bytes.subarray(at, at + PIECE_BYTES))
+  for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES)
+    await send(bytes.subarray(offset, offset + PIECE_BYTES))
 }
 
 /** One bar after the other. */
 function stepBars(): { report: (step: BackupStep, bytes: number) => void; finish(): void } {
-  let at: BackupStep | undefined
+  let current: BackupStep | undefined
   let bar = progressBar('')
   return {
     report(step, bytes) {
-      if (step !== at) {
+      if (step !== current) {
         bar.finish()
         bar = progressBar(step)
-        at = step
+        current = step
       }
       bar.report(bytes, 0, ` bytes`)
     },

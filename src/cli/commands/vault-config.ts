@@ -38,7 +38,7 @@ export const vaultConfigCommand: CommandModule<object, ConfigArguments> = {
 }
 
 function pairOf(text: string): [string, string] {
-  const at = text.indexOf('=')
-  if (at < 1) throw new UsageError(`'${text}' is no setting: write key=value`)
-  return [text.slice(0, at), text.slice(at + 1)]
+  const equals = text.indexOf('=')
+  if (equals < 1) throw new UsageError(`'${text}' is no setting: write key=value`)
+  return [text.slice(0, equals), text.slice(equals + 1)]
 }

@@ -96,14 +96,14 @@ function stepBars(): {
   report: (step: MigrationStep, rows: number, bytes: number, total: number) => void
   finish(): void
 } {
-  let at: MigrationStep | undefined
+  let current: MigrationStep | undefined
   let bar = progressBar('')
   return {
     report(step, rows, bytes, total) {
-      if (step !== at) {
+      if (step !== current) {
         bar.finish()
         bar = progressBar(step, (done, all) => `${formatBytes(done)}/${formatBytes(all)}`)
-        at = step
+        current = step
       }
       bar.report(bytes, Math.max(bytes, total), `, ${rows} rows`)
     },

@@ -7,7 +7,7 @@ import { existingVault } from '../../control/vaults/vault-names.ts'
 import { daemonMetricsText, NoDaemonError } from '../../control/wire/client.ts'
 import { ControlError } from '../../control/wire/errors.ts'
 import { formatBytes, table, writeBytes } from '../output.ts'
-import { type Load, loadBetween, lookAt } from '../request-rates.ts'
+import { type Load, loadBetween, sampleOf } from '../request-rates.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
 
 interface TopArguments extends VaultArguments {
@@ -35,7 +35,7 @@ export const vaultTopCommand: CommandModule<object, TopArguments> = {
   handler: async ({ name, once, interval, json }) => {
     const socket = socketOf(name)
     const intervalMs = Math.max(0.1, interval) * 1000
-    let before = lookAt(await daemonMetricsText(socket), performance.now())
+    let before = sampleOf(await daemonMetricsText(socket), performance.now())
     for (;;) {
       await sleep(intervalMs)
       const text = await daemonMetricsText(socket).catch((error: unknown) => {
@@ -44,7 +44,7 @@ export const vaultTopCommand: CommandModule<object, TopArguments> = {
         throw error
       })
       if (text === undefined) return
-      const after = lookAt(text, performance.now())
+      const after = sampleOf(text, performance.now())
       await show(loadBetween(before, after), json === true, once, name)
       if (once) return
       before = after

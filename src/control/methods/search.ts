@@ -98,7 +98,7 @@ async function search(vault: Vault, parameters: Parameters, call: Call): Promise
       since: since ?? 0,
       pastToo,
       tags: tag === undefined ? [] : [tag],
-      isMeant: (path) => matches(path.slice(1)),
+      matchesPath: (path) => matches(path.slice(1)),
       fragments: FRAGMENTS,
       isGone,
     })

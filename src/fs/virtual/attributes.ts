@@ -5,20 +5,20 @@ import type { InodeRow } from '../../store/collections.ts'
 import { getInode } from '../../vault/tree/inodes.ts'
 import { toNode } from '../node.ts'
 import type { Node } from '../operations.ts'
-import type { View, Views } from './view.ts'
+import type { View, ViewContext } from './view.ts'
 
 const SECTOR_BYTES = 512
 
 /**
  * The view is as open as the directory that it shows: same owner, same permissions. `volatile`: its name may lead elsewhere
- * next time; what is not volatile is announced by places.ts when it changes. Throws ENOENT.
+ * next time; what is not volatile is announced by fixed-views.ts when it changes. Throws ENOENT.
  */
-export function directoryAttributes({ fs }: Views, view: View, volatile: boolean): Node {
+export function directoryAttributes({ fs }: ViewContext, view: View, volatile: boolean): Node {
   return likeDirectory(toNode(getInode(fs.core, view.directory)), view.number, volatile)
 }
 
 /** The same, with the owner and permissions of another directory: those who may change what is listed here. */
-export function ownedAttributes({ fs }: Views, view: View, owner: number): Node {
+export function ownedAttributes({ fs }: ViewContext, view: View, owner: number): Node {
   const { uid, gid } = getInode(fs.core, owner)
   const node = likeDirectory(toNode(getInode(fs.core, view.directory)), view.number, false)
   const readable = (node.mode & 0o444) >>> 2
@@ -26,7 +26,7 @@ export function ownedAttributes({ fs }: Views, view: View, owner: number): Node 
 }
 
 /**
- * nlink 1 says that the number of directories below is not counted, so that find(1) looks for itself. The times are those of
+ * nlink 1 says that directories below are not counted, so that find(1) does not rely on it. The times are those of
  * the directory's birth, which never change.
  */
 function likeDirectory(node: Node, number: number, volatile: boolean): Node {
@@ -48,7 +48,7 @@ function likeDirectory(node: Node, number: number, volatile: boolean): Node {
   }
 }
 
-/** An inode as it was, which it will always have been; what it gave to who ran it is over. */
+/** An inode of the past, which does not change any more; it has no setuid and setgid bits. */
 export function pastAttributes(row: InodeRow, number: number): Node {
   return {
     ino: number,

@@ -19,13 +19,13 @@ interface ComputedView extends View {
 }
 
 function computed(
-  place: string,
+  fixedPath: string,
   { directory, number }: View,
   type: number,
   content: Uint8Array,
 ): ComputedView {
-  // The kernel keeps what it has read under a number: other content is another node.
-  const key = `${place}\0${directory}\0${hash('sha256', content)}`
+  // The kernel caches content by number: other content gets another number.
+  const key = `${fixedPath}\0${directory}\0${hash('sha256', content)}`
   return {
     number: numberOf(key),
     kind: computedKind,
@@ -39,20 +39,20 @@ function computed(
   }
 }
 
-/** The file `name` of JSON in the view `up`, for who asks for it. */
+/** A JSON file `name` in the view `up`; its memory counts for the caller. */
 export function jsonFile(name: string, up: View, { uid }: Caller, value: unknown): ComputedView {
   const content = Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)
   return { ...computed(name, up, REGULAR, content), name, uid }
 }
 
 /** A symlink; `target` is a byte string. `nameMs`: how long its name leads there. */
-export function symlinkTo(place: string, up: View, target: string, nameMs = 0): ComputedView {
-  return { ...computed(place, up, SYMLINK, Buffer.from(target, 'latin1')), place, nameMs }
+export function symlinkTo(fixedPath: string, up: View, target: string, nameMs = 0): ComputedView {
+  return { ...computed(fixedPath, up, SYMLINK, Buffer.from(target, 'latin1')), fixedPath, nameMs }
 }
 
 const computedKind: ViewKind<ComputedView> = {
-  attributes(views, view) {
-    const node = directoryAttributes(views, view, true)
+  attributes(context, view) {
+    const node = directoryAttributes(context, view, true)
     const mode = view.type === SYMLINK ? 0o777 : node.mode & 0o444
     const { type, content, nameMs = 0 } = view
     return {

@@ -9,7 +9,7 @@ import type { KernelNotices } from '../operations.ts'
 /** Bytes of one user, and of all: some sixty of the largest histories each. */
 export const BYTES_MAX_EACH = 16 * 1024 * 1024
 export const BYTES_MAX = 8 * BYTES_MAX_EACH
-/** From this part on the oldest go. */
+/** From this share on the oldest are dropped. */
 const EASED = 1 / 2
 /** How long a lookup waits for the kernel to let go of others. */
 const WAIT_MS = 1000
@@ -71,15 +71,15 @@ export class HeldContent {
     return this.#of(uid) + bytes > BYTES_MAX_EACH * part || this.#bytes + bytes > BYTES_MAX * part
   }
 
-  /** Only what is open stays. Not that of the lookup itself, for which the kernel holds the directory. */
+  /** Files that are open stay. Not those in the directory of the lookup itself, which the kernel has locked. */
   #ease(file: HeldFile, notices: KernelNotices | undefined): void {
     let over = Math.max(file.bytes, (BYTES_MAX_EACH * EASED) / 4)
-    for (const its of this.#files.values()) {
+    for (const held of this.#files.values()) {
       if (over <= 0) return
-      if (its.uid !== file.uid && this.#of(file.uid) > BYTES_MAX_EACH * EASED) continue
-      if (its.up === file.up) continue
-      over -= its.bytes
-      void notices?.entryChanged(its.up, its.name)
+      if (held.uid !== file.uid && this.#of(file.uid) > BYTES_MAX_EACH * EASED) continue
+      if (held.up === file.up) continue
+      over -= held.bytes
+      void notices?.entryChanged(held.up, held.name)
     }
   }
 }

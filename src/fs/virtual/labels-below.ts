@@ -5,28 +5,28 @@
 import type { Core } from '../../vault/core/core.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import { filesWith, listTags } from '../../vault/tree/tags.ts'
-import { isWayOpen, type Reader } from '../reach.ts'
+import { isWayOpen, type Reader } from '../access.ts'
 import { ticksOf } from './row-ticks.ts'
 import { ALMIGHTY, taggedFile } from './tagged.ts'
 
 /** Who is shown a label: 'some' are those who may go to a file that carries it. */
-type Shown = 'all' | 'some' | 'nobody'
+type Audience = 'all' | 'some' | 'nobody'
 
-interface Known {
+interface KnownLabels {
   readonly tick: number
   names: readonly string[] | undefined
-  readonly labels: Map<string, Shown>
-  /** Ways that were looked at. */
+  readonly labels: Map<string, Audience>
+  /** Directories that were examined, and whether everybody can walk to them. */
   readonly open: Map<number, boolean>
 }
-const known = new WeakMap<Core, Map<number, Known>>()
+const known = new WeakMap<Core, Map<number, KnownLabels>>()
 const DIRECTORIES_MAX = 16
 
-/** Who made which label that was there, which they could not know: they go on with it as if it was new. */
+/** Users who made a label that existed already without their knowledge: to them it is as if it were new. */
 const made = new WeakMap<Core, Map<string, Set<number>>>()
 const MADE_MAX = 10_000
 
-/** Whether a label is there, for all that the reader may know. */
+/** Whether a label exists as far as the reader may know. */
 export function isLabelKnown(core: Core, directory: number, tag: string, reader: Reader): boolean {
   return (
     made.get(core)?.get(tag)?.has(reader.uid) === true ||
@@ -35,7 +35,7 @@ export function isLabelKnown(core: Core, directory: number, tag: string, reader:
   )
 }
 
-/** The reader makes a label of which he may not know that it is there. */
+/** The reader makes a label that exists, which he may not know. */
 export function noteMade(core: Core, tag: string, { uid }: Reader): void {
   const labels = made.get(core) ?? new Map<string, Set<number>>()
   made.set(core, labels)
@@ -47,14 +47,14 @@ export function noteMade(core: Core, tag: string, { uid }: Reader): void {
   if (labels.size > MADE_MAX && oldest !== undefined) labels.delete(oldest)
 }
 
-/** He removes it again. Returns false if it is none of those, or one that he knows of. */
+/** The reader removes it again. Returns false if he has not made it so, or may know of it by now. */
 export function unmake(core: Core, directory: number, tag: string, reader: Reader): boolean {
   if (made.get(core)?.get(tag)?.delete(reader.uid) !== true) return false
   return !isLabelKnown(core, directory, tag, reader)
 }
 
 export function isLabelShown(core: Core, directory: number, tag: string, reader: Reader): boolean {
-  const shown = shownTo(core, directory, tag)
+  const shown = cachedAudience(core, directory, tag)
   if (shown !== 'some') return shown === 'all'
   return filesWith(core, [tag]).some(
     (ino) => taggedFile(core, directory, ino, reader) !== undefined,
@@ -63,38 +63,43 @@ export function isLabelShown(core: Core, directory: number, tag: string, reader:
 
 /** Whether everybody is shown the same labels. */
 export function areLabelsCommon(core: Core, directory: number): boolean {
-  const its = knownOf(core, directory)
-  its.names ??= listTags(core).map(({ name }) => name)
-  return its.names.every((name) => shownTo(core, directory, name) !== 'some')
+  const directoryLabels = knownOf(core, directory)
+  directoryLabels.names ??= listTags(core).map(({ name }) => name)
+  return directoryLabels.names.every((name) => cachedAudience(core, directory, name) !== 'some')
 }
 
-/** What was found when a read had to wait stays known for who asks again. */
-function knownOf(core: Core, directory: number): Known {
+/** What was found before a read had to wait is kept for the retry. */
+function knownOf(core: Core, directory: number): KnownLabels {
   const tick = ticksOf(core).labels()
-  const all = known.get(core) ?? new Map<number, Known>()
+  const all = known.get(core) ?? new Map<number, KnownLabels>()
   known.set(core, all)
   const before = all.get(directory)
   if (before?.tick === tick) return before
   if (all.size >= DIRECTORIES_MAX) all.clear()
   const open = new Map([[directory, true]])
-  const its = { tick, names: undefined, labels: new Map(), open }
-  all.set(directory, its)
-  return its
+  const directoryLabels = { tick, names: undefined, labels: new Map(), open }
+  all.set(directory, directoryLabels)
+  return directoryLabels
 }
 
-function shownTo(core: Core, directory: number, tag: string): Shown {
-  const its = knownOf(core, directory)
-  const before = its.labels.get(tag)
+function cachedAudience(core: Core, directory: number, tag: string): Audience {
+  const directoryLabels = knownOf(core, directory)
+  const before = directoryLabels.labels.get(tag)
   if (before !== undefined) return before
-  const shown = lookAt(core, directory, tag, its.open)
-  its.labels.set(tag, shown)
+  const shown = audienceOf(core, directory, tag, directoryLabels.open)
+  directoryLabels.labels.set(tag, shown)
   return shown
 }
 
-function lookAt(core: Core, directory: number, tag: string, open: Map<number, boolean>): Shown {
+function audienceOf(
+  core: Core,
+  directory: number,
+  tag: string,
+  open: Map<number, boolean>,
+): Audience {
   const files = filesWith(core, [tag])
-  // A label that was just made is nowhere yet, and has to be seen to be used.
-  let shown: Shown = files.length === 0 ? 'all' : 'nobody'
+  // A label that was just made is on no file yet, and has to be visible to be used.
+  let shown: Audience = files.length === 0 ? 'all' : 'nobody'
   for (const ino of files) {
     const found = taggedFile(core, directory, ino, ALMIGHTY)
     if (found === undefined) continue

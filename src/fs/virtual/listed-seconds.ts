@@ -51,7 +51,9 @@ export function isListedSecond(
 
 function note(core: Core, directory: number, moments: readonly Moment[]): Seconds {
   const { last, steps } = core.moments
-  const listed = new Map(moments.map((its) => [Math.floor(steps.wallOf(its) / SECOND_MICROS), its]))
+  const listed = new Map(
+    moments.map((moment) => [Math.floor(steps.wallOf(moment) / SECOND_MICROS), moment]),
+  )
   const seconds = { listed, last, clockSteps: steps.rows.length, tick: ticksOf(core).events() }
   const all = known.get(core) ?? new Map<number, Seconds>()
   known.set(core, all)

@@ -3,7 +3,7 @@
 import { pauseWhenDue } from '../../store/pause.ts'
 import { Fault } from '../../store/store.ts'
 import type { Caller, Node, TakeEntry } from '../operations.ts'
-import { type Listed, numberOf, type View, type Views } from './view.ts'
+import { numberOf, type View, type ViewContext, type ViewEntry } from './view.ts'
 
 const DIRECTORY = 4
 /** . and .. come before the names. */
@@ -16,7 +16,7 @@ export interface Listing {
   /** Lists from `cookie` on until `take` says no; see Operations.readdir. */
   read(cookie: number, plus: boolean, take: TakeEntry): void
   /** Lets go of what it has read. */
-  rest(): void
+  drop(): void
 }
 
 interface Listings {
@@ -25,7 +25,7 @@ interface Listings {
   /** Returns false when the handle is not one of a view. */
   close(handle: number): boolean
   /** Lets go of what all have read. */
-  rest(): void
+  drop(): void
 }
 
 /** Gives out the nodes of listed names. */
@@ -36,13 +36,13 @@ interface Offers {
   withdraw(node: Node): void
 }
 
-export function createListings(views: Views, offers: Offers): Listings {
+export function createListings(context: ViewContext, offers: Offers): Listings {
   const open = new Map<number, Listing>()
   /** The one that was read longest ago first. */
   const running = new Set<Listing>()
   return {
     open: (handle, caller, view) => {
-      open.set(handle, createListing(views, { ...caller }, view, offers))
+      open.set(handle, createListing(context, { ...caller }, view, offers))
     },
     get(handle) {
       const listing = open.get(handle)
@@ -51,7 +51,7 @@ export function createListings(views: Views, offers: Offers): Listings {
       running.add(listing)
       for (const other of running) {
         if (running.size <= RUNNING_MAX) break
-        other.rest()
+        other.drop()
         running.delete(other)
       }
       return listing
@@ -61,28 +61,28 @@ export function createListings(views: Views, offers: Offers): Listings {
       if (listing !== undefined) running.delete(listing)
       return open.delete(handle)
     },
-    rest() {
-      for (const listing of running) listing.rest()
+    drop() {
+      for (const listing of running) listing.drop()
       running.clear()
     },
   }
 }
 
 function createListing(
-  views: Views,
+  context: ViewContext,
   caller: Caller,
   view: View,
   { offer, withdraw }: Offers,
 ): Listing {
-  let names: Iterator<Listed | Fault> | undefined
+  let names: Iterator<ViewEntry | Fault> | undefined
   /** The position after the names that were taken, and the name that stands there. */
   let position = 0
-  let next: Listed | undefined
-  const asked = { plus: false }
+  let next: ViewEntry | undefined
+  const request = { plus: false }
 
   function seek(to: number): void {
     if (names === undefined || to < position) {
-      names = (view.kind.list?.(views, caller, view, asked) ?? [])[Symbol.iterator]()
+      names = (view.kind.list?.(context, caller, view, request) ?? [])[Symbol.iterator]()
       position = 0
       next = undefined
     }
@@ -93,7 +93,7 @@ function createListing(
     }
   }
 
-  function peek(): Listed | undefined {
+  function peek(): ViewEntry | undefined {
     if (next === undefined) {
       const step = names?.next()
       if (step?.done === false) {
@@ -106,19 +106,20 @@ function createListing(
   }
 
   return {
-    rest() {
+    drop() {
       names = undefined
       next = undefined
     },
     read(cookie, plus, take) {
-      asked.plus = plus
+      request.plus = plus
       if (cookie < 1 && !take('.', view.number, DIRECTORY, 1, undefined)) return
       if (cookie < DOTS && !take('..', view.up, DIRECTORY, DOTS, undefined)) return
       seek(Math.max(0, cookie - DOTS))
-      for (let its = peek(); its !== undefined; its = peek()) {
-        const node = plus && its.view !== undefined ? offer(its.view) : undefined
-        const number = node?.ino ?? its.view?.number ?? numberOf(`${its.name}\0${view.directory}`)
-        if (!take(its.name, number, its.type, position + DOTS + 1, node)) {
+      for (let entry = peek(); entry !== undefined; entry = peek()) {
+        const node = plus && entry.view !== undefined ? offer(entry.view) : undefined
+        const number =
+          node?.ino ?? entry.view?.number ?? numberOf(`${entry.name}\0${view.directory}`)
+        if (!take(entry.name, number, entry.type, position + DOTS + 1, node)) {
           if (node !== undefined) withdraw(node)
           return
         }

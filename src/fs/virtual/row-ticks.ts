@@ -21,7 +21,7 @@ import {
 import type { Core } from '../../vault/core/core.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 
-/** Directories whose names are counted; of one that was dropped the number is another when it is asked for again. */
+/** Directories whose names are counted. One that was dropped gets another number when it is asked for again. */
 const DIRECTORIES_MAX = 10_000
 
 export interface RowTicks {
@@ -29,28 +29,28 @@ export interface RowTicks {
   names(directory: number): number
   /** Versions, and the names that they are counted by. */
   versions(): number
-  /** Whatever happened to anything, but to content that is not complete. */
+  /** Every change, but of content that is not complete. */
   events(): number
   snapshots(): number
   /** Labels, what carries them, and all directories on the way there. */
   labels(): number
   /** Called after each. */
-  heard: () => void
+  onTick: () => void
 }
 
 const counted = new WeakMap<Core, RowTicks>()
 
 /** Those of a vault; counting begins with the first call. */
 export function ticksOf(core: Core): RowTicks {
-  const its = counted.get(core) ?? countRows(core)
-  counted.set(core, its)
-  return its
+  const ticks = counted.get(core) ?? countRows(core)
+  counted.set(core, ticks)
+  return ticks
 }
 
 function countRows({ overlay }: Core): RowTicks {
   const ticks = { names: 0, versions: 0, events: 0, snapshots: 0, labels: 0 }
   const directories = new Map<number, number>()
-  const its: RowTicks = {
+  const rowTicks: RowTicks = {
     names(directory) {
       const known = directories.get(directory)
       if (known !== undefined) return known
@@ -63,45 +63,45 @@ function countRows({ overlay }: Core): RowTicks {
     events: () => ticks.events,
     snapshots: () => ticks.snapshots,
     labels: () => ticks.labels,
-    heard: () => undefined,
+    onTick: () => undefined,
   }
   function named([directory]: Key): void {
     const ino = directory as number
     if (directories.has(ino)) directories.set(ino, ++ticks.names)
     ticks.versions++
     ticks.events++
-    its.heard()
+    rowTicks.onTick()
   }
   overlay.watch(entry, named)
   overlay.watch(entryPast, named)
   const versioned = (): void => {
     ticks.versions++
     ticks.events++
-    its.heard()
+    rowTicks.onTick()
   }
   for (const rows of [version, numbering]) overlay.watch(rows as Collection<object>, versioned)
   overlay.watch(inodePast, () => {
     ticks.versions++
     ticks.events++
     ticks.snapshots++
-    its.heard()
+    rowTicks.onTick()
   })
   overlay.watch(inodes, (_key, row) => {
     ticks.events++
     if (row === undefined || row.tags > 0 || isDirectory(row.mode)) ticks.labels++
-    its.heard()
+    rowTicks.onTick()
   })
   overlay.watch(clock, () => {
     ticks.events++
-    its.heard()
+    rowTicks.onTick()
   })
   overlay.watch(snapshot, () => {
     ticks.snapshots++
-    its.heard()
+    rowTicks.onTick()
   })
   const labelled = (): void => {
     ticks.labels++
-    its.heard()
+    rowTicks.onTick()
   }
   overlay.watch(tags, labelled)
   overlay.watch(tagging, labelled)
@@ -109,5 +109,5 @@ function countRows({ overlay }: Core): RowTicks {
   overlay.watch(xattr, ([, name]) => {
     if (name === undefined || name === ACL_ACCESS) labelled()
   })
-  return its
+  return rowTicks
 }

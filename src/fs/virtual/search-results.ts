@@ -1,6 +1,6 @@
-// What a query finds below a directory, under the names that search/QUERY/ shows. Operations are synchronous and a search is not: who
-// asks waits by a Fault, and is answered from what was kept. What is kept may have changed since: each name is looked at again
-// (search-reach.ts) when it is shown or followed.
+// What a query finds below a directory, under the names that search/QUERY/ shows. Operations are synchronous and a search is not: a
+// Fault waits for the search, which keeps its answer for the retry. The vault may have changed since: each name is checked again
+// (search-access.ts) when it is shown or followed.
 
 import { EIO, EOPNOTSUPP, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
@@ -11,11 +11,11 @@ import { Fault, StoreError } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
 import { pathOf } from '../../vault/tree/names.ts'
+import type { Reader } from '../access.ts'
 import type { FsContext } from '../context.ts'
-import type { Reader } from '../reach.ts'
 import type { SearchedFile, SearchedName, SearchedVersion } from '../search-service.ts'
 import { ticksOf } from './row-ticks.ts'
-import { goneBelow, mightFind, placeBelow, presentBelow } from './search-reach.ts'
+import { deletedBelow, mightFind, readableBelow, walkableBelow } from './search-access.ts'
 
 /** One result; `moment`: a state of the past, in directory `parent` if that is told; undefined: what is there now. */
 export interface Hit {
@@ -37,10 +37,10 @@ type Hits = ReadonlyMap<string, Hit>
 
 interface Answer {
   readonly hits: Hits
-  /** Of what was asked in vain. */
+  /** Why the search failed; 0 when it did not. */
   readonly errno: number
   readonly generation: number
-  /** Of when it was begun. */
+  /** When the search began. */
   readonly tick: number
   readonly atMs: number
   readonly costMs: number
@@ -49,73 +49,73 @@ interface Answer {
 const RESULTS_MAX = 1000
 /** How long a listing waits for the index to take in what was just saved. */
 const REFRESH_MS = 500
-/** A listing is good for so long, and for as many times as long as it took: much longer than from it to the stat(2) of what it listed. */
+/** An answer is used for this long, or for COST_FACTOR times what it took: programs call stat(2) on all names soon after a listing. */
 const LISTED_MS = 250
 const COST_FACTOR = 4
-/** A name that was listed leads there for so long, whatever changes. */
+/** How long a listed name leads to the same file, whatever changes. */
 const FOLLOWED_MS = 10_000
 /** Answers that are kept: 1,000 names each at most. */
 const ANSWERS_MAX = 16
 
-interface Kept {
+interface AnswerCache {
   readonly answers: Map<string, Answer>
   readonly underway: Map<string, Promise<void>>
 }
-const kept = new WeakMap<Core, Kept>()
+const caches = new WeakMap<Core, AnswerCache>()
 
 /**
- * What is found. `anew`: for a listing, so that what changed since the last one shows; else the names of the last one lead where they
- * led. Throws EOPNOTSUPP where there is no search, EIO when it fails; the log says why.
+ * What is found. `isListing`: for a listing, which must show what changed since the last one; a lookup uses the names of the last
+ * listing. Throws EOPNOTSUPP where there is no search, EIO when it fails; the log says why.
  */
-export function hitsOf(fs: FsContext, question: Question, anew: boolean): Hits {
-  const { answers, underway } = keptOf(fs.core)
+export function hitsOf(fs: FsContext, question: Question, isListing: boolean): Hits {
+  const { answers, underway } = cacheOf(fs.core)
   const { directory, query, pastToo, reader } = question
   const key = [directory, pastToo, reader.uid, [...reader.groups].join(), query].join('\0')
   const answer = answers.get(key)
-  if (answer !== undefined && isGood(fs, answer, anew)) {
+  if (answer !== undefined && isFresh(fs, answer, isListing)) {
     if (answer.errno !== 0) fail(answer.errno)
     return answer.hits
   }
   throw new Fault(() => {
-    const running = underway.get(key) ?? ask(fs, question, key)
+    const running = underway.get(key) ?? runSearch(fs, question, key)
     underway.set(key, running)
     return running.finally(() => underway.delete(key))
   })
 }
 
-function keptOf(core: Core): Kept {
-  const before = kept.get(core)
+function cacheOf(core: Core): AnswerCache {
+  const before = caches.get(core)
   if (before !== undefined) return before
   const made = { answers: new Map(), underway: new Map() }
-  kept.set(core, made)
+  caches.set(core, made)
   return made
 }
 
-function isGood(
+function isFresh(
   { core, search }: FsContext,
   { generation, tick, atMs, costMs, errno }: Answer,
-  anew: boolean,
+  isListing: boolean,
 ): boolean {
   const age = performance.now() - atMs
   if (age < Math.max(LISTED_MS, COST_FACTOR * costMs)) return true
   if (errno !== 0) return false
   const isSame = generation === search?.generation && tick === ticksOf(core).events()
-  return isSame || (!anew && age < FOLLOWED_MS)
+  return isSame || (!isListing && age < FOLLOWED_MS)
 }
 
-async function ask(fs: FsContext, question: Question, key: string): Promise<void> {
+async function runSearch(fs: FsContext, question: Question, key: string): Promise<void> {
   const began = performance.now()
   const tick = ticksOf(fs.core).events()
-  const { answers } = keptOf(fs.core)
-  const its = await found(fs, question)
+  const { answers } = cacheOf(fs.core)
+  const answer = await searchBelow(fs, question)
   const atMs = performance.now()
   answers.delete(key)
-  answers.set(key, { ...its, tick, atMs, costMs: atMs - began })
+  answers.set(key, { ...answer, tick, atMs, costMs: atMs - began })
   const [oldest] = answers.keys()
   if (answers.size > ANSWERS_MAX && oldest !== undefined) answers.delete(oldest)
 }
 
-async function found(
+async function searchBelow(
   fs: FsContext,
   { directory, query, pastToo, reader }: Question,
 ): Promise<Pick<Answer, 'hits' | 'errno' | 'generation'>> {
@@ -129,14 +129,14 @@ async function found(
     generation = search.generation
     const top = await retryUntilLoaded(() => pathOf(core, directory))
     if (top === undefined) return { hits: nothing, errno: 0, generation }
-    const reach = ({ ino, isThere, parent }: SearchedName): boolean => {
-      if (!isThere) return goneBelow(fs, directory, ino, reader, parent) !== undefined
-      const below = pastToo ? placeBelow : presentBelow
+    const isVisible = ({ ino, isThere, parent }: SearchedName): boolean => {
+      if (!isThere) return deletedBelow(fs, directory, ino, reader, parent) !== undefined
+      const below = pastToo ? walkableBelow : readableBelow
       return below(core, directory, ino, reader) !== undefined
     }
-    const request = { query, limit: RESULTS_MAX, pastToo, isNumbered: pastToo, top, reach }
+    const request = { query, limit: RESULTS_MAX, pastToo, isNumbered: pastToo, top, isVisible }
     const files = await search.search(request)
-    const hits = await named(fs, files, { directory, query, pastToo, reader })
+    const hits = await numberedHits(fs, files, { directory, query, pastToo, reader })
     return { hits, errno: 0, generation }
   } catch (error) {
     const isOff = error instanceof StoreError && error.kind === 'unavailable'
@@ -150,7 +150,7 @@ interface Unnumbered {
   readonly name: string
 }
 
-async function named(
+async function numberedHits(
   fs: FsContext,
   files: readonly SearchedFile[],
   question: Question,
@@ -177,13 +177,13 @@ function hitsIn(
   { ino, isThere }: SearchedFile,
   { directory, pastToo, reader }: Question,
 ): Unnumbered[] {
-  const present = isThere ? presentBelow(fs.core, directory, ino, reader) : undefined
-  const gone = isThere || !pastToo ? undefined : goneBelow(fs, directory, ino, reader)
+  const present = isThere ? readableBelow(fs.core, directory, ino, reader) : undefined
+  const gone = isThere || !pastToo ? undefined : deletedBelow(fs, directory, ino, reader)
   const name = present?.path.at(-1) ?? gone?.name
   return name === undefined ? [] : [{ hit: { ino, moment: gone?.since }, name }]
 }
 
-/** With the past each version that was found, the newest first. Each is a step, so that one that must wait has no others read again. */
+/** With the past each version that was found, the newest first. One step each, so that a Fault repeats no other. */
 async function addVersions(
   fs: FsContext,
   { path, versions }: SearchedFile,
@@ -191,8 +191,8 @@ async function addVersions(
   list: Unnumbered[],
 ): Promise<void> {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  for (let at = versions.length - 1; at >= 0 && list.length < RESULTS_MAX; at--) {
-    const { ino, moment, parent, number } = versions[at] as SearchedVersion
+  for (let index = versions.length - 1; index >= 0 && list.length < RESULTS_MAX; index--) {
+    const { ino, moment, parent, number } = versions[index] as SearchedVersion
     if (!(await retryUntilLoaded(() => mightFind(fs, directory, ino, moment, reader)))) continue
     const shown = number === undefined ? name : `v${number}-${name}`
     list.push({ hit: { ino, moment, parent }, name: shown })

@@ -16,16 +16,16 @@ import { findEntry } from '../../vault/tree/directory.ts'
 import { findInode, getInode } from '../../vault/tree/inodes.ts'
 import { prefetchInode, prefetchTags } from '../../vault/tree/prefetch.ts'
 import { tagFile } from '../../vault/tree/tags.ts'
+import { MAY_READ, mayNow, readerOf } from '../access.ts'
 import { forgetNode } from '../context.ts'
 import { link, tmpfile } from '../create.ts'
 import type { Caller, Node } from '../operations.ts'
-import { MAY_READ, mayNow, readerOf } from '../reach.ts'
-import { assertMayLabel, mayTag } from './tag-rights.ts'
-import type { TagCopy, Views } from './view.ts'
+import { assertMayLabel, mayTag } from './tag-access.ts'
+import type { TagCopy, ViewContext } from './view.ts'
 
 /** The file that the writer fills. */
 export function startCopy(
-  { fs, copies }: Views,
+  { fs, copies }: ViewContext,
   caller: Caller,
   directory: number,
   name: string,
@@ -43,7 +43,7 @@ export function startCopy(
  * be answered (EPERM, EXDEV), at which the program copies by itself.
  */
 export function noteSource(
-  { fs, copies }: Views,
+  { fs, copies }: ViewContext,
   to: number,
   from: number,
   offset: number,
@@ -60,12 +60,12 @@ export function noteSource(
 }
 
 /** close(2) of what was copied: the label is given. Throws EEXIST when another file has the name. */
-export function endCopy(views: Views, ino: number): void {
-  const { fs, copies } = views
+export function endCopy(context: ViewContext, ino: number): void {
+  const { fs, copies } = context
   const { directory = 0 } = copies.get(ino) ?? {}
   const { notices } = fs
-  // The kernel may know that there is no such file in the directory: it is told before it is answered, by an ordinary FLUSH.
-  const named = idempotent(() => end(views, ino))
+  // The kernel may have cached that the directory has no such file: it is notified before this FLUSH is answered.
+  const named = idempotent(() => end(context, ino))
   if (named !== undefined && notices !== undefined)
     throw new Fault(async () => {
       await Promise.all([notices.entryChanged(directory, named), notices.inodeChanged(directory)])
@@ -73,7 +73,7 @@ export function endCopy(views: Views, ino: number): void {
 }
 
 /** Returns the name that was given, if any. */
-function end({ fs, copies }: Views, ino: number): string | undefined {
+function end({ fs, copies }: ViewContext, ino: number): string | undefined {
   const copy = copies.get(ino)
   const made = findInode(fs.core, ino)
   if (copy === undefined || made === undefined) return undefined
@@ -81,7 +81,7 @@ function end({ fs, copies }: Views, ino: number): string | undefined {
   const source = copy.source ?? sameFile(fs.core, made, copy)
   if (source === undefined) {
     if (findEntry(fs.core, copy.directory, copy.name) !== undefined) {
-      // A shell closes what it opened for writing once before it writes.
+      // A shell closes a descriptor that it opened for writing once before anything is written (after dup2).
       if (made.size === 0) return undefined
       fail(EEXIST)
     }
@@ -103,7 +103,7 @@ function end({ fs, copies }: Views, ino: number): string | undefined {
 
 /**
  * The file of that name in the directory, when it holds the same bytes; they are compared for those alone who may read it. Throws EPERM
- * for who may not label it, whatever it holds.
+ * for a caller who may not label it, whatever it holds.
  */
 function sameFile(
   core: Core,
@@ -114,14 +114,14 @@ function sameFile(
   const other = row === undefined ? undefined : findInode(core, row.ino)
   if (other === undefined || !isRegular(other.mode)) return undefined
   if (!mayTag(core, reader, other)) {
-    // A shell closes what it opened for writing once before it writes.
+    // A shell closes a descriptor that it opened for writing once before anything is written (after dup2).
     if (made.size === 0) return undefined
     fail(EPERM)
   }
   if (other.size !== made.size || !mayNow(core, reader, other, MAY_READ)) return undefined
-  for (let at = 0; at < made.size; at += CHUNK_BYTES) {
-    const mine = Buffer.concat(readContent(core, made, at, CHUNK_BYTES))
-    if (!mine.equals(Buffer.concat(readContent(core, other, at, CHUNK_BYTES)))) return undefined
+  for (let offset = 0; offset < made.size; offset += CHUNK_BYTES) {
+    const mine = Buffer.concat(readContent(core, made, offset, CHUNK_BYTES))
+    if (!mine.equals(Buffer.concat(readContent(core, other, offset, CHUNK_BYTES)))) return undefined
   }
   return other.ino
 }

@@ -9,7 +9,7 @@ import { findInode } from '../../vault/tree/inodes.ts'
 import { familyOf, labelledAlike } from '../../vault/tree/label-index.ts'
 import { placesOf } from '../../vault/tree/names.ts'
 import { filesWith } from '../../vault/tree/tags.ts'
-import { isWayOpen, keyOf, MAY_SEARCH, MAY_WALK, pathBelow, type Reader } from '../reach.ts'
+import { isWayOpen, keyOf, MAY_SEARCH, MAY_WALK, pathBelow, type Reader } from '../access.ts'
 import { ticksOf } from './row-ticks.ts'
 
 /** A file with a label: the directory that it lies in, and the path that leads to it from the one that is looked at. */
@@ -22,9 +22,9 @@ export interface Tagged {
 /** Files by names of their own. */
 export interface TaggedNames {
   readonly files: ReadonlyMap<string, Tagged>
-  /** Of those, which the reader may go to but not find: in directories that he may enter and not list. They are called last. */
+  /** Names of files that the reader can open but not discover: a directory on the way can be entered and not listed. Named last. */
   readonly unlisted: ReadonlySet<string>
-  /** All that there are. */
+  /** All families, whatever the reader may see. */
   readonly families: ReadonlyMap<string, readonly Tagged[]>
   /** Families in which not everybody is shown the same. */
   readonly closed: ReadonlySet<string>
@@ -58,7 +58,7 @@ export function taggedBelow(
   return names
 }
 
-/** What the names of one family lead to: without a look at all others, so that it may be asked for each. */
+/** What the names of one family lead to. Reads no other family, so that it is cheap enough for every lookup. */
 export function taggedAlike(
   core: Core,
   directory: number,
@@ -83,7 +83,7 @@ export function taggedAs(
   return taggedAlike(core, directory, tags, reader, name).files.get(name)
 }
 
-/** What was listed last, if it was this and nothing happened since. */
+/** The last listing, if it was of the same and nothing has changed since. */
 function lastListed(
   core: Core,
   directory: number,
@@ -110,8 +110,8 @@ function named(
   const all = collected(core, directory, inos, ALMIGHTY, family)
   const closed = closedAmong(core, directory, all.files)
   const isForAll = closed.size === 0 || reader.uid === ALMIGHTY.uid
-  const its = isForAll ? all : collected(core, directory, inos, reader, family)
-  return { ...its, closed, families: familiesOf(all.files) }
+  const visible = isForAll ? all : collected(core, directory, inos, reader, family)
+  return { ...visible, closed, families: familiesOf(all.files) }
 }
 
 function collected(
@@ -124,18 +124,18 @@ function collected(
   const files = new Map<string, Tagged>()
   const unlisted = new Set<string>()
   const counts = new Map<string, number>()
-  const isMeant = ({ path }: Tagged): boolean =>
+  const isInFamily = ({ path }: Tagged): boolean =>
     family === undefined || familyOf(path.at(-1) ?? '') === family
   const entered: Tagged[] = []
   for (const ino of inos) {
     const found = taggedFile(core, directory, ino, reader, MAY_WALK)
-    // The path to a directory is told with it.
+    // A directory is shown as a symlink, which would reveal the path to it.
     const hidden = found ?? taggedFile(core, directory, ino, reader)
-    if (found !== undefined && isMeant(found)) files.set(nameOf(files, found, counts), found)
+    if (found !== undefined && isInFamily(found)) files.set(nameOf(files, found, counts), found)
     else if (found === undefined && hidden !== undefined && !isDirectory(hidden.inode.mode))
       entered.push(hidden)
   }
-  for (const hidden of entered.filter(isMeant)) {
+  for (const hidden of entered.filter(isInFamily)) {
     const name = nameOf(files, hidden, counts)
     files.set(name, hidden)
     unlisted.add(name)
@@ -147,9 +147,9 @@ function familiesOf(files: ReadonlyMap<string, Tagged>): Map<string, Tagged[]> {
   const families = new Map<string, Tagged[]>()
   for (const file of files.values()) {
     const family = familyOf(file.path.at(-1) ?? '')
-    const its = families.get(family)
-    if (its === undefined) families.set(family, [file])
-    else its.push(file)
+    const members = families.get(family)
+    if (members === undefined) families.set(family, [file])
+    else members.push(file)
   }
   return families
 }
@@ -168,7 +168,7 @@ function closedAmong(
   return closed
 }
 
-/** A name of its own; `counts`: the last number of each, before which none is free. */
+/** A name that no other file has; `counts` has the last number used for each name. */
 function nameOf(
   files: ReadonlyMap<string, Tagged>,
   { path }: Tagged,

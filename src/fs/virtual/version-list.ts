@@ -8,20 +8,20 @@ import type { Core } from '../../vault/core/core.ts'
 import { pastBefore } from '../../vault/history/lifetimes.ts'
 import { type NameVersion, versionsOf } from '../../vault/history/versions.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
+import { MAY_SEARCH, type Reader, readerOf } from '../access.ts'
 import type { FsContext } from '../context.ts'
-import { directoryThen, isPresent, mightCome, seesAll, wasOpen } from '../past-rights.ts'
-import { MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
+import { directoryThen, isPresent, mightAccess, seesAll, wasOpen } from '../past-access.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
-import { plantTree } from './past.ts'
-import { LATEST } from './place.ts'
+import { LATEST } from './fixed-views.ts'
+import { pastView } from './past-directory.ts'
+import { createPastTree } from './past-tree.ts'
 import { ticksOf } from './row-ticks.ts'
-import { pastView } from './tree.ts'
-import { KEPT_MS, type Listed, type View, type ViewKind, waiting } from './view.ts'
+import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
 const REGULAR = 8
 const SYMLINK = 10
-/** How long a number that is known needs no new look at the history, neither by us nor by the kernel. */
+/** How long numbers are used without reading the history again, here and in the kernel's cache. */
 export const KNOWN_MS = 1000
 /** After this nothing that happened to a name changes its numbers: longer than versions.ts waits for a backup to go. */
 const SETTLED_MICROS = 11e6
@@ -69,7 +69,7 @@ function versionsIn(
   return versions
 }
 
-/** Versions went without anything that happened to their names. */
+/** Called when versions went without a change of their names. */
 export function forgetVersions(core: Core): void {
   known.delete(core)
 }
@@ -82,16 +82,16 @@ export function hasVersions(core: Core, directory: number, name: string): boolea
   )
 }
 
-/** Where versions were when they were made: what was is the same for as long as they are known. */
-const places = new WeakMap<NameVersion, number | undefined>()
+/** The directory of each version when it was made: it never changes, so it is kept as long as the version is known. */
+const directories = new WeakMap<NameVersion, number | undefined>()
 
-function placeOf(core: Core, version: NameVersion, directory: number, name: string) {
-  if (!places.has(version))
-    places.set(version, directoryThen(core, version.ino, version.moment, directory, name))
-  return places.get(version)
+function directoryOf(core: Core, version: NameVersion, directory: number, name: string) {
+  if (!directories.has(version))
+    directories.set(version, directoryThen(core, version.ino, version.moment, directory, name))
+  return directories.get(version)
 }
 
-/** What the file is now is as open as its directory; what it was is as open as that of then was. */
+/** The present version is as accessible as its directory is; a former one as its directory was then. */
 function maySee(
   fs: FsContext,
   reader: Reader,
@@ -102,24 +102,26 @@ function maySee(
   const { directory, name } = view
   const { ino, moment } = version
   if (isPresent(fs.core, ino, moment, directory, name)) return true
-  const place = placeOf(fs.core, version, directory, name)
-  return place !== undefined && mightCome(fs, reader, place, moment, MAY_SEARCH)
+  const formerDirectory = directoryOf(fs.core, version, directory, name)
+  return (
+    formerDirectory !== undefined && mightAccess(fs, reader, formerDirectory, moment, MAY_SEARCH)
+  )
 }
 
-/** Whether everybody may, so that the kernel may keep the name. */
+/** Whether everybody may see it, so that the kernel may cache the name. */
 function isOpen(
   fs: FsContext,
   { directory, name }: VersionListView,
   version: NameVersion,
 ): boolean {
   if (!fs.shared) return true
-  const place = placeOf(fs.core, version, directory, name)
-  return place !== undefined && wasOpen(fs, place, version.moment)
+  const formerDirectory = directoryOf(fs.core, version, directory, name)
+  return formerDirectory !== undefined && wasOpen(fs, formerDirectory, version.moment)
 }
 
 /** Numbers grow from 1, with gaps. */
 function findNumber(versions: readonly NameVersion[], number: number): NameVersion | undefined {
-  const isReached = (at: number): boolean => (versions[at] as NameVersion).number >= number
+  const isReached = (index: number): boolean => (versions[index] as NameVersion).number >= number
   const found = versions[firstIndex(versions.length, isReached)]
   return found?.number === number ? found : undefined
 }
@@ -131,22 +133,22 @@ function extensionOf(name: string): string {
 
 /**
  * How long the kernel may keep what leads to versions. A file that an editor moved aside to write it anew brings its versions along
- * when it is deleted, so that numbers may change for a moment; then they stay, and prune and purge are told of (told-versions.ts).
+ * when it is deleted, so that numbers may change for a moment; then they stay, and prune and purge are told of (version-notices.ts).
  */
 function keptMs(core: Core, directory: number, name: string): number {
   const present = findEntry(core, directory, name)
   const changed = present?.since ?? pastBefore(core, directory, name, PROVISIONAL)?.until ?? 0
-  return core.moments.now() - changed > SETTLED_MICROS ? KEPT_MS : KNOWN_MS
+  return core.moments.now() - changed > SETTLED_MICROS ? CACHED_MS : KNOWN_MS
 }
 
-function fileOf(fs: FsContext, view: VersionListView, its: NameVersion, settledMs: number): View {
-  const { ino, moment, number: version } = its
+function fileOf(fs: FsContext, view: VersionListView, found: NameVersion, settledMs: number): View {
+  const { ino, moment, number: version } = found
   const { directory, number, name } = view
-  const nameMs = isOpen(fs, view, its) ? settledMs : 0
+  const nameMs = isOpen(fs, view, found) ? settledMs : 0
   const listed = `${version}${extensionOf(name)}`
   const key = `version\0${directory}\0${name}\0${ino}\0${moment}`
   return pastView(
-    plantTree(key, { moment, directory, root: ino, nameMs }),
+    createPastTree(key, { moment, directory, root: ino, nameMs }),
     ino,
     REGULAR,
     number,
@@ -157,9 +159,11 @@ function fileOf(fs: FsContext, view: VersionListView, its: NameVersion, settledM
 export const versionListKind: ViewKind<VersionListView> = {
   tick: ({ ticks }) => ticks.versions(),
   isCommon: ({ fs }, view) =>
-    versionsIn(fs.core, view.directory, view.name, true).every((its) => isOpen(fs, view, its)),
-  attributes: (views, view) => ({
-    ...directoryAttributes(views, view, false),
+    versionsIn(fs.core, view.directory, view.name, true).every((version) =>
+      isOpen(fs, view, version),
+    ),
+  attributes: (context, view) => ({
+    ...directoryAttributes(context, view, false),
     nameMs: view.nameMs,
   }),
   lookup({ fs }, caller, view, name) {
@@ -176,15 +180,15 @@ export const versionListKind: ViewKind<VersionListView> = {
     if (version === undefined || !maySee(fs, reader, view, version)) return undefined
     return fileOf(fs, view, version, keptMs(fs.core, directory, view.name))
   },
-  *list({ fs }, caller, view): Generator<Listed | Fault> {
+  *list({ fs }, caller, view): Generator<ViewEntry | Fault> {
     const { directory, name } = view
     const reader = readerOf(caller)
     const versions = yield* waiting(() => versionsIn(fs.core, directory, name, true))
     const nameMs = yield* waiting(() => keptMs(fs.core, directory, name))
     for (const version of versions) {
       if (!(yield* waiting(() => maySee(fs, reader, view, version)))) continue
-      const its = yield* waiting(() => fileOf(fs, view, version, nameMs))
-      yield { name: listedAs(view, version), type: REGULAR, view: its }
+      const entry = yield* waiting(() => fileOf(fs, view, version, nameMs))
+      yield { name: listedAs(view, version), type: REGULAR, view: entry }
     }
     const latest = yield* waiting(() => latestOf(fs, reader, view))
     if (latest !== undefined) yield { name: LATEST, type: SYMLINK, view: latest }
@@ -199,9 +203,9 @@ function listedAs({ name }: VersionListView, { number }: NameVersion): string {
 function latestOf(fs: FsContext, reader: Reader, view: VersionListView): View | undefined {
   const { directory, name } = view
   const versions = versionsIn(fs.core, directory, name, true)
-  const newest = versions.findLast((its) => maySee(fs, reader, view, its))
+  const newest = versions.findLast((version) => maySee(fs, reader, view, version))
   if (newest === undefined) return undefined
   const isForAll = newest === versions.at(-1) && isOpen(fs, view, newest)
-  const isSettled = isForAll && keptMs(fs.core, directory, name) === KEPT_MS
-  return symlinkTo(`latest\0${name}`, view, listedAs(view, newest), isSettled ? KEPT_MS : 0)
+  const isSettled = isForAll && keptMs(fs.core, directory, name) === CACHED_MS
+  return symlinkTo(`latest\0${name}`, view, listedAs(view, newest), isSettled ? CACHED_MS : 0)
 }

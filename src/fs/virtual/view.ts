@@ -1,24 +1,24 @@
-// What a node of the virtual tree below .avfs is: a record with a kind, and the kinds as objects with the operations that
-// they take. One kind a file beside this one; views.ts runs them. Knows nothing of what the kinds show.
+// What a view is: a node of the virtual tree below .avfs, a record with a kind; and the kinds as objects with the operations
+// that they take. One kind a file beside this one; view-operations.ts runs them. Knows nothing of what the kinds show.
 
 import { hash } from 'node:crypto'
 import type { FsError } from '../../base/errno.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
 import { Fault } from '../../store/store.ts'
 import type { Moment } from '../../vault/core/moment.ts'
+import type { Reader } from '../access.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller, Node } from '../operations.ts'
-import type { Reader } from '../reach.ts'
 import type { HeldContent } from './held-content.ts'
 import type { RowTicks } from './row-ticks.ts'
 import type { Tagged, TaggedNames } from './tagged.ts'
 
-export interface KeptTagged {
-  /** Notes that `name` is on its way to the kernel; returns how long it may keep it. `from`: whence it was taken. */
-  note(view: TagPlace, name: string, file: Tagged, from: TaggedNames): number
+export interface TaggedNameCache {
+  /** Notes that the kernel is about to learn `name`; returns how long it may cache it. `from`: the names it was taken from. */
+  note(view: TagDirectory, name: string, file: Tagged, from: TaggedNames): number
 }
 
-export interface TagPlace {
+export interface TagDirectory {
   readonly number: number
   readonly directory: number
   readonly tags: readonly string[]
@@ -33,75 +33,75 @@ export const AVFS_NAME = '.avfs'
 export interface View {
   readonly number: number
   readonly kind: ViewKind
-  /** Together these make the node the one it is: equal for all records of it, different for any other node. */
+  /** `key` and `ino` together identify a view: they are equal in all records of it, and differ from those of any other. */
   readonly key: string
   readonly ino: number
   /** The directory of the vault that this is a view of. */
   readonly directory: number
   /** The number of the node above. */
   readonly up: number
-  /** What the kernel calls the node there, of files whose content it keeps. */
+  /** The name by which the kernel knows it there; set for files whose content the kernel caches. */
   readonly name?: string
-  /** Below which .avfs it stands, and as what, if it is as open as its directory; see place.ts. */
-  readonly place?: string
+  /** Its path below the .avfs of `directory`, of views that always stand there; see fixed-views.ts. */
+  readonly fixedPath?: string
 }
 
-/** A name in a view. */
-export interface Listed {
+/** An entry of a view that is a directory. */
+export interface ViewEntry {
   readonly name: string
   /** mode >> 12 */
   readonly type: number
-  /** Undefined where a lookup has to find out: content that is computed. */
+  /** Undefined where only a lookup tells: the content is computed. */
   readonly view: View | undefined
 }
 
-/** What the kernel asks of a listing now. It may change its mind from one part to the next. */
-export interface Asked {
-  /** Attributes with the names. */
+/** What the kernel wants of a listing. It may differ from one READDIR to the next. */
+export interface ListRequest {
+  /** Attributes with the names (READDIRPLUS). */
   readonly plus: boolean
 }
 
-/** What all kinds share. */
-export interface Views {
+/** What all views of a vault share. */
+export interface ViewContext {
   readonly fs: FsContext
-  /** The vault holds no earlier state than this. */
+  /** The earliest moment of which the vault holds a state. */
   readonly birth: Moment
-  /** The nodes that the kernel knows, and how often. */
+  /** The views that the kernel knows, each with its lookup count. */
   readonly held: Map<number, { view: View; count: number }>
-  /** Those that stand in a place, by their directory and by the place. */
-  readonly placed: Placed
+  /** Those with a fixed path, by their directory and by the path. */
+  readonly fixed: FixedViews
   /** Files that are being copied into a tag; see tag-copy.ts. */
   readonly copies: Map<number, TagCopy>
-  /** Renames that brought something back and are asked for once more: how they ended. */
-  readonly returns: Map<string, true | FsError>
+  /** How renames ended that ran in the background; the kernel asks for each once more. */
+  readonly finishedRenames: Map<string, true | FsError>
   readonly ticks: RowTicks
   readonly content: HeldContent
-  readonly tagged: KeptTagged
-  readonly past: KeptPast
-  /** Directories whose deleted/ was listed a moment ago. */
-  readonly shown: Map<number, Shown>
+  readonly tagged: TaggedNameCache
+  readonly past: PastNameCache
+  /** Names in deleted/ that the kernel keeps, by the directory that they were deleted from. */
+  readonly cachedDeleted: Map<number, CachedNames>
 }
 
-interface Placed {
+interface FixedViews {
   readonly byDirectory: Map<number, Set<number>>
-  readonly byPlace: Map<string, Set<number>>
+  readonly byPath: Map<string, Set<number>>
 }
 
-export interface KeptPast {
-  /** Whether the kernel may keep names of a directory of the past: everybody may come there today. */
-  isKept(directory: number): boolean
+export interface PastNameCache {
+  /** Whether the kernel may cache names of a directory of the past: everybody has access to it today. */
+  isCacheable(directory: number): boolean
 }
 
-/** What the kernel keeps of the names in a deleted/; see shown.ts. */
-export interface Shown {
+/** What the kernel keeps of the names in a deleted/; see cached-deleted.ts. */
+export interface CachedNames {
   readonly number: number
   untilMs: number
-  /** Names that were not moved, so that the kernel asks for them, and those that it has asked for since. */
+  /** Names whose move was refused so that the kernel looks them up, and those that it has looked up since. */
   readonly refused: Set<string>
   readonly forgotten: Set<string>
 }
 
-/** A file on its way into a tag. */
+/** A file that is being copied into a tag. */
 export interface TagCopy {
   readonly directory: number
   readonly name: string
@@ -110,7 +110,7 @@ export interface TagCopy {
   readonly reader: Reader
   /** The file of the vault that it is copied from, once that is known. */
   source: number | undefined
-  /** It was copied from what its copier may not label: it is not labelled, nor made anew. */
+  /** The source is a file that the caller may not label: neither is it labelled, nor a new file made. */
   isRefused: boolean
 }
 
@@ -119,38 +119,43 @@ export interface TagCopy {
  * Lookups return undefined for a name that is not there. A `caller` is valid during the call only.
  */
 export interface ViewKind<V extends View = View> {
-  /** A number that is another when a listing may be, so that the kernel can keep one. None: listings are read each time. */
-  tick?(views: Views, view: V): number
-  /** Whether everybody is shown the same, as long as that number is the same; if not told, they are. */
-  isCommon?(views: Views, view: V): boolean
-  /** Throws EACCES unless the caller may do that here (`wanted` as in reach.ts), where the attributes do not say it all. */
-  assertMay?(views: Views, caller: Caller, view: V, wanted: number): void
-  attributes(views: Views, view: V): Node
-  /** The kernel comes to know a node, and has let go of it. May throw ENOMEM, or a Fault, before anything has changed. */
-  hold?(views: Views, view: V): void
-  release?(views: Views, view: V): void
-  lookup?(views: Views, caller: Caller, view: V, name: string): View | undefined
-  /** Names in an order that stays; runs while the kernel asks for more. A Fault says that it can only go on when that is loaded. */
-  list?(views: Views, caller: Caller, view: V, asked: Asked): Iterable<Listed | Fault>
-  read?(views: Views, view: V, offset: number, size: number): readonly Uint8Array[]
-  readlink?(views: Views, view: V): string
-  xattrs?(views: Views, view: V): ReadonlyMap<string, Uint8Array>
-  mkdir?(views: Views, caller: Caller, view: V, name: string): View
-  rmdir?(views: Views, caller: Caller, view: V, name: string): void
+  /** A number that changes whenever the listing may have, so that the kernel can cache it. Without it listings are read each time. */
+  tick?(context: ViewContext, view: V): number
+  /** Whether all users are shown the same while that number stays the same; without it, they are. */
+  isCommon?(context: ViewContext, view: V): boolean
+  /** Throws EACCES unless the caller has the access `wanted` (access.ts), where attributes alone do not decide. */
+  assertAccess?(context: ViewContext, caller: Caller, view: V, wanted: number): void
+  attributes(context: ViewContext, view: V): Node
+  /** Called at a view's first LOOKUP, and after its last FORGET. `hold` may throw ENOMEM or a Fault, before anything has changed. */
+  hold?(context: ViewContext, view: V): void
+  release?(context: ViewContext, view: V): void
+  lookup?(context: ViewContext, caller: Caller, view: V, name: string): View | undefined
+  /** Entries in a stable order; runs while the kernel asks for more. A yielded Fault must be loaded before it can go on. */
+  list?(
+    context: ViewContext,
+    caller: Caller,
+    view: V,
+    request: ListRequest,
+  ): Iterable<ViewEntry | Fault>
+  read?(context: ViewContext, view: V, offset: number, size: number): readonly Uint8Array[]
+  readlink?(context: ViewContext, view: V): string
+  xattrs?(context: ViewContext, view: V): ReadonlyMap<string, Uint8Array>
+  mkdir?(context: ViewContext, caller: Caller, view: V, name: string): View
+  rmdir?(context: ViewContext, caller: Caller, view: V, name: string): void
   /** Moves `name` within one view. */
-  rename?(views: Views, caller: Caller, view: V, name: string, newName: string): void
+  rename?(context: ViewContext, caller: Caller, view: V, name: string, newName: string): void
   /**
    * Save by rename: puts the file `name` in the place of the file `newName`, where these lie. Returns false when they are not two
    * files of the view.
    */
-  replace?(views: Views, caller: Caller, view: V, name: string, newName: string): boolean
-  /** Takes a file of the vault in, under a name that need not stay. */
-  take?(views: Views, caller: Caller, view: V, ino: number, name: string): void
-  /** Lets a name go. */
-  drop?(views: Views, caller: Caller, view: V, name: string): void
-  /** Gives `name` back to a directory of the vault. */
-  giveBack?(
-    views: Views,
+  replace?(context: ViewContext, caller: Caller, view: V, name: string, newName: string): boolean
+  /** Adds a file of the vault, under a name that it need not keep. */
+  addFile?(context: ViewContext, caller: Caller, view: V, ino: number, name: string): void
+  /** Removes a name, which leaves the file where it is in the vault. */
+  removeFile?(context: ViewContext, caller: Caller, view: V, name: string): void
+  /** Moves `name` to a directory of the vault. */
+  moveOut?(
+    context: ViewContext,
     caller: Caller,
     view: V,
     name: string,
@@ -158,7 +163,7 @@ export interface ViewKind<V extends View = View> {
     newName: string,
   ): void
   /** Makes a file that is filled by its writer. */
-  create?(views: Views, caller: Caller, view: V, name: string, mode: number): Node
+  create?(context: ViewContext, caller: Caller, view: V, name: string, mode: number): Node
 }
 
 /**
@@ -197,4 +202,4 @@ export function numbersOf(key: string): (ino: number) => number {
 }
 
 /** How long the kernel may keep a name that is announced when it changes. */
-export const KEPT_MS = 60000
+export const CACHED_MS = 60000

@@ -32,13 +32,13 @@ process.once('disconnect', () => process.exit(1))
 
 /** The same channel, over which the kernel offers no cache for writes. */
 function withoutWriteback(channel: Channel): Channel {
-  const flagsAt = fuse_in_header.size + fuse_init_in.at.flags
+  const flagsAt = fuse_in_header.size + fuse_init_in.offsets.flags
   return {
     ...channel,
     receive(into, pollUs) {
       const received = channel.receive(into, pollUs)
       const view = new DataView(into)
-      if (received > 0 && view.getUint32(fuse_in_header.at.opcode, true) === FUSE_INIT) {
+      if (received > 0 && view.getUint32(fuse_in_header.offsets.opcode, true) === FUSE_INIT) {
         view.setUint32(flagsAt, view.getUint32(flagsAt, true) & ~FUSE_WRITEBACK_CACHE, true)
       }
       return received

@@ -3,7 +3,7 @@
 // everybody is shown the same.
 
 import { afterStep } from '../../base/step.ts'
-import type { View, Views } from './view.ts'
+import type { View, ViewContext } from './view.ts'
 
 /** How the kernel is answered; see Operations.opendir. */
 interface Opened {
@@ -11,55 +11,56 @@ interface Opened {
   readonly anew: boolean
 }
 
-interface KeptListings {
+interface ListingCache {
   open(handle: number, view: View): Opened
   close(handle: number): void
   /** The kernel let go of a directory, and of all that it kept. */
   forget(number: number): void
 }
 
-interface Kept {
+interface CachedListing {
   readonly view: View
-  /** Of when the kernel began to read what it has, by those of `handles` that are still open. */
+  /** The tick when the kernel began to read what it has cached, through `handles`, of which some may be open. */
   readonly tick: number
   readonly handles: Set<number>
 }
 
 const NOTHING: Opened = { cacheable: false, anew: true }
 
-export function keepListings(views: Views): KeptListings {
-  const kept = new Map<number, Kept>()
-  const open = new Map<number, Kept>()
+export function cacheListings(context: ViewContext): ListingCache {
+  const cached = new Map<number, CachedListing>()
+  const open = new Map<number, CachedListing>()
 
-  /** Who reads a directory from its beginning once more, without opening it, must not meet what was kept before. */
+  /** A program may read an open directory from its beginning once more (rewinddir(3)): it must not get what was cached before. */
   const check = afterStep(() => {
     for (const { view, tick } of new Set(open.values()))
-      if (view.kind.tick?.(views, view) !== tick) void views.fs.notices?.inodeChanged(view.number)
+      if (view.kind.tick?.(context, view) !== tick)
+        void context.fs.notices?.inodeChanged(view.number)
   })
-  views.ticks.heard = () => {
+  context.ticks.onTick = () => {
     if (open.size > 0) check()
   }
 
   return {
     open(handle, view) {
       const { kind, number } = view
-      const tick = kind.tick?.(views, view)
+      const tick = kind.tick?.(context, view)
       if (tick === undefined) return NOTHING
-      const before = kept.get(number)
+      const before = cached.get(number)
       const isSame = before?.tick === tick
-      // What others are still reading into the kernel is no longer what is there.
+      // Others are still filling the kernel's cache with a listing that is out of date.
       if (before !== undefined && !isSame && before.handles.size > 0) return NOTHING
-      if (!isSame && kind.isCommon?.(views, view) === false) return NOTHING
-      const its = isSame ? before : { view, tick, handles: new Set<number>() }
-      its.handles.add(handle)
-      kept.set(number, its)
-      open.set(handle, its)
+      if (!isSame && kind.isCommon?.(context, view) === false) return NOTHING
+      const listing = isSame ? before : { view, tick, handles: new Set<number>() }
+      listing.handles.add(handle)
+      cached.set(number, listing)
+      open.set(handle, listing)
       return { cacheable: true, anew: !isSame }
     },
     close(handle) {
       open.get(handle)?.handles.delete(handle)
       open.delete(handle)
     },
-    forget: (number) => kept.delete(number),
+    forget: (number) => cached.delete(number),
   }
 }

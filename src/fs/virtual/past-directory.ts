@@ -2,10 +2,16 @@
 
 import type { Fault } from '../../store/store.ts'
 import { entryAt, inodeAt, namesAt, readStates, statesThere } from '../../vault/history/timeline.ts'
-import { assertMayComeNow } from './kept-past.ts'
-import { attributesOf, type PastView, type Tree, xattrsOf } from './past.ts'
+import { assertMayAccessNow } from './cached-past.ts'
 import { pastFileKind } from './past-file.ts'
-import { type Asked, type Listed, type ViewKind, type Views, waiting } from './view.ts'
+import { attributesOf, type PastTree, type PastView, xattrsOf } from './past-tree.ts'
+import {
+  type ListRequest,
+  type ViewContext,
+  type ViewEntry,
+  type ViewKind,
+  waiting,
+} from './view.ts'
 
 const DIRECTORY = 4
 /** Names read from the vault at a time. */
@@ -13,64 +19,64 @@ const PAGE_NAMES = 1024
 const NONE: ReadonlySet<number> = new Set()
 
 /**
- * The node of an inode in a tree; `type` is mode >> 12, `up` the number of the node above, `name` what it is called there. `isKept`:
+ * The node of an inode in a tree; `type` is mode >> 12, `up` the number of the node above, `name` what it is called there. `isCacheable`:
  * whether the kernel may keep that, if it is not the top.
  */
 export function pastView(
-  tree: Tree,
+  tree: PastTree,
   ino: number,
   type: number,
   up: number,
   name: string,
-  isKept = false,
+  isCacheable = false,
 ): PastView {
   return {
     number: tree.number(ino),
-    kind: type === DIRECTORY ? treeKind : pastFileKind,
+    kind: type === DIRECTORY ? pastDirectoryKind : pastFileKind,
     key: tree.key,
     ino,
     directory: tree.directory,
     up,
     name,
     tree,
-    isKept,
+    isCacheable,
   }
 }
 
-export const treeKind: ViewKind<PastView> = {
+export const pastDirectoryKind: ViewKind<PastView> = {
   // The past stays what it is.
   tick: () => 0,
-  assertMay: assertMayComeNow,
+  assertAccess: assertMayAccessNow,
   attributes: attributesOf,
   xattrs: xattrsOf,
   lookup({ fs, past }, _caller, { tree, ino, number }, name) {
     const row = entryAt(fs.core, ino, name, tree.moment)
-    return row && pastView(tree, row.ino, row.type, number, name, past.isKept(ino))
+    return row && pastView(tree, row.ino, row.type, number, name, past.isCacheable(ino))
   },
-  list: (views, _caller, view, asked) => listTree(views, view, asked),
+  list: (context, _caller, view, request) => listPastDirectory(context, view, request),
 }
 
-function* listTree(
-  { fs, past }: Views,
+function* listPastDirectory(
+  { fs, past }: ViewContext,
   { tree, ino, number }: PastView,
-  asked: Asked,
-): Generator<Listed | Fault> {
+  request: ListRequest,
+): Generator<ViewEntry | Fault> {
   for (let after: string | undefined; ; ) {
     const from = after
     const rows = yield* waiting(() => namesAt(fs.core, ino, tree.moment, from, PAGE_NAMES))
-    // States themselves are wanted with attributes alone.
+    // The states themselves are needed for attributes alone.
     const there = yield* waiting(() => {
-      if (!asked.plus) return statesThere(fs.core, rows, tree.moment)
+      if (!request.plus) return statesThere(fs.core, rows, tree.moment)
       readStates(fs.core, rows, tree.moment)
       return NONE
     })
     for (const { name, type, ino: child } of rows) {
-      // Each by itself, so that one that must wait has no others read again.
+      // One read each, so that a Fault repeats no other.
       const isComplete = (): boolean =>
         there.has(child) || inodeAt(fs.core, child, tree.moment) !== undefined
       if (!(yield* waiting(isComplete))) continue
-      const isKept = yield* waiting(() => past.isKept(ino))
-      yield { name, type, view: pastView(tree, child, type, number, name, isKept) }
+      const isCacheable = yield* waiting(() => past.isCacheable(ino))
+      yield { name, type, view: pastView(tree, child, type, number, name, isCacheable) }
     }
     after = rows.at(-1)?.name
     if (after === undefined) return

@@ -79,12 +79,12 @@ export function pathBelow(
 ): string[] | undefined {
   const names = [name]
   const isCircle = cycleCheck()
-  for (let at = parent; at !== top; ) {
-    const directory = findInode(core, at)
-    if (directory === undefined || directory.nlink === 0 || isCircle(at)) return undefined
+  for (let ino = parent; ino !== top; ) {
+    const directory = findInode(core, ino)
+    if (directory === undefined || directory.nlink === 0 || isCircle(ino)) return undefined
     if (!mayNow(core, reader, directory, wanted)) return undefined
     names.push(directory.name)
-    at = directory.parent
+    ino = directory.parent
   }
   return names.reverse()
 }
@@ -102,14 +102,14 @@ export function isWayOpen(core: Core, directory: number, known: Map<number, bool
   const way: number[] = []
   const isCircle = cycleCheck()
   let isOpen: boolean | undefined
-  for (let at = directory; isOpen === undefined; ) {
-    isOpen = known.get(at)
+  for (let ino = directory; isOpen === undefined; ) {
+    isOpen = known.get(ino)
     if (isOpen !== undefined) break
-    way.push(at)
-    const inode = findInode(core, at)
-    if (inode === undefined || isCircle(at) || !isOpenToAll(core, inode)) isOpen = false
-    else at = inode.parent
+    way.push(ino)
+    const inode = findInode(core, ino)
+    if (inode === undefined || isCircle(ino) || !isOpenToAll(core, inode)) isOpen = false
+    else ino = inode.parent
   }
-  for (const at of way) known.set(at, isOpen)
+  for (const ino of way) known.set(ino, isOpen)
   return isOpen
 }

@@ -3,7 +3,7 @@
 import { EPERM, EXDEV, fail } from '../../base/errno.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Inode } from '../../vault/core/inode.ts'
-import { MAY_WRITE, mayNow, type Reader } from '../reach.ts'
+import { MAY_WRITE, mayNow, type Reader } from '../access.ts'
 import { taggedFile } from './tagged.ts'
 
 /** Labels are attributes of the file: who may write to it may change them. */
@@ -11,7 +11,7 @@ export function mayTag(core: Core, reader: Reader, inode: Inode): boolean {
   return reader.uid === inode.uid || mayNow(core, reader, inode, MAY_WRITE)
 }
 
-/** The same, throws EPERM. */
+/** Throws EPERM unless the reader may. */
 export function assertMayTag(core: Core, reader: Reader, inode: Inode): void {
   if (!mayTag(core, reader, inode)) fail(EPERM)
 }

@@ -4,16 +4,16 @@ import { getInode } from '../../vault/tree/inodes.ts'
 import { toNode } from '../node.ts'
 import type { View, ViewKind } from './view.ts'
 
-interface LiveView extends View {
+interface PresentView extends View {
   readonly nameMs: number
 }
 
-/** The name may lead elsewhere next time. Everything but the way to it is answered by the file system itself. */
-const liveKind: ViewKind<LiveView> = {
+/** Only the lookup goes through here: the node is the vault's own, which answers everything else. */
+const presentKind: ViewKind<PresentView> = {
   attributes: ({ fs }, { ino, nameMs }) => ({ ...toNode(getInode(fs.core, ino)), nameMs }),
 }
 
 /** `nameMs`: how long the kernel may keep the name. */
-export function liveView(ino: number, { directory, number }: View, nameMs = 0): LiveView {
-  return { number: ino, kind: liveKind, key: '', ino, directory, up: number, nameMs }
+export function presentView(ino: number, { directory, number }: View, nameMs = 0): PresentView {
+  return { number: ino, kind: presentKind, key: '', ino, directory, up: number, nameMs }
 }

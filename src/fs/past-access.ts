@@ -1,9 +1,9 @@
-// The one rule of who is shown what of the past: it needs the rights of then on the file and its directories, up to the root, and
-// those of today on every directory of the way that leads there now. The kernel checks what it walks through: the way to .avfs as it
-// is, and below it a file or directory of the past by its permissions of then. What that leaves is asked here: the directories
-// of then above what is shown, and those of today for each directory of the past on the way.
+// The one rule of who is shown what of the past: a reader needs access as of then to the file and its directories, up to the root,
+// and access as of now to every directory on the way that leads there now. The kernel checks the directories that it walks through:
+// those to .avfs as they are, and below it those of the past by their permissions of then. The others are checked here: the
+// directories of then above what is shown, and those of now for each directory of the past on the way.
 //
-// A directory that is gone counts as it was last. On a mount that nobody else may come to there is nobody to keep anything from.
+// A directory that is gone counts as it was last. On a mount without allow_other there are no other users, and nothing is checked.
 
 import type { Core } from '../vault/core/core.ts'
 import { cycleCheck } from '../vault/core/cycles.ts'
@@ -12,9 +12,9 @@ import type { Moment } from '../vault/core/moment.ts'
 import { entryAt, inodeAt } from '../vault/history/timeline.ts'
 import { findEntry } from '../vault/tree/directory.ts'
 import { findInode } from '../vault/tree/inodes.ts'
+import { MAY_SEARCH, may, type Reader } from './access.ts'
 import type { FsContext } from './context.ts'
 import { type Guard, guardNow, guardsAt, guardsEver, isOpenToEverybody } from './guards.ts'
-import { MAY_SEARCH, may, type Reader } from './reach.ts'
 
 type Test = (guard: Guard, wanted: number) => boolean
 
@@ -23,8 +23,8 @@ export function seesAll({ shared }: FsContext, { uid }: { readonly uid: number }
   return !shared || uid === 0
 }
 
-/** Whether the reader might do all of `wanted` in a directory at a moment, and come to it through all above. */
-export function mightCome(
+/** Whether the reader had the access `wanted` to a directory at a moment, and could walk to it from the root. */
+export function mightAccess(
   fs: FsContext,
   reader: Reader,
   directory: number,
@@ -37,8 +37,8 @@ export function mightCome(
   )
 }
 
-/** Whether the reader might come to a directory at a moment, whatever he might do in it. */
-export function mightReach(
+/** Whether the reader could walk to a directory at a moment, whatever access he had to it. */
+export function mightEnter(
   fs: FsContext,
   reader: Reader,
   directory: number,
@@ -46,34 +46,34 @@ export function mightReach(
 ): boolean {
   if (seesAll(fs, reader) || directory === ROOT_INO) return true
   const guards = guardsAt(fs.core, directory, moment)
-  return guards.every(({ parent }) => mightCome(fs, reader, parent, moment, MAY_SEARCH))
+  return guards.every(({ parent }) => mightAccess(fs, reader, parent, moment, MAY_SEARCH))
 }
 
-/** Whether everybody might list and enter it and all above at a moment: the kernel may keep what it is shown of that. */
+/** Whether everybody could list and enter it and all above at a moment: then the kernel may cache what it is shown of that. */
 export function wasOpen(fs: FsContext, directory: number, moment: Moment): boolean {
   return !fs.shared || holdsThen(fs.core, directory, moment, MAY_SEARCH, isOpenToEverybody)
 }
 
-/** The same at all times: what is and was in it is nobody's secret. */
+/** The same at all times: nothing in its past is hidden from anybody. */
 export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): boolean {
   if (!shared) return true
   const isCircle = cycleCheck()
-  for (let at = directory; ; ) {
-    const guards = guardsEver(core, at)
+  for (let ino = directory; ; ) {
+    const guards = guardsEver(core, ino)
     const { parent } = guards[0] ?? {}
-    const isSame = guards.every((its) => isOpenToEverybody(its) && its.parent === parent)
+    const isSame = guards.every((guard) => isOpenToEverybody(guard) && guard.parent === parent)
     if (!isSame || parent === undefined) return false
-    if (at === ROOT_INO) return true
-    if (isCircle(at)) return false
-    at = parent
+    if (ino === ROOT_INO) return true
+    if (isCircle(ino)) return false
+    ino = parent
   }
 }
 
 /**
- * Whether the reader may do all of `wanted` in a directory as it is today, and go there from `top`, to which he has come, or from
- * the root if it lies elsewhere today. `onTheWay` is needed of each directory above.
+ * Whether the reader has the access `wanted` to a directory today, and can walk there from `top`, where he is already, or from
+ * the root if it lies elsewhere today. `onTheWay` is the access needed to each directory above.
  */
-export function mayComeNow(
+export function mayAccessNow(
   fs: FsContext,
   reader: Reader,
   directory: number,
@@ -84,12 +84,12 @@ export function mayComeNow(
   if (seesAll(fs, reader)) return true
   const isCircle = cycleCheck()
   let right = wanted
-  for (let at = directory; ; ) {
-    const guard = guardNow(fs.core, at)
+  for (let ino = directory; ; ) {
+    const guard = guardNow(fs.core, ino)
     if (guard === undefined || !may(reader, guard, guard.acl, right)) return false
-    if (at === top || at === ROOT_INO) return true
-    if (isCircle(at)) return false
-    at = guard.parent
+    if (ino === top || ino === ROOT_INO) return true
+    if (isCircle(ino)) return false
+    ino = guard.parent
     right = onTheWay
   }
 }
@@ -134,13 +134,13 @@ function holdsThen(
   const seen = new Set<number>()
   // More than one where two states might be that of the moment, and tell of two places.
   const left = [directory]
-  for (let at = left.pop(); at !== undefined; at = left.pop()) {
-    if (seen.has(at)) continue
-    seen.add(at)
-    const guards = guardsAt(core, at, moment)
-    const right = at === directory ? wanted : MAY_SEARCH
+  for (let ino = left.pop(); ino !== undefined; ino = left.pop()) {
+    if (seen.has(ino)) continue
+    seen.add(ino)
+    const guards = guardsAt(core, ino, moment)
+    const right = ino === directory ? wanted : MAY_SEARCH
     if (guards.length === 0 || !guards.every((guard) => test(guard, right))) return false
-    if (at !== ROOT_INO) left.push(...guards.map(({ parent }) => parent))
+    if (ino !== ROOT_INO) left.push(...guards.map(({ parent }) => parent))
   }
   return true
 }

@@ -10,27 +10,40 @@ import { restoreTree } from '../../vault/history/restore.ts'
 import { announcer } from '../../vault/tree/announce.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
+import { MAY_READ, MAY_SEARCH, type Reader, readerOf } from '../access.ts'
 import { isHeld } from '../context.ts'
 import type { Caller } from '../operations.ts'
-import { mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'
-import { MAY_READ, MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
+import { mightAccess, seesAll, wasAlwaysOpen } from '../past-access.ts'
 import { directoryAttributes } from './attributes.ts'
-import { plantTree, type Tree } from './past.ts'
-import { askAnew, isAskedAnew, noteShown, SHOWN_MS, untilForgotten } from './shown.ts'
-import { pastView } from './tree.ts'
-import { type Asked, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
+import {
+  DELETED_CACHED_MS,
+  forceLookup,
+  isForcedLookup,
+  noteCached,
+  untilForgotten,
+} from './cached-deleted.ts'
+import { pastView } from './past-directory.ts'
+import { createPastTree, type PastTree } from './past-tree.ts'
+import {
+  type ListRequest,
+  type View,
+  type ViewContext,
+  type ViewEntry,
+  type ViewKind,
+  waiting,
+} from './view.ts'
 
 const DIRECTORY = 4
 
 function deletedView(
-  views: Views,
+  context: ViewContext,
   view: View,
   { name, row, until }: DeletedEntry,
   nameMs: number,
 ): View {
   const key = `deleted\0${view.directory}\0${row.name}\0${until}`
   let moment = until - 1
-  let tree: Tree = plantTree(key, {
+  let tree: PastTree = createPastTree(key, {
     moment,
     directory: view.directory,
     root: row.ino,
@@ -39,11 +52,11 @@ function deletedView(
   })
   if (row.type === DIRECTORY) {
     let known = false
-    // Found out when the directory is entered: a listing has many.
+    // Computed when the directory is entered: a listing has many.
     tree = {
       ...tree,
       get moment() {
-        if (!known) moment = wholeBefore(views.fs.core, row)
+        if (!known) moment = wholeBefore(context.fs.core, row)
         known = true
         return moment
       },
@@ -55,96 +68,100 @@ function deletedView(
 export const deletedKind: ViewKind = {
   tick: ({ ticks }, { directory }) => ticks.names(directory),
   isCommon: ({ fs }, { directory }) => wasAlwaysOpen(fs, directory),
-  attributes: (views, view) => directoryAttributes(views, view, false),
-  lookup(views, caller, view, name) {
-    const found = findShown(views, caller, view, name)
+  attributes: (context, view) => directoryAttributes(context, view, false),
+  lookup(context, caller, view, name) {
+    const found = findShown(context, caller, view, name)
     if (found === undefined) return undefined
-    const isKept =
-      !isAskedAnew(views, view.directory, name) && wasAlwaysOpen(views.fs, view.directory)
-    if (isKept) noteShown(views, view, name)
-    return deletedView(views, view, found, isKept ? SHOWN_MS : 0)
+    const isCacheable =
+      !isForcedLookup(context, view.directory, name) && wasAlwaysOpen(context.fs, view.directory)
+    if (isCacheable) noteCached(context, view, name)
+    return deletedView(context, view, found, isCacheable ? DELETED_CACHED_MS : 0)
   },
-  list: (views, caller, view, asked) => listDeleted(views, readerOf(caller), view, asked),
-  giveBack,
+  list: (context, caller, view, request) => listDeleted(context, readerOf(caller), view, request),
+  moveOut,
 }
 
-/** Whether the reader might do that in the directory when the name went. */
+/** Whether the reader had the access `wanted` to the directory when the name went. */
 function mayKnow(
-  { fs }: Views,
+  { fs }: ViewContext,
   reader: Reader,
   { directory }: View,
   { until }: DeletedEntry,
   wanted: number,
 ): boolean {
-  return mightCome(fs, reader, directory, until - 1, wanted)
+  return mightAccess(fs, reader, directory, until - 1, wanted)
 }
 
-/** Throws EACCES where the name may be known, but not what was there before its removal began. */
+/** Throws EACCES where the reader may know of the name, but had no access before its removal began. */
 function findShown(
-  views: Views,
+  context: ViewContext,
   caller: Caller,
   view: View,
   name: string,
 ): DeletedEntry | undefined {
-  const { fs } = views
+  const { fs } = context
   const found = findDeleted(fs.core, view.directory, name)
   if (found === undefined || seesAll(fs, caller)) return found
   const reader = readerOf(caller)
-  if (!mayKnow(views, reader, view, found, MAY_SEARCH)) return undefined
+  if (!mayKnow(context, reader, view, found, MAY_SEARCH)) return undefined
   const moment = wholeBefore(fs.core, found.row)
-  if (!mightCome(fs, reader, view.directory, moment, MAY_SEARCH)) fail(EACCES)
+  if (!mightAccess(fs, reader, view.directory, moment, MAY_SEARCH)) fail(EACCES)
   return found
 }
 
 function* listDeleted(
-  views: Views,
+  context: ViewContext,
   reader: Reader,
   view: View,
-  asked: Asked,
-): Generator<Listed | Fault> {
-  const { core } = views.fs
+  request: ListRequest,
+): Generator<ViewEntry | Fault> {
+  const { core } = context.fs
   const names = new DeletedNames(core, view.directory)
-  const isOpen = yield* waiting(() => wasAlwaysOpen(views.fs, view.directory))
+  const isOpen = yield* waiting(() => wasAlwaysOpen(context.fs, view.directory))
   for (;;) {
     const page = yield* waiting(() => names.next())
     if (page === undefined) return
     yield* waiting(() => {
-      if (asked.plus)
+      if (request.plus)
         readAhead(core, page, ({ row, until }) => ({ ino: row.ino, moment: until - 1 }))
     })
-    for (const its of page) {
-      const isShown = (): boolean => isOpen || mayKnow(views, reader, view, its, MAY_READ)
+    for (const deleted of page) {
+      const isShown = (): boolean => isOpen || mayKnow(context, reader, view, deleted, MAY_READ)
       if (!(yield* waiting(isShown))) continue
-      const isKept = asked.plus && isOpen
-      const { name, row } = its
-      if (isKept) noteShown(views, view, name)
-      yield { name, type: row.type, view: deletedView(views, view, its, isKept ? SHOWN_MS : 0) }
+      const isCacheable = request.plus && isOpen
+      const { name, row } = deleted
+      if (isCacheable) noteCached(context, view, name)
+      yield {
+        name,
+        type: row.type,
+        view: deletedView(context, view, deleted, isCacheable ? DELETED_CACHED_MS : 0),
+      }
     }
   }
 }
 
-/** mv: the name comes back with all that it had. Other work goes on meanwhile, so that the rename is asked for twice. */
-function giveBack(
-  views: Views,
+/** mv out of deleted/ restores the name with its tree. That runs in the background, and the rename is run again after it. */
+function moveOut(
+  context: ViewContext,
   caller: Caller,
   view: View,
   name: string,
   parent: number,
   newName: string,
 ): void {
-  const { fs, returns } = views
+  const { fs, finishedRenames } = context
   const key = `${view.number}/${name}\0${parent}/${newName}`
-  const done = returns.get(key)
+  const done = finishedRenames.get(key)
   if (done !== undefined) {
-    returns.delete(key)
+    finishedRenames.delete(key)
     if (done !== true) throw done
     return
   }
-  const { row } = findShown(views, caller, view, name) ?? fail(ENOENT)
+  const { row } = findShown(context, caller, view, name) ?? fail(ENOENT)
   const by = readerOf(caller)
-  assertReplaceable(views, parent, newName, row.type === DIRECTORY)
+  assertReplaceable(context, parent, newName, row.type === DIRECTORY)
   const moment = wholeBefore(fs.core, row)
-  askAnew(views, view.directory, name)
+  forceLookup(context, view.directory, name)
   const announced = announcer(
     fs.core,
     fs.notices && { ...fs.notices, holds: (ino) => isHeld(fs, ino) },
@@ -159,20 +176,20 @@ function giveBack(
   throw new Fault(async () => {
     try {
       await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)
-      // The kernel moves the name with what it led to: by then it must want to ask where it leads.
+      // The kernel moves the name together with the node of the past: by then it must not cache the name any more.
       void announced.sent()
-      await untilForgotten(views, view.directory, name)
-      returns.set(key, true)
+      await untilForgotten(context, view.directory, name)
+      finishedRenames.set(key, true)
     } catch (error) {
       if (!(error instanceof FsError)) throw error
-      returns.set(key, error)
+      finishedRenames.set(key, error)
     }
   })
 }
 
 /** What rename(2) asks of a name that is replaced. */
 function assertReplaceable(
-  { fs }: Views,
+  { fs }: ViewContext,
   parent: number,
   name: string,
   byDirectory: boolean,

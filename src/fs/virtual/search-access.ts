@@ -1,6 +1,6 @@
 // Who may learn that something was found: a hit tells what is in a file, and its path how directories are filled. So it is shown to
 // those alone who could have found it by walking: through directories that they may list and enter, to files that they may read.
-// Of the past they might so then, and may today go through those directories (past-rights.ts).
+// Of the past it is shown to those who could do so then, and have access to those directories today (past-access.ts).
 
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { type InodePastRow, type InodeRow, inodePast } from '../../store/collections.ts'
@@ -10,19 +10,19 @@ import type { Moment } from '../../vault/core/moment.ts'
 import { inodeAt, xattrsAt } from '../../vault/history/timeline.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
+import { MAY_READ, MAY_WALK, may, mayNow, type Reader } from '../access.ts'
 import type { FsContext } from '../context.ts'
-import { mayComeNow, mightCome, seesAll } from '../past-rights.ts'
-import { MAY_READ, MAY_WALK, may, mayNow, type Reader } from '../reach.ts'
+import { mayAccessNow, mightAccess, seesAll } from '../past-access.ts'
 import { type Tagged, taggedFile } from './tagged.ts'
 
 /** What is below a directory now, and its path from there; undefined where it is not, or not for this reader. */
-export function presentBelow(
+export function readableBelow(
   core: Core,
   directory: number,
   ino: number,
   reader: Reader,
 ): Tagged | undefined {
-  const found = placeBelow(core, directory, ino, reader)
+  const found = walkableBelow(core, directory, ino, reader)
   const isClosed =
     found !== undefined &&
     isRegular(found.inode.mode) &&
@@ -31,7 +31,7 @@ export function presentBelow(
 }
 
 /** The same, whether the reader may read the file or not. */
-export function placeBelow(
+export function walkableBelow(
   core: Core,
   directory: number,
   ino: number,
@@ -42,9 +42,9 @@ export function placeBelow(
 
 /**
  * The last state of what was below a directory and is gone; undefined where it was not, or not for this reader. `parent`: the
- * directory of the name that it had, its last unless told.
+ * directory in which it had its name; by default its last.
  */
-export function goneBelow(
+export function deletedBelow(
   fs: FsContext,
   directory: number,
   ino: number,
@@ -57,23 +57,23 @@ export function goneBelow(
   if (row === undefined || isDirectory(row.mode)) return undefined
   const moment = row.until - 1
   const isCircle = cycleCheck()
-  for (let at = parent ?? row.parent; at !== directory; ) {
-    const above = inodeAt(core, at, moment) ?? laterState(core, at)
-    if (above === undefined || above.parent === at || isCircle(at)) return undefined
-    if (!mayWalk(fs, directory, at, moment, reader)) return undefined
-    at = above.parent
+  for (let ancestor = parent ?? row.parent; ancestor !== directory; ) {
+    const above = inodeAt(core, ancestor, moment) ?? laterState(core, ancestor)
+    if (above === undefined || above.parent === ancestor || isCircle(ancestor)) return undefined
+    if (!mayWalk(fs, directory, ancestor, moment, reader)) return undefined
+    ancestor = above.parent
   }
   return mayWalk(fs, directory, directory, moment, reader) ? row : undefined
 }
 
-/** Where a directory is or was last: its state of then may be pruned. */
+/** The latest state of a directory, for when the one of that moment was pruned. */
 function laterState(core: Core, ino: number): Pick<InodeRow, 'parent'> | undefined {
   const present = findInode(core, ino)
   if (present !== undefined && present.nlink > 0) return present
   return core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 })[0]
 }
 
-/** Whether the reader might list and enter a directory at a moment, and may so now, on the way from `top` if it is there. */
+/** Whether the reader could list and enter a directory at a moment, and still can, on the way from `top` if it is below that. */
 function mayWalk(
   fs: FsContext,
   top: number,
@@ -82,12 +82,12 @@ function mayWalk(
   reader: Reader,
 ): boolean {
   return (
-    mightCome(fs, reader, directory, moment, MAY_WALK) &&
-    mayComeNow(fs, reader, directory, top, MAY_WALK)
+    mightAccess(fs, reader, directory, moment, MAY_WALK) &&
+    mayAccessNow(fs, reader, directory, top, MAY_WALK)
   )
 }
 
-/** Whether the reader might find a state of a file at a moment, and read it then. What is so now is asked as of now. */
+/** Whether the reader could find and read a file at a moment. For its present state the access of now decides. */
 export function mightFind(
   fs: FsContext,
   top: number,
@@ -103,6 +103,6 @@ export function mightFind(
   if (!may(reader, then, acl, MAY_READ)) return false
   const now = findInode(core, ino)
   const isNow = now !== undefined && now.nlink > 0 && now.since <= moment
-  if (isNow && presentBelow(core, top, ino, reader) !== undefined) return true
+  if (isNow && readableBelow(core, top, ino, reader) !== undefined) return true
   return mayWalk(fs, top, then.parent, moment, reader)
 }

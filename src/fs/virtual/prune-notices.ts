@@ -1,5 +1,5 @@
-// The kernel keeps what views show of the past, as long as it likes: the past stays what it is. Until prune or purge lets go of some of
-// it. Here is what tells the kernel then.
+// The kernel caches what views show of the past without limit, since the past does not change, until prune or purge removes some of
+// it. Then it is notified from here.
 
 import { setImmediate } from 'node:timers/promises'
 import { log } from '../../base/log.ts'
@@ -7,20 +7,15 @@ import { type Collection, entryPast, inodePast, type Key } from '../../store/col
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { inodeAt } from '../../vault/history/timeline.ts'
-import { isPast } from './kept-past.ts'
-import type { PastView } from './past.ts'
-import { treeKind } from './tree.ts'
-import type { Views } from './view.ts'
+import { isPast } from './cached-past.ts'
+import { pastDirectoryKind } from './past-directory.ts'
+import type { PastView } from './past-tree.ts'
+import type { ViewContext } from './view.ts'
 
-/** Who asked for nothing waits for so long: what is let go of comes in thousands. */
+/** Notices wait this long to be sent together, unless somebody waits for them: prune removes thousands of rows. */
 const WAIT_MS = 250
-/** Nodes that are looked at before requests have their turn. */
+/** Nodes that are checked between two turns of the event loop. */
 const TOGETHER = 500
-
-interface Pruned {
-  /** Resolves when the kernel knows of all that it was or is to be told of rows that changed. */
-  told(): Promise<void>
-}
 
 /** What was let go of: states of inodes, and names as `directory/name`. */
 class Gone {
@@ -32,43 +27,44 @@ class Gone {
   }
 }
 
-/** Follows what is let go of, as long as the kernel has anything of a view. */
-export function announcePruned(views: Views): Pruned {
-  const { overlay } = views.fs.core
+/**
+ * Follows what is let go of, as long as the kernel has anything of a view. Returns what resolves when the kernel knows of all that
+ * it was or is to be told of rows that changed.
+ */
+export function announcePruned(context: ViewContext): () => Promise<void> {
+  const { overlay } = context.fs.core
   let gone = new Gone()
   let telling: Promise<void> = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
 
-  const tellAll = (): Promise<void> => {
+  const sendAll = (): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
     if (gone.isEmpty) return telling
-    const its = gone
+    const batch = gone
     gone = new Gone()
     telling = telling
-      .then(() => tell(views, its))
+      .then(() => sendNotices(context, batch))
       .catch((error: unknown) => log('error', 'the kernel was not told what is pruned', error))
     return telling
   }
   const follow = <R extends object>(collection: Collection<R>, note: (key: Key) => void): void =>
     overlay.watch(collection, (key, row) => {
-      if (row !== undefined || views.held.size === 0) return
+      if (row !== undefined || context.held.size === 0) return
       note(key)
-      timer ??= setTimeout(() => void tellAll(), WAIT_MS).unref()
+      timer ??= setTimeout(() => void sendAll(), WAIT_MS).unref()
     })
   follow(inodePast, ([ino]) => gone.inos.add(ino as number))
   follow(entryPast, ([directory, name]) => gone.names.add(`${directory}/${name}`))
-  return {
-    async told() {
-      // Others who follow rows tell of them when the step that changed them is over.
-      await setImmediate()
-      await tellAll()
-      await views.fs.notices?.sent()
-    },
+  return async () => {
+    // Other watchers of rows send their notices after the step that changed them.
+    await setImmediate()
+    await sendAll()
+    await context.fs.notices?.sent()
   }
 }
 
-async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
+async function sendNotices({ fs, held }: ViewContext, gone: Gone): Promise<void> {
   const { notices } = fs
   if (notices === undefined) return
   const sent: Promise<void>[] = []
@@ -76,7 +72,7 @@ async function tell({ fs, held }: Views, gone: Gone): Promise<void> {
   for (const { view } of [...held.values()]) {
     if (!isPast(view)) continue
     // The kernel keeps its list.
-    if (view.kind === treeKind) sent.push(notices.inodeChanged(view.number))
+    if (view.kind === pastDirectoryKind) sent.push(notices.inodeChanged(view.number))
     const above = held.get(view.up)?.view
     if (gone.names.has(`${above?.ino}/${view.name}`) || (await isGone(fs.core, gone, view))) {
       sent.push(notices.inodeChanged(view.number))

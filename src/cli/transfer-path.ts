@@ -10,7 +10,7 @@ import { bytesOfArgument } from './arguments.ts'
 import { UsageError } from './errors.ts'
 
 /** Throws ControlError, UsageError. */
-export async function transferPlace(argument: string, vault: string | undefined): Promise<Place> {
+export async function transferPath(argument: string, vault: string | undefined): Promise<Place> {
   const given = bytesOfArgument(argument)
   if (vault !== undefined) {
     if (!given.startsWith('/'))

@@ -1,4 +1,4 @@
-// Where an export may go: nowhere into a vault, and an archive under its name only when it is whole. Paths are byte strings.
+// Where an export is written: never into a vault, and an archive gets its name only when it is whole. Paths are byte strings.
 
 import {
   chmodSync,
@@ -19,9 +19,13 @@ import { persistentBackends } from '../store/open.ts'
 /** Throws ControlError 'exists' when a path is that of a vault, or leads into one: `own`, which is exported, or another. */
 export function assertNoVault(path: string, own: string): void {
   const real = realPathOf(path)
-  for (let at = real; at !== '/'; at = posix.dirname(at))
-    if (isVault(at, own))
-      throw new ControlError('exists', `${toText(at)} is a vault: say another place`, toText(at))
+  for (let ancestor = real; ancestor !== '/'; ancestor = posix.dirname(ancestor))
+    if (isVault(ancestor, own))
+      throw new ControlError(
+        'exists',
+        `${toText(ancestor)} is a vault: say another place`,
+        toText(ancestor),
+      )
 }
 
 function isVault(path: string, own: string): boolean {
@@ -39,7 +43,7 @@ function realPathOf(path: string): string {
     try {
       return realpathSync(bytesOf(path), 'latin1')
     } catch {
-      // A link that leads nowhere.
+      // A dangling link.
       return path
     }
   const { dir, base } = posix.parse(path)
@@ -56,7 +60,7 @@ function statOf(path: string): Stats | undefined {
 }
 
 interface Archive {
-  /** Where to write it, and whether that is a pipe or a device, which is there and stays. */
+  /** Where to write it, and whether that is an existing pipe or device. */
   readonly path: string
   readonly isStream: boolean
   /** Gives it its name, with the mode of what it replaces. */

@@ -6,21 +6,21 @@ import { entry, entryPast, type Key, numbering, version } from '../../store/coll
 import { inBackground } from '../../store/retry.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
 import { placesOf } from '../../vault/tree/names.ts'
-import { LATEST, LISTS, listPlace, numberOfPlace, VERSIONS } from './place.ts'
+import { LATEST, numberOfFixed, VERSION_LISTS, VERSIONS, versionListPath } from './fixed-views.ts'
 import { forgetVersions } from './version-list.ts'
-import type { Views } from './view.ts'
+import type { ViewContext } from './view.ts'
 
-export function announceVersions(views: Views): void {
-  const { fs, placed } = views
+export function announceVersions(context: ViewContext): void {
+  const { fs, fixed } = context
   const { core } = fs
 
   /** The name may have another newest version, or none any more. */
   function changed(directory: number, name: string): void {
-    if (!placed.byDirectory.has(directory)) return
-    const list = numberOfPlace(listPlace(name), directory)
-    if (!views.held.has(list)) return
+    if (!fixed.byDirectory.has(directory)) return
+    const list = numberOfFixed(versionListPath(name), directory)
+    if (!context.held.has(list)) return
     void fs.notices?.entryChanged(list, LATEST)
-    void fs.notices?.entryChanged(numberOfPlace(VERSIONS, directory), name)
+    void fs.notices?.entryChanged(numberOfFixed(VERSIONS, directory), name)
   }
 
   function named([directory, name]: Key): void {
@@ -33,10 +33,10 @@ export function announceVersions(views: Views): void {
     for (const { parent, name } of placesOf(core, inode)) changed(parent, name)
   }
 
-  /** Whatever is below: which versions of which names went is not told. */
+  /** Drops all versions/NAME: it is not known which versions of which names went. */
   const forget = afterStep(() => {
-    for (const number of placed.byPlace.get(LISTS) ?? []) {
-      const { up = 0, name = '' } = views.held.get(number)?.view ?? {}
+    for (const number of fixed.byPath.get(VERSION_LISTS) ?? []) {
+      const { up = 0, name = '' } = context.held.get(number)?.view ?? {}
       void fs.notices?.entryChanged(up, name)
     }
   })
@@ -46,13 +46,13 @@ export function announceVersions(views: Views): void {
   core.overlay.watch(version, ([ino], row) => {
     if (row === undefined) scheduleForget()
     // The inode is read when the change is made.
-    else if (placed.byPlace.has(LISTS))
+    else if (fixed.byPath.has(VERSION_LISTS))
       queueMicrotask(() => void inBackground(() => sealed(ino as number)))
   })
   core.overlay.watch(numbering, scheduleForget)
 
   function scheduleForget(): void {
     forgetVersions(core)
-    if (placed.byPlace.has(LISTS)) forget()
+    if (fixed.byPath.has(VERSION_LISTS)) forget()
   }
 }

@@ -8,12 +8,12 @@ import { inodeAt, xattrsAt } from '../../vault/history/timeline.ts'
 import { CAPABILITY } from '../../vault/tree/xattrs.ts'
 import type { Node } from '../operations.ts'
 import { pastAttributes } from './attributes.ts'
-import { numbersOf, type View, type Views } from './view.ts'
+import { numbersOf, type View, type ViewContext } from './view.ts'
 
 const nothing: ReadonlyMap<string, Uint8Array> = new Map()
 
-/** One way into the past: a place in the views and the moment that it leads to. */
-export interface Tree {
+/** One way into the past: a view and the moment that it leads to. */
+export interface PastTree {
   readonly key: string
   readonly moment: Moment
   /** The directory of the vault below whose .avfs it is. */
@@ -28,13 +28,13 @@ export interface Tree {
 
 /** A node of a tree. */
 export interface PastView extends View {
-  readonly tree: Tree
+  readonly tree: PastTree
   /** Whether the kernel may keep the name that leads here, other than to the top. */
-  readonly isKept: boolean
+  readonly isCacheable: boolean
 }
 
-/** The tree that is reached through the place `key`. */
-export function plantTree(
+/** The tree below the view that `key` names. */
+export function createPastTree(
   key: string,
   from: {
     moment: Moment
@@ -43,33 +43,33 @@ export function plantTree(
     nameMs?: number | undefined
     until?: Moment
   },
-): Tree {
+): PastTree {
   return { key, ...from, nameMs: from.nameMs, until: from.until, number: numbersOf(key) }
 }
 
 /** The row that a node shows. Throws ENOENT when history does not reach back so far any more. */
-export function rowOf({ fs }: Views, { tree, ino }: PastView): InodeRow {
+export function rowOf({ fs }: ViewContext, { tree, ino }: PastView): InodeRow {
   return inodeAt(fs.core, ino, tree.moment) ?? fail(ENOENT)
 }
 
-export function attributesOf(views: Views, view: PastView): Node {
-  const { tree, ino, number, isKept } = view
-  const node = pastAttributes(rowOf(views, view), number)
-  // Of several names of a file one is known here, which is too few to be told of.
-  const isOneName = !views.fs.shared || node.nlink < 2 || isDirectory(node.mode)
-  if (ino !== tree.root) return isKept && isOneName ? node : { ...node, nameMs: 0 }
+export function attributesOf(context: ViewContext, view: PastView): Node {
+  const { tree, ino, number, isCacheable } = view
+  const node = pastAttributes(rowOf(context, view), number)
+  // A file may have other names, which are not known here and whose directories may close.
+  const isOneName = !context.fs.shared || node.nlink < 2 || isDirectory(node.mode)
+  if (ino !== tree.root) return isCacheable && isOneName ? node : { ...node, nameMs: 0 }
   const { nameMs, until } = tree
   if (until === undefined) return { ...node, nameMs }
-  const wall = views.fs.core.moments.wallOf(until)
+  const wall = context.fs.core.moments.wallOf(until)
   const ctime = Math.floor(wall / 1e6)
   return { ...node, nameMs, ctime, ctimeNs: (wall - ctime * 1e6) * 1000 }
 }
 
 /** The extended attributes that the inode had, without capabilities. `ls -l` asks every file for some, and nearly none has any. */
-export function xattrsOf(views: Views, view: PastView): ReadonlyMap<string, Uint8Array> {
-  const { xattrs, tags } = rowOf(views, view)
+export function xattrsOf(context: ViewContext, view: PastView): ReadonlyMap<string, Uint8Array> {
+  const { xattrs, tags } = rowOf(context, view)
   if (xattrs + tags === 0) return nothing
-  const found = xattrsAt(views.fs.core, view.ino, view.tree.moment)
+  const found = xattrsAt(context.fs.core, view.ino, view.tree.moment)
   found.delete(CAPABILITY)
   return found
 }

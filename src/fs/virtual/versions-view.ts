@@ -4,34 +4,41 @@ import { type EntryPastRow, type EntryRow, entry, entryPast } from '../../store/
 import { Fault } from '../../store/store.ts'
 import { DeletedNames } from '../../vault/history/deleted.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
+import { MAY_READ, MAY_SEARCH, type Reader, readerOf } from '../access.ts'
 import type { FsContext } from '../context.ts'
 import type { Caller } from '../operations.ts'
-import { mightCome, seesAll, wasAlwaysOpen } from '../past-rights.ts'
-import { MAY_READ, MAY_SEARCH, type Reader, readerOf } from '../reach.ts'
+import { mightAccess, seesAll, wasAlwaysOpen } from '../past-access.ts'
 import { directoryAttributes } from './attributes.ts'
-import { listPlace, placeView } from './place.ts'
+import { fixedView, versionListPath } from './fixed-views.ts'
 import { hasVersions, KNOWN_MS, type VersionListView, versionListKind } from './version-list.ts'
-import { KEPT_MS, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
+import {
+  CACHED_MS,
+  type View,
+  type ViewContext,
+  type ViewEntry,
+  type ViewKind,
+  waiting,
+} from './view.ts'
 
 const DIRECTORY = 4
 const REGULAR = 8
-/** Spans of a name that are looked at. */
+/** At most so many former entries of a name are examined. */
 const SPANS_MAX = 10_000
 /** Names read at a time. */
 const PAGE_ROWS = 1024
 
 function listView({ directory, number }: View, name: string, nameMs: number): VersionListView {
-  return { ...placeView(versionListKind, listPlace(name), directory, number), name, nameMs }
+  return { ...fixedView(versionListKind, versionListPath(name), directory, number), name, nameMs }
 }
 
 export const versionsKind: ViewKind = {
   tick: ({ ticks }, { directory }) => ticks.names(directory),
   isCommon: ({ fs }, { directory }) => wasAlwaysOpen(fs, directory),
-  attributes: (views, view) => directoryAttributes(views, view, false),
+  attributes: (context, view) => directoryAttributes(context, view, false),
   lookup({ fs }, caller, view, name) {
     const { directory } = view
     const present = findEntry(fs.core, directory, name)
-    if (present?.type === REGULAR) return listView(view, name, KEPT_MS)
+    if (present?.type === REGULAR) return listView(view, name, CACHED_MS)
     if (!hasVersions(fs.core, directory, name)) return undefined
     if (!seesAll(fs, caller)) {
       const spans = fs.core.overlay.scan(entryPast, spansOf(directory, name))
@@ -40,17 +47,17 @@ export const versionsKind: ViewKind = {
     }
     return listView(view, name, wasAlwaysOpen(fs, directory) ? KNOWN_MS : 0)
   },
-  *list(views, caller, view): Generator<Listed | Fault> {
+  *list(context, caller, view): Generator<ViewEntry | Fault> {
     for (let from: string | undefined = ''; from !== undefined; ) {
       const start: string = from
-      const rows = yield* waiting(() => presentNames(views, view, start))
+      const rows = yield* waiting(() => presentNames(context, view, start))
       for (const { name, type } of rows)
-        if (type === REGULAR) yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
+        if (type === REGULAR) yield { name, type: DIRECTORY, view: listView(view, name, CACHED_MS) }
       const last = rows.length < PAGE_ROWS ? undefined : rows.at(-1)
       from = last && `${last.name}\0`
     }
-    const nameMs = (yield* waiting(() => wasAlwaysOpen(views.fs, view.directory))) ? KEPT_MS : 0
-    for (const name of deletedNames(views, caller, view))
+    const nameMs = (yield* waiting(() => wasAlwaysOpen(context.fs, view.directory))) ? CACHED_MS : 0
+    for (const name of deletedNames(context, caller, view))
       yield name instanceof Fault
         ? name
         : { name, type: DIRECTORY, view: listView(view, name, nameMs) }
@@ -61,23 +68,23 @@ function spansOf(directory: number, name: string) {
   return { gte: [directory, name], lt: [directory, `${name}\0`], limit: SPANS_MAX }
 }
 
-/** Whether the reader might do that in the directory when the name came to it, or when it went. */
+/** Whether the reader had the access `wanted` to the directory when the name appeared in it, or when it went. */
 function mayKnow(
   fs: FsContext,
   reader: Reader,
   { parent, since, until }: EntryPastRow,
   wanted: number,
 ): boolean {
-  return [until - 1, since].some((moment) => mightCome(fs, reader, parent, moment, wanted))
+  return [until - 1, since].some((moment) => mightAccess(fs, reader, parent, moment, wanted))
 }
 
-function presentNames({ fs }: Views, { directory }: View, from: string): EntryRow[] {
+function presentNames({ fs }: ViewContext, { directory }: View, from: string): EntryRow[] {
   const range = { gte: [directory, from], lt: [directory + 1], limit: PAGE_ROWS }
   return fs.core.overlay.scan(entry, range)
 }
 
 function* deletedNames(
-  { fs }: Views,
+  { fs }: ViewContext,
   caller: Caller,
   { directory }: View,
 ): Generator<string | Fault> {

@@ -24,23 +24,23 @@ import {
   tagFile,
   untagFile,
 } from '../../vault/tree/tags.ts'
+import { MAY_SEARCH, MAY_WRITE, mayNow, readerOf } from '../access.ts'
 import type { Caller } from '../operations.ts'
-import { MAY_SEARCH, MAY_WRITE, mayNow, readerOf } from '../reach.ts'
 import { rename } from '../remove.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
+import { fixedView, TAGS } from './fixed-views.ts'
 import { areLabelsCommon, isLabelKnown, isLabelShown, noteMade, unmake } from './labels-below.ts'
-import { liveView } from './live.ts'
-import { placeView, TAGS } from './place.ts'
+import { presentView } from './present-file.ts'
+import { assertMayLabel, assertMayTag } from './tag-access.ts'
 import { startCopy } from './tag-copy.ts'
-import { assertMayLabel, assertMayTag } from './tag-rights.ts'
 import { ALMIGHTY, type Tagged, taggedAlike, taggedAs, taggedBelow } from './tagged.ts'
 import { shownName, textOf, toName } from './text.ts'
-import { KEPT_MS, type Listed, type View, type ViewKind, waiting } from './view.ts'
+import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
 const SYMLINK = 10
-/** How long the kernel may keep a label by a name other than its own, and its attributes: who looks at it asks more than once. */
+/** How long the kernel may cache a label under another name than its own, with its attributes: programs ask more than once. */
 const OTHERWISE_MS = 1000
 
 interface TagView extends View {
@@ -51,20 +51,20 @@ interface TagView extends View {
 
 /** The tags/ of a directory; `up` is its .avfs. */
 export function tagsView({ directory, number }: View): View {
-  return placeView(tagsKind, TAGS, directory, number)
+  return fixedView(tagsKind, TAGS, directory, number)
 }
 
 /** `nameMs`: how long the kernel may keep its name. */
 function tagView({ directory, number }: View, tags: readonly string[], nameMs: number): TagView {
-  return { ...placeView(tagKind, `tags\0${tags.join('\0')}`, directory, number), tags, nameMs }
+  return { ...fixedView(tagKind, `tags\0${tags.join('\0')}`, directory, number), tags, nameMs }
 }
 
 const tagsKind: ViewKind = {
   tick: ({ ticks }) => ticks.labels(),
   isCommon: ({ fs }, { directory }) => areLabelsCommon(fs.core, directory),
-  attributes(views, view) {
-    const node = directoryAttributes(views, view, false)
-    // A label is nobody's: a sticky directory would keep it from whoever made it.
+  attributes(context, view) {
+    const node = directoryAttributes(context, view, false)
+    // Labels have no owner: in a sticky directory nobody could remove the one that he made.
     return { ...node, mode: node.mode & ~S_ISVTX }
   },
   lookup({ fs }, caller, view, name) {
@@ -74,14 +74,14 @@ const tagsKind: ViewKind = {
     // Others may not know of it.
     if (fs.shared) return tagView(view, [tag], 0)
     const isOwn = name === toName(nameInViews(fs.core, tag))
-    return tagView(view, [tag], isOwn ? KEPT_MS : OTHERWISE_MS)
+    return tagView(view, [tag], isOwn ? CACHED_MS : OTHERWISE_MS)
   },
-  *list({ fs }, caller, view): Generator<Listed | Fault> {
+  *list({ fs }, caller, view): Generator<ViewEntry | Fault> {
     const reader = readerOf(caller)
     for (const { name } of yield* waiting(() => listTags(fs.core))) {
       if (!(yield* waiting(() => isLabelShown(fs.core, view.directory, name, reader)))) continue
       const own = toName(nameInViews(fs.core, name))
-      yield { name: own, type: DIRECTORY, view: tagView(view, [name], fs.shared ? 0 : KEPT_MS) }
+      yield { name: own, type: DIRECTORY, view: tagView(view, [name], fs.shared ? 0 : CACHED_MS) }
     }
   },
   mkdir({ fs }, caller, view, name) {
@@ -119,18 +119,18 @@ const tagKind: ViewKind<TagView> = {
   isCommon({ fs }, { directory, tags }) {
     return taggedBelow(fs.core, directory, tags, ALMIGHTY).closed.size === 0
   },
-  attributes(views, view) {
-    // A combination gives way to a file that is called so.
+  attributes(context, view) {
+    // A file may come to have the name of a combination, and goes before it.
     const isCombined = view.tags.length > 1
-    const node = directoryAttributes(views, view, isCombined)
+    const node = directoryAttributes(context, view, isCombined)
     return isCombined ? node : { ...node, nameMs: view.nameMs }
   },
-  lookup(views, caller, view, name) {
-    const { core } = views.fs
+  lookup(context, caller, view, name) {
+    const { core } = context.fs
     const names = taggedAlike(core, view.directory, view.tags, readerOf(caller), name)
     const file = names.files.get(name)
     if (file !== undefined)
-      return fileView(view, name, file, views.tagged.note(view, name, file, names))
+      return fileView(view, name, file, context.tagged.note(view, name, file, names))
     // Not listed, so that nobody walks through all combinations. A file that is called so comes first: it is to be labelled.
     const called = findEntry(core, view.directory, name)
     if (called !== undefined && called.type !== DIRECTORY) return undefined
@@ -139,69 +139,69 @@ const tagKind: ViewKind<TagView> = {
     if (!isLabelKnown(core, view.directory, tag, readerOf(caller))) return undefined
     return tagView(view, [...view.tags, tag], 0)
   },
-  *list({ fs, tagged }, caller, view, asked): Generator<Listed | Fault> {
+  *list({ fs, tagged }, caller, view, request): Generator<ViewEntry | Fault> {
     const reader = readerOf(caller)
     const names = yield* waiting(() => taggedBelow(fs.core, view.directory, view.tags, reader))
     for (const [name, file] of names.files) {
       if (names.unlisted.has(name)) continue
       const type = isDirectory(file.inode.mode) ? SYMLINK : fileType(file.inode.mode)
-      const nameMs = asked.plus ? yield* waiting(() => tagged.note(view, name, file, names)) : 0
+      const nameMs = request.plus ? yield* waiting(() => tagged.note(view, name, file, names)) : 0
       yield { name, type, view: fileView(view, name, file, nameMs) }
     }
   },
-  take({ fs }, caller, view, ino, name) {
+  addFile({ fs }, caller, view, ino, name) {
     const inode = getInode(fs.core, ino)
     assertMayLabel(fs.core, readerOf(caller), view.directory, inode)
     prefetchInode(fs.core, inode)
     prefetchTags(fs.core, ino, view.tags)
     for (const tag of view.tags) tagFile(fs.core, inode, tag)
     fs.notices?.attributesChanged(ino)
-    // After rename(2) the kernel holds for true that the file has this name here.
+    // After rename(2) the kernel believes that the file has this name here.
     void fs.notices?.entryChanged(view.number, name)
   },
-  replace(views, caller, view, name, newName) {
-    const { fs, returns } = views
+  replace(context, caller, view, name, newName) {
+    const { fs, finishedRenames } = context
     const key = `${view.number}/${name}\0${newName}`
-    if (returns.delete(key)) return true
+    if (finishedRenames.delete(key)) return true
     const reader = readerOf(caller)
-    const file = (its: string) => taggedAs(fs.core, view.directory, view.tags, reader, its)
+    const file = (called: string) => taggedAs(fs.core, view.directory, view.tags, reader, called)
     const [from, to] = [file(name), file(newName)]
     if (from === undefined || to === undefined || from.inode.ino === to.inode.ino) return false
     if (isDirectory(from.inode.mode)) return false
-    const [its, other] = [placeOf(from), placeOf(to)]
+    const [source, target] = [placeOf(from), placeOf(to)]
     assertMayMove(fs.core, caller, from)
     assertMayMove(fs.core, caller, to)
-    idempotent(() => rename(fs, caller, its.parent, its.name, other.parent, other.name, 0))
+    idempotent(() => rename(fs, caller, source.parent, source.name, target.parent, target.name, 0))
     const { notices } = fs
     if (notices === undefined) return true
     notices.attributesChanged(to.inode.ino)
-    const told = [its, other].map((at) => notices.entryChanged(at.parent, at.name))
+    const sent = [source, target].map((place) => notices.entryChanged(place.parent, place.name))
     // Nothing waits for these, as rename(2) holds the view.
-    for (const at of [name, newName]) void notices.entryChanged(view.number, at)
+    for (const shown of [name, newName]) void notices.entryChanged(view.number, shown)
     // Whoever opens the file next must find the new one: the kernel is told before it is answered.
     throw new Fault(async () => {
       await Promise.all([
-        ...told,
-        ...[its, other].map(({ parent }) => notices.inodeChanged(parent)),
+        ...sent,
+        ...[source, target].map(({ parent }) => notices.inodeChanged(parent)),
       ])
-      returns.set(key, true)
+      finishedRenames.set(key, true)
     })
   },
-  drop({ fs }, caller, view, name) {
+  removeFile({ fs }, caller, view, name) {
     const { inode } =
       taggedAs(fs.core, view.directory, view.tags, readerOf(caller), name) ?? fail(ENOENT)
     assertMayTag(fs.core, readerOf(caller), inode)
     const places = placesOf(fs.core, inode)
     untagFile(fs.core, inode, view.tags.at(-1) ?? '')
-    // The kernel counts one link less, as if the name had been one.
+    // The kernel has decremented the link count, as if the name had been a link.
     fs.notices?.attributesChanged(inode.ino)
     for (const { parent, name: own } of places) void fs.notices?.entryChanged(parent, own)
   },
-  create(views, caller, view, name, mode) {
-    const { core } = views.fs
+  create(context, caller, view, name, mode) {
+    const { core } = context.fs
     if (taggedAs(core, view.directory, view.tags, readerOf(caller), name) !== undefined)
       fail(EEXIST)
-    return startCopy(views, caller, view.directory, name, view.tags, mode)
+    return startCopy(context, caller, view.directory, name, view.tags, mode)
   },
 }
 
@@ -225,7 +225,7 @@ function assertMayMove(core: Core, caller: Caller, { inode, parent }: Tagged): v
 
 /** A directory has one path only (the kernel insists), so that a labelled one is a symlink. */
 function fileView(view: TagView, name: string, { inode, path }: Tagged, nameMs: number): View {
-  if (!isDirectory(inode.mode)) return liveView(inode.ino, view, nameMs)
+  if (!isDirectory(inode.mode)) return presentView(inode.ino, view, nameMs)
   const target = '../'.repeat(view.tags.length + 2) + path.join('/')
   return symlinkTo(`tagged\0${view.key}\0${name}`, view, target)
 }

@@ -2,8 +2,8 @@
 
 import type { Caller } from '../operations.ts'
 import { jsonFile } from './computed.ts'
-import type { View, Views } from './view.ts'
+import type { View, ViewContext } from './view.ts'
 
-export function statsFile({ fs }: Views, caller: Caller, up: View): View {
+export function statsFile({ fs }: ViewContext, caller: Caller, up: View): View {
   return jsonFile('stats.json', up, caller, fs.vault.stats())
 }

@@ -8,25 +8,25 @@ import { parseQuery, QuerySyntaxError } from '../../search/query.ts'
 import type { Fault } from '../../store/store.ts'
 import { inodeAt } from '../../vault/history/timeline.ts'
 import { findInode } from '../../vault/tree/inodes.ts'
-import { type Reader, readerOf } from '../reach.ts'
+import { type Reader, readerOf } from '../access.ts'
 import { directoryAttributes } from './attributes.ts'
 import { symlinkTo } from './computed.ts'
-import { liveView } from './live.ts'
-import { plantTree } from './past.ts'
-import { placeView } from './place.ts'
-import { goneBelow, mightFind, placeBelow, presentBelow } from './search-reach.ts'
+import { fixedView } from './fixed-views.ts'
+import { pastView } from './past-directory.ts'
+import { createPastTree } from './past-tree.ts'
+import { presentView } from './present-file.ts'
+import { deletedBelow, mightFind, readableBelow, walkableBelow } from './search-access.ts'
 import { type Hit, hitsOf } from './search-results.ts'
 import { textOf } from './text.ts'
-import { pastView } from './tree.ts'
-import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
+import { type View, type ViewContext, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
 const SYMLINK = 10
 /** Not listed, so that nobody walks into it. */
 const ALL = '.all'
 const CONTROL = /\p{Cc}/u
-/** What has no letter and no digit asks for nothing. */
+/** A query without any letter or digit has no words. */
 const WORD = /[\p{L}\p{N}]/u
-/** How long the kernel may keep a name that leads to a version: another search may give it to another. */
+/** How long the kernel may cache a name that leads to a version: the next search may give that name to another. */
 const NAME_MS = 250
 
 interface QueryView extends View {
@@ -40,8 +40,8 @@ function queryView(
   query: string,
   pastToo: boolean,
 ): QueryView {
-  const place = `search\0${pastToo ? ALL : ''}\0${name}`
-  return { ...placeView(queryKind, place, directory, number), query, pastToo, name }
+  const fixedPath = `search\0${pastToo ? ALL : ''}\0${name}`
+  return { ...fixedView(queryKind, fixedPath, directory, number), query, pastToo, name }
 }
 
 /** A slash cannot be in a name: U+2215 and %2F stand for it, and %25 for a percent sign. Nothing else is decoded. */
@@ -53,9 +53,9 @@ function queryOf(name: string): string | undefined {
 
 export const searchKind: ViewKind = {
   tick: () => 0,
-  attributes: (views, view) => directoryAttributes(views, view, false),
+  attributes: (context, view) => directoryAttributes(context, view, false),
   lookup({ fs }, _caller, view, name) {
-    // What programs look for wherever they come: .git, .hidden, .Trash.
+    // Programs look for these in every directory: .git, .hidden, .Trash.
     if (name.startsWith('.')) return undefined
     const query = queryOf(name)
     if (query === undefined || CONTROL.test(query)) return undefined
@@ -74,19 +74,19 @@ export const searchKind: ViewKind = {
 }
 
 const queryKind: ViewKind<QueryView> = {
-  attributes: (views, view) => directoryAttributes(views, view, true),
-  lookup(views, caller, view, name) {
+  attributes: (context, view) => directoryAttributes(context, view, true),
+  lookup(context, caller, view, name) {
     if (name === ALL && !view.pastToo) return queryView(view, view.name ?? '', view.query, true)
     const reader = readerOf(caller)
-    const hit = hitsOf(views.fs, questionOf(view, reader), false).get(name)
-    return hit === undefined ? undefined : listed(views, view, reader, name, hit)?.view
+    const hit = hitsOf(context.fs, questionOf(view, reader), false).get(name)
+    return hit === undefined ? undefined : listed(context, view, reader, name, hit)?.view
   },
-  *list(views, caller, view): Generator<Listed | Fault> {
+  *list(context, caller, view): Generator<ViewEntry | Fault> {
     const reader = readerOf(caller)
-    const hits = yield* waiting(() => hitsOf(views.fs, questionOf(view, reader), true))
+    const hits = yield* waiting(() => hitsOf(context.fs, questionOf(view, reader), true))
     for (const [name, hit] of hits) {
-      const its = yield* waiting(() => listed(views, view, reader, name, hit))
-      if (its !== undefined) yield its
+      const entry = yield* waiting(() => listed(context, view, reader, name, hit))
+      if (entry !== undefined) yield entry
     }
   },
 }
@@ -97,35 +97,35 @@ function questionOf({ directory, query, pastToo }: QueryView, reader: Reader) {
 
 /** A result as it can be shown now; undefined when it is gone, or no longer for this reader. */
 function listed(
-  { fs }: Views,
+  { fs }: ViewContext,
   view: QueryView,
   reader: Reader,
   name: string,
   { ino, moment, parent }: Hit,
-): Listed | undefined {
+): ViewEntry | undefined {
   const { core } = fs
   const { directory, number } = view
   if (moment === undefined) {
-    const present = presentBelow(core, directory, ino, reader)
+    const present = readableBelow(core, directory, ino, reader)
     if (present === undefined) return undefined
     const { inode, path } = present
     if (!isDirectory(inode.mode))
-      return { name, type: fileType(inode.mode), view: liveView(ino, view) }
+      return { name, type: fileType(inode.mode), view: presentView(ino, view) }
     // A directory has one path only (the kernel insists).
     const target = '../'.repeat(view.pastToo ? 4 : 3) + path.join('/')
     return { name, type: SYMLINK, view: symlinkTo(`found\0${view.key}\0${name}`, view, target) }
   }
   const isThere = (findInode(core, ino)?.nlink ?? 0) > 0
   const seen = isThere
-    ? placeBelow(core, directory, ino, reader)
-    : goneBelow(fs, directory, ino, reader, parent)
+    ? walkableBelow(core, directory, ino, reader)
+    : deletedBelow(fs, directory, ino, reader, parent)
   if (seen === undefined) return undefined
   const row = inodeAt(core, ino, moment)
   if (row === undefined || !mightFind(fs, directory, ino, moment, reader)) return undefined
-  // Others find something else, under the same names.
+  // Other users find other files under the same names.
   const nameMs = fs.shared ? 0 : NAME_MS
   const key = `found\0${directory}\0${ino}\0${moment}`
-  const tree = plantTree(key, { moment, directory, root: ino, nameMs })
+  const tree = createPastTree(key, { moment, directory, root: ino, nameMs })
   const type = fileType(row.mode)
   return { name, type, view: pastView(tree, ino, type, number, name) }
 }

@@ -4,14 +4,14 @@ import type { Place } from '../control/vaults/place.ts'
 import { bytesOfArgument } from './arguments.ts'
 import { vaultOf } from './commands/path-call.ts'
 
-interface BasePlace {
+interface BasePath {
   readonly place: Place
   /** The path of what is below the base ('' for itself) as it is shown; both are byte strings. */
   show(below: string): string
 }
 
 /** The place that a PATH names: a path in a mount, NAME:/path, or NAME for all of a vault. Throws ControlError. */
-export async function basePlace(argument: string): Promise<BasePlace> {
+export async function basePathOf(argument: string): Promise<BasePath> {
   const place = await vaultOf(argument)
   const given = bytesOfArgument(argument)
   const isName = !given.includes('/') && place.show('/') === `${argument}:/`
