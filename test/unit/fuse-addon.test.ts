@@ -145,10 +145,10 @@ t.test('receive waits as long as it is told, and no longer', async (t) => {
     if (times.length === 2 && typeof handle !== 'number') native.pollStop(handle)
   })
   if (typeof handle === 'number') throw new Error(`pollStart: ${handle}`)
-  writeSync(fd, 'abc')
-  await setTimeout(20)
-  writeSync(fd, 'de')
-  await setTimeout(20)
+  for (const [count, text] of ['abc', 'de'].entries()) {
+    writeSync(fd, text)
+    while (times.length === count) await setTimeout(1)
+  }
   writeSync(fd, 'f')
   await setTimeout(20)
   t.strictSame(times, [3, 2], 'one call for each, and none after the stop')
