@@ -4,10 +4,10 @@
 // failed: nothing is left out silently.
 
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { type Job, jobsOf } from './test-groups.ts'
+import { type Job, jobsOf, times } from './test-groups.ts'
 
 /** Most files wait now and then, for a mount or for time to pass. */
 const lanes = Number(process.env.AVFS_TEST_LANES ?? availableParallelism() + 2)
@@ -96,12 +96,18 @@ class Progress {
     return (together / lanes + alone) * slowness
   }
 
-  /** The seconds of each file as JSON, the slowest first. */
+  /** The seconds of each file as JSON, the slowest first; of those that did not run, what was known. */
   measured(): string {
-    const rows = [...this.#took].sort(([, a], [, b]) => b - a)
-    const seconds = rows.map(([{ name }, took]) => [name, Math.round(took * 10) / 10])
-    return `${JSON.stringify(Object.fromEntries(seconds), undefined, 2)}\n`
+    const took = [...this.#took].map(([{ name }, s]): [string, number] => [name, round(s)])
+    const rows = Object.entries({ ...times, ...Object.fromEntries(took) })
+      .filter(([name]) => existsSync(name.replace(/ on .*/, '')))
+      .sort(([, a], [, b]) => b - a)
+    return `${JSON.stringify(Object.fromEntries(rows), undefined, 2)}\n`
   }
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 10) / 10
 }
 
 function aroundFailure(output: string): string {
