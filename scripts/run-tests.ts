@@ -1,73 +1,16 @@
-// Runs test files, each in a process of its own, and counts their tests: `node scripts/run-tests.ts unit store ...`. The
-// last line is 'N passed, N failed'; the exit code is 1 when anything failed. A test that is skipped, a file without tests, a
-// file that dies or hangs, and a group without files count as failed: nothing is left out silently.
+// Runs test files, each in a process of its own, and counts their tests: `node scripts/run-tests.ts unit store ...`. All groups are
+// one queue, with the longest files first, and several lanes take from it. The last line is 'N passed, N failed'; the exit code is 1
+// when anything failed. A test that is skipped, a file without tests, a file that dies or hangs, and a group without files count as
+// failed: nothing is left out silently.
 
 import { spawn } from 'node:child_process'
-import { globSync } from 'node:fs'
-import { persistentBackends } from '../src/store/open.ts'
+import { existsSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { type Job, jobsOf, times } from './test-groups.ts'
 
-interface Group {
-  /** Files at a time. Those that mount or measure time run alone. */
-  readonly jobs: number
-  /** A file that takes longer hangs. */
-  readonly timeoutMs: number
-  /** Files of other groups, run once for each engine but the default. */
-  readonly onEngines?: readonly EngineRun[]
-}
-
-interface EngineRun {
-  /** Patterns below test. */
-  readonly files: readonly string[]
-  readonly env?: NodeJS.ProcessEnv
-  /** One engine alone. */
-  readonly backend?: string
-}
-
-/** A file and the variables it is run under, with a name for people. */
-interface Job {
-  readonly name: string
-  readonly file: string
-  readonly env: NodeJS.ProcessEnv
-}
-
-const groups: Readonly<Record<string, Group>> = {
-  unit: { jobs: 2, timeoutMs: 60_000 },
-  store: { jobs: 2, timeoutMs: 300_000 },
-  vault: { jobs: 2, timeoutMs: 300_000 },
-  search: { jobs: 2, timeoutMs: 300_000 },
-  session: { jobs: 2, timeoutMs: 120_000 },
-  fuzz: { jobs: 1, timeoutMs: 600_000 },
-  cli: { jobs: 1, timeoutMs: 300_000 },
-  mount: { jobs: 1, timeoutMs: 900_000 },
-  crash: { jobs: 1, timeoutMs: 3_600_000 },
-  // Of what is slow, these meet an engine most. Views read most ways at once, so that they run on the engine whose reads wait.
-  engines: {
-    jobs: 1,
-    timeoutMs: 1_800_000,
-    onEngines: [
-      {
-        files: [
-          'mount/posix.test.ts',
-          'crash/crash.test.ts',
-          'crash/import.test.ts',
-          'crash/power-cut.test.ts',
-        ],
-        env: { AVFS_CRASH_ROUNDS: '2', AVFS_POWER_CUTS: '10' },
-      },
-      { files: ['mount/views-*.test.ts', 'mount/real-*.test.ts'], backend: 'leveldb' },
-    ],
-  },
-  // All that is mounted, minutes an engine. full-disk.test.ts goes through the engines by itself.
-  'engines-all': {
-    jobs: 1,
-    timeoutMs: 1_800_000,
-    onEngines: [
-      { files: ['mount/{views,real}-*.test.ts'] },
-      { files: ['mount/{posix,lifecycle,options,persistence}.test.ts'] },
-      { files: ['crash/{crash,import,database,versions}.test.ts'] },
-    ],
-  },
-}
+/** Most files wait now and then, for a mount or for time to pass. */
+const lanes = Number(process.env.AVFS_TEST_LANES ?? availableParallelism() + 2)
 
 interface Outcome {
   readonly passed: number
@@ -79,47 +22,92 @@ const LINES_BEFORE = 40
 const LINES_AFTER = 360
 
 async function main(names: readonly string[]): Promise<boolean> {
+  const byGroup = names.map((name) => ({ name, jobs: jobsOf(name) }))
+  const jobs = byGroup.flatMap((group) => group.jobs).sort((a, b) => b.seconds - a.seconds)
+  const progress = new Progress(jobs)
   let passed = 0
   let failed = 0
   const add = (outcome: Outcome): void => {
     passed += outcome.passed
     failed += outcome.failures.length
   }
-  for (const name of names) {
-    const group = groups[name]
-    if (group === undefined) throw new Error(`no such group: ${name}`)
-    const jobs = jobsOf(name, group)
-    if (jobs.length === 0) add(report(`test/${name}`, 0, 'no tests', '', ['no test files']))
-    const lanes = Array.from({ length: group.jobs }, async () => {
-      for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
-        add(await runFile(job, group.timeoutMs))
-      }
-    })
-    await Promise.all(lanes)
+  for (const group of byGroup)
+    if (group.jobs.length === 0)
+      add(report(`FAILED test/${group.name}`, '', { passed: 0, failures: ['no test files'] }))
+  const work = async (queue: Job[]): Promise<void> => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift())
+      add(await runFile(job, progress))
   }
+  const beside = jobs.filter(({ isAlone }) => !isAlone)
+  await Promise.all(Array.from({ length: lanes }, () => work(beside)))
+  await work(jobs.filter(({ isAlone }) => isAlone))
+  const written = process.env.AVFS_TEST_TIMES
+  if (written !== undefined) writeFileSync(written, progress.measured())
   console.log(`${passed} passed, ${failed} failed`)
   return failed === 0
 }
 
-function jobsOf(name: string, { onEngines }: Group): Job[] {
-  if (onEngines === undefined)
-    return globSync(`test/${name}/**/*.test.ts`)
-      .sort()
-      .map((file) => ({ name: file, file, env: {} }))
-  const wanted = process.env.AVFS_TEST_BACKENDS?.split(',')
-  return persistentBackends.slice(1).flatMap(({ name: backend }) =>
-    onEngines
-      .filter((run) => (run.backend ?? backend) === backend && (wanted?.includes(backend) ?? true))
-      .flatMap(({ files, env }) =>
-        globSync(files.map((file) => `test/${file}`))
-          .sort()
-          .map((file) => ({
-            name: `${file} on ${backend}`,
-            file,
-            env: { AVFS_TEST_BACKEND: backend, ...env },
-          })),
-      ),
-  )
+/** How far the run is, and what is left as far as the times that are known tell. */
+class Progress {
+  readonly #jobs: readonly Job[]
+  readonly #started = new Map<Job, number>()
+  readonly #took = new Map<Job, number>()
+
+  constructor(jobs: readonly Job[]) {
+    this.#jobs = jobs
+  }
+
+  start(job: Job): void {
+    this.#started.set(job, performance.now())
+  }
+
+  /** Returns how long the file took, in seconds. */
+  end(job: Job): number {
+    const seconds = (performance.now() - (this.#started.get(job) ?? 0)) / 1000
+    this.#took.set(job, seconds)
+    return seconds
+  }
+
+  get line(): string {
+    const { size } = this.#took
+    const count = `${String(size).padStart(String(this.#jobs.length).length)}/${this.#jobs.length}`
+    const minutes = Math.ceil(this.#secondsLeft() / 60)
+    return size === this.#jobs.length ? `[${count}]` : `[${count}, about ${minutes} min left]`
+  }
+
+  #secondsLeft(): number {
+    const now = performance.now()
+    let [expected, taken, together, alone] = [0, 0, 0, 0]
+    for (const job of this.#jobs) {
+      const took = this.#took.get(job)
+      if (took !== undefined) {
+        expected += job.seconds
+        taken += took
+        continue
+      }
+      const since = this.#started.get(job)
+      const done = since === undefined ? 0 : (now - since) / 1000
+      const left = Math.max(0, job.seconds - done)
+      if (job.isAlone) alone += left
+      else together += left
+    }
+    // This machine against the one that was measured.
+    const slowness = expected > 0 ? taken / expected : 1
+    return (together / lanes + alone) * slowness
+  }
+
+  /** The seconds of each file as JSON, the slowest first; of those that did not run, what was known. */
+  measured(): string {
+    const took = [...this.#took].map(([{ name }, s]): [string, number] => [name, round(s)])
+    const rows = Object.entries({ ...times, ...Object.fromEntries(took) })
+      .filter(([name]) => existsSync(name.replace(/ on .*/, '')))
+      .sort(([, a], [, b]) => b - a)
+    return `${JSON.stringify(Object.fromEntries(rows), undefined, 2)}\n`
+  }
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 10) / 10
 }
 
 function aroundFailure(output: string): string {
@@ -129,13 +117,19 @@ function aroundFailure(output: string): string {
   return lines.slice(from, from + LINES_BEFORE + LINES_AFTER).join('\n')
 }
 
-function runFile({ name, file, env }: Job, timeoutMs: number): Promise<Outcome> {
+const cache = join(import.meta.dirname, 'compile-cache.ts')
+// Each start of Node would read them, some 30 ms of processor time, and no test asks a server for anything.
+const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env
+
+function runFile(job: Job, progress: Progress): Promise<Outcome> {
+  const { name, file, env, timeoutMs } = job
   return new Promise((resolve) => {
-    const start = performance.now()
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
+    progress.start(job)
+    const args = ['--disable-warning=ExperimentalWarning', `--import=${cache}`, file]
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       // tap's own limit of 30 s a file is for files of no group.
-      env: { ...process.env, TAP_TIMEOUT: String(timeoutMs / 1000), ...env },
+      env: { ...environment, TAP_TIMEOUT: String(timeoutMs / 1000), ...env },
     })
     let tap = ''
     let output = ''
@@ -158,9 +152,11 @@ function runFile({ name, file, env }: Job, timeoutMs: number): Promise<Outcome> 
         child.stdout.destroy()
         child.stderr.destroy()
         const end = timedOut ? `hung for ${timeoutMs / 1000} s` : (signal ?? `exit code ${code}`)
-        const { passed, failures } = count(tap, code === 0, end)
-        const seconds = ((performance.now() - start) / 1000).toFixed(1)
-        resolve(report(name, passed, `${seconds} s`, output, failures))
+        const outcome = count(tap, code === 0, end)
+        const seconds = progress.end(job).toFixed(1)
+        const verdict = outcome.failures.length === 0 ? 'ok    ' : 'FAILED'
+        const what = `${verdict} ${name} (${outcome.passed} passed, ${seconds} s)`
+        resolve(report(`${progress.line} ${what}`, output, outcome))
       }, 20)
     })
   })
@@ -182,19 +178,13 @@ function count(tap: string, isClean: boolean, end: string): Outcome {
   return { passed, failures }
 }
 
-function report(
-  file: string,
-  passed: number,
-  time: string,
-  output: string,
-  failures: readonly string[],
-): Outcome {
-  console.log(`${failures.length === 0 ? 'ok    ' : 'FAILED'} ${file} (${passed} passed, ${time})`)
-  if (failures.length > 0) {
+function report(line: string, output: string, outcome: Outcome): Outcome {
+  console.log(line)
+  if (outcome.failures.length > 0) {
     console.log(aroundFailure(output))
-    for (const failure of failures) console.log(`  failed: ${failure}`)
+    for (const failure of outcome.failures) console.log(`  failed: ${failure}`)
   }
-  return { passed, failures }
+  return outcome
 }
 
 process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1

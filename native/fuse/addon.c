@@ -91,6 +91,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("receiveDescriptor", avfs_receive_descriptor),
       FUNCTION("peerUser", avfs_peer_user),
       FUNCTION("flock", avfs_flock),
+      FUNCTION("closeAtExec", avfs_close_at_exec),
       FUNCTION("exchange", avfs_exchange),
       FUNCTION("receive", avfs_receive),
       FUNCTION("reply", avfs_reply),

@@ -31,6 +31,7 @@ napi_value avfs_socketpair(napi_env env, napi_callback_info info);
 napi_value avfs_receive_descriptor(napi_env env, napi_callback_info info);
 napi_value avfs_peer_user(napi_env env, napi_callback_info info);
 napi_value avfs_flock(napi_env env, napi_callback_info info);
+napi_value avfs_close_at_exec(napi_env env, napi_callback_info info);
 napi_value avfs_exchange(napi_env env, napi_callback_info info);
 
 napi_value avfs_receive(napi_env env, napi_callback_info info);

@@ -112,6 +112,14 @@ napi_value avfs_flock(napi_env env, napi_callback_info info) {
   return integer(env, flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? -errno : 0);
 }
 
+// closeAtExec(fd) -> 0: programs that this process starts do not get it; see FD_CLOEXEC in fcntl(2).
+napi_value avfs_close_at_exec(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  int fd;
+  if (!take_arguments(env, info, 1, arguments) || !take_descriptor(env, arguments[0], &fd)) return NULL;
+  return integer(env, fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0);
+}
+
 // exchange(path, other) -> 0: two names of one file system change places in one step; see RENAME_EXCHANGE in rename(2).
 napi_value avfs_exchange(napi_env env, napi_callback_info info) {
   napi_value arguments[2];

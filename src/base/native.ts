@@ -19,6 +19,8 @@ interface Addon {
   /** The user id of who listens at the other end of a Unix socket, or who connected to it; SO_PEERCRED of unix(7). */
   peerUser(socket: number): number
   flock(fd: number, exclusive: number): number
+  /** Programs that this process starts do not get the descriptor; FD_CLOEXEC of fcntl(2). */
+  closeAtExec(fd: number): number
   /** Two names of one file system change places in one step; RENAME_EXCHANGE of rename(2). */
   exchange(path: string, other: string): number
   receive(fd: number, into: ArrayBuffer, pollUs: number): number

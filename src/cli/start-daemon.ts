@@ -1,11 +1,12 @@
 // Starts a daemon in the background and waits until its mount answers. Knows only the messages of protocol.ts.
 
 import { spawn } from 'node:child_process'
-import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { openOwn } from '../base/own-files.ts'
 import { ControlError } from '../control/wire/errors.ts'
 import { type DaemonConfig, type DaemonMessage, fromWire } from '../control/wire/protocol.ts'
+import { keepInheritedFromChildren } from './inherited.ts'
 import { notice } from './output.ts'
 
 /** MiB of new space: V8's own 16 and more cost 100 MiB of resident memory in a walk over a million files, and gain nothing. */
@@ -18,7 +19,7 @@ const daemonFile = fileURLToPath(new URL(`../daemon/daemon.${extension}`, import
 /** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
   const log = openLog(logFile)
-  const nothing = openSync('/dev/null', 'r')
+  keepInheritedFromChildren()
   const child = spawn(
     process.execPath,
     [...process.execArgv, ...MEMORY_FLAGS, daemonFile, JSON.stringify(config)],
@@ -26,10 +27,10 @@ export async function startDaemon(config: DaemonConfig, logFile: string): Promis
       // A session of its own: it outlives this terminal.
       detached: true,
       cwd: '/',
-      stdio: ['ignore', log, log, 'ipc', ...covers(nothing)],
+      stdio: ['ignore', log, log, 'ipc'],
     },
   )
-  for (const fd of [log, nothing]) closeSync(fd)
+  closeSync(log)
   try {
     return await new Promise<number>((resolve, reject) => {
       child.on('message', (message: DaemonMessage) => {
@@ -55,33 +56,4 @@ function openLog(path: string): number {
     return openSync(path, 'a')
   const { O_APPEND, O_CREAT, O_WRONLY } = constants
   return openOwn(path, O_WRONLY | O_APPEND | O_CREAT)
-}
-
-/** Where the channel to this process is. */
-const IPC = 3
-/** O_CLOEXEC of open(2), which Node does not name. */
-const CLOSED_AT_EXEC = 0o2000000
-
-/**
- * What the daemon has from its fifth descriptor on: nothing in the place of each that the shell left open to this process, such as the
- * pipe of a process substitution, whose other end would wait for as long as the vault is mounted. Nothing is closed in this process:
- * another thread may be reading it (Node reads NODE_EXTRA_CA_CERTS in one), and would close then what has the number by that time.
- */
-function covers(nothing: number): (number | 'ignore')[] {
-  const inherited = new Set(readdirSync('/proc/self/fd').map(Number).filter(isInheritable))
-  const beyond = Math.max(IPC, ...inherited) - IPC
-  return Array.from({ length: beyond }, (_, at) =>
-    inherited.has(IPC + 1 + at) ? nothing : 'ignore',
-  )
-}
-
-function isInheritable(fd: number): boolean {
-  try {
-    const [, flags] =
-      /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? []
-    return flags !== undefined && (Number.parseInt(flags, 8) & CLOSED_AT_EXEC) === 0
-  } catch {
-    // That of the listing itself.
-    return false
-  }
 }

@@ -1,7 +1,7 @@
 // The daemon's end of the control socket; see protocol.ts for what is said. Knows the methods only as a table.
 
 import { chmodSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { log } from '../base/log.ts'
 import { isTrusted } from '../base/own-files.ts'
@@ -14,6 +14,7 @@ import { isMethodName, methods } from './methods/methods.ts'
 import { CALLER_HEADER, callerOf } from './wire/caller.ts'
 import { peerUser } from './wire/connect.ts'
 import { ControlError, systemCode } from './wire/errors.ts'
+import { createServer } from './wire/http.ts'
 import { type MethodReply, replyTo } from './wire/method-reply.ts'
 import { BINARY, type DaemonInfo, toWire } from './wire/protocol.ts'
 

@@ -91,6 +91,17 @@ t.test('--version is that of the package', async (t) => {
   t.equal(emptyCli(t).avfs('--version').stdout, `${version}\n`)
 })
 
+t.test('no command waits for modules of Node that none has a use for', async (t) => {
+  const cli = emptyCli(t)
+  const print = 'process.on("exit", () => console.error(process.moduleLoadList.join("\\n")))'
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(print)}` }
+  t.equal(cli.avfs('vault', 'create', 'one').status, 0)
+  const { stdout, stderr } = cli.avfsUnder(env, 'vault', 'info', 'one')
+  t.match(stdout, /one/)
+  t.match(stderr, /^NativeModule http$/m)
+  t.notMatch(stderr, /undici|http2/)
+})
+
 t.test('a reader that goes away ends a command quietly', async (t) => {
   const child = spawn(avfsProgram, ['--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.destroy()

@@ -6,7 +6,7 @@ import t from 'tap'
 import { createVault, until } from '../support/mount.ts'
 import type { RunOptions } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const DAYS_3 = 3 * 86_400_000
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -12,7 +12,7 @@ import { attempt, run } from '../support/program.ts'
 import { randomFrom } from '../support/random.ts'
 import { syscalls } from '../support/syscalls.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('a damaged block is EIO for its bytes alone, and the log and check name it', (t) => {
   const vault = createVault(t, backendNamed('sqlite'))

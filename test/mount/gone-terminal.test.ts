@@ -15,7 +15,7 @@ import t from 'tap'
 import { avfsProgram, createVault, mountedVault, type TestVault, until } from '../support/mount.ts'
 import { attempt, run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** Runs lines of bash in which $AVFS, $VAULT and $DIR are what they say. */
 function bash(vault: TestVault, lines: string, cwd = vault.root) {

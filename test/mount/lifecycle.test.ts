@@ -22,7 +22,7 @@ import {
 } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** What is in the folder of vaults; LMDB's lock file stays beside its vault. */
 function vaultsOf(vault: TestVault): string[] {

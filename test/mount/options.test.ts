@@ -7,7 +7,7 @@ import { createVault, mountedVault } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 import { syscalls } from '../support/syscalls.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 function mountOptions(dir: string): string[] {
   return run('findmnt', ['-n', '-o', 'OPTIONS', dir]).split(',')

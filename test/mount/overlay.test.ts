@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { mountedVault, temporaryFolder } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 needProgram('rsync', 'make', 'cc')
 
 /** Mounts and sees to it that it is unmounted. */

@@ -10,7 +10,7 @@ import { needProgram, run } from '../support/program.ts'
 import { runScript } from '../support/syscalls.ts'
 import { describeTree, describeXattrs } from '../support/tree.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** One of everything that a directory can hold. */
 const everything = `

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { mountedVault, type TestVault } from '../support/mount.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 /** Names that live under a second leave no trace; at/ takes whole seconds. */
 const APART_MS = 1300
 

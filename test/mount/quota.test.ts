@@ -26,7 +26,7 @@ const MIB = 1024 * KIB
 const A = 61_001
 const B = 61_002
 
-t.setTimeout(240_000)
+t.setTimeout(300_000)
 
 function configure(vault: TestVault, ...changes: readonly string[]): string {
   const { status, stdout, stderr } = vault.avfs(['vault', 'config', vault.name, ...changes])

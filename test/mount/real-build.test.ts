@@ -6,7 +6,7 @@ import t from 'tap'
 import { mountedVault } from '../support/mount.ts'
 import { needProgram, run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('make builds a C project, then only what changed, then nothing', (t) => {
   needProgram('make', 'cc')

@@ -6,7 +6,7 @@ import t from 'tap'
 import { mountedVault } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('sqlite3 with WAL takes 10,000 inserts and is whole', (t) => {
   const vault = mountedVault(t)

@@ -18,7 +18,7 @@ import { attempt, needProgram, run } from '../support/program.ts'
 import { syscalls } from '../support/syscalls.ts'
 import { describeTree, describeXattrs } from '../support/tree.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** A tree with a bit of everything, on the plain file system. */
 function sampleTree(vault: TestVault): string {

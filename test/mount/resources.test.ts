@@ -6,7 +6,7 @@ import { backendNamed, testBackend } from '../support/engines.ts'
 import { createVault, mountedVault, sizeOf } from '../support/mount.ts'
 import { syscalls, syscallsBeside } from '../support/syscalls.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 const MIB = 1024 ** 2
 

@@ -29,7 +29,7 @@ import { createVault, type TestVault, until } from '../support/mount.ts'
 import { run } from '../support/program.ts'
 import { syscallsProgram } from '../support/syscalls.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(300_000)
 
 /** A directory with `x` and its other name `link`, and `gone`, which was deleted. */
 interface Place {

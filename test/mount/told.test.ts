@@ -28,7 +28,7 @@ import { savedTexts } from '../support/saved.ts'
 import { syscallsProgram } from '../support/syscalls.ts'
 import { type Place, type Scenario, scenarios } from './told-scenarios.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(300_000)
 
 /** A place in the root, where names begin with the id, or in a directory of that name. */
 function placeIn(vault: TestVault, id: string, top: '/' | 'below', moment: number): Place {

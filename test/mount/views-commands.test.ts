@@ -6,7 +6,7 @@ import t from 'tap'
 import { mountedVault } from '../support/mount.ts'
 import { run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test(
   'a snapshot that the command line replaces is another one at once, in every directory',

@@ -8,7 +8,7 @@ import { mountedVault } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 import { describeTree, describeXattrs, withoutPrivileges } from '../support/tree.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 /** A name that lives under a second is a temporary one and leaves nothing. */
 const LIFETIME_MS = 1200

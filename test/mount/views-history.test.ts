@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { mountedVault, sqliteFile, type TestVault } from '../support/mount.ts'
 import { needProgram, run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 interface Event {
   readonly time: string

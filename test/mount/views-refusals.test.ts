@@ -8,7 +8,7 @@ import { createVault, FULL, mountedVault } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 import { describeTree } from '../support/tree.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 function sh(cwd: string, line: string): string {
   return run('sh', ['-c', line], { cwd })

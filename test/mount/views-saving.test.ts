@@ -17,7 +17,7 @@ import t from 'tap'
 import { mountedVault } from '../support/mount.ts'
 import { needProgram, run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 function sh(cwd: string, line: string): string {
   return run('sh', ['-c', line], { cwd })

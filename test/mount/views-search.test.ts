@@ -7,7 +7,7 @@ import t from 'tap'
 import { mountedVault, until } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(300_000)
 
 function sh(cwd: string, line: string): string {
   return run('sh', ['-c', line], { cwd })

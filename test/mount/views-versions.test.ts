@@ -7,7 +7,7 @@ import t from 'tap'
 import { createVault, FULL, mountedVault } from '../support/mount.ts'
 import { attempt, needProgram, run } from '../support/program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** Runs a line of shell in a folder; throws unless it succeeds. */
 function sh(cwd: string, line: string): string {

@@ -20,7 +20,7 @@ import t, { type Test } from 'tap'
 import { isAlive, mountedVault, type TestVault, until } from '../support/mount.ts'
 import { run } from '../support/program.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(300_000)
 
 /** Runs a command of avfs beside a program that watches; returns its events, each once, sorted. */
 interface Watching {

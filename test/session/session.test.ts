@@ -223,18 +223,22 @@ t.test('a reply that the kernel refuses is logged', async (t) => {
 
 t.test('requests are answered in slices, so that timers live', async (t) => {
   let answered = 0
-  const busyMs = 0.5
+  const { now } = performance
+  // The clock stands but for what requests take, whatever else the machine does.
+  const beganMs = performance.now()
+  performance.now = () => beganMs + answered / 2
+  t.teardown(() => {
+    performance.now = now
+  })
   const { channel } = fakeMount({
     flush() {
-      const began = performance.now()
-      while (performance.now() - began < busyMs);
+      const began = now.call(performance)
+      while (now.call(performance) - began < 0.5);
       answered++
     },
   })
-  const began = performance.now()
   channel.send(...Array.from({ length: 100 }, () => flush))
-  t.ok(performance.now() - began < 25, 'the first slice is short')
-  t.ok(answered < 50)
+  t.ok(answered > 0 && answered < 50, `the first slice is short: ${answered / 2} ms`)
   await setTimeout(1)
   t.ok(answered < 100, 'a timer fires before all are answered')
   while (answered < 100) await setTimeout(1)

@@ -43,6 +43,7 @@ t.test('every function throws at arguments of a wrong number, type or range', as
     receiveDescriptor: [[], ['0'], [-1], [2 ** 31], [Number.NaN], [undefined]],
     peerUser: [[], [-1], ['1'], [0, 0]],
     flock: [[], [0], [-1, 0], [0, 2], [{}, 0]],
+    closeAtExec: [[], ['0'], [-1], [0, 0]],
     exchange: [[], ['/'], ['/', 1], ['/a\0', '/b'], ['/a', 'x'.repeat(5000)]],
     receive: [
       [],
@@ -96,6 +97,7 @@ t.test('descriptors that are not open are EBADF', async (t) => {
   t.equal(await native.notify(9999, new Uint8Array(8)), -EBADF)
   t.equal(native.peerUser(9999), -EBADF)
   t.equal(native.flock(9999, 1), -EBADF)
+  t.equal(native.closeAtExec(9999), -EBADF)
   t.equal(native.receiveDescriptor(9999), -EBADF)
   t.equal(native.seek(9999, 0, 0), -EBADF)
 })
@@ -143,10 +145,10 @@ t.test('receive waits as long as it is told, and no longer', async (t) => {
     if (times.length === 2 && typeof handle !== 'number') native.pollStop(handle)
   })
   if (typeof handle === 'number') throw new Error(`pollStart: ${handle}`)
-  writeSync(fd, 'abc')
-  await setTimeout(20)
-  writeSync(fd, 'de')
-  await setTimeout(20)
+  for (const [count, text] of ['abc', 'de'].entries()) {
+    writeSync(fd, text)
+    while (times.length === count) await setTimeout(1)
+  }
   writeSync(fd, 'f')
   await setTimeout(20)
   t.strictSame(times, [3, 2], 'one call for each, and none after the stop')

@@ -1,12 +1,13 @@
 // The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults or of the methods.
 
-import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { StrangerError } from '../../base/own-files.ts'
 import { Units } from '../../base/units.ts'
 import { CALLER_HEADER, callerHeader } from './caller.ts'
 import { connected } from './connect.ts'
 import { ControlError, systemCode } from './errors.ts'
+import { request } from './http.ts'
 import {
   type Answer,
   BINARY,
