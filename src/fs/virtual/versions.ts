@@ -1,6 +1,7 @@
 // Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
 
-import { type EntryPastRow, type EntryRow, entry, entryPast } from '../../store/collections.ts'
+import { type EntryPastRow, entry, entryPast } from '../../store/collections.ts'
+import { scanPages } from '../../store/pages.ts'
 import { Fault } from '../../store/store.ts'
 import { DeletedNames } from '../../vault/history/deleted.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
@@ -41,13 +42,14 @@ export const versionsKind: ViewKind = {
     return listView(view, name, wasAlwaysOpen(fs, directory) ? KNOWN_MS : 0)
   },
   *list(views, caller, view): Generator<Listed | Fault> {
-    for (let from: string | undefined = ''; from !== undefined; ) {
-      const start: string = from
-      const rows = yield* waiting(() => presentNames(views, view, start))
-      for (const { name, type } of rows)
+    const { directory } = view
+    const range = { gte: [directory], lt: [directory + 1] }
+    const pages = scanPages(views.fs.core.overlay, entry, range, PAGE_ROWS)
+    for (;;) {
+      const page = yield* waiting(pages)
+      if (page === undefined) break
+      for (const { name, type } of page)
         if (type === REGULAR) yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
-      const last = rows.length < PAGE_ROWS ? undefined : rows.at(-1)
-      from = last && `${last.name}\0`
     }
     const nameMs = (yield* waiting(() => wasAlwaysOpen(views.fs, view.directory))) ? KEPT_MS : 0
     for (const name of deletedNames(views, caller, view))
@@ -69,11 +71,6 @@ function mayKnow(
   wanted: number,
 ): boolean {
   return [until - 1, since].some((moment) => mightCome(fs, reader, parent, moment, wanted))
-}
-
-function presentNames({ fs }: Views, { directory }: View, from: string): EntryRow[] {
-  const range = { gte: [directory, from], lt: [directory + 1], limit: PAGE_ROWS }
-  return fs.core.overlay.scan(entry, range)
 }
 
 function* deletedNames(

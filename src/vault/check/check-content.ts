@@ -13,8 +13,9 @@ import {
 } from '../../store/collections.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 import { hexOf, isKnownCodec, unpackBlock } from '../core/blocks.ts'
+import { everyProjection, everyRow } from '../core/rows.ts'
 import type { Report, RowAt } from './findings.ts'
-import { everyProjection, everyRow, type Known } from './walk.ts'
+import type { Known } from './known.ts'
 
 /** Rows with content are large: few are read at a time. */
 const PAGE_ROWS = 64

@@ -21,14 +21,17 @@ import {
 import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 import { cycleCheck } from '../core/cycles.ts'
+import { everyRow } from '../core/rows.ts'
 import { type Counters, readCounters, readSetting } from '../core/settings.ts'
 import { count, storedUsage, type Used } from '../core/usage.ts'
 import { checkContent } from './check-content.ts'
 import { checkHistory } from './check-history.ts'
 import { type FindingCode, kindOf, type Report, type RowAt } from './findings.ts'
+import type { Known } from './known.ts'
 import { everyPage } from './read-all.ts'
-import { everyRow, type Known, PAGE_ROWS } from './walk.ts'
 
+/** How often it is told how far check has come. */
+const PROGRESS_ROWS = 500
 const ROOT = 1
 /** Rows that nothing else here reads. */
 const readable = [
@@ -135,7 +138,8 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
   const users = new Map<number, Used>()
   let done = 0
   const tick = () => {
-    if (++done % PAGE_ROWS === 0) options.onProgress?.(done, Math.max(done, counters.inodes * 3))
+    if (++done % PROGRESS_ROWS === 0)
+      options.onProgress?.(done, Math.max(done, counters.inodes * 3))
   }
 
   for await (const row of everyRow(store, inodes)) {

@@ -16,11 +16,11 @@ import {
   xattr,
 } from '../../store/collections.ts'
 import { hexOf } from '../core/blocks.ts'
+import { everyProjection } from '../core/rows.ts'
 import type { Problem } from './check.ts'
 import type { FindingCode } from './findings.ts'
 import { endBefore, endStates, inosOf, mendVersions, recover, seal } from './remedies-history.ts'
 import type { RepairRows } from './repair-rows.ts'
-import { everyProjection } from './walk.ts'
 
 type Remedy = (rows: RepairRows, problems: readonly Problem[]) => Promise<void>
 

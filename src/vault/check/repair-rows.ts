@@ -17,13 +17,13 @@ import {
 } from '../../store/collections.ts'
 import { keyOf } from '../../store/keys.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
-import type { Changes, Store } from '../../store/store.ts'
+import { ALL, type Changes, type Store } from '../../store/store.ts'
+import { everyProjection, everyRow } from '../core/rows.ts'
 import { type Counters, counterRows } from '../core/settings.ts'
 import { usageKeys, usageRowsOf } from '../core/usage.ts'
 import { directoryRow } from '../tree/directory-row.ts'
 import { countUsage } from './count-usage.ts'
 import type { RowAt } from './findings.ts'
-import { everyProjection, everyRow } from './walk.ts'
 
 const ROOT = 1
 const LOST_AND_FOUND = 'lost+found'
@@ -61,7 +61,7 @@ export class RepairRows {
 
   /** The committed rows whose keys begin with these parts. */
   async below<R extends object>(collection: Collection<R>, ino: number): Promise<R[]> {
-    const range = { gte: [ino], lt: [ino + 1], limit: Number.MAX_SAFE_INTEGER }
+    const range = { gte: [ino], lt: [ino + 1], limit: ALL }
     return retryUntilLoaded(() => this.store.scan(collection, range))
   }
 

@@ -2,7 +2,8 @@
 // and what is wanted back is what it held before the first of its names went.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
-import { type EntryPastRow, entryPast, type Key } from '../../store/collections.ts'
+import { type EntryPastRow, entryPast } from '../../store/collections.ts'
+import { rowsOn, scanPages } from '../../store/pages.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { isDeleted } from './lifetimes.ts'
@@ -104,13 +105,8 @@ function follow(core: Core, { ino, until }: Deletion): Followed {
 /** What was deleted in a directory, the latest first. */
 function deletionsIn(core: Core, parent: number): Deletion[] {
   const found: Deletion[] = []
-  for (let gte: Key = [parent]; ; ) {
-    const rows = core.overlay.scan(entryPast, { gte, lt: [parent + 1], limit: PAGE_ROWS })
-    for (const { ino, type, until, fate } of rows)
-      if (isDeleted(fate)) found.push({ ino, type, until })
-    const last = rows[rows.length - 1]
-    if (last === undefined || rows.length < PAGE_ROWS)
-      return found.sort((a, b) => b.until - a.until)
-    gte = [parent, last.name, last.since + 1]
-  }
+  const range = { gte: [parent], lt: [parent + 1] }
+  for (const row of rowsOn(scanPages(core.overlay, entryPast, range, PAGE_ROWS)))
+    if (isDeleted(row.fate)) found.push({ ino: row.ino, type: row.type, until: row.until })
+  return found.sort((a, b) => b.until - a.until)
 }

@@ -7,8 +7,8 @@ import { S_IFDIR, S_IFREG } from '../../base/mode.ts'
 import { block, collections } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
-import { everyRow } from '../check/walk.ts'
 import { hexOf, unpackBlock } from '../core/blocks.ts'
+import { everyRow } from '../core/rows.ts'
 import { ROW_FORMAT, readCounters } from '../core/settings.ts'
 import { HISTORY_FORMAT, HISTORY_NAME, isOwn, lineOf, type Manifest } from './history-rows.ts'
 
@@ -83,7 +83,7 @@ async function sendRows(run: Run, view: Store, top: number): Promise<Manifest['r
     if ((collection as unknown) === block) continue
     const hash: Hash = createHash('sha256')
     let count = 0
-    for await (const row of everyRow(view, collection, 512)) {
+    for await (const row of everyRow(view, collection)) {
       if (isOwn(collection, row)) continue
       const line = `${lineOf(collection, row)}\n`
       hash.update(line)

@@ -13,7 +13,7 @@ import {
 } from '../../store/collections.ts'
 import { keyOf } from '../../store/keys.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
-import type { Changes, Range, Store } from '../../store/store.ts'
+import { ALL, type Changes, type Range, type Store } from '../../store/store.ts'
 import { unpackBlock } from '../core/blocks.ts'
 import { RowDigest } from './row-digest.ts'
 import { BACKUP_SETTING, type Digests, HASH_BYTES } from './sync-have.ts'
@@ -24,7 +24,6 @@ const COMMIT_ROWS = 5000
 /** What one commit may be asked to take. */
 const ONCE_BYTES_MAX = 64 * 1024 * 1024
 export const ONCE_ROWS_MAX = 200_000
-const ALL = Number.MAX_SAFE_INTEGER
 
 /** More is new than can be taken at once. */
 export class TooMuchError extends Error {}

@@ -11,6 +11,7 @@ import {
   type Origin,
   REPLACED,
 } from '../../store/collections.ts'
+import { scanPages } from '../../store/pages.ts'
 import type { Core, Directory } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
@@ -70,17 +71,9 @@ export function listEntries(core: Core, parent: number): EntryRow[] {
     return rows
   }
   const rows: EntryRow[] = []
-  for (let from = ''; ; ) {
-    const page = core.overlay.scan(entry, {
-      gte: [parent, from],
-      lt: [parent + 1],
-      limit: PAGE_ROWS,
-    })
-    rows.push(...page)
-    const last = page[page.length - 1]
-    if (last === undefined || page.length < PAGE_ROWS) break
-    from = `${last.name}\0`
-  }
+  const range = { gte: [parent], lt: [parent + 1] }
+  const pages = scanPages(core.overlay, entry, range, PAGE_ROWS)
+  for (let page = pages(); page !== undefined; page = pages()) rows.push(...page)
   if (rows.length < CACHED_NAMES_MAX) {
     directory.names.clear()
     for (const row of rows) directory.names.set(row.name, row)
