@@ -46,6 +46,8 @@ export const RECORD_NAME_BYTES_MAX = 0xffff
 /** What sinks say of a name that leads elsewhere. */
 export const NO_NAME = 'no file can be called that: left out'
 const SMALL_BYTES = 24
+/** The content of a larger file follows its record, in pieces. */
+export const WHOLE_BYTES_MAX = 64 * 1024
 export const DATA_BYTES_MAX = 1024 * 1024
 /** A stream with a longer record is none. */
 const RECORD_BYTES_MAX = 64 * 1024 * 1024

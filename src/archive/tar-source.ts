@@ -18,6 +18,7 @@ import {
   LINK,
   leaveRecord,
   WHOLE,
+  WHOLE_BYTES_MAX,
 } from './records.ts'
 import { attributesOf } from './tar-attributes.ts'
 import { paddingOf } from './tar-header.ts'
@@ -48,7 +49,6 @@ interface Run {
   current: string | undefined
 }
 
-const INLINE_BYTES_MAX = 64 * 1024
 /** Of a name that is too long for anything, the beginning is told. */
 const SHOWN_BYTES_MAX = 300
 const modes: Readonly<Record<string, number>> = {
@@ -178,7 +178,7 @@ async function putFile(
       entryRecord(headOf(member, parent, 0, WHOLE, key), name, attributes, content),
     )
     await reader.skip(size + paddingOf(size))
-  } else if (sparse === undefined && size <= INLINE_BYTES_MAX) {
+  } else if (sparse === undefined && size <= WHOLE_BYTES_MAX) {
     const content = await reader.exactly(size)
     const head = headOf(member, parent, 0, WHOLE, key)
     await run.out.push(entryRecord(head, name, attributes, [content]))

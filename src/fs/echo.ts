@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { wallTime } from '../base/clock.ts'
 import { ENOENT, fail } from '../base/errno.ts'
-import { isDirectory, S_IFDIR } from '../base/mode.ts'
+import { DT_DIR, isDirectory, S_IFDIR } from '../base/mode.ts'
 import { type EntryRow, inode as inodes } from '../store/collections.ts'
 import type { Changes, NameChange } from '../vault/core/gathered.ts'
 import { type Inode, ROOT_INO } from '../vault/core/inode.ts'
@@ -23,7 +23,6 @@ import { numberOf } from './virtual/view.ts'
 /** The directory from which names are moved in. Nobody else can guess what it is called in the root. */
 const SOURCE_NAME = `.avfs-${randomUUID()}`
 const SOURCE_INO = numberOf(SOURCE_NAME)
-const DIRECTORY = 4
 
 /** What is to be seen of a name: that something goes, then that something comes, perhaps in its place. */
 interface Expected {
@@ -179,7 +178,7 @@ function formerNode(fs: FsContext, { ino, type }: EntryRow): Node {
 function expect(fs: FsContext, { parent, name, before }: NameChange): Expected | undefined {
   const after = findEntry(fs.core, parent, name)
   if (before?.ino === after?.ino) return undefined
-  const isOver = after !== undefined && after.type !== DIRECTORY && before?.type !== DIRECTORY
+  const isOver = after !== undefined && after.type !== DT_DIR && before?.type !== DT_DIR
   // What the kernel does not know nobody watches, and nothing needs to be replaced.
   const going = isOver && before !== undefined && !isHeld(fs, before.ino) ? undefined : before
   return { parent, name, going, coming: after?.ino }
@@ -192,7 +191,7 @@ function pathsOf(
   top: string,
 ): (ino: number) => string | undefined {
   const gone = new Map<number, NameChange>()
-  for (const its of names) if (its.before?.type === DIRECTORY) gone.set(its.before.ino, its)
+  for (const its of names) if (its.before?.type === DT_DIR) gone.set(its.before.ino, its)
   const pathTo = (ino: number): string | undefined => {
     const path = pathOf(fs.core, ino)
     if (path !== undefined) return path === '/' ? top : top + path
@@ -213,11 +212,9 @@ function stepsFor(
   if (directory === undefined) return []
   const steps: EchoStep[] = []
   const isOver =
-    coming !== undefined &&
-    going?.type !== DIRECTORY &&
-    !isDirectory(getInode(fs.core, coming).mode)
+    coming !== undefined && going?.type !== DT_DIR && !isDirectory(getInode(fs.core, coming).mode)
   if (going !== undefined && !isOver)
-    steps.push({ directory, name, do: going.type === DIRECTORY ? 'rmdir' : 'unlink' })
+    steps.push({ directory, name, do: going.type === DT_DIR ? 'rmdir' : 'unlink' })
   if (coming !== undefined) steps.push({ directory, name, do: 'move', from: `${at}` })
   return steps
 }

@@ -3,6 +3,7 @@
 import { nowMicros } from '../../base/clock.ts'
 import { EACCES, fail } from '../../base/errno.ts'
 import { log } from '../../base/log.ts'
+import { DT_DIR } from '../../base/mode.ts'
 import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
@@ -18,7 +19,6 @@ import { plantTree } from './past.ts'
 import { pastView } from './tree.ts'
 import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
-const DIRECTORY = 4
 /** The name of a listed moment, cut at whole seconds. */
 const SHORTENED = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d$/
 const REMEMBERED_MAX = 1024
@@ -119,7 +119,7 @@ function rootedAt(fs: FsContext, { directory, number }: View, name: string, foun
   const nameMs = wasOpen(fs, directory, moment) ? found.nameMs : 0
   const key = `at\0${directory}\0${name}\0${moment}`
   const tree = plantTree(key, { moment, directory, root: directory, nameMs })
-  return pastView(tree, directory, DIRECTORY, number, name)
+  return pastView(tree, directory, DT_DIR, number, name)
 }
 
 export const atKind: ViewKind = {
@@ -141,7 +141,7 @@ export const atKind: ViewKind = {
       const name = nameOfMoment(fs.core.moments, moment)
       const its = { moment, nameMs: undefined }
       const node = yield* waiting(() => rootedAt(fs, view, name, its))
-      yield { name, type: DIRECTORY, view: node }
+      yield { name, type: DT_DIR, view: node }
     }
   },
 }

@@ -1,7 +1,7 @@
 // Kind: deleted/, what was deleted in a directory and is not there now, in its latest state. cp and mv bring it back.
 
 import { EACCES, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
-import { isDirectory } from '../../base/mode.ts'
+import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import { Fault } from '../../store/store.ts'
 import { type DeletedEntry, DeletedNames, findDeleted } from '../../vault/history/deleted.ts'
 import { readAhead } from '../../vault/history/past-states.ts'
@@ -20,8 +20,6 @@ import { askAnew, isAskedAnew, noteShown, SHOWN_MS, untilForgotten } from './sho
 import { pastView } from './tree.ts'
 import { type Asked, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
-const DIRECTORY = 4
-
 function deletedView(
   views: Views,
   view: View,
@@ -37,7 +35,7 @@ function deletedView(
     nameMs,
     until,
   })
-  if (row.type === DIRECTORY) {
+  if (row.type === DT_DIR) {
     let known = false
     // Found out when the directory is entered: a listing has many.
     tree = {
@@ -142,7 +140,7 @@ function giveBack(
   }
   const { row } = findShown(views, caller, view, name) ?? fail(ENOENT)
   const by = readerOf(caller)
-  assertReplaceable(views, parent, newName, row.type === DIRECTORY)
+  assertReplaceable(views, parent, newName, row.type === DT_DIR)
   const moment = wholeBefore(fs.core, row)
   askAnew(views, view.directory, name)
   const announced = announcer(

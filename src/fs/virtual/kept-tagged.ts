@@ -2,7 +2,7 @@
 // files of its family (label-index.ts): when one of these comes, goes or is renamed, all names of the family are dropped. Only names
 // that everybody is shown alike are kept, so that a directory on the way which closes drops all.
 
-import { isDirectory } from '../../base/mode.ts'
+import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import { addTo, dropFrom } from '../../base/sets.ts'
 import { afterStep } from '../../base/step.ts'
 import {
@@ -23,12 +23,9 @@ import { familyOf } from '../../vault/tree/label-index.ts'
 import { placesOf } from '../../vault/tree/names.ts'
 import type { FsContext } from '../context.ts'
 import { isOpenToAll } from '../reach.ts'
+import { MARGIN_MS } from './shown.ts'
 import type { Tagged, TaggedNames } from './tagged.ts'
 import { KEPT_MS, type KeptTagged, type TagPlace } from './view.ts'
-
-const DIRECTORY = 4
-/** The kernel counts in ticks, from when it hears. */
-const MARGIN_MS = 50
 
 /** One tags/TAG. */
 interface KeptTag {
@@ -181,7 +178,7 @@ export function keepTagged(fs: FsContext): KeptTagged {
   })
   core.overlay.watch(entry, (_key, row) => {
     // What is below it comes along.
-    if (row?.type === DIRECTORY && row.origin !== CREATED) hear(() => (changed.all = true))
+    if (row?.type === DT_DIR && row.origin !== CREATED) hear(() => (changed.all = true))
   })
   return { note }
 }

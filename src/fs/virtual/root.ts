@@ -1,5 +1,6 @@
 // Kind: .avfs itself, the table of what every directory has.
 
+import { DT_DIR, DT_REG } from '../../base/mode.ts'
 import type { Caller } from '../operations.ts'
 import { atKind } from './at.ts'
 import { directoryAttributes } from './attributes.ts'
@@ -19,18 +20,15 @@ function place(kind: ViewKind, name: string): Open {
   return (_views, _caller, { directory, number }) => placeView(kind, name, directory, number)
 }
 
-const DIRECTORY = 4
-const REGULAR = 8
-
 const names: ReadonlyMap<string, { type: number; open: Open }> = new Map([
-  ['at', { type: DIRECTORY, open: place(atKind, 'at') }],
-  ['deleted', { type: DIRECTORY, open: place(deletedKind, 'deleted') }],
-  ['history.json', { type: REGULAR, open: historyFile }],
-  ['search', { type: DIRECTORY, open: place(searchKind, 'search') }],
-  [SNAPSHOTS, { type: DIRECTORY, open: place(snapshotsKind, SNAPSHOTS) }],
-  ['stats.json', { type: REGULAR, open: statsFile }],
-  ['tags', { type: DIRECTORY, open: (_views, _caller, up) => tagsView(up) }],
-  [VERSIONS, { type: DIRECTORY, open: place(versionsKind, VERSIONS) }],
+  ['at', { type: DT_DIR, open: place(atKind, 'at') }],
+  ['deleted', { type: DT_DIR, open: place(deletedKind, 'deleted') }],
+  ['history.json', { type: DT_REG, open: historyFile }],
+  ['search', { type: DT_DIR, open: place(searchKind, 'search') }],
+  [SNAPSHOTS, { type: DT_DIR, open: place(snapshotsKind, SNAPSHOTS) }],
+  ['stats.json', { type: DT_REG, open: statsFile }],
+  ['tags', { type: DT_DIR, open: (_views, _caller, up) => tagsView(up) }],
+  [VERSIONS, { type: DT_DIR, open: place(versionsKind, VERSIONS) }],
 ])
 
 const rootKind: ViewKind = {
@@ -39,7 +37,7 @@ const rootKind: ViewKind = {
   lookup: (views, caller, view, name) => names.get(name)?.open(views, caller, view),
   *list(views, caller, view): Generator<Listed> {
     for (const [name, { type, open }] of names)
-      yield { name, type, view: type === DIRECTORY ? open(views, caller, view) : undefined }
+      yield { name, type, view: type === DT_DIR ? open(views, caller, view) : undefined }
   },
 }
 

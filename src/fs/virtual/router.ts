@@ -2,6 +2,7 @@
 // to do with both is here: the way in, the name .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../../base/errno.ts'
+import { DT_DIR } from '../../base/mode.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 import { findEntry } from '../../vault/tree/directory.ts'
@@ -13,7 +14,6 @@ import { endCopy, noteSource } from './tag-copy.ts'
 import { AVFS_NAME, numberOf, VIEW_BASE } from './view.ts'
 import { createViews } from './views.ts'
 
-const DIRECTORY = 4
 /** The position after .avfs in a listing that shows it: after all that a directory can hold. */
 const LAST_COOKIE = 2 ** 52
 
@@ -53,7 +53,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
     // One that was made while there were no views is listed already.
     const isListed = findEntry(fs.core, ROOT_INO, AVFS_NAME) !== undefined
     if (isFull || isListed || cookie >= LAST_COOKIE) return
-    take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DIRECTORY, LAST_COOKIE, undefined)
+    take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DT_DIR, LAST_COOKIE, undefined)
   }
 
   return {
@@ -115,7 +115,7 @@ export function withViews(fs: FsContext, real: Operations, listed: boolean): Vie
       if (parent >= VIEW_BASE) return virtual.giveBack(caller, parent, name, newParent, newName)
       // The file stays where it is: it is labelled.
       const row = findEntry(fs.core, parent, name)
-      if (row === undefined || row.type === DIRECTORY) return fail(EROFS)
+      if (row === undefined || row.type === DT_DIR) return fail(EROFS)
       const node = virtual.take(caller, newParent, row.ino, newName)
       real.forget(node.ino, 1)
     },

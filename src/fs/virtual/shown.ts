@@ -14,7 +14,7 @@ import type { Shown, View, Views } from './view.ts'
 /** How long a name is good for: as long as find(1) and cp(1) take from a large listing to what it listed. */
 export const SHOWN_MS = 10_000
 /** The kernel counts in ticks, from when it hears. */
-const MARGIN_MS = 50
+export const MARGIN_MS = 50
 
 /** Notes that a name of this deleted/ is on its way to the kernel, which keeps it. */
 export function noteShown({ shown }: Views, { directory, number }: View, name: string): void {

@@ -1,6 +1,7 @@
 // Kind: snapshots/. The list is the vault's, the same in every directory; mkdir takes one, rmdir deletes it, mv renames it.
 
 import { EACCES, EEXIST, ENOENT, EPERM, fail } from '../../base/errno.ts'
+import { DT_DIR } from '../../base/mode.ts'
 import type { Fault } from '../../store/store.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import {
@@ -22,8 +23,6 @@ import { placeView } from './place.ts'
 import { shownName, textOf, toName } from './text.ts'
 import { pastView } from './tree.ts'
 import { type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
-
-const DIRECTORY = 4
 
 /** A directory that is younger than the snapshot is empty in it. */
 const emptyKind: ViewKind = {
@@ -54,7 +53,7 @@ function viewOf(view: View, name: string, moment: number, then: Then | undefined
   if (then === undefined) return placeView(emptyKind, key, directory, number)
   const nameMs = then.isOpen ? undefined : 0
   const tree = plantTree(`${key}\0${directory}`, { moment, directory, root: directory, nameMs })
-  return pastView(tree, directory, DIRECTORY, number, toName(name))
+  return pastView(tree, directory, DT_DIR, number, toName(name))
 }
 
 function rowOf({ fs }: Views, name: string): SnapshotRow | undefined {
@@ -79,7 +78,7 @@ export const snapshotsKind: ViewKind = {
   *list(views, _caller, view): Generator<Listed | Fault> {
     for (const { name, moment } of yield* waiting(() => listSnapshots(views.fs.core))) {
       const node = yield* waiting(() => snapshotView(views, view, name, moment))
-      yield { name: toName(name), type: DIRECTORY, view: node }
+      yield { name: toName(name), type: DT_DIR, view: node }
     }
   },
   mkdir(views, caller, view, name) {

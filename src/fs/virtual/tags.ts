@@ -2,7 +2,7 @@
 // they can be edited there. A file comes in by ln, mv or cp and goes by rm, which takes the label away and nothing else.
 
 import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, fail } from '../../base/errno.ts'
-import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
+import { DT_DIR, DT_LNK, fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
 import { idempotent } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
@@ -38,8 +38,6 @@ import { ALMIGHTY, type Tagged, taggedAlike, taggedAs, taggedBelow } from './tag
 import { shownName, textOf, toName } from './text.ts'
 import { KEPT_MS, type Listed, type View, type ViewKind, waiting } from './view.ts'
 
-const DIRECTORY = 4
-const SYMLINK = 10
 /** How long the kernel may keep a label by a name other than its own, and its attributes: who looks at it asks more than once. */
 const OTHERWISE_MS = 1000
 
@@ -81,7 +79,7 @@ const tagsKind: ViewKind = {
     for (const { name } of yield* waiting(() => listTags(fs.core))) {
       if (!(yield* waiting(() => isLabelShown(fs.core, view.directory, name, reader)))) continue
       const own = toName(nameInViews(fs.core, name))
-      yield { name: own, type: DIRECTORY, view: tagView(view, [name], fs.shared ? 0 : KEPT_MS) }
+      yield { name: own, type: DT_DIR, view: tagView(view, [name], fs.shared ? 0 : KEPT_MS) }
     }
   },
   mkdir({ fs }, caller, view, name) {
@@ -133,7 +131,7 @@ const tagKind: ViewKind<TagView> = {
       return fileView(view, name, file, views.tagged.note(view, name, file, names))
     // Not listed, so that nobody walks through all combinations. A file that is called so comes first: it is to be labelled.
     const called = findEntry(core, view.directory, name)
-    if (called !== undefined && called.type !== DIRECTORY) return undefined
+    if (called !== undefined && called.type !== DT_DIR) return undefined
     const tag = tagOf(core, name)
     if (tag === undefined || view.tags.includes(tag)) return undefined
     if (!isLabelKnown(core, view.directory, tag, readerOf(caller))) return undefined
@@ -144,7 +142,7 @@ const tagKind: ViewKind<TagView> = {
     const names = yield* waiting(() => taggedBelow(fs.core, view.directory, view.tags, reader))
     for (const [name, file] of names.files) {
       if (names.unlisted.has(name)) continue
-      const type = isDirectory(file.inode.mode) ? SYMLINK : fileType(file.inode.mode)
+      const type = isDirectory(file.inode.mode) ? DT_LNK : fileType(file.inode.mode)
       const nameMs = asked.plus ? yield* waiting(() => tagged.note(view, name, file, names)) : 0
       yield { name, type, view: fileView(view, name, file, nameMs) }
     }

@@ -1,5 +1,6 @@
 // Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and deleted/ lead to.
 
+import { DT_DIR } from '../../base/mode.ts'
 import type { Fault } from '../../store/store.ts'
 import { entryAt, inodeAt, namesAt, readStates, statesThere } from '../../vault/history/timeline.ts'
 import { assertMayComeNow } from './kept-past.ts'
@@ -7,7 +8,6 @@ import { attributesOf, type PastView, type Tree, xattrsOf } from './past.ts'
 import { pastFileKind } from './past-file.ts'
 import { type Asked, type Listed, type ViewKind, type Views, waiting } from './view.ts'
 
-const DIRECTORY = 4
 /** Names read from the vault at a time. */
 const PAGE_NAMES = 1024
 const NONE: ReadonlySet<number> = new Set()
@@ -26,7 +26,7 @@ export function pastView(
 ): PastView {
   return {
     number: tree.number(ino),
-    kind: type === DIRECTORY ? treeKind : pastFileKind,
+    kind: type === DT_DIR ? treeKind : pastFileKind,
     key: tree.key,
     ino,
     directory: tree.directory,

@@ -1,6 +1,7 @@
 // Kind: versions/NAME/, one read-only file a version, named by its number with the extension of NAME, and `latest`.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
+import { DT_LNK, DT_REG } from '../../base/mode.ts'
 import { firstIndex } from '../../base/sorted.ts'
 import { PROVISIONAL } from '../../store/collections.ts'
 import type { Fault } from '../../store/store.ts'
@@ -19,8 +20,6 @@ import { ticksOf } from './row-ticks.ts'
 import { pastView } from './tree.ts'
 import { KEPT_MS, type Listed, type View, type ViewKind, waiting } from './view.ts'
 
-const REGULAR = 8
-const SYMLINK = 10
 /** How long a number that is known needs no new look at the history, neither by us nor by the kernel. */
 export const KNOWN_MS = 1000
 /** After this nothing that happened to a name changes its numbers: longer than versions.ts waits for a backup to go. */
@@ -148,7 +147,7 @@ function fileOf(fs: FsContext, view: VersionListView, its: NameVersion, settledM
   return pastView(
     plantTree(key, { moment, directory, root: ino, nameMs }),
     ino,
-    REGULAR,
+    DT_REG,
     number,
     listed,
   )
@@ -184,10 +183,10 @@ export const versionListKind: ViewKind<VersionListView> = {
     for (const version of versions) {
       if (!(yield* waiting(() => maySee(fs, reader, view, version)))) continue
       const its = yield* waiting(() => fileOf(fs, view, version, nameMs))
-      yield { name: listedAs(view, version), type: REGULAR, view: its }
+      yield { name: listedAs(view, version), type: DT_REG, view: its }
     }
     const latest = yield* waiting(() => latestOf(fs, reader, view))
-    if (latest !== undefined) yield { name: LATEST, type: SYMLINK, view: latest }
+    if (latest !== undefined) yield { name: LATEST, type: DT_LNK, view: latest }
   },
 }
 

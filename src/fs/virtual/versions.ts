@@ -1,5 +1,6 @@
 // Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
 
+import { DT_DIR, DT_REG } from '../../base/mode.ts'
 import { type EntryPastRow, entry, entryPast } from '../../store/collections.ts'
 import { scanPages } from '../../store/pages.ts'
 import { Fault } from '../../store/store.ts'
@@ -14,8 +15,6 @@ import { listPlace, placeView } from './place.ts'
 import { hasVersions, KNOWN_MS, type VersionListView, versionListKind } from './version-list.ts'
 import { KEPT_MS, type Listed, type View, type ViewKind, type Views, waiting } from './view.ts'
 
-const DIRECTORY = 4
-const REGULAR = 8
 /** Spans of a name that are looked at. */
 const SPANS_MAX = 10_000
 /** Names read at a time. */
@@ -32,7 +31,7 @@ export const versionsKind: ViewKind = {
   lookup({ fs }, caller, view, name) {
     const { directory } = view
     const present = findEntry(fs.core, directory, name)
-    if (present?.type === REGULAR) return listView(view, name, KEPT_MS)
+    if (present?.type === DT_REG) return listView(view, name, KEPT_MS)
     if (!hasVersions(fs.core, directory, name)) return undefined
     if (!seesAll(fs, caller)) {
       const spans = fs.core.overlay.scan(entryPast, spansOf(directory, name))
@@ -49,13 +48,13 @@ export const versionsKind: ViewKind = {
       const page = yield* waiting(pages)
       if (page === undefined) break
       for (const { name, type } of page)
-        if (type === REGULAR) yield { name, type: DIRECTORY, view: listView(view, name, KEPT_MS) }
+        if (type === DT_REG) yield { name, type: DT_DIR, view: listView(view, name, KEPT_MS) }
     }
     const nameMs = (yield* waiting(() => wasAlwaysOpen(views.fs, view.directory))) ? KEPT_MS : 0
     for (const name of deletedNames(views, caller, view))
       yield name instanceof Fault
         ? name
-        : { name, type: DIRECTORY, view: listView(view, name, nameMs) }
+        : { name, type: DT_DIR, view: listView(view, name, nameMs) }
   },
 }
 
@@ -84,7 +83,7 @@ function* deletedNames(
     const page = yield* waiting(() => names.next())
     if (page === undefined) return
     for (const { row } of page) {
-      if (row.type !== REGULAR || row.name === last) continue
+      if (row.type !== DT_REG || row.name === last) continue
       if (!(yield* waiting(() => mayKnow(fs, reader, row, MAY_READ)))) continue
       last = row.name
       yield row.name

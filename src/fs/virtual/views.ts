@@ -27,6 +27,7 @@ import { assertName, assertNewName } from '../node.ts'
 import type { Caller, Node, Operations } from '../operations.ts'
 import { SOME_CAPABILITY } from '../privileges.ts'
 import { MAY_READ, MAY_SEARCH } from '../reach.ts'
+import { TRUSTED } from '../xattr.ts'
 import { HeldContent } from './held-content.ts'
 import { keepListings } from './kept-listings.ts'
 import { keepPast } from './kept-past.ts'
@@ -46,8 +47,6 @@ import { ticksOf } from './row-ticks.ts'
 import { announceDeleted } from './shown.ts'
 import { announceVersions } from './told-versions.ts'
 import { VIEW_BASE, type View, type Views } from './view.ts'
-
-const TRUSTED = 'trusted.'
 
 /** Operations on numbers from VIEW_BASE on, and what the router needs of them. */
 interface ViewOperations

@@ -2,6 +2,7 @@
 
 import { crc32 } from 'node:zlib'
 import { CHUNK_BYTES } from '../../base/limits.ts'
+import { isDirectory } from '../../base/mode.ts'
 import {
   type BlockRow,
   block,
@@ -51,7 +52,7 @@ export async function checkContent(
     tick()
   }
   for (const [ino, its] of known)
-    if (its.mode >>> 12 !== 4 && its.allocated !== (allocated.get(ino) ?? 0))
+    if (!isDirectory(its.mode) && its.allocated !== (allocated.get(ino) ?? 0))
       report(
         'extent-allocated',
         `inode ${ino}: extents cover ${allocated.get(ino) ?? 0} bytes, not ${its.allocated}`,

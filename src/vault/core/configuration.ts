@@ -3,6 +3,7 @@
 
 import { accountId, accountName } from '../../base/accounts.ts'
 import { GlobError, globRule } from '../../base/glob.ts'
+import { KIB, MIB } from '../../base/limits.ts'
 import { setting } from '../../store/collections.ts'
 import { ALL } from '../../store/store.ts'
 import type { Core } from './core.ts'
@@ -81,8 +82,6 @@ const interval = (fallback: string, describe: string): Setting => ({
   },
 })
 
-const KIB = 1024
-const MIB = KIB * 1024
 const GIB = MIB * 1024
 const TIB = GIB * 1024
 

@@ -21,7 +21,7 @@ import { ALL } from '../../store/store.ts'
 import { readContent, readExtents } from '../content/content.ts'
 import { scanExtents, verifyInline } from '../content/extents.ts'
 import type { Core } from '../core/core.ts'
-import { toRow } from '../core/inode.ts'
+import { ROOT_INO, toRow } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
@@ -32,7 +32,6 @@ import { extentsOf, knownState, pastRowAt, readAhead } from './past-states.ts'
 
 /** Rows read at a time. */
 const PAGE_ROWS = 256
-const ROOT_INO = 1
 
 /** The first moment of which anything is known: an earlier one is before the vault's birth. */
 export function birthOf(core: Core): Moment {

@@ -10,6 +10,7 @@ import {
   type SettingRow,
   setting,
 } from '../../store/collections.ts'
+import { HASH_BYTES } from '../../store/domains.ts'
 import { keyOf } from '../../store/keys.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 import { unpackBlock } from '../core/blocks.ts'
@@ -23,7 +24,6 @@ export const BACKUP_SETTING = 'backup'
 /** Rows of a stretch: the fewer, the less is sent again beside a row that has changed. */
 const STRETCH_ROWS = 64
 const PAGE_BLOCKS = 64
-export const HASH_BYTES = 32
 
 /** Stretch number i begins at `starts[i]`, or before all keys for the first, and ends where the next begins. */
 export interface Stretches {

@@ -1,7 +1,7 @@
 // Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
 // A name that is removed or replaced after it could be seen stays readable as a past row.
 
-import { isDirectory } from '../../base/mode.ts'
+import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import {
   CREATED,
   type EntryRow,
@@ -20,7 +20,6 @@ import { isRecorded, isRecordedName } from './history-recording.ts'
 import { alter, stampChange } from './inodes.ts'
 import { directoryMoved } from './places.ts'
 
-const DIRECTORY = 4
 /** Rough bytes of memory an entry takes. */
 const ENTRY_COST = 200
 /** Entries read from the store at a time. */
@@ -108,7 +107,7 @@ export function putEntry(
 ): void {
   const before = findEntry(core, parent.ino, name)
   const actor = core.actors.current
-  if (to.type === DIRECTORY && origin !== CREATED) directoryMoved(core, to.ino)
+  if (to.type === DT_DIR && origin !== CREATED) directoryMoved(core, to.ino)
   if (before !== undefined && isRecordedName(core, parent.ino, name))
     core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED, endedBy: actor })
   const row: EntryRow = {

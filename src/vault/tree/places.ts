@@ -7,8 +7,7 @@ import { type HardlinkRow, hardlink, inodePast, inode as inodes } from '../../st
 import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import { cycleCheck } from '../core/cycles.ts'
-
-const ROOT_INO = 1
+import { ROOT_INO } from '../core/inode.ts'
 
 /** Paths of directories that were found before, as long as nothing changes meanwhile. */
 export type KnownPaths = Map<number, string>
