@@ -19,6 +19,7 @@ import {
   endRecord,
   entryRecord,
   IMPLIED,
+  plainHead,
   RECORD_NAME_BYTES_MAX,
   stepRecord,
   WHOLE,
@@ -185,22 +186,7 @@ async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promi
 }
 
 function headOf(run: Run, { date }: Commit, parent: number, mode: number): EntryHead {
-  return {
-    flags: IMPLIED,
-    parent,
-    id: ++run.lastId,
-    mode,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    nlink: 1,
-    rdev: 0,
-    size: 0,
-    mtime: date,
-    mtimeNs: 0,
-    atime: date,
-    atimeNs: 0,
-    key: '',
-  }
+  return { ...plainHead(date), flags: IMPLIED, parent, id: ++run.lastId, mode }
 }
 
 /** The names of tags by the commits that they lead to; one that leads nowhere is by its own hash. */

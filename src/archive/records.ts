@@ -70,6 +70,14 @@ export interface EntryHead {
   readonly key: string
 }
 
+/** The head of what the caller made at a time, for others to be made of. */
+export function plainHead(seconds: number): EntryHead {
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  const times = { mtime: seconds, mtimeNs: 0, atime: seconds, atimeNs: 0 }
+  const rest = { flags: 0, parent: 0, id: 0, mode: 0, nlink: 1, rdev: 0, size: 0, key: '' }
+  return { ...owner, ...times, ...rest }
+}
+
 /** An extended attribute; `name` is a byte string. */
 export interface Attribute {
   readonly name: string

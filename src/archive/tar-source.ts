@@ -17,6 +17,7 @@ import {
   IMPLIED,
   LINK,
   leaveRecord,
+  plainHead,
   WHOLE,
   WHOLE_BYTES_MAX,
 } from './records.ts'
@@ -284,23 +285,8 @@ async function implyDirectory(run: Run, path: string, parent: number): Promise<n
   const id = ++run.lastId
   run.ids.push(id)
   run.directories.set(path, id)
-  const now = Math.floor(Date.now() / 1000)
-  const head: EntryHead = {
-    flags: IMPLIED,
-    parent,
-    id,
-    mode: S_IFDIR | 0o755,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    nlink: 1,
-    rdev: 0,
-    size: 0,
-    mtime: now,
-    mtimeNs: 0,
-    atime: now,
-    atimeNs: 0,
-    key: '',
-  }
+  const kind = { flags: IMPLIED, mode: S_IFDIR | 0o755 }
+  const head = { ...plainHead(Math.floor(Date.now() / 1000)), ...kind, parent, id }
   await run.out.push(entryRecord(head, path.slice(slash + 1), []))
   return id
 }
