@@ -19,16 +19,16 @@ import {
   endRecord,
   entryRecord,
   IMPLIED,
+  plainHead,
   RECORD_NAME_BYTES_MAX,
   stepRecord,
   WHOLE,
+  WHOLE_BYTES_MAX,
 } from './records.ts'
 
-const INLINE_BYTES_MAX = 64 * 1024
 const GITLINK = 0o160000
 /** Of a path that is too long for anything, the beginning is told. */
 const SHOWN_BYTES_MAX = 200
-const SYMLINK = 0o120000
 /** How many objects are asked for before the first is read: what git answers must fit no pipe meanwhile, but its question does. */
 const ASKED_MAX = 64
 
@@ -163,11 +163,11 @@ function isFile({ options }: Run, { mode, path }: Change): boolean {
 }
 
 async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promise<void> {
-  const type = mode === SYMLINK ? S_IFLNK | 0o777 : S_IFREG | (mode & 0o777)
+  const type = mode === S_IFLNK ? S_IFLNK | 0o777 : S_IFREG | (mode & 0o777)
   const { reader } = run.objects
   const size = await run.objects.next()
   run.options.read(1, size)
-  if (size <= INLINE_BYTES_MAX) {
+  if (size <= WHOLE_BYTES_MAX) {
     const content = await reader.exactly(size)
     const head = { ...headOf(run, commit, BY_PATH, type), flags: WHOLE, id: 0, size }
     await run.out.push(entryRecord(head, path, [], [content]))
@@ -186,22 +186,7 @@ async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promi
 }
 
 function headOf(run: Run, { date }: Commit, parent: number, mode: number): EntryHead {
-  return {
-    flags: IMPLIED,
-    parent,
-    id: ++run.lastId,
-    mode,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    nlink: 1,
-    rdev: 0,
-    size: 0,
-    mtime: date,
-    mtimeNs: 0,
-    atime: date,
-    atimeNs: 0,
-    key: '',
-  }
+  return { ...plainHead(date), flags: IMPLIED, parent, id: ++run.lastId, mode }
 }
 
 /** The names of tags by the commits that they lead to; one that leads nowhere is by its own hash. */

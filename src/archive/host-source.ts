@@ -21,6 +21,7 @@ import {
   nameOf,
   recordsIn,
   WHOLE,
+  WHOLE_BYTES_MAX,
 } from './records.ts'
 
 /** Takes pieces of a stream in order; a piece may be used again once the promise resolves. */
@@ -40,8 +41,6 @@ export interface SourceOptions {
 
 const READERS = 3
 const BATCH_BYTES = 1024 * 1024
-/** Larger files are read apart. */
-const INLINE_BYTES_MAX = 64 * 1024
 const NODE_BYTES = 256 * 1024
 
 interface Directory {
@@ -131,7 +130,7 @@ async function sendDirectory(run: Run, directory: Directory): Promise<void> {
   }
   const { readDirectory, directoryReader } = addon()
   const { guarded } = run.options
-  const inlineMax = guarded?.key === directory.key ? 0 : INLINE_BYTES_MAX
+  const inlineMax = guarded?.key === directory.key ? 0 : WHOLE_BYTES_MAX
   const reader = directoryReader(bytesOf(directory.path === '' ? '/' : directory.path))
   let [into, next] = [takeBatch(), takeBatch()]
   let reading = readDirectory(reader, into, inlineMax)

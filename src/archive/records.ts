@@ -46,6 +46,8 @@ export const RECORD_NAME_BYTES_MAX = 0xffff
 /** What sinks say of a name that leads elsewhere. */
 export const NO_NAME = 'no file can be called that: left out'
 const SMALL_BYTES = 24
+/** The content of a larger file follows its record, in pieces. */
+export const WHOLE_BYTES_MAX = 64 * 1024
 export const DATA_BYTES_MAX = 1024 * 1024
 /** A stream with a longer record is none. */
 const RECORD_BYTES_MAX = 64 * 1024 * 1024
@@ -66,6 +68,14 @@ export interface EntryHead {
   readonly atime: number
   readonly atimeNs: number
   readonly key: string
+}
+
+/** The head of what the caller made at a time, for others to be made of. */
+export function plainHead(seconds: number): EntryHead {
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  const times = { mtime: seconds, mtimeNs: 0, atime: seconds, atimeNs: 0 }
+  const rest = { flags: 0, parent: 0, id: 0, mode: 0, nlink: 1, rdev: 0, size: 0, key: '' }
+  return { ...owner, ...times, ...rest }
 }
 
 /** An extended attribute; `name` is a byte string. */

@@ -17,7 +17,9 @@ import {
   IMPLIED,
   LINK,
   leaveRecord,
+  plainHead,
   WHOLE,
+  WHOLE_BYTES_MAX,
 } from './records.ts'
 import { attributesOf } from './tar-attributes.ts'
 import { paddingOf } from './tar-header.ts'
@@ -49,7 +51,6 @@ interface Run {
   current: string | undefined
 }
 
-const INLINE_BYTES_MAX = 64 * 1024
 /** Of a name that is too long for anything, the beginning is told. */
 const SHOWN_BYTES_MAX = 300
 const modes: Readonly<Record<string, number>> = {
@@ -184,7 +185,7 @@ async function putFile(
       entryRecord(headOf(member, parent, 0, WHOLE, key), name, attributes, content),
     )
     await reader.skip(size + paddingOf(size))
-  } else if (sparse === undefined && size <= INLINE_BYTES_MAX) {
+  } else if (sparse === undefined && size <= WHOLE_BYTES_MAX) {
     const content = await reader.exactly(size)
     const head = headOf(member, parent, 0, WHOLE, key)
     await run.out.push(entryRecord(head, name, attributes, [content]))
@@ -290,23 +291,8 @@ async function implyDirectory(run: Run, path: string, parent: number): Promise<n
   const id = ++run.lastId
   run.ids.push(id)
   run.directories.set(path, id)
-  const now = Math.floor(Date.now() / 1000)
-  const head: EntryHead = {
-    flags: IMPLIED,
-    parent,
-    id,
-    mode: S_IFDIR | 0o755,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    nlink: 1,
-    rdev: 0,
-    size: 0,
-    mtime: now,
-    mtimeNs: 0,
-    atime: now,
-    atimeNs: 0,
-    key: '',
-  }
+  const kind = { flags: IMPLIED, mode: S_IFDIR | 0o755 }
+  const head = { ...plainHead(Math.floor(Date.now() / 1000)), ...kind, parent, id }
   await run.out.push(entryRecord(head, path.slice(slash + 1), []))
   return id
 }

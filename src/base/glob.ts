@@ -1,5 +1,6 @@
-// Globs on paths for work on many of them, given by people who may mean no good: a path is read once, with all places of the
-// glob that it may be at, so that no glob takes longer than its length times that of the path. Text in, answers out.
+// Globs on paths and on names, the one reading of them for all commands (docs/search.md tells users what they mean). They are given by
+// people who may mean no good: a text is read once, with all places of the globs that it may be at, so that it costs no more steps
+// than its length times theirs. Text in, answers out.
 //
 //   *        anything but a slash        ?       one character but a slash
 //   **       any number of directories   [a-z]   one of these, [!a-z] or [^a-z] none of these
@@ -22,10 +23,13 @@ export type Matcher = (text: string) => boolean
 /** Braces multiply: {a,b}{a,b}... */
 const ALTERNATIVES_MAX = 1000
 const GLOB_LENGTH_MAX = 4096
-/** Of all that one glob stands for: they are compiled, and followed with each name, while others wait. */
-const ALTERNATIVES_LENGTH_MAX = 65_536
+/** Of all that the globs stand for: they are compiled, and followed with each name, while others wait. */
+const ALTERNATIVES_LENGTH_MAX = 16_384
 
-type Token = 'star' | 'directories' | 'rest' | ((char: string) => boolean)
+type Token = 'star' | 'directories' | 'rest' | 'end' | ((char: string) => boolean)
+
+/** Where a text may be among the tokens of all globs, each place once. */
+type Places = readonly number[]
 
 /** Whether a path from the top ('a/b', without a slash before it) or a directory above it is meant by one of the globs. Throws GlobError. */
 export function pathMatcher(globs: readonly string[]): Matcher {
@@ -37,41 +41,35 @@ export function pathMatcher(globs: readonly string[]): Matcher {
   }
 }
 
-/** Where a path is in each of the globs that may still mean it, by their number: places among its tokens. */
-type GlobPlace = ReadonlyMap<number, ReadonlySet<number>>
-
-const MEANT: GlobPlace = new Map()
-const NOT_MEANT: GlobPlace = new Map()
+const MEANT: Places = []
+const NOT_MEANT: Places = []
 /** Different places that are kept, so that directories which are alike share one. */
 const SHARED_MAX = 1000
 
 /** The same a name at a time, for walks; names are text. Throws GlobError. */
-export function globRule(globs: readonly string[]): PathRule<GlobPlace> {
-  const all = globs.flatMap(alternativesOf).map((glob) => {
-    const whole = glob.endsWith('/**') ? glob.slice(0, -3) : glob
-    const isAnchored = whole.startsWith('/')
-    const tokens = tokensOf(whole === '' ? '**' : isAnchored ? whole.slice(1) : whole)
-    return isAnchored ? tokens : ['directories' as const, ...tokens]
-  })
-  const top: GlobPlace = new Map(all.map((tokens, index) => [index, startOf(tokens)]))
-  const known = new Map<string, GlobPlace>()
+export function globRule(globs: readonly string[]): PathRule<Places> {
+  const followed = new Followed(
+    alternativesOf(globs).map((glob) => {
+      const whole = glob.endsWith('/**') ? glob.slice(0, -3) : glob
+      if (whole.startsWith('/')) return tokensOf(whole.slice(1))
+      return ['directories', ...tokensOf(whole === '' ? '**' : whole)]
+    }),
+  )
+  const top = followed.start
+  const known = new Map<string, Places>()
   return {
     top,
     enter(at, name) {
-      const next = new Map<number, ReadonlySet<number>>()
-      for (const [index, places] of at) {
-        const tokens = all[index] as Token[]
-        const found = stepped(tokens, places, at === top ? name : `/${name}`)
-        if (found === 'all' || found.has(tokens.length)) return MEANT
-        if (found.size > 0) next.set(index, found)
-      }
-      if (next.size === 0) return at === MEANT ? MEANT : NOT_MEANT
-      const key = [...next].map(([index, places]) => `${index}:${[...places].join()}`).join(';')
+      if (at === MEANT) return MEANT
+      const places = followed.after(at, at === top ? name : `/${name}`)
+      if (followed.isMeant(places)) return MEANT
+      if (places.length === 0) return NOT_MEANT
+      const key = places.join()
       const shared = known.get(key)
       if (shared !== undefined) return shared
       if (known.size >= SHARED_MAX) known.clear()
-      known.set(key, next)
-      return next
+      known.set(key, places)
+      return places
     },
     means: (at) => at === MEANT,
   }
@@ -79,33 +77,31 @@ export function globRule(globs: readonly string[]): PathRule<GlobPlace> {
 
 /** Whether a name without slashes is as one of the globs says. Throws GlobError. */
 export function nameMatcher(globs: readonly string[]): Matcher {
-  const all = globs.flatMap(alternativesOf).map(tokensOf)
-  return (name) =>
-    all.some((tokens) => {
-      const found = stepped(tokens, startOf(tokens), name)
-      return found === 'all' || found.has(tokens.length)
-    })
+  const followed = new Followed(alternativesOf(globs).map(tokensOf))
+  return (name) => followed.isMeant(followed.after(followed.start, name))
 }
 
-/** The globs without braces that a glob stands for. */
-function alternativesOf(glob: string): string[] {
+/** The globs without braces that globs stand for. */
+function alternativesOf(globs: readonly string[]): string[] {
+  const all = globs.flatMap(withoutBraces)
+  if (all.reduce((sum, { length }) => sum + length, 0) > ALTERNATIVES_LENGTH_MAX)
+    throw new GlobError(
+      `${globs.map((its) => `'${its}'`).join(', ')}: that is globs of more than ${ALTERNATIVES_LENGTH_MAX} characters`,
+    )
+  return all
+}
+
+function withoutBraces(glob: string): string[] {
   if (glob === '') throw new GlobError('an empty glob means nothing')
   if (glob.length > GLOB_LENGTH_MAX) throw new GlobError('a glob is too long')
   const done: string[] = []
   const waiting = [glob]
-  let length = 0
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const choices = firstBraces(next)
-    if (choices === undefined) {
-      done.push(next)
-      length += next.length
-    } else waiting.push(...choices.reverse())
+    if (choices === undefined) done.push(next)
+    else waiting.push(...choices.reverse())
     if (done.length + waiting.length > ALTERNATIVES_MAX)
       throw new GlobError(`'${glob}' stands for more than ${ALTERNATIVES_MAX} globs`)
-    if (length > ALTERNATIVES_LENGTH_MAX)
-      throw new GlobError(
-        `'${glob}' stands for globs of more than ${ALTERNATIVES_LENGTH_MAX} characters`,
-      )
   }
   return done
 }
@@ -150,8 +146,9 @@ function tokensOf(glob: string): Token[] {
       let end = at
       while (chars[end] === '*') end++
       const isWhole = end - at === 2 && (at === 0 || chars[at - 1] === '/')
-      if (isWhole && chars[end] === '/') tokens.push('directories')
-      else tokens.push(isWhole && end === chars.length ? 'rest' : 'star')
+      if (isWhole && chars[end] === '/') {
+        if (tokens.at(-1) !== 'directories') tokens.push('directories')
+      } else tokens.push(isWhole && end === chars.length ? 'rest' : 'star')
       at = isWhole && chars[end] === '/' ? end : end - 1
     } else if (char === '?') tokens.push((its) => its !== '/')
     else if (char === '[') {
@@ -189,44 +186,60 @@ function codeOf(char: string | undefined): number {
   return char?.codePointAt(0) ?? 0
 }
 
-function startOf(tokens: readonly Token[]): Set<number> {
-  const places = new Set<number>()
-  arrive(tokens, 0, places)
-  return places
-}
+/** Texts followed through all globs at once. */
+class Followed {
+  readonly #tokens: readonly Token[]
+  readonly start: Places
+  /** By place: the last character with which it was reached, so that none is twice in a list. */
+  readonly #reached: Float64Array
+  #character = 1
 
-/** Where a text leads from some places; 'all': whatever comes is meant. */
-function stepped(
-  tokens: readonly Token[],
-  from: ReadonlySet<number>,
-  text: string,
-): ReadonlySet<number> | 'all' {
-  let places = from
-  for (const char of text) {
-    const next = new Set<number>()
-    for (const place of places) {
-      const token = tokens[place]
-      if (token === undefined) continue
-      if (token === 'rest') return 'all'
-      if (token === 'star') {
-        if (char !== '/') arrive(tokens, place, next)
-      } else if (token === 'directories') {
-        // Within a directory's name it stays; behind the slash it may end.
-        if (char === '/') arrive(tokens, place, next)
-        else next.add(place)
-      } else if (token(char)) arrive(tokens, place + 1, next)
+  constructor(globs: readonly Token[][]) {
+    this.#tokens = globs.flatMap((tokens) => [...tokens, 'end' as const])
+    this.#reached = new Float64Array(this.#tokens.length)
+    const start: number[] = []
+    let at = 0
+    for (const tokens of globs) {
+      this.#arrive(at, start)
+      at += tokens.length + 1
     }
-    if (next.size === 0) return next
-    places = next
+    this.start = start
   }
-  return places
-}
 
-/** Adds a place and those that are reached from it without a character. */
-function arrive(tokens: readonly Token[], place: number, places: Set<number>): void {
-  for (let at = place; ; at++) {
-    places.add(at)
-    const token = tokens[at]
-    if (token === undefined || typeof token === 'function') return
+  /** Where a text leads from some places; MEANT: whatever comes is meant. */
+  after(from: Places, text: string): Places {
+    let places = from
+    for (const char of text) {
+      this.#character++
+      const next: number[] = []
+      for (const place of places) {
+        const token = this.#tokens[place]
+        if (token === 'rest') return MEANT
+        if (token === 'star') {
+          if (char !== '/') this.#arrive(place, next)
+        } else if (token === 'directories') {
+          // Within a directory's name it stays; behind the slash it may end.
+          if (char === '/') this.#arrive(place, next)
+          else next.push(place)
+        } else if (token !== 'end' && token?.(char)) this.#arrive(place + 1, next)
+      }
+      if (next.length === 0) return NOT_MEANT
+      places = next
+    }
+    return places
+  }
+
+  isMeant(places: Places): boolean {
+    return places === MEANT || places.some((place) => this.#tokens[place] === 'end')
+  }
+
+  /** Adds a place and those that are reached from it without a character, of which there are three at most. */
+  #arrive(place: number, places: number[]): void {
+    for (let at = place; this.#reached[at] !== this.#character; at++) {
+      this.#reached[at] = this.#character
+      places.push(at)
+      const token = this.#tokens[at]
+      if (token === 'end' || typeof token === 'function') return
+    }
   }
 }

@@ -1,5 +1,8 @@
 // Every limit of avfs, with its reason.
 
+export const KIB = 1024
+export const MIB = 1024 * KIB
+
 /** Content is cut at multiples of this: large enough for compression and throughput, small enough to reread for 4 KiB. */
 export const CHUNK_BYTES = 128 * 1024
 /**

@@ -26,19 +26,27 @@ const KNOWN_TYPES: ReadonlySet<number> = new Set([
 /** mode >> 12, the DT_* of readdir(3). */
 export type FileType = number
 
+export const DT_DIR = 4
+export const DT_REG = 8
+export const DT_LNK = 10
+
 /** The DT_* of a mode. */
 export function fileType(mode: number): FileType {
   return (mode & S_IFMT) >>> 12
 }
+
 export function isDirectory(mode: number): boolean {
   return (mode & S_IFMT) === S_IFDIR
 }
+
 export function isRegular(mode: number): boolean {
   return (mode & S_IFMT) === S_IFREG
 }
+
 export function isSymlink(mode: number): boolean {
   return (mode & S_IFMT) === S_IFLNK
 }
+
 /** Whether a mode is one of a kind of file that there is. */
 export function isKnownType(mode: number): boolean {
   return KNOWN_TYPES.has(mode & S_IFMT)

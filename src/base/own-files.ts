@@ -22,7 +22,7 @@ const WRITABLE_BY_GROUP = 0o020
 const WRITABLE_BY_ALL = 0o002
 const STICKY = 0o1000
 /** As many as the kernel follows in one path. */
-const LINKS_MAX = 40
+export const LINKS_MAX = 40
 const ADVICE = 'remove it, or use a folder that only you can write'
 
 /** A file or folder that somebody else put there, or could change. */

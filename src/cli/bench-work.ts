@@ -14,9 +14,8 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { KIB, MIB } from '../base/limits.ts'
 
-const KIB = 1024
-const MIB = 1024 * KIB
 const FILES = 400
 const FILE_BYTES = 4 * KIB
 const SYNCS = 30

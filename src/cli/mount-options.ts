@@ -2,6 +2,7 @@
 // them into MountSettings and refuses what neither knows. Touches nothing.
 
 import { totalmem } from 'node:os'
+import { MIB } from '../base/limits.ts'
 import type { MountSettings } from '../control/wire/protocol.ts'
 import { UsageError } from './errors.ts'
 
@@ -18,7 +19,6 @@ interface MountArguments {
 type Draft = { -readonly [K in keyof MountSettings]: MountSettings[K] }
 type Apply = (draft: Draft, flags: Set<string>, value: string | undefined, name: string) => void
 
-const MIB = 1024 * 1024
 /** A sixteenth of the host's memory: enough to matter, little enough not to be noticed. */
 export const CACHE_MB_DEFAULT = Math.max(64, Math.min(512, Math.floor(totalmem() / MIB / 16)))
 const CACHE_MB_MIN = 16

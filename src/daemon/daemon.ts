@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { setWallClock } from '../base/clock.ts'
 import { clearCaches } from '../base/generation-cache.ts'
 import { outliveErrors } from '../base/guard.ts'
+import { MIB } from '../base/limits.ts'
 import { log, logTrace, setLog } from '../base/log.ts'
 import { limited } from '../base/log-limit.ts'
 import { standardErrorSink } from '../base/log-sink.ts'
@@ -47,7 +48,6 @@ import { startEchoes } from './echoes.ts'
 import { daemonMetrics } from './metrics.ts'
 import { stopper } from './stop.ts'
 
-const MIB = 1024 * 1024
 const CLOSING_WAIT_MS = 15_000
 const CLOSING_POLL_MS = 50
 

@@ -1,7 +1,7 @@
 // lookup, opendir, readdir, releasedir.
 
 import { EBADF, ENOENT, fail } from '../base/errno.ts'
-import { isDirectory } from '../base/mode.ts'
+import { DT_DIR, isDirectory } from '../base/mode.ts'
 import { findEntry } from '../vault/tree/directory.ts'
 import { findInode, getInode } from '../vault/tree/inodes.ts'
 import { type FsContext, forgetNode, giveNode, type OpenDirectory } from './context.ts'
@@ -10,9 +10,8 @@ import { assertName, getDirectory } from './node.ts'
 import type { Caller, Node, TakeEntry } from './operations.ts'
 import { isOrigin } from './overlay-origin.ts'
 
-const DIRECTORY = 4
 /** . and .. come before the names. */
-const DOTS = 2
+export const DOTS = 2
 const NOTHING: Listing = { names: [] }
 
 export function lookup(
@@ -71,8 +70,8 @@ export function readdir(
   const open = fs.open.get(handle) ?? fail(EBADF)
   const directory = getInode(fs.core, ino)
   const { names } = directory.nlink === 0 ? NOTHING : listingOf(fs, ino, open, cookie)
-  if (cookie < 1 && !take('.', ino, DIRECTORY, 1, undefined)) return
-  if (cookie < DOTS && !take('..', directory.parent, DIRECTORY, DOTS, undefined)) return
+  if (cookie < 1 && !take('.', ino, DT_DIR, 1, undefined)) return
+  if (cookie < DOTS && !take('..', directory.parent, DT_DIR, DOTS, undefined)) return
   const { shift } = open
   for (let index = Math.max(0, cookie - DOTS - shift); index < names.length; index++) {
     const { name, ino: child, type } = names[index] as ListedName

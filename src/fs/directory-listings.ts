@@ -4,6 +4,7 @@
 
 import { firstIndex } from '../base/sorted.ts'
 import { type EntryRow, entry } from '../store/collections.ts'
+import { type Pages, scanPages } from '../store/pages.ts'
 import { pauseWhenDue } from '../store/pause.ts'
 import { Fault } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
@@ -122,16 +123,13 @@ export class DirectoryListings {
 
 /** A directory that is read page by page: what it gives are the names as of its end. */
 class Reading {
-  readonly #core: Core
-  readonly #ino: number
-  #from: string | undefined = ''
+  readonly #pages: Pages<EntryRow>
   #names: ListedName[] = []
   /** What became of names since it began. */
   readonly #changed = new Map<string, EntryRow | undefined>()
 
-  constructor(core: Core, ino: number) {
-    this.#core = core
-    this.#ino = ino
+  constructor({ overlay }: Core, ino: number) {
+    this.#pages = scanPages(overlay, entry, { gte: [ino], lt: [ino + 1] }, PAGE_ROWS)
   }
 
   note(name: string | undefined, row: EntryRow | undefined): void {
@@ -140,15 +138,12 @@ class Reading {
 
   /** Goes on from where a Fault ended it. */
   finish(): readonly ListedName[] {
-    while (this.#from !== undefined) {
+    const next = (): EntryRow[] | undefined => {
       pauseWhenDue()
-      const gte = [this.#ino, this.#from]
-      const range = { gte, lt: [this.#ino + 1], limit: PAGE_ROWS }
-      const rows = this.#core.overlay.scan(entry, range)
-      for (const row of rows) this.#names.push(listedOf(row))
-      const last = rows.length < PAGE_ROWS ? undefined : rows.at(-1)
-      this.#from = last && `${last.name}\0`
+      return this.#pages()
     }
+    for (let page = next(); page !== undefined; page = next())
+      for (const row of page) this.#names.push(listedOf(row))
     if (this.#changed.size === 0) return this.#names
     const there = [...this.#changed.values()].filter((row) => row !== undefined)
     const same = this.#names.filter(({ name }) => !this.#changed.has(name))

@@ -5,6 +5,7 @@ import { GenerationCache } from '../base/generation-cache.ts'
 import { log } from '../base/log.ts'
 import { firstIndex } from '../base/sorted.ts'
 import { entryPast, type InodePastRow, inodePast } from '../store/collections.ts'
+import { rowsOn, scanPages } from '../store/pages.ts'
 import { retryUntilLoaded } from '../store/retry.ts'
 import { Fault } from '../store/store.ts'
 import { seal, writtenOverBelow } from '../vault/content/seal.ts'
@@ -126,14 +127,9 @@ function spansOf(core: Core, ino: number): readonly Span[] {
   const before = cache.get(ino)
   if (before !== undefined) return before
   const spans: Span[] = []
-  for (let from = 0; ; ) {
-    const range = { gte: [ino, from], lt: [ino + 1], limit: PAGE_ROWS }
-    const rows = core.overlay.scan(inodePast, range)
-    for (const row of rows) if (!goesOn(spans.at(-1), row)) spans.push(spanOf(core, row))
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < PAGE_ROWS) break
-    from = last.since + 1
-  }
+  const range = { gte: [ino], lt: [ino + 1] }
+  for (const row of rowsOn(scanPages(core.overlay, inodePast, range, PAGE_ROWS)))
+    if (!goesOn(spans.at(-1), row)) spans.push(spanOf(core, row))
   cache.set(ino, spans)
   return spans
 }

@@ -3,6 +3,7 @@
 import { EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX } from '../base/limits.ts'
 import { isDirectory } from '../base/mode.ts'
+import type { InodeRow } from '../store/collections.ts'
 import type { Core } from '../vault/core/core.ts'
 import type { Inode } from '../vault/core/inode.ts'
 import { getInode } from '../vault/tree/inodes.ts'
@@ -10,8 +11,8 @@ import type { Node } from './operations.ts'
 
 const SECTOR_BYTES = 512
 
-/** The inode as stat(2) tells it. */
-export function toNode(inode: Inode): Node {
+/** The inode as stat(2) tells it, or a row of it, of which nothing waits to be written. */
+export function toNode(inode: InodeRow & Partial<Pick<Inode, 'writeBuffer'>>): Node {
   let bytes = inode.allocated
   if (inode.writeBuffer !== undefined)
     for (const pieces of inode.writeBuffer.values())

@@ -15,7 +15,7 @@ import { assertChangeable, type FsContext } from './context.ts'
 import { keepGuards, sealBefore } from './guards.ts'
 import type { Caller } from './operations.ts'
 
-const TRUSTED = 'trusted.'
+export const TRUSTED = 'trusted.'
 
 function isSupported(name: string): boolean {
   return (

@@ -11,7 +11,7 @@ import {
 } from '../store/collections.ts'
 import type { Core } from '../vault/core/core.ts'
 import { cycleCheck } from '../vault/core/cycles.ts'
-import { toRow } from '../vault/core/inode.ts'
+import { ROOT_INO, toRow } from '../vault/core/inode.ts'
 import type { Moment } from '../vault/core/moment.ts'
 import { inodeAt } from '../vault/history/timeline.ts'
 import type { Alias, NumberedVersion, VersionNames } from '../vault/history/version-names.ts'
@@ -21,7 +21,6 @@ import { isWithin } from '../vault/tree/places.ts'
 import type { Fragment } from './snippet.ts'
 import type { Match } from './term-hits.ts'
 
-const ROOT_INO = 1
 /** States of one inode that are read, at most. */
 const STATES_MAX = 10_000
 

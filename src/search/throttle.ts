@@ -3,13 +3,18 @@
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { stepNumber } from '../base/step.ts'
+import { SLICE_MS } from '../base/turns.ts'
 import { retryUntilLoaded } from '../store/retry.ts'
 import { StoreError } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
-import { type Began, beginSlice, noteSlice, type Slices } from '../vault/core/time-slices.ts'
+import {
+  type Began,
+  beginSlice,
+  noteSlice,
+  PAUSE_EVERY,
+  type Slices,
+} from '../vault/core/time-slices.ts'
 
-const SLICE_MS = 2
-const PAUSE_EVERY = 16
 /** Requests a millisecond above which the vault is busy. */
 const BUSY_STEPS = 0.5
 /** How long steps are counted before the rate is computed. */

@@ -2,7 +2,7 @@
 // each small change. Reads only, and what is durable alone.
 
 import { extent, extentPast } from '../store/collections.ts'
-import type { Store } from '../store/store.ts'
+import { ALL, type Store } from '../store/store.ts'
 import { readExtents } from '../vault/content/content.ts'
 import { verifyInline } from '../vault/content/extents.ts'
 import type { Core } from '../vault/core/core.ts'
@@ -10,7 +10,6 @@ import type { RowsAhead, Write } from './rows-ahead.ts'
 import type { SealedVersion } from './source.ts'
 import type { Written } from './text-window.ts'
 
-const ALL = Number.MAX_SAFE_INTEGER
 const WRITE_COLUMNS = ['ino', 'offset', 'since', 'length'] as const
 
 /** All of it lies at `from` or behind; for each version, what was written for it, in order. */

@@ -27,7 +27,7 @@ const MODE_MAX = 0xffff
 const MODE_SHIFT = 12
 const FATES = 4
 const ORIGINS = 3
-const HASH_BYTES = 32
+export const HASH_BYTES = 32
 
 /** A condition on `v`, in JavaScript; what it calls is in `scope`. */
 type Domain = string

@@ -14,6 +14,15 @@ export function keyOf<R extends object>(collection: Collection<R>, row: R): Key 
   return key
 }
 
+/** A bound behind a key and all that begin with it, and before every other; undefined where there can be none. */
+export function keyAfter(key: Key): Key | undefined {
+  const last = key[key.length - 1]
+  if (last === undefined) return undefined
+  const above = key.slice(0, -1)
+  if (typeof last === 'string') return [...above, `${last}\0`]
+  return last < Number.MAX_SAFE_INTEGER ? [...above, last + 1] : keyAfter(above)
+}
+
 /**
  * Negative, 0 or positive as a sorts before, with or after b: component by component, numbers by value, strings by their
  * bytes. A key that is a prefix of another sorts before it.

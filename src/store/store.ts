@@ -61,6 +61,9 @@ export interface Range {
   readonly limit: number
 }
 
+/** The limit of a range that is read as a whole. */
+export const ALL = Number.MAX_SAFE_INTEGER
+
 /** Changes to one collection: rows to put (insert or replace) and keys to delete (missing ones are no error). A key occurs once. */
 export interface Changes<R extends object = object> {
   readonly collection: Collection<R>

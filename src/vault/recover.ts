@@ -12,48 +12,60 @@ import {
   unsealed,
   xattr,
 } from '../store/collections.ts'
-import { scanExtents } from './content/extents.ts'
+import { projectPages, rowsOn } from '../store/pages.ts'
+import { ALL } from '../store/store.ts'
 import { seal } from './content/seal.ts'
 import type { Core } from './core/core.ts'
 import { WRITTEN } from './core/inode.ts'
 import { findInode } from './tree/inodes.ts'
 
-const ALL = 1_000_000
+const PAGE_ROWS = 4096
 
 /** Returns how many inodes were swept and sealed. */
-export function recover(core: Core): { swept: number; sealed: number } {
+export function recover(core: Core, pageRows = PAGE_ROWS): { swept: number; sealed: number } {
   const orphans = core.overlay.scan(orphan, { limit: ALL })
-  for (const { ino } of orphans) idempotent(() => sweep(core, ino))
+  for (const { ino } of orphans) idempotent(() => sweep(core, ino, pageRows))
   const open = core.overlay.scan(unsealed, { limit: ALL })
-  for (const { ino } of open) idempotent(() => sealLeft(core, ino))
+  for (const { ino } of open) idempotent(() => sealLeft(core, ino, pageRows))
   return { swept: orphans.length, sealed: open.length }
 }
 
-function sweep(core: Core, ino: number): void {
+function sweep(core: Core, ino: number, pageRows: number): void {
+  const { overlay } = core
   // In damaged rows: what is there is not swept.
-  if (core.overlay.get(inodes, [ino]) !== undefined) {
-    core.overlay.delete(orphan, [ino])
+  if (overlay.get(inodes, [ino]) !== undefined) {
+    overlay.delete(orphan, [ino])
     return
   }
-  const wasSealed = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: 1 }).length > 0
-  const extents = [...scanExtents(core, ino, 0, Number.MAX_SAFE_INTEGER)]
-  const xattrs = core.overlay.scan(xattr, { gte: [ino], lt: [ino + 1], limit: ALL })
-  const pasts = provisionalPast(core, ino)
+  const wasSealed = overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: 1 }).length > 0
+  const extents = [...present(core, ino, pageRows)]
+  const xattrs = overlay.scan(xattr, { gte: [ino], lt: [ino + 1], limit: ALL })
+  const pasts = provisionalPast(core, ino, pageRows).flatMap(({ offset, since }) => {
+    const row = overlay.get(extentPast, [ino, offset, since])
+    return row === undefined ? [] : [row]
+  })
   for (const row of extents)
-    if (!wasSealed || row.since === PROVISIONAL) core.overlay.delete(extent, [ino, row.offset])
-  if (!wasSealed) for (const row of xattrs) core.overlay.delete(xattr, [ino, row.name])
+    if (!wasSealed || row.since === PROVISIONAL) overlay.delete(extent, [ino, row.offset])
+  if (!wasSealed) for (const row of xattrs) overlay.delete(xattr, [ino, row.name])
   const moment = core.moments.next()
-  for (const row of pasts) core.overlay.put(extentPast, { ...row, until: moment })
-  core.overlay.delete(orphan, [ino])
+  for (const row of pasts) overlay.put(extentPast, { ...row, until: moment })
+  overlay.delete(orphan, [ino])
 }
 
-function provisionalPast(core: Core, ino: number) {
-  return core.overlay
-    .scan(extentPast, { gte: [ino], lt: [ino + 1], limit: ALL })
-    .filter((row) => row.until === PROVISIONAL)
+/** The extents of an inode as the crash left them: nothing has changed them since. */
+function present({ overlay: { store } }: Core, ino: number, pageRows: number) {
+  const range = { gte: [ino], lt: [ino + 1] }
+  return rowsOn(projectPages(store, extent, ['ino', 'offset', 'since'], range, pageRows))
 }
 
-function sealLeft(core: Core, ino: number): void {
+function provisionalPast({ overlay: { store } }: Core, ino: number, pageRows: number) {
+  const range = { gte: [ino], lt: [ino + 1] }
+  const fields = ['ino', 'offset', 'since', 'until'] as const
+  const rows = rowsOn(projectPages(store, extentPast, fields, range, pageRows))
+  return [...rows].filter(({ until }) => until === PROVISIONAL)
+}
+
+function sealLeft(core: Core, ino: number, pageRows: number): void {
   const inode = findInode(core, ino)
   if (inode === undefined || inode.since !== PROVISIONAL) {
     core.overlay.delete(unsealed, [ino])
@@ -66,12 +78,12 @@ function sealLeft(core: Core, ino: number): void {
     limit: 1,
   })
   const current = new Set<number>()
-  for (const row of scanExtents(core, ino, 0, Number.MAX_SAFE_INTEGER))
-    if (row.since === PROVISIONAL) current.add(row.offset)
+  for (const { offset, since } of present(core, ino, pageRows))
+    if (since === PROVISIONAL) current.add(offset)
   inode.journal = {
     before: before?.until === PROVISIONAL ? before : undefined,
     current,
-    past: provisionalPast(core, ino).map((row) => [row.offset, row.since]),
+    past: provisionalPast(core, ino, pageRows).map((row) => [row.offset, row.since]),
   }
   inode.change = WRITTEN
   seal(core, inode)

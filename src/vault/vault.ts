@@ -21,7 +21,14 @@ import { GroupCommit } from '../store/group-commit.ts'
 import { openStore } from '../store/open.ts'
 import { type Layer, Overlay } from '../store/overlay.ts'
 import { retryUntilLoaded, tryNow } from '../store/retry.ts'
-import type { Batch, Changes, CompactOptions, Store, StoreTraits } from '../store/store.ts'
+import {
+  ALL,
+  type Batch,
+  type Changes,
+  type CompactOptions,
+  type Store,
+  type StoreTraits,
+} from '../store/store.ts'
 import { type CheckOptions, type CheckReport, checkStore } from './check/check.ts'
 import { readUsage } from './check/count-usage.ts'
 import { flushWrites } from './content/content.ts'
@@ -65,7 +72,6 @@ export interface VaultOptions {
   readonly keeper?: Keeper
 }
 
-const ALL = Number.MAX_SAFE_INTEGER
 const CACHE_BYTES = 256 * 1024 * 1024
 /** Dirty bytes that start a commit before its time. */
 const DIRTY_BYTES_MAX = 8 * 1024 * 1024

@@ -1,6 +1,7 @@
 // `avfs diff`: what changed in a file or directory between two states, as diff(1) and patch(1) write it.
 
 import type { CommandModule } from 'yargs'
+import { isDirectory } from '../../base/mode.ts'
 import type { Difference, Side } from '../../control/methods/compare.ts'
 import { toBytes, toText } from '../../control/wire/byte-strings.ts'
 import { namesOf } from '../../vault/history/paths.ts'
@@ -116,10 +117,8 @@ function noteOf(name: string, { path, before, after, binary }: Difference): stri
   return ''
 }
 
-const DIRECTORY = 0o040000
-
 function suffix(side: Side | null): string {
-  return side !== null && (side.mode & 0o170000) === DIRECTORY ? '/' : ''
+  return side !== null && isDirectory(side.mode) ? '/' : ''
 }
 
 function modeLine(name: string, { path, before, after }: Difference): string {

@@ -5,7 +5,7 @@ import type { Argv, CommandModule } from 'yargs'
 import type { Stretch } from '../../control/methods/find.ts'
 import { toText } from '../../control/wire/byte-strings.ts'
 import { basePathOf } from '../base-path.ts'
-import { EXIT_USAGE, UsageError } from '../errors.ts'
+import { EXIT_NOTHING, EXIT_USAGE, UsageError } from '../errors.ts'
 import { lineTest } from '../grep-pattern.ts'
 import { FileScan, type ScanEvents, type ScannedLine, type ScanOptions } from '../grep-scan.ts'
 import { notice } from '../output.ts'
@@ -39,8 +39,6 @@ interface GrepArguments extends CommonArguments, MomentArguments {
   include: Many
   exclude: Many
 }
-
-const EXIT_NOTHING = 1
 
 export const grepCommand: CommandModule<object, GrepArguments> = {
   command: 'grep [pattern] [paths..]',

@@ -10,7 +10,7 @@ import { parseQuery, QuerySyntaxError } from '../../search/query.ts'
 import type { SearchStatus } from '../../search/searcher.ts'
 import type { Fragment } from '../../search/snippet.ts'
 import { parseWhen, timeText, type When } from '../../vault/core/when.ts'
-import { UsageError } from '../errors.ts'
+import { EXIT_NOTHING, UsageError } from '../errors.ts'
 import {
   formatBytes,
   notice,
@@ -36,7 +36,6 @@ interface SearchArguments extends CommonArguments {
   rebuild: boolean
 }
 
-const EXIT_NOTHING = 1
 const LIMIT = 20
 
 export const searchCommand: CommandModule<object, SearchArguments> = {

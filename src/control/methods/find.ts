@@ -122,12 +122,14 @@ async function find(
   }
   for await (const page of walkTree(look.state, look.top, () => false)) {
     for (const walked of page) {
+      // Globs may take long on each name.
+      const others = look.rest()
+      if (others !== undefined) await others
       if (!test(walked)) continue
       const entry = await retryUntilLoaded(() => entryOf(look, walked, parameters, keys))
       if (entry !== undefined) entries.push(entry)
     }
     if (entries.length >= ENTRIES_MAX || performance.now() > sentAt + SEND_MS) await flush()
-    await look.rest()
   }
   await flush()
   return {}

@@ -8,11 +8,13 @@ import {
 } from '../../base/limits.ts'
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { type SnapshotRow, xattr } from '../../store/collections.ts'
+import { scanPages } from '../../store/pages.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { ROW_BYTES } from '../../vault/core/disk-space.ts'
 import type { Inode } from '../../vault/core/inode.ts'
 import { assertTag } from '../../vault/core/label-rules.ts'
+import { walkPages } from '../../vault/core/rows.ts'
 import { slicesOf } from '../../vault/core/time-slices.ts'
 import { observeLoss } from '../../vault/history/before-loss.ts'
 import { findPath } from '../../vault/history/paths.ts'
@@ -296,20 +298,14 @@ async function metaFind(core: Core, parameters: Parameters, { send }: Call): Pro
   const keys = stringsOf(parameters, 'keys')
   const slices = slicesOf(core)
   const first = USER + (keys[0] ?? '')
-  for (let gte: [number, string?] = [0]; ; ) {
-    const range = { gte: gte as [number], limit: PAGE_ROWS }
-    const rows = await retryUntilLoaded(() => core.overlay.scan(xattr, range))
-    for (const row of rows) {
-      if (row.name !== first) continue
-      const found = await retryUntilLoaded(() => withKeys(core, row.ino, keys))
-      for (const path of found?.paths ?? [])
-        if (isWithin(path, top)) await send({ item: { path, values: found?.values } })
-    }
-    const last = rows[rows.length - 1]
-    if (last === undefined || rows.length < PAGE_ROWS) return {}
-    gte = [last.ino, `${last.name}\0`]
-    await slices.turn()
+  const pages = scanPages(core.overlay, xattr, {}, PAGE_ROWS)
+  for await (const { ino, name } of walkPages(pages, () => slices.turn())) {
+    if (name !== first) continue
+    const found = await retryUntilLoaded(() => withKeys(core, ino, keys))
+    for (const path of found?.paths ?? [])
+      if (isWithin(path, top)) await send({ item: { path, values: found?.values } })
   }
+  return {}
 }
 
 /** The paths and attributes of an inode that is there and has all keys. */

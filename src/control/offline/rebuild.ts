@@ -11,7 +11,7 @@ import {
 } from '../../store/collections.ts'
 import { openStore } from '../../store/open.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
-import type { Store } from '../../store/store.ts'
+import { ALL, type Store } from '../../store/store.ts'
 import { checkStore } from '../../vault/check/check.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import { continueLineage } from '../../vault/core/lineage.ts'
@@ -22,8 +22,6 @@ import { acquireLock } from '../vaults/lock.ts'
 import { finishSwitch, switchFiles } from '../vaults/switch-files.ts'
 import { removeFiles } from '../vaults/vault-files.ts'
 import { ControlError } from '../wire/errors.ts'
-
-const ALL = Number.MAX_SAFE_INTEGER
 
 type Filling = (take: HistoryImporter['take']) => Promise<void>
 

@@ -3,11 +3,9 @@
 
 import { lstatSync, readlinkSync } from 'node:fs'
 import { posix } from 'node:path'
+import { LINKS_MAX } from '../../base/own-files.ts'
 import { MOUNT_TYPE, type MountEntry, mounts } from '../host/mount-table.ts'
 import { toBytes } from '../wire/byte-strings.ts'
-
-/** As the kernel has it, ELOOP. */
-const LINKS_MAX = 40
 
 /** The first mount of a vault on the way that an absolute path takes, or undefined. */
 export function mountOnTheWay(absolute: string): MountEntry | undefined {

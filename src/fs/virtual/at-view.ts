@@ -3,6 +3,7 @@
 import { nowMicros } from '../../base/clock.ts'
 import { EACCES, fail } from '../../base/errno.ts'
 import { log } from '../../base/log.ts'
+import { DT_DIR } from '../../base/mode.ts'
 import type { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
@@ -18,7 +19,6 @@ import { pastView } from './past-directory.ts'
 import { createPastTree } from './past-tree.ts'
 import { type View, type ViewContext, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
-const DIRECTORY = 4
 /** The name of a listed moment, cut at whole seconds. */
 const SHORTENED = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d$/
 const REMEMBERED_MAX = 1024
@@ -124,7 +124,7 @@ function rootedAt(fs: FsContext, { directory, number }: View, name: string, foun
   const nameMs = wasOpen(fs, directory, moment) ? found.nameMs : 0
   const key = `at\0${directory}\0${name}\0${moment}`
   const tree = createPastTree(key, { moment, directory, root: directory, nameMs })
-  return pastView(tree, directory, DIRECTORY, number, name)
+  return pastView(tree, directory, DT_DIR, number, name)
 }
 
 export const atKind: ViewKind = {
@@ -146,7 +146,7 @@ export const atKind: ViewKind = {
       const name = nameOfMoment(fs.core.moments, moment)
       const resolved = { moment, nameMs: undefined }
       const node = yield* waiting(() => rootedAt(fs, view, name, resolved))
-      yield { name, type: DIRECTORY, view: node }
+      yield { name, type: DT_DIR, view: node }
     }
   },
 }

@@ -7,8 +7,6 @@ import { toNode } from '../node.ts'
 import type { Node } from '../operations.ts'
 import type { View, ViewContext } from './view.ts'
 
-const SECTOR_BYTES = 512
-
 /**
  * The view is as open as the directory that it shows: same owner, same permissions. `volatile`: its name may lead elsewhere
  * next time; what is not volatile is announced by fixed-views.ts when it changes. Throws ENOENT.
@@ -50,23 +48,8 @@ function likeDirectory(node: Node, number: number, volatile: boolean): Node {
 
 /** An inode of the past, which does not change any more; it has no setuid and setgid bits. */
 export function pastAttributes(row: InodeRow, number: number): Node {
-  return {
-    ino: number,
-    mode: isDirectory(row.mode) ? row.mode : row.mode & ~(S_ISUID | S_ISGID),
-    nlink: row.nlink,
-    uid: row.uid,
-    gid: row.gid,
-    rdev: row.rdev,
-    size: row.size,
-    atime: row.atime,
-    atimeNs: row.atimeNs,
-    mtime: row.mtime,
-    mtimeNs: row.mtimeNs,
-    ctime: row.ctime,
-    ctimeNs: row.ctimeNs,
-    btime: row.btime,
-    btimeNs: row.btimeNs,
-    blocks: isDirectory(row.mode) ? 0 : Math.ceil(row.allocated / SECTOR_BYTES),
-    volatile: false,
-  }
+  const ofDirectory = isDirectory(row.mode)
+  const mode = ofDirectory ? row.mode : row.mode & ~(S_ISUID | S_ISGID)
+  const node = { ...toNode(row), ino: number, mode }
+  return ofDirectory ? { ...node, blocks: 0 } : node
 }

@@ -3,12 +3,10 @@
 
 import { hash } from 'node:crypto'
 import { EINVAL, fail } from '../../base/errno.ts'
+import { DT_LNK, DT_REG } from '../../base/mode.ts'
 import type { Caller } from '../operations.ts'
 import { directoryAttributes } from './attributes.ts'
 import { numberOf, type View, type ViewKind } from './view.ts'
-
-const SYMLINK = 10
-const REGULAR = 8
 
 interface ComputedView extends View {
   readonly type: number
@@ -42,18 +40,18 @@ function computed(
 /** A JSON file `name` in the view `up`; its memory counts for the caller. */
 export function jsonFile(name: string, up: View, { uid }: Caller, value: unknown): ComputedView {
   const content = Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)
-  return { ...computed(name, up, REGULAR, content), name, uid }
+  return { ...computed(name, up, DT_REG, content), name, uid }
 }
 
 /** A symlink; `target` is a byte string. `nameMs`: how long its name leads there. */
 export function symlinkTo(fixedPath: string, up: View, target: string, nameMs = 0): ComputedView {
-  return { ...computed(fixedPath, up, SYMLINK, Buffer.from(target, 'latin1')), fixedPath, nameMs }
+  return { ...computed(fixedPath, up, DT_LNK, Buffer.from(target, 'latin1')), fixedPath, nameMs }
 }
 
 const computedKind: ViewKind<ComputedView> = {
   attributes(context, view) {
     const node = directoryAttributes(context, view, true)
-    const mode = view.type === SYMLINK ? 0o777 : node.mode & 0o444
+    const mode = view.type === DT_LNK ? 0o777 : node.mode & 0o444
     const { type, content, nameMs = 0 } = view
     return {
       ...node,
@@ -64,12 +62,12 @@ const computedKind: ViewKind<ComputedView> = {
     }
   },
   hold({ content: held, fs }, { type, content, number, up, name, uid }) {
-    if (type === REGULAR && name !== undefined)
+    if (type === DT_REG && name !== undefined)
       held.hold({ number, up, name, uid, bytes: content.length }, fs.notices)
   },
   release: ({ content }, { number }) => content.release(number),
   read: (_views, view, offset, size) =>
-    view.type === REGULAR ? [view.content.subarray(offset, offset + size)] : fail(EINVAL),
+    view.type === DT_REG ? [view.content.subarray(offset, offset + size)] : fail(EINVAL),
   readlink: (_views, view) =>
-    view.type === SYMLINK ? Buffer.from(view.content).toString('latin1') : fail(EINVAL),
+    view.type === DT_LNK ? Buffer.from(view.content).toString('latin1') : fail(EINVAL),
 }

@@ -1,7 +1,7 @@
 // Kind: deleted/, what was deleted in a directory and is not there now, in its latest state. cp and mv bring it back.
 
 import { EACCES, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
-import { isDirectory } from '../../base/mode.ts'
+import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import { Fault } from '../../store/store.ts'
 import { type DeletedEntry, DeletedNames, findDeleted } from '../../vault/history/deleted.ts'
 import { readAhead } from '../../vault/history/past-states.ts'
@@ -33,8 +33,6 @@ import {
   waiting,
 } from './view.ts'
 
-const DIRECTORY = 4
-
 function deletedView(
   context: ViewContext,
   view: View,
@@ -50,7 +48,7 @@ function deletedView(
     nameMs,
     until,
   })
-  if (row.type === DIRECTORY) {
+  if (row.type === DT_DIR) {
     let known = false
     // Computed when the directory is entered: a listing has many.
     tree = {
@@ -159,7 +157,7 @@ function moveOut(
   }
   const { row } = findShown(context, caller, view, name) ?? fail(ENOENT)
   const by = readerOf(caller)
-  assertReplaceable(context, parent, newName, row.type === DIRECTORY)
+  assertReplaceable(context, parent, newName, row.type === DT_DIR)
   const moment = wholeBefore(fs.core, row)
   forceLookup(context, view.directory, name)
   const announced = announcer(

@@ -1,13 +1,11 @@
 // Open directories of views: a listing runs while the kernel asks for more, so that only what fits its buffer is in memory.
 
+import { DT_DIR } from '../../base/mode.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
 import { Fault } from '../../store/store.ts'
+import { DOTS } from '../dir.ts'
 import type { Caller, Node, TakeEntry } from '../operations.ts'
 import { numberOf, type View, type ViewContext, type ViewEntry } from './view.ts'
-
-const DIRECTORY = 4
-/** . and .. come before the names. */
-const DOTS = 2
 
 /** Listings that run at a time: each holds what it has read ahead. The others go on from their beginning. */
 const RUNNING_MAX = 128
@@ -112,8 +110,8 @@ function createListing(
     },
     read(cookie, plus, take) {
       request.plus = plus
-      if (cookie < 1 && !take('.', view.number, DIRECTORY, 1, undefined)) return
-      if (cookie < DOTS && !take('..', view.up, DIRECTORY, DOTS, undefined)) return
+      if (cookie < 1 && !take('.', view.number, DT_DIR, 1, undefined)) return
+      if (cookie < DOTS && !take('..', view.up, DT_DIR, DOTS, undefined)) return
       seek(Math.max(0, cookie - DOTS))
       for (let entry = peek(); entry !== undefined; entry = peek()) {
         const node = plus && entry.view !== undefined ? offer(entry.view) : undefined

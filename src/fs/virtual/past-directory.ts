@@ -1,5 +1,6 @@
 // Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and deleted/ lead to.
 
+import { DT_DIR } from '../../base/mode.ts'
 import type { Fault } from '../../store/store.ts'
 import { entryAt, inodeAt, namesAt, readStates, statesThere } from '../../vault/history/timeline.ts'
 import { assertMayAccessNow } from './cached-past.ts'
@@ -13,7 +14,6 @@ import {
   waiting,
 } from './view.ts'
 
-const DIRECTORY = 4
 /** Names read from the vault at a time. */
 const PAGE_NAMES = 1024
 const NONE: ReadonlySet<number> = new Set()
@@ -32,7 +32,7 @@ export function pastView(
 ): PastView {
   return {
     number: tree.number(ino),
-    kind: type === DIRECTORY ? pastDirectoryKind : pastFileKind,
+    kind: type === DT_DIR ? pastDirectoryKind : pastFileKind,
     key: tree.key,
     ino,
     directory: tree.directory,

@@ -2,6 +2,7 @@
 // is here: the name .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../../base/errno.ts'
+import { DT_DIR } from '../../base/mode.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
@@ -14,7 +15,6 @@ import { endCopy, noteSource } from './tag-copy.ts'
 import { AVFS_NAME, numberOf, VIEW_BASE } from './view.ts'
 import { createViewOperations } from './view-operations.ts'
 
-const DIRECTORY = 4
 /** The position after .avfs in a listing that shows it: after all that a directory can hold. */
 const LAST_COOKIE = 2 ** 52
 
@@ -164,11 +164,11 @@ function listRoot(
   // A real .avfs, made while views were off, is listed already.
   const isListed = findEntry(core, ROOT_INO, AVFS_NAME) !== undefined
   if (isFull || isListed || cookie >= LAST_COOKIE) return
-  take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DIRECTORY, LAST_COOKIE, undefined)
+  take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DT_DIR, LAST_COOKIE, undefined)
 }
 
 /** The file that a name leads to, to be labelled. Throws EROFS for a directory, or nothing. */
 function fileAt(core: Core, parent: number, name: string): number {
   const row = findEntry(core, parent, name)
-  return row === undefined || row.type === DIRECTORY ? fail(EROFS) : row.ino
+  return row === undefined || row.type === DT_DIR ? fail(EROFS) : row.ino
 }

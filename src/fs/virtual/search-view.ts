@@ -3,7 +3,7 @@
 
 import { EINVAL, EOPNOTSUPP, fail } from '../../base/errno.ts'
 import { log } from '../../base/log.ts'
-import { fileType, isDirectory } from '../../base/mode.ts'
+import { DT_LNK, fileType, isDirectory } from '../../base/mode.ts'
 import { parseQuery, QuerySyntaxError } from '../../search/query.ts'
 import type { Fault } from '../../store/store.ts'
 import { inodeAt } from '../../vault/history/timeline.ts'
@@ -20,7 +20,6 @@ import { type Hit, hitsOf } from './search-results.ts'
 import { textOf } from './text.ts'
 import { type View, type ViewContext, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
-const SYMLINK = 10
 /** Not listed, so that nobody walks into it. */
 const ALL = '.all'
 const CONTROL = /\p{Cc}/u
@@ -113,7 +112,7 @@ function listed(
       return { name, type: fileType(inode.mode), view: presentView(ino, view) }
     // A directory has one path only (the kernel insists).
     const target = '../'.repeat(view.pastToo ? 4 : 3) + path.join('/')
-    return { name, type: SYMLINK, view: symlinkTo(`found\0${view.key}\0${name}`, view, target) }
+    return { name, type: DT_LNK, view: symlinkTo(`found\0${view.key}\0${name}`, view, target) }
   }
   const isThere = (findInode(core, ino)?.nlink ?? 0) > 0
   const seen = isThere

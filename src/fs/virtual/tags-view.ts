@@ -2,7 +2,7 @@
 // they can be edited there. A file comes in by ln, mv or cp and goes by rm, which takes the label away and nothing else.
 
 import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, fail } from '../../base/errno.ts'
-import { fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
+import { DT_DIR, DT_LNK, fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
 import { idempotent } from '../../base/step.ts'
 import { Fault } from '../../store/store.ts'
 import type { Core } from '../../vault/core/core.ts'
@@ -39,7 +39,6 @@ import { shownName, textOf, toName } from './text.ts'
 import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
-const SYMLINK = 10
 /** How long the kernel may cache a label under another name than its own, with its attributes: programs ask more than once. */
 const OTHERWISE_MS = 1000
 
@@ -133,7 +132,7 @@ const tagKind: ViewKind<TagView> = {
       return fileView(view, name, file, context.tagged.note(view, name, file, names))
     // Not listed, so that nobody walks through all combinations. A file that is called so comes first: it is to be labelled.
     const called = findEntry(core, view.directory, name)
-    if (called !== undefined && called.type !== DIRECTORY) return undefined
+    if (called !== undefined && called.type !== DT_DIR) return undefined
     const tag = tagOf(core, name)
     if (tag === undefined || view.tags.includes(tag)) return undefined
     if (!isLabelKnown(core, view.directory, tag, readerOf(caller))) return undefined
@@ -144,7 +143,7 @@ const tagKind: ViewKind<TagView> = {
     const names = yield* waiting(() => taggedBelow(fs.core, view.directory, view.tags, reader))
     for (const [name, file] of names.files) {
       if (names.unlisted.has(name)) continue
-      const type = isDirectory(file.inode.mode) ? SYMLINK : fileType(file.inode.mode)
+      const type = isDirectory(file.inode.mode) ? DT_LNK : fileType(file.inode.mode)
       const nameMs = request.plus ? yield* waiting(() => tagged.note(view, name, file, names)) : 0
       yield { name, type, view: fileView(view, name, file, nameMs) }
     }

@@ -1,6 +1,7 @@
 // Kind: versions/NAME/, one read-only file a version, named by its number with the extension of NAME, and `latest`.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
+import { DT_LNK, DT_REG } from '../../base/mode.ts'
 import { firstIndex } from '../../base/sorted.ts'
 import { PROVISIONAL } from '../../store/collections.ts'
 import type { Fault } from '../../store/store.ts'
@@ -20,7 +21,6 @@ import { ticksOf } from './row-ticks.ts'
 import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
 const REGULAR = 8
-const SYMLINK = 10
 /** How long numbers are used without reading the history again, here and in the kernel's cache. */
 export const KNOWN_MS = 1000
 /** After this nothing that happened to a name changes its numbers: longer than versions.ts waits for a backup to go. */
@@ -150,7 +150,7 @@ function fileOf(fs: FsContext, view: VersionListView, found: NameVersion, settle
   return pastView(
     createPastTree(key, { moment, directory, root: ino, nameMs }),
     ino,
-    REGULAR,
+    DT_REG,
     number,
     listed,
   )
@@ -191,7 +191,7 @@ export const versionListKind: ViewKind<VersionListView> = {
       yield { name: listedAs(view, version), type: REGULAR, view: entry }
     }
     const latest = yield* waiting(() => latestOf(fs, reader, view))
-    if (latest !== undefined) yield { name: LATEST, type: SYMLINK, view: latest }
+    if (latest !== undefined) yield { name: LATEST, type: DT_LNK, view: latest }
   },
 }
 

@@ -1,5 +1,6 @@
 // Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
 
+import { DT_DIR, DT_REG } from '../../base/mode.ts'
 import { type EntryPastRow, type EntryRow, entry, entryPast } from '../../store/collections.ts'
 import { Fault } from '../../store/store.ts'
 import { DeletedNames } from '../../vault/history/deleted.ts'
@@ -60,7 +61,7 @@ export const versionsKind: ViewKind = {
     for (const name of deletedNames(context, caller, view))
       yield name instanceof Fault
         ? name
-        : { name, type: DIRECTORY, view: listView(view, name, nameMs) }
+        : { name, type: DT_DIR, view: listView(view, name, nameMs) }
   },
 }
 
@@ -94,7 +95,7 @@ function* deletedNames(
     const page = yield* waiting(() => names.next())
     if (page === undefined) return
     for (const { row } of page) {
-      if (row.type !== REGULAR || row.name === last) continue
+      if (row.type !== DT_REG || row.name === last) continue
       if (!(yield* waiting(() => mayKnow(fs, reader, row, MAY_READ)))) continue
       last = row.name
       yield row.name

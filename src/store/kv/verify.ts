@@ -2,7 +2,7 @@
 // keys and values mean.
 
 import { retryUntilLoaded } from '../retry.ts'
-import { StoreError } from '../store.ts'
+import { ALL, StoreError } from '../store.ts'
 import { Cursor } from './cursor.ts'
 import { BLOCKS, type Group, type KvReader, PAST, ROWS } from './engine.ts'
 import { layoutOfNumber, META_KEY } from './layout.ts'
@@ -32,7 +32,7 @@ async function verifyPage(
   from: Buffer,
   findings: string[],
 ): Promise<Buffer | undefined> {
-  const all = { gte: from, lt: undefined, reverse: false, limit: Number.MAX_SAFE_INTEGER }
+  const all = { gte: from, lt: undefined, reverse: false, limit: ALL }
   let last: Buffer | undefined
   try {
     const packed = await retryUntilLoaded(() => reader.range({ group, ...all, bytes: PAGE_BYTES }))

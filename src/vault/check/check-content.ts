@@ -2,6 +2,7 @@
 
 import { crc32 } from 'node:zlib'
 import { CHUNK_BYTES } from '../../base/limits.ts'
+import { isDirectory } from '../../base/mode.ts'
 import {
   type BlockRow,
   block,
@@ -13,8 +14,9 @@ import {
 } from '../../store/collections.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 import { hexOf, isKnownCodec, unpackBlock } from '../core/blocks.ts'
+import { everyProjection, everyRow } from '../core/rows.ts'
 import type { Report, RowAt } from './findings.ts'
-import { everyProjection, everyRow, type Known } from './walk.ts'
+import type { Known } from './known.ts'
 
 /** Rows with content are large: few are read at a time. */
 const PAGE_ROWS = 64
@@ -50,7 +52,7 @@ export async function checkContent(
     tick()
   }
   for (const [ino, its] of known)
-    if (its.mode >>> 12 !== 4 && its.allocated !== (allocated.get(ino) ?? 0))
+    if (!isDirectory(its.mode) && its.allocated !== (allocated.get(ino) ?? 0))
       report(
         'extent-allocated',
         `inode ${ino}: extents cover ${allocated.get(ino) ?? 0} bytes, not ${its.allocated}`,

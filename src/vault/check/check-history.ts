@@ -24,9 +24,9 @@ import {
 } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
+import { everyProjection, everyRow } from '../core/rows.ts'
 import { isDeleted } from '../history/lifetimes.ts'
 import type { FindingCode, Report, RowAt } from './findings.ts'
-import { everyProjection, everyRow } from './walk.ts'
 
 /** Later than any moment that a row can say. */
 const NEVER = Number.POSITIVE_INFINITY

@@ -21,15 +21,18 @@ import {
 import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 import { cycleCheck } from '../core/cycles.ts'
+import { ROOT_INO } from '../core/inode.ts'
+import { everyRow } from '../core/rows.ts'
 import { type Counters, readCounters, readSetting } from '../core/settings.ts'
 import { count, storedUsage, type Used } from '../core/usage.ts'
 import { checkContent } from './check-content.ts'
 import { checkHistory } from './check-history.ts'
 import { type FindingCode, kindOf, type Report, type RowAt } from './findings.ts'
+import type { Known } from './known.ts'
 import { everyPage } from './read-all.ts'
-import { everyRow, type Known, PAGE_ROWS } from './walk.ts'
 
-const ROOT = 1
+/** How often it is told how far check has come. */
+const PROGRESS_ROWS = 500
 /** Rows that nothing else here reads. */
 const readable = [
   setting,
@@ -135,7 +138,8 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
   const users = new Map<number, Used>()
   let done = 0
   const tick = () => {
-    if (++done % PAGE_ROWS === 0) options.onProgress?.(done, Math.max(done, counters.inodes * 3))
+    if (++done % PROGRESS_ROWS === 0)
+      options.onProgress?.(done, Math.max(done, counters.inodes * 3))
   }
 
   for await (const row of everyRow(store, inodes)) {
@@ -198,9 +202,9 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
       )
     tick()
   }
-  const root = known.get(ROOT)
+  const root = known.get(ROOT_INO)
   if (root === undefined || !isDirectory(root.mode))
-    report('tree-root', 'there is no root directory', ROOT)
+    report('tree-root', 'there is no root directory', ROOT_INO)
   const isReached = reachability(known)
   for (const [ino, its] of known) checkLinks(ino, its, isReached, report)
   if (known.size !== counters.inodes)
@@ -236,13 +240,13 @@ function checkLinks(
         `directory ${ino} has link count ${its.nlink}, not ${2 + its.directories}`,
         ino,
       )
-    if (names !== (ino === ROOT ? 0 : 1))
+    if (names !== (ino === ROOT_INO ? 0 : 1))
       report('tree-names', `directory ${ino} has ${names} names`, ino)
   } else if (its.nlink !== names)
     report('links-count', `inode ${ino} has ${names} names, its link count is ${its.nlink}`, ino)
-  if (ino !== ROOT && names > 0 && (!its.isHome || its.hardlinks !== names - 1))
+  if (ino !== ROOT_INO && names > 0 && (!its.isHome || its.hardlinks !== names - 1))
     report('links-homes', `inode ${ino} does not know all of its ${names} names`, ino)
-  if (ino !== ROOT && names > 0 && !isReached(ino))
+  if (ino !== ROOT_INO && names > 0 && !isReached(ino))
     report('tree-reach', `inode ${ino} cannot be reached from the root`, ino)
 }
 
@@ -270,7 +274,7 @@ async function checkUsage(
 function pathOf(known: Map<number, Known>, ino: number): string | undefined {
   const names: string[] = []
   const isCircle = cycleCheck()
-  for (let at = ino; at !== ROOT; ) {
+  for (let at = ino; at !== ROOT_INO; ) {
     const its = known.get(at)
     if (its === undefined || its.under === 0 || isCircle(at)) return undefined
     names.push(Buffer.from(its.name, 'latin1').toString())
@@ -281,7 +285,7 @@ function pathOf(known: Map<number, Known>, ino: number): string | undefined {
 
 /** Tells of inodes whether their names lead to the root; each step of a way is gone once, however many inodes are beyond it. */
 function reachability(known: Map<number, Known>): (ino: number) => boolean {
-  const reached = new Map([[ROOT, true]])
+  const reached = new Map([[ROOT_INO, true]])
   return (ino) => {
     const way: number[] = []
     let at = ino

@@ -3,8 +3,8 @@
 import { inode as inodes } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
+import { everyProjection } from '../core/rows.ts'
 import { count, storedUsage, Usage, type Used } from '../core/usage.ts'
-import { everyProjection } from './walk.ts'
 
 /** Counts the inodes of a store that nobody changes meanwhile, by their owners. */
 export async function countUsage(store: Store): Promise<Map<number, Used>> {

@@ -2,8 +2,8 @@
 // a stretch that cannot be walked is read from the other end. For work that must get to the end of a damaged vault.
 
 import { setImmediate } from 'node:timers/promises'
-import type { Collection, Key, KeyPart } from '../../store/collections.ts'
-import { compareKeys, keyOf } from '../../store/keys.ts'
+import type { Collection, Key } from '../../store/collections.ts'
+import { keyAfter, keyOf } from '../../store/keys.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Range, type Store, StoreError } from '../../store/store.ts'
 
@@ -26,37 +26,20 @@ export async function* everyPage<R extends object>(
   damaged: (damage: Damage) => void,
 ): AsyncGenerator<R[]> {
   const limit = pageRows(collection)
-  let gte: Key | undefined
-  for (let seen: Key | undefined; ; ) {
-    const rows = await page(store, collection, rangeOf(gte, limit))
-    if (rows !== undefined) {
-      const first = rows[0]
-      const isSeen = seen !== undefined && first !== undefined && same(collection, first, seen)
-      yield isSeen ? rows.slice(1) : rows
-      if (rows.length < limit) return
-      seen = keyOf(collection, rows[rows.length - 1] as R)
-      gte = seen
-    } else {
-      const next = yield* oneByOne(store, collection, gte, seen, limit, damaged)
-      if (next === undefined) return
-      gte = next
-      seen = undefined
+  for (let gte: Key | undefined = []; gte !== undefined; await setImmediate()) {
+    const rows = await page(store, collection, { gte, limit })
+    if (rows === undefined) gte = yield* oneByOne(store, collection, gte, limit, damaged)
+    else {
+      yield rows
+      const last = rows.length < limit ? undefined : rows.at(-1)
+      gte = last && keyAfter(keyOf(collection, last))
     }
-    await setImmediate()
   }
 }
 
 function pageRows({ name, types }: Collection<never>): number {
   if (name === 'block') return PAGE_BLOCKS
   return types.includes('bytes') ? PAGE_ROWS_WITH_BYTES : PAGE_ROWS
-}
-
-function rangeOf(gte: Key | undefined, limit: number): Range {
-  return gte === undefined ? { limit } : { gte, limit }
-}
-
-function same<R extends object>(collection: Collection<R>, row: R, key: Key): boolean {
-  return compareKeys(keyOf(collection, row), key) === 0
 }
 
 /** Undefined when something in the page is damaged. */
@@ -81,29 +64,28 @@ async function unlessCorrupt<T>(read: () => T): Promise<T | undefined> {
 async function* oneByOne<R extends object>(
   store: Store,
   collection: Collection<R>,
-  gte: Key | undefined,
-  seen: Key | undefined,
+  gte: Key,
   limit: number,
   damaged: (damage: Damage) => void,
 ): AsyncGenerator<R[], Key | undefined> {
   const { name, fields, keyLength } = collection
   const columns = fields.slice(0, keyLength)
   const rows: R[] = []
-  let from = gte
-  for (let count = 0; count < limit; count++) {
-    const found = await unlessCorrupt(() => store.project(collection, columns, rangeOf(from, 1)))
+  let from: Key | undefined = gte
+  for (let count = 0; count < limit && from !== undefined; count++) {
+    const range: Range = { gte: from, limit: 1 }
+    const found = await unlessCorrupt(() => store.project(collection, columns, range))
     if (found === undefined) {
       yield rows
-      yield* fromTheEnd(store, collection, from, seen, limit, damaged)
+      yield* fromTheEnd(store, collection, from, limit, damaged)
       return undefined
     }
-    const key = found[0] === undefined ? undefined : keyOf(collection, found[0] as R)
-    if (key === undefined) {
+    if (found[0] === undefined) {
       yield rows
       return undefined
     }
-    from = behind(key)
-    if (seen !== undefined && compareKeys(key, seen) === 0) continue
+    const key = keyOf(collection, found[0] as R)
+    from = keyAfter(key)
     const row = await unlessCorrupt(() => store.get(collection, key))
     if (row !== undefined) rows.push(row)
     else damaged({ collection: name, key, message: 'the row cannot be read' })
@@ -112,33 +94,23 @@ async function* oneByOne<R extends object>(
   return from
 }
 
-/**
- * A bound behind a key and before the next. Strings without NUL and digests of one length leave no key between, and text
- * with one is nowhere in a vault.
- */
-function behind(key: Key): Key {
-  const last = key[key.length - 1] as KeyPart
-  return [...key.slice(0, -1), typeof last === 'number' ? last + 1 : `${last}\x01`]
-}
-
 /** What can be read downwards, to the stretch that cannot be walked. */
 async function* fromTheEnd<R extends object>(
   store: Store,
   collection: Collection<R>,
-  gte: Key | undefined,
-  seen: Key | undefined,
+  gte: Key,
   pageLimit: number,
   damaged: (damage: Damage) => void,
 ): AsyncGenerator<R[]> {
   let lt: Key | undefined
   for (let limit = pageLimit; limit >= 1; ) {
-    const range = { ...rangeOf(gte, limit), reverse: true, ...(lt === undefined ? {} : { lt }) }
+    const range = { gte, limit, reverse: true, ...(lt && { lt }) }
     const rows = await page(store, collection, range)
     if (rows === undefined) {
       limit = Math.floor(limit / 2)
       continue
     }
-    yield seen === undefined ? rows : rows.filter((row) => !same(collection, row, seen))
+    yield rows
     if (rows.length < limit) break
     lt = keyOf(collection, rows[rows.length - 1] as R)
     await setImmediate()

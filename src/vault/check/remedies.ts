@@ -16,15 +16,14 @@ import {
   xattr,
 } from '../../store/collections.ts'
 import { hexOf } from '../core/blocks.ts'
+import { ROOT_INO } from '../core/inode.ts'
+import { everyProjection } from '../core/rows.ts'
 import type { Problem } from './check.ts'
 import type { FindingCode } from './findings.ts'
 import { endBefore, endStates, inosOf, mendVersions, recover, seal } from './remedies-history.ts'
 import type { RepairRows } from './repair-rows.ts'
-import { everyProjection } from './walk.ts'
 
 type Remedy = (rows: RepairRows, problems: readonly Problem[]) => Promise<void>
-
-const ROOT = 1
 
 export const remedies: Readonly<Record<FindingCode, Remedy>> = {
   // Only a copy of what can be read helps.
@@ -104,7 +103,7 @@ async function dropUses(rows: RepairRows, problems: readonly Problem[]): Promise
 }
 
 async function makeRoot(rows: RepairRows): Promise<void> {
-  const made = rows.newDirectory(ROOT, ROOT, '')
+  const made = rows.newDirectory(ROOT_INO, ROOT_INO, '')
   rows.put(inodes, { ...made, mode: made.mode | 0o055 })
   rows.step('made the root directory anew')
 }
@@ -157,7 +156,7 @@ async function nameOnce(rows: RepairRows, problems: readonly Problem[]): Promise
     const row = await rows.get(inodes, [ino])
     if (row === undefined) continue
     const [first] = its
-    if (ino === ROOT) {
+    if (ino === ROOT_INO) {
       for (const { parent, name } of its) {
         rows.delete(entry, [parent, name])
         rows.step(`dropped a name of the root: ${JSON.stringify(name)} in ${parent}`)
@@ -194,7 +193,7 @@ async function reach(rows: RepairRows, problems: readonly Problem[]): Promise<vo
 /** Follows the directories upwards by what their rows say. */
 async function isInRing(rows: RepairRows, start: number): Promise<boolean> {
   const seen = new Set<number>()
-  for (let ino = start; ino !== ROOT; ) {
+  for (let ino = start; ino !== ROOT_INO; ) {
     if (seen.has(ino)) return ino === start
     seen.add(ino)
     const row = await rows.get(inodes, [ino])
@@ -217,7 +216,7 @@ async function recount(rows: RepairRows, problems: readonly Problem[]): Promise<
     }
     const home =
       its.find(({ parent, name }) => parent === row.parent && name === row.name) ?? its[0]
-    const isTop = ino === ROOT || home === undefined
+    const isTop = ino === ROOT_INO || home === undefined
     const fresh = {
       ...row,
       ...(isTop ? {} : { parent: home.parent, name: home.name }),

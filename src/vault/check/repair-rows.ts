@@ -1,6 +1,7 @@
 // The rows of a vault that is being repaired: reading them without the vault's own caches and history, and changing them in
 // batches that leave the counters right. Knows what rows are, not what is wrong with them.
 
+import { isDirectory } from '../../base/mode.ts'
 import {
   type Collection,
   collections,
@@ -17,15 +18,15 @@ import {
 } from '../../store/collections.ts'
 import { keyOf } from '../../store/keys.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
-import type { Changes, Store } from '../../store/store.ts'
+import { ALL, type Changes, type Store } from '../../store/store.ts'
+import { ROOT_INO } from '../core/inode.ts'
+import { everyProjection, everyRow } from '../core/rows.ts'
 import { type Counters, counterRows } from '../core/settings.ts'
 import { usageKeys, usageRowsOf } from '../core/usage.ts'
 import { directoryRow } from '../tree/directory-row.ts'
 import { countUsage } from './count-usage.ts'
 import type { RowAt } from './findings.ts'
-import { everyProjection, everyRow } from './walk.ts'
 
-const ROOT = 1
 const LOST_AND_FOUND = 'lost+found'
 const DIRECTORY_PERMISSIONS = 0o700
 
@@ -61,7 +62,7 @@ export class RepairRows {
 
   /** The committed rows whose keys begin with these parts. */
   async below<R extends object>(collection: Collection<R>, ino: number): Promise<R[]> {
-    const range = { gte: [ino], lt: [ino + 1], limit: Number.MAX_SAFE_INTEGER }
+    const range = { gte: [ino], lt: [ino + 1], limit: ALL }
     return retryUntilLoaded(() => this.store.scan(collection, range))
   }
 
@@ -104,7 +105,7 @@ export class RepairRows {
   /** Counts anew what the vault counts as a whole. */
   async close(): Promise<void> {
     let count = 0
-    let last = ROOT
+    let last = ROOT_INO
     let moment = this.#moment
     for await (const { ino, since } of everyProjection(this.store, inodes, ['ino', 'since'])) {
       count++
@@ -130,25 +131,25 @@ export class RepairRows {
 
   /** Gives an inode a name in /lost+found, which is made if it is missing; its former names must be gone. */
   async adopt(row: InodeRow): Promise<void> {
-    const parent = row.ino === ROOT ? ROOT : await this.#lostAndFound()
+    const parent = row.ino === ROOT_INO ? ROOT_INO : await this.#lostAndFound()
     let name = `#${row.ino}`
     while ((await this.get(entry, [parent, name])) !== undefined) name += '_'
     for (const link of await this.below<HardlinkRow>(hardlink, row.ino))
       this.delete(hardlink, [link.ino, link.parent, link.name])
-    this.put(inodes, { ...row, parent, name, nlink: row.mode >>> 12 === 4 ? row.nlink : 1 })
+    this.put(inodes, { ...row, parent, name, nlink: isDirectory(row.mode) ? row.nlink : 1 })
     this.#link(parent, name, row)
     this.step(`inode ${row.ino} is /${LOST_AND_FOUND}/${name} now`)
   }
 
   async #lostAndFound(): Promise<number> {
-    const there = await this.get(entry, [ROOT, LOST_AND_FOUND])
+    const there = await this.get(entry, [ROOT_INO, LOST_AND_FOUND])
     const row = there === undefined ? undefined : await this.get(inodes, [there.ino])
-    if (row !== undefined && row.mode >>> 12 === 4) return row.ino
+    if (row !== undefined && isDirectory(row.mode)) return row.ino
     // A file of that name keeps its inode, and gets a new name as any other that has none.
     const ino = await this.#freeIno()
-    const made = this.newDirectory(ino, ROOT, LOST_AND_FOUND)
+    const made = this.newDirectory(ino, ROOT_INO, LOST_AND_FOUND)
     this.put(inodes, made)
-    this.#link(ROOT, LOST_AND_FOUND, made)
+    this.#link(ROOT_INO, LOST_AND_FOUND, made)
     this.step(`made the directory /${LOST_AND_FOUND}`)
     return ino
   }

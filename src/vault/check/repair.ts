@@ -5,7 +5,7 @@
 import { nowMicros } from '../../base/clock.ts'
 import { clock, collections, PROVISIONAL } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
-import type { Store } from '../../store/store.ts'
+import { ALL, type Store } from '../../store/store.ts'
 import { ClockSteps } from '../core/clock-steps.ts'
 import { type Counters, readCounters } from '../core/settings.ts'
 import { type CheckReport, checkStore, type Problem } from './check.ts'
@@ -103,7 +103,7 @@ async function lastMoment(store: Store): Promise<number> {
       for (const row of page)
         for (const field of moments) note((row as Record<string, unknown>)[field])
   }
-  const rows = await retryUntilLoaded(() => store.scan(clock, { limit: Number.MAX_SAFE_INTEGER }))
+  const rows = await retryUntilLoaded(() => store.scan(clock, { limit: ALL }))
   return Math.max(last, nowMicros() - new ClockSteps(rows).offset)
 }
 

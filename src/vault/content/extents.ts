@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { log } from '../../base/log.ts'
 import { type ExtentRow, extent, extentPast, PROVISIONAL } from '../../store/collections.ts'
+import { rowsOn, scanPages } from '../../store/pages.ts'
 import { allocate } from '../core/charge.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
@@ -60,18 +61,13 @@ function loadWindow(core: Core, inode: Inode, windows: Set<number>, window: numb
 }
 
 /** Current extents of [from, to), in pages, so that a file of any size can be walked. */
-export function* scanExtents(
+export function scanExtents(
   core: Core,
   ino: number,
   from: number,
   to: number,
 ): Generator<ExtentRow> {
-  for (let at = from; at < to; ) {
-    const rows = core.overlay.scan(extent, { gte: [ino, at], lt: [ino, to], limit: PAGE_ROWS })
-    yield* rows
-    if (rows.length < PAGE_ROWS) return
-    at = (rows[rows.length - 1] as ExtentRow).offset + 1
-  }
+  return rowsOn(scanPages(core.overlay, extent, { gte: [ino, from], lt: [ino, to] }, PAGE_ROWS))
 }
 
 function noteFragments(core: Core, inode: Inode): void {

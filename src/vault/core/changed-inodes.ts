@@ -3,6 +3,7 @@
 //
 // Only rows are looked at, so that every way to a change counts: requests, imports, restores, prune.
 
+import { DT_DIR } from '../../base/mode.ts'
 import {
   type Collection,
   CREATED,
@@ -22,7 +23,6 @@ import type { Moment } from './moment.ts'
 
 /** Beyond this nobody counts any more: all inodes are looked at once. */
 const INODES_MAX = 200_000
-const DIRECTORY = 4
 
 /** What changed until `moment`; all of it is durable. */
 export interface Changed {
@@ -151,7 +151,7 @@ function noteNames(layer: Layer, inodes: Set<number>, moved: Set<number>): void 
       const { ino, type, origin } = row as EntryRow
       inodes.add(ino)
       // What is below a new one has names of its own in the same layer or later.
-      if (type === DIRECTORY && origin !== CREATED) moved.add(ino)
+      if (type === DT_DIR && origin !== CREATED) moved.add(ino)
     }
   for (const ino of groupsOf(layer, hardlink).keys()) inodes.add(ino as number)
 }

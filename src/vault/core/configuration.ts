@@ -3,7 +3,9 @@
 
 import { accountId, accountName } from '../../base/accounts.ts'
 import { GlobError, globRule } from '../../base/glob.ts'
+import { KIB, MIB } from '../../base/limits.ts'
 import { setting } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from './core.ts'
 
 /** A key that does not exist, or a value that does not fit it; the message is for people. */
@@ -80,11 +82,8 @@ const interval = (fallback: string, describe: string): Setting => ({
   },
 })
 
-const KIB = 1024
-const MIB = KIB * 1024
 const GIB = MIB * 1024
 const TIB = GIB * 1024
-const ALL = Number.MAX_SAFE_INTEGER
 
 /** Every key, in the order in which they are shown. */
 export const settings = {

@@ -1,6 +1,7 @@
 // What a command changed, gathered while it runs for those who watch directories: each name once, with what it led to before, and
 // of very many names only the directories that they are in. What lies in a directory that came is found by whoever hears of that.
 
+import { DT_DIR } from '../../base/mode.ts'
 import type { EntryRow } from '../../store/collections.ts'
 
 /** A name that leads to something else than it did; `before` is undefined where there was nothing. */
@@ -27,7 +28,6 @@ export interface Target {
 
 /** So many names are told one by one, and so many inodes: some tenths of a millisecond each. */
 const TOLD_MAX = 1000
-const DIRECTORY = 4
 
 export class Gathered {
   readonly #names = new Map<string, NameChange>()
@@ -41,7 +41,7 @@ export class Gathered {
     after: Target | undefined,
   ): void {
     const key = `${parent}/${name}`
-    if (after?.type === DIRECTORY && before === undefined) this.#came.add(after.ino)
+    if (after?.type === DT_DIR && before === undefined) this.#came.add(after.ino)
     if (this.#came.has(parent) || this.#names.has(key)) return
     if (this.#names.size < TOLD_MAX) this.#names.set(key, { parent, name, before })
     else this.addInode(parent)

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { type Key, type SettingRow, setting } from '../../store/collections.ts'
 import type { Overlay } from '../../store/overlay.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
-import { type Store, StoreError } from '../../store/store.ts'
+import { ALL, type Store, StoreError } from '../../store/store.ts'
 import { readCounters, readSetting } from './settings.ts'
 
 /** A state of a vault: the generation that made it, 0 and '' before the first, and the commits until then. */
@@ -27,7 +27,6 @@ const DIGITS = 8
 const ID_BYTES = 9
 /** Older ones are forgotten: a backup that was not brought up since is taken for another's then. */
 const GENERATIONS_MAX = 10_000
-const ALL = Number.MAX_SAFE_INTEGER
 
 /** True for a setting that tells of one vault's life, not of its content. */
 export function isOfLineage(name: string): boolean {

@@ -2,13 +2,12 @@
 // fsync may have to wait for. Knows nothing of what the work is.
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { SLICE_MS } from '../../base/turns.ts'
 import { StoreError } from '../../store/store.ts'
 import type { Core } from './core.ts'
 
-/** Work between two looks at what else is to be done: a call of a program is several requests, each of which may wait for one. */
-const SLICE_MS = 2
 /** Once in so many slices a pause, so that a session that polls gets the processor too. */
-const PAUSE_EVERY = 16
+export const PAUSE_EVERY = 16
 /** Weight of the changes of one commit: rows, or blocks of which each is BLOCK_WEIGHT rows. */
 const CHANGES_MAX = 2000
 /** A block lies on several pages, each of which is put on the free list. */

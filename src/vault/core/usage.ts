@@ -9,7 +9,7 @@
 import { steadyMs } from '../../base/clock.ts'
 import { type Key, type SettingRow, setting } from '../../store/collections.ts'
 import type { Overlay } from '../../store/overlay.ts'
-import type { Store } from '../../store/store.ts'
+import { ALL, type Store } from '../../store/store.ts'
 import type { Inode } from './inode.ts'
 import { readSetting } from './settings.ts'
 
@@ -23,7 +23,6 @@ const MOMENT = 'usage'
 const PREFIX = 'usage.'
 const AFTER_ALL = 'usage/'
 const NOTHING: Used = { bytes: 0, files: 0 }
-const ALL = Number.MAX_SAFE_INTEGER
 const UID_MAX = 2 ** 32 - 1
 
 export class Usage {

@@ -5,13 +5,13 @@ import { GenerationCache } from '../../base/generation-cache.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
 import { cutName } from '../../base/names.ts'
 import { type EntryPastRow, entry, entryPast, type Key } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { findEntry } from '../tree/directory.ts'
 import { isBrief, isDeleted } from './lifetimes.ts'
 
 const PAGE_ROWS = 1024
-const ALL = Number.MAX_SAFE_INTEGER
 /** For the deletions of names that were looked up, and what one of them takes. */
 const KNOWN_BYTES = 8 * 1024 * 1024
 const ENTRY_COST = 400

@@ -17,6 +17,7 @@ import {
   REPLACED,
   RESTORED,
 } from '../../store/collections.ts'
+import { type Pages, scanPages } from '../../store/pages.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
@@ -114,17 +115,14 @@ function searchOf(core: Core, key: string, asked: Asked): EventSearch {
   return search
 }
 
-/** Where a walk over the rows of one collection goes on; undefined: at its end. */
-type From = readonly [name: string, since?: Moment] | undefined
-
 class EventSearch {
   /** What was known of rows when it began. */
   readonly changes: number
   readonly #core: Core
   readonly #asked: Asked
   readonly #began: Moment
-  #present: From = ['']
-  #past: From = ['']
+  readonly #present: Pages<EntryRow>
+  readonly #past: Pages<EntryPastRow>
   /** Spans that are read and not looked at. */
   #spans: Span[] = []
   #at = 0
@@ -137,6 +135,9 @@ class EventSearch {
     this.#asked = asked
     this.#began = core.moments.last
     this.changes = core.overlay.changes
+    const range = { gte: [asked.parent], lt: [asked.parent + 1] }
+    this.#present = scanPages(core.overlay, entry, range, PAGE_ROWS)
+    this.#past = scanPages(core.overlay, entryPast, range, PAGE_ROWS)
   }
 
   /** Goes on from where a Fault ended it. */
@@ -176,31 +177,19 @@ class EventSearch {
   }
 
   #readPresent(): boolean {
-    if (this.#present === undefined) return false
-    const range = this.#range(this.#present)
-    const rows = this.#core.overlay.scan(entry, range)
-    const last = rows.length < range.limit ? undefined : rows.at(-1)
-    this.#present = last && [`${last.name}\0`]
+    const rows = this.#present()
+    if (rows === undefined) return false
     this.#take(rows.filter(({ since }) => since <= this.#began).map(present))
     return true
   }
 
   #readPast(): boolean {
-    if (this.#past === undefined) return false
-    const range = this.#range(this.#past)
-    const rows = this.#core.overlay.scan(entryPast, range)
-    const last = rows.length < range.limit ? undefined : rows.at(-1)
-    this.#past = last && [last.name, last.since + 1]
+    const rows = this.#past()
+    if (rows === undefined) return false
     this.#take(rows.filter(({ until }) => until <= this.#began))
     for (const row of rows)
       if (row.since <= this.#began && row.until > this.#began) this.#ended.push(present(row))
     return true
-  }
-
-  #range([name, since]: readonly [string, Moment?]) {
-    const { parent } = this.#asked
-    const gte = since === undefined ? [parent, name] : [parent, name, since]
-    return { gte, lt: [parent + 1], limit: PAGE_ROWS }
   }
 
   #takeEnded(): void {

@@ -12,13 +12,12 @@ import {
   RENAMED,
   snapshot,
 } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { BRIEF_MICROS } from '../core/moments.ts'
 import { findEntry } from '../tree/directory.ts'
-
-const ALL = Number.MAX_SAFE_INTEGER
 
 /** Whether a name was deleted, and not moved or replaced. */
 export function isDeleted(fate: Fate | undefined): boolean {

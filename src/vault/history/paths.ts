@@ -1,7 +1,7 @@
 // From a path to what it names: now, at a moment, or where a name was that is no more. Paths are byte strings that begin
 // with /; links are not followed, because a link of the past may lead anywhere today.
 
-import { isDirectory } from '../../base/mode.ts'
+import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import { entryPast, type InodeRow } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import { type Inode, ROOT_INO } from '../core/inode.ts'
@@ -82,8 +82,6 @@ function directoryNow(core: Core, parent: number, name: string): number | undefi
   return inode !== undefined && isDirectory(inode.mode) ? inode.ino : undefined
 }
 
-const DIRECTORY = 4
-
 /** The directories that a name led to, the present one first, then the latest. */
 function directoriesAt(core: Core, parent: number, name: string): Set<number> {
   const now = directoryNow(core, parent, name)
@@ -94,7 +92,7 @@ function directoriesAt(core: Core, parent: number, name: string): Set<number> {
     reverse: true,
     limit: FORMER_MAX,
   })
-  const former = rows.filter(({ type }) => type === DIRECTORY).map(({ ino }) => ino)
+  const former = rows.filter(({ type }) => type === DT_DIR).map(({ ino }) => ino)
   return new Set(now === undefined ? former : [now, ...former])
 }
 

@@ -2,7 +2,9 @@
 // and what is wanted back is what it held before the first of its names went.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
-import { type EntryPastRow, entryPast, type Key } from '../../store/collections.ts'
+import { DT_DIR } from '../../base/mode.ts'
+import { type EntryPastRow, entryPast } from '../../store/collections.ts'
+import { rowsOn, scanPages } from '../../store/pages.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { isDeleted } from './lifetimes.ts'
@@ -10,7 +12,6 @@ import { isDeleted } from './lifetimes.ts'
 /** Deletions with a longer pause between them are not of one removal. */
 const PAUSE_MICROS = 10_000_000
 const PAGE_ROWS = 1024
-const DIRECTORY = 4
 
 type Deletion = Pick<EntryPastRow, 'ino' | 'type' | 'until'>
 
@@ -33,7 +34,7 @@ const known = new WeakMap<Core, Removals>()
 
 /** The moment at which what a deleted name led to was last whole: of a directory, with everything that went with it. */
 export function wholeBefore(core: Core, row: Deletion): Moment {
-  if (row.type !== DIRECTORY) return row.until - 1
+  if (row.type !== DT_DIR) return row.until - 1
   const { starts, underway } = known.get(core) ?? remember(core)
   const key = keyOf(row)
   // Each path into what was removed asks for it.
@@ -81,7 +82,7 @@ function removalStart(core: Core, { path, met }: Way): Moment {
     const last = path[path.length - 1] as Followed
     const row = last.deletions[last.at]
     if (row !== undefined && last.start - row.until <= PAUSE_MICROS) {
-      if (row.type !== DIRECTORY) last.start = Math.min(last.start, row.until)
+      if (row.type !== DT_DIR) last.start = Math.min(last.start, row.until)
       else if (!met.has(keyOf(row))) {
         path.push(follow(core, row))
         met.add(keyOf(row))
@@ -104,13 +105,8 @@ function follow(core: Core, { ino, until }: Deletion): Followed {
 /** What was deleted in a directory, the latest first. */
 function deletionsIn(core: Core, parent: number): Deletion[] {
   const found: Deletion[] = []
-  for (let gte: Key = [parent]; ; ) {
-    const rows = core.overlay.scan(entryPast, { gte, lt: [parent + 1], limit: PAGE_ROWS })
-    for (const { ino, type, until, fate } of rows)
-      if (isDeleted(fate)) found.push({ ino, type, until })
-    const last = rows[rows.length - 1]
-    if (last === undefined || rows.length < PAGE_ROWS)
-      return found.sort((a, b) => b.until - a.until)
-    gte = [parent, last.name, last.since + 1]
-  }
+  const range = { gte: [parent], lt: [parent + 1] }
+  for (const row of rowsOn(scanPages(core.overlay, entryPast, range, PAGE_ROWS)))
+    if (isDeleted(row.fate)) found.push({ ino: row.ino, type: row.type, until: row.until })
+  return found.sort((a, b) => b.until - a.until)
 }

@@ -3,6 +3,7 @@
 import { nowMicros } from '../../base/clock.ts'
 import { EEXIST, ENOENT, fail } from '../../base/errno.ts'
 import { type SnapshotRow, snapshot } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import { sealForSnapshot } from '../content/seal.ts'
 import type { Core } from '../core/core.ts'
 import { assertSnapshotName } from '../core/label-rules.ts'
@@ -11,7 +12,6 @@ import { assertWritable } from '../tree/inodes.ts'
 
 export type { SnapshotRow }
 
-const ALL = Number.MAX_SAFE_INTEGER
 const watchers = new WeakMap<Core, (name: string) => void>()
 
 /** Calls `heard` with each name that is given, taken away or changes its meaning from here on. One watcher a vault. */

@@ -16,10 +16,12 @@ import {
   xattr,
   xattrPast,
 } from '../../store/collections.ts'
+import { rowsOn, scanPages } from '../../store/pages.ts'
+import { ALL } from '../../store/store.ts'
 import { readContent, readExtents } from '../content/content.ts'
 import { scanExtents, verifyInline } from '../content/extents.ts'
 import type { Core } from '../core/core.ts'
-import { toRow } from '../core/inode.ts'
+import { ROOT_INO, toRow } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
@@ -30,8 +32,6 @@ import { extentsOf, knownState, pastRowAt, readAhead } from './past-states.ts'
 
 /** Rows read at a time. */
 const PAGE_ROWS = 256
-const ALL = Number.MAX_SAFE_INTEGER
-const ROOT_INO = 1
 
 /** The first moment of which anything is known: an earlier one is before the vault's birth. */
 export function birthOf(core: Core): Moment {
@@ -163,18 +163,9 @@ export function statesThere(
   return new Set(past.filter((ino) => states.get(ino)?.some(holds)))
 }
 
-function* presentEntries(core: Core, parent: number, from: string): Generator<EntryRow> {
-  for (let at = from; ; ) {
-    const rows = core.overlay.scan(entry, {
-      gte: [parent, at],
-      lt: [parent + 1],
-      limit: PAGE_ROWS,
-    })
-    yield* rows
-    const last = rows[rows.length - 1]
-    if (last === undefined || rows.length < PAGE_ROWS) return
-    at = `${last.name}\0`
-  }
+function presentEntries(core: Core, parent: number, from: string): Generator<EntryRow> {
+  const range = { gte: [parent, from], lt: [parent + 1] }
+  return rowsOn(scanPages(core.overlay, entry, range, PAGE_ROWS))
 }
 
 /** Past rows of a directory that hold a moment, by name. A name with a long history is not walked through. */

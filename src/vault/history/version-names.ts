@@ -8,13 +8,12 @@ import type { Inode } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
+import { LINKS_MAX } from '../tree/names.ts'
 import { below, type KnownPaths, lastPath } from '../tree/places.ts'
 import { isBrief, isDeleted, pastBefore } from './lifetimes.ts'
 import { findPath, type Spot, spotsOf } from './paths.ts'
 import { type NameVersion, versionsOf } from './versions.ts'
 
-/** Names of one inode that are looked at: those it has now, and rows of its past that may hold others. */
-const LINKS_MAX = 1000
 const ROWS_MAX = 1000
 /** Former names of one directory that are looked through. */
 const SPANS_MAX = 100_000

@@ -20,6 +20,7 @@ import {
   version,
 } from '../../store/collections.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
+import { ALL } from '../../store/store.ts'
 import { type Actor, actorOf } from '../core/actors.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
@@ -30,7 +31,6 @@ import { neighboursOf } from '../tree/neighbours.ts'
 import { isDeleted, pastBefore } from './lifetimes.ts'
 import { inodeAt } from './timeline.ts'
 
-const ALL = Number.MAX_SAFE_INTEGER
 /** Spans of which rows are read together. */
 const TOGETHER = 512
 /** An editor that moves a file aside to save deletes what it moved within this. */

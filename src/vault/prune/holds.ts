@@ -4,11 +4,10 @@ import { nowMicros } from '../../base/clock.ts'
 import { ENAMETOOLONG, fail } from '../../base/errno.ts'
 import { HOLD_BYTES_MAX } from '../../base/limits.ts'
 import { type HoldRow, hold, snapshot } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 
 export type { HoldRow }
-
-const ALL = 1_000_000
 
 /**
  * Holds a path from the root ('/a.txt', a byte string; it need not exist any more) or the snapshot of that name, whose moment stays readable even when the

@@ -1,6 +1,7 @@
 // What must be known of names before prune looks at single inodes: which versions the newest of each name are, and what is
 // held by its path. One walk over all names; a number is remembered for each inode that it finds something about.
 
+import { DT_DIR } from '../../base/mode.ts'
 import { withinRule } from '../../base/path-rule.ts'
 import { inodePast, inode as inodes, version } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -14,7 +15,6 @@ import { LastPlaces } from '../tree/places.ts'
 import { listHolds } from './holds.ts'
 import type { Rules } from './retention.ts'
 
-const DIRECTORY = 4
 const PAGE_ROWS = 64
 
 export interface Marks {
@@ -108,7 +108,7 @@ function markVersions(core: Core, group: NameGroup, count: number, marks: Marks)
   // Versions that an inode had when the name led elsewhere already are another name's.
   const spans = new Map<number, { since: Moment; until: Moment }>()
   for (const { ino, since, until, type } of pasts)
-    if (type !== DIRECTORY) spans.set(ino, { since: spans.get(ino)?.since ?? since, until })
+    if (type !== DT_DIR) spans.set(ino, { since: spans.get(ino)?.since ?? since, until })
   if (present !== undefined)
     spans.set(present.ino, {
       since: spans.get(present.ino)?.since ?? present.since,

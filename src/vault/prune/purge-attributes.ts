@@ -12,6 +12,7 @@ import {
   xattrPast,
 } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { walkRows } from '../core/rows.ts'
@@ -24,8 +25,6 @@ import {
   upwards,
   type Version,
 } from './prune-inode.ts'
-
-const ALL = Number.MAX_SAFE_INTEGER
 
 /** The rows of former attributes and labels of an inode, but what they say. */
 async function pastAttributes({ core, slices }: PruneJob, ino: number): Promise<Lifetime[]> {

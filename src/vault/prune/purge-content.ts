@@ -5,6 +5,7 @@ import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { type ExtentRow, extent, extentPast, inode as inodes } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
+import { ALL } from '../../store/store.ts'
 import { readExtents } from '../content/content.ts'
 import { verifyInline } from '../content/extents.ts'
 import { hashOf } from '../core/blocks.ts'
@@ -14,7 +15,6 @@ import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 
 const END_BYTES_MIN = 64
-const ALL = Number.MAX_SAFE_INTEGER
 
 /** From `since` to before `until`. */
 export interface Span {

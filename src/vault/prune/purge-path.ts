@@ -1,6 +1,7 @@
 // Everything that was ever found at a path or below it: which inodes, until when, by which names. A directory counts with what
 // was in it while it was there, so that what came to be in it after it had moved away is not touched.
 
+import { DT_DIR } from '../../base/mode.ts'
 import { type EntryPastRow, entry, entryPast, type Key } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import { ROOT_INO } from '../core/inode.ts'
@@ -12,7 +13,6 @@ import { namesOf } from '../history/paths.ts'
 /** `until` of what is there now. */
 export const NOW = Number.POSITIVE_INFINITY
 
-const DIRECTORY = 4
 const FIELDS = ['parent', 'name', 'ino', 'type', 'since'] as const
 
 type Name = Pick<EntryPastRow, (typeof FIELDS)[number] | 'until'>
@@ -38,7 +38,7 @@ export async function everAt(core: Core, path: string, slices: Slices): Promise<
     if (row.until !== NOW && !seen.has(place)) names.push([row.parent, row.name, row.since])
     seen.add(place)
     until.set(row.ino, Math.max(until.get(row.ino) ?? 0, row.until))
-    if (row.type === DIRECTORY) below.push(...(await within(core, row, undefined, slices)))
+    if (row.type === DT_DIR) below.push(...(await within(core, row, undefined, slices)))
   }
   return { until, names }
 }
@@ -46,12 +46,12 @@ export async function everAt(core: Core, path: string, slices: Slices): Promise<
 /** What had the path itself. */
 async function tops(core: Core, path: string, slices: Slices): Promise<Name[]> {
   let found: Name[] = [
-    { parent: ROOT_INO, name: '', ino: ROOT_INO, type: DIRECTORY, since: 0, until: NOW },
+    { parent: ROOT_INO, name: '', ino: ROOT_INO, type: DT_DIR, since: 0, until: NOW },
   ]
   for (const name of namesOf(path)) {
     const next: Name[] = []
     for (const directory of found)
-      if (directory.type === DIRECTORY) next.push(...(await within(core, directory, name, slices)))
+      if (directory.type === DT_DIR) next.push(...(await within(core, directory, name, slices)))
     found = next
   }
   return found

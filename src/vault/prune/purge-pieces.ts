@@ -11,6 +11,7 @@ import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { lastPath } from '../tree/places.ts'
 import { type Life, neededBy } from './prune-inode.ts'
+import { NOW } from './purge-path.ts'
 
 /** Less says nothing: it is in many places, whatever it was. */
 const PIECE_BYTES_MIN = 8
@@ -22,8 +23,6 @@ const SAMPLES = 4
 const NEEDLE_BYTES = 48
 /** Files that are named. */
 const SHARERS_MAX = 100
-
-const NOW = Number.POSITIVE_INFINITY
 
 /** A file with some of the same content: its path (a byte string), and as of when; null: now. */
 export interface Sharer {

@@ -13,6 +13,7 @@ import {
   taggingPast,
 } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { listSnapshots } from '../history/snapshots.ts'
@@ -80,7 +81,6 @@ export interface PurgeReport {
   readonly needles: readonly Uint8Array[]
 }
 
-const ALL = Number.MAX_SAFE_INTEGER
 /** By which given content is looked for. */
 const SAMPLES = 16
 /** When the last one ended, so that a backup that is older knows. */

@@ -8,6 +8,7 @@
 
 import { firstIndex } from '../../base/sorted.ts'
 import { snapshot } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { WallMicros } from '../core/clock-steps.ts'
 import { configured, durationMs, type SettingName } from '../core/configuration.ts'
 import type { Core } from '../core/core.ts'
@@ -77,7 +78,7 @@ export function keepsEverything(rules: Rules): boolean {
 export function keptBy(core: Core, rules: Rules, now: Moment): Kept {
   if (keepsEverything(rules)) return KEEP_ALL
   const moments = new Set<Moment>()
-  for (const row of core.overlay.scan(snapshot, { limit: 1_000_000 })) moments.add(row.moment)
+  for (const row of core.overlay.scan(snapshot, { limit: ALL })) moments.add(row.moment)
   for (const row of listHolds(core)) if (row.moment > 0) moments.add(row.moment)
   const today = new Date(Math.floor(core.moments.wallOf(now) / 1000))
   for (const wall of boundaries(rules, today)) {

@@ -16,8 +16,8 @@ import { unpackBlock } from '../core/blocks.ts'
 import { RowDigest } from './row-digest.ts'
 
 /** Bytes in canonical form, and rows, that one commit of the target takes. */
-const COMMIT_BYTES = 8 * 1024 * 1024
-const COMMIT_ROWS = 5000
+export const COMMIT_BYTES = 8 * 1024 * 1024
+export const COMMIT_ROWS = 5000
 
 /** What a collection holds; `bytes` in canonical form, blocks as they are packed. */
 export interface CollectionTally {

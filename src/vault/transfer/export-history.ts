@@ -2,13 +2,19 @@
 // that they name in blocks/ab/HASH, and manifest.json last. So it fits every kind of archive. docs/export.md has the layout.
 
 import { createHash, type Hash } from 'node:crypto'
-import { type EntryHead, entryRecord, leaveRecord, WHOLE } from '../../archive/records.ts'
+import {
+  type EntryHead,
+  entryRecord,
+  leaveRecord,
+  plainHead,
+  WHOLE,
+} from '../../archive/records.ts'
 import { S_IFDIR, S_IFREG } from '../../base/mode.ts'
 import { block, collections } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
-import { everyRow } from '../check/walk.ts'
 import { hexOf, unpackBlock } from '../core/blocks.ts'
+import { everyRow } from '../core/rows.ts'
 import { ROW_FORMAT, readCounters } from '../core/settings.ts'
 import { HISTORY_FORMAT, HISTORY_NAME, isOwn, lineOf, type Manifest } from './history-rows.ts'
 
@@ -32,7 +38,11 @@ interface Run {
 
 /** Sends the history of a view. */
 export async function exportHistory(view: Store, options: HistoryOptions): Promise<void> {
-  const run: Run = { options, head: plainHead(), lastId: options.firstId }
+  const run: Run = {
+    options,
+    head: plainHead(Math.floor(Date.now() / 1000)),
+    lastId: options.firstId,
+  }
   const top = await sendDirectory(run, options.parent, HISTORY_NAME)
   const blocks = await sendBlocks(run, view, top)
   const rows = await sendRows(run, view, top)
@@ -83,7 +93,7 @@ async function sendRows(run: Run, view: Store, top: number): Promise<Manifest['r
     if ((collection as unknown) === block) continue
     const hash: Hash = createHash('sha256')
     let count = 0
-    for await (const row of everyRow(view, collection, 512)) {
+    for await (const row of everyRow(view, collection)) {
       if (isOwn(collection, row)) continue
       const line = `${lineOf(collection, row)}\n`
       hash.update(line)
@@ -97,26 +107,6 @@ async function sendRows(run: Run, view: Store, top: number): Promise<Manifest['r
   await flush()
   await run.options.send(leaveRecord(id))
   return counts
-}
-
-function plainHead(): EntryHead {
-  const now = Math.floor(Date.now() / 1000)
-  return {
-    flags: 0,
-    parent: 0,
-    id: 0,
-    mode: 0,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    nlink: 1,
-    rdev: 0,
-    size: 0,
-    mtime: now,
-    mtimeNs: 0,
-    atime: now,
-    atimeNs: 0,
-    key: '',
-  }
 }
 
 async function sendDirectory(run: Run, parent: number, name: string): Promise<number> {

@@ -14,6 +14,7 @@ import {
   leaveRecord,
   SPARSE,
   WHOLE,
+  WHOLE_BYTES_MAX,
 } from '../../archive/records.ts'
 import { ELOOP, errnoName, FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -61,7 +62,6 @@ interface Run {
   until: number
 }
 
-const INLINE_BYTES_MAX = 64 * 1024
 const PIECE_BYTES = 512 * 1024
 const PAGE_NAMES = 1000
 const SLICE_MS = 4
@@ -162,7 +162,7 @@ async function sendFile(
   if (isNoted) sent.add(row.ino)
   const hasBytes = isRegular(row.mode) || isSymlink(row.mode)
   const isFull = !isRegular(row.mode) || row.allocated >= row.size
-  if (hasBytes && isFull && row.size <= INLINE_BYTES_MAX) {
+  if (hasBytes && isFull && row.size <= WHOLE_BYTES_MAX) {
     try {
       const head = headOf(run, row, parent, 0, WHOLE)
       push(

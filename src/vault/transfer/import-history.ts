@@ -10,8 +10,8 @@ import {
   setting,
 } from '../../store/collections.ts'
 import type { Changes, Store } from '../../store/store.ts'
-import { everyRow } from '../check/walk.ts'
 import { hashOf } from '../core/blocks.ts'
+import { everyRow } from '../core/rows.ts'
 import { parsedSetting, ROW_FORMAT } from '../core/settings.ts'
 import {
   HISTORY_FORMAT,

@@ -1,7 +1,7 @@
 // A foreign history as it is imported: files put, moved and removed by their paths, step by step, each step a moment of its own.
 // Into a vault in which nothing ever was, with the times that its steps had; else with those of now.
 
-import { type EntryHead, numberOf, stepOf } from '../../archive/records.ts'
+import { type EntryHead, numberOf, plainHead, stepOf } from '../../archive/records.ts'
 import { EEXIST, FsError, fail } from '../../base/errno.ts'
 import { isDirectory, S_IFDIR } from '../../base/mode.ts'
 import { idempotent } from '../../base/step.ts'
@@ -186,7 +186,7 @@ function move(run: Run, from: string, to: string): void {
   if (row === undefined) return
   const inode = getInode(core, row.ino)
   const { mode, uid, gid } = getInode(core, targetDirectory(run))
-  const place = spotOf(run, to, { ...headless, mode, uid, gid })
+  const place = spotOf(run, to, { ...plainHead(0), mode, uid, gid })
   const before = findEntry(core, place.parent, place.name)
   if (before !== undefined) {
     if (before.ino === row.ino) return
@@ -206,21 +206,4 @@ function move(run: Run, from: string, to: string): void {
   options.nameChanged(source.parent, source.name, row, undefined)
   options.nameChanged(place.parent, place.name, undefined, row)
   removeEmpty(run, source.parent)
-}
-
-const headless: EntryHead = {
-  flags: 0,
-  parent: 0,
-  id: 0,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  nlink: 1,
-  rdev: 0,
-  size: 0,
-  mtime: 0,
-  mtimeNs: 0,
-  atime: 0,
-  atimeNs: 0,
-  key: '',
 }

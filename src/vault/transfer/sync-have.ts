@@ -1,7 +1,6 @@
 // What a copy of a vault has already, said so shortly that it can be sent to whoever has the vault: of each collection a digest
 // for each stretch of rows, of blocks their hashes. sync-send.ts answers with what differs, sync-take.ts makes the copy that.
 
-import { setImmediate } from 'node:timers/promises'
 import {
   type BlockRow,
   block,
@@ -11,10 +10,11 @@ import {
   type SettingRow,
   setting,
 } from '../../store/collections.ts'
+import { HASH_BYTES } from '../../store/domains.ts'
 import { keyOf } from '../../store/keys.ts'
-import { retryUntilLoaded } from '../../store/retry.ts'
-import { type Range, type Store, StoreError } from '../../store/store.ts'
+import { type Store, StoreError } from '../../store/store.ts'
 import { unpackBlock } from '../core/blocks.ts'
+import { everyProjection, everyRow } from '../core/rows.ts'
 import type { CollectionTally, Survey } from './copy-rows.ts'
 import { RowDigest } from './row-digest.ts'
 
@@ -23,9 +23,7 @@ export const BACKUP_SETTING = 'backup'
 
 /** Rows of a stretch: the fewer, the less is sent again beside a row that has changed. */
 const STRETCH_ROWS = 64
-const PAGE_ROWS = 512
 const PAGE_BLOCKS = 64
-export const HASH_BYTES = 32
 
 /** Stretch number i begins at `starts[i]`, or before all keys for the first, and ends where the next begins. */
 export interface Stretches {
@@ -101,20 +99,10 @@ export async function* rowsOf(
   deep = true,
 ): AsyncGenerator<object> {
   const isShort = isBlock(collection) && !deep
-  const limit = isBlock(collection) && deep ? PAGE_BLOCKS : PAGE_ROWS
-  let range: Range = { limit }
-  for (let seen = false; ; seen = true) {
-    const page: object[] = await retryUntilLoaded(() =>
-      isShort
-        ? store.project(collection, BLOCK_HEAD as never, range)
-        : store.scan(collection, range),
-    )
-    for (const row of seen ? page.slice(1) : page) if (!isMark(collection, row)) yield row
-    const last = page[page.length - 1]
-    if (last === undefined || page.length < limit) return
-    range = { gte: keyOf(collection, last), limit }
-    await setImmediate()
-  }
+  const rows: AsyncIterable<object> = isShort
+    ? everyProjection(store, collection, BLOCK_HEAD as never)
+    : everyRow(store, collection, isBlock(collection) ? PAGE_BLOCKS : undefined)
+  for await (const row of rows) if (!isMark(collection, row)) yield row
 }
 
 const BLOCK_HEAD = ['hash', 'size', 'codec']

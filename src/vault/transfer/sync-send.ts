@@ -3,20 +3,13 @@
 
 import { serialize } from 'node:v8'
 import { type BlockRow, block, collections, type Key } from '../../store/collections.ts'
+import { HASH_BYTES } from '../../store/domains.ts'
 import { compareKeys, keyOf } from '../../store/keys.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Store } from '../../store/store.ts'
 import type { Survey } from './copy-rows.ts'
 import { RowDigest } from './row-digest.ts'
-import {
-  type Digests,
-  HASH_BYTES,
-  type Have,
-  isBlock,
-  rowsOf,
-  type Stretches,
-  surveyOf,
-} from './sync-have.ts'
+import { type Digests, type Have, isBlock, rowsOf, type Stretches, surveyOf } from './sync-have.ts'
 
 const SENT_ROWS = 1000
 const SENT_BYTES = 4 * 1024 * 1024

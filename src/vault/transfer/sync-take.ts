@@ -11,20 +11,19 @@ import {
   type SettingRow,
   setting,
 } from '../../store/collections.ts'
+import { HASH_BYTES } from '../../store/domains.ts'
 import { keyOf } from '../../store/keys.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
-import type { Changes, Range, Store } from '../../store/store.ts'
+import { ALL, type Changes, type Range, type Store } from '../../store/store.ts'
 import { unpackBlock } from '../core/blocks.ts'
+import { COMMIT_BYTES, COMMIT_ROWS } from './copy-rows.ts'
 import { RowDigest } from './row-digest.ts'
-import { BACKUP_SETTING, type Digests, HASH_BYTES } from './sync-have.ts'
+import { BACKUP_SETTING, type Digests } from './sync-have.ts'
 import type { Sent, SentRows } from './sync-send.ts'
 
-const COMMIT_BYTES = 8 * 1024 * 1024
-const COMMIT_ROWS = 5000
 /** What one commit may be asked to take. */
 const ONCE_BYTES_MAX = 64 * 1024 * 1024
 export const ONCE_ROWS_MAX = 200_000
-const ALL = Number.MAX_SAFE_INTEGER
 
 /** More is new than can be taken at once. */
 export class TooMuchError extends Error {}

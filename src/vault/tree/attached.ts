@@ -2,6 +2,7 @@
 
 import { XATTR_LIST_BYTES_MAX } from '../../base/limits.ts'
 import { type TaggingRow, tagging, type XattrRow, xattr } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import { findInode } from './inodes.ts'
@@ -28,7 +29,7 @@ export function listXattrs(core: Core, inode: Inode): string[] {
 }
 
 export function rowsOf(core: Core, ino: number): TaggingRow[] {
-  return core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: Number.MAX_SAFE_INTEGER })
+  return core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: ALL })
 }
 
 /** The labels of an inode now, in byte order. */

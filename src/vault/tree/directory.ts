@@ -1,7 +1,7 @@
 // Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
 // A name that is removed or replaced after it could be seen stays readable as a past row.
 
-import { isDirectory } from '../../base/mode.ts'
+import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import {
   CREATED,
   type EntryRow,
@@ -11,6 +11,7 @@ import {
   type Origin,
   REPLACED,
 } from '../../store/collections.ts'
+import { scanPages } from '../../store/pages.ts'
 import type { Core, Directory } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
@@ -19,7 +20,6 @@ import { isRecorded, isRecordedName } from './history-recording.ts'
 import { alter, stampChange } from './inodes.ts'
 import { directoryMoved } from './places.ts'
 
-const DIRECTORY = 4
 /** Rough bytes of memory an entry takes. */
 const ENTRY_COST = 200
 /** Entries read from the store at a time. */
@@ -70,17 +70,9 @@ export function listEntries(core: Core, parent: number): EntryRow[] {
     return rows
   }
   const rows: EntryRow[] = []
-  for (let from = ''; ; ) {
-    const page = core.overlay.scan(entry, {
-      gte: [parent, from],
-      lt: [parent + 1],
-      limit: PAGE_ROWS,
-    })
-    rows.push(...page)
-    const last = page[page.length - 1]
-    if (last === undefined || page.length < PAGE_ROWS) break
-    from = `${last.name}\0`
-  }
+  const range = { gte: [parent], lt: [parent + 1] }
+  const pages = scanPages(core.overlay, entry, range, PAGE_ROWS)
+  for (let page = pages(); page !== undefined; page = pages()) rows.push(...page)
   if (rows.length < CACHED_NAMES_MAX) {
     directory.names.clear()
     for (const row of rows) directory.names.set(row.name, row)
@@ -115,7 +107,7 @@ export function putEntry(
 ): void {
   const before = findEntry(core, parent.ino, name)
   const actor = core.actors.current
-  if (to.type === DIRECTORY && origin !== CREATED) directoryMoved(core, to.ino)
+  if (to.type === DT_DIR && origin !== CREATED) directoryMoved(core, to.ino)
   if (before !== undefined && isRecordedName(core, parent.ino, name))
     core.overlay.put(entryPast, { ...before, until: moment, fate: REPLACED, endedBy: actor })
   const row: EntryRow = {

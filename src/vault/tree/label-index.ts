@@ -10,13 +10,13 @@ import {
   type KeyPart,
   tagging,
 } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import { findInode } from './inodes.ts'
 import { placesOf } from './names.ts'
 
 /** Labels of inodes that are kept: some 50 MB. */
 const LABELS_MAX = 250_000
-const ALL = Number.MAX_SAFE_INTEGER
 /** Of longer names only the beginning counts: shorter than any that is cut to make room for a number. */
 const FAMILY_BYTES = 128
 

@@ -6,11 +6,9 @@ import { isDirectory } from '../../base/mode.ts'
 import { hardlink } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import { cycleCheck } from '../core/cycles.ts'
-import type { Inode } from '../core/inode.ts'
+import { type Inode, ROOT_INO } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { dropLink, findInode } from './inodes.ts'
-
-const ROOT_INO = 1
 
 /** Notes a new name; its link count is already counted. */
 export function giveName(core: Core, inode: Inode, parent: number, name: string): void {
@@ -60,7 +58,7 @@ function takeName(core: Core, inode: Inode, parent: number, name: string): void 
 }
 
 /** Names of one inode that are looked at. */
-const LINKS_MAX = 1000
+export const LINKS_MAX = 1000
 
 /** The names of an inode and the directories that they are in; of one with very many hard links the first. */
 export function placesOf(

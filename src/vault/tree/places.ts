@@ -4,11 +4,10 @@
 import { isDirectory } from '../../base/mode.ts'
 import type { PathRule } from '../../base/path-rule.ts'
 import { type HardlinkRow, hardlink, inodePast, inode as inodes } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import { cycleCheck } from '../core/cycles.ts'
-
-const ROOT_INO = 1
-const ALL = 1_000_000
+import { ROOT_INO } from '../core/inode.ts'
 
 /** Paths of directories that were found before, as long as nothing changes meanwhile. */
 export type KnownPaths = Map<number, string>

@@ -5,6 +5,7 @@
 import { isDirectory } from '../../base/mode.ts'
 import { hasChanged } from '../../base/step.ts'
 import { extentPast, hardlink, tagging, tag as tags, version } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import { listXattrs, tagsOf } from './attached.ts'
@@ -59,7 +60,7 @@ export function prefetchEnd(core: Core, inode: Inode): void {
 /** Before these labels are put on an inode; `ino` may be that of one that is made next. */
 export function prefetchTags(core: Core, ino: number, names: readonly string[]): void {
   if (isReady(core) || names.length === 0) return
-  core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: Number.MAX_SAFE_INTEGER })
+  core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: ALL })
   for (const name of names) {
     core.overlay.get(tags, [name])
     core.overlay.get(tagging, [ino, name])

@@ -12,6 +12,7 @@ import {
   taggingPast,
   tag as tags,
 } from '../../store/collections.ts'
+import { ALL } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import { assertTag, shownTag, tagFromShown } from '../core/label-rules.ts'
@@ -27,7 +28,6 @@ export const XDG_TAGS = 'user.xdg.tags'
 
 /** Of UTF-8, in bytes. */
 const LONGEST_CHARACTER = 4
-export const ALL = Number.MAX_SAFE_INTEGER
 const NONE: readonly string[] = []
 
 /** Makes a label that no file carries yet. Throws EEXIST, EINVAL, ENAMETOOLONG. */
