@@ -3,8 +3,12 @@
 import type { Argv } from 'yargs'
 import { callVault } from '../../control/call.ts'
 import { writeBack } from '../../control/host/unmount.ts'
-import type { Parameters } from '../../control/methods/method.ts'
-import type { MethodName } from '../../control/methods/methods.ts'
+import type {
+  ItemOf,
+  MethodName,
+  ParametersOf,
+  ResultOf,
+} from '../../control/methods/method-types.ts'
 import { findPlace, findVault, isMounted, type Place } from '../../control/vaults/place.ts'
 import type { Receive } from '../../control/wire/protocol.ts'
 import { bytesOfArgument } from '../arguments.ts'
@@ -40,12 +44,12 @@ export async function writtenBack(place: Place): Promise<void> {
 }
 
 /** Runs a method on the vault of a place, with a bar on a terminal. */
-export async function ask(
+export async function ask<N extends MethodName>(
   place: Place,
-  method: MethodName,
-  parameters: Parameters,
-  receive: Receive = () => undefined,
-): Promise<object> {
+  method: N,
+  parameters: ParametersOf<N>,
+  receive: Receive<ItemOf<N>> = () => undefined,
+): Promise<ResultOf<N>> {
   const bar = progressBar(method)
   try {
     return await callVault(place.vaultPath, method, parameters, bar.report, receive)

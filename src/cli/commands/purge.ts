@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import type { Purged } from '../../control/methods/purge.ts'
+import type { ParametersOf, Purged } from '../../control/methods/method-types.ts'
 import type { Place } from '../../control/vaults/place.ts'
 import { toText } from '../../control/wire/byte-strings.ts'
 import type { Piece } from '../../control/wire/protocol.ts'
@@ -87,19 +87,19 @@ function contentOf(file: string | undefined): Uint8Array | undefined {
 
 async function run(
   place: Place,
-  parameters: Readonly<Record<string, unknown>>,
+  parameters: ParametersOf<'purge'>,
   content: Uint8Array | undefined,
 ): Promise<{ result: Purged; versions: PurgedVersion[] }> {
   const versions: PurgedVersion[] = []
-  const receive = (piece: Piece): void => {
-    if ('item' in piece) versions.push(piece.item as PurgedVersion)
+  const receive = (piece: Piece<PurgedVersion>): void => {
+    if ('item' in piece) versions.push(piece.item)
   }
   const bar = progressBar('purge')
   try {
     const feed =
       content && (async (send: (piece: Uint8Array) => Promise<void>) => await send(content))
     const result = await callVault(place.vaultPath, 'purge', parameters, bar.report, receive, feed)
-    return { result: result as Purged, versions }
+    return { result, versions }
   } finally {
     bar.finish()
   }
@@ -107,7 +107,7 @@ async function run(
 
 async function isConfirmed(
   place: Place,
-  wanted: Readonly<Record<string, unknown>>,
+  wanted: ParametersOf<'purge'>,
   content: Uint8Array | undefined,
 ): Promise<boolean> {
   if (!process.stdin.isTTY)

@@ -75,7 +75,7 @@ async function check(name: string, deep: boolean): Promise<CheckReport> {
   const { path } = existingVault(name)
   const bar = progressBar('checking')
   try {
-    return (await callVault(path, 'check', { deep }, bar.report)) as CheckReport
+    return await callVault(path, 'check', { deep }, bar.report)
   } finally {
     bar.finish()
   }

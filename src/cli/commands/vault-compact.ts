@@ -2,16 +2,10 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
+import type { Compacted } from '../../control/methods/method-types.ts'
 import { existingVault } from '../../control/vaults/vault-names.ts'
 import { formatBytes, printResult, progressBar } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
-
-interface Compacted {
-  readonly bytesBefore: number
-  readonly bytesAfter: number
-  readonly blocks: number
-  readonly compacted: boolean
-}
 
 export const vaultCompactCommand: CommandModule<object, VaultArguments> = {
   command: 'compact <name>',
@@ -22,7 +16,7 @@ export const vaultCompactCommand: CommandModule<object, VaultArguments> = {
     const bar = progressBar('looking for unused blocks')
     let result: Compacted
     try {
-      result = (await callVault(path, 'compact', {}, bar.report)) as Compacted
+      result = await callVault(path, 'compact', {}, bar.report)
     } finally {
       bar.finish()
     }

@@ -2,15 +2,10 @@
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
+import type { Stats } from '../../control/methods/method-types.ts'
 import { existingVault } from '../../control/vaults/vault-names.ts'
-import type { SearchStatus } from '../../search/searcher.ts'
-import type { VaultStats } from '../../vault/core/facts.ts'
-import type { Figures } from '../../vault/figures.ts'
 import { formatBytes, printResult, progressBar, properties } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
-
-/** What `stats` answers: the figures that cost nothing, the engine's own among them, and those that need a walk. */
-type Stats = Figures & VaultStats & { readonly search: SearchStatus }
 
 export const vaultStatsCommand: CommandModule<object, VaultArguments> = {
   command: 'stats <name>',
@@ -21,7 +16,7 @@ export const vaultStatsCommand: CommandModule<object, VaultArguments> = {
     const bar = progressBar('rows')
     let stats: Stats
     try {
-      stats = (await callVault(path, 'stats', {}, bar.report)) as Stats
+      stats = await callVault(path, 'stats', {}, bar.report)
     } finally {
       bar.finish()
     }

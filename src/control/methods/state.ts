@@ -3,7 +3,7 @@
 import type { EntryPastRow, InodeRow } from '../../store/collections.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
-import { momentMeant, timeText, type When } from '../../vault/core/when.ts'
+import { momentMeant, timeText } from '../../vault/core/when.ts'
 import { findDeleted, lastDeleted } from '../../vault/history/deleted.ts'
 import { findPath, findPathAt, spotsOf } from '../../vault/history/paths.ts'
 import { findSnapshot } from '../../vault/history/snapshots.ts'
@@ -11,15 +11,8 @@ import { birthOf, inodeAt } from '../../vault/history/timeline.ts'
 import { versionsOfPath } from '../../vault/history/version-names.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Parameters } from './method.ts'
+import type { Wanted } from './method-types.ts'
 import { countOf, objectOf, stringOf, whenOf } from './parameters.ts'
-
-/** At most one is given; none stands for the newest complete state. */
-export interface Wanted {
-  readonly version?: number
-  readonly when?: When
-  readonly snapshot?: string
-}
 
 /** A state that is there. `row` is a copy; `version` is set when it was asked for by number. */
 export interface FoundState {
@@ -35,7 +28,10 @@ interface LastDeletion {
 }
 
 /** The state that the parameter `name` (an object) asks for. */
-export function wantedOf(parameters: Parameters, name: string): Wanted {
+export function wantedOf<K extends string>(
+  parameters: { readonly [P in K]?: unknown },
+  name: K,
+): Wanted {
   const given = objectOf(parameters, name, 'an object that says which state')
   if (given.version !== undefined) return { version: countOf(given, 'version') }
   if (given.when !== undefined) return { when: whenOf(given, 'when') }
