@@ -50,7 +50,7 @@ import { VIEW_BASE, type View, type Views } from './view.ts'
 const TRUSTED = 'trusted.'
 
 /** Operations on numbers from VIEW_BASE on, and what the router needs of them. */
-interface ViewOperations
+export interface ViewOperations
   extends Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'> {
   readonly views: Views
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
