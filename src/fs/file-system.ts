@@ -1,5 +1,5 @@
 // The POSIX meaning of a vault as one object: router.ts has what each call comes by on its way to the family of operations that
-// knows it; before that, memory is asked, and the process that makes echoes has answers of its own.
+// knows it; the process that makes echoes has answers of its own.
 
 import { Counters } from '../base/counters.ts'
 import type { Memory } from '../base/memory.ts'
@@ -8,11 +8,11 @@ import { type AtimeRule, type FsContext, isHeld } from './context.ts'
 import { DirectoryListings } from './directory-listings.ts'
 import { createEcho, type Echo } from './echo.ts'
 import { Handles } from './handles.ts'
+import { guardMemory } from './memory-guard.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { routed } from './router.ts'
 import type { SearchService } from './search-service.ts'
 import { createViews } from './virtual/views.ts'
-import { withinMemory } from './within-memory.ts'
 
 /** The operations of a mounted vault. */
 export interface FileSystem extends Operations {
@@ -64,10 +64,11 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     notices: undefined,
     origin: undefined,
   }
-  const { avfsdir, memory } = options
+  const { avfsdir } = options
   const views = avfsdir === 'off' ? undefined : createViews(fs)
-  const whole = routed(fs, views, avfsdir === 'visible')
-  const echo = createEcho(fs, memory === undefined ? whole : withinMemory(whole, fs.core, memory))
+  const memory = options.memory && guardMemory(fs.core, options.memory)
+  const listed = avfsdir === 'visible'
+  const echo = createEcho(fs, routed(fs, { virtual: views, listed, memory }))
   return {
     ...echo.operations,
     echo,

@@ -1,5 +1,5 @@
-// Each operation in one body: who acts, which of the two answers it, the vault or its views, and for the vault whether there is room
-// for it (admission.ts). Numbers from VIEW_BASE on belong to the views. What has to do with both is here too: the way in, the name
+// Each operation in one body: whether there is memory for it, who acts, which of the two answers it, the vault or its views, and for
+// the vault whether there is room (admission.ts). Numbers from VIEW_BASE on belong to the views. What has to do with both is here too: the way in, the name
 // .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EDQUOT, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../base/errno.ts'
@@ -24,6 +24,7 @@ import { type FsContext, forgetNode, isHeld } from './context.ts'
 import { create, link, mkdir, mknod, symlink, tmpfile } from './create.ts'
 import { lookup, opendir, readdir, releasedir } from './dir.ts'
 import { copyFileRange, fallocate, flush, lseek, read, readlink, sync, write } from './file.ts'
+import type { MemoryGuard } from './memory-guard.ts'
 import { getDirectory } from './node.ts'
 import type { Caller, Operations, TakeEntry } from './operations.ts'
 import { noteOrigin } from './overlay-origin.ts'
@@ -40,12 +41,17 @@ const DIRECTORY = 4
 /** The position after .avfs in a listing that shows it: after all that a directory can hold. */
 const LAST_COOKIE = 2 ** 52
 
-/** The operations of a vault and, if it has any, of its views. `listed`: the root shows .avfs. */
-export function routed(
-  fs: FsContext,
-  virtual: ViewOperations | undefined,
-  listed: boolean,
-): Operations {
+interface Routes {
+  /** The views of the vault, if it has any. */
+  readonly virtual: ViewOperations | undefined
+  /** The root shows .avfs. */
+  readonly listed: boolean
+  /** Undefined where memory is no matter. */
+  readonly memory: MemoryGuard | undefined
+}
+
+/** The operations of a vault and of its views. */
+export function routed(fs: FsContext, { virtual, listed, memory }: Routes): Operations {
   const { core } = fs
   const { actors } = core
   const viewsOf = (ino: number): ViewOperations | undefined =>
@@ -115,9 +121,10 @@ export function routed(
         return entered.enter(parent)
       }
       const views = viewsOf(parent)
-      return views === undefined
-        ? lookup(fs, caller, parent, name)
-        : views.lookup(caller, parent, name)
+      // What is in the vault must be found, or nothing can be read, saved or deleted.
+      if (views === undefined) return lookup(fs, caller, parent, name)
+      memory?.assertViews()
+      return views.lookup(caller, parent, name)
     },
     forget(ino, count) {
       const views = viewsOf(ino)
@@ -148,6 +155,7 @@ export function routed(
     },
 
     mknod(caller, parent, name, mode, rdev, umask) {
+      memory?.assertMore()
       actAs(caller)
       assertFree(parent, name)
       const views = viewsOf(parent)
@@ -156,6 +164,7 @@ export function routed(
       return mknod(fs, caller, parent, name, mode, rdev, umask)
     },
     mkdir(caller, parent, name, mode, umask) {
+      memory?.assertMore()
       actAs(caller)
       assertFree(parent, name)
       const views = viewsOf(parent)
@@ -164,6 +173,7 @@ export function routed(
       return mkdir(fs, caller, parent, name, mode, umask)
     },
     symlink(caller, parent, name, target) {
+      memory?.assertMore()
       actAs(caller)
       assertFree(parent, name)
       const views = viewsOf(parent)
@@ -172,6 +182,7 @@ export function routed(
       return symlink(fs, caller, parent, name, target)
     },
     create(caller, parent, name, mode, umask, flags) {
+      memory?.assertMore()
       actAs(caller)
       assertFree(parent, name)
       const views = viewsOf(parent)
@@ -180,6 +191,7 @@ export function routed(
       return create(fs, caller, parent, name, mode, umask, flags)
     },
     tmpfile(caller, parent, mode, umask) {
+      memory?.assertMore()
       actAs(caller)
       const views = viewsOf(parent)
       if (views !== undefined) return views.tmpfile(caller, parent, mode, umask)
@@ -187,6 +199,7 @@ export function routed(
       return tmpfile(fs, caller, parent, mode, umask)
     },
     link(caller, ino, parent, name) {
+      memory?.assertMore()
       actAs(caller)
       assertFree(parent, name)
       if (viewsOf(ino) !== undefined) return fail(EXDEV)
@@ -269,6 +282,7 @@ export function routed(
         : views.lseek(caller, ino, offset, whence)
     },
     copyFileRange(caller, from, fromOffset, to, toOffset, length) {
+      memory?.assertMore()
       actAs(caller)
       if (viewsOf(to) !== undefined) return fail(EROFS)
       // The kernel then reads and writes by itself.
@@ -281,11 +295,16 @@ export function routed(
 
     opendir(caller, ino) {
       const views = viewsOf(ino)
-      return views === undefined ? opendir(fs, caller, ino) : views.opendir(caller, ino)
+      if (views === undefined) return opendir(fs, caller, ino)
+      memory?.assertViews()
+      return views.opendir(caller, ino)
     },
     readdir(caller, ino, handle, cookie, plus, take) {
       const views = viewsOf(ino)
-      if (views !== undefined) return views.readdir(caller, ino, handle, cookie, plus, take)
+      if (views !== undefined) {
+        if (plus) memory?.assertViews()
+        return views.readdir(caller, ino, handle, cookie, plus, take)
+      }
       const list = (into: TakeEntry): void => readdir(fs, ino, handle, cookie, plus, into)
       if (listed && ino === ROOT_INO) listRoot(cookie, list, take)
       else list(take)
@@ -307,6 +326,7 @@ export function routed(
       return views === undefined ? listxattr(fs, caller, ino) : views.listxattr(caller, ino)
     },
     setxattr(caller, ino, name, value, flags, killSetgid) {
+      memory?.assertMore()
       actAs(caller)
       const views = viewsOf(ino)
       if (views !== undefined) return views.setxattr(caller, ino, name, value, flags, killSetgid)
