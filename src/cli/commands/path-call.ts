@@ -10,7 +10,7 @@ import type {
   ResultOf,
 } from '../../control/methods/method-types.ts'
 import { findPlace, findVault, isMounted, type Place } from '../../control/vaults/place.ts'
-import type { Receive } from '../../control/wire/protocol.ts'
+import type { Feed, Receive } from '../../control/wire/protocol.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { progressBar } from '../output.ts'
 import type { CommonArguments } from './common.ts'
@@ -43,17 +43,34 @@ export async function writtenBack(place: Place): Promise<void> {
   if (isMounted(place) && place.mountPoint !== undefined) await writeBack(place.mountPoint)
 }
 
-/** Runs a method on the vault of a place, with a bar on a terminal. */
-export async function ask<N extends MethodName>(
-  place: Place,
+/** Runs a method on a vault, with a bar on a terminal. Throws what callVault throws. */
+export async function callWithBar<N extends MethodName>(
+  vaultPath: string,
   method: N,
   parameters: ParametersOf<N>,
-  receive: Receive<ItemOf<N>> = () => undefined,
+  { title = method, receive, feed }: CallOptions<N> = {},
 ): Promise<ResultOf<N>> {
-  const bar = progressBar(method)
+  const bar = progressBar(title)
   try {
-    return await callVault(place.vaultPath, method, parameters, bar.report, receive)
+    return await callVault(vaultPath, method, parameters, bar.report, receive, feed)
   } finally {
     bar.finish()
   }
+}
+
+interface CallOptions<N extends MethodName> {
+  /** What the bar says; the method's name if not told. */
+  readonly title?: string
+  readonly receive?: Receive<ItemOf<N>> | undefined
+  readonly feed?: Feed | undefined
+}
+
+/** The same on the vault of a place. */
+export function ask<N extends MethodName>(
+  place: Place,
+  method: N,
+  parameters: ParametersOf<N>,
+  receive?: Receive<ItemOf<N>>,
+): Promise<ResultOf<N>> {
+  return callWithBar(place.vaultPath, method, parameters, { receive })
 }

@@ -4,7 +4,6 @@
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
-import { callVault } from '../../control/call.ts'
 import type { ParametersOf, Purged } from '../../control/methods/method-types.ts'
 import type { Place } from '../../control/vaults/place.ts'
 import { toText } from '../../control/wire/byte-strings.ts'
@@ -12,10 +11,10 @@ import type { Piece } from '../../control/wire/protocol.ts'
 import { timeText } from '../../vault/core/when.ts'
 import type { PurgedVersion } from '../../vault/prune/purge.ts'
 import { EXIT_ERROR, UsageError } from '../errors.ts'
-import { formatBytes, printResult, progressBar, tellLine } from '../output.ts'
+import { formatBytes, printResult, tellLine } from '../output.ts'
 import { shownText } from '../terminal.ts'
 import type { CommonArguments } from './common.ts'
-import { placeOf, vaultOf, writtenBack } from './path-call.ts'
+import { callWithBar, placeOf, vaultOf, writtenBack } from './path-call.ts'
 
 interface PurgeArguments extends CommonArguments {
   path: string | undefined
@@ -94,15 +93,10 @@ async function run(
   const receive = (piece: Piece<PurgedVersion>): void => {
     if ('item' in piece) versions.push(piece.item)
   }
-  const bar = progressBar('purge')
-  try {
-    const feed =
-      content && (async (send: (piece: Uint8Array) => Promise<void>) => await send(content))
-    const result = await callVault(place.vaultPath, 'purge', parameters, bar.report, receive, feed)
-    return { result, versions }
-  } finally {
-    bar.finish()
-  }
+  const feed =
+    content && (async (send: (piece: Uint8Array) => Promise<void>) => await send(content))
+  const result = await callWithBar(place.vaultPath, 'purge', parameters, { receive, feed })
+  return { result, versions }
 }
 
 async function isConfirmed(

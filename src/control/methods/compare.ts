@@ -8,7 +8,7 @@ import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { type MeetingCheck, meetingCheck } from '../../vault/core/cycles.ts'
 import { entriesAt, inodeAt } from '../../vault/history/timeline.ts'
-import { versionsOfPath } from '../../vault/history/version-names.ts'
+import type { NameVersion } from '../../vault/history/versions.ts'
 import { ControlError } from '../wire/errors.ts'
 import type { Receive } from '../wire/protocol.ts'
 import { bytesOf, piecesOf, type State } from './content.ts'
@@ -16,7 +16,7 @@ import type { Given, Methods } from './method.ts'
 import type { Difference, ResultOf, Side, Wanted } from './method-types.ts'
 import { pathOf } from './parameters.ts'
 import { refusing } from './refusal.ts'
-import { type FoundState, findState, wantedOf } from './state.ts'
+import { type FoundState, findState, type Versions, versionsOnce, wantedOf } from './state.ts'
 
 /** Larger files are not compared line by line. */
 const TEXT_BYTES_MAX = 16 * 1024 * 1024
@@ -46,10 +46,12 @@ async function compare(
   const wanted = wantedOf(parameters, 'before')
   const later = wantedOf(parameters, 'after')
   const { before, after } = await retryUntilLoaded(() => {
-    const after = findSide(core, path, later)
-    const before = findSide(core, path, isEmpty(wanted) ? previous(core, path, later) : wanted)
+    const versions = versionsOnce(core, path)
+    const after = findSide(core, path, later, versions)
+    const earlier = isEmpty(wanted) ? previous(versions(), later) : wanted
+    const before = findSide(core, path, earlier, versions)
     // What was there at neither time: let the error say so.
-    if (before === undefined && after === undefined) findState(core, path, later)
+    if (before === undefined && after === undefined) findState(core, path, later, versions)
     return { before, after }
   })
   await compareRows(core, '', treeOf(before), treeOf(after), send)
@@ -57,9 +59,14 @@ async function compare(
 }
 
 /** A state that need not be there: a file that was made or deleted meanwhile is a difference too. */
-function findSide(core: Core, path: string, wanted: Wanted): FoundState | undefined {
+function findSide(
+  core: Core,
+  path: string,
+  wanted: Wanted,
+  versions: Versions,
+): FoundState | undefined {
   try {
-    return findState(core, path, wanted)
+    return findState(core, path, wanted, versions)
   } catch (error) {
     const isTime = wanted.version === undefined && error instanceof ControlError
     if (isTime && error.path !== undefined && error.kind === 'absent') return undefined
@@ -81,8 +88,7 @@ function isEmpty({ version, when, snapshot }: Wanted): boolean {
 }
 
 /** What the last save changed: the version before the newest. */
-function previous(core: Core, path: string, later: Wanted): Wanted {
-  const versions = versionsOfPath(core, path)
+function previous(versions: readonly NameVersion[], later: Wanted): Wanted {
   const at =
     later.version === undefined
       ? versions.length - 1

@@ -12,6 +12,7 @@ import { restoreParents, restoreTree } from '../../vault/history/restore.ts'
 import { planParents, planRestore } from '../../vault/history/restore-plan.ts'
 import type { RestoreOptions } from '../../vault/history/restore-run.ts'
 import { versionsOfPath } from '../../vault/history/version-names.ts'
+import type { NameVersion } from '../../vault/history/versions.ts'
 import { assertName } from '../../vault/transfer/import-name.ts'
 import { announcer } from '../../vault/tree/announce.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -85,22 +86,29 @@ async function log(
     await send({ item: { ...item, moment: moments.wallOf(item.moment) } })
   }
   const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
-  const { now, versions } = await retryUntilLoaded(() => {
-    const now = findPath(core, path)
-    const isThere = now !== undefined && isDirectory(now.mode)
-    return { now, versions: isThere ? [] : versionsOfPath(core, path) }
-  })
+  const { versions, directory } = await retryUntilLoaded(() => logged(core, path))
   if (versions.length > 0) {
     for (const version of versions.reverse().slice(0, most)) await shown(version)
     return { kind: 'file', clock: clockTexts(moments.steps.rows, oldest) }
   }
-  const ino = await retryUntilLoaded(() => now?.ino ?? formerDirectory(core, path))
-  if (ino === undefined) await retryUntilLoaded(() => findState(core, path, {}))
-  if (ino === undefined || (now !== undefined && !isDirectory(now.mode)))
-    return { kind: 'file', clock: [] }
-  const events = await retryInSlices(() => historyOf(core, ino, most, all))
+  if (directory === undefined) return { kind: 'file', clock: [] }
+  const events = await retryInSlices(() => historyOf(core, directory, most, all))
   for (const event of events) await shown(event)
   return { kind: 'directory', clock: clockTexts(moments.steps.rows, oldest) }
+}
+
+/** Of which file or directory a path tells: a file without versions has neither. Throws ControlError where it never led anywhere. */
+function logged(
+  core: Core,
+  path: string,
+): { versions: NameVersion[]; directory: number | undefined } {
+  const now = findPath(core, path)
+  if (now !== undefined && isDirectory(now.mode)) return { versions: [], directory: now.ino }
+  const versions = versionsOfPath(core, path)
+  if (versions.length > 0 || now !== undefined) return { versions, directory: undefined }
+  const directory = formerDirectory(core, path)
+  if (directory === undefined) findState(core, path, {})
+  return { versions, directory }
 }
 
 async function cat(

@@ -9,6 +9,7 @@ import { findPath, findPathAt, spotsOf } from '../../vault/history/paths.ts'
 import { findSnapshot } from '../../vault/history/snapshots.ts'
 import { birthOf, inodeAt } from '../../vault/history/timeline.ts'
 import { versionsOfPath } from '../../vault/history/version-names.ts'
+import type { NameVersion } from '../../vault/history/versions.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
 import type { Wanted } from './method-types.ts'
@@ -21,6 +22,8 @@ export interface FoundState {
   readonly row: InodeRow
   readonly version: number | undefined
 }
+
+export type Versions = () => readonly NameVersion[]
 
 interface LastDeletion {
   readonly row: EntryPastRow
@@ -38,9 +41,26 @@ export function wantedOf<K extends string>(
   return given.snapshot === undefined ? {} : { snapshot: stringOf(given, 'snapshot') }
 }
 
-/** Finds a state of a path. Throws ControlError 'absent', saying what there is instead. */
-export function findState(core: Core, path: string, wanted: Wanted): FoundState {
-  if (wanted.version !== undefined) return versionState(core, path, wanted.version)
+/** The versions of a path, found once, when they are asked for; good within a step. */
+export function versionsOnce(core: Core, path: string): Versions {
+  let found: readonly NameVersion[] | undefined
+  return () => {
+    found ??= versionsOfPath(core, path)
+    return found
+  }
+}
+
+/**
+ * Finds a state of a path. Throws ControlError 'absent', saying what there is instead. `versions`: those of the path, for who asks
+ * for more than one state.
+ */
+export function findState(
+  core: Core,
+  path: string,
+  wanted: Wanted,
+  versions = versionsOnce(core, path),
+): FoundState {
+  if (wanted.version !== undefined) return versionState(core, path, wanted.version, versions())
   const moment = momentOf(core, wanted)
   const row = findPathAt(core, path, moment) ?? beforeMove(core, path, moment)
   if (row === undefined) throw absent(core, path, wanted)
@@ -84,8 +104,12 @@ export function lastDeletion(core: Core, path: string): LastDeletion | undefined
   return passed && { row: passed, isPassing: true }
 }
 
-function versionState(core: Core, path: string, number: number): FoundState {
-  const versions = versionsOfPath(core, path)
+function versionState(
+  core: Core,
+  path: string,
+  number: number,
+  versions: readonly NameVersion[],
+): FoundState {
   const found = versions.find((its) => its.number === number)
   const row = found === undefined ? undefined : inodeAt(core, found.ino, found.moment)
   if (found !== undefined && row !== undefined) {
