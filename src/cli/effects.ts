@@ -1,8 +1,8 @@
 // What a command would do to each path (--dry-run), or has left as it was: sent by the vault, shown as lines or in the result.
 
 import type { Argv } from 'yargs'
+import type { PathEffect } from '../control/methods/method-types.ts'
 import type { Place } from '../control/vaults/place.ts'
-import type { Piece } from '../control/wire/protocol.ts'
 import type { Effect } from '../vault/core/effect.ts'
 import { printLine } from './output.ts'
 import { shownText } from './terminal.ts'
@@ -23,8 +23,7 @@ export function withDryRun<T>(yargs: Argv<T>): Argv<T & { 'dry-run': boolean }> 
 }
 
 export interface Effects {
-  /** Takes an item; false for one that is no effect. */
-  readonly receive: (piece: Piece) => boolean
+  readonly take: (its: PathEffect) => void
   /** For the result as JSON: {effects: [{effect, path}]}. */
   readonly shown: object
 }
@@ -37,17 +36,16 @@ const words: Readonly<Record<Effect, readonly [would: string, done: string]>> = 
   kept: ['would keep', 'kept'],
 }
 
-/** Receives effects; for people a line is written for each as it comes. */
+const EFFECTS = ['created', 'replaced', 'changed', 'removed', 'kept'] as const
+
+/** Hears of effects; for people a line is written for each as it comes. */
 export function effectsHeard({ json, 'dry-run': dryRun }: DryRunArguments, place: Place): Effects {
   const effects: object[] = []
   return {
-    receive(piece) {
-      if (!('item' in piece) || !('effect' in piece.item)) return false
-      const change = piece.item as { effect: Effect; path: string }
-      const path = place.show(Buffer.from(change.path).toString('latin1'))
-      if (json === true) effects.push({ effect: change.effect, path })
-      else printLine(`${words[change.effect][dryRun ? 0 : 1]}  ${shownText(path)}`)
-      return true
+    take(its) {
+      const path = place.show(Buffer.from(its.path).toString('latin1'))
+      if (json === true) effects.push({ effect: its.effect, path })
+      else printLine(`${words[its.effect][dryRun ? 0 : 1]}  ${shownText(path)}`)
     },
     get shown() {
       return dryRun || effects.length > 0 ? { effects } : {}
@@ -56,9 +54,7 @@ export function effectsHeard({ json, 'dry-run': dryRun }: DryRunArguments, place
 }
 
 /** The counts of a dry run for people: '2 created, 1 removed'. */
-export function effectParts(result: object): string[] {
-  const counts = result as Partial<Record<Effect, number>>
-  const named = Object.keys(words) as Effect[]
-  const parts = named.flatMap((effect) => (counts[effect] ? [`${counts[effect]} ${effect}`] : []))
+export function effectParts(counts: Partial<Record<Effect, number>>): string[] {
+  const parts = EFFECTS.flatMap((effect) => (counts[effect] ? [`${counts[effect]} ${effect}`] : []))
   return parts.length > 0 ? parts : ['nothing to do']
 }

@@ -2,39 +2,37 @@
 
 import { recordsIn } from '../archive/records.ts'
 import { callVault } from '../control/call.ts'
+import type {
+  Imported,
+  ParametersOf,
+  PathProblem,
+  ResultOf,
+} from '../control/methods/method-types.ts'
 import type { Place } from '../control/vaults/place.ts'
-import type { Feed, Piece } from '../control/wire/protocol.ts'
+import type { Feed } from '../control/wire/protocol.ts'
 import type { Effects } from './effects.ts'
 import type { TransferReport } from './transfer-report.ts'
 
-export interface ImportResult {
-  readonly directories: number
-  readonly files: number
-  readonly unchanged: number
-  readonly bytes: number
-}
-
-/** Reports what the vault could not do. */
-function tell(piece: Exclude<Piece, Uint8Array>, place: Place, report: TransferReport): void {
-  const { path, message } = piece.item as { path: string; message: string }
+/** Tells what the vault could not do. */
+function tell({ path, message }: PathProblem, place: Place, report: TransferReport): void {
   report.problem(place.show(Buffer.from(path).toString('latin1')), message)
 }
 
 /** Runs `export` and hands over each record, which may be kept. Returns the method's result. */
 export async function receiveRecords(
   place: Place,
-  parameters: object,
+  parameters: ParametersOf<'export'>,
   report: TransferReport,
   take: (record: Buffer) => Promise<void> | void,
-): Promise<object> {
+): Promise<ResultOf<'export'>> {
   return await callVault(
     place.vaultPath,
     'export',
-    { ...parameters },
+    parameters,
     () => undefined,
     async (piece) => {
       if (!(piece instanceof Uint8Array)) {
-        tell(piece, place, report)
+        tell(piece.item, place, report)
         return
       }
       let names = 0
@@ -58,17 +56,17 @@ export async function sendRecords(
   effects: Effects,
   feed: Feed,
   report: TransferReport,
-): Promise<ImportResult> {
-  const result = await callVault(
+): Promise<Imported> {
+  return await callVault(
     place.vaultPath,
     'import',
     { ...parameters, path: place.path },
     () => undefined,
     (piece) => {
-      if (piece instanceof Uint8Array || effects.receive(piece)) return
-      tell(piece, place, report)
+      if (piece instanceof Uint8Array) return
+      if ('effect' in piece.item) effects.take(piece.item)
+      else tell(piece.item, place, report)
     },
     feed,
   )
-  return result as ImportResult
 }

@@ -6,8 +6,9 @@ import { openStore } from '../store/open.ts'
 import { isWritablePlace } from '../store/read-only-place.ts'
 import { openVault } from '../vault/vault.ts'
 import { endable, stoppable } from './host/stopping.ts'
-import type { Method, Parameters } from './methods/method.ts'
-import { type MethodName, methods } from './methods/methods.ts'
+import type { Method } from './methods/method.ts'
+import type { ItemOf, MethodName, ParametersOf, ResultOf } from './methods/method-types.ts'
+import { methods } from './methods/methods.ts'
 import { assertWritablePlace, MEND, namingDamaged } from './methods/refusal.ts'
 import { keeperOf } from './vaults/keeper.ts'
 import { acquireLock } from './vaults/lock.ts'
@@ -19,15 +20,15 @@ import type { Feed, Piece, Receive, Report } from './wire/protocol.ts'
 const LEFT = 'what was done until then is whole, and stays'
 
 /** See callVault. Throws LockedError when somebody holds the vault, StoppedError when a signal ended it before its end. */
-export function callHere(
+export function callHere<N extends MethodName>(
   vaultPath: string,
-  name: MethodName,
-  parameters: Parameters,
+  name: N,
+  parameters: ParametersOf<N>,
   report: Report,
-  receive: Receive,
+  receive: Receive<ItemOf<N>>,
   feed: Feed | undefined,
-): Promise<object> {
-  const call = (isGone: () => boolean): Promise<object> =>
+): Promise<ResultOf<N>> {
+  const call = (isGone: () => boolean): Promise<ResultOf<N>> =>
     runHere(vaultPath, name, parameters, report, receive, feed, isGone)
   // Who only looks leaves nothing half done.
   if (methods[name].readOnly) return endable(() => call(() => false))
@@ -41,22 +42,22 @@ export function callHere(
   })
 }
 
-async function runHere(
+async function runHere<N extends MethodName>(
   vaultPath: string,
-  name: MethodName,
-  parameters: Parameters,
+  name: N,
+  parameters: ParametersOf<N>,
   report: Report,
-  receive: Receive,
+  receive: Receive<ItemOf<N>>,
   feed: Feed | undefined,
   isGone: () => boolean,
-): Promise<object> {
+): Promise<ResultOf<N>> {
   const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
   // The process may end without coming back here.
   process.once('exit', lock.release)
   try {
-    const { readOnly, alsoReadOnly, run, runOnStore }: Method = methods[name]
+    const { readOnly, alsoReadOnly, run, runOnStore }: Method<N> = methods[name]
     const body = feed === undefined ? undefined : bodyOf(feed)
-    const send = async (piece: Piece): Promise<void> => receive(piece)
+    const send = async (piece: Piece<ItemOf<N>>): Promise<void> => receive(piece)
     const common = { body, report, send, kernel: undefined, isGone }
     if (runOnStore !== undefined) {
       const store = await openStore(vaultPath, { readOnly })

@@ -3,8 +3,7 @@
 
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Parameters } from './methods/method.ts'
-import type { MethodName } from './methods/methods.ts'
+import type { ItemOf, MethodName, ParametersOf, ResultOf } from './methods/method-types.ts'
 import { LockedError, type LockHolder, lockHolder } from './vaults/lock.ts'
 import { callDaemon, NoDaemonError } from './wire/client.ts'
 import type { Feed, Receive, Report } from './wire/protocol.ts'
@@ -18,14 +17,14 @@ const RETRY_MS = 50
  * called once at most, sends what it is to take.
  * Throws LockedError when its holder cannot be asked.
  */
-export async function callVault(
+export async function callVault<N extends MethodName>(
   vaultPath: string,
-  method: MethodName,
-  parameters: Parameters,
+  method: N,
+  parameters: ParametersOf<N>,
   report: Report,
-  receive: Receive = ignore,
+  receive: Receive<ItemOf<N>> = ignore,
   feed?: Feed,
-): Promise<object> {
+): Promise<ResultOf<N>> {
   const deadline = performance.now() + WAIT_MS
   for (;;) {
     const holder = lockHolder(vaultPath)
@@ -49,15 +48,15 @@ export async function callVault(
 
 function ignore(): void {}
 
-async function callHolder(
+async function callHolder<N extends MethodName>(
   vaultPath: string,
   holder: LockHolder,
-  method: MethodName,
-  parameters: Parameters,
+  method: N,
+  parameters: ParametersOf<N>,
   report: Report,
-  receive: Receive,
+  receive: Receive<ItemOf<N>>,
   feed: Feed | undefined,
-): Promise<object> {
+): Promise<ResultOf<N>> {
   if (holder.socket === null || holder.host !== hostname()) {
     throw new LockedError(vaultPath, holder)
   }

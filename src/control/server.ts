@@ -10,7 +10,9 @@ import type { Actor } from '../vault/core/actors.ts'
 import type { Kernel } from '../vault/tree/announce.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Parameters } from './methods/method.ts'
+import type { MethodName } from './methods/method-types.ts'
 import { isMethodName, methods } from './methods/methods.ts'
+import { isObject } from './methods/parameters.ts'
 import { CALLER_HEADER, callerOf } from './wire/caller.ts'
 import { peerUser } from './wire/connect.ts'
 import { ControlError, systemCode } from './wire/errors.ts'
@@ -119,7 +121,7 @@ async function answer(
 
 async function runMethod(
   { vault, kernel, searcher }: Served,
-  name: keyof typeof methods,
+  name: MethodName,
   parameters: Parameters,
   body: AsyncIterable<Uint8Array> | undefined,
   caller: Actor,
@@ -181,8 +183,7 @@ function parametersOf(text: string | undefined): Parameters | undefined {
   if (text === undefined) return undefined
   try {
     const parsed: unknown = JSON.parse(text === '' ? '{}' : text)
-    const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-    return isObject ? (parsed as Parameters) : undefined
+    return isObject(parsed) ? parsed : undefined
   } catch {
     return undefined
   }

@@ -23,13 +23,13 @@ import { prefetchInode, prefetchLoss, prefetchName, prefetchTags } from '../vaul
 import { claimTags, leaveTags, tagFile, tagsLeftAt } from '../vault/tree/tags.ts'
 import { assertChangeable, type FsContext } from './context.ts'
 import { makeInode, nameInode } from './create.ts'
+import { RENAME_WHITEOUT } from './flags.ts'
 import { keepGuards, sealBefore } from './guards.ts'
 import { assertNewName, getDirectory } from './node.ts'
 import type { Caller } from './operations.ts'
 
 const RENAME_NOREPLACE = 1
 const RENAME_EXCHANGE = 2
-export const RENAME_WHITEOUT = 4
 
 function getEntry(fs: FsContext, parent: number, name: string): EntryRow {
   return findEntry(fs.core, parent, name) ?? fail(ENOENT)

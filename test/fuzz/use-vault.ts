@@ -105,7 +105,7 @@ async function ask(vault: Vault, random: Random): Promise<void> {
     if (LEFT_OUT.has(method) || !methods[method].readOnly) continue
     const { parameters } = methodCall(method, 1)
     const path = random.pick(['/', '/n1', '/n2', '/n3'])
-    await refusable(() =>
+    await refusable<object>(() =>
       methods[method].run(
         vault,
         'path' in parameters ? { ...parameters, path } : parameters,

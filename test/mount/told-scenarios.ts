@@ -3,7 +3,7 @@
 import { linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Parameters } from '../../src/control/methods/method.ts'
-import type { MethodName } from '../../src/control/methods/methods.ts'
+import type { MethodName } from '../../src/control/methods/method-types.ts'
 import type { TestVault } from '../support/mount.ts'
 
 /** Names of one scenario in one directory of the vault: `path` and `at` lead to one of them, in the vault and in the mount. */

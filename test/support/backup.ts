@@ -1,11 +1,9 @@
 // Vaults that are backed up, for tests: what a backup asks one that nobody has open, and something new in it.
 
 import { callVault } from '../../src/control/call.ts'
-import type { BackupState } from '../../src/control/methods/backup.ts'
 import type { Ask, BackupOptions } from '../../src/control/offline/backup.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
-import type { VaultInfo } from '../../src/vault/core/facts.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { openVault } from '../../src/vault/vault.ts'
 import { randomFrom } from './random.ts'
@@ -14,11 +12,9 @@ const FILES = 12
 const caller = { uid: 0, gid: 0, pid: 1 }
 
 export async function askOf(vault: string): Promise<Pick<BackupOptions, 'id' | 'ask'>> {
-  const { id } = (await callVault(vault, 'info', {}, () => undefined)) as VaultInfo
-  const ask: Ask = async (receive, have, report, over) =>
-    (await callVault(vault, 'backup', { over }, report, receive, (send) =>
-      send(have),
-    )) as BackupState
+  const { id } = await callVault(vault, 'info', {}, () => undefined)
+  const ask: Ask = (receive, have, report, over) =>
+    callVault(vault, 'backup', { over }, report, receive, (send) => send(have))
   return { id, ask }
 }
 

@@ -4,7 +4,7 @@
 import { serialize } from 'node:v8'
 import { entryRecord, WHOLE } from '../../src/archive/records.ts'
 import type { Parameters } from '../../src/control/methods/method.ts'
-import type { MethodName } from '../../src/control/methods/methods.ts'
+import type { MethodName, ParametersOf } from '../../src/control/methods/method-types.ts'
 import { BINARY } from '../../src/control/wire/protocol.ts'
 import { collections } from '../../src/store/collections.ts'
 import { directoryHead as head } from './entry-head.ts'
@@ -63,9 +63,11 @@ export const making: Readonly<Record<'first' | 'later', readonly MethodCall[]>> 
 const before = { snapshot: 'before' }
 
 /** The call of each method; `turn` differs from call to call, for names that may be given once. */
-export const callOf: Readonly<
-  Record<MethodName, (turn: number) => Parameters | { parameters: Parameters; body: Buffer }>
-> = {
+export const callOf: {
+  readonly [N in MethodName]: (
+    turn: number,
+  ) => ParametersOf<N> | { parameters: ParametersOf<N>; body: Buffer }
+} = {
   info: () => ({}),
   stats: () => ({}),
   check: () => ({ deep: true }),
@@ -118,9 +120,9 @@ export const callOf: Readonly<
 
 export function methodCall(method: MethodName, turn: number): MethodCall {
   const its = callOf[method](turn)
-  return 'body' in its && its.body instanceof Buffer
-    ? { method, parameters: its.parameters as Parameters, body: its.body }
-    : { method, parameters: its }
+  return 'body' in its
+    ? { method, parameters: { ...its.parameters }, body: its.body }
+    : { method, parameters: { ...its } }
 }
 
 /** The request as it goes over the socket. */

@@ -2,7 +2,7 @@
 
 import { callVault } from '../../src/control/call.ts'
 import type { Parameters } from '../../src/control/methods/method.ts'
-import type { MethodName } from '../../src/control/methods/methods.ts'
+import type { MethodName } from '../../src/control/methods/method-types.ts'
 import type { Piece } from '../../src/control/wire/protocol.ts'
 
 /** The texts of all versions of a path, oldest first. */

@@ -2,21 +2,16 @@
 
 import type { CommandModule } from 'yargs'
 import { isDirectory } from '../../base/mode.ts'
-import type { Difference, Side } from '../../control/methods/compare.ts'
+import type { Difference, Side, Wanted } from '../../control/methods/method-types.ts'
 import { toBytes, toText } from '../../control/wire/byte-strings.ts'
+import type { Piece } from '../../control/wire/protocol.ts'
 import { namesOf } from '../../vault/history/paths.ts'
 import { UsageError } from '../errors.ts'
 import { printResult, writeBytes } from '../output.ts'
 import { quotedName } from '../terminal.ts'
 import { unifiedDiff } from '../unified.ts'
 import { ask, type PathArguments, placeOf, withPath, writtenBack } from './path-call.ts'
-import {
-  type StateArguments,
-  versionNumber,
-  type WantedState,
-  wantedState,
-  withState,
-} from './state-options.ts'
+import { type StateArguments, versionNumber, wantedState, withState } from './state-options.ts'
 
 export const diffCommand: CommandModule<object, PathArguments & StateArguments> = {
   command: 'diff <path>',
@@ -49,8 +44,8 @@ interface Found {
 }
 
 function sidesOf(args: StateArguments): {
-  before: WantedState | undefined
-  after: WantedState | undefined
+  before: Wanted | undefined
+  after: Wanted | undefined
 } {
   const [from, to, ...rest] = args.number?.split('..') ?? []
   if (to === undefined) return { before: wantedState(args), after: undefined }
@@ -65,7 +60,7 @@ function sidesOf(args: StateArguments): {
 function pairing(
   name: string,
   take: (found: Found) => Promise<void> | undefined,
-): (piece: Uint8Array | { item: object }) => Promise<void> | undefined {
+): (piece: Piece<Difference>) => Promise<void> | undefined {
   let current: Difference | undefined
   let parts: Uint8Array[] = []
   let missing = 0
@@ -79,7 +74,7 @@ function pairing(
       parts.push(piece)
       missing -= piece.length
     } else {
-      current = piece.item as Difference
+      current = piece.item
       parts = []
       missing = current.text ? (current.before?.size ?? 0) + (current.after?.size ?? 0) : 0
     }

@@ -2,6 +2,7 @@
 
 import type { CommandModule } from 'yargs'
 import { exitCodeOf } from '../../control/host/stopping.ts'
+import type { Wanted } from '../../control/methods/method-types.ts'
 import type { Place } from '../../control/vaults/place.ts'
 import { dashOf } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
@@ -100,24 +101,17 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
   },
 }
 
-interface ExportResult {
-  readonly directories: number
-  readonly files: number
-  readonly bytes: number
-  readonly moment: number
-}
-
 async function exportTo(
   target: ExportTarget,
   args: ExportArguments,
   place: Place,
-  state: object | undefined,
+  state: Wanted | undefined,
   report: TransferReport,
 ): Promise<void> {
   const { dest, recursive, json } = args
   const history = args['with-history']
   const parameters = { path: place.path, state, recursive, history }
-  const result = (await receiveRecords(place, parameters, report, target.take)) as ExportResult
+  const result = await receiveRecords(place, parameters, report, target.take)
   const outcome = await target.finish()
   report.finish()
   if (dest === '-') return

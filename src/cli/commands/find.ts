@@ -11,7 +11,7 @@ import {
   S_IFREG,
   S_IFSOCK,
 } from '../../base/mode.ts'
-import type { FoundEntry } from '../../control/methods/find.ts'
+import type { FoundEntry, ParametersOf, Range } from '../../control/methods/method-types.ts'
 import { toBytes, toText } from '../../control/wire/byte-strings.ts'
 import { basePathOf } from '../base-path.ts'
 import { UsageError } from '../errors.ts'
@@ -79,7 +79,7 @@ export const findCommand: CommandModule<object, FindArguments> = {
         if (--left === 0) throw new Enough()
       }
       const asked = ask(place, 'find', { ...parameters, path: place.path }, (piece) => {
-        if ('item' in piece) for (const entry of entriesOf(piece.item)) take(entry)
+        if ('item' in piece) for (const its of piece.item.entries) take(its)
         return results.relieve()
       })
       await untilEnough(asked)
@@ -118,12 +118,11 @@ function listOf(value: Many): string[] {
   return value === undefined ? [] : typeof value === 'string' ? [value] : value
 }
 
-function entriesOf(item: object): readonly FoundEntry[] {
-  return (item as { entries: FoundEntry[] }).entries
-}
-
 /** The conditions in the form of the method's parameters; undefined ones do not cross. */
-function conditionParameters(args: FindArguments, conditions: readonly Condition[]): object {
+function conditionParameters(
+  args: FindArguments,
+  conditions: readonly Condition[],
+): Omit<ParametersOf<'find'>, 'path'> {
   const some = (list: string[]): string[] | undefined => (list.length === 0 ? undefined : list)
   return {
     names: some(listOf(args.name)),
@@ -152,7 +151,7 @@ const UNITS: Readonly<Record<string, number>> = {
 }
 
 /** Given more than once, all hold. */
-function sizesOf(texts: readonly string[]): { above?: number; below?: number } | undefined {
+function sizesOf(texts: readonly string[]): Range | undefined {
   if (texts.length === 0) return undefined
   let above = Number.NEGATIVE_INFINITY
   let below = Number.POSITIVE_INFINITY
@@ -168,7 +167,7 @@ function sizesOf(texts: readonly string[]): { above?: number; below?: number } |
 }
 
 /** In seconds; WHEN is a moment in microseconds. */
-function timesOf({ newer, older }: FindArguments): { above?: number; below?: number } | undefined {
+function timesOf({ newer, older }: FindArguments): Range | undefined {
   if (newer === undefined && older === undefined) return undefined
   const seconds = (when: string): number => timeOf(when) / 1e6
   return finite({
@@ -178,10 +177,7 @@ function timesOf({ newer, older }: FindArguments): { above?: number; below?: num
 }
 
 /** JSON knows no infinity. */
-function finite({ above, below }: { above: number; below: number }): {
-  above?: number
-  below?: number
-} {
+function finite({ above, below }: Required<Range>): Range {
   return {
     ...(Number.isFinite(above) ? { above } : {}),
     ...(Number.isFinite(below) ? { below } : {}),

@@ -2,8 +2,9 @@
 // bytes; lines are cut and tested here, so that a pattern that never ends holds up nobody else.
 
 import type { Argv, CommandModule } from 'yargs'
-import type { Stretch } from '../../control/methods/find.ts'
+import type { Stretch, Stretches } from '../../control/methods/method-types.ts'
 import { toText } from '../../control/wire/byte-strings.ts'
+import type { Piece } from '../../control/wire/protocol.ts'
 import { basePathOf } from '../base-path.ts'
 import { EXIT_NOTHING, EXIT_USAGE, UsageError } from '../errors.ts'
 import { lineTest } from '../grep-pattern.ts'
@@ -163,7 +164,7 @@ interface Run {
 function taker(
   run: Run,
   show: (below: string) => string,
-): (piece: Uint8Array | { item: object }) => Promise<void> | undefined {
+): (piece: Piece<Stretches>) => Promise<void> | undefined {
   let stretches: readonly Stretch[] = []
   let scan: FileScan | undefined
   const take = (bytes: Buffer): Promise<void> | undefined => {
@@ -188,7 +189,7 @@ function taker(
   return (piece) => {
     if (piece instanceof Uint8Array)
       return take(Buffer.from(piece.buffer, piece.byteOffset, piece.length))
-    stretches = (piece.item as { stretches: Stretch[] }).stretches
+    stretches = piece.item.stretches
     return stretches.every(({ bytes }) => bytes === 0) ? take(Buffer.alloc(0)) : undefined
   }
 }

@@ -36,7 +36,7 @@ export const holdCommand: CommandModule<object, HoldArguments> = {
   handler: async ({ what, release, json }) => {
     const { place, name } = await targetOf(what)
     if (name === undefined) {
-      const { holds } = (await ask(place, 'holdList', {})) as { holds: HoldRow[] }
+      const { holds } = await ask(place, 'holdList', {})
       const shown = holds.map((row) => ({ ...row, name: toText(row.name) }))
       printResult(json === true, shown, listOf(shown))
       return

@@ -3,6 +3,7 @@
 import type { CommandModule } from 'yargs'
 import { ArchiveError } from '../../archive/errors.ts'
 import { HISTORY_DIRECTORY, historyFiles } from '../../archive/history-source.ts'
+import type { Imported } from '../../control/methods/method-types.ts'
 import { isMounted, type Place } from '../../control/vaults/place.ts'
 import { ControlError } from '../../control/wire/errors.ts'
 import { dashOf } from '../arguments.ts'
@@ -11,7 +12,7 @@ import { UsageError } from '../errors.ts'
 import { gitSource, hostSource, type ImportSource, tarSource } from '../import-source.ts'
 import { formatBytes } from '../output.ts'
 import { shownText } from '../terminal.ts'
-import { type ImportResult, sendRecords } from '../transfer.ts'
+import { sendRecords } from '../transfer.ts'
 import { transferPath } from '../transfer-path.ts'
 import { printSummary, type TransferReport, transferReport } from '../transfer-report.ts'
 import { writtenBack } from './path-call.ts'
@@ -123,7 +124,7 @@ async function runImport(args: ImportArguments, report: TransferReport): Promise
 }
 
 /** What came before the damage is in the vault: an import is no transaction. */
-function cutOff({ message }: ArchiveError, result: ImportResult, dryRun: boolean): ControlError {
+function cutOff({ message }: ArchiveError, result: Imported, dryRun: boolean): ControlError {
   const files = result.files + result.unchanged
   const verb = dryRun ? 'would be imported' : 'imported were'
   const before =

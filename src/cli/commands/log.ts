@@ -39,13 +39,15 @@ export const logCommand: CommandModule<object, LogArguments> = {
   handler: async ({ path, limit, all, json }) => {
     if (!Number.isSafeInteger(limit) || limit < 0) throw new UsageError('-n is a whole number')
     const place = await placeOf(path)
-    const items: object[] = []
-    const result = await ask(place, 'log', { path: place.path, limit, all }, (piece) => {
-      if ('item' in piece) items.push(piece.item)
+    const versions: NameVersion[] = []
+    const events: HistoryEvent[] = []
+    const { kind, clock } = await ask(place, 'log', { path: place.path, limit, all }, (piece) => {
+      if (!('item' in piece)) return
+      if ('number' in piece.item) versions.push(piece.item)
+      else events.push(piece.item)
     })
-    const { kind, clock } = result as { kind: string; clock: readonly string[] }
-    if (kind === 'file') printVersions(json === true, items as NameVersion[])
-    else printEvents(json === true, items as HistoryEvent[])
+    if (kind === 'file') printVersions(json === true, versions)
+    else printEvents(json === true, events)
     for (const text of clock) notice(text)
   },
 }

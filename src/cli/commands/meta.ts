@@ -1,6 +1,7 @@
 // `avfs meta ...`: values under keys of a file or directory, which programs see as extended attributes user.KEY.
 
 import type { CommandModule } from 'yargs'
+import type { Values } from '../../control/methods/method-types.ts'
 import { toBytes, toText } from '../../control/wire/byte-strings.ts'
 import { ControlError } from '../../control/wire/errors.ts'
 import { bytesOfArgument } from '../arguments.ts'
@@ -9,8 +10,6 @@ import { type Condition, conditionOf, holds } from '../meta-condition.ts'
 import { printResult } from '../output.ts'
 import { shownText } from '../terminal.ts'
 import { ask, type PathArguments, placeOf, vaultOf, withPath } from './path-call.ts'
-
-type Values = Readonly<Record<string, string>>
 
 interface PairsArguments extends PathArguments {
   pairs: string[]
@@ -32,7 +31,7 @@ const set: CommandModule<object, PairsArguments> = {
     const place = await placeOf(path)
     const values = Object.fromEntries(pairs.map(pairOf))
     const result = await ask(place, 'metaSet', { path: place.path, values })
-    print(json, (result as { values: Values }).values)
+    print(json, result.values)
   },
 }
 
@@ -45,8 +44,8 @@ const get: CommandModule<object, PathArguments & { key: string }> = {
       .example('$0 meta get ~/myproject/plan.md author', ''),
   handler: async ({ path, key, json }) => {
     const place = await placeOf(path)
-    const result = await ask(place, 'metaList', { path: place.path })
-    const value = (result as { values: Values }).values[bare(toBytes(key))]
+    const { values } = await ask(place, 'metaList', { path: place.path })
+    const value = values[bare(toBytes(key))]
     if (value === undefined) {
       const shown = place.show(place.path)
       throw new ControlError('absent', `${shown} has no ${key}`, shown)
@@ -65,8 +64,8 @@ const list: CommandModule<object, PathArguments> = {
   builder: (yargs) => withPath(yargs).example('$0 meta list ~/myproject/plan.md', ''),
   handler: async ({ path, json }) => {
     const place = await placeOf(path)
-    const result = await ask(place, 'metaList', { path: place.path })
-    print(json, (result as { values: Values }).values)
+    const { values } = await ask(place, 'metaList', { path: place.path })
+    print(json, values)
   },
 }
 
@@ -89,7 +88,7 @@ const find: CommandModule<object, PathArguments & { conditions: string[] }> = {
     const found: { path: string; values: Values }[] = []
     await ask(place, 'metaFind', { path: place.path, keys }, (piece) => {
       if (!('item' in piece)) return
-      const { path, values } = piece.item as { path: string; values: Values }
+      const { path, values } = piece.item
       if (fulfils(conditions, values))
         found.push({ path: place.show(path), values: readable(values) })
     })

@@ -2,11 +2,15 @@
 
 import type { Argv } from 'yargs'
 import { callVault } from '../../control/call.ts'
-import type { Parameters } from '../../control/methods/method.ts'
-import type { MethodName } from '../../control/methods/methods.ts'
+import type {
+  ItemOf,
+  MethodName,
+  ParametersOf,
+  ResultOf,
+} from '../../control/methods/method-types.ts'
 import { findPlace, findVault, type Place } from '../../control/vaults/place.ts'
 import { writtenBackAt } from '../../control/vaults/write-back.ts'
-import type { Receive } from '../../control/wire/protocol.ts'
+import type { Feed, Receive } from '../../control/wire/protocol.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { progressBar } from '../output.ts'
 import type { CommonArguments } from './common.ts'
@@ -39,17 +43,34 @@ export async function writtenBack({ mountPoint }: Pick<Place, 'mountPoint'>): Pr
   if (mountPoint !== undefined) await writtenBackAt(mountPoint)
 }
 
-/** Runs a method on the vault of a place, with a bar on a terminal. */
-export async function ask(
-  place: Place,
-  method: MethodName,
-  parameters: Parameters,
-  receive: Receive = () => undefined,
-): Promise<object> {
-  const bar = progressBar(method)
+/** Runs a method on a vault, with a bar on a terminal. Throws what callVault throws. */
+export async function callWithBar<N extends MethodName>(
+  vaultPath: string,
+  method: N,
+  parameters: ParametersOf<N>,
+  { title = method, receive, feed }: CallOptions<N> = {},
+): Promise<ResultOf<N>> {
+  const bar = progressBar(title)
   try {
-    return await callVault(place.vaultPath, method, parameters, bar.report, receive)
+    return await callVault(vaultPath, method, parameters, bar.report, receive, feed)
   } finally {
     bar.finish()
   }
+}
+
+interface CallOptions<N extends MethodName> {
+  /** What the bar says; the method's name if not told. */
+  readonly title?: string
+  readonly receive?: Receive<ItemOf<N>> | undefined
+  readonly feed?: Feed | undefined
+}
+
+/** The same on the vault of a place. */
+export function ask<N extends MethodName>(
+  place: Place,
+  method: N,
+  parameters: ParametersOf<N>,
+  receive?: Receive<ItemOf<N>>,
+): Promise<ResultOf<N>> {
+  return callWithBar(place.vaultPath, method, parameters, { receive })
 }

@@ -1,9 +1,9 @@
 // `avfs prune`: lets go of past versions that no rule, snapshot or hold keeps.
 
 import type { CommandModule } from 'yargs'
+import type { Pruned } from '../../control/methods/method-types.ts'
 import { toText } from '../../control/wire/byte-strings.ts'
 import { timeText } from '../../vault/core/when.ts'
-import type { PruneReport } from '../../vault/prune/prune.ts'
 import type { PrunedVersion } from '../../vault/prune/prune-inode.ts'
 import { bytesOfArgument } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
@@ -20,9 +20,6 @@ interface PruneArguments extends CommonArguments {
   'dry-run': boolean
   explain: boolean
 }
-
-type Explained = PrunedVersion & { readonly path?: string }
-type Result = PruneReport & { readonly keptEverything: boolean }
 
 export const pruneCommand: CommandModule<object, PruneArguments> = {
   command: 'prune [vault]',
@@ -87,17 +84,17 @@ export const pruneCommand: CommandModule<object, PruneArguments> = {
       ...(path === undefined ? {} : { glob: bytesOfArgument(path) }),
     }
     const explained: object[] = []
-    const result = (await ask(place, 'prune', parameters, (piece) => {
+    const result = await ask(place, 'prune', parameters, (piece) => {
       if (!('item' in piece)) return undefined
-      const version = piece.item as Explained
-      const shown = { ...version, path: version.path === undefined ? null : toText(version.path) }
-      const line = lineOf(version, dryRun)
+      const its = piece.item
+      const shown = { ...its, path: its.path === undefined ? null : toText(its.path) }
+      const line = lineOf(its, dryRun)
       if (json === true) explained.push(shown)
       // What is begun is brought to its end, whether somebody reads of it or not.
       else if (!dryRun) printLine(line)
       else return writeBytes(Buffer.from(`${line}\n`))
       return undefined
-    })) as Result
+    })
     const listed = explain ? { explained } : dryRun ? { going: explained } : {}
     printResult(json === true, { ...result, ...listed }, textOf(result, dryRun))
   },
@@ -113,14 +110,14 @@ const reasons: Readonly<Record<PrunedVersion['why'], string>> = {
 }
 
 /** Without the number: that counts the versions of the file, and those of a name may be of several files. */
-function lineOf({ path, moment, size, why }: Explained, dryRun: boolean): string {
+function lineOf({ path, moment, size, why }: PrunedVersion, dryRun: boolean): string {
   const verdict = why === '' ? (dryRun ? 'would go' : 'gone') : 'stays'
   const where = path === undefined ? '(a file whose name is gone)' : shownName(path)
   const because = why === '' ? '' : `: ${reasons[why]}`
   return `${verdict}  ${where} version of ${timeText(moment)}, ${formatBytes(size)}${because}`
 }
 
-function textOf(result: Result, dryRun: boolean): string {
+function textOf(result: Pruned, dryRun: boolean): string {
   const { versions, states, names, blocks, keptEverything } = result
   const verb = dryRun ? 'would go' : 'gone'
   const lines = [

@@ -4,18 +4,17 @@
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import type { CommandModule } from 'yargs'
-import { callVault } from '../../control/call.ts'
-import type { Purged } from '../../control/methods/purge.ts'
+import type { ParametersOf, Purged } from '../../control/methods/method-types.ts'
 import type { Place } from '../../control/vaults/place.ts'
 import { toText } from '../../control/wire/byte-strings.ts'
 import type { Piece } from '../../control/wire/protocol.ts'
 import { timeText } from '../../vault/core/when.ts'
 import type { PurgedVersion } from '../../vault/prune/purge.ts'
 import { EXIT_ERROR, UsageError } from '../errors.ts'
-import { formatBytes, printResult, progressBar, tellLine } from '../output.ts'
+import { formatBytes, printResult, tellLine } from '../output.ts'
 import { shownText } from '../terminal.ts'
 import type { CommonArguments } from './common.ts'
-import { placeOf, vaultOf, writtenBack } from './path-call.ts'
+import { callWithBar, placeOf, vaultOf, writtenBack } from './path-call.ts'
 
 interface PurgeArguments extends CommonArguments {
   path: string | undefined
@@ -87,27 +86,22 @@ function contentOf(file: string | undefined): Uint8Array | undefined {
 
 async function run(
   place: Place,
-  parameters: Readonly<Record<string, unknown>>,
+  parameters: ParametersOf<'purge'>,
   content: Uint8Array | undefined,
 ): Promise<{ result: Purged; versions: PurgedVersion[] }> {
   const versions: PurgedVersion[] = []
-  const receive = (piece: Piece): void => {
-    if ('item' in piece) versions.push(piece.item as PurgedVersion)
+  const receive = (piece: Piece<PurgedVersion>): void => {
+    if ('item' in piece) versions.push(piece.item)
   }
-  const bar = progressBar('purge')
-  try {
-    const feed =
-      content && (async (send: (piece: Uint8Array) => Promise<void>) => await send(content))
-    const result = await callVault(place.vaultPath, 'purge', parameters, bar.report, receive, feed)
-    return { result: result as Purged, versions }
-  } finally {
-    bar.finish()
-  }
+  const feed =
+    content && (async (send: (piece: Uint8Array) => Promise<void>) => await send(content))
+  const result = await callWithBar(place.vaultPath, 'purge', parameters, { receive, feed })
+  return { result, versions }
 }
 
 async function isConfirmed(
   place: Place,
-  wanted: Readonly<Record<string, unknown>>,
+  wanted: ParametersOf<'purge'>,
   content: Uint8Array | undefined,
 ): Promise<boolean> {
   if (!process.stdin.isTTY)

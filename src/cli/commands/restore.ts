@@ -1,6 +1,7 @@
 // `avfs restore`: a former state as a new version. `avfs undelete`: the last state of what is gone.
 
 import type { CommandModule } from 'yargs'
+import type { BroughtBack, PathEffect, Planned } from '../../control/methods/method-types.ts'
 import { findPlace, type Place } from '../../control/vaults/place.ts'
 import { ControlError } from '../../control/wire/errors.ts'
 import type { Piece } from '../../control/wire/protocol.ts'
@@ -22,16 +23,6 @@ import { type StateArguments, wantedState, withState } from './state-options.ts'
 interface RestoreArguments extends PathArguments, StateArguments, DryRunArguments {
   to: string | undefined
   delete: boolean
-}
-
-interface RestoreResult {
-  readonly path: string
-  readonly moment: number
-  readonly version: number | null
-  readonly restored: number
-  readonly unchanged: number
-  readonly removed: number
-  readonly kept: number
 }
 
 export const restoreCommand: CommandModule<object, RestoreArguments> = {
@@ -63,8 +54,8 @@ export const restoreCommand: CommandModule<object, RestoreArguments> = {
     }
     const { 'dry-run': dryRun, delete: removeNewer } = args
     const parameters = { path: place.path, state, to, removeNewer, dryRun }
-    const result = await ask(place, 'restore', parameters, (piece) => void effects.receive(piece))
-    report(args, place, result as RestoreResult, effects)
+    const result = await ask(place, 'restore', parameters, takerOf(effects))
+    report(args, place, result, effects)
   },
 }
 
@@ -90,14 +81,18 @@ async function undelete(
   place: Place,
   effects: Effects,
   otherwise: string | undefined,
-): Promise<RestoreResult> {
-  const hear = (piece: Piece): void => void effects.receive(piece)
+): Promise<BroughtBack> {
   try {
-    const parameters = { path: place.path, dryRun }
-    return (await ask(place, 'undelete', parameters, hear)) as RestoreResult
+    return await ask(place, 'undelete', { path: place.path, dryRun }, takerOf(effects))
   } catch (error) {
     const isThere = error instanceof ControlError && error.kind === 'exists'
     throw isThere && otherwise !== undefined ? new UsageError(otherwise) : error
+  }
+}
+
+function takerOf(effects: Effects): (piece: Piece<PathEffect>) => void {
+  return (piece) => {
+    if ('item' in piece) effects.take(piece.item)
   }
 }
 
@@ -108,22 +103,33 @@ async function targetOf(argument: string, place: Place): Promise<string> {
 }
 
 function report(
-  { json, 'dry-run': dryRun }: DryRunArguments,
+  { json }: DryRunArguments,
   place: Place,
-  result: RestoreResult,
+  result: BroughtBack,
   effects: Effects,
 ): void {
   const path = place.show(result.path)
-  const { restored, unchanged, removed, kept, version, moment } = result
-  const parts = dryRun ? effectParts(result) : [`${restored} restored`]
-  if (unchanged > 0) parts.push(`${unchanged} unchanged`)
-  if (!dryRun && removed > 0) parts.push(`${removed} removed`)
-  if (!dryRun && kept > 0) parts.push(`${kept} kept, because no history of them is`)
-  const which = version === null || dryRun ? '' : ` (version ${version})`
-  const verb = dryRun ? 'would be' : 'is'
+  const { moment } = result
+  const isPlan = 'dryRun' in result
+  const parts = isPlan ? effectParts(result) : doneParts(result)
+  const which = isPlan || result.version === null ? '' : ` (version ${result.version})`
+  const verb = isPlan ? 'would be' : 'is'
   printResult(
     json === true,
     { ...result, path, moment, state: new Date(moment / 1000).toISOString(), ...effects.shown },
     `${shownText(path)}${which} ${verb} as it was at ${timeText(moment)}: ${parts.join(', ')}`,
   )
+}
+
+function doneParts({
+  restored,
+  unchanged,
+  removed,
+  kept,
+}: Exclude<BroughtBack, Planned>): string[] {
+  const parts = [`${restored} restored`]
+  if (unchanged > 0) parts.push(`${unchanged} unchanged`)
+  if (removed > 0) parts.push(`${removed} removed`)
+  if (kept > 0) parts.push(`${kept} kept, because no history of them is`)
+  return parts
 }

@@ -3,7 +3,7 @@
 import { styleText } from 'node:util'
 import type { Argv, CommandModule } from 'yargs'
 import { nowMicros } from '../../base/clock.ts'
-import type { FoundItem } from '../../control/methods/search.ts'
+import type { FoundItem } from '../../control/methods/method-types.ts'
 import type { Place } from '../../control/vaults/place.ts'
 import { toText } from '../../control/wire/byte-strings.ts'
 import { parseQuery, QuerySyntaxError } from '../../search/query.ts'
@@ -112,11 +112,10 @@ async function find(args: SearchArguments, query: string): Promise<void> {
     ...(tag === undefined ? {} : { tag }),
     ...(args.since === undefined ? {} : { since: sinceOf(args.since) }),
   }
-  const result = await ask(place, 'search', parameters, (piece) => {
-    if ('item' in piece) items.push(piece.item as FoundItem)
+  const { complete } = await ask(place, 'search', parameters, (piece) => {
+    if ('item' in piece) items.push(piece.item)
   })
-  if (!(result as { complete: boolean }).complete)
-    notice('the index is not up to date; what was saved of late may be missing')
+  if (!complete) notice('the index is not up to date; what was saved of late may be missing')
   const text = items.map((item) => textOf(place, item, allVersions)).join('\n')
   printStyled(
     json === true,
@@ -197,7 +196,7 @@ async function showIndex({ query, where, rebuild, json }: SearchArguments): Prom
   if (query !== undefined && where !== undefined)
     throw new UsageError('--status and --rebuild take no query')
   const place = await vaultOf(where ?? query ?? '.')
-  const status = (await ask(place, rebuild ? 'searchRebuild' : 'searchStatus', {})) as SearchStatus
+  const status = await ask(place, rebuild ? 'searchRebuild' : 'searchStatus', {})
   printResult(json === true, status, statusText(status))
 }
 

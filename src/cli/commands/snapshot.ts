@@ -1,7 +1,6 @@
 // `avfs snapshot ...`: names for moments of a whole vault.
 
 import type { Argv, CommandModule } from 'yargs'
-import type { Snapshot } from '../../control/methods/labels.ts'
 import { timeText } from '../../vault/core/when.ts'
 import { printResult, table } from '../output.ts'
 import type { CommonArguments } from './common.ts'
@@ -40,7 +39,7 @@ const create: CommandModule<object, NameArguments> = {
     const place = await vaultOf(vault)
     // A snapshot holds what programs have written, also what they keep open.
     await writtenBack(place)
-    const result = (await ask(place, 'snapshotCreate', { name })) as Snapshot
+    const result = await ask(place, 'snapshotCreate', { name })
     printResult(
       json === true,
       { ...result, createdAt: new Date(result.moment / 1000).toISOString() },
@@ -54,8 +53,7 @@ const list: CommandModule<object, WhereArguments> = {
   describe: 'list the snapshots of a vault, oldest first',
   builder: (yargs) => withVault(yargs).example('$0 snapshot list myproject', ''),
   handler: async ({ vault, json }) => {
-    const result = await ask(await vaultOf(vault), 'snapshotList', {})
-    const { snapshots } = result as { snapshots: Snapshot[] }
+    const { snapshots } = await ask(await vaultOf(vault), 'snapshotList', {})
     printResult(
       json === true,
       snapshots.map((snapshot) => ({

@@ -2,6 +2,7 @@
 
 import type { Argv } from 'yargs'
 import { nowMicros } from '../../base/clock.ts'
+import type { Wanted } from '../../control/methods/method-types.ts'
 import { parseWhen, type When } from '../../vault/core/when.ts'
 import { UsageError } from '../errors.ts'
 
@@ -13,9 +14,6 @@ export interface StateArguments {
 
 /** Without -v: of commands that look through trees. */
 export type MomentArguments = Pick<StateArguments, 'at' | 'snapshot'>
-
-/** A state, in the form of the methods' parameters. */
-export type WantedState = { version: number } | { when: When } | { snapshot: string }
 
 const AT = 'as of WHEN: 2026-11-22, "2026-11-22 10:00", 10m, 2h, 3d, yesterday, @1795000000'
 
@@ -43,7 +41,7 @@ export function withState<T>(yargs: Argv<T>, range = false): Argv<T & StateArgum
 }
 
 /** What was asked for, undefined when nothing was. Throws UsageError. */
-export function wantedState({ number, at, snapshot }: StateArguments): WantedState | undefined {
+export function wantedState({ number, at, snapshot }: StateArguments): Wanted | undefined {
   if (number !== undefined) return { version: versionNumber(number) }
   if (at !== undefined) return { when: whenOf(at) }
   return snapshot === undefined ? undefined : { snapshot }
@@ -58,7 +56,7 @@ export function withMoment<T>(yargs: Argv<T>): Argv<T & MomentArguments> {
 }
 
 /** What was asked for, undefined when nothing was. Throws UsageError. */
-export function wantedMoment({ at, snapshot }: MomentArguments): WantedState | undefined {
+export function wantedMoment({ at, snapshot }: MomentArguments): Wanted | undefined {
   return wantedState({ number: undefined, at, snapshot })
 }
 

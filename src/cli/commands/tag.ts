@@ -16,12 +16,7 @@ function withTags<T>(yargs: Argv<T>): Argv<T & { tags: string[] }> {
     array: true,
     demandOption: true,
     describe: 'one or more tags',
-  }) as Argv<T & { tags: string[] }>
-}
-
-interface Tag {
-  readonly name: string
-  readonly files?: number
+  })
 }
 
 const add: CommandModule<object, TagArguments> = {
@@ -48,7 +43,7 @@ const list: CommandModule<object, PathArguments> = {
       .example('$0 tag list ~/myproject/plan.md', ''),
   handler: async ({ path, json }) => {
     const place = await vaultOf(path)
-    const { tags } = (await ask(place, 'tagList', { path: place.path })) as { tags: Tag[] }
+    const { tags } = await ask(place, 'tagList', { path: place.path })
     const rows = tags.map(({ name, files }) => (files === undefined ? [name] : [name, `${files}`]))
     printResult(
       json === true,
@@ -65,16 +60,16 @@ const find: CommandModule<object, TagArguments> = {
     withTags(withPath(yargs)).example('$0 tag find myproject urgent work', 'what has both'),
   handler: async ({ path, tags, json }) => {
     const place = await vaultOf(path)
-    const result = await ask(place, 'tagFind', { path: place.path, tags })
-    const paths = (result as { paths: string[] }).paths.map((found) => place.show(found))
-    printResult(json === true, paths, paths.map((path) => shownText(path)).join('\n'))
+    const found = await ask(place, 'tagFind', { path: place.path, tags })
+    const paths = found.paths.map((its) => place.show(its))
+    printResult(json === true, paths, paths.map((its) => shownText(its)).join('\n'))
   },
 }
 
 async function change(method: 'tagAdd' | 'tagRemove', args: TagArguments): Promise<void> {
   const place = await placeOf(args.path)
-  const result = await ask(place, method, { path: place.path, tags: args.tags })
-  const { tags, unfit = [] } = result as { tags: string[]; unfit?: string[] }
+  const parameters = { path: place.path, tags: args.tags }
+  const { tags, unfit = [] } = await ask(place, method, parameters)
   for (const tag of unfit) {
     process.exitCode = EXIT_ERROR
     notice(`${JSON.stringify(tag)} can be no tag and was left out`)

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
 import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/host/mount-table.ts'
 import { unmount } from '../../control/host/unmount.ts'
+import type { ItemOf, ResultOf } from '../../control/methods/method-types.ts'
 import { type FoundDaemon, findDaemon } from '../../control/vaults/find-daemon.ts'
 import { lockHolder } from '../../control/vaults/lock.ts'
 import { mountPointPath } from '../../control/vaults/paths.ts'
@@ -89,8 +90,9 @@ async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<s
   await writtenBackAt(mountPoint)
   try {
     const { socket, pid } = daemon
-    const result = await callDaemon(socket, 'sync', {}, () => {}, undefined, undefined, pid)
-    return 'lost' in result ? String(result.lost) : undefined
+    const sync = callDaemon<ItemOf<'sync'>, ResultOf<'sync'>>
+    const { lost } = await sync(socket, 'sync', {}, () => {}, undefined, undefined, pid)
+    return lost
   } catch (error) {
     if (error instanceof NoDaemonError) return undefined
     const reason = error instanceof Error ? error.message : String(error)

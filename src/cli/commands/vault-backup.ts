@@ -4,7 +4,6 @@
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'
 import { stoppable } from '../../control/host/stopping.ts'
-import type { BackupState } from '../../control/methods/backup.ts'
 import {
   type Ask,
   type BackupReport,
@@ -17,7 +16,6 @@ import { existingVault, makeVaultsDirectory, newVault } from '../../control/vaul
 import { writtenBackAt } from '../../control/vaults/write-back.ts'
 import { ControlError } from '../../control/wire/errors.ts'
 import { persistentBackends } from '../../store/open.ts'
-import type { VaultInfo } from '../../vault/core/facts.ts'
 import { timeText } from '../../vault/core/when.ts'
 import { formatBytes, notice, printResult, progressBar } from '../output.ts'
 import { type CommonArguments, type VaultArguments, withVaultName } from './common.ts'
@@ -100,12 +98,10 @@ async function copy(
   if (source === path) throw new ControlError('exists', `${path} is the vault itself`, path)
   // What is in a vault may have any mode; the copy is its owner's alone.
   process.umask(0o077)
-  const { id } = (await callVault(source, 'info', {}, () => undefined)) as VaultInfo
+  const { id } = await callVault(source, 'info', {}, () => undefined)
   const bars = stepBars()
-  const ask: Ask = async (receive, have, report, over) =>
-    (await callVault(source, 'backup', { over }, report, receive, (send) =>
-      sendAll(have, send),
-    )) as BackupState
+  const ask: Ask = (receive, have, report, over) =>
+    callVault(source, 'backup', { over }, report, receive, (send) => sendAll(have, send))
   try {
     return await stoppable('the same command goes on with what is left', ({ assertGoing }) =>
       backUp(path, {

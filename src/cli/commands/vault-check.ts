@@ -2,7 +2,6 @@
 // left, 8 the check failed.
 
 import type { CommandModule } from 'yargs'
-import { callVault } from '../../control/call.ts'
 import type { VaultRepair } from '../../control/offline/repair-vault.ts'
 import { existingVault } from '../../control/vaults/vault-names.ts'
 import type { CheckReport } from '../../vault/check/check.ts'
@@ -17,6 +16,7 @@ import {
 import { formatBytes, printFailure, printLine, printResult, progressBar } from '../output.ts'
 import { shownText } from '../terminal.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
+import { callWithBar } from './path-call.ts'
 
 interface CheckArguments extends VaultArguments {
   deep: boolean
@@ -72,13 +72,7 @@ async function checked(name: string, deep: boolean, json: boolean): Promise<void
 }
 
 async function check(name: string, deep: boolean): Promise<CheckReport> {
-  const { path } = existingVault(name)
-  const bar = progressBar('checking')
-  try {
-    return (await callVault(path, 'check', { deep }, bar.report)) as CheckReport
-  } finally {
-    bar.finish()
-  }
+  return await callWithBar(existingVault(name).path, 'check', { deep }, { title: 'checking' })
 }
 
 async function repaired(name: string, copy: boolean, json: boolean): Promise<void> {

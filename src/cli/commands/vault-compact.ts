@@ -1,17 +1,11 @@
 // `avfs vault compact`: frees blocks that nothing uses any more and gives unused space of a vault back to the host.
 
 import type { CommandModule } from 'yargs'
-import { callVault } from '../../control/call.ts'
+import type { Compacted } from '../../control/methods/method-types.ts'
 import { existingVault } from '../../control/vaults/vault-names.ts'
-import { formatBytes, printResult, progressBar } from '../output.ts'
+import { formatBytes, printResult } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
-
-interface Compacted {
-  readonly bytesBefore: number
-  readonly bytesAfter: number
-  readonly blocks: number
-  readonly compacted: boolean
-}
+import { callWithBar } from './path-call.ts'
 
 export const vaultCompactCommand: CommandModule<object, VaultArguments> = {
   command: 'compact <name>',
@@ -19,13 +13,7 @@ export const vaultCompactCommand: CommandModule<object, VaultArguments> = {
   builder: (yargs) => withVaultName(yargs).example('$0 vault compact myproject', ''),
   handler: async ({ name, json }) => {
     const { path } = existingVault(name)
-    const bar = progressBar('looking for unused blocks')
-    let result: Compacted
-    try {
-      result = (await callVault(path, 'compact', {}, bar.report)) as Compacted
-    } finally {
-      bar.finish()
-    }
+    const result = await callWithBar(path, 'compact', {}, { title: 'looking for unused blocks' })
     printResult(json === true, result, textOf(result))
   },
 }

@@ -1,16 +1,11 @@
 // `avfs vault stats`: the figures of a vault.
 
 import type { CommandModule } from 'yargs'
-import { callVault } from '../../control/call.ts'
+import type { Stats } from '../../control/methods/method-types.ts'
 import { existingVault } from '../../control/vaults/vault-names.ts'
-import type { SearchStatus } from '../../search/searcher.ts'
-import type { VaultStats } from '../../vault/core/facts.ts'
-import type { Figures } from '../../vault/figures.ts'
-import { formatBytes, printResult, progressBar, properties } from '../output.ts'
+import { formatBytes, printResult, properties } from '../output.ts'
 import { type VaultArguments, withVaultName } from './common.ts'
-
-/** What `stats` answers: the figures that cost nothing, the engine's own among them, and those that need a walk. */
-type Stats = Figures & VaultStats & { readonly search: SearchStatus }
+import { callWithBar } from './path-call.ts'
 
 export const vaultStatsCommand: CommandModule<object, VaultArguments> = {
   command: 'stats <name>',
@@ -18,13 +13,7 @@ export const vaultStatsCommand: CommandModule<object, VaultArguments> = {
   builder: (yargs) => withVaultName(yargs).example('$0 vault stats myproject --json', ''),
   handler: async ({ name, json }) => {
     const { path } = existingVault(name)
-    const bar = progressBar('rows')
-    let stats: Stats
-    try {
-      stats = (await callVault(path, 'stats', {}, bar.report)) as Stats
-    } finally {
-      bar.finish()
-    }
+    const stats = await callWithBar(path, 'stats', {}, { title: 'rows' })
     printResult(json === true, stats, textOf(stats))
   },
 }

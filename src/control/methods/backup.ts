@@ -5,12 +5,12 @@ import { retryUntilLoaded } from '../../store/retry.ts'
 import { checkLineage, comesFrom } from '../../vault/core/lineage.ts'
 import { readCounters, readSetting } from '../../vault/core/settings.ts'
 import { PURGED } from '../../vault/prune/purge.ts'
-import type { Survey } from '../../vault/transfer/copy-rows.ts'
 import { checkHave } from '../../vault/transfer/sync-have.ts'
 import { sendChanges } from '../../vault/transfer/sync-send.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { BackupState } from './method-types.ts'
 
 export const backupMethods = {
   /**
@@ -18,22 +18,11 @@ export const backupMethods = {
    * LineageState of the copy that is to give way.
    */
   backup: { readOnly: true, run: sendBackup },
-} satisfies Record<string, Method>
-
-/** Which state of which vault was sent, and what the host's clock showed then (`wall`); `purged` is '' where nothing was ever purged. */
-export interface BackupState {
-  readonly id: string
-  readonly moment: number
-  readonly wall: number
-  readonly purged: string
-  readonly survey: Survey
-  /** False where the vault does not come from the state of the copy: nothing was sent then. */
-  readonly isHeld: boolean
-}
+} satisfies Partial<Methods>
 
 async function sendBackup(
   vault: Vault,
-  { over }: Parameters,
+  { over }: Given<'backup'>,
   { body, send, report, isGone }: Call,
 ): Promise<BackupState> {
   if (body === undefined) throw new ControlError('failed', 'backup wants to know what is there')

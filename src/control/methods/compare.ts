@@ -8,13 +8,15 @@ import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
 import { type MeetingCheck, meetingCheck } from '../../vault/core/cycles.ts'
 import { entriesAt, inodeAt } from '../../vault/history/timeline.ts'
-import { versionsOfPath } from '../../vault/history/version-names.ts'
+import type { NameVersion } from '../../vault/history/versions.ts'
 import { ControlError } from '../wire/errors.ts'
+import type { Receive } from '../wire/protocol.ts'
 import { bytesOf, piecesOf, type State } from './content.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Given, Methods } from './method.ts'
+import type { Difference, ResultOf, Side, Wanted } from './method-types.ts'
 import { pathOf } from './parameters.ts'
 import { refusing } from './refusal.ts'
-import { type FoundState, findState, type Wanted, wantedOf } from './state.ts'
+import { type FoundState, findState, type Versions, versionsOnce, wantedOf } from './state.ts'
 
 /** Larger files are not compared line by line. */
 const TEXT_BYTES_MAX = 16 * 1024 * 1024
@@ -22,49 +24,34 @@ const TEXT_BYTES_MAX = 16 * 1024 * 1024
 const PROBE_BYTES = 8000
 const PAGE_NAMES = 1000
 
-/** One side of a difference. `mtime` is in seconds. */
-export interface Side {
-  readonly mode: number
-  readonly size: number
-  readonly mtime: number
-}
-
-/**
- * A path that differs: '' for the compared path itself, else a byte string below it. `text`: the bytes of both sides follow, first
- * those of `before`. Without `text` the content is the same, or no text (`binary`).
- */
-export interface Difference {
-  readonly path: string
-  readonly before: Side | null
-  readonly after: Side | null
-  readonly text: boolean
-  readonly binary: boolean
-}
-
 export const compareMethods = {
   /** {path, before, after}: items are Differences, in order of path. */
   compare: {
     readOnly: true,
     run: (vault, parameters, { send }) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       return refusing(path, () => compare(vault.core, path, parameters, send))
     },
   },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
+
+type Send = Receive<Difference>
 
 async function compare(
   core: Core,
   path: string,
-  parameters: Parameters,
-  send: Call['send'],
-): Promise<{ before: number | null; after: number | null }> {
+  parameters: Given<'compare'>,
+  send: Send,
+): Promise<ResultOf<'compare'>> {
   const wanted = wantedOf(parameters, 'before')
   const later = wantedOf(parameters, 'after')
   const { before, after } = await retryUntilLoaded(() => {
-    const after = findSide(core, path, later)
-    const before = findSide(core, path, isEmpty(wanted) ? previous(core, path, later) : wanted)
+    const versions = versionsOnce(core, path)
+    const after = findSide(core, path, later, versions)
+    const earlier = isEmpty(wanted) ? previous(versions(), later) : wanted
+    const before = findSide(core, path, earlier, versions)
     // What was there at neither time: let the error say so.
-    if (before === undefined && after === undefined) findState(core, path, later)
+    if (before === undefined && after === undefined) findState(core, path, later, versions)
     return { before, after }
   })
   await compareRows(core, '', treeOf(before), treeOf(after), send)
@@ -72,9 +59,14 @@ async function compare(
 }
 
 /** A state that need not be there: a file that was made or deleted meanwhile is a difference too. */
-function findSide(core: Core, path: string, wanted: Wanted): FoundState | undefined {
+function findSide(
+  core: Core,
+  path: string,
+  wanted: Wanted,
+  versions: Versions,
+): FoundState | undefined {
   try {
-    return findState(core, path, wanted)
+    return findState(core, path, wanted, versions)
   } catch (error) {
     const isTime = wanted.version === undefined && error instanceof ControlError
     if (isTime && error.path !== undefined && error.kind === 'absent') return undefined
@@ -96,8 +88,7 @@ function isEmpty({ version, when, snapshot }: Wanted): boolean {
 }
 
 /** What the last save changed: the version before the newest. */
-function previous(core: Core, path: string, later: Wanted): Wanted {
-  const versions = versionsOfPath(core, path)
+function previous(versions: readonly NameVersion[], later: Wanted): Wanted {
   const at =
     later.version === undefined
       ? versions.length - 1
@@ -112,7 +103,7 @@ async function compareRows(
   path: string,
   before: Looked | undefined,
   after: Looked | undefined,
-  send: Call['send'],
+  send: Send,
 ): Promise<void> {
   if (!isTree(before) || !isTree(after)) await compareFiles(core, path, before, after, send)
   if (isTree(before) || isTree(after)) await compareTrees(core, path, before, after, send)
@@ -127,7 +118,7 @@ async function compareTrees(
   path: string,
   before: Looked | undefined,
   after: Looked | undefined,
-  send: Call['send'],
+  send: Send,
 ): Promise<void> {
   const left = entriesOf(core, before)
   const right = entriesOf(core, after)
@@ -186,12 +177,12 @@ async function compareFiles(
   path: string,
   before: State | undefined,
   after: State | undefined,
-  send: Call['send'],
+  send: Send,
 ): Promise<void> {
   const same = before !== undefined && after !== undefined && (await isSame(core, before, after))
   if (same && before.row.mode === after.row.mode) return
-  const states = [before, after].filter((state) => state !== undefined && hasBytes(state.row.mode))
-  const isAll = () => states.every((state) => isText(core, state as State))
+  const states = [before, after].filter((its) => its !== undefined).filter(hasContent)
+  const isAll = () => states.every((state) => isText(core, state))
   const text = !same && states.length > 0 && (await retryUntilLoaded(isAll))
   const difference: Difference = {
     path,
@@ -202,14 +193,17 @@ async function compareFiles(
   }
   await send({ item: difference })
   if (!text) return
-  for (const state of states as State[])
-    for await (const piece of piecesOf(core, state)) await send(piece)
+  for (const state of states) for await (const piece of piecesOf(core, state)) await send(piece)
 }
 
 function sideOf(state: State | undefined): Side | null {
   if (state === undefined) return null
   const { mode, size, mtime } = state.row
   return { mode, size: hasBytes(mode) ? size : 0, mtime }
+}
+
+function hasContent({ row }: State): boolean {
+  return hasBytes(row.mode)
 }
 
 function hasBytes(mode: number): boolean {

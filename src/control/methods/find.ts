@@ -17,28 +17,12 @@ import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
 import { assertWanted } from '../wire/method-reply.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Receive } from '../wire/protocol.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { FoundEntry, ItemOf, Range, ResultOf, Stretch } from './method-types.ts'
 import { numbersOf, objectOf, pathOf, stringsOf } from './parameters.ts'
 import { inWords, refusing, refusingGlobs } from './refusal.ts'
 import { findState, wantedOf } from './state.ts'
-
-/** What find tells of each: `path` is a byte string below that which was asked for, '' for itself; `mtime` in seconds. */
-export interface FoundEntry {
-  readonly path: string
-  readonly mode: number
-  readonly size: number
-  readonly mtime: number
-  /** Of the keys that were asked for, without user.; byte strings. */
-  readonly values?: Readonly<Record<string, string>>
-}
-
-/** A stretch of a file; its bytes follow the item in which it stands, in order. A `problem` ends a file early. */
-export interface Stretch {
-  readonly path: string
-  readonly bytes: number
-  readonly isLast: boolean
-  readonly problem?: string
-}
 
 export const findMethods = {
   /**
@@ -49,7 +33,7 @@ export const findMethods = {
   find: {
     readOnly: true,
     run: (vault, parameters, call) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       return refusing(path, () => find(vault, path, parameters, call))
     },
   },
@@ -60,11 +44,11 @@ export const findMethods = {
   contents: {
     readOnly: true,
     run: (vault, parameters, call) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       return refusing(path, () => contents(vault, path, parameters, call))
     },
   },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
 
 const ENTRIES_MAX = 500
 const SEND_MS = 50
@@ -84,8 +68,8 @@ interface Look {
 async function lookFrom(
   { core }: Vault,
   path: string,
-  parameters: Parameters,
-  { isGone }: Call,
+  parameters: Pick<Given<'find'>, 'state'>,
+  { isGone }: Pick<Call, 'isGone'>,
 ): Promise<Look> {
   const wanted = wantedOf(parameters, 'state')
   const found = await retryUntilLoaded(() => {
@@ -107,9 +91,9 @@ async function lookFrom(
 async function find(
   vault: Vault,
   path: string,
-  parameters: Parameters,
-  call: Call,
-): Promise<object> {
+  parameters: Given<'find'>,
+  call: Call<ItemOf<'find'>>,
+): Promise<ResultOf<'find'>> {
   const look = await lookFrom(vault, path, parameters, call)
   const test = conditionsOf(path, parameters)
   const keys = parameters.keys === undefined ? [] : stringsOf(parameters, 'keys')
@@ -136,7 +120,7 @@ async function find(
 }
 
 /** What of the conditions is told by a row and its path. */
-function conditionsOf(path: string, parameters: Parameters): (walked: Walked) => boolean {
+function conditionsOf(path: string, parameters: Given<'find'>): (walked: Walked) => boolean {
   const names = parameters.names === undefined ? undefined : stringsOf(parameters, 'names')
   const isNamed = names && refusingGlobs(() => nameMatcher(names))
   const isPlaced = placedBy(parameters, 'paths')
@@ -159,7 +143,7 @@ function conditionsOf(path: string, parameters: Parameters): (walked: Walked) =>
 function entryOf(
   { state, isNow }: Look,
   { path, row }: Walked,
-  parameters: Parameters,
+  parameters: Given<'find'>,
   keys: readonly string[],
 ): FoundEntry | undefined {
   const { mode, mtime, mtimeNs } = row
@@ -183,9 +167,9 @@ function entryOf(
 async function contents(
   vault: Vault,
   path: string,
-  parameters: Parameters,
-  call: Call,
-): Promise<object> {
+  parameters: Given<'contents'>,
+  call: Call<ItemOf<'contents'>>,
+): Promise<ResultOf<'contents'>> {
   const look = await lookFrom(vault, path, parameters, call)
   const { state, top } = look
   if (!isRegular(top.mode) && !isDirectory(top.mode))
@@ -217,7 +201,7 @@ async function sendContent(
     for (let at = 0; ; ) {
       const from = at
       const piece = await retryUntilLoaded(() =>
-        Buffer.concat(state.read(row, from, STRETCH_BYTES) as Uint8Array[]),
+        Buffer.concat(state.read(row, from, STRETCH_BYTES)),
       )
       // A file of now may have become shorter or longer.
       const isLast = piece.length < STRETCH_BYTES
@@ -243,16 +227,17 @@ function behindHole(state: TreeState, row: InodeRow, at: number): number {
 }
 
 /** Puts small files together: a message costs more than they do. */
-function stretches(send: Call['send']): {
+function stretches(send: Receive<ItemOf<'contents'>>): {
   add: Add
   flush(): Promise<void>
 } {
   let list: Stretch[] = []
-  let pieces: Buffer[] = []
+  let pieces: Uint8Array[] = []
   let bytes = 0
   const flush = async (): Promise<void> => {
     if (list.length > 0) await send({ item: { stretches: list } })
-    if (bytes > 0) await send(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces))
+    const [piece, ...more] = pieces
+    if (piece !== undefined) await send(more.length === 0 ? piece : Buffer.concat(pieces))
     list = []
     pieces = []
     bytes = 0
@@ -269,29 +254,31 @@ function stretches(send: Call['send']): {
 }
 
 /** Whether globs mean what a walk comes by; undefined where none are given. */
-function placedBy(parameters: Parameters, name: string): ((walked: Walked) => boolean) | undefined {
+function placedBy<K extends string>(
+  parameters: { readonly [P in K]?: unknown },
+  name: K,
+): ((walked: Walked) => boolean) | undefined {
   if (parameters[name] === undefined) return undefined
   const globs = stringsOf(parameters, name)
   return alongWalk(overBytes(refusingGlobs(() => globRule(globs))))
 }
 
-interface Range {
-  readonly above: number
-  readonly below: number
-}
-
 /** Both ends excluded. */
-function rangeOf(parameters: Parameters, name: string): Range | undefined {
+function rangeOf<K extends string>(
+  parameters: { readonly [P in K]?: unknown },
+  name: K,
+): Required<Range> | undefined {
   if (parameters[name] === undefined) return undefined
-  const { above, below } = objectOf(parameters, name, '{above, below}') as Partial<Range>
-  if ([above, below].some((end) => end !== undefined && typeof end !== 'number'))
+  const { above = Number.NEGATIVE_INFINITY, below = Number.POSITIVE_INFINITY } = objectOf(
+    parameters,
+    name,
+    '{above, below}',
+  )
+  if (typeof above !== 'number' || typeof below !== 'number')
     throw new ControlError('failed', `parameter ${name} must be {above, below}`)
-  return {
-    above: above ?? Number.NEGATIVE_INFINITY,
-    below: below ?? Number.POSITIVE_INFINITY,
-  }
+  return { above, below }
 }
 
-function isWithin(value: number, { above, below }: Range): boolean {
+function isWithin(value: number, { above, below }: Required<Range>): boolean {
   return value > above && value < below
 }

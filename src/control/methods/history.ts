@@ -12,13 +12,16 @@ import { restoreParents, restoreTree } from '../../vault/history/restore.ts'
 import { planParents, planRestore } from '../../vault/history/restore-plan.ts'
 import type { RestoreOptions } from '../../vault/history/restore-run.ts'
 import { versionsOfPath } from '../../vault/history/version-names.ts'
+import type { NameVersion } from '../../vault/history/versions.ts'
 import { assertName } from '../../vault/transfer/import-name.ts'
 import { announcer } from '../../vault/tree/announce.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
+import type { Receive } from '../wire/protocol.ts'
 import { piecesOf } from './content.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { BroughtBack, ItemOf, PathEffect, ResultOf } from './method-types.ts'
 import { countOf, flagOf, pathOf } from './parameters.ts'
 import { isDryRun, refusing } from './refusal.ts'
 import { type FoundState, findState, lastDeletion, wantedOf } from './state.ts'
@@ -33,7 +36,7 @@ export const historyMethods = {
   log: {
     readOnly: true,
     run: (vault, parameters, { send }) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       const limit = countOf(parameters, 'limit')
       const all = flagOf(parameters, 'all')
       return refusing(path, () => log(vault.core, path, { limit, all }, send))
@@ -43,7 +46,7 @@ export const historyMethods = {
   cat: {
     readOnly: true,
     run: (vault, parameters, { send }) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       return refusing(path, () => cat(vault.core, path, parameters, send))
     },
   },
@@ -55,7 +58,7 @@ export const historyMethods = {
     readOnly: false,
     alsoReadOnly: true,
     run: (vault, parameters, call) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       return refusing(path, () => restore(vault, path, parameters, call))
     },
   },
@@ -64,49 +67,56 @@ export const historyMethods = {
     readOnly: false,
     alsoReadOnly: true,
     run: (vault, parameters, call) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       return refusing(path, () => undelete(vault, path, parameters, call))
     },
   },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
 
 async function log(
   core: Core,
   path: string,
   { limit, all }: { readonly limit: number; readonly all: boolean },
-  send: Call['send'],
-): Promise<{ kind: 'file' | 'directory'; clock: readonly string[] }> {
+  send: Receive<ItemOf<'log'>>,
+): Promise<ResultOf<'log'>> {
   const { moments } = core
   let oldest = moments.last
-  const shown = async (item: { readonly moment: Moment }): Promise<void> => {
+  const shown = async (item: ItemOf<'log'>): Promise<void> => {
     oldest = Math.min(oldest, item.moment)
     await send({ item: { ...item, moment: moments.wallOf(item.moment) } })
   }
   const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
-  const { now, versions } = await retryUntilLoaded(() => {
-    const now = findPath(core, path)
-    const isThere = now !== undefined && isDirectory(now.mode)
-    return { now, versions: isThere ? [] : versionsOfPath(core, path) }
-  })
+  const { versions, directory } = await retryUntilLoaded(() => logged(core, path))
   if (versions.length > 0) {
     for (const version of versions.reverse().slice(0, most)) await shown(version)
     return { kind: 'file', clock: clockTexts(moments.steps.rows, oldest) }
   }
-  const ino = await retryUntilLoaded(() => now?.ino ?? formerDirectory(core, path))
-  if (ino === undefined) await retryUntilLoaded(() => findState(core, path, {}))
-  if (ino === undefined || (now !== undefined && !isDirectory(now.mode)))
-    return { kind: 'file', clock: [] }
-  const events = await retryInSlices(() => historyOf(core, ino, most, all))
+  if (directory === undefined) return { kind: 'file', clock: [] }
+  const events = await retryInSlices(() => historyOf(core, directory, most, all))
   for (const event of events) await shown(event)
   return { kind: 'directory', clock: clockTexts(moments.steps.rows, oldest) }
+}
+
+/** Of which file or directory a path tells: a file without versions has neither. Throws ControlError where it never led anywhere. */
+function logged(
+  core: Core,
+  path: string,
+): { versions: NameVersion[]; directory: number | undefined } {
+  const now = findPath(core, path)
+  if (now !== undefined && isDirectory(now.mode)) return { versions: [], directory: now.ino }
+  const versions = versionsOfPath(core, path)
+  if (versions.length > 0 || now !== undefined) return { versions, directory: undefined }
+  const directory = formerDirectory(core, path)
+  if (directory === undefined) findState(core, path, {})
+  return { versions, directory }
 }
 
 async function cat(
   core: Core,
   path: string,
-  parameters: Parameters,
-  send: Call['send'],
-): Promise<{ size: number; moment: Moment }> {
+  parameters: Given<'cat'>,
+  send: Receive<ItemOf<'cat'>>,
+): Promise<ResultOf<'cat'>> {
   const wanted = wantedOf(parameters, 'state')
   const state = await retryUntilLoaded(() => findState(core, path, wanted))
   const { row, moment } = state
@@ -121,9 +131,9 @@ async function cat(
 async function restore(
   vault: Vault,
   path: string,
-  parameters: Parameters,
-  call: Call,
-): Promise<object> {
+  parameters: Given<'restore'>,
+  call: Call<PathEffect>,
+): Promise<BroughtBack> {
   const dryRun = isDryRun(vault, parameters)
   const { core } = vault
   const from = await retryUntilLoaded(() => findState(core, path, wantedOf(parameters, 'state')))
@@ -145,9 +155,9 @@ function targetOf(core: Core, to: string, path: string, from: FoundState): strin
 async function undelete(
   vault: Vault,
   path: string,
-  parameters: Parameters,
-  call: Call,
-): Promise<object> {
+  parameters: Given<'undelete'>,
+  call: Call<PathEffect>,
+): Promise<BroughtBack> {
   const dryRun = isDryRun(vault, parameters)
   const { core } = vault
   const shown = toText(path)
@@ -184,8 +194,8 @@ async function bringBack(
   from: { readonly ino: number; readonly moment: Moment },
   to: string,
   how: How,
-  { kernel, report, send }: Call,
-): Promise<object> {
+  { kernel, report, send }: Call<PathEffect>,
+): Promise<BroughtBack> {
   const { core } = vault
   const announced = announcer(core, kernel)
   const told = effectsTo(send)

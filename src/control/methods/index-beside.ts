@@ -24,7 +24,10 @@ interface IndexBeside {
 }
 
 /** Begins nothing yet, but keeps in mind what comes. */
-export async function indexBeside(vault: Vault, call: Call): Promise<IndexBeside | undefined> {
+export async function indexBeside(
+  vault: Vault,
+  call: Pick<Call, 'kernel' | 'searcher' | 'isGone'>,
+): Promise<IndexBeside | undefined> {
   const { core } = vault
   if (!(await retryUntilLoaded(() => configured(core, 'search') === 'on'))) return undefined
   const isAlone = call.kernel === undefined

@@ -7,7 +7,7 @@ import {
   XATTR_VALUE_BYTES_MAX,
 } from '../../base/limits.ts'
 import { isDirectory, isRegular } from '../../base/mode.ts'
-import { type SnapshotRow, xattr } from '../../store/collections.ts'
+import { xattr } from '../../store/collections.ts'
 import { scanPages } from '../../store/pages.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Core } from '../../vault/core/core.ts'
@@ -44,16 +44,14 @@ import { removeXattr, setXattr } from '../../vault/tree/xattrs.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { toBytes, toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { ItemOf, ResultOf } from './method-types.ts'
 import { pathOf, stringOf, stringsOf, valuesOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 
 /** The namespace of xattr(7) that belongs to people. */
 const USER = 'user.'
 const PAGE_ROWS = 1000
-
-/** What snapshotList tells of each; times are those that the host's clock showed, in microseconds since 1970. */
-export type Snapshot = SnapshotRow
 
 export const labelMethods = {
   /** {name}: the state of now under a name. */
@@ -131,14 +129,15 @@ export const labelMethods = {
   /** {path}: the tags of a file or directory; of the root: all tags, with the number of what carries them. */
   tagList: {
     readOnly: true,
-    run: (vault, parameters) => retryUntilLoaded(() => listOfTags(vault.core, pathOf(parameters))),
+    run: (vault, parameters) =>
+      retryUntilLoaded(() => listOfTags(vault.core, pathOf(parameters, 'path'))),
   },
   /** {path, tags}: paths at or below `path` that carry all tags. */
   tagFind: {
     readOnly: true,
     run: (vault, parameters) =>
       retryUntilLoaded(() => {
-        const top = existing(vault.core, pathOf(parameters)).path
+        const top = existing(vault.core, pathOf(parameters, 'path')).path
         const tags = stringsOf(parameters, 'tags')
         for (const tag of tags) {
           if (findTag(vault.core, tag) === undefined) throw absent(`there is no tag '${tag}'`)
@@ -147,12 +146,12 @@ export const labelMethods = {
         return { paths: paths.filter((path) => isWithin(path, top)).sort() }
       }),
   },
-  /** {path}: items {key, value}, byte strings without user. */
+  /** {path}: the values under its keys. */
   metaList: {
     readOnly: true,
     run: (vault, parameters) =>
       retryUntilLoaded(() => {
-        const { inode } = existing(vault.core, pathOf(parameters))
+        const { inode } = existing(vault.core, pathOf(parameters, 'path'))
         return { values: shownValues(vault.core, inode) }
       }),
   },
@@ -170,7 +169,7 @@ export const labelMethods = {
     readOnly: true,
     run: (vault, parameters, call) => metaFind(vault.core, parameters, call),
   },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
 
 function isTag(name: string): boolean {
   try {
@@ -192,11 +191,13 @@ async function changing<T extends object>(vault: Vault, what: string, work: () =
 /** Changes what `path` names, makes it durable and tells the kernel. */
 async function changingFile<T extends object>(
   vault: Vault,
-  parameters: Parameters,
+  parameters: { readonly path?: unknown },
   kernel: Call['kernel'],
   work: (inode: Inode, path: string) => T,
 ): Promise<T> {
-  const { inode, path } = await retryUntilLoaded(() => existing(vault.core, pathOf(parameters)))
+  const { inode, path } = await retryUntilLoaded(() =>
+    existing(vault.core, pathOf(parameters, 'path')),
+  )
   assertWritableVault(vault)
   const announced = announcer(vault.core, kernel)
   const change = () => {
@@ -221,7 +222,7 @@ function absent(message: string, path?: string): ControlError {
   return new ControlError('absent', message, path === undefined ? undefined : toText(path))
 }
 
-function listOfTags(core: Core, path: string): object {
+function listOfTags(core: Core, path: string): ResultOf<'tagList'> {
   const { inode } = existing(core, path)
   if (path !== '/') return { tags: tagsOf(core, inode.ino).map((name) => ({ name })) }
   return {
@@ -293,8 +294,12 @@ function tooMuch(shown: string, why: string): ControlError {
   return new ControlError('failed', `${shown} cannot have this metadata: ${why}`, shown)
 }
 
-async function metaFind(core: Core, parameters: Parameters, { send }: Call): Promise<object> {
-  const { path: top } = await retryUntilLoaded(() => existing(core, pathOf(parameters)))
+async function metaFind(
+  core: Core,
+  parameters: Given<'metaFind'>,
+  { send }: Call<ItemOf<'metaFind'>>,
+): Promise<ResultOf<'metaFind'>> {
+  const { path: top } = await retryUntilLoaded(() => existing(core, pathOf(parameters, 'path')))
   const keys = stringsOf(parameters, 'keys')
   const slices = slicesOf(core)
   const first = USER + (keys[0] ?? '')
@@ -302,8 +307,9 @@ async function metaFind(core: Core, parameters: Parameters, { send }: Call): Pro
   for await (const { ino, name } of walkPages(pages, () => slices.turn())) {
     if (name !== first) continue
     const found = await retryUntilLoaded(() => withKeys(core, ino, keys))
-    for (const path of found?.paths ?? [])
-      if (isWithin(path, top)) await send({ item: { path, values: found?.values } })
+    if (found === undefined) continue
+    const { paths, values } = found
+    for (const path of paths) if (isWithin(path, top)) await send({ item: { path, values } })
   }
   return {}
 }

@@ -1,5 +1,5 @@
 // What can be asked of an open vault: one table. The daemon runs it for those who ask over the socket, the command line runs
-// it on a vault that nobody holds; neither adds anything. A new method is a row here and a command in src/cli/commands.
+// it on a vault that nobody holds; neither adds anything. A new method is a row here, its types in method-types.ts, and a command.
 
 import { type CheckOptions, checkStore } from '../../vault/check/check.ts'
 import { slicesOf } from '../../vault/core/time-slices.ts'
@@ -11,7 +11,8 @@ import { compareMethods } from './compare.ts'
 import { findMethods } from './find.ts'
 import { historyMethods } from './history.ts'
 import { labelMethods } from './labels.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { Compacted, MethodName } from './method-types.ts'
 import { flagOf } from './parameters.ts'
 import { purgeMethods } from './purge.ts'
 import { assertWritableVault } from './refusal.ts'
@@ -60,9 +61,12 @@ const vaultMethods = {
       }
     },
   },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
 
-function checkOptions(parameters: Parameters, { report, isGone }: Call): CheckOptions {
+function checkOptions(
+  parameters: Given<'check'>,
+  { report, isGone }: Pick<Call, 'report' | 'isGone'>,
+): CheckOptions {
   return {
     deep: flagOf(parameters, 'deep'),
     onProgress(done, total) {
@@ -72,7 +76,7 @@ function checkOptions(parameters: Parameters, { report, isGone }: Call): CheckOp
   }
 }
 
-const table = {
+export const methods: Methods = {
   ...vaultMethods,
   ...historyMethods,
   ...compareMethods,
@@ -85,17 +89,15 @@ const table = {
   ...searchMethods,
 }
 
-export type MethodName = keyof typeof table
-
-export const methods: Readonly<Record<MethodName, Method>> = table
-
 /** True for the name of a row of `methods`. */
 export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(methods, name)
 }
 
-/** {bytesBefore, bytesAfter, blocks, compacted}: `blocks` nobody used any more; not `compacted` where requests would have to wait. */
-async function compactVault(vault: Vault, { kernel, report, searcher }: Call): Promise<object> {
+async function compactVault(
+  vault: Vault,
+  { kernel, report, searcher }: Pick<Call, 'kernel' | 'report' | 'searcher'>,
+): Promise<Compacted> {
   const bytesBefore = vault.stats().bytes
   const { blocks } = await vault.prune({ rules: {}, tighten: true, onProgress: report })
   await compactIndex(searcher())

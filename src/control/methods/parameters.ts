@@ -4,29 +4,32 @@ import type { When } from '../../vault/core/when.ts'
 import { ControlError } from '../wire/errors.ts'
 import type { Parameters } from './method.ts'
 
+/** Parameters of which one is asked for by its name. */
+type With<K extends string> = { readonly [P in K]?: unknown }
+
 /** A string. Throws ControlError when it is missing or something else. */
-export function stringOf(parameters: Parameters, name: string): string {
+export function stringOf<K extends string>(parameters: With<K>, name: K): string {
   const value = parameters[name]
   if (!isText(value)) throw wrong(name, 'a string')
   return value
 }
 
 /** True or false; false when it is missing. What is to change nothing must not do so for 'true' in quotes. */
-export function flagOf(parameters: Parameters, name: string): boolean {
+export function flagOf<K extends string>(parameters: With<K>, name: K): boolean {
   const { [name]: value = false } = parameters
   if (typeof value !== 'boolean') throw wrong(name, 'true or false')
   return value
 }
 
 /** A name of any bytes but NUL, as a byte string. */
-export function bytesOf(parameters: Parameters, name: string): string {
+export function bytesOf<K extends string>(parameters: With<K>, name: K): string {
   const value = stringOf(parameters, name)
   if (!isBytes(value) || value.includes('\0')) throw wrong(name, 'a name, a char a byte')
   return value
 }
 
 /** A path from the root of the vault, as a byte string. */
-export function pathOf(parameters: Parameters, name = 'path'): string {
+export function pathOf<K extends string>(parameters: With<K>, name: K): string {
   const value = stringOf(parameters, name)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: any byte but NUL can be in a name
   if (!/^\/[\x01-\xff]*$/s.test(value)) throw wrong(name, 'a path, a char a byte')
@@ -34,7 +37,7 @@ export function pathOf(parameters: Parameters, name = 'path'): string {
 }
 
 /** A whole number that is not negative. */
-export function countOf(parameters: Parameters, name: string): number {
+export function countOf<K extends string>(parameters: With<K>, name: K): number {
   const value = parameters[name]
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
     throw wrong(name, 'a whole number')
@@ -43,22 +46,26 @@ export function countOf(parameters: Parameters, name: string): number {
 }
 
 /** An object; an empty one when it is missing. */
-export function objectOf(parameters: Parameters, name: string, what: string): Parameters {
+export function objectOf<K extends string>(parameters: With<K>, name: K, what: string): Parameters {
   const { [name]: value = {} } = parameters
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (!isObject) throw wrong(name, what)
-  return value as Parameters
+  if (!isObject(value)) throw wrong(name, what)
+  return value
+}
+
+/** True for names with values, which may be anything. */
+export function isObject(value: unknown): value is Parameters {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** {ago} or {wall, nth}, in whole microseconds. */
-export function whenOf(parameters: Parameters, name: string): When {
+export function whenOf<K extends string>(parameters: With<K>, name: K): When {
   const given = objectOf(parameters, name, 'a time')
   if (given.ago !== undefined) return { ago: countOf(given, 'ago') }
   return { wall: countOf(given, 'wall'), nth: given.nth === undefined ? 1 : countOf(given, 'nth') }
 }
 
 /** Strings, at least one. */
-export function stringsOf(parameters: Parameters, name: string): string[] {
+export function stringsOf<K extends string>(parameters: With<K>, name: K): string[] {
   const value = parameters[name]
   if (!Array.isArray(value) || value.length === 0) throw wrong(name, 'a list of strings')
   if (!value.every(isText)) throw wrong(name, 'a list of strings')
@@ -66,7 +73,7 @@ export function stringsOf(parameters: Parameters, name: string): string[] {
 }
 
 /** Numbers, at least one. */
-export function numbersOf(parameters: Parameters, name: string): number[] {
+export function numbersOf<K extends string>(parameters: With<K>, name: K): number[] {
   const value = parameters[name]
   const isList = Array.isArray(value) && value.length > 0
   if (!isList || !value.every((part) => typeof part === 'number'))
@@ -75,7 +82,7 @@ export function numbersOf(parameters: Parameters, name: string): number[] {
 }
 
 /** {key: value}, all values strings. */
-export function textsOf(parameters: Parameters, name: string): Map<string, string> {
+export function textsOf<K extends string>(parameters: With<K>, name: K): Map<string, string> {
   const texts = new Map<string, string>()
   for (const [key, value] of entriesOf(parameters, name, 'an object of strings')) {
     if (!isText(key) || !isText(value)) throw wrong(name, 'an object of strings')
@@ -85,7 +92,10 @@ export function textsOf(parameters: Parameters, name: string): Map<string, strin
 }
 
 /** {key: value}, all of them byte strings, the keys without a NUL; null where a key is to go. */
-export function valuesOf(parameters: Parameters, name: string): Map<string, Uint8Array | null> {
+export function valuesOf<K extends string>(
+  parameters: With<K>,
+  name: K,
+): Map<string, Uint8Array | null> {
   const what = 'an object of byte strings or null'
   const values = new Map<string, Uint8Array | null>()
   for (const [key, value] of entriesOf(parameters, name, what)) {
@@ -96,7 +106,11 @@ export function valuesOf(parameters: Parameters, name: string): Map<string, Uint
   return values
 }
 
-function entriesOf(parameters: Parameters, name: string, what: string): [string, unknown][] {
+function entriesOf<K extends string>(
+  parameters: With<K>,
+  name: K,
+  what: string,
+): [string, unknown][] {
   if (parameters[name] === undefined) throw wrong(name, what)
   return Object.entries(objectOf(parameters, name, what))
 }

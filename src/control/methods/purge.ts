@@ -17,7 +17,8 @@ import { findEntry } from '../../vault/tree/directory.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { Proof, Purged } from './method-types.ts'
 import { flagOf, pathOf } from './parameters.ts'
 import { isDryRun } from './refusal.ts'
 import { findTraces, type Trace } from './traces.ts'
@@ -37,26 +38,17 @@ export const purgeMethods = {
    * that nothing which stays explains, and what explains others.
    */
   purge: { readOnly: false, alsoReadOnly: true, run: purgeContent },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
 
-interface Proof {
-  readonly bytes: number
-  readonly samples: number
-  readonly traces: readonly { readonly file: string; readonly offset: number }[]
-  readonly elsewhere: readonly string[]
-}
-
-export type Purged = Omit<PurgeReport, 'needles'> & {
-  readonly finished: boolean
-  readonly removed: readonly string[]
-  readonly proof: Proof | null
-}
-
-async function purgeContent(vault: Vault, parameters: Parameters, call: Call): Promise<Purged> {
+async function purgeContent(
+  vault: Vault,
+  parameters: Given<'purge'>,
+  call: Call<PurgedVersion>,
+): Promise<Purged> {
   const dryRun = isDryRun(vault, parameters)
   const { core } = vault
   const content = await contentOf(call)
-  const path = content === undefined ? pathOf(parameters) : '/'
+  const path = content === undefined ? pathOf(parameters, 'path') : '/'
   if (content === undefined && path === '/')
     throw new ControlError('name', 'this is all of the vault: avfs vault delete removes that')
   const of = content === undefined ? { path } : { content }
@@ -96,11 +88,11 @@ async function purgeContent(vault: Vault, parameters: Parameters, call: Call): P
   return resultOf(vault, report, removed, proof, isEmpty && removed.length === 0)
 }
 
-function tell({ core }: Vault, call: Call, version: PurgedVersion): void {
+function tell({ core }: Vault, call: Call<PurgedVersion>, version: PurgedVersion): void {
   void call.send({ item: { ...version, moment: core.moments.wallOf(version.moment) } })
 }
 
-async function contentOf({ body }: Call): Promise<Uint8Array | undefined> {
+async function contentOf({ body }: Pick<Call, 'body'>): Promise<Uint8Array | undefined> {
   if (body === undefined) return undefined
   const parts: Uint8Array[] = []
   let length = 0
@@ -150,7 +142,7 @@ async function removeCurrent(
   { core }: Vault,
   paths: readonly string[],
   { tags }: PurgeReport,
-  { kernel }: Call,
+  { kernel }: Pick<Call, 'kernel'>,
 ): Promise<string[]> {
   const announced = announcer(core, kernel)
   const removed: string[] = []
@@ -173,7 +165,7 @@ async function removeCurrent(
 }
 
 /** An index that cannot be opened is thrown away: it can be made again. */
-async function forgetInIndex(vault: Vault, { searcher }: Call): Promise<void> {
+async function forgetInIndex(vault: Vault, { searcher }: Pick<Call, 'searcher'>): Promise<void> {
   try {
     await searcher().compact()
   } catch (error) {
@@ -182,14 +174,16 @@ async function forgetInIndex(vault: Vault, { searcher }: Call): Promise<void> {
   }
 }
 
-async function prove(vault: Vault, samples: readonly Uint8Array[], call: Call): Promise<Proof> {
+async function prove(
+  vault: Vault,
+  samples: readonly Uint8Array[],
+  { report }: Pick<Call, 'report'>,
+): Promise<Proof> {
   const explained = new Map<Uint8Array, string>()
   const end = performance.now() + WAIT_MS
   for (;;) {
     const unexplained = samples.filter((sample) => !explained.has(sample))
-    const { bytes, traces } = await findTraces(vault.path, unexplained, (done) =>
-      call.report(done, 0),
-    )
+    const { bytes, traces } = await findTraces(vault.path, unexplained, (done) => report(done, 0))
     const found = traces.map(({ sample }) => sample)
     if (found.length > 0) {
       const whose = await whoseBytes(vault.core, found, slicesOf(vault.core))

@@ -19,7 +19,6 @@ import { StoreError } from '../../store/store.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError, type ControlErrorKind } from '../wire/errors.ts'
-import type { Parameters } from './method.ts'
 import { flagOf } from './parameters.ts'
 
 const words: Readonly<Record<number, { kind: ControlErrorKind; text: string }>> = {
@@ -80,7 +79,7 @@ export function assertWritableVault(vault: Vault): void {
 }
 
 /** The flag dryRun: who only wants to know what would be done need not be able to do it. Throws ControlError where nobody is. */
-export function isDryRun(vault: Vault, parameters: Parameters): boolean {
+export function isDryRun(vault: Vault, parameters: { readonly dryRun?: unknown }): boolean {
   if (flagOf(parameters, 'dryRun')) return true
   assertWritableVault(vault)
   return false

@@ -20,7 +20,8 @@ import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
 import { assertWanted } from '../wire/method-reply.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { Pruned } from './method-types.ts'
 import { bytesOf, countOf, flagOf, pathOf, stringOf, textsOf } from './parameters.ts'
 import { assertWritableVault, isDryRun, refusing, refusingGlobs } from './refusal.ts'
 import { toldTo } from './told.ts'
@@ -88,9 +89,13 @@ export const retentionMethods = {
       return { holds: holds.map((its) => ({ ...its, moment: shown(its.moment) })) }
     },
   },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
 
-async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
+async function prune(
+  vault: Vault,
+  parameters: Given<'prune'>,
+  call: Call<PrunedVersion>,
+): Promise<Pruned> {
   const dryRun = isDryRun(vault, parameters)
   const rules = await retryUntilLoaded(() => rulesOf(vault, parameters))
   const isAll = flagOf(parameters, 'explain')
@@ -118,7 +123,7 @@ async function prune(vault: Vault, parameters: Parameters, call: Call): Promise<
 }
 
 /** What is typed replaces what is stored, for one run. */
-function rulesOf(vault: Vault, parameters: Parameters): Rules {
+function rulesOf(vault: Vault, parameters: Given<'prune'>): Rules {
   const keep = parameters.keep === undefined ? undefined : countOf(parameters, 'keep')
   const age = parameters.olderThan === undefined ? undefined : stringOf(parameters, 'olderThan')
   if (keep === undefined && age === undefined) return storedRules(vault.core)
@@ -128,8 +133,8 @@ function rulesOf(vault: Vault, parameters: Parameters): Rules {
   return rules
 }
 
-function meantBy(parameters: Parameters): Pick<PruneOptions, 'paths'> {
-  const top = parameters.path === undefined ? '/' : pathOf(parameters)
+function meantBy(parameters: Given<'prune'>): Pick<PruneOptions, 'paths'> {
+  const top = parameters.path === undefined ? '/' : pathOf(parameters, 'path')
   const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
   if (top === '/' && glob === undefined) return {}
   const within = withinRule([namesOf(top)])

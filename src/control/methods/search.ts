@@ -3,8 +3,7 @@
 import { pathMatcher } from '../../base/glob.ts'
 import { QuerySyntaxError } from '../../search/query.ts'
 import type { SearchResult } from '../../search/results.ts'
-import type { Searcher } from '../../search/searcher.ts'
-import type { Fragment } from '../../search/snippet.ts'
+import type { Searcher, SearchStatus } from '../../search/searcher.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import { StoreError } from '../../store/store.ts'
 import { momentMeant } from '../../vault/core/when.ts'
@@ -14,28 +13,10 @@ import type { Vault } from '../../vault/vault.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
 import { assertWanted } from '../wire/method-reply.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { FoundItem, ResultOf } from './method-types.ts'
 import { countOf, flagOf, pathOf, stringOf, whenOf } from './parameters.ts'
 import { refusingGlobs } from './refusal.ts'
-
-/** As FoundVersion of results.ts; null stands for what is undefined there. */
-interface FoundItemVersion {
-  readonly number: number | null
-  readonly moment: number
-  readonly until: number | null
-  readonly size: number
-}
-
-/** What search tells of each: `path` is a byte string from the root; versions are oldest first, fragments of the last of them. */
-export interface FoundItem {
-  readonly path: string
-  readonly ino: number
-  readonly score: number
-  readonly deleted: boolean
-  readonly mode: number
-  readonly versions: readonly FoundItemVersion[]
-  readonly fragments: readonly Fragment[]
-}
 
 /** A mounted vault answers with what it has after so long; a command that opened it waits until its index is ready. */
 const MOUNTED_WAIT_MS = 5_000
@@ -64,16 +45,20 @@ export const searchMethods = {
         return statusOf(vault, its)
       }),
   },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
 
-async function statusOf({ core }: Vault, searcher: Searcher): Promise<object> {
+async function statusOf({ core }: Vault, searcher: Searcher): Promise<SearchStatus> {
   const status = await searcher.status()
   return { ...status, watermark: core.moments.wallOf(status.watermark) }
 }
 
-async function search(vault: Vault, parameters: Parameters, call: Call): Promise<object> {
+async function search(
+  vault: Vault,
+  parameters: Given<'search'>,
+  call: Call<FoundItem>,
+): Promise<ResultOf<'search'>> {
   const query = stringOf(parameters, 'query')
-  const top = pathOf(parameters)
+  const top = pathOf(parameters, 'path')
   const limit = countOf(parameters, 'limit')
   const glob = parameters.glob === undefined ? undefined : stringOf(parameters, 'glob')
   const matches = glob === undefined ? () => true : refusingGlobs(() => pathMatcher([glob]))

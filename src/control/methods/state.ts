@@ -3,23 +3,17 @@
 import type { EntryPastRow, InodeRow } from '../../store/collections.ts'
 import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
-import { momentMeant, timeText, type When } from '../../vault/core/when.ts'
+import { momentMeant, timeText } from '../../vault/core/when.ts'
 import { findDeleted, lastDeleted } from '../../vault/history/deleted.ts'
 import { findPath, findPathAt, spotsOf } from '../../vault/history/paths.ts'
 import { findSnapshot } from '../../vault/history/snapshots.ts'
 import { birthOf, inodeAt } from '../../vault/history/timeline.ts'
 import { versionsOfPath } from '../../vault/history/version-names.ts'
+import type { NameVersion } from '../../vault/history/versions.ts'
 import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
-import type { Parameters } from './method.ts'
+import type { Wanted } from './method-types.ts'
 import { countOf, objectOf, stringOf, whenOf } from './parameters.ts'
-
-/** At most one is given; none stands for the newest complete state. */
-export interface Wanted {
-  readonly version?: number
-  readonly when?: When
-  readonly snapshot?: string
-}
 
 /** A state that is there. `row` is a copy; `version` is set when it was asked for by number. */
 export interface FoundState {
@@ -29,22 +23,44 @@ export interface FoundState {
   readonly version: number | undefined
 }
 
+export type Versions = () => readonly NameVersion[]
+
 interface LastDeletion {
   readonly row: EntryPastRow
   readonly isPassing: boolean
 }
 
 /** The state that the parameter `name` (an object) asks for. */
-export function wantedOf(parameters: Parameters, name: string): Wanted {
+export function wantedOf<K extends string>(
+  parameters: { readonly [P in K]?: unknown },
+  name: K,
+): Wanted {
   const given = objectOf(parameters, name, 'an object that says which state')
   if (given.version !== undefined) return { version: countOf(given, 'version') }
   if (given.when !== undefined) return { when: whenOf(given, 'when') }
   return given.snapshot === undefined ? {} : { snapshot: stringOf(given, 'snapshot') }
 }
 
-/** Finds a state of a path. Throws ControlError 'absent', saying what there is instead. */
-export function findState(core: Core, path: string, wanted: Wanted): FoundState {
-  if (wanted.version !== undefined) return versionState(core, path, wanted.version)
+/** The versions of a path, found once, when they are asked for; good within a step. */
+export function versionsOnce(core: Core, path: string): Versions {
+  let found: readonly NameVersion[] | undefined
+  return () => {
+    found ??= versionsOfPath(core, path)
+    return found
+  }
+}
+
+/**
+ * Finds a state of a path. Throws ControlError 'absent', saying what there is instead. `versions`: those of the path, for who asks
+ * for more than one state.
+ */
+export function findState(
+  core: Core,
+  path: string,
+  wanted: Wanted,
+  versions = versionsOnce(core, path),
+): FoundState {
+  if (wanted.version !== undefined) return versionState(core, path, wanted.version, versions())
   const moment = momentOf(core, wanted)
   const row = findPathAt(core, path, moment) ?? beforeMove(core, path, moment)
   if (row === undefined) throw absent(core, path, wanted)
@@ -88,8 +104,12 @@ export function lastDeletion(core: Core, path: string): LastDeletion | undefined
   return passed && { row: passed, isPassing: true }
 }
 
-function versionState(core: Core, path: string, number: number): FoundState {
-  const versions = versionsOfPath(core, path)
+function versionState(
+  core: Core,
+  path: string,
+  number: number,
+  versions: readonly NameVersion[],
+): FoundState {
   const found = versions.find((its) => its.number === number)
   const row = found === undefined ? undefined : inodeAt(core, found.ino, found.moment)
   if (found !== undefined && row !== undefined) {

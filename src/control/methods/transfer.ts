@@ -17,10 +17,11 @@ import { toText } from '../wire/byte-strings.ts'
 import { ControlError } from '../wire/errors.ts'
 import { assertWanted } from '../wire/method-reply.ts'
 import { indexBeside } from './index-beside.ts'
-import type { Call, Method, Parameters } from './method.ts'
+import type { Call, Given, Methods } from './method.ts'
+import type { ItemOf, ResultOf, Wanted } from './method-types.ts'
 import { bytesOf, flagOf, pathOf } from './parameters.ts'
 import { isDryRun, refusing } from './refusal.ts'
-import { findState, type Wanted, wantedOf } from './state.ts'
+import { findState, wantedOf } from './state.ts'
 import { effectsTo, toldTo } from './told.ts'
 
 export const transferMethods = {
@@ -31,7 +32,7 @@ export const transferMethods = {
   export: {
     readOnly: true,
     run: (vault, parameters, call) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       return refusing(path, () => exportPath(vault, path, parameters, call))
     },
   },
@@ -43,18 +44,18 @@ export const transferMethods = {
     readOnly: false,
     alsoReadOnly: true,
     run: (vault, parameters, call) => {
-      const path = pathOf(parameters)
+      const path = pathOf(parameters, 'path')
       return refusing(path, () => importPath(vault, path, parameters, call))
     },
   },
-} satisfies Record<string, Method>
+} satisfies Partial<Methods>
 
 async function exportPath(
   vault: Vault,
   path: string,
-  parameters: Parameters,
-  { report, send }: Call,
-): Promise<object> {
+  parameters: Given<'export'>,
+  { report, send }: Call<ItemOf<'export'>>,
+): Promise<ResultOf<'export'>> {
   const { core } = vault
   const wanted = wantedOf(parameters, 'state')
   // An export of now shows what programs have written so far.
@@ -106,9 +107,9 @@ function join(path: string, below: string): string {
 async function importPath(
   vault: Vault,
   path: string,
-  parameters: Parameters,
-  call: Call,
-): Promise<object> {
+  parameters: Given<'import'>,
+  call: Call<ItemOf<'import'>>,
+): Promise<ResultOf<'import'>> {
   const { body, kernel, report, send, isGone } = call
   if (body === undefined) throw new ControlError('failed', 'import wants a stream of records')
   const isPlan = isDryRun(vault, parameters)

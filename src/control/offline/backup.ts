@@ -23,7 +23,7 @@ import {
   surveyOf,
 } from '../../vault/transfer/sync-have.ts'
 import { ONCE_ROWS_MAX, SyncTaker, TooMuchError } from '../../vault/transfer/sync-take.ts'
-import type { BackupState } from '../methods/backup.ts'
+import type { BackupState } from '../methods/method-types.ts'
 import { namingDamaged } from '../methods/refusal.ts'
 import { finishSwitch, switchFiles } from '../vaults/switch-files.ts'
 import { bytesOf, moveFiles, removeFiles } from '../vaults/vault-files.ts'

@@ -71,12 +71,13 @@ function rootOf(name: string, env: Environment): Place {
 
 async function placeInMount(given: string): Promise<Place | undefined> {
   const absolute = tidy(absoluteBytes(given))
-  await assertAnswering(absolute)
+  const onTheWay = await answeringAt(absolute)
   // A link inside a vault is a file of it; a link from outside is a way into it.
   const found = inMount(realParent(absolute)) ?? inMount(realPath(absolute) ?? '')
   if (found === undefined) return undefined
   const { mounted, path } = found
-  const daemon = await findDaemon(mounted)
+  const isAsked = onTheWay !== undefined && isSameMount(onTheWay.mounted, mounted)
+  const daemon = isAsked ? onTheWay.daemon : await findDaemon(mounted)
   if (daemon === undefined) throw nobodyAnswers(mounted)
   const { root, mountPoint } = mounted
   const show = (inner: string): string =>
@@ -99,8 +100,17 @@ function nobodyAnswers({ source, mountPoint, userId }: MountEntry): ControlError
  * system call there would return.
  */
 export async function assertAnswering(absolute: string): Promise<void> {
+  await answeringAt(absolute)
+}
+
+/** The first mount of a vault on the way, and who answers for it. */
+async function answeringAt(absolute: string) {
   const mounted = mountOnTheWay(absolute)
-  if (mounted !== undefined) await findDaemon(mounted)
+  return mounted && { mounted, daemon: await findDaemon(mounted) }
+}
+
+function isSameMount(one: MountEntry, other: MountEntry): boolean {
+  return one.mountPoint === other.mountPoint && one.device === other.device
 }
 
 /** Finds the vault that `given` names, or in whose mount it lies. Its `path` is the root unless `given` has one. */

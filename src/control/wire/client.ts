@@ -73,19 +73,19 @@ function noAnswer(socket: string, cause?: unknown): ControlError {
 }
 
 /**
- * Runs a method in the daemon and returns its result; `receive` gets what it hands over before that, `feed` sends what it is to
+ * Runs a method in the daemon and returns its result, of which the caller knows the type; `receive` gets what it hands over before that, `feed` sends what it is to
  * take meanwhile. `pid` is the daemon's, for messages. Throws NoDaemonError when it did not begin, SilentDaemonError when the daemon
  * answers nothing any more, not even who it is, and what the method threw, as ControlError.
  */
-export async function callDaemon(
+export async function callDaemon<Item extends object, Result extends object>(
   socket: string,
   method: string,
   parameters: object,
   report: Report,
-  receive: Receive = () => undefined,
+  receive: Receive<Item> = () => undefined,
   feed?: Feed,
   pid?: number,
-): Promise<object> {
+): Promise<Result> {
   let sent: ClientRequest | undefined
   let silent: SilentDaemonError | undefined
   const watch = watchSilence(
@@ -99,7 +99,7 @@ export async function callDaemon(
   const note = (its: ClientRequest): void => {
     sent = its
   }
-  const heard: Receive = (unit) => {
+  const heard: Receive<Item> = (unit) => {
     watch.sign()
     return receive(unit)
   }
@@ -125,12 +125,12 @@ interface MethodCall {
   note(sent: ClientRequest): void
 }
 
-async function called(
+async function called<Item extends object, Result extends object>(
   { socket, method, body, note }: MethodCall,
   report: Report,
-  receive: Receive,
+  receive: Receive<Item>,
   feed: Feed | undefined,
-): Promise<object> {
+): Promise<Result> {
   const [response, fed] =
     feed === undefined
       ? [await send(socket, 'POST', `/${method}`, body, 0, note), undefined]
@@ -145,20 +145,20 @@ async function called(
   }
 }
 
-async function answerOf(
+async function answerOf<Item extends object, Result extends object>(
   response: IncomingMessage,
   method: string,
   socket: string,
   report: Report,
-  receive: Receive,
-): Promise<object> {
+  receive: Receive<Item>,
+): Promise<Result> {
   for await (const frame of framesOf(response, socket)) {
     const body = frame.subarray(FRAME_HEAD_BYTES)
     if (frame.readUInt32LE(4) === BYTES_FRAME) {
       await receive(body)
       continue
     }
-    const answer = parsed(body.toString('utf8'), socket) as Answer
+    const answer = parsed(body.toString('utf8'), socket) as Answer<Item, Result>
     if ('item' in answer) await receive(answer)
     else if ('progress' in answer) report(answer.progress.done, answer.progress.total)
     else if ('error' in answer) throw fromWire(answer.error)

@@ -30,10 +30,10 @@ export interface DaemonInfo {
 export type Report = (done: number, total: number) => void
 
 /** What a method hands over before its result: content, or one of many things. */
-export type Piece = Uint8Array | { readonly item: object }
+export type Piece<Item extends object = object> = Uint8Array | { readonly item: Item }
 
 /** Takes pieces in order; the sender waits for it. */
-export type Receive = (piece: Piece) => Promise<void> | void
+export type Receive<Item extends object = object> = (piece: Piece<Item>) => Promise<void> | void
 
 /** Sends bytes to a method, in order; resolves when the memory may be used again. Rejects once nobody listens. */
 type Send = (piece: Uint8Array) => Promise<void>
@@ -42,11 +42,11 @@ type Send = (piece: Uint8Array) => Promise<void>
 export type Feed = (send: Send) => Promise<void>
 
 /** One line of an answer. */
-export type Answer =
+export type Answer<Item extends object = object, Result extends object = object> =
   | { readonly progress: { readonly done: number; readonly total: number } }
-  | { readonly item: object }
+  | { readonly item: Item }
   | { readonly bytes: string }
-  | { readonly result: object }
+  | { readonly result: Result }
   | { readonly error: WireError }
 
 /** The media type of bodies and answers that are more than text. */

@@ -17,7 +17,7 @@ import { type EntryOperations, entryOperations } from './view-entries.ts'
 import { createViewNodes } from './view-nodes.ts'
 
 /** Operations on numbers from VIEW_BASE on, and what the router needs of them. */
-interface ViewOperations
+export interface ViewOperations
   extends Omit<Operations, 'statfs' | 'syncfs' | 'releasedir' | 'copyFileRange'>,
     EntryOperations {
   readonly context: ViewContext

@@ -38,7 +38,7 @@ interface ExportOptions {
   progress(files: number, bytes: number): void
 }
 
-interface ExportReport {
+export interface ExportReport {
   directories: number
   files: number
   bytes: number
