@@ -1,5 +1,5 @@
-// What keeping history costs: fsbench's create4k, rewrite and unlink in a vault with history and in one with history=off,
-// interleaved in one run.
+// What keeping history costs: fsbench's create4k, rewrite and unlink in a vault with history and in
+// one with history=off, interleaved in one run.
 //
 //   node scripts/bench-history.ts [--rounds 5] [--files 2000] [--write]
 

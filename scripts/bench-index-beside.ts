@@ -15,7 +15,10 @@ export interface Environment {
   readonly rounds: number
 }
 
-/** An import into a vault that is not mounted, until its index has all of it: a search waits for what the import has left. */
+/**
+ * An import into a vault that is not mounted, until its index has all of it: a search waits for
+ * what the import has left.
+ */
 export function importRow(name: string, environment: Environment): string[] {
   return pairedRow(name, environment, (run, tree) => ({
     import: () => run('import', tree, 'v:/'),

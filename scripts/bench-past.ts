@@ -1,5 +1,6 @@
-// What reading the past costs: fsbench's read rows over a tree as it is now, as it was (at/) and in a snapshot, interleaved in
-// one run, with a daemon that has just started and with one that has read it all before.
+// What reading the past costs: fsbench's read rows over a tree as it is now, as it was (at/) and in
+// a snapshot, interleaved in one run, with a daemon that has just started and with one that has
+// read it all before.
 //
 //   node scripts/bench-past.ts [--rounds 3] [--files 10000] [--mib 64] [--rewritten 100] [--write]
 

@@ -1,5 +1,6 @@
-// How long requests wait while a vault is pruned: a prober (stall.c) works in a mounted vault alone, then while prune
-// lets go of its past and frees its blocks. The vault is filled through the library, in this process.
+// How long requests wait while a vault is pruned: a prober (stall.c) works in a mounted vault
+// alone, then while prune lets go of its past and frees its blocks. The vault is filled through the
+// library, in this process.
 //
 //   node scripts/bench-prune.ts [--files 10000] [--saves 10] [--write]
 
@@ -34,7 +35,10 @@ const files = Number(options.files)
 const saves = Number(options.saves)
 setLog('error')
 
-/** Of each kind of call: how many there were, the 99.9th percentile and the longest, in milliseconds. */
+/**
+ * Of each kind of call: how many there were, the 99.9th percentile and the longest, in
+ * milliseconds.
+ */
 type Stalls = ReadonlyMap<string, { readonly calls: number; readonly p999: number; max: number }>
 
 const report = await withPlaces(async (work, keep) => {

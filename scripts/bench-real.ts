@@ -1,6 +1,6 @@
-// What people do all day, timed on a vault, on passthrough_ll (PTLL=its path, needed) and on a plain
-// folder in one run: git clone, git status, cp -r and rm -rf of a 300-file tree, 200 separate SQLite
-// transactions. The vault may take at most 1.3 times as long as passthrough_ll.
+// What people do all day, timed on a vault, on passthrough_ll (PTLL=its path, needed) and on a
+// plain folder in one run: git clone, git status, cp -r and rm -rf of a 300-file tree, 200 separate
+// SQLite transactions. The vault may take at most 1.3 times as long as passthrough_ll.
 //
 //   node scripts/bench-real.ts [--rounds 5] [--write]
 
@@ -121,7 +121,9 @@ function transactions(dir: string, journal: 'delete' | 'wal'): void {
   db.close()
 }
 
-/** The same content each time: text files of 1 to 24 KiB in 30 folders, every commit changing some. */
+/**
+ * The same content each time: text files of 1 to 24 KiB in 30 folders, every commit changing some.
+ */
 function makeRepository(work: string): string {
   const dir = join(work, 'repository')
   const git = (...args: string[]): void =>

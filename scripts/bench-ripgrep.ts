@@ -1,12 +1,14 @@
-// ripgrep over a mounted tree, beside the queries of bench-search.ts: what one has without an index. Knows how rg is asked, no
-// vault.
+// ripgrep over a mounted tree, beside the queries of bench-search.ts: what one has without an
+// index. Knows how rg is asked, no vault.
 
 import { spawnSync } from 'node:child_process'
 
 /** A look through all files takes seconds: so many queries of a kind. */
 const QUERIES_A_KIND = 10
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
-/** Kinds of queries that rg can be asked, too: it knows no two words in one file, and no distance. */
+/**
+ * Kinds of queries that rg can be asked, too: it knows no two words in one file, and no distance.
+ */
 const KINDS = ['rare words', 'middling words', 'common words', 'phrases']
 
 /** 'ripgrep 13.0.0' and the like; undefined where it is not installed. */

@@ -1,6 +1,7 @@
-// What each save of a growing file leaves behind: a log to which a line is appended, closed each time, so that each is a version.
-// History, the search index, rows by kind, the daemon's processor time and memory, for some and for many saves: what grows with
-// what was written costs the same a save.
+// What each save of a growing file leaves behind: a log to which a line is appended, closed each
+// time, so that each is a version. History, the search index, rows by kind, the daemon's processor
+// time and memory, for some and for many saves: what grows with what was written costs the same a
+// save.
 //
 //   node scripts/bench-saves.ts [--saves 20000] [--bytes 80] [--write]
 

@@ -1,6 +1,6 @@
-// What search costs and how fast it answers, FTS5 in a vault on SQLite beside tantivy beside one on LMDB: an import with the
-// index beside it, small text files written while the index follows, queries over many documents with rg beside them, and the
-// index's size.
+// What search costs and how fast it answers, FTS5 in a vault on SQLite beside tantivy beside one on
+// LMDB: an import with the index beside it, small text files written while the index follows,
+// queries over many documents with rg beside them, and the index's size.
 //
 //   node scripts/bench-search.ts [--rounds 3] [--documents 100000] [--imports] [--write]
 //
@@ -33,12 +33,17 @@ import { avfs, mountVault, type VaultPlace, withPlaces } from './bench-support.t
 const SOURCES = 10_000
 const SOURCE_BYTES_MAX = 64 * 1024
 const FILES_A_DIRECTORY = 100
-/** Long enough that the index has to follow beside the writer: it holds back for some seconds at most. */
+/**
+ * Long enough that the index has to follow beside the writer: it holds back for some seconds at
+ * most.
+ */
 const WRITE_MS = 8000
 const QUERIES = 600
 const TRIES_MAX = 60
 const LIMIT = 20
-/** Words in no more, and in no fewer, of the documents than these shares: rare, middling, common. */
+/**
+ * Words in no more, and in no fewer, of the documents than these shares: rare, middling, common.
+ */
 const BANDS = [
   [0, 0.0005],
   [0.0005, 0.01],
@@ -198,7 +203,10 @@ interface Corpus {
   readonly texts: readonly Buffer[]
 }
 
-/** Many documents: each text again and again, with lines of others, so that the frequencies of words stay as they are. */
+/**
+ * Many documents: each text again and again, with lines of others, so that the frequencies of words
+ * stay as they are.
+ */
 async function queryRowsOf(name: string, { place, work, backend, texts }: Corpus) {
   const tree = join(work, `many-${backend}-tree`)
   const many = Array.from({ length: documents }, (_, at) => variantOf(texts, at))

@@ -1,5 +1,5 @@
-// What a snapshot costs in a large vault: files are made in process, through src/fs and without a mount, then snapshots are
-// taken as mkdir(2) takes them, each with its commit.
+// What a snapshot costs in a large vault: files are made in process, through src/fs and without a
+// mount, then snapshots are taken as mkdir(2) takes them, each with its commit.
 //
 //   node scripts/bench-snapshot.ts [--files 1000000] [--rounds 20]
 

@@ -51,7 +51,10 @@ export function plainFolder(work: string): Place {
   return { name: 'plain folder', dir, close: () => rmSync(dir, { recursive: true, force: true }) }
 }
 
-/** Creates a vault in `work`, of the default engine unless told, and mounts it; `options` go to `avfs mount`. */
+/**
+ * Creates a vault in `work`, of the default engine unless told, and mounts it; `options` go to
+ * `avfs mount`.
+ */
 export function mountVault(
   work: string,
   name = 'vault',
@@ -128,7 +131,9 @@ export function mountPassthrough(work: string, program: string): Place {
   }
 }
 
-/** Runs `body` with places that are closed in any case, and the work folder deleted, also on SIGINT. */
+/**
+ * Runs `body` with places that are closed in any case, and the work folder deleted, also on SIGINT.
+ */
 export async function withPlaces<T>(
   open: (work: string, keep: <P extends Place>(place: P) => P) => Promise<T> | T,
 ): Promise<T> {
@@ -186,7 +191,9 @@ export function buildC(source: string): string {
   return program
 }
 
-/** A mount point left behind would make the next run, and rm, go wrong: the lazy way always works. */
+/**
+ * A mount point left behind would make the next run, and rm, go wrong: the lazy way always works.
+ */
 function unmount(dir: string, orderly: () => void): void {
   try {
     orderly()

@@ -1,6 +1,6 @@
 // `make bench`: fsbench on a vault, on a plain folder of the same disk, on libfuse's passthrough_ll
-// (PTLL=its path) and on fuse-native's toy (FUSE_NATIVE=a folder it is installed in), interleaved in
-// one run: once on an idle machine, once beside two niced busy loops. Prints medians as a table.
+// (PTLL=its path) and on fuse-native's toy (FUSE_NATIVE=a folder it is installed in), interleaved
+// in one run: once on an idle machine, once beside two niced busy loops. Prints medians as a table.
 //
 //   node scripts/bench.ts [--rounds 5] [--files 2000] [--mib 128] [--only idle|loaded] [--write]
 

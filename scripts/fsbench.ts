@@ -1,4 +1,5 @@
-// fsbench in several places in one run, a row a figure. What benchmarks of mounts share; knows no report.
+// fsbench in several places in one run, a row a figure. What benchmarks of mounts share; knows no
+// report.
 
 import { execFileSync } from 'node:child_process'
 import type { Place } from './bench-support.ts'

@@ -1,7 +1,8 @@
-// Runs test files, each in a process of its own, and counts their tests: `node scripts/run-tests.ts unit store ...`. All groups are
-// one queue, with the longest files first, and several lanes take from it. The last line is 'N passed, N failed'; the exit code is 1
-// when anything failed. A test that is skipped, a file without tests, a file that dies or hangs, and a group without files count as
-// failed: nothing is left out silently.
+// Runs test files, each in a process of its own, and counts their tests: `node scripts/run-tests.ts
+// unit store ...`. All groups are one queue, with the longest files first, and several lanes take
+// from it. The last line is 'N passed, N failed'; the exit code is 1 when anything failed. A test
+// that is skipped, a file without tests, a file that dies or hangs, and a group without files count
+// as failed: nothing is left out silently.
 
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -17,7 +18,10 @@ interface Outcome {
   readonly failures: readonly string[]
 }
 
-/** Enough of a failing file's output to see why: what stands before the first failure, and behind it. */
+/**
+ * Enough of a failing file's output to see why: what stands before the first failure, and behind
+ * it.
+ */
 const LINES_BEFORE = 40
 const LINES_AFTER = 360
 
@@ -96,7 +100,9 @@ class Progress {
     return (together / lanes + alone) * slowness
   }
 
-  /** The seconds of each file as JSON, the slowest first; of those that did not run, what was known. */
+  /**
+   * The seconds of each file as JSON, the slowest first; of those that did not run, what was known.
+   */
   measured(): string {
     const took = [...this.#took].map(([{ name }, s]): [string, number] => [name, round(s)])
     const rows = Object.entries({ ...times, ...Object.fromEntries(took) })
@@ -118,7 +124,8 @@ function aroundFailure(output: string): string {
 }
 
 const cache = join(import.meta.dirname, 'compile-cache.ts')
-// Each start of Node would read them, some 30 ms of processor time, and no test asks a server for anything.
+// Each start of Node would read them, some 30 ms of processor time, and no test asks a server for
+// anything.
 const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env
 
 function runFile(job: Job, progress: Progress): Promise<Outcome> {
@@ -162,7 +169,9 @@ function runFile(job: Job, progress: Progress): Promise<Outcome> {
   })
 }
 
-/** Counts the test points of the outermost level: those are the tests with names that are sentences. */
+/**
+ * Counts the test points of the outermost level: those are the tests with names that are sentences.
+ */
 function count(tap: string, isClean: boolean, end: string): Outcome {
   let passed = 0
   const failures: string[] = []

@@ -42,7 +42,8 @@ const groups: Readonly<Record<string, Group>> = {
   cli: { timeoutMs: 600_000 },
   mount: { timeoutMs: 900_000 },
   crash: { timeoutMs: 3_600_000 },
-  // Of what is slow, these meet an engine most. Views read most ways at once, so that they run on the engine whose reads wait.
+  // Of what is slow, these meet an engine most. Views read most ways at once, so that they run on
+  // the engine whose reads wait.
   engines: {
     timeoutMs: 1_800_000,
     onEngines: [

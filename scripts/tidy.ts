@@ -1,5 +1,6 @@
-// Checks what the compiler and Biome do not: that imports point down the layout, that a newcomer finds a head comment
-// and a short file, and that nothing unfinished or switched off is left. Part of `make lint`.
+// Checks what the compiler and Biome do not: that imports point down the layout, that a newcomer
+// finds a head comment and a short file, and that nothing unfinished or switched off is left. Part
+// of `make lint`.
 
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -8,8 +9,8 @@ const LINES_MAX = 400
 const HEAD_LINES_MAX = 40
 
 /**
- * What each part of src may import: parts whole ('base/') or single files. A part may always import itself. `index.ts`
- * puts everything together.
+ * What each part of src may import: parts whole ('base/') or single files. A part may always import
+ * itself. `index.ts` puts everything together.
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -42,7 +43,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** The rooms of a part, from the top down: a file imports from its own room and from those after it. `''`: the part's own files. */
+/**
+ * The rooms of a part, from the top down: a file imports from its own room and from those after it.
+ * `''`: the part's own files.
+ */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   vault: ['transfer', '', 'check', 'prune', 'history', 'content', 'tree', 'core'],
   control: ['', 'offline', 'methods', 'vaults', 'host', 'wire'],
@@ -129,7 +133,10 @@ function roomOf(file: string): string {
   return rest === undefined ? '' : (room ?? '')
 }
 
-/** Complains of files that import each other around a circle, types too: none of them can be read by itself. */
+/**
+ * Complains of files that import each other around a circle, types too: none of them can be read by
+ * itself.
+ */
 function checkCircles(): void {
   const done = new Set<string>()
   const path: string[] = []

@@ -1,4 +1,5 @@
-// The library: what a program that embeds avfs may use. The command line and the daemon are built on the same names.
+// The library: what a program that embeds avfs may use. The command line and the daemon are built
+// on the same names.
 
 export { createFileSystem, type FileSystem } from './fs/file-system.ts'
 export type {

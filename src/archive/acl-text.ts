@@ -1,5 +1,6 @@
-// POSIX access lists between the bytes of system.posix_acl_* (see src/vault/tree/acl.ts) and the text that tar archives hold
-// (SCHILY.acl.access): 'user::rw-,user:1234:r--,mask::r--'. Users and groups are numbers; names are looked up when read.
+// POSIX access lists between the bytes of system.posix_acl_* (see src/vault/tree/acl.ts) and the
+// text that tar archives hold (SCHILY.acl.access): 'user::rw-,user:1234:r--,mask::r--'. Users and
+// groups are numbers; names are looked up when read.
 
 import { accountId } from '../base/accounts.ts'
 

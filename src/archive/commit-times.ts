@@ -1,10 +1,11 @@
-// When commits happened, as far as their dates can be believed: a history goes forward, and dates of other machines do not always.
-// Knows no git.
+// When commits happened, as far as their dates can be believed: a history goes forward, and dates
+// of other machines do not always. Knows no git.
 
 /**
- * A time for each commit, none before the one before it, from the dates that they carry (seconds since 1970; undefined: none). The most
- * commits that can keep their date do, so that one clock that was wrong once moves its own commits alone: those take the date of the
- * commit before them, or of the next where theirs is later. Nothing is in the future.
+ * A time for each commit, none before the one before it, from the dates that they carry (seconds
+ * since 1970; undefined: none). The most commits that can keep their date do, so that one clock
+ * that was wrong once moves its own commits alone: those take the date of the commit before them,
+ * or of the next where theirs is later. Nothing is in the future.
  */
 export function timesOfCommits(dates: readonly (number | undefined)[], now: number): number[] {
   const kept = keptDates(dates, now)
@@ -25,8 +26,8 @@ export function timesOfCommits(dates: readonly (number | undefined)[], now: numb
 }
 
 /**
- * The longest run of dates that go forward (patience sorting, from the end: of two that exclude each other the earlier commit is
- * believed).
+ * The longest run of dates that go forward (patience sorting, from the end: of two that exclude
+ * each other the earlier commit is believed).
  */
 function keptDates(dates: readonly (number | undefined)[], now: number): Set<number> {
   /** By the length of a run: the commit that begins it, with the latest date. */

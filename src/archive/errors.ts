@@ -1,6 +1,9 @@
 // What is wrong with an archive that is read.
 
-/** An archive that is none, is damaged, or ends too early or goes on; what came whole before that was handed over. */
+/**
+ * An archive that is none, is damaged, or ends too early or goes on; what came whole before that
+ * was handed over.
+ */
 export class ArchiveError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)

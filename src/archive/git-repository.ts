@@ -1,7 +1,9 @@
-// Where git runs, and with what: the one place that sets its environment and its configuration. A repository may come from anybody, and
-// its settings name programs (signatures, transports, filters, monitors, hooks, pagers) or can end git. So git never reads them: it works
-// in a folder of ours that has the repository's HEAD, links to its refs, and a configuration of our own; objects are read where they
-// are. Of the settings only two words count, which say how objects and refs are written.
+// Where git runs, and with what: the one place that sets its environment and its configuration. A
+// repository may come from anybody, and its settings name programs (signatures, transports,
+// filters, monitors, hooks, pagers) or can end git. So git never reads them: it works in a folder
+// of ours that has the repository's HEAD, links to its refs, and a configuration of our own;
+// objects are read where they are. Of the settings only two words count, which say how objects and
+// refs are written.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
@@ -44,8 +46,9 @@ const ALTERNATES_MAX = 5
 const linked = ['refs', 'packed-refs', 'reftable', 'shallow']
 
 /**
- * The repository that `path` is, or lies in; also another user's, since nothing of it is run. Throws GitError where there is none. Its
- * folder of temporary files goes with `close`, or with the process. While it is open, the first signal that ends programs ends git alone.
+ * The repository that `path` is, or lies in; also another user's, since nothing of it is run.
+ * Throws GitError where there is none. Its folder of temporary files goes with `close`, or with the
+ * process. While it is open, the first signal that ends programs ends git alone.
  */
 export function openRepository(path: string): Repository {
   const own = gitFolderOf(resolve(path))
@@ -111,7 +114,8 @@ function environmentOf(folder: string, objects: string): NodeJS.ProcessEnv {
     GIT_ATTR_NOSYSTEM: '1',
     GIT_OPTIONAL_LOCKS: '0',
     GIT_TERMINAL_PROMPT: '0',
-    // What is not here is not fetched: before git 2.44 only the list of transports that are allowed, which is empty, says that.
+    // What is not here is not fetched: before git 2.44 only the list of transports that are
+    // allowed, which is empty, says that.
     GIT_NO_LAZY_FETCH: '1',
     GIT_ALLOW_PROTOCOL: '',
   }
@@ -137,7 +141,10 @@ function configurationOf(form: readonly (readonly [string, string | undefined])[
 
 const forms: readonly string[] = ['sha256', 'reftable']
 
-/** How something is written, where the repository says that it is not as usual. Settings that git cannot read say nothing. */
+/**
+ * How something is written, where the repository says that it is not as usual. Settings that git
+ * cannot read say nothing.
+ */
 function settingOf(config: string, name: string, env: NodeJS.ProcessEnv): string | undefined {
   const text = smallFile(config)
   if (text === undefined) return undefined

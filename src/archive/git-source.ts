@@ -1,6 +1,7 @@
-// The commits of a git repository as records: the line of first parents, the oldest first, each a step with the time of its commit.
-// What git finds to be renamed is moved, so that a file keeps its history; tags on the line become snapshots. git does the reading:
-// `log --raw` says what changed, `cat-file --batch` gives content as it is asked for, so that memory is bounded.
+// The commits of a git repository as records: the line of first parents, the oldest first, each a
+// step with the time of its commit. What git finds to be renamed is moved, so that a file keeps its
+// history; tags on the line become snapshots. git does the reading: `log --raw` says what changed,
+// `cat-file --batch` gives content as it is asked for, so that memory is bounded.
 
 import { ENAMETOOLONG, errnoName } from '../base/errno.ts'
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts'
@@ -29,7 +30,10 @@ import {
 const GITLINK = 0o160000
 /** Of a path that is too long for anything, the beginning is told. */
 const SHOWN_BYTES_MAX = 200
-/** How many objects are asked for before the first is read: what git answers must fit no pipe meanwhile, but its question does. */
+/**
+ * How many objects are asked for before the first is read: what git answers must fit no pipe
+ * meanwhile, but its question does.
+ */
 const ASKED_MAX = 64
 
 interface Change {
@@ -73,8 +77,8 @@ interface GitReport {
 }
 
 /**
- * Sends the history of what HEAD points to. Rejects with Error when git fails, with ArchiveError where the history breaks off: the
- * commits before were sent.
+ * Sends the history of what HEAD points to. Rejects with Error when git fails, with ArchiveError
+ * where the history breaks off: the commits before were sent.
  */
 export async function readGit(
   path: string,
@@ -189,7 +193,9 @@ function headOf(run: Run, { date }: Commit, parent: number, mode: number): Entry
   return { ...plainHead(date), flags: IMPLIED, parent, id: ++run.lastId, mode }
 }
 
-/** The names of tags by the commits that they lead to; one that leads nowhere is by its own hash. */
+/**
+ * The names of tags by the commits that they lead to; one that leads nowhere is by its own hash.
+ */
 async function tagsOf(repository: Repository): Promise<Map<string, string[]>> {
   const refs = await linesOf(repository, [
     'for-each-ref',

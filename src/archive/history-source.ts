@@ -1,5 +1,5 @@
-// The files of an exported history (docs/export.md), picked out of a stream of records: the folder itself, or a tar archive that has
-// it inside.
+// The files of an exported history (docs/export.md), picked out of a stream of records: the folder
+// itself, or a tar archive that has it inside.
 
 import { isDirectory } from '../base/mode.ts'
 import {
@@ -23,8 +23,8 @@ export const HISTORY_DIRECTORY = '.avfs-history'
 const FILE_BYTES_MAX = 1024 * 1024 * 1024
 
 /**
- * Hands over each file below .avfs-history, its path from there; `isTop`: the stream's own top is that directory. Throws RangeError for
- * a file that is not whole.
+ * Hands over each file below .avfs-history, its path from there; `isTop`: the stream's own top is
+ * that directory. Throws RangeError for a file that is not whole.
  */
 export function historyFiles(
   take: (path: string, bytes: Buffer) => Promise<void>,

@@ -1,6 +1,7 @@
-// Records as files of the host, below a path. What is there already is merged: directories are filled, anything else is replaced
-// (unlinked first, as tar does), and a directory never takes the place of a file or the other way round. Links are not followed.
-// What the user may not set is counted, what could not be made is told; the rest goes on.
+// Records as files of the host, below a path. What is there already is merged: directories are
+// filled, anything else is replaced (unlinked first, as tar does), and a directory never takes the
+// place of a file or the other way round. Links are not followed. What the user may not set is
+// counted, what could not be made is told; the rest goes on.
 
 import {
   closeSync,
@@ -205,13 +206,18 @@ function makeNode(run: Run, head: EntryHead, path: string, record: Buffer): void
   else run.open.set(head.id, { fd: result, path, record: copyOf(record) })
 }
 
-/** A directory that is there. What the user named may be a link to one; below it no link is followed. */
+/**
+ * A directory that is there. What the user named may be a link to one; below it no link is
+ * followed.
+ */
 function isFilled(run: Run, head: EntryHead, path: string): boolean {
   const found = head.parent === 0 ? statSync(bytesOf(run.root)) : lstatSync(bytesOf(path))
   return found.isDirectory()
 }
 
-/** Takes away a file that is in the way. Throws EISDIR or ENOTDIR where it is not one of its kind. */
+/**
+ * Takes away a file that is in the way. Throws EISDIR or ENOTDIR where it is not one of its kind.
+ */
 function makeRoom(path: string, head: EntryHead): void {
   const found = lstatSync(bytesOf(path), { throwIfNoEntry: false })
   if (found === undefined) return

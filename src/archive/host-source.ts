@@ -1,5 +1,6 @@
-// A file or folder of the host as records. Directories are read by the addon in the thread pool, a few at a time, so that the one
-// who takes the records works while the next ones are read. Nothing is changed, not even an atime where that can be helped.
+// A file or folder of the host as records. Directories are read by the addon in the thread pool, a
+// few at a time, so that the one who takes the records works while the next ones are read. Nothing
+// is changed, not even an atime where that can be helped.
 
 import { close, constants, fstat, open, read } from 'node:fs'
 import { getSystemErrorMessage, promisify } from 'node:util'
@@ -33,8 +34,8 @@ export interface SourceOptions {
   /** Hears of names and bytes as they are read. */
   read(names: number, bytes: number): void
   /**
-   * Files that must not be opened: in the directory with this key (as in a record), the names that begin so. Opening and closing a
-   * vault's own file would end the locks that its engine holds.
+   * Files that must not be opened: in the directory with this key (as in a record), the names that
+   * begin so. Opening and closing a vault's own file would end the locks that its engine holds.
    */
   readonly guarded?: { readonly key: string; readonly prefix: string } | undefined
 }
@@ -85,8 +86,9 @@ export function nodeAt(path: string): Buffer | number {
 }
 
 /**
- * Sends what is at `path`, a byte string: an ENTRY of parent 0 without a name, then what is below it. Rejects with ENOENT and the
- * like when there is nothing to begin with; all else is told to `problem`.
+ * Sends what is at `path`, a byte string: an ENTRY of parent 0 without a name, then what is below
+ * it. Rejects with ENOENT and the like when there is nothing to begin with; all else is told to
+ * `problem`.
  */
 export async function readHost(path: string, sink: Sink, options: SourceOptions): Promise<void> {
   const node = nodeAt(path)
@@ -158,7 +160,10 @@ function takeBatch(): ArrayBuffer {
   return batches.pop() ?? new ArrayBuffer(BATCH_BYTES)
 }
 
-/** Gives the records of a batch their parent and ids, notes directories for later and returns the files to send next. */
+/**
+ * Gives the records of a batch their parent and ids, notes directories for later and returns the
+ * files to send next.
+ */
 function take(run: Run, piece: Buffer, directory: Directory): LargeFile[] {
   const { options } = run
   const large: LargeFile[] = []
@@ -245,7 +250,9 @@ async function sendFile(run: Run, { path, id }: LargeFile): Promise<void> {
   await sink(endRecord(id, size, flags))
 }
 
-/** Sends what is data and leaves out what is a hole. Returns the size of the file as it was read. */
+/**
+ * Sends what is data and leaves out what is a hole. Returns the size of the file as it was read.
+ */
 async function sendContent(run: Run, fd: number, id: number, size: number): Promise<number> {
   const seek = addon().seek
   for (let at = 0; at < size; ) {

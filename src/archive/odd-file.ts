@@ -1,10 +1,14 @@
-// What a program that reads a folder of a stranger's would wait for, or read without end: pipes, devices, sockets, and links to them.
+// What a program that reads a folder of a stranger's would wait for, or read without end: pipes,
+// devices, sockets, and links to them.
 
 import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs'
 
 const SLASH = Buffer.from('/')
 
-/** The first of these paths, or of what is below them, that is neither a regular file nor a directory; undefined if all are, or not there. */
+/**
+ * The first of these paths, or of what is below them, that is neither a regular file nor a
+ * directory; undefined if all are, or not there.
+ */
 export function oddFile(paths: readonly string[]): string | undefined {
   const left = paths.map((path) => Buffer.from(path))
   const seen = new Set<string>()

@@ -1,21 +1,27 @@
-// A tree of files as a stream of records: what every way into a vault and out of it speaks (folders of the host, tar, git, the
-// control socket). native/fuse/record.h has the layout of an ENTRY for the addon, which reads and makes the host's files.
+// A tree of files as a stream of records: what every way into a vault and out of it speaks (folders
+// of the host, tar, git, the control socket). native/fuse/record.h has the layout of an ENTRY for
+// the addon, which reads and makes the host's files.
 //
-// Every record begins at a multiple of 8 with u32 length (padding counted) and u8 kind; all is little-endian, names are bytes.
+// Every record begins at a multiple of 8 with u32 length (padding counted) and u8 kind; all is
+// little-endian, names are bytes.
 //
 //   ENTRY    a file or directory, 96 bytes and then name, extended attributes, content (see below)
-//   DATA     24 bytes: u32 id at 8, f64 offset at 16; then the bytes, as many as `used` (u32 at 12) says
-//   END      24 bytes: u8 flags at 5, u32 id at 8, f64 size at 16: a file whose ENTRY was not WHOLE is complete (or FAILED)
+//   DATA     24 bytes: u32 id at 8, f64 offset at 16; then the bytes, as many as `used` (u32 at 12)
+//   says
+//   END      24 bytes: u8 flags at 5, u32 id at 8, f64 size at 16: a file whose ENTRY was not WHOLE
+//   is complete (or FAILED)
 //   LEAVE    16 bytes: u32 id at 8: no more names come in this directory
 //   PROBLEM  an ENTRY's head with `error` and a name: it could not be read
-//   STEP     24 bytes: u32 bytes of JSON at 8, f64 at 16; JSON: a change that is no file (src/vault/transfer/import-steps.ts)
+//   STEP     24 bytes: u32 bytes of JSON at 8, f64 at 16; JSON: a change that is no file
+//   (src/vault/transfer/import-steps.ts)
 //
-// In an ENTRY: 5 u8 flags, 6 u16 nameLength, 8 u32 parent (a directory's id, 0 for the target itself), 12 u32 id (of a directory
-// or of a file that is not WHOLE), 16 u32 mode, 20 uid, 24 gid, 28 nlink, 32 rdev (as FUSE has it), 36 mtimeNs, 40 f64 size,
-// 48 f64 mtime, 56 f64 atime, 64 u32 atimeNs, 68 xattrBytes, 72 16 bytes that are the same for all names of one file,
-// 88 u32 contentBytes, 92 u32 error. An extended attribute is u16 name length, u16 0, u32 value length, name, value.
-// The content of a WHOLE record is that of the file, or a link's target. That of a SPARSE one, which is not WHOLE, says where its
-// data will lie: pairs of f64 offset and length.
+// In an ENTRY: 5 u8 flags, 6 u16 nameLength, 8 u32 parent (a directory's id, 0 for the target
+// itself), 12 u32 id (of a directory or of a file that is not WHOLE), 16 u32 mode, 20 uid, 24 gid,
+// 28 nlink, 32 rdev (as FUSE has it), 36 mtimeNs, 40 f64 size, 48 f64 mtime, 56 f64 atime, 64 u32
+// atimeNs, 68 xattrBytes, 72 16 bytes that are the same for all names of one file, 88 u32
+// contentBytes, 92 u32 error. An extended attribute is u16 name length, u16 0, u32 value length,
+// name, value. The content of a WHOLE record is that of the file, or a link's target. That of a
+// SPARSE one, which is not WHOLE, says where its data will lie: pairs of f64 offset and length.
 
 export const ENTRY = 1
 export const DATA = 2
@@ -34,7 +40,9 @@ export const LINK = 4
 export const FAILED = 8
 /** `content` is a map of data. */
 export const SPARSE = 16
-/** A directory on the way to others, of which nothing is known: one that is there stays as it is. */
+/**
+ * A directory on the way to others, of which nothing is known: one that is there stays as it is.
+ */
 export const IMPLIED = 32
 
 /** A parent that says: the name is a path below the target. */
@@ -289,7 +297,10 @@ export function leftOf(record: Buffer): number {
   return record.readUInt32LE(8)
 }
 
-/** The records of a piece of a stream that begins with one, and what is left of the last. Throws RangeError for what is none. */
+/**
+ * The records of a piece of a stream that begins with one, and what is left of the last. Throws
+ * RangeError for what is none.
+ */
 export function* recordsIn(piece: Buffer): Generator<Buffer, Buffer> {
   let at = 0
   while (at + 8 <= piece.length) {

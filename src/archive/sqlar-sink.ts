@@ -1,6 +1,7 @@
-// Records as an SQLite archive (sqlite.org/sqlar.html), as sqlite3 -A reads it: files, directories and links with their modes and
-// times in seconds. It has no place for more; what it leaves out is told by the caller. Whole files are kept in memory, because a row
-// holds one, and no more than SQLite's limit fits.
+// Records as an SQLite archive (sqlite.org/sqlar.html), as sqlite3 -A reads it: files, directories
+// and links with their modes and times in seconds. It has no place for more; what it leaves out is
+// told by the caller. Whole files are kept in memory, because a row holds one, and no more than
+// SQLite's limit fits.
 
 import { deflateSync } from 'node:zlib'
 import Database from 'better-sqlite3'
@@ -68,9 +69,10 @@ export function sqlarSink(
     const small = deflateSync(bytes)
     put(head, path, small.length < bytes.length ? small : bytes, bytes.length)
   }
-  // sqlite3 3.40 takes the size -1 that it gives links itself for that of compressed data, and gives the time of a link to what it
-  // leads to, which may be missing: it stops at both. It leaves out a time before 1970, and reads the size of the target, as later ones
-  // do. Text as they have it, where it is some.
+  // sqlite3 3.40 takes the size -1 that it gives links itself for that of compressed data, and
+  // gives the time of a link to what it leads to, which may be missing: it stops at both. It leaves
+  // out a time before 1970, and reads the size of the target, as later ones do. Text as they have
+  // it, where it is some.
   const putLink = (head: EntryHead, path: string, target: Buffer): void => {
     const text = target.toString()
     const data = Buffer.from(text).equals(target) ? text : target

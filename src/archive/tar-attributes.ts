@@ -1,6 +1,7 @@
-// Extended attributes and access lists in pax headers. GNU tar writes SCHILY.xattr.NAME with the bytes of the value, and in the name %3D
-// and %25 for what would end a key. libarchive writes the name with every byte that is no printable ASCII as %XX, and beside it, or
-// alone, LIBARCHIVE.xattr.NAME with the value in base64, because pax text is UTF-8; that one is believed.
+// Extended attributes and access lists in pax headers. GNU tar writes SCHILY.xattr.NAME with the
+// bytes of the value, and in the name %3D and %25 for what would end a key. libarchive writes the
+// name with every byte that is no printable ASCII as %XX, and beside it, or alone,
+// LIBARCHIVE.xattr.NAME with the value in base64, because pax text is UTF-8; that one is believed.
 
 import { XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX } from '../base/limits.ts'
 import { aclFromText } from './acl-text.ts'

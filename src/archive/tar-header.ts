@@ -1,7 +1,8 @@
-// The bytes of a tar header and of pax records, as POSIX.1-2017 (pax, "ustar Interchange Format") and GNU tar have them. Text is byte
-// strings. Knows one header at a time, nothing of trees.
+// The bytes of a tar header and of pax records, as POSIX.1-2017 (pax, "ustar Interchange Format")
+// and GNU tar have them. Text is byte strings. Knows one header at a time, nothing of trees.
 //
-//   0 name 100   100 mode 8   108 uid 8   116 gid 8   124 size 12   136 mtime 12   148 checksum 8   156 type 1   157 linkname 100
+//   0 name 100   100 mode 8   108 uid 8   116 gid 8   124 size 12   136 mtime 12   148 checksum 8
+//   156 type 1   157 linkname 100
 //   257 magic 8   265 uname 32   297 gname 32   329 devmajor 8   337 devminor 8   345 prefix 155
 
 import { ArchiveError } from './errors.ts'
@@ -16,7 +17,10 @@ export interface TarHeader {
   readonly size: number
   /** Whole seconds. */
   readonly mtime: number
-  /** One char: '0' file, '1' hard link, '2' symlink, '3' and '4' devices, '5' directory, '6' FIFO, 'x' 'g' pax, 'L' 'K' GNU. */
+  /**
+   * One char: '0' file, '1' hard link, '2' symlink, '3' and '4' devices, '5' directory, '6' FIFO,
+   * 'x' 'g' pax, 'L' 'K' GNU.
+   */
   readonly type: string
   readonly linkname: string
   readonly major: number
@@ -61,7 +65,10 @@ function checksumOf(block: Buffer): number {
   return sum
 }
 
-/** What a block says; undefined for one of zeros, which ends an archive. Throws ArchiveError when it is no header. */
+/**
+ * What a block says; undefined for one of zeros, which ends an archive. Throws ArchiveError when it
+ * is no header.
+ */
 export function decodeHeader(block: Buffer): TarHeader | undefined {
   const sum = checksumOf(block)
   if (sum === 8 * 32 && block[0] === 0) return undefined
@@ -97,7 +104,10 @@ function text(block: Buffer, at: number, length: number): string {
   return end < 0 ? bytes : bytes.slice(0, end)
 }
 
-/** Octal digits, or with the first bit set a number of base 256; blanks are 0, and what is no number NaN. */
+/**
+ * Octal digits, or with the first bit set a number of base 256; blanks are 0, and what is no number
+ * NaN.
+ */
 export function number(block: Buffer, at: number, length: number): number {
   const first = block[at] as number
   if (first < 0x80) {
@@ -124,7 +134,10 @@ export function encodePax(records: Iterable<readonly [key: string, value: string
   return Buffer.from(bytes, 'latin1')
 }
 
-/** The records of a pax header, in order; a key may come up more than once. Throws ArchiveError for what is none. */
+/**
+ * The records of a pax header, in order; a key may come up more than once. Throws ArchiveError for
+ * what is none.
+ */
 export function decodePax(bytes: Buffer): [key: string, value: string][] {
   const found: [string, string][] = []
   for (let at = 0; at < bytes.length; ) {

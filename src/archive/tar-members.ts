@@ -1,5 +1,6 @@
-// The members of a tar archive, each with all that stands before it about it: pax and GNU headers, maps of sparse files. Knows where
-// an archive ends, nothing of trees. The content of a member is the caller's to read.
+// The members of a tar archive, each with all that stands before it about it: pax and GNU headers,
+// maps of sparse files. Knows where an archive ends, nothing of trees. The content of a member is
+// the caller's to read.
 
 import { NAME_BYTES_MAX } from '../base/limits.ts'
 import type { ByteReader } from './byte-reader.ts'
@@ -25,7 +26,10 @@ export interface Members {
   last: string | undefined
   /** How much that was. */
   globalBytes: number
-  /** Nobody knows where the next header is: what stands before it is the content of a member whose size is none. */
+  /**
+   * Nobody knows where the next header is: what stands before it is the content of a member whose
+   * size is none.
+   */
   isLost: boolean
   /** A block of zeros came: the archive may end here. */
   hasEnded: boolean
@@ -114,8 +118,8 @@ export async function nextMember(members: Members): Promise<Member | undefined> 
 }
 
 /**
- * What the next block says; undefined at the end of the stream. Behind a damaged one goes on with the next that is a header, as GNU
- * tar does.
+ * What the next block says; undefined at the end of the stream. Behind a damaged one goes on with
+ * the next that is a header, as GNU tar does.
  */
 async function nextHeader(members: Members): Promise<TarHeader | undefined> {
   for (let { isLost } = members; ; ) {

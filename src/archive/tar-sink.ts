@@ -1,6 +1,7 @@
-// Records as a tar archive that GNU tar reads with everything: pax headers for long names, nanoseconds, extended attributes
-// (SCHILY.xattr.*), access lists (SCHILY.acl.*) and large numbers; sparse files in GNU's format 1.0. Names that are not UTF-8 stay as
-// they are. Sockets have no place in an archive.
+// Records as a tar archive that GNU tar reads with everything: pax headers for long names,
+// nanoseconds, extended attributes (SCHILY.xattr.*), access lists (SCHILY.acl.*) and large numbers;
+// sparse files in GNU's format 1.0. Names that are not UTF-8 stay as they are. Sockets have no
+// place in an archive.
 
 import {
   isDirectory,
@@ -81,7 +82,10 @@ const RECORD_BYTES = 20 * BLOCK_BYTES
 const NAME_BYTES_MAX = 100
 const types: Readonly<Record<number, string>> = { [S_IFCHR]: '3', [S_IFBLK]: '4', [S_IFIFO]: '6' }
 
-/** `top` is a byte string; `write` gets the archive's bytes in order; without `isSparse` holes are zeros. */
+/**
+ * `top` is a byte string; `write` gets the archive's bytes in order; without `isSparse` holes are
+ * zeros.
+ */
 export function tarSink(
   top: string,
   write: (bytes: Buffer) => Promise<void>,
@@ -147,8 +151,8 @@ function placeOf(current: Current, offset: number): number {
 }
 
 /**
- * Stretches that begin and end with blocks, but at the end of the file: GNU tar reads each from a block of its own, so that those that
- * do not would be taken for others.
+ * Stretches that begin and end with blocks, but at the end of the file: GNU tar reads each from a
+ * block of its own, so that those that do not would be taken for others.
  */
 function inBlocks(runs: readonly [number, number][], size: number): [number, number][] {
   const found: [number, number][] = []

@@ -1,6 +1,7 @@
-// A tar archive as records: ustar, pax and GNU tar's own formats, sparse files of all of them. Members are taken as they come; paths
-// that lead out of the tree are refused. Owners are numbers: what the archive calls them does not count. The stream is read to its
-// very end: archives in a row are one, and one without the zeros that end it was cut off.
+// A tar archive as records: ustar, pax and GNU tar's own formats, sparse files of all of them.
+// Members are taken as they come; paths that lead out of the tree are refused. Owners are numbers:
+// what the archive calls them does not count. The stream is read to its very end: archives in a row
+// are one, and one without the zeros that end it was cut off.
 
 import { isDirectory, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from '../base/mode.ts'
 import { type ByteReader, byteReader } from './byte-reader.ts'
@@ -66,8 +67,9 @@ const modes: Readonly<Record<string, number>> = {
 }
 
 /**
- * Sends what is in an archive, as a tree whose top is a directory. Rejects with ArchiveError for what is no tar archive, and for one
- * that cannot be read to its end: what stands before the damage was sent then, and a file that it cuts was taken back.
+ * Sends what is in an archive, as a tree whose top is a directory. Rejects with ArchiveError for
+ * what is no tar archive, and for one that cannot be read to its end: what stands before the damage
+ * was sent then, and a file that it cuts was taken back.
  */
 export async function readTar(
   source: AsyncIterable<Uint8Array>,
@@ -118,7 +120,9 @@ async function readMembers(run: Run): Promise<ArchiveError | undefined> {
   }
 }
 
-/** The path of a member below the tree, '' for the tree itself; undefined when it leads out of it. */
+/**
+ * The path of a member below the tree, '' for the tree itself; undefined when it leads out of it.
+ */
 function pathOf(name: string): string | undefined {
   const names = name.split('/').filter((each) => each !== '' && each !== '.')
   return names.includes('..') ? undefined : names.join('/')

@@ -1,5 +1,6 @@
-// Sparse files in tar archives, in the four ways in which GNU tar has written them: its own old format (type S), and pax 0.0, 0.1
-// and 1.0. Where the data lies comes before the data, in a header or (1.0) in the first blocks of the content.
+// Sparse files in tar archives, in the four ways in which GNU tar has written them: its own old
+// format (type S), and pax 0.0, 0.1 and 1.0. Where the data lies comes before the data, in a header
+// or (1.0) in the first blocks of the content.
 
 import type { ByteReader } from './byte-reader.ts'
 import { BLOCK_BYTES, number, parsePaxCount } from './tar-header.ts'
@@ -17,8 +18,9 @@ const RUNS_MAX = 1_000_000
 const NUMBERS_MAX = 2 * RUNS_MAX
 
 /**
- * What a header says of holes; undefined when it is no sparse file. `pairs` are the GNU.sparse.offset and .numbytes records in their
- * order. Reads on where the old format goes on in further blocks.
+ * What a header says of holes; undefined when it is no sparse file. `pairs` are the
+ * GNU.sparse.offset and .numbytes records in their order. Reads on where the old format goes on in
+ * further blocks.
  */
 export async function sparseOf(
   reader: ByteReader,
@@ -86,8 +88,8 @@ function fieldsOf(block: Buffer, from: number, count: number): number[] {
 }
 
 /**
- * The map at the beginning of a file of format 1.0, of which `stored` bytes are in the archive: a count, then offsets and lengths, a
- * line each. `bytes`: what it took, also when it is none.
+ * The map at the beginning of a file of format 1.0, of which `stored` bytes are in the archive: a
+ * count, then offsets and lengths, a line each. `bytes`: what it took, also when it is none.
  */
 export async function readMap(
   reader: ByteReader,

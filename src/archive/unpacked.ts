@@ -1,12 +1,15 @@
-// What is in a stream that may be compressed, told by its first bytes. gzip and zstd are read to their very end, all members and
-// frames of them; of others it is said what they are.
+// What is in a stream that may be compressed, told by its first bytes. gzip and zstd are read to
+// their very end, all members and frames of them; of others it is said what they are.
 
 import { Readable, type Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { ArchiveError, ENDS_TOO_EARLY } from './errors.ts'
 import { isZstd, zstdFrames } from './zstd-frames.ts'
 
-/** What begins with these bytes (hexadecimal), and the program that unpacks it to its standard output. */
+/**
+ * What begins with these bytes (hexadecimal), and the program that unpacks it to its standard
+ * output.
+ */
 const OTHERS: readonly (readonly [magic: string, name: string, program: string])[] = [
   ['fd377a585a00', 'xz', 'xz -dc'],
   ['425a68', 'bzip2', 'bzip2 -dc'],
@@ -34,8 +37,8 @@ export class CompressionError extends Error {
 }
 
 /**
- * The bytes that a stream holds, unpacked. They end with ArchiveError where the stream is damaged, ends too early or goes on behind
- * its end. Rejects with CompressionError.
+ * The bytes that a stream holds, unpacked. They end with ArchiveError where the stream is damaged,
+ * ends too early or goes on behind its end. Rejects with CompressionError.
  */
 export async function unpacked(
   source: AsyncIterable<Uint8Array>,
@@ -92,7 +95,10 @@ function plainer(error: Error): Error {
   return new ArchiveError(message, { cause: error })
 }
 
-/** Members in a row are one stream, and zeros behind them padding; Node's decoder reads them so, but ends at any padding. */
+/**
+ * Members in a row are one stream, and zeros behind them padding; Node's decoder reads them so, but
+ * ends at any padding.
+ */
 async function* gunzipped(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let given = 0
   /** Where the last byte ends that is no padding. */

@@ -1,6 +1,7 @@
-// Where the frames of a zstd stream end (RFC 8878, "Zstandard Frames"). Frames in a row are one stream (cat of parts, pzstd, t2sz,
-// zstd:chunked), and skippable ones may stand anywhere. Node's decoder takes what follows a frame in the same piece for no part of
-// the stream, and reads on when the next piece begins with a frame: so that is where pieces are cut. Knows no tar.
+// Where the frames of a zstd stream end (RFC 8878, "Zstandard Frames"). Frames in a row are one
+// stream (cat of parts, pzstd, t2sz, zstd:chunked), and skippable ones may stand anywhere. Node's
+// decoder takes what follows a frame in the same piece for no part of the stream, and reads on when
+// the next piece begins with a frame: so that is where pieces are cut. Knows no tar.
 
 import { type ByteReader, byteReader } from './byte-reader.ts'
 import { ArchiveError } from './errors.ts'
@@ -27,8 +28,9 @@ function isSkippable(magic: number): boolean {
 }
 
 /**
- * The same bytes without skippable frames, in pieces of which none holds parts of two frames. Zeros behind the last frame are
- * padding. Throws ArchiveError when the stream ends within a frame or goes on with something else.
+ * The same bytes without skippable frames, in pieces of which none holds parts of two frames. Zeros
+ * behind the last frame are padding. Throws ArchiveError when the stream ends within a frame or
+ * goes on with something else.
  */
 export async function* zstdFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const reader = byteReader(source)
@@ -62,7 +64,10 @@ async function* frame(reader: ByteReader, magic: Buffer): AsyncGenerator<Buffer>
   }
 }
 
-/** How long a frame's header is behind its descriptor: the window, the number of the dictionary and the size of the content. */
+/**
+ * How long a frame's header is behind its descriptor: the window, the number of the dictionary and
+ * the size of the content.
+ */
 function headerBytesOf(descriptor: number): number {
   const isSingle = (descriptor & 0x20) !== 0
   const dictionary = [0, 1, 2, 4][descriptor & 3] as number

@@ -1,11 +1,14 @@
-// Users and groups as the host's own files list them: passwd(5), group(5). Those of a directory service are not in them.
-// Names are byte strings.
+// Users and groups as the host's own files list them: passwd(5), group(5). Those of a directory
+// service are not in them. Names are byte strings.
 
 import { readFileSync } from 'node:fs'
 
 type AccountList = '/etc/passwd' | '/etc/group'
 
-/** The number of a user or group: of a name that is listed, or of its digits; undefined for anything else. */
+/**
+ * The number of a user or group: of a name that is listed, or of its digits; undefined for anything
+ * else.
+ */
 export function accountId(list: AccountList, who: string): number | undefined {
   if (/^\d{1,10}$/.test(who)) return Number(who)
   const found = accounts(list).find(([name]) => name === who)
@@ -18,8 +21,9 @@ export function accountName(list: AccountList, id: number): string | undefined {
 }
 
 /**
- * Whether the group `gid` has, or may have, members beside `user`. Most systems give each user a group alone: what that may write, nobody
- * else writes. A group that is not listed is taken to have some.
+ * Whether the group `gid` has, or may have, members beside `user`. Most systems give each user a
+ * group alone: what that may write, nobody else writes. A group that is not listed is taken to have
+ * some.
  */
 export function groupHasOthers(gid: number, user: string): boolean {
   const groups = accounts('/etc/group').filter(([, , id]) => id === `${gid}`)

@@ -2,7 +2,10 @@
 
 import { readFileSync } from 'node:fs'
 
-/** Whole seconds since 1970 and nanoseconds. The object is reused: read it before the next call of `wallTime`. */
+/**
+ * Whole seconds since 1970 and nanoseconds. The object is reused: read it before the next call of
+ * `wallTime`.
+ */
 interface WallTime {
   sec: number
   ns: number
@@ -37,14 +40,19 @@ export function hostClock(): HostClock {
   return host
 }
 
-/** Replaces the host's clock, for the whole process; returns the one before. Clocks that jump are tested with it. */
+/**
+ * Replaces the host's clock, for the whole process; returns the one before. Clocks that jump are
+ * tested with it.
+ */
 export function setHostClock(clock: HostClock): HostClock {
   const before = host
   host = clock
   return before
 }
 
-/** Milliseconds since some moment, of a clock that nobody sets: for how long it is since something. */
+/**
+ * Milliseconds since some moment, of a clock that nobody sets: for how long it is since something.
+ */
 export function steadyMs(): number {
   return host.steadyMicros() / 1000
 }
@@ -58,8 +66,9 @@ let read = (into: WallTime): void => {
 }
 
 /**
- * Replaces the source of `wallTime`. The daemon passes the kernel's coarse clock, so that times that the kernel
- * sets (mtime of cached writes) and those that avfs sets never contradict the order of events.
+ * Replaces the source of `wallTime`. The daemon passes the kernel's coarse clock, so that times
+ * that the kernel sets (mtime of cached writes) and those that avfs sets never contradict the order
+ * of events.
  */
 export function setWallClock(source: (into: WallTime) => void): void {
   read = source

@@ -1,5 +1,5 @@
-// Counts by number, for millions of them: open addressing in typed arrays, 12 bytes a slot, where a Map takes several times
-// that and as much again while it grows.
+// Counts by number, for millions of them: open addressing in typed arrays, 12 bytes a slot, where a
+// Map takes several times that and as much again while it grows.
 
 const SLOTS_MIN = 1024
 /** Slots are at most so full, removed ones included. */

@@ -1,5 +1,5 @@
-// The error numbers of Linux and the one error class that carries them to the kernel.
-// Stands below everything: whoever refuses an operation throws FsError, the session turns it into a reply.
+// The error numbers of Linux and the one error class that carries them to the kernel. Stands below
+// everything: whoever refuses an operation throws FsError, the session turns it into a reply.
 
 import { constants } from 'node:os'
 
@@ -64,7 +64,10 @@ export class FsError extends Error {
 
 const shared = new Map<number, FsError>()
 
-/** Throws the shared FsError of an errno; shared, because a stack trace a refusal would cost more than the refusal. */
+/**
+ * Throws the shared FsError of an errno; shared, because a stack trace a refusal would cost more
+ * than the refusal.
+ */
 export function fail(errno: number): never {
   let error = shared.get(errno)
   if (error === undefined) {

@@ -1,5 +1,6 @@
-// A cache with a cost budget that forgets what was not asked for of late. Two generations instead of a list: a hit in the
-// old one moves to the young one, and when the young one is full it becomes the old one. Nothing is touched per hit.
+// A cache with a cost budget that forgets what was not asked for of late. Two generations instead
+// of a list: a hit in the old one moves to the young one, and when the young one is full it becomes
+// the old one. Nothing is touched per hit.
 
 /** All that there are, for `clearCaches`. */
 const caches = new Set<WeakRef<GenerationCache<unknown, unknown>>>()
@@ -13,7 +14,10 @@ export function clearCaches(): void {
   }
 }
 
-/** Keeps at least budget / 2 of the most recently used values; `cost` is in bytes, estimated by the caller. */
+/**
+ * Keeps at least budget / 2 of the most recently used values; `cost` is in bytes, estimated by the
+ * caller.
+ */
 export class GenerationCache<K, V> {
   readonly #budget: number
   #young = new Map<K, V>()

@@ -1,12 +1,14 @@
-// Globs on paths and on names, the one reading of them for all commands (docs/search.md tells users what they mean). They are given by
-// people who may mean no good: a text is read once, with all places of the globs that it may be at, so that it costs no more steps
-// than its length times theirs. Text in, answers out.
+// Globs on paths and on names, the one reading of them for all commands (docs/search.md tells users
+// what they mean). They are given by people who may mean no good: a text is read once, with all
+// places of the globs that it may be at, so that it costs no more steps than its length times
+// theirs. Text in, answers out.
 //
 //   *        anything but a slash        ?       one character but a slash
 //   **       any number of directories   [a-z]   one of these, [!a-z] or [^a-z] none of these
 //   {a,b}    either                      \x      x as it is
 //
-// With a leading slash a glob starts at the top, else anywhere. A directory that is meant brings along all that is below it.
+// With a leading slash a glob starts at the top, else anywhere. A directory that is meant brings
+// along all that is below it.
 
 import type { PathRule } from './path-rule.ts'
 
@@ -23,7 +25,10 @@ export type Matcher = (text: string) => boolean
 /** Braces multiply: {a,b}{a,b}... */
 const ALTERNATIVES_MAX = 1000
 const GLOB_LENGTH_MAX = 4096
-/** Of all that the globs stand for: they are compiled, and followed with each name, while others wait. */
+/**
+ * Of all that the globs stand for: they are compiled, and followed with each name, while others
+ * wait.
+ */
 const ALTERNATIVES_LENGTH_MAX = 16_384
 
 type Token = 'star' | 'directories' | 'rest' | 'end' | ((char: string) => boolean)
@@ -31,7 +36,10 @@ type Token = 'star' | 'directories' | 'rest' | 'end' | ((char: string) => boolea
 /** Where a text may be among the tokens of all globs, each place once. */
 type Places = readonly number[]
 
-/** Whether a path from the top ('a/b', without a slash before it) or a directory above it is meant by one of the globs. Throws GlobError. */
+/**
+ * Whether a path from the top ('a/b', without a slash before it) or a directory above it is meant
+ * by one of the globs. Throws GlobError.
+ */
 export function pathMatcher(globs: readonly string[]): Matcher {
   const rule = globRule(globs)
   return (path) => {
@@ -119,7 +127,9 @@ function firstBraces(glob: string): string[] | undefined {
   return undefined
 }
 
-/** What is between the commas of the braces that open at `from`; undefined when they do not close. */
+/**
+ * What is between the commas of the braces that open at `from`; undefined when they do not close.
+ */
 function partsOf(glob: string, from: number): { choices: string[]; end: number } | undefined {
   const choices: string[] = []
   let start = from + 1
@@ -233,7 +243,10 @@ class Followed {
     return places === MEANT || places.some((place) => this.#tokens[place] === 'end')
   }
 
-  /** Adds a place and those that are reached from it without a character, of which there are three at most. */
+  /**
+   * Adds a place and those that are reached from it without a character, of which there are three
+   * at most.
+   */
   #arrive(place: number, places: number[]): void {
     for (let at = place; this.#reached[at] !== this.#character; at++) {
       this.#reached[at] = this.#character

@@ -1,5 +1,5 @@
-// The last line of defence of a process that serves a mount: an error that nobody caught is a bug, but no reason to take the
-// directory away from everybody who works in it.
+// The last line of defence of a process that serves a mount: an error that nobody caught is a bug,
+// but no reason to take the directory away from everybody who works in it.
 
 import { log } from './log.ts'
 

@@ -3,18 +3,27 @@
 export const KIB = 1024
 export const MIB = 1024 * KIB
 
-/** Content is cut at multiples of this: large enough for compression and throughput, small enough to reread for 4 KiB. */
+/**
+ * Content is cut at multiples of this: large enough for compression and throughput, small enough to
+ * reread for 4 KiB.
+ */
 export const CHUNK_BYTES = 128 * 1024
 /**
- * Pieces up to this stay inside their extent row: below it, a block of its own costs more than it shares. Three rows of
- * this size fit a page of SQLite.
+ * Pieces up to this stay inside their extent row: below it, a block of its own costs more than it
+ * shares. Three rows of this size fit a page of SQLite.
  */
 export const INLINE_BYTES_MAX = 5 * 1024
 /** NAME_MAX of Linux. */
 export const NAME_BYTES_MAX = 255
-/** A held path is a key, of which LMDB takes 1,978 bytes; PATH_MAX leaves no room for the smallest of engines. */
+/**
+ * A held path is a key, of which LMDB takes 1,978 bytes; PATH_MAX leaves no room for the smallest
+ * of engines.
+ */
 export const HOLD_BYTES_MAX = 1900
-/** A label is part of a key, too. Desktops write paths of labels, which are longer than a name of a directory. */
+/**
+ * A label is part of a key, too. Desktops write paths of labels, which are longer than a name of a
+ * directory.
+ */
 export const TAG_BYTES_MAX = 1024
 /** PATH_MAX - 1: the longest path that a system call takes. */
 export const PATH_BYTES_MAX = 4095
@@ -30,7 +39,13 @@ export const FILE_BYTES_MAX = Number.MAX_SAFE_INTEGER
 export const LINK_COUNT_MAX = 65000
 /** The largest WRITE and READ that is asked of the kernel: 256 pages. */
 export const REQUEST_BYTES_MAX = 1024 * 1024
-/** The last moment: beyond is that of what is not sealed (PROVISIONAL), and what counts on from here must not come there. */
+/**
+ * The last moment: beyond is that of what is not sealed (PROVISIONAL), and what counts on from here
+ * must not come there.
+ */
 export const MOMENT_MAX = 2 ** 53 - 2 ** 45
-/** What is counted one by one (versions, attributes, actors) never comes as far; from here there is as much left again. */
+/**
+ * What is counted one by one (versions, attributes, actors) never comes as far; from here there is
+ * as much left again.
+ */
 export const COUNT_MAX = 2 ** 52

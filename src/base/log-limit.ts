@@ -1,5 +1,5 @@
-// How many lines a log takes: what a user can cause, a user can cause a million times, and a full disk would be everybody's. Each level
-// has its own limit, so that many notes hide no error.
+// How many lines a log takes: what a user can cause, a user can cause a million times, and a full
+// disk would be everybody's. Each level has its own limit, so that many notes hide no error.
 
 import type { LogLevel, LogSink } from './log.ts'
 
@@ -15,7 +15,10 @@ interface Bucket {
   dropped: number
 }
 
-/** The sink for as many lines as the limit lets through, and what says how many it did not. Traces are not limited. */
+/**
+ * The sink for as many lines as the limit lets through, and what says how many it did not. Traces
+ * are not limited.
+ */
 export function limited(write: LogSink, nowMs = () => performance.now()): LogSink {
   const buckets = new Map<LogLevel, Bucket>()
   function bucketOf(level: LogLevel): Bucket {

@@ -1,5 +1,6 @@
-// Where the lines of a daemon go: standard error, which may be a file on a full disk, or a pipe or terminal whose reader has
-// gone or has stopped. None of that may end the daemon or hold it up, so a line that does not fit is dropped.
+// Where the lines of a daemon go: standard error, which may be a file on a full disk, or a pipe or
+// terminal whose reader has gone or has stopped. None of that may end the daemon or hold it up, so
+// a line that does not fit is dropped.
 
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 
@@ -21,8 +22,8 @@ export function standardErrorSink(): (line: string) => void {
 }
 
 /**
- * One that does not wait for a reader. Whether it does is a matter of the open file, which other programs of the terminal share,
- * so that it is opened once more.
+ * One that does not wait for a reader. Whether it does is a matter of the open file, which other
+ * programs of the terminal share, so that it is opened once more.
  */
 function ownDescriptor(): number {
   const { fd } = process.stderr

@@ -1,13 +1,20 @@
-// One line an event on standard error (or the daemon's log file): time, level, message, cause. Names and errors that come from
-// others are shown with their control characters escaped, so that nobody can write lines of his own, or to a terminal.
-// Knows nothing of files; whoever starts the process says where lines go.
+// One line an event on standard error (or the daemon's log file): time, level, message, cause.
+// Names and errors that come from others are shown with their control characters escaped, so that
+// nobody can write lines of his own, or to a terminal. Knows nothing of files; whoever starts the
+// process says where lines go.
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
-/** Takes lines, each of which ends in a newline; those of a trace were asked for by whoever started the process. */
+/**
+ * Takes lines, each of which ends in a newline; those of a trace were asked for by whoever started
+ * the process.
+ */
 export type LogSink = (line: string, level: LogLevel | 'trace') => void
 
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
-/** What may change how a line is shown: controls, formats such as those of direction, separators of lines. */
+/**
+ * What may change how a line is shown: controls, formats such as those of direction, separators of
+ * lines.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 /** Longer messages are cut off: two paths fit. */
 const MESSAGE_LENGTH_MAX = 10_000

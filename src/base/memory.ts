@@ -1,5 +1,6 @@
-// How near the process is to the memory that it may have, in V8's heap and outside of it, so that it can let go of caches and refuse
-// what would take more. At the limit of its heap V8 ends the process, and outside of it the kernel does: neither asks.
+// How near the process is to the memory that it may have, in V8's heap and outside of it, so that
+// it can let go of caches and refuse what would take more. At the limit of its heap V8 ends the
+// process, and outside of it the kernel does: neither asks.
 
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
@@ -8,21 +9,31 @@ import { runInNewContext } from 'node:vm'
 import { log } from './log.ts'
 
 /**
- * Parts of what the process may have. V8 collects garbage no later than halfway between what is in use and its limit, so that from
- * three quarters on half of the limit is in use indeed, and from seven eighths on three quarters.
+ * Parts of what the process may have. V8 collects garbage no later than halfway between what is in
+ * use and its limit, so that from three quarters on half of the limit is in use indeed, and from
+ * seven eighths on three quarters.
  */
 const HIGH = 3 / 4
 const CRITICAL = 7 / 8
-/** The limit that V8 tells is that of old and new objects together; what lasts is old, for which there is so much less (start-daemon.ts). */
+/**
+ * The limit that V8 tells is that of old and new objects together; what lasts is old, for which
+ * there is so much less (start-daemon.ts).
+ */
 const YOUNG_BYTES = 3 * 8 * 1024 ** 2
 /** A look takes 30 us. */
 const FRESH_MS = 50
 /** Whatever was let go of must be collected before it counts. */
 const SHED_EVERY_MS = 1000
-/** Collecting garbage takes a tenth of the time at most: 20 ms of a heap of 32 MiB, seconds of one of 4 GiB. */
+/**
+ * Collecting garbage takes a tenth of the time at most: 20 ms of a heap of 32 MiB, seconds of one
+ * of 4 GiB.
+ */
 const COLLECT_PART = 1 / 10
 
-/** Bytes in use, and how many there may be; of the heap those of old objects alone: most of the young are garbage already. */
+/**
+ * Bytes in use, and how many there may be; of the heap those of old objects alone: most of the
+ * young are garbage already.
+ */
 export interface MemoryUse {
   readonly heap: number
   readonly heapMax: number

@@ -2,7 +2,9 @@
 
 import { NAME_BYTES_MAX } from './limits.ts'
 
-/** U+2215, the division slash: what is called after something with slashes has it in their place. */
+/**
+ * U+2215, the division slash: what is called after something with slashes has it in their place.
+ */
 export const SLASH = '\u2215'
 
 /** Whether a byte string can be the name of a file in a directory. */

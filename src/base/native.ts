@@ -1,6 +1,7 @@
-// The one native addon of avfs (native/fuse) and its types. It stands two directories below the package, in a checkout
-// (src/base) as in the npm package (dist/base). Results are numbers: a count or descriptor, or minus an errno.
-// Arguments of a wrong type or out of range throw TypeError. What the calls are for is up to the callers.
+// The one native addon of avfs (native/fuse) and its types. It stands two directories below the
+// package, in a checkout (src/base) as in the npm package (dist/base). Results are numbers: a count
+// or descriptor, or minus an errno. Arguments of a wrong type or out of range throw TypeError. What
+// the calls are for is up to the callers.
 
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +17,10 @@ interface Addon {
   unmount(directory: string, lazy: number): number
   socketpair(): [ours: number, theirs: number] | number
   receiveDescriptor(socket: number): number
-  /** The user id of who listens at the other end of a Unix socket, or who connected to it; SO_PEERCRED of unix(7). */
+  /**
+   * The user id of who listens at the other end of a Unix socket, or who connected to it;
+   * SO_PEERCRED of unix(7).
+   */
   peerUser(socket: number): number
   flock(fd: number, exclusive: number): number
   /** Programs that this process starts do not get the descriptor; FD_CLOEXEC of fcntl(2). */
@@ -28,10 +32,16 @@ interface Addon {
   notify(fd: number, bytes: Uint8Array): Promise<number>
   pollStart(fd: number, callback: (status: number) => void): PollHandle | number
   pollStop(handle: PollHandle): number
-  /** Nanoseconds of the kernel's coarse clock, the one that it stamps cached writes with; returns whole seconds since 1970. */
+  /**
+   * Nanoseconds of the kernel's coarse clock, the one that it stamps cached writes with; returns
+   * whole seconds since 1970.
+   */
   coarseTime(ns: ArrayBuffer): number
   directoryReader(path: Uint8Array): DirectoryReader
-  /** Fills `into` with records of src/archive/records.ts; 0 after the last name. One call at a time for a reader. */
+  /**
+   * Fills `into` with records of src/archive/records.ts; 0 after the last name. One call at a time
+   * for a reader.
+   */
   readDirectory(reader: DirectoryReader, into: ArrayBuffer, inlineMax: number): Promise<number>
   /** One record without a name, of the path itself. */
   readNode(path: Uint8Array, into: ArrayBuffer): number

@@ -1,6 +1,7 @@
-// Files and folders of the host that only this user (and root) may change: what is read, written or removed by a fixed name beside
-// those of other users goes through here. No link is followed at the end of a path, nothing waits for the other end of a FIFO, and
-// what belongs to somebody else is refused with what to do about it.
+// Files and folders of the host that only this user (and root) may change: what is read, written or
+// removed by a fixed name beside those of other users goes through here. No link is followed at the
+// end of a path, nothing waits for the other end of a FIFO, and what belongs to somebody else is
+// refused with what to do about it.
 
 import {
   closeSync,
@@ -46,8 +47,9 @@ export function isTrusted(uid: number): boolean {
 }
 
 /**
- * Throws StrangerError unless `path` is a folder that only `owner` (by default this user) can write, and no other user can put
- * another in its place: nobody else owns or can write what leads there, but for folders with the sticky bit, such as /tmp.
+ * Throws StrangerError unless `path` is a folder that only `owner` (by default this user) can
+ * write, and no other user can put another in its place: nobody else owns or can write what leads
+ * there, but for folders with the sticky bit, such as /tmp.
  */
 export function assertOwnFolder(path: string, owner = ownUser()): void {
   const found = walk(path, owner)
@@ -122,8 +124,9 @@ function userName(): string {
 }
 
 /**
- * Opens a regular file that is this user's or root's own; `flags` are those of open(2). In a folder that others can write too, it must have one name
- * only, since a second may be one that somebody else gave to a file of ours. Throws StrangerError, or what open(2) says.
+ * Opens a regular file that is this user's or root's own; `flags` are those of open(2). In a folder
+ * that others can write too, it must have one name only, since a second may be one that somebody
+ * else gave to a file of ours. Throws StrangerError, or what open(2) says.
  */
 export function openOwn(path: string, flags: number, mode = 0o600): number {
   const fd = openNamed(path, flags, mode)
@@ -137,7 +140,10 @@ export function openOwn(path: string, flags: number, mode = 0o600): number {
   }
 }
 
-/** Opens a regular file, whoever owns it. Throws StrangerError for a link or anything else, or what open(2) says. */
+/**
+ * Opens a regular file, whoever owns it. Throws StrangerError for a link or anything else, or what
+ * open(2) says.
+ */
 export function openNamed(path: string, flags: number, mode = 0o600): number {
   let fd: number
   try {
@@ -170,7 +176,10 @@ function strangeness({ uid, nlink }: Stats): string {
   return nlink > 1 ? 'has another name elsewhere' : 'is not yours'
 }
 
-/** The text of an own file of at most `bytesMax`, or undefined where there is none. Throws StrangerError, also for a longer one. */
+/**
+ * The text of an own file of at most `bytesMax`, or undefined where there is none. Throws
+ * StrangerError, also for a longer one.
+ */
 export function readOwn(path: string, bytesMax: number): string | undefined {
   let fd: number
   try {

@@ -1,6 +1,10 @@
-// Rules about paths, followed a name at a time from the root down: a tree costs each of its names once, however deep it is. Pure.
+// Rules about paths, followed a name at a time from the root down: a tree costs each of its names
+// once, however deep it is. Pure.
 
-/** `S` is what is known behind a directory. Values that are alike should be one: they are kept for many directories. */
+/**
+ * `S` is what is known behind a directory. Values that are alike should be one: they are kept for
+ * many directories.
+ */
 export interface PathRule<S> {
   readonly top: S
   enter(at: S, name: string): S
@@ -51,7 +55,10 @@ export function bothRules<A, B>(a: PathRule<A>, b: PathRule<B>): PathRule<readon
   }
 }
 
-/** What a rule says to each that walkTree comes by, of which all directories must be asked about, in their order. */
+/**
+ * What a rule says to each that walkTree comes by, of which all directories must be asked about, in
+ * their order.
+ */
 export function alongWalk<S>(
   rule: PathRule<S>,
 ): (walked: { readonly depth: number; readonly name: string }) => boolean {

@@ -2,7 +2,9 @@
 
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** A process; `command` is its comm, a byte string of up to 15 chars that a program may set itself. */
+/**
+ * A process; `command` is its comm, a byte string of up to 15 chars that a program may set itself.
+ */
 interface Process {
   readonly pid: number
   readonly command: string
@@ -18,7 +20,10 @@ const KERNEL = 2
 const buffer = Buffer.alloc(256)
 let kernelIsSeen: boolean | undefined
 
-/** The process of a thread; 'kernel' for a thread of the kernel, undefined when there is none that can be seen (any more). */
+/**
+ * The process of a thread; 'kernel' for a thread of the kernel, undefined when there is none that
+ * can be seen (any more).
+ */
 export function processOf(thread: number): Process | 'kernel' | undefined {
   const its = statusOf(thread)
   if (its === undefined) return undefined

@@ -1,6 +1,9 @@
 // Looks into what is sorted, by bisection.
 
-/** The first index in 0 .. count at which `holds`, which is false before some index and true from it on. */
+/**
+ * The first index in 0 .. count at which `holds`, which is false before some index and true from it
+ * on.
+ */
 export function firstIndex(count: number, holds: (index: number) => boolean): number {
   let low = 0
   let high = count

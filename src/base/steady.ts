@@ -1,4 +1,5 @@
-// Work that a timer brings up again and again: a failure is told and must not end the process, nor the timer.
+// Work that a timer brings up again and again: a failure is told and must not end the process, nor
+// the timer.
 
 import { log } from './log.ts'
 

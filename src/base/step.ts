@@ -1,12 +1,19 @@
-// Whether what runs now has changed anything yet. A step is what runs synchronously between two waits: a request, or a piece of
-// background work. One that meets a read that must wait is run again from its start, and so must not have changed anything
-// before: whoever throws Fault is told here.
+// Whether what runs now has changed anything yet. A step is what runs synchronously between two
+// waits: a request, or a piece of background work. One that meets a read that must wait is run
+// again from its start, and so must not have changed anything before: whoever throws Fault is told
+// here.
 
-/** A part of a step that takes long: how far it may go now, and what it has found out in those before. */
+/**
+ * A part of a step that takes long: how far it may go now, and what it has found out in those
+ * before.
+ */
 export interface Slice {
   /** On the clock of performance.now(). */
   untilMs: number
-  /** It has been asked whether it is over: what follows the first time is always done, so that each slice gets on. */
+  /**
+   * It has been asked whether it is over: what follows the first time is always done, so that each
+   * slice gets on.
+   */
   isBegun: boolean
   kept: Map<string, unknown> | undefined
 }
@@ -37,8 +44,8 @@ export function hasChanged(): boolean {
 }
 
 /**
- * Does a part of a step that stands by itself: if the step is run again, the part finds its work done, so that it does not count
- * as a change.
+ * Does a part of a step that stands by itself: if the step is run again, the part finds its work
+ * done, so that it does not count as a change.
  */
 export function idempotent<T>(work: () => T): T {
   const before = changed
@@ -47,7 +54,10 @@ export function idempotent<T>(work: () => T): T {
   return result
 }
 
-/** What asks for work that is to be done once when the step that runs now is over, however often it is asked for. */
+/**
+ * What asks for work that is to be done once when the step that runs now is over, however often it
+ * is asked for.
+ */
 export function afterStep(work: () => void): () => void {
   let isDue = false
   return () => {
@@ -60,7 +70,10 @@ export function afterStep(work: () => void): () => void {
   }
 }
 
-/** What runs from here on is in this slice, or (undefined) in none. Returns the one before, to be entered again at the end. */
+/**
+ * What runs from here on is in this slice, or (undefined) in none. Returns the one before, to be
+ * entered again at the end.
+ */
 export function enterSlice(next: Slice | undefined): Slice | undefined {
   const before = slice
   slice = next
@@ -74,7 +87,10 @@ export function renewSlice(its: Slice, lastsMs: number, kept: Slice['kept']): vo
   its.kept = kept
 }
 
-/** Whether the step had better let others go on, asked before each part of it. Never outside of a slice, nor once it has changed something. */
+/**
+ * Whether the step had better let others go on, asked before each part of it. Never outside of a
+ * slice, nor once it has changed something.
+ */
 export function isSliceOver(): boolean {
   if (slice === undefined || changed) return false
   if (slice.isBegun) return performance.now() > slice.untilMs
@@ -82,7 +98,10 @@ export function isSliceOver(): boolean {
   return false
 }
 
-/** What the step has kept under `key`, when it is run again; else what `make` returns. Outside of a slice nothing is kept. */
+/**
+ * What the step has kept under `key`, when it is run again; else what `make` returns. Outside of a
+ * slice nothing is kept.
+ */
 export function keptByStep<T>(key: string, make: () => T): T {
   if (slice === undefined) return make()
   slice.kept ??= new Map()

@@ -1,5 +1,6 @@
-// Whose turn it is when long work is done a slice at a time: one slice, then whoever asks for something short, then the next.
-// So a request waits for one slice at most, however many do long work.
+// Whose turn it is when long work is done a slice at a time: one slice, then whoever asks for
+// something short, then the next. So a request waits for one slice at most, however many do long
+// work.
 
 import { stepNumber } from './step.ts'
 

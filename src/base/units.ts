@@ -1,5 +1,6 @@
-// Units of a stream of bytes, each of which begins with its own length (u32, little-endian, itself counted), put together from pieces
-// that are cut anywhere. Every byte is copied once at most, however large a unit is.
+// Units of a stream of bytes, each of which begins with its own length (u32, little-endian, itself
+// counted), put together from pieces that are cut anywhere. Every byte is copied once at most,
+// however large a unit is.
 
 /** Longer units are a mistake of the sender. */
 const UNIT_BYTES_MAX = 64 * 1024 * 1024
@@ -17,8 +18,9 @@ export class Units {
   }
 
   /**
-   * Adds a piece. Returns bytes that begin with a unit and hold it whole, and perhaps more, of which the caller gives back by `keep`
-   * what it did not take; undefined as long as the first one is not whole. Throws RangeError for a length that cannot be.
+   * Adds a piece. Returns bytes that begin with a unit and hold it whole, and perhaps more, of
+   * which the caller gives back by `keep` what it did not take; undefined as long as the first one
+   * is not whole. Throws RangeError for a length that cannot be.
    */
   add(piece: Uint8Array): Buffer | undefined {
     const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length)

@@ -1,5 +1,5 @@
-// Arguments as they are meant: what follows --, and bytes. Node decodes the command line as UTF-8, which loses names that are none;
-// the kernel still has them.
+// Arguments as they are meant: what follows --, and bytes. Node decodes the command line as UTF-8,
+// which loses names that are none; the kernel still has them.
 
 import { readFileSync } from 'node:fs'
 import { toBytes } from '../control/wire/byte-strings.ts'
@@ -15,8 +15,9 @@ export function bytesOfArgument(argument: string): string {
 }
 
 /**
- * The command line without `--`, behind which nothing is an option: yargs does not count what stands there among a command's
- * arguments. A path that begins with a dash is written so that it is none. grep takes both by itself, as its pattern is no path.
+ * The command line without `--`, behind which nothing is an option: yargs does not count what
+ * stands there among a command's arguments. A path that begins with a dash is written so that it is
+ * none. grep takes both by itself, as its pattern is no path.
  */
 export function withoutTerminator(args: readonly string[]): string[] {
   const index = args[0] === 'grep' ? -1 : args.indexOf('--')

@@ -1,4 +1,5 @@
-// How a command on trees names what it finds: as find(1), what the caller wrote and below it the path from there, in bytes.
+// How a command on trees names what it finds: as find(1), what the caller wrote and below it the
+// path from there, in bytes.
 
 import type { Place } from '../control/vaults/place.ts'
 import { bytesOfArgument } from './arguments.ts'
@@ -10,7 +11,10 @@ interface BasePath {
   show(below: string): string
 }
 
-/** The place that a PATH names: a path in a mount, NAME:/path, or NAME for all of a vault. Throws ControlError. */
+/**
+ * The place that a PATH names: a path in a mount, NAME:/path, or NAME for all of a vault. Throws
+ * ControlError.
+ */
 export async function basePathOf(argument: string): Promise<BasePath> {
   const place = await vaultOf(argument)
   const given = bytesOfArgument(argument)

@@ -18,7 +18,9 @@ const weights: Readonly<Record<Workload, Readonly<Partial<Record<FigureName, num
   large: { writeLarge: 3, readLarge: 3, randomRead: 2 },
 }
 
-/** An engine and what it reached of the best, 0 to 1: the weighted geometric mean over all figures. */
+/**
+ * An engine and what it reached of the best, 0 to 1: the weighted geometric mean over all figures.
+ */
 export interface Score {
   readonly backend: string
   readonly score: number
@@ -47,7 +49,10 @@ export function scores(
     .sort((a, b) => b.score - a.score)
 }
 
-/** Differences below this are noise: then the engine that is there already, or the default, is as good. */
+/**
+ * Differences below this are noise: then the engine that is there already, or the default, is as
+ * good.
+ */
 const NOISE = 0.1
 
 /** The engine to take, with `preferred` before one that is hardly faster. */

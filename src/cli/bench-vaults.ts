@@ -1,4 +1,5 @@
-// The vaults that avfs bench measures: one on each engine, new and temporary, mounted in turn and removed in any case.
+// The vaults that avfs bench measures: one on each engine, new and temporary, mounted in turn and
+// removed in any case.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +25,9 @@ export interface Measured {
   readonly bytes: number
 }
 
-/** Runs `work` with a new folder below `parent`, which is removed with all that is mounted in it. */
+/**
+ * Runs `work` with a new folder below `parent`, which is removed with all that is mounted in it.
+ */
 export async function withBenchFolder<T>(
   parent: string,
   work: (folder: string) => Promise<T>,

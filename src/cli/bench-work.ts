@@ -1,4 +1,5 @@
-// What avfs bench does in a mounted directory, and how fast that was. Plain system calls of this process; knows no vault.
+// What avfs bench does in a mounted directory, and how fast that was. Plain system calls of this
+// process; knows no vault.
 
 import {
   closeSync,

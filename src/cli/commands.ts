@@ -1,4 +1,5 @@
-// The commands by name, each loaded when it is wanted: reading all of them takes longer than most of them run.
+// The commands by name, each loaded when it is wanted: reading all of them takes longer than most
+// of them run.
 
 import type { Argv } from 'yargs'
 
@@ -45,8 +46,8 @@ export function commandNamed(word: string): string | undefined {
 }
 
 /**
- * Adds the commands that these arguments may call: all where the first word is none, which may be the value of an option, a
- * mistake to give advice on, or missing because help is asked for.
+ * Adds the commands that these arguments may call: all where the first word is none, which may be
+ * the value of an option, a mistake to give advice on, or missing because help is asked for.
  */
 export async function addCommands(cli: Argv, args: readonly string[]): Promise<Argv> {
   const words = args.filter((word) => !word.startsWith('-'))

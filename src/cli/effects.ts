@@ -1,4 +1,5 @@
-// What a command would do to each path (--dry-run), or has left as it was: sent by the vault, shown as lines or in the result.
+// What a command would do to each path (--dry-run), or has left as it was: sent by the vault, shown
+// as lines or in the result.
 
 import type { Argv } from 'yargs'
 import type { PathEffect } from '../control/methods/method-types.ts'

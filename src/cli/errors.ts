@@ -12,7 +12,9 @@ const EXIT_LOCKED = 11
 const EXIT_ABSENT = 13
 /** Nothing was found, as grep(1) has it. */
 export const EXIT_NOTHING = 1
-/** fsck(8): errors were corrected; are left uncorrected; the check itself failed; wrong usage of it. */
+/**
+ * fsck(8): errors were corrected; are left uncorrected; the check itself failed; wrong usage of it.
+ */
 export const EXIT_CORRECTED = 1
 export const EXIT_PROBLEMS = 4
 export const EXIT_CHECK_FAILED = 8

@@ -1,4 +1,5 @@
-// Where an export is written: never into a vault, and an archive gets its name only when it is whole. Paths are byte strings.
+// Where an export is written: never into a vault, and an archive gets its name only when it is
+// whole. Paths are byte strings.
 
 import {
   chmodSync,
@@ -16,7 +17,10 @@ import { toText } from '../control/wire/byte-strings.ts'
 import { ControlError } from '../control/wire/errors.ts'
 import { persistentBackends } from '../store/open.ts'
 
-/** Throws ControlError 'exists' when a path is that of a vault, or leads into one: `own`, which is exported, or another. */
+/**
+ * Throws ControlError 'exists' when a path is that of a vault, or leads into one: `own`, which is
+ * exported, or another.
+ */
 export function assertNoVault(path: string, own: string): void {
   const real = realPathOf(path)
   for (let ancestor = real; ancestor !== '/'; ancestor = posix.dirname(ancestor))

@@ -1,4 +1,5 @@
-// Where `avfs export` puts what it gets: files of the host, a tar archive, an SQLite archive. One shape for all.
+// Where `avfs export` puts what it gets: files of the host, a tar archive, an SQLite archive. One
+// shape for all.
 
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import { posix } from 'node:path'
@@ -37,7 +38,10 @@ interface TargetOptions {
   readonly holes: boolean
 }
 
-/** Opens what the arguments of the command name. Throws ControlError for what an export does not replace, and the system's error. */
+/**
+ * Opens what the arguments of the command name. Throws ControlError for what an export does not
+ * replace, and the system's error.
+ */
 export async function openTarget(
   { dest, format, holes }: TargetOptions,
   place: Place,

@@ -1,5 +1,5 @@
-// The patterns of `avfs grep`: JavaScript's regular expressions on the text of a line. They run in the process of who wrote them,
-// because some take for ever.
+// The patterns of `avfs grep`: JavaScript's regular expressions on the text of a line. They run in
+// the process of who wrote them, because some take for ever.
 
 import { UsageError } from './errors.ts'
 

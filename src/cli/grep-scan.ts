@@ -1,5 +1,6 @@
-// One file as `avfs grep` reads it: bytes in as they come, cut into lines; out come those that are to be shown, with context.
-// Memory is bounded by the longest line. Knows neither patterns nor output.
+// One file as `avfs grep` reads it: bytes in as they come, cut into lines; out come those that are
+// to be shown, with context. Memory is bounded by the longest line. Knows neither patterns nor
+// output.
 
 import { isUtf8 } from 'node:buffer'
 
@@ -29,7 +30,10 @@ export interface ScannedLine {
   readonly bytes: Uint8Array | undefined
 }
 
-/** What is to be shown, in order; `isMatch` is false for context. `gap`: it does not follow the line before. */
+/**
+ * What is to be shown, in order; `isMatch` is false for context. `gap`: it does not follow the line
+ * before.
+ */
 export interface ScanEvents {
   line(line: ScannedLine, isMatch: boolean, gap: boolean): void
   /** A wanted line is in a binary file: nothing more follows. */

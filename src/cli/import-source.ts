@@ -1,4 +1,5 @@
-// Where `avfs import` takes files from: the host, a tar archive, a git repository; and whether that makes sense with its target.
+// Where `avfs import` takes files from: the host, a tar archive, a git repository; and whether that
+// makes sense with its target.
 
 import { createReadStream } from 'node:fs'
 import { dirname, posix } from 'node:path'
@@ -13,8 +14,8 @@ import { UsageError } from './errors.ts'
 import type { TransferReport } from './transfer-report.ts'
 
 /**
- * Something to import. `read` resolves to sentences for the summary, and rejects with ArchiveError for what ends in the middle: what
- * came before was sent.
+ * Something to import. `read` resolves to sentences for the summary, and rejects with ArchiveError
+ * for what ends in the middle: what came before was sent.
  */
 export interface ImportSource {
   /** What a file is called that goes into an existing directory; a byte string. */
@@ -93,7 +94,9 @@ function guardedOf({ vaultPath }: Place): { key: string; prefix: string } | unde
   return { key: directory.toString('latin1', 72, 88), prefix }
 }
 
-/** Throws UsageError when a directory of a mounted vault is to go into itself: that would never end. */
+/**
+ * Throws UsageError when a directory of a mounted vault is to go into itself: that would never end.
+ */
 async function assertApart(source: string, place: Place): Promise<void> {
   const from = await findPlace(source).catch(() => undefined)
   if (from?.vaultPath !== place.vaultPath) return

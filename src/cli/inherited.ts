@@ -7,9 +7,10 @@ import { addon } from '../base/native.ts'
 const CLOSED_AT_EXEC = 0o2000000
 
 /**
- * Hands nothing on to programs started later, such as the pipe of a process substitution: a daemon would hold it, and its other end
- * wait, for as long as the vault is mounted. All of it stays open here: some may be a file that a thread of Node is reading, as the
- * certificates of NODE_EXTRA_CA_CERTS, and whoever got its number next would be read and closed by that thread.
+ * Hands nothing on to programs started later, such as the pipe of a process substitution: a daemon
+ * would hold it, and its other end wait, for as long as the vault is mounted. All of it stays open
+ * here: some may be a file that a thread of Node is reading, as the certificates of
+ * NODE_EXTRA_CA_CERTS, and whoever got its number next would be read and closed by that thread.
  */
 export function keepInheritedFromChildren(): void {
   for (const name of readdirSync('/proc/self/fd')) {

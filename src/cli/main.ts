@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command line: parses arguments with yargs, runs one command of commands/, ends with its exit code. No vault logic.
+// The command line: parses arguments with yargs, runs one command of commands/, ends with its exit
+// code. No vault logic.
 
 import yargs, { type Argv } from 'yargs'
 import { hideBin } from 'yargs/helpers'
@@ -50,7 +51,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Examples that can be copied: yargs breaks a long command in two beside its explanation, and an option is lost. */
+/**
+ * Examples that can be copied: yargs breaks a long command in two beside its explanation, and an
+ * option is lost.
+ */
 function withWholeExamples(cli: Argv): Argv {
   const example = cli.example.bind(cli)
   const add = (command: string, why: string): Argv => {

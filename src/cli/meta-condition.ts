@@ -1,5 +1,5 @@
-// Conditions on values, as `avfs meta find` takes them: KEY=VALUE, KEY!=VALUE, KEY<VALUE, KEY<=VALUE, KEY>VALUE, KEY>=VALUE,
-// KEY~=REGEX.
+// Conditions on values, as `avfs meta find` takes them: KEY=VALUE, KEY!=VALUE, KEY<VALUE,
+// KEY<=VALUE, KEY>VALUE, KEY>=VALUE, KEY~=REGEX.
 
 import { UsageError } from './errors.ts'
 
@@ -30,7 +30,10 @@ function patternOf(text: string): RegExp {
   }
 }
 
-/** Whether a value fulfils a condition. What are numbers on both sides is compared as numbers, all else as text. */
+/**
+ * Whether a value fulfils a condition. What are numbers on both sides is compared as numbers, all
+ * else as text.
+ */
 export function holds({ operator, value, pattern }: Condition, actual: string): boolean {
   if (pattern !== undefined) return pattern.test(actual)
   const order = compare(actual, value)

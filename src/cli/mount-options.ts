@@ -1,5 +1,5 @@
-// The options of `avfs mount`: those of mount(8), which come from fstab and are all accepted, and those of avfs. Turns
-// them into MountSettings and refuses what neither knows. Touches nothing.
+// The options of `avfs mount`: those of mount(8), which come from fstab and are all accepted, and
+// those of avfs. Turns them into MountSettings and refuses what neither knows. Touches nothing.
 
 import { totalmem } from 'node:os'
 import { MIB } from '../base/limits.ts'
@@ -33,7 +33,10 @@ const setFlag: Apply = (_, flags, __, name) => void flags.add(name)
 /** 'exec' takes 'noexec' back. */
 const clearFlag: Apply = (_, flags, __, name) => void flags.delete(`no${name}`)
 
-/** mount(8), FILESYSTEM-INDEPENDENT MOUNT OPTIONS: what the kernel is told, and what only mount(8) itself cares about. */
+/**
+ * mount(8), FILESYSTEM-INDEPENDENT MOUNT OPTIONS: what the kernel is told, and what only mount(8)
+ * itself cares about.
+ */
 const generic: Readonly<Record<string, Apply>> = {
   ro: (draft) => {
     draft.readOnly = true
@@ -96,8 +99,8 @@ const own: Readonly<Record<string, Apply>> = {
 }
 
 /**
- * The settings that the arguments ask for; long options win over -o. nosuid and nodev hold unless `isRoot` and -o says
- * suid or dev. Throws UsageError.
+ * The settings that the arguments ask for; long options win over -o. nosuid and nodev hold unless
+ * `isRoot` and -o says suid or dev. Throws UsageError.
  */
 export function mountSettings(given: MountArguments, isRoot: boolean): MountSettings {
   const draft: Draft = {

@@ -1,5 +1,5 @@
-// All that commands write: results on standard output, as text for people or one JSON object a command with --json;
-// notices, progress and errors on standard error. Knows no command.
+// All that commands write: results on standard output, as text for people or one JSON object a
+// command with --json; notices, progress and errors on standard error. Knows no command.
 
 import { styleText } from 'node:util'
 import { ControlError, systemCode } from '../control/wire/errors.ts'
@@ -29,7 +29,10 @@ export function tellLine(text: string): void {
   process.stderr.write(`${visible(text, process.stderr)}\n`)
 }
 
-/** Writes bytes as they are; resolves when more are welcome. Throws ReaderGone, ControlError when none can be written any more. */
+/**
+ * Writes bytes as they are; resolves when more are welcome. Throws ReaderGone, ControlError when
+ * none can be written any more.
+ */
 export function writeBytes(bytes: Uint8Array): Promise<void> | undefined {
   if (loss !== undefined) throw lossOf(loss)
   if (process.stdout.write(bytes)) return undefined
@@ -63,7 +66,10 @@ export function printFailure(json: boolean, error: unknown): number {
   return failure.code
 }
 
-/** Rows of cells as columns; the first row is the heading. Cells that look like numbers go to the right. */
+/**
+ * Rows of cells as columns; the first row is the heading. Cells that look like numbers go to the
+ * right.
+ */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
@@ -143,7 +149,10 @@ export function progressBar(
   }
 }
 
-/** Nobody reads the results any more (`avfs ... | head`): who only looks for them ends, and that is no error. */
+/**
+ * Nobody reads the results any more (`avfs ... | head`): who only looks for them ends, and that is
+ * no error.
+ */
 export class ReaderGone extends Error {}
 
 /** Why standard output takes nothing more. */
@@ -158,7 +167,10 @@ export function outliveOutputs(): void {
   process.stderr.on('error', () => undefined)
 }
 
-/** Resolves when all results are written, or their reader has gone. Rejects with ControlError when they could not be. */
+/**
+ * Resolves when all results are written, or their reader has gone. Rejects with ControlError when
+ * they could not be.
+ */
 export async function assertWritten(): Promise<void> {
   await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
   if (loss !== undefined && systemCode(loss) !== 'EPIPE') throw lossOf(loss)

@@ -1,4 +1,5 @@
-// What a mounted vault is doing, from two samples of its metrics some time apart. Knows the names of metrics.ts.
+// What a mounted vault is doing, from two samples of its metrics some time apart. Knows the names
+// of metrics.ts.
 
 import { parsePrometheus, type Scraped } from '../control/wire/prometheus.ts'
 
@@ -8,7 +9,10 @@ export interface MetricsSample {
   readonly samples: readonly Scraped[]
 }
 
-/** Requests of one kind. A percentile is the upper end of the power of two in microseconds that it is in. */
+/**
+ * Requests of one kind. A percentile is the upper end of the power of two in microseconds that it
+ * is in.
+ */
 interface OperationLoad {
   readonly operation: string
   readonly perSecond: number
@@ -26,7 +30,10 @@ export interface Load {
   readonly sentBytesPerSecond: number
   readonly waiting: number
   readonly residentBytes: number
-  /** Reads of blocks that were answered from memory, of all since the last sample; 1 when there were none. */
+  /**
+   * Reads of blocks that were answered from memory, of all since the last sample; 1 when there were
+   * none.
+   */
   readonly cacheHits: number
   /** The busiest first; those that were not asked for are left out. */
   readonly operations: readonly OperationLoad[]

@@ -1,5 +1,5 @@
-// Results that come one by one and may be many: written in large pieces, but while they come, as lines of bytes for people and
-// programs, or with --json as one list on one line. Knows no command.
+// Results that come one by one and may be many: written in large pieces, but while they come, as
+// lines of bytes for people and programs, or with --json as one list on one line. Knows no command.
 
 import { writeBytes } from './output.ts'
 import { visible } from './terminal.ts'

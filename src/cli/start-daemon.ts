@@ -1,4 +1,5 @@
-// Starts a daemon in the background and waits until its mount answers. Knows only the messages of protocol.ts.
+// Starts a daemon in the background and waits until its mount answers. Knows only the messages of
+// protocol.ts.
 
 import { spawn } from 'node:child_process'
 import { closeSync, constants, lstatSync, openSync } from 'node:fs'
@@ -9,14 +10,20 @@ import { type DaemonConfig, type DaemonMessage, fromWire } from '../control/wire
 import { keepInheritedFromChildren } from './inherited.ts'
 import { notice } from './output.ts'
 
-/** MiB of new space: V8's own 16 and more cost 100 MiB of resident memory in a walk over a million files, and gain nothing. */
+/**
+ * MiB of new space: V8's own 16 and more cost 100 MiB of resident memory in a walk over a million
+ * files, and gain nothing.
+ */
 const MEMORY_FLAGS = ['--max-semi-space-size=8']
 
 /** Beside this file's parent, with the same extension: .ts in a checkout, .js in the package. */
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const daemonFile = fileURLToPath(new URL(`../daemon/daemon.${extension}`, import.meta.url))
 
-/** Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to standard error. */
+/**
+ * Returns the daemon's pid when it serves. Throws what it failed with; notices are passed on to
+ * standard error.
+ */
 export async function startDaemon(config: DaemonConfig, logFile: string): Promise<number> {
   const log = openLog(logFile)
   keepInheritedFromChildren()

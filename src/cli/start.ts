@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The program in a checkout: keeps what Node makes of the sources between two starts, in a folder that nobody else can write, since what
-// lies there is run. Without a home directory nothing is kept.
+// The program in a checkout: keeps what Node makes of the sources between two starts, in a folder
+// that nobody else can write, since what lies there is run. Without a home directory nothing is
+// kept.
 
 import { mkdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'

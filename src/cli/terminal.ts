@@ -1,12 +1,16 @@
-// What names and other people's text look like on a terminal: nothing in them steers it, or passes for a line of avfs. Names are quoted
-// as GNU ls does it (--quoting-style=shell-escape), so that a shell takes them back. Into files and pipes all goes as it is.
+// What names and other people's text look like on a terminal: nothing in them steers it, or passes
+// for a line of avfs. Names are quoted as GNU ls does it (--quoting-style=shell-escape), so that a
+// shell takes them back. Into files and pipes all goes as it is.
 
 import type { WriteStream } from 'node:tty'
 import { toBytes, toText } from '../control/wire/byte-strings.ts'
 
 type Output = Pick<WriteStream, 'isTTY'>
 
-/** What a shell would not take as it is: blanks, its own signs, what it expands at the beginning of a word. */
+/**
+ * What a shell would not take as it is: blanks, its own signs, what it expands at the beginning of
+ * a word.
+ */
 const special = /[\s!"$&'()*;<=>?[\\^`|]|^[#~]|^[{}]$|^$/
 /** A character of UTF-8 after the other, or a byte that is of none. */
 const character =
@@ -31,7 +35,10 @@ export function shownName(bytes: string, output: Output = process.stdout): strin
   return output.isTTY ? quotedName(bytes) : toText(bytes)
 }
 
-/** The same as bytes for standard output, with what follows it: as it is where that is no terminal, UTF-8 or not. */
+/**
+ * The same as bytes for standard output, with what follows it: as it is where that is no terminal,
+ * UTF-8 or not.
+ */
 export function bytesShown(bytes: string, end: string): Buffer {
   const name = process.stdout.isTTY ? toBytes(quotedName(bytes)) : bytes
   return Buffer.from(`${name}${end}`, 'latin1')
@@ -72,7 +79,10 @@ function escaped(char: string): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const steering = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g
 
-/** Text for a terminal in which no control character but tabs and ends of lines is left: they are shown as \uXXXX. */
+/**
+ * Text for a terminal in which no control character but tabs and ends of lines is left: they are
+ * shown as \uXXXX.
+ */
 export function visible(text: string, output: Output): string {
   if (!output.isTTY) return text
   return text.replace(steering, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -1,5 +1,6 @@
-// Which path of which vault `export` and `import` mean: with --vault a path in that one; else as all commands take it, NAME:/path or
-// a path in a mount; else, where there is only one vault, a path from its root.
+// Which path of which vault `export` and `import` mean: with --vault a path in that one; else as
+// all commands take it, NAME:/path or a path in a mount; else, where there is only one vault, a
+// path from its root.
 
 import { lockHolder } from '../control/vaults/lock.ts'
 import { findPlace, type Place } from '../control/vaults/place.ts'
@@ -27,7 +28,10 @@ export async function transferPath(argument: string, vault: string | undefined):
   }
 }
 
-/** What goes before a path of the one vault that there is, or of the only one of them that is mounted; a byte string. */
+/**
+ * What goes before a path of the one vault that there is, or of the only one of them that is
+ * mounted; a byte string.
+ */
 function onlyVault(): string | undefined {
   const vaults = listVaults()
   const mounted = vaults.filter(({ path }) => typeof lockHolder(path)?.mountPoint === 'string')

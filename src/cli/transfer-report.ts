@@ -1,5 +1,5 @@
-// What `export` and `import` tell while they run and in the end: a line with files and bytes on a terminal, each problem as it
-// comes, and a summary.
+// What `export` and `import` tell while they run and in the end: a line with files and bytes on a
+// terminal, each problem as it comes, and a summary.
 
 import { getSystemErrorMap } from 'node:util'
 import { throttled } from '../control/wire/throttle.ts'
@@ -10,7 +10,10 @@ import { shownText } from './terminal.ts'
 export interface TransferReport {
   /** Notes names and bytes that went through. */
   count(names: number, bytes: number): void
-  /** Tells of one thing that could not be done; the command ends with exit code 1. `message` may be an errno's symbol. */
+  /**
+   * Tells of one thing that could not be done; the command ends with exit code 1. `message` may be
+   * an errno's symbol.
+   */
   problem(path: string, message: string): void
   /** How many problems there were. */
   readonly problems: number

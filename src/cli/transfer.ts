@@ -1,4 +1,5 @@
-// The streams of records between commands and a vault, through its daemon or not: `export` receives one, `import` sends one.
+// The streams of records between commands and a vault, through its daemon or not: `export` receives
+// one, `import` sends one.
 
 import { recordsIn } from '../archive/records.ts'
 import { callVault } from '../control/call.ts'
@@ -47,8 +48,8 @@ export async function receiveRecords(
 }
 
 /**
- * Runs `import` with what `feed` sends. `basename`: what a file is called that goes into an existing directory; with `dryRun` nothing is
- * changed, and `effects` hears of what would be.
+ * Runs `import` with what `feed` sends. `basename`: what a file is called that goes into an
+ * existing directory; with `dryRun` nothing is changed, and `effects` hears of what would be.
  */
 export async function sendRecords(
   place: Place,

@@ -1,5 +1,5 @@
-// A difference between two texts in the unified format of diff(1). Texts are byte strings, so that what is no UTF-8 comes out as it
-// went in. The lines that differ are found by the package diff.
+// A difference between two texts in the unified format of diff(1). Texts are byte strings, so that
+// what is no UTF-8 comes out as it went in. The lines that differ are found by the package diff.
 
 import { structuredPatch } from 'diff'
 
@@ -9,7 +9,10 @@ export interface Labels {
 }
 
 const CONTEXT_LINES = 3
-/** Texts that have nothing in common take quadratic time: after this, all of one is replaced by all of the other. */
+/**
+ * Texts that have nothing in common take quadratic time: after this, all of one is replaced by all
+ * of the other.
+ */
 const PATIENCE_MS = 5_000
 
 /** The header and the hunks, each line with its newline; '' when there is no difference. */

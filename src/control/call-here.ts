@@ -1,5 +1,5 @@
-// A method run in this process, on a vault that nobody else holds: opened for as long as it takes. Apart from call.ts because of
-// all that it loads.
+// A method run in this process, on a vault that nobody else holds: opened for as long as it takes.
+// Apart from call.ts because of all that it loads.
 
 import { Searcher } from '../search/searcher.ts'
 import { openStore } from '../store/open.ts'
@@ -19,7 +19,10 @@ import type { Feed, Piece, Receive, Report } from './wire/protocol.ts'
 
 const LEFT = 'what was done until then is whole, and stays'
 
-/** See callVault. Throws LockedError when somebody holds the vault, StoppedError when a signal ended it before its end. */
+/**
+ * See callVault. Throws LockedError when somebody holds the vault, StoppedError when a signal ended
+ * it before its end.
+ */
 export function callHere<N extends MethodName>(
   vaultPath: string,
   name: N,

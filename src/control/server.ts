@@ -1,4 +1,5 @@
-// The daemon's end of the control socket; see protocol.ts for what is said. Knows the methods only as a table.
+// The daemon's end of the control socket; see protocol.ts for what is said. Knows the methods only
+// as a table.
 
 import { chmodSync, rmSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -30,7 +31,10 @@ interface Served {
 }
 
 export interface ControlServer {
-  /** Takes no more requests, cuts the callers of those that run off, waits for what they do, removes the socket. */
+  /**
+   * Takes no more requests, cuts the callers of those that run off, waits for what they do, removes
+   * the socket.
+   */
   close(): Promise<void>
 }
 
@@ -38,7 +42,10 @@ const BODY_BYTES_MAX = 1024 * 1024
 /** Each takes a descriptor, and a mount must not run out of them. */
 const CONNECTIONS_MAX = 256
 
-/** Listens on `socket` (mode 0600); a socket file that is there is a leftover, because the caller holds the vault's lock. */
+/**
+ * Listens on `socket` (mode 0600); a socket file that is there is a leftover, because the caller
+ * holds the vault's lock.
+ */
 export async function startControlServer(socket: string, served: Served): Promise<ControlServer> {
   rmSync(socket, { force: true })
   const running = new Set<Promise<void>>()
@@ -66,7 +73,8 @@ export async function startControlServer(socket: string, served: Served): Promis
         server.close(() => resolve())
         server.closeAllConnections()
       })
-      // The vault is closed next: what changes it must have come to its end, or to a place where it can stop.
+      // The vault is closed next: what changes it must have come to its end, or to a place where it
+      // can stop.
       await Promise.all(running)
     },
   }
@@ -84,7 +92,8 @@ function isOwnCaller(socket: Socket): boolean {
 function listen(server: Server, socket: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    // The mode of the file is set by the umask at bind(2): chmod alone would leave an instant for others.
+    // The mode of the file is set by the umask at bind(2): chmod alone would leave an instant for
+    // others.
     const umask = process.umask(0o177)
     server.listen(socket, () => {
       chmodSync(socket, 0o600)
@@ -129,7 +138,8 @@ async function runMethod(
 ): Promise<void> {
   const { report, send, isGone } = reply
   try {
-    // A method that changes something does so, or keeps in mind who asked, before it lets anybody else go on.
+    // A method that changes something does so, or keeps in mind who asked, before it lets anybody
+    // else go on.
     if (!methods[name].readOnly) vault.core.actors.actAs(caller)
     const call = { report, send, kernel, isGone, body, searcher: () => searcher }
     const result = await methods[name].run(vault, parameters, call)

@@ -1,6 +1,6 @@
-// The daemon: takes the lock, opens the vault, mounts it, answers until the mount is gone, and leaves everything closed.
-// The only file that knows all layers. Runs as a process of its own, started by src/cli/start-daemon.ts, or inside
-// `avfs mount --foreground`.
+// The daemon: takes the lock, opens the vault, mounts it, answers until the mount is gone, and
+// leaves everything closed. The only file that knows all layers. Runs as a process of its own,
+// started by src/cli/start-daemon.ts, or inside `avfs mount --foreground`.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -60,14 +60,16 @@ interface Starter {
 }
 
 /**
- * Serves the vault until it is unmounted, and resolves to the exit code: 0 when everything is durable. Rejects when it could not
- * mount, or nobody waits for that any more; nothing is left behind then.
+ * Serves the vault until it is unmounted, and resolves to the exit code: 0 when everything is
+ * durable. Rejects when it could not mount, or nobody waits for that any more; nothing is left
+ * behind then.
  */
 export async function runDaemon(config: DaemonConfig, starter: Starter): Promise<number> {
   setLog('info', limited(standardErrorSink()))
   outliveErrors()
   followKernelClock()
-  // Whatever directory this was started in must not be kept busy, and may be the mount point itself.
+  // Whatever directory this was started in must not be kept busy, and may be the mount point
+  // itself.
   process.chdir('/')
   const notice = (text: string): void => {
     log('info', text)
@@ -97,7 +99,10 @@ export async function runDaemon(config: DaemonConfig, starter: Starter): Promise
   return 0
 }
 
-/** Times that avfs sets and those that the kernel sets on cached writes come from one clock, so that they never contradict. */
+/**
+ * Times that avfs sets and those that the kernel sets on cached writes come from one clock, so that
+ * they never contradict.
+ */
 function followKernelClock(): void {
   const ns = new Uint32Array(1)
   const { coarseTime } = addon()
@@ -107,7 +112,10 @@ function followKernelClock(): void {
   })
 }
 
-/** Takes the lock; a holder that is not mounted is about to close, or only a command, and is waited for. */
+/**
+ * Takes the lock; a holder that is not mounted is about to close, or only a command, and is waited
+ * for.
+ */
 async function lockWhenClosed(config: DaemonConfig): Promise<Lock> {
   const deadline = performance.now() + CLOSING_WAIT_MS
   for (;;) {
@@ -155,7 +163,10 @@ function isOurs({ type, source }: MountEntry, { name }: DaemonConfig): boolean {
   return type === MOUNT_TYPE && source === name
 }
 
-/** Whether what a lock file names is there, although nobody holds this lock: then the file is a copy. */
+/**
+ * Whether what a lock file names is there, although nobody holds this lock: then the file is a
+ * copy.
+ */
 async function isStillServed(holder: LockHolder): Promise<boolean> {
   const { pid, mountPoint } = holder
   if (mountPoint === null || !isServing(holder) || processOf(pid) === undefined) return false
@@ -258,13 +269,17 @@ function infoOf({ name, vaultPath, mountPoint }: DaemonConfig): DaemonInfo {
   }
 }
 
-/** The process that start-daemon.ts starts: its one argument is a DaemonConfig, its parent listens until it is ready. */
+/**
+ * The process that start-daemon.ts starts: its one argument is a DaemonConfig, its parent listens
+ * until it is ready.
+ */
 async function main(argument: string): Promise<void> {
   const config = JSON.parse(argument) as DaemonConfig
   process.title = `avfs mount ${config.name} ${config.mountPoint}`
   // The terminal that it was started from may go.
   process.on('SIGHUP', () => undefined)
-  // Nothing is written there but warnings of Node's own; a full disk must not make exceptions of them.
+  // Nothing is written there but warnings of Node's own; a full disk must not make exceptions of
+  // them.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const starter = parentProcess()
   try {

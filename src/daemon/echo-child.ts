@@ -1,6 +1,7 @@
-// The process that makes changes once more through the mount, for those who watch it (src/fs/echo.ts): started by echoes.ts, told
-// what to do over IPC, and gone with the daemon. A process and not a thread: a thread of the daemon that waits for the daemon's own
-// answer would keep its descriptors open when it is killed, and the mount would hang for good.
+// The process that makes changes once more through the mount, for those who watch it
+// (src/fs/echo.ts): started by echoes.ts, told what to do over IPC, and gone with the daemon. A
+// process and not a thread: a thread of the daemon that waits for the daemon's own answer would
+// keep its descriptors open when it is killed, and the mount would hang for good.
 
 import {
   closeSync,
@@ -31,7 +32,10 @@ function touch(path: Buffer, to: EchoAttributes): void {
   addon().writeAttributes(path, entryRecord(head, '', []))
 }
 
-/** Sets the size of a file, if the name still leads to that very file: somebody may have put another, or a link to the host's, there. */
+/**
+ * Sets the size of a file, if the name still leads to that very file: somebody may have put
+ * another, or a link to the host's, there.
+ */
 function resize(path: Buffer, device: number, ino: number, size: number): void {
   const found = openSync(path, O_PATH | constants.O_NOFOLLOW)
   try {
@@ -52,8 +56,8 @@ function take(step: EchoStep, path: Buffer, device: number, source: string): voi
 }
 
 /**
- * Does a step in its directory, which is held meanwhile. Nothing may be done anywhere but in the mount: another one may lie over a
- * part of it, or it may be gone.
+ * Does a step in its directory, which is held meanwhile. Nothing may be done anywhere but in the
+ * mount: another one may lie over a part of it, or it may be gone.
  */
 function takeWithin(step: EchoStep, device: number, source: string): void {
   const directory = openSync(bytes(step.directory), O_PATH | constants.O_DIRECTORY)
@@ -65,7 +69,10 @@ function takeWithin(step: EchoStep, device: number, source: string): void {
   }
 }
 
-/** Does all that can be done; returns why something was not. Who is not root may not do everything: somebody does not hear then. */
+/**
+ * Does all that can be done; returns why something was not. Who is not root may not do everything:
+ * somebody does not hear then.
+ */
 function run({ source, steps }: EchoTask): string[] {
   const refused: string[] = []
   const attempt = (work: () => void): void => {

@@ -1,5 +1,6 @@
-// Lets programs that watch a mount hear of what commands change in the vault: starts the process that makes changes once more
-// (echo-child.ts), hands it the steps (src/fs/echo.ts), and ends it when it has had nothing to do for a while. One batch at a time.
+// Lets programs that watch a mount hear of what commands change in the vault: starts the process
+// that makes changes once more (echo-child.ts), hands it the steps (src/fs/echo.ts), and ends it
+// when it has had nothing to do for a while. One batch at a time.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

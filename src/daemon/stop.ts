@@ -1,5 +1,6 @@
-// What a daemon does on SIGTERM and SIGINT: unmounts while it goes on answering, because unmounting writes back what the
-// kernel still holds. A mount that is in use stays until it is free; a second signal takes it away all the same.
+// What a daemon does on SIGTERM and SIGINT: unmounts while it goes on answering, because unmounting
+// writes back what the kernel still holds. A mount that is in use stays until it is free; a second
+// signal takes it away all the same.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { log } from '../base/log.ts'

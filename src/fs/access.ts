@@ -1,5 +1,6 @@
-// Who may read and search what, for listings that gather names from other directories: the kernel checks only the path that
-// somebody walks, so that what they list must be reachable by walking. Access lists count (acl(5)).
+// Who may read and search what, for listings that gather names from other directories: the kernel
+// checks only the path that somebody walks, so that what they list must be reachable by walking.
+// Access lists count (acl(5)).
 
 import { readFileSync } from 'node:fs'
 import type { Core } from '../vault/core/core.ts'
@@ -47,7 +48,10 @@ export function keyOf({ uid, groups }: Reader): string {
   return `${uid}\0${[...groups].join()}`
 }
 
-/** Whether permissions let the reader do all of `wanted`; root may do anything. `acl`: the access list, where there is one. */
+/**
+ * Whether permissions let the reader do all of `wanted`; root may do anything. `acl`: the access
+ * list, where there is one.
+ */
 export function may(
   reader: Reader,
   { mode, uid, gid }: Guarded,
@@ -66,8 +70,9 @@ export function mayNow(core: Core, reader: Reader, inode: Inode, wanted: number)
 }
 
 /**
- * The names from `top` down to `name` in directory `parent`; undefined when that is not below `top`, or when the reader may not
- * do all of `wanted` in a directory on the way. The right to come to `top` is the caller's to check.
+ * The names from `top` down to `name` in directory `parent`; undefined when that is not below
+ * `top`, or when the reader may not do all of `wanted` in a directory on the way. The right to come
+ * to `top` is the caller's to check.
  */
 export function pathBelow(
   core: Core,
@@ -97,7 +102,10 @@ export function isOpenToAll(core: Core, directory: Inode): boolean {
   return isOpen && getXattr(core, directory, ACL_ACCESS) === undefined
 }
 
-/** Whether everybody may walk from a directory that `known` has down to this one. `known` gets what is found out. */
+/**
+ * Whether everybody may walk from a directory that `known` has down to this one. `known` gets what
+ * is found out.
+ */
 export function isWayOpen(core: Core, directory: number, known: Map<number, boolean>): boolean {
   const way: number[] = []
   const isCircle = cycleCheck()

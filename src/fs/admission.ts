@@ -1,6 +1,7 @@
-// What an operation on the vault needs, asked before it has changed anything: a quota lets it grow, or it is EDQUOT (quota.ts), and
-// the disk has room, or it is ENOSPC. On a disk that is nearly full what frees, or hardly grows, goes on for as long as there is any
-// reserve. Any of these may throw a Fault, to wait for a commit or for the kernel. Nothing is asked where nothing is written.
+// What an operation on the vault needs, asked before it has changed anything: a quota lets it grow,
+// or it is EDQUOT (quota.ts), and the disk has room, or it is ENOSPC. On a disk that is nearly full
+// what frees, or hardly grows, goes on for as long as there is any reserve. Any of these may throw
+// a Fault, to wait for a commit or for the kernel. Nothing is asked where nothing is written.
 
 import { EDQUOT, ENOSPC, FsError, fail } from '../base/errno.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
@@ -51,8 +52,8 @@ export function admitChange(fs: FsContext, ino: number, change: AttributeChange)
 }
 
 /**
- * Returns false for bytes of the kernel's cache for which a quota has no room: they are taken as if they had been stored (quota.ts),
- * and whoever writes, syncs or closes the file next hears of it.
+ * Returns false for bytes of the kernel's cache for which a quota has no room: they are taken as if
+ * they had been stored (quota.ts), and whoever writes, syncs or closes the file next hears of it.
  */
 export function admitWrite(
   fs: FsContext,

@@ -1,7 +1,8 @@
-// When a read moves atime, of which the kernel's cache keeps most from us: no request says that a process read what is cached.
-// So close(2) without a write is taken for the end of a read, but where nothing of the file can be cached, where the closing process has
-// just changed attributes, and where atime is what a program set: it stays until somebody is seen to read, and so that
-// every read is seen, the kernel drops what it has cached of such a file.
+// When a read moves atime, of which the kernel's cache keeps most from us: no request says that a
+// process read what is cached. So close(2) without a write is taken for the end of a read, but
+// where nothing of the file can be cached, where the closing process has just changed attributes,
+// and where atime is what a program set: it stays until somebody is seen to read, and so that every
+// read is seen, the kernel drops what it has cached of such a file.
 
 import { wallTime } from '../base/clock.ts'
 import { isRegular } from '../base/mode.ts'
@@ -11,7 +12,10 @@ import { assertWrittenBack, type FsContext } from './context.ts'
 import type { AttributeChange, Caller } from './operations.ts'
 
 const DAY_SECONDS = 86400
-/** An atime that was set this close to now is not worth dropping what is cached: who unpacks files sets now. */
+/**
+ * An atime that was set this close to now is not worth dropping what is cached: who unpacks files
+ * sets now.
+ */
 const RECENT_SECONDS = 60
 const PAGE_BYTES = 4096
 /** Flags of open(2). */
@@ -26,8 +30,8 @@ function readsOf(inode: Inode): Reads {
 }
 
 /**
- * relatime (mount(8)): a read moves atime only when it is not newer than a change, or a day old. History keeps no trace of
- * it. Returns true when it moved.
+ * relatime (mount(8)): a read moves atime only when it is not newer than a change, or a day old.
+ * History keeps no trace of it. Returns true when it moved.
  */
 export function touchAtime(fs: FsContext, inode: Inode): boolean {
   if (fs.atime === 'noatime' || fs.readOnly) return false
@@ -51,8 +55,9 @@ function isNotAfter(sec: number, ns: number, otherSec: number, otherNs: number):
 }
 
 /**
- * The kernel reads for a descriptor: for a process, as a rule. Through one that cannot be read from it reads to fill up a page of which
- * a part is written. One that can be both shows at its close which it was, where it matters: in the second case the page came back.
+ * The kernel reads for a descriptor: for a process, as a rule. Through one that cannot be read from
+ * it reads to fill up a page of which a part is written. One that can be both shows at its close
+ * which it was, where it matters: in the second case the page came back.
  */
 export function noteRead(
   fs: FsContext,
@@ -79,7 +84,10 @@ export function noteWrite(inode: Inode, offset: number, length: number): void {
     reads.doubtfulAt = undefined
 }
 
-/** Throws a Fault where setattr sets an atime that only a read may move, and reads may be served from the kernel's cache. */
+/**
+ * Throws a Fault where setattr sets an atime that only a read may move, and reads may be served
+ * from the kernel's cache.
+ */
 export function readyAtime(fs: FsContext, inode: Inode, change: AttributeChange): void {
   if (isLasting(change) && fs.atime !== 'noatime') assertReadsAreSeen(fs, inode)
 }
@@ -111,8 +119,8 @@ export function noteChange(inode: Inode, caller: Caller, change: AttributeChange
 }
 
 /**
- * close(2). Returns true when it was the end of a read that moved atime. Throws a Fault, before anything is changed, where reads of what
- * was written could not be seen and have to be.
+ * close(2). Returns true when it was the end of a read that moved atime. Throws a Fault, before
+ * anything is changed, where reads of what was written could not be seen and have to be.
  */
 export function noteClose(
   fs: FsContext,

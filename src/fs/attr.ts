@@ -90,7 +90,10 @@ function setTimes(inode: Inode, change: AttributeChange, resized: boolean): void
   inode.ctimeNs = change.ctime === undefined ? now.ns : change.ctimeNs
 }
 
-/** The room on the disk, or what a quota leaves of it to the caller: then its limit is the size, as ext4 and XFS tell it. */
+/**
+ * The room on the disk, or what a quota leaves of it to the caller: then its limit is the size, as
+ * ext4 and XFS tell it.
+ */
 export function statfs(fs: FsContext, caller: Caller): FileSystemStatus {
   let { total, free, available } = fs.vault.space()
   let filesFree = Math.floor(available / INODE_BYTES)

@@ -1,4 +1,5 @@
-// What all families of operations share: the vault, who is known to the kernel, and how to tell it of changes.
+// What all families of operations share: the vault, who is known to the kernel, and how to tell it
+// of changes.
 
 import type { Counters } from '../base/counters.ts'
 import { EROFS, fail } from '../base/errno.ts'
@@ -25,7 +26,10 @@ export interface OpenDirectory {
   last: { readonly name: string; readonly cookie: number } | undefined
 }
 
-/** When a read moves atime: mount(8), relatime (the rule unless another is asked for), noatime, strictatime. */
+/**
+ * When a read moves atime: mount(8), relatime (the rule unless another is asked for), noatime,
+ * strictatime.
+ */
 export type AtimeRule = 'relatime' | 'noatime' | 'strictatime'
 
 export interface FsContext {
@@ -45,7 +49,10 @@ export interface FsContext {
   readonly listings: DirectoryListings
   /** Inodes of which the kernel has just written back all it had. */
   readonly writtenBack: Set<number>
-  /** Inodes whose cached writes exceeded a quota, and the offset from which; until a caller was told. See quota.ts. */
+  /**
+   * Inodes whose cached writes exceeded a quota, and the offset from which; until a caller was
+   * told. See quota.ts.
+   */
   readonly refused: Map<number, number>
   /** Those of them whose true size the kernel has learned again. */
   readonly resized: Set<number>
@@ -79,8 +86,8 @@ export function forgetNode(fs: FsContext, ino: number, count: number): void {
 }
 
 /**
- * Throws a Fault that lets the kernel write its dirty pages of the inode back and drop all that it has cached of it. Run again
- * after that, it does nothing.
+ * Throws a Fault that lets the kernel write its dirty pages of the inode back and drop all that it
+ * has cached of it. Run again after that, it does nothing.
  */
 export function assertWrittenBack(fs: FsContext, ino: number): void {
   const { notices } = fs
@@ -94,7 +101,10 @@ export function assertWrittenBack(fs: FsContext, ino: number): void {
   })
 }
 
-/** Lets the kernel forget bytes that were refused when it wrote them back, and the size that they made. */
+/**
+ * Lets the kernel forget bytes that were refused when it wrote them back, and the size that they
+ * made.
+ */
 export function forgetCached(fs: FsContext, ino: number): void {
   const inode = findInode(fs.core, ino)
   void fs.notices?.inodeChanged(ino)

@@ -1,4 +1,5 @@
-// Making inodes: mknod, mkdir, symlink, create, tmpfile, link. Owner, group, mode and access lists of what is made are here.
+// Making inodes: mknod, mkdir, symlink, create, tmpfile, link. Owner, group, mode and access lists
+// of what is made are here.
 
 import { EEXIST, EINVAL, ENAMETOOLONG, ENOENT, EPERM, fail } from '../base/errno.ts'
 import { SYMLINK_BYTES_MAX } from '../base/limits.ts'
@@ -36,7 +37,10 @@ const MODE_BITS = 0o177777
 /** All that a umask has: whatever comes as one, the type stays. */
 const UMASK_BITS = 0o777
 
-/** Makes an inode with the owner, group, mode and access lists that its parent directory gives it; it has no name yet. */
+/**
+ * Makes an inode with the owner, group, mode and access lists that its parent directory gives it;
+ * it has no name yet.
+ */
 export function makeInode(
   fs: FsContext,
   caller: Caller,
@@ -83,7 +87,9 @@ export function nameInode(
   giveName(fs.core, inode, parent.ino, name)
 }
 
-/** The directory, ready to take a new name. Throws EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR. */
+/**
+ * The directory, ready to take a new name. Throws EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR.
+ */
 function directoryFor(fs: FsContext, parent: number, name: string): Inode {
   assertChangeable(fs)
   assertNewName(name)
@@ -154,7 +160,8 @@ export function create(
 ): Node {
   const { core } = fs
   const before = findEntry(core, parent, name)
-  // The kernel held the name to be missing and was overtaken: open(2) without O_EXCL opens what is there.
+  // The kernel held the name to be missing and was overtaken: open(2) without O_EXCL opens what is
+  // there.
   if (before !== undefined && (flags & O_EXCL) === 0)
     return giveNode(fs, getInode(core, before.ino))
   const directory = directoryFor(fs, parent, name)
@@ -184,7 +191,8 @@ export function link(fs: FsContext, ino: number, parent: number, name: string): 
   const inode = getInode(fs.core, ino)
   if (isDirectory(inode.mode)) fail(EPERM)
   if (inode.nlink === 0 && !fs.core.orphans.has(ino)) fail(EINVAL)
-  // Only O_TMPFILE may get a first name. The kernel asks all the same where it was not told yet that the last one is gone.
+  // Only O_TMPFILE may get a first name. The kernel asks all the same where it was not told yet
+  // that the last one is gone.
   if (inode.nlink === 0 && inode.name !== '') fail(ENOENT)
   sealBefore(fs.core, inode)
   prefetchInode(fs.core, inode)

@@ -21,7 +21,8 @@ export function lookup(
   name: string,
 ): Node | undefined {
   assertName(name)
-  // Asked for when a file handle (open_by_handle_at(2)) leads to an inode that the kernel does not hold.
+  // Asked for when a file handle (open_by_handle_at(2)) leads to an inode that the kernel does not
+  // hold.
   if (name === '.') {
     const inode = getInode(fs.core, parent)
     return isOrigin(fs, caller, parent) && !isDirectory(inode.mode)
@@ -46,7 +47,10 @@ export function opendir(
   return { handle, cacheable: true }
 }
 
-/** The listing of a handle, which begins anew at the beginning, and goes on behind the last name when it was let go of. */
+/**
+ * The listing of a handle, which begins anew at the beginning, and goes on behind the last name
+ * when it was let go of.
+ */
 function listingOf(fs: FsContext, ino: number, open: OpenDirectory, cookie: number): Listing {
   const { listing, last } = open
   if (listing !== undefined && cookie > 0 && fs.listings.use(listing)) return listing
@@ -76,7 +80,8 @@ export function readdir(
   for (let index = Math.max(0, cookie - DOTS - shift); index < names.length; index++) {
     const { name, ino: child, type } = names[index] as ListedName
     const next = index + DOTS + 1 + shift
-    // A name that went meanwhile is still listed, as readdir(3) allows; there is no node to give with it.
+    // A name that went meanwhile is still listed, as readdir(3) allows; there is no node to give
+    // with it.
     const inode = plus ? findInode(fs.core, child) : undefined
     const node = inode && giveNode(fs, inode)
     if (!take(name, child, type, next, node)) {

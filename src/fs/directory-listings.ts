@@ -1,6 +1,7 @@
-// The names of directories that are being read: whoever has one open sees the names as of when he began, so that renames meanwhile
-// show no name twice and lose none. All who begin before a name changes share one listing; how many names are held at once is
-// bounded, and whoever lost his listing goes on behind the last name that he read. A large directory is read in slices.
+// The names of directories that are being read: whoever has one open sees the names as of when he
+// began, so that renames meanwhile show no name twice and lose none. All who begin before a name
+// changes share one listing; how many names are held at once is bounded, and whoever lost his
+// listing goes on behind the last name that he read. A large directory is read in slices.
 
 import { firstIndex } from '../base/sorted.ts'
 import { type EntryRow, entry } from '../store/collections.ts'
@@ -23,7 +24,9 @@ export interface ListedName {
   readonly type: number
 }
 
-/** Names in byte order, so that positions mean the same in every listing of an unchanged directory. */
+/**
+ * Names in byte order, so that positions mean the same in every listing of an unchanged directory.
+ */
 export interface Listing {
   readonly names: readonly ListedName[]
 }
@@ -57,7 +60,9 @@ export class DirectoryListings {
     return this.#names
   }
 
-  /** The listing of a directory as it is now, for one more handle. Throws Fault until it is read. */
+  /**
+   * The listing of a directory as it is now, for one more handle. Throws Fault until it is read.
+   */
   begin(ino: number): Listing {
     const known = this.#current.get(ino)
     const held = known ?? { ino, names: this.#read(ino), users: 0 }

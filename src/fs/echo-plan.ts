@@ -1,4 +1,5 @@
-// Which steps a process takes so that those who watch directories hear of changes that were made below the kernel; see echo.ts.
+// Which steps a process takes so that those who watch directories hear of changes that were made
+// below the kernel; see echo.ts.
 
 import { isDirectory } from '../base/mode.ts'
 import type { EntryRow } from '../store/collections.ts'
@@ -12,7 +13,10 @@ import type { EchoStep } from './echo-step.ts'
 
 const DIRECTORY = 4
 
-/** What is to be seen of a name: that something goes, then that something comes, perhaps in its place. */
+/**
+ * What is to be seen of a name: that something goes, then that something comes, perhaps in its
+ * place.
+ */
 export interface EchoedName {
   readonly parent: number
   readonly name: string
@@ -22,7 +26,10 @@ export interface EchoedName {
   readonly coming: number | undefined
 }
 
-/** The names to echo, of which the n-th is called n in the source directory, and all steps below the mount point `top`. */
+/**
+ * The names to echo, of which the n-th is called n in the source directory, and all steps below the
+ * mount point `top`.
+ */
 export function planEcho(
   fs: FsContext,
   { names, inodes, sizes = [] }: Changes,
@@ -96,7 +103,10 @@ function touchOf(fs: FsContext, ino: number, top: string): EchoStep | undefined 
   return { ...place, do: 'touch', to }
 }
 
-/** Giving a file the size that it has: there is no other way to tell the kernel, as long as somebody has it open. */
+/**
+ * Giving a file the size that it has: there is no other way to tell the kernel, as long as somebody
+ * has it open.
+ */
 function resizeOf(fs: FsContext, ino: number, top: string): EchoStep | undefined {
   const inode = findInode(fs.core, ino)
   const place = inode && placeOf(fs, inode, top)

@@ -1,6 +1,10 @@
-// What a process does in the mount so that those who watch it hear of changes that were made below the kernel; see echo.ts.
+// What a process does in the mount so that those who watch it hear of changes that were made below
+// the kernel; see echo.ts.
 
-/** Steps, and where: `source` is a directory that is found in this mount alone. All paths and names are byte strings. */
+/**
+ * Steps, and where: `source` is a directory that is found in this mount alone. All paths and names
+ * are byte strings.
+ */
 export interface EchoTask {
   readonly source: string
   readonly steps: readonly EchoStep[]

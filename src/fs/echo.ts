@@ -1,7 +1,9 @@
-// Programs that watch a directory (inotify, fanotify) hear of what is done through the mount, not of what a command changes below
-// it. So each such change is made once more through the mount, by a process (src/daemon/echo-child.ts) whose calls only seem to change
-// something: the vault is as it is to be already, and the kernel tells who watches. Here is what it is to do, and what it is
-// answered: a name that came is moved in from a directory that it alone can see, one that went is removed.
+// Programs that watch a directory (inotify, fanotify) hear of what is done through the mount, not
+// of what a command changes below it. So each such change is made once more through the mount, by a
+// process (src/daemon/echo-child.ts) whose calls only seem to change something: the vault is as it
+// is to be already, and the kernel tells who watches. Here is what it is to do, and what it is
+// answered: a name that came is moved in from a directory that it alone can see, one that went is
+// removed.
 
 import { randomUUID } from 'node:crypto'
 import { wallTime } from '../base/clock.ts'
@@ -20,7 +22,9 @@ import { toNode } from './node.ts'
 import type { AttributeChange, Caller, Node, Operations } from './operations.ts'
 import { numberOf } from './virtual/view.ts'
 
-/** The directory from which names are moved in. Nobody else can guess what it is called in the root. */
+/**
+ * The directory from which names are moved in. Nobody else can guess what it is called in the root.
+ */
 const SOURCE_NAME = `.avfs-${randomUUID()}`
 const SOURCE_INO = numberOf(SOURCE_NAME)
 
@@ -30,8 +34,8 @@ export interface Echo {
   /** Sets the process that echoes changes; undefined when there is none any more. */
   by(pid: number | undefined): void
   /**
-   * What the process is to do below the directory where the vault is mounted, a byte string. A step of the caller's: what it reads may
-   * have to be waited for.
+   * What the process is to do below the directory where the vault is mounted, a byte string. A step
+   * of the caller's: what it reads may have to be waited for.
    */
   plan(changes: Changes, top: string): EchoTask
   /** What was planned is over: whoever asks for those names is answered as always. */
@@ -169,7 +173,8 @@ function lookup(
   const echoed = names.find(parent, name)
   if (!names.isEcho(caller)) {
     const node = operations.lookup(caller, parent, name)
-    // If the kernel cached this node, it would find source and target of the move to be the same, and do nothing.
+    // If the kernel cached this node, it would find source and target of the move to be the same,
+    // and do nothing.
     return node === undefined || echoed === undefined ? node : brief(node)
   }
   if (parent === ROOT_INO && name === SOURCE_NAME) return source()
@@ -201,7 +206,10 @@ function ownNode(ino: number, mode: number): Node {
   return { ino, mode, ...owner, ...times, ...rest, volatile: false }
 }
 
-/** What a name led to: as it is, if it is there under another or somebody uses it, else something of its kind. */
+/**
+ * What a name led to: as it is, if it is there under another or somebody uses it, else something of
+ * its kind.
+ */
 function formerNode(fs: FsContext, { ino, type }: EntryRow): Node {
   const inode = findInode(fs.core, ino)
   if (inode !== undefined) return giveNode(fs, inode)
@@ -209,7 +217,10 @@ function formerNode(fs: FsContext, { ino, type }: EntryRow): Node {
   return ownNode(ino, (type << 12) | 0o700)
 }
 
-/** Everything is as it was but the kernel's own ctime, which the vault takes over without a trace, as it does with atime. */
+/**
+ * Everything is as it was but the kernel's own ctime, which the vault takes over without a trace,
+ * as it does with atime.
+ */
 function touched(fs: FsContext, ino: number, { ctime, ctimeNs }: AttributeChange): Node {
   const inode = getInode(fs.core, ino)
   if (ctime !== undefined) {

@@ -1,5 +1,5 @@
-// The POSIX meaning of a vault as one object: router.ts has what each call comes by on its way to the family of operations that
-// knows it; the process that makes echoes has answers of its own.
+// The POSIX meaning of a vault as one object: router.ts has what each call comes by on its way to
+// the family of operations that knows it; the process that makes echoes has answers of its own.
 
 import { Counters } from '../base/counters.ts'
 import type { Memory } from '../base/memory.ts'
@@ -20,7 +20,10 @@ export interface FileSystem extends Operations {
   setNotices(notices: KernelNotices): void
   /** Resolves when the kernel knows what has changed so far in views that it keeps. */
   kernelNotified(): Promise<void>
-  /** Lets go of what can be had again: what open directories have read, and what the kernel keeps of the past. */
+  /**
+   * Lets go of what can be had again: what open directories have read, and what the kernel keeps of
+   * the past.
+   */
   dropCaches(): void
   /** True while the kernel knows the inode. */
   holds(ino: number): boolean
@@ -32,7 +35,10 @@ interface FileSystemOptions {
   readonly readOnly: boolean
   /** Whether others than the one who mounted it may come, as they may if not told. */
   readonly shared?: boolean
-  /** Whether directories have a .avfs: found when it is named (as by default), listed in the root too, or not at all. */
+  /**
+   * Whether directories have a .avfs: found when it is named (as by default), listed in the root
+   * too, or not at all.
+   */
   readonly avfsdir?: 'hidden' | 'visible' | 'off'
 }
 

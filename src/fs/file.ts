@@ -70,8 +70,8 @@ export function write(
   writeContent(fs.core, inode, offset, data)
   noteWrite(inode, offset, data.length)
   if (killPrivileges) losePrivileges(fs, inode, caller)
-  // SETATTR brings the kernel's times when they differ from those it knows: it sends none for a write within the tick of
-  // the file's creation.
+  // SETATTR brings the kernel's times when they differ from those it knows: it sends none for a
+  // write within the tick of the file's creation.
   if (!cached) stampChange(inode, true)
   return fs.vault.relieve()
 }
@@ -91,7 +91,10 @@ export function flush(fs: FsContext, caller: Caller, ino: number): void {
   if (isRead) fs.notices?.attributesChanged(ino)
 }
 
-/** fsync(2), syncfs(2): resolves when all that was done is durable. Rejects with ENOSPC or EIO when the engine refuses it. */
+/**
+ * fsync(2), syncfs(2): resolves when all that was done is durable. Rejects with ENOSPC or EIO when
+ * the engine refuses it.
+ */
 export async function sync(fs: FsContext): Promise<void> {
   try {
     await fs.vault.sync()

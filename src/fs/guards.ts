@@ -1,5 +1,6 @@
-// Who had access to a directory when: its owner, permissions and access list (acl(5)) in all the time that the vault knows of. A
-// busy directory has a state a second and changes these once a year, so that states are read once and kept as spans.
+// Who had access to a directory when: its owner, permissions and access list (acl(5)) in all the
+// time that the vault knows of. A busy directory has a state a second and changes these once a
+// year, so that states are read once and kept as spans.
 
 import { GenerationCache } from '../base/generation-cache.ts'
 import { log } from '../base/log.ts'
@@ -48,8 +49,9 @@ const PAGE_ROWS = 10_000
 const known = new WeakMap<Core, GenerationCache<number, Span[]>>()
 
 /**
- * What guarded a directory at a moment. Of a moment whose state is not known any more (prune let it go, or nobody can have seen it)
- * it is what did before and what did after: who needs a right needs it of both. Empty where nothing is known.
+ * What guarded a directory at a moment. Of a moment whose state is not known any more (prune let it
+ * go, or nobody can have seen it) it is what did before and what did after: who needs a right needs
+ * it of both. Empty where nothing is known.
  */
 export function guardsAt(core: Core, ino: number, moment: Moment): readonly Guard[] {
   const present = presentGuard(core, ino)
@@ -74,8 +76,9 @@ export function guardsEver(core: Core, ino: number): readonly Guard[] {
 }
 
 /**
- * Before the guards of a directory change: what happened in it until now happened under those that it has, so that they stay on
- * record, although nobody may have seen them yet. To be called when all else is read.
+ * Before the guards of a directory change: what happened in it until now happened under those that
+ * it has, so that they stay on record, although nobody may have seen them yet. To be called when
+ * all else is read.
  */
 export function keepGuards(core: Core, inode: Inode): void {
   const { ino, size } = inode
@@ -88,8 +91,8 @@ const unsealable = new WeakSet<Inode>()
 
 /**
  * Before a file or directory moves, gets one more name or other permissions: what is being written
- * over there becomes a version, in a step of its own. Otherwise the content before would be shown as
- * of times at which others might come there. To be called before anything is changed.
+ * over there becomes a version, in a step of its own. Otherwise the content before would be shown
+ * as of times at which others might come there. To be called before anything is changed.
  */
 export function sealBefore(core: Core, ...changing: readonly Inode[]): void {
   const due = changing

@@ -1,5 +1,5 @@
-// Numbers of open directories, of the vault and of views, and how many there may be: each takes memory until it is closed, and a
-// program can open them faster than anybody notices.
+// Numbers of open directories, of the vault and of views, and how many there may be: each takes
+// memory until it is closed, and a program can open them faster than anybody notices.
 
 import { EMFILE, ENFILE, fail } from '../base/errno.ts'
 
@@ -13,7 +13,10 @@ export class Handles {
   readonly #users = new Map<number, number>()
   readonly #counts = new Map<number, number>()
 
-  /** The number that `open` takes next. Throws EMFILE when the user has too many open, ENFILE when all users together have. */
+  /**
+   * The number that `open` takes next. Throws EMFILE when the user has too many open, ENFILE when
+   * all users together have.
+   */
   next(uid: number): number {
     if ((this.#counts.get(uid) ?? 0) >= HANDLES_MAX_EACH) fail(EMFILE)
     if (this.#users.size >= HANDLES_MAX) fail(ENFILE)

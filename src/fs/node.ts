@@ -1,4 +1,5 @@
-// What src/fs answers with: an inode as the kernel sees it, and the checks that every operation begins with.
+// What src/fs answers with: an inode as the kernel sees it, and the checks that every operation
+// begins with.
 
 import { EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../base/errno.ts'
 import { NAME_BYTES_MAX } from '../base/limits.ts'
@@ -51,7 +52,10 @@ export function assertName(name: string): void {
   if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
 }
 
-/** The same of a name that is to be given. Throws EINVAL for what can be none; the kernel refuses it before that. */
+/**
+ * The same of a name that is to be given. Throws EINVAL for what can be none; the kernel refuses it
+ * before that.
+ */
 export function assertNewName(name: string): void {
   assertName(name)
   if (name === '' || name === '.' || name === '..' || name.includes('/')) fail(EINVAL)

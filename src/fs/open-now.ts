@@ -1,5 +1,6 @@
-// Which directories everybody may list and enter today, and all above them: a directory that is gone counts as it was last. What is
-// found out is kept, and who built on it is told when one of them is open no longer.
+// Which directories everybody may list and enter today, and all above them: a directory that is
+// gone counts as it was last. What is found out is kept, and who built on it is told when one of
+// them is open no longer.
 
 import { afterStep } from '../base/step.ts'
 import { inode as inodes, type Key, xattr } from '../store/collections.ts'
@@ -23,7 +24,10 @@ interface Own {
 /** Directories that are known; then those that matter are found out once more. */
 const KNOWN_MAX = 100_000
 
-/** `closed` is called after a step that may have closed one which was open: whoever cares asks again for each that matters. */
+/**
+ * `closed` is called after a step that may have closed one which was open: whoever cares asks again
+ * for each that matters.
+ */
 export function followOpenness(core: Core, closed: () => void): (directory: number) => boolean {
   const known = new Map<number, Known>()
   const changed = new Set<number>()

@@ -1,14 +1,19 @@
-// What overlayfs asks of its layers. A file that was copied up keeps a handle of the lower one in trusted.overlay.origin, and is looked up
-// by it (".", as open_by_handle_at(2) is). Since Linux 6.16 the entry that the kernel makes of a handle is older than its epoch (d_time 0 in
-// fuse_dentry_revalidate), so that overlayfs finds it stale at the next use and gives the file up with ESTALE, for good. A handle that
-// leads nowhere is an origin that is unknown, which costs the number of the lower file alone: so that is the answer.
+// What overlayfs asks of its layers. A file that was copied up keeps a handle of the lower one in
+// trusted.overlay.origin, and is looked up by it (".", as open_by_handle_at(2) is). Since Linux
+// 6.16 the entry that the kernel makes of a handle is older than its epoch (d_time 0 in
+// fuse_dentry_revalidate), so that overlayfs finds it stale at the next use and gives the file up
+// with ESTALE, for good. A handle that leads nowhere is an origin that is unknown, which costs the
+// number of the lower file alone: so that is the answer.
 
 import type { FsContext } from './context.ts'
 import type { Caller } from './operations.ts'
 
 const ORIGIN = 'trusted.overlay.origin'
 const USER_ORIGIN = 'user.overlay.origin'
-/** struct ovl_fb (fs/overlayfs/overlayfs.h): 5 bytes, a UUID, and the handle: high and low half of the number, generation. */
+/**
+ * struct ovl_fb (fs/overlayfs/overlayfs.h): 5 bytes, a UUID, and the handle: high and low half of
+ * the number, generation.
+ */
 const HANDLE_AT = 21
 const HANDLE_BYTES = 12
 

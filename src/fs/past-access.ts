@@ -1,9 +1,12 @@
-// The one rule of who is shown what of the past: a reader needs access as of then to the file and its directories, up to the root,
-// and access as of now to every directory on the way that leads there now. The kernel checks the directories that it walks through:
-// those to .avfs as they are, and below it those of the past by their permissions of then. The others are checked here: the
-// directories of then above what is shown, and those of now for each directory of the past on the way.
+// The one rule of who is shown what of the past: a reader needs access as of then to the file and
+// its directories, up to the root, and access as of now to every directory on the way that leads
+// there now. The kernel checks the directories that it walks through: those to .avfs as they are,
+// and below it those of the past by their permissions of then. The others are checked here: the
+// directories of then above what is shown, and those of now for each directory of the past on the
+// way.
 //
-// A directory that is gone counts as it was last. On a mount without allow_other there are no other users, and nothing is checked.
+// A directory that is gone counts as it was last. On a mount without allow_other there are no other
+// users, and nothing is checked.
 
 import type { Core } from '../vault/core/core.ts'
 import { cycleCheck } from '../vault/core/cycles.ts'
@@ -23,7 +26,10 @@ export function seesAll({ shared }: FsContext, { uid }: { readonly uid: number }
   return !shared || uid === 0
 }
 
-/** Whether the reader had the access `wanted` to a directory at a moment, and could walk to it from the root. */
+/**
+ * Whether the reader had the access `wanted` to a directory at a moment, and could walk to it from
+ * the root.
+ */
 export function mightAccess(
   fs: FsContext,
   reader: Reader,
@@ -49,7 +55,10 @@ export function mightEnter(
   return guards.every(({ parent }) => mightAccess(fs, reader, parent, moment, MAY_SEARCH))
 }
 
-/** Whether everybody could list and enter it and all above at a moment: then the kernel may cache what it is shown of that. */
+/**
+ * Whether everybody could list and enter it and all above at a moment: then the kernel may cache
+ * what it is shown of that.
+ */
 export function wasOpen(fs: FsContext, directory: number, moment: Moment): boolean {
   return !fs.shared || holdsThen(fs.core, directory, moment, MAY_SEARCH, isOpenToEverybody)
 }
@@ -70,8 +79,9 @@ export function wasAlwaysOpen({ shared, core }: FsContext, directory: number): b
 }
 
 /**
- * Whether the reader has the access `wanted` to a directory today, and can walk there from `top`, where he is already, or from
- * the root if it lies elsewhere today. `onTheWay` is the access needed to each directory above.
+ * Whether the reader has the access `wanted` to a directory today, and can walk there from `top`,
+ * where he is already, or from the root if it lies elsewhere today. `onTheWay` is the access needed
+ * to each directory above.
  */
 export function mayAccessNow(
   fs: FsContext,
@@ -94,7 +104,10 @@ export function mayAccessNow(
   }
 }
 
-/** Where a file was at a moment: in `directory` if it had `name` there, as it may have several; undefined if nobody knows. */
+/**
+ * Where a file was at a moment: in `directory` if it had `name` there, as it may have several;
+ * undefined if nobody knows.
+ */
 export function directoryThen(
   core: Core,
   ino: number,
@@ -106,7 +119,10 @@ export function directoryThen(
   return isThere ? directory : inodeAt(core, ino, moment)?.parent
 }
 
-/** Whether a state of a file is that of now, and the directory has it under that name: then today's rights are those of then. */
+/**
+ * Whether a state of a file is that of now, and the directory has it under that name: then today's
+ * rights are those of then.
+ */
 export function isPresent(
   core: Core,
   ino: number,

@@ -1,5 +1,6 @@
-// setuid, setgid and file capabilities: who writes to a file or changes its owner must not keep them (inode(7), chown(2),
-// capabilities(7)). The kernel leaves this to the file system (FUSE_HANDLE_KILLPRIV_V2).
+// setuid, setgid and file capabilities: who writes to a file or changes its owner must not keep
+// them (inode(7), chown(2), capabilities(7)). The kernel leaves this to the file system
+// (FUSE_HANDLE_KILLPRIV_V2).
 
 import { readFileSync } from 'node:fs'
 import { isDirectory, S_ISGID, S_ISUID, S_IXGRP } from '../base/mode.ts'
@@ -11,12 +12,16 @@ import { CAPABILITY, removeXattr } from '../vault/tree/xattrs.ts'
 import type { Caller } from './operations.ts'
 
 /**
- * Of security.capability the kernel asks the size before each write(2), and removes the attribute first when there is one: so that
- * can be refused before a byte is taken, whereas a write would be refused only when it is written back.
+ * Of security.capability the kernel asks the size before each write(2), and removes the attribute
+ * first when there is one: so that can be refused before a byte is taken, whereas a write would be
+ * refused only when it is written back.
  */
 export const SOME_CAPABILITY = new Uint8Array(20)
 
-/** Clears setuid, setgid and capabilities of anything but a directory. Returns true when the mode changed. */
+/**
+ * Clears setuid, setgid and capabilities of anything but a directory. Returns true when the mode
+ * changed.
+ */
 export function dropPrivileges(core: Core, inode: Inode, caller: Caller): boolean {
   if (isDirectory(inode.mode)) return false
   let mode = inode.mode & ~S_ISUID

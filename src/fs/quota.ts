@@ -1,9 +1,11 @@
-// Quotas, asked before an operation begins (admission.ts): what grows beyond one is EDQUOT, and all else goes on.
+// Quotas, asked before an operation begins (admission.ts): what grows beyond one is EDQUOT, and all
+// else goes on.
 //
-// The kernel takes the bytes of write(2) into its cache and hands them over later, when nobody waits for an answer any more. An
-// error then would be EIO for close(2), whatever it was. So bytes for which there is no room are taken as if they had been
-// stored, and whoever writes, syncs or closes the file next hears of it: write(2) because the kernel asks before it whether the
-// file has a capability, which it would have to remove.
+// The kernel takes the bytes of write(2) into its cache and hands them over later, when nobody
+// waits for an answer any more. An error then would be EIO for close(2), whatever it was. So bytes
+// for which there is no room are taken as if they had been stored, and whoever writes, syncs or
+// closes the file next hears of it: write(2) because the kernel asks before it whether the file has
+// a capability, which it would have to remove.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { steadyMs } from '../base/clock.ts'
@@ -19,13 +21,17 @@ import { type FsContext, forgetCached } from './context.ts'
 import type { Caller } from './operations.ts'
 import { writesAtEnd } from './write-position.ts'
 
-/** How long the kernel may take to say that nobody uses a deleted file any more, and how often that is checked. */
+/**
+ * How long the kernel may take to say that nobody uses a deleted file any more, and how often that
+ * is checked.
+ */
 const FORGET_MS = 50
 const FORGET_STEP_MS = 5
 
 /**
- * Throws a Fault that lets the kernel learn the true size of a file of which it had more: all that it had was handed over before it
- * said that the file is closed, and no write(2) begins until it is answered. Run again after that, it does nothing.
+ * Throws a Fault that lets the kernel learn the true size of a file of which it had more: all that
+ * it had was handed over before it said that the file is closed, and no write(2) begins until it is
+ * answered. Run again after that, it does nothing.
  */
 export function assertResized(fs: FsContext, ino: number): void {
   const { notices, refused, resized } = fs
@@ -68,7 +74,10 @@ export function admitFile(fs: FsContext, { uid }: Caller, bytes = 0): void {
   exactly(fs, () => admit(fs.core, uid, { bytes, files: 1 }))
 }
 
-/** Buffered writes and files just deleted may count too much: before anything is refused they are settled, and the quota asked again. */
+/**
+ * Buffered writes and files just deleted may count too much: before anything is refused they are
+ * settled, and the quota asked again.
+ */
 function exactly(fs: FsContext, ask: () => void): void {
   try {
     ask()
@@ -86,7 +95,10 @@ function assertForgotten({ core: { orphans, usage } }: FsContext): void {
   throw new Fault(() => sleep(FORGET_STEP_MS))
 }
 
-/** Whether write(2) is refused: bytes of the file were lost, and nobody has heard of it, or it would make the file longer and nothing is left. */
+/**
+ * Whether write(2) is refused: bytes of the file were lost, and nobody has heard of it, or it would
+ * make the file longer and nothing is left.
+ */
 export function isRefused(fs: FsContext, caller: Caller, ino: number): boolean {
   if (fs.readOnly) return false
   if (fs.refused.has(ino)) return true

@@ -75,9 +75,10 @@ export function rmdir(fs: FsContext, parent: number, name: string): void {
 }
 
 /**
- * rename(2), renameat2(2). A reader sees the old target or the new one, never neither, and the moved inode keeps its
- * number and its versions. RENAME_WHITEOUT leaves a whiteout of overlayfs at the old name, the character device 0:0, in the
- * same step; whoever may rename may do so, because mknod(2) asks for no privilege for that device.
+ * rename(2), renameat2(2). A reader sees the old target or the new one, never neither, and the
+ * moved inode keeps its number and its versions. RENAME_WHITEOUT leaves a whiteout of overlayfs at
+ * the old name, the character device 0:0, in the same step; whoever may rename may do so, because
+ * mknod(2) asks for no privilege for that device.
  */
 export function rename(
   fs: FsContext,

@@ -1,5 +1,6 @@
-// Each operation in one body: whether there is memory for it, who acts, which of the two answers it, the vault or its views, and for
-// the vault whether there is room (admission.ts). Numbers from VIEW_BASE on belong to the views. What has to do with both is here too: the way in, the name
+// Each operation in one body: whether there is memory for it, who acts, which of the two answers
+// it, the vault or its views, and for the vault whether there is room (admission.ts). Numbers from
+// VIEW_BASE on belong to the views. What has to do with both is here too: the way in, the name
 // .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EDQUOT, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../base/errno.ts'

@@ -17,8 +17,9 @@ export interface SearchedVersion {
 }
 
 /**
- * A path from the root with the inode that is there, or was last. `versions`: those that were found, oldest first, with the number
- * that the path has for them; none for what was found by its path and has no content.
+ * A path from the root with the inode that is there, or was last. `versions`: those that were
+ * found, oldest first, with the number that the path has for them; none for what was found by its
+ * path and has no content.
  */
 export interface SearchedFile {
   readonly ino: number
@@ -31,7 +32,10 @@ export interface SearchedFile {
 export interface SearchService {
   /** Grows whenever the index has taken something in. */
   readonly generation: number
-  /** Best first. `isVisible` says what may be shown; it may run more than once. Rejects with StoreError 'unavailable'. */
+  /**
+   * Best first. `isVisible` says what may be shown; it may run more than once. Rejects with
+   * StoreError 'unavailable'.
+   */
   search(request: {
     readonly query: string
     readonly limit: number

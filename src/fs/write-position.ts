@@ -1,5 +1,5 @@
-// Where the next write(2) of a process to a file begins, as proc_pid_fdinfo(5) tells: the kernel asks before each write whether
-// the file may be written, but does not say where.
+// Where the next write(2) of a process to a file begins, as proc_pid_fdinfo(5) tells: the kernel
+// asks before each write whether the file may be written, but does not say where.
 
 import { readdirSync, readFileSync } from 'node:fs'
 
@@ -9,8 +9,9 @@ const O_ACCMODE = 0o3
 const O_APPEND = 0o2000
 
 /**
- * True when all descriptors by which a process can write to a file stand at its end or beyond, or always append. False as well when
- * nothing can be known: the process is gone, somebody else's, or in another PID namespace. pwrite(2) pays no heed to it.
+ * True when all descriptors by which a process can write to a file stand at its end or beyond, or
+ * always append. False as well when nothing can be known: the process is gone, somebody else's, or
+ * in another PID namespace. pwrite(2) pays no heed to it.
  */
 export function writesAtEnd(pid: number, ino: number, size: number): boolean {
   try {

@@ -1,5 +1,5 @@
-// getxattr, listxattr, setxattr, removexattr: the namespaces of xattr(7), the access lists that live in them, and the labels
-// that desktops keep there.
+// getxattr, listxattr, setxattr, removexattr: the namespaces of xattr(7), the access lists that
+// live in them, and the labels that desktops keep there.
 
 import { EEXIST, EINVAL, ENODATA, EOPNOTSUPP, fail } from '../base/errno.ts'
 import { isDirectory, S_ISGID } from '../base/mode.ts'

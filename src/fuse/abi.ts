@@ -1,9 +1,13 @@
-// Numbers of the kernel's FUSE protocol, named as in include/uapi/linux/fuse.h (up to 7.41, and the one later opcode
-// that current kernels send unasked). Constants only; the shapes of messages are in layout.ts.
+// Numbers of the kernel's FUSE protocol, named as in include/uapi/linux/fuse.h (up to 7.41, and the
+// one later opcode that current kernels send unasked). Constants only; the shapes of messages are
+// in layout.ts.
 
 export const FUSE_KERNEL_VERSION = 7
 export const FUSE_KERNEL_MINOR_VERSION = 41
-/** The oldest minor version spoken here (Linux 3.15): every struct since then has its present shape or grew at its end. */
+/**
+ * The oldest minor version spoken here (Linux 3.15): every struct since then has its present shape
+ * or grew at its end.
+ */
 export const FUSE_MINOR_VERSION_MIN = 23
 
 /** enum fuse_opcode */

@@ -23,8 +23,9 @@ const change: AttributeChange = {
 }
 
 /**
- * Reads fuse_setattr_in into an object that is reused. Where the kernel says "now" (FATTR_ATIME_NOW, FATTR_MTIME_NOW) it
- * sends its own now along, so that is what is taken. Throws EFBIG or EINVAL for a size that no file has.
+ * Reads fuse_setattr_in into an object that is reused. Where the kernel says "now"
+ * (FATTR_ATIME_NOW, FATTR_MTIME_NOW) it sends its own now along, so that is what is taken. Throws
+ * EFBIG or EINVAL for a size that no file has.
  */
 export function readAttributeChange(request: Request): AttributeChange {
   const valid = u32(request, S.valid)

@@ -1,5 +1,6 @@
-// Bytes under an ArrayBuffer, with the two methods of Buffer that make and take byte strings fastest: they are
-// Node's own beneath toString('latin1') and write(..., 'latin1'), without the look at the encoding's name.
+// Bytes under an ArrayBuffer, with the two methods of Buffer that make and take byte strings
+// fastest: they are Node's own beneath toString('latin1') and write(..., 'latin1'), without the
+// look at the encoding's name.
 
 export interface Bytes extends Buffer {
   latin1Slice(start: number, end: number): string

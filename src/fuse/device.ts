@@ -8,14 +8,17 @@ import type { Channel } from './channel.ts'
 /** What the addon takes in one write; writev(2) itself takes 1,024. */
 const PIECES_MAX = 1000
 
-/** A channel on an open, non-blocking descriptor of /dev/fuse (mount.ts), which it owns from now on. */
+/**
+ * A channel on an open, non-blocking descriptor of /dev/fuse (mount.ts), which it owns from now on.
+ */
 export function openDevice(fd: number): Channel {
   const native = addon()
   let poll: PollHandle | undefined
   let closed = false
   let notices = 0
 
-  // A thread of the pool may still be writing to the descriptor, whose number must not become another file's.
+  // A thread of the pool may still be writing to the descriptor, whose number must not become
+  // another file's.
   function closeWhenUnused(): void {
     if (closed && notices === 0) closeSync(fd)
   }

@@ -1,5 +1,6 @@
-// Directory listings: fuse_dirent and fuse_direntplus records, packed until the kernel's buffer is full.
-// The TakeEntry that is handed to operations.readdir is made once and works on the listing that runs.
+// Directory listings: fuse_dirent and fuse_direntplus records, packed until the kernel's buffer is
+// full. The TakeEntry that is handed to operations.readdir is made once and works on the listing
+// that runs.
 
 import type { Node, TakeEntry } from '../fs/operations.ts'
 import { fuse_dirent, fuse_direntplus, fuse_entry_out } from './layout.ts'
@@ -44,7 +45,8 @@ export function createListing(): Listing {
   }
 }
 
-// Nodeid 0 tells the kernel that this record has no attributes and counts no lookup: so for . and ..
+// Nodeid 0 tells the kernel that this record has no attributes and counts no lookup: so for . and
+// ..
 function putDirentplus(reply: Reply, offset: number, node: Node | undefined): void {
   if (node === undefined) reply.bytes.fill(0, offset, offset + fuse_entry_out.size)
   else putEntryAt(reply.view, offset, node)

@@ -1,5 +1,6 @@
-// One request from its bytes to its reply: finds the row, runs it, and turns what it throws into an errno.
-// Between session.ts, which reads requests, and ops.ts, which knows what each one says. The only place where errors end.
+// One request from its bytes to its reply: finds the row, runs it, and turns what it throws into an
+// errno. Between session.ts, which reads requests, and ops.ts, which knows what each one says. The
+// only place where errors end.
 
 import { EAGAIN, EIO, ENODEV, ENOENT, ENOSYS, errnoName, FsError } from '../base/errno.ts'
 import { log } from '../base/log.ts'
@@ -32,7 +33,10 @@ interface DispatcherOptions {
   readonly onDelayedReply: () => void
 }
 
-/** A request that is answered later, with what that takes. Not made for those that are answered at once. */
+/**
+ * A request that is answered later, with what that takes. Not made for those that are answered at
+ * once.
+ */
 interface Run {
   readonly request: Request
   readonly row: Row
@@ -43,7 +47,10 @@ interface Run {
   kept: Slice['kept']
 }
 
-/** Thrown by a read that must wait (class Fault of the store): await load, then run the operation from its start. */
+/**
+ * Thrown by a read that must wait (class Fault of the store): await load, then run the operation
+ * from its start.
+ */
 interface FaultLike {
   load(): Promise<void>
   readonly isPause?: boolean
@@ -72,8 +79,8 @@ export class Dispatcher {
   }
 
   /**
-   * Runs the request in the first `received` bytes of the buffer, and replies now or later. `began` is when it was
-   * received, in milliseconds of performance.now(). Never throws.
+   * Runs the request in the first `received` bytes of the buffer, and replies now or later. `began`
+   * is when it was received, in milliseconds of performance.now(). Never throws.
    */
   dispatch(request: Request, received: number, began: number): void {
     this.#metrics.bytesReceived += received

@@ -1,5 +1,6 @@
-// The INIT exchange: what the kernel offers, what is asked of it, and what both then hold to.
-// A flag that the kernel does not offer is not asked for, so older kernels get a slower mount and no other difference.
+// The INIT exchange: what the kernel offers, what is asked of it, and what both then hold to. A
+// flag that the kernel does not offer is not asked for, so older kernels get a slower mount and no
+// other difference.
 
 import { EPROTO, fail } from '../base/errno.ts'
 import { REQUEST_BYTES_MAX } from '../base/limits.ts'
@@ -21,15 +22,20 @@ export interface Negotiated {
 
 /**
  * Flags asked for, and why:
- * - WRITEBACK_CACHE, BIG_WRITES, MAX_PAGES, ASYNC_READ: the kernel gathers small writes, requests are up to 1 MiB.
+ * - WRITEBACK_CACHE, BIG_WRITES, MAX_PAGES, ASYNC_READ: the kernel gathers small writes, requests
+ *   are up to 1 MiB.
  * - NO_OPEN_SUPPORT: OPEN is answered ENOSYS, once, and never sent again.
- * - DO_READDIRPLUS, READDIRPLUS_AUTO, PARALLEL_DIROPS, CACHE_SYMLINKS, EXPLICIT_INVAL_DATA: the kernel keeps what it has seen.
- * - POSIX_ACL: it checks and caches ACLs itself; DONT_MASK goes with it, as a default ACL takes the place of the umask.
- * - HANDLE_KILLPRIV_V2, SETXATTR_EXT: it says when setuid and setgid must go, instead of asking for capabilities on each write.
- * - EXPORT_SUPPORT: handles of files (name_to_handle_at, NFS) survive the kernel's forgetting.
- * Not asked for: ATOMIC_O_TRUNC (without OPEN the kernel would drop O_TRUNC silently), POSIX_LOCKS and FLOCK_LOCKS (the kernel
- * keeps locks itself), NO_OPENDIR_SUPPORT (it would keep every listing for good), AUTO_INVAL_DATA (changes are announced),
- * ALLOW_IDMAP, DAX, PASSTHROUGH, CREATE_SUPP_GROUP, SECURITY_CTX: nothing here would use them.
+ * - DO_READDIRPLUS, READDIRPLUS_AUTO, PARALLEL_DIROPS, CACHE_SYMLINKS, EXPLICIT_INVAL_DATA: the
+ *   kernel keeps what it has seen.
+ * - POSIX_ACL: it checks and caches ACLs itself; DONT_MASK goes with it, as a default ACL takes the
+ *   place of the umask.
+ * - HANDLE_KILLPRIV_V2, SETXATTR_EXT: it says when setuid and setgid must go, instead of asking for
+ *   capabilities on each write.
+ * - EXPORT_SUPPORT: handles of files (name_to_handle_at, NFS) survive the kernel's forgetting. Not
+ *   asked for: ATOMIC_O_TRUNC (without OPEN the kernel would drop O_TRUNC silently), POSIX_LOCKS
+ *   and FLOCK_LOCKS (the kernel keeps locks itself), NO_OPENDIR_SUPPORT (it would keep every
+ *   listing for good), AUTO_INVAL_DATA (changes are announced), ALLOW_IDMAP, DAX, PASSTHROUGH,
+ *   CREATE_SUPP_GROUP, SECURITY_CTX: nothing here would use them.
  */
 const WANTED =
   abi.FUSE_ASYNC_READ |
@@ -49,19 +55,24 @@ const WANTED =
   abi.FUSE_SETXATTR_EXT |
   abi.FUSE_INIT_EXT
 
-/** Requests of readahead and writeback on their way: 16 MiB of them keep a writer busy, and bound what waits here. */
+/**
+ * Requests of readahead and writeback on their way: 16 MiB of them keep a writer busy, and bound
+ * what waits here.
+ */
 const MAX_BACKGROUND = 16
 const CONGESTION_THRESHOLD = 12
 const PAGE_BYTES = 4096
 
-/** Room for the largest request: a WRITE of REQUEST_BYTES_MAX, and a page for what stands before it. */
+/**
+ * Room for the largest request: a WRITE of REQUEST_BYTES_MAX, and a page for what stands before it.
+ */
 export const REQUEST_BUFFER_BYTES = REQUEST_BYTES_MAX + PAGE_BYTES
 /** Room for the largest reply that is encoded: a listing (file data are not copied). */
 export const REPLY_BYTES_MAX = REQUEST_BYTES_MAX
 
 /**
- * Answers INIT. A newer major version gets only ours, and the kernel asks again (undefined); an older kernel than
- * can be served gets EPROTO, which ends the mount.
+ * Answers INIT. A newer major version gets only ours, and the kernel asks again (undefined); an
+ * older kernel than can be served gets EPROTO, which ends the mount.
  */
 export function negotiate(request: Request, reply: Reply): Negotiated | undefined {
   const major = u32(request, I.major)

@@ -1,5 +1,6 @@
-// The messages of the FUSE protocol, field by field as in include/uapi/linux/fuse.h. A unit test compares each with
-// what the C compiler makes of that header. Offsets are read from here, so that a grep for a field meets the kernel's.
+// The messages of the FUSE protocol, field by field as in include/uapi/linux/fuse.h. A unit test
+// compares each with what the C compiler makes of that header. Offsets are read from here, so that
+// a grep for a field meets the kernel's.
 
 import { struct } from './struct.ts'
 
@@ -274,7 +275,10 @@ export const fuse_poll_in = struct('fuse_poll_in', {
   events: 'u32',
 })
 
-/** flags2 and what follows came with 7.36; before that the message ends after flags (FUSE_COMPAT_INIT_IN_SIZE). */
+/**
+ * flags2 and what follows came with 7.36; before that the message ends after flags
+ * (FUSE_COMPAT_INIT_IN_SIZE).
+ */
 export const fuse_init_in = struct('fuse_init_in', {
   major: 'u32',
   minor: 'u32',

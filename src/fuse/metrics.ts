@@ -1,8 +1,12 @@
-// What a session counts, as plain arrays that are cheap to add to and read by whoever publishes them.
+// What a session counts, as plain arrays that are cheap to add to and read by whoever publishes
+// them.
 
 import { FUSE_OPCODES } from './abi.ts'
 
-/** Bucket b of a latency histogram counts requests answered in less than 2^b microseconds; the last takes the rest. */
+/**
+ * Bucket b of a latency histogram counts requests answered in less than 2^b microseconds; the last
+ * takes the rest.
+ */
 export const LATENCY_BUCKETS = 24
 
 export interface SessionMetrics {

@@ -1,5 +1,6 @@
-// The options of mount(8) and fuse(8) as users and /etc/fstab write them: what they mean for mount(2), what fusermount3 takes,
-// and which only concern programs that read fstab. Pure; mount.ts acts on the result.
+// The options of mount(8) and fuse(8) as users and /etc/fstab write them: what they mean for
+// mount(2), what fusermount3 takes, and which only concern programs that read fstab. Pure; mount.ts
+// acts on the result.
 
 /** Flags of mount(2). */
 const MS_RDONLY = 1
@@ -55,8 +56,8 @@ interface MountFlags {
 }
 
 /**
- * Reads options in order, the later ones winning; the beginning is nosuid,nodev, which only `suid` and `dev` take back
- * (fusermount3 never does). allow_other is both an option and the argument.
+ * Reads options in order, the later ones winning; the beginning is nosuid,nodev, which only `suid`
+ * and `dev` take back (fusermount3 never does). allow_other is both an option and the argument.
  */
 export function readMountOptions(options: readonly string[]): MountFlags {
   let flags = MS_NOSUID | MS_NODEV

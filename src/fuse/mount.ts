@@ -1,5 +1,6 @@
-// Making and ending the mount: mount(2) as root, the setuid helper fusermount3 for others, and the remains of a daemon that
-// died. Gives a descriptor to device.ts; knows nothing of what is said over it.
+// Making and ending the mount: mount(2) as root, the setuid helper fusermount3 for others, and the
+// remains of a daemon that died. Gives a descriptor to device.ts; knows nothing of what is said
+// over it.
 
 import { spawnSync } from 'node:child_process'
 import { closeSync, statSync } from 'node:fs'
@@ -31,7 +32,10 @@ interface MountRequest {
   readonly options?: readonly string[]
 }
 
-/** Mounts, and returns the descriptor of /dev/fuse, open and non-blocking, over which the kernel now asks. */
+/**
+ * Mounts, and returns the descriptor of /dev/fuse, open and non-blocking, over which the kernel now
+ * asks.
+ */
 export function mount(request: MountRequest): number {
   const { source, directory } = request
   const read = readMountOptions([...(request.options ?? []), request.readOnly === true ? 'ro' : ''])
@@ -74,8 +78,8 @@ function mountByHelper(directory: string, options: readonly string[]): number {
 }
 
 /**
- * Ends a mount; `lazy` also one that is in use, which then goes on for those who use it. Throws MountError: a busy mount
- * says EBUSY.
+ * Ends a mount; `lazy` also one that is in use, which then goes on for those who use it. Throws
+ * MountError: a busy mount says EBUSY.
  */
 export function unmount(directory: string, lazy: boolean): void {
   if (process.getuid?.() !== 0) {
@@ -100,7 +104,10 @@ function runHelper(args: readonly string[], socket?: number): void {
   }
 }
 
-/** Unmounts a directory whose daemon died (every call there says ENOTCONN). Returns whether there was such a mount. */
+/**
+ * Unmounts a directory whose daemon died (every call there says ENOTCONN). Returns whether there
+ * was such a mount.
+ */
 export function clearDeadMount(directory: string): boolean {
   try {
     statSync(directory)

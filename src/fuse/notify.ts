@@ -1,7 +1,8 @@
-// Tells the kernel of changes that did not come through it, so that it drops what it has cached. Notices are sent from the thread
-// pool: written from the main thread they could wait for a directory's lock that a process holds which waits for our reply. Those
-// of names, which take that lock, and those of inodes, which do not, are two queues, each sent one after another: a reply may wait
-// for an inode's notice, and must not wait behind one that waits for the reply.
+// Tells the kernel of changes that did not come through it, so that it drops what it has cached.
+// Notices are sent from the thread pool: written from the main thread they could wait for a
+// directory's lock that a process holds which waits for our reply. Those of names, which take that
+// lock, and those of inodes, which do not, are two queues, each sent one after another: a reply may
+// wait for an inode's notice, and must not wait behind one that waits for the reply.
 
 import { ENODEV, ENOENT, ENOTCONN, errnoName } from '../base/errno.ts'
 import { log } from '../base/log.ts'
@@ -25,9 +26,10 @@ interface Notice {
 }
 
 /**
- * Notices over a channel. Under WRITEBACK_CACHE the kernel holds its own size, mtime and ctime of a regular file for true as long
- * as it knows the inode: inodeChanged drops the data, but a changed size is seen only once entryChanged of the file's names has
- * made the kernel forget it, and not by those who have it open.
+ * Notices over a channel. Under WRITEBACK_CACHE the kernel holds its own size, mtime and ctime of a
+ * regular file for true as long as it knows the inode: inodeChanged drops the data, but a changed
+ * size is seen only once entryChanged of the file's names has made the kernel forget it, and not by
+ * those who have it open.
  */
 export function createNotices(channel: Channel): KernelNotices {
   const entries = rowOf(channel)
@@ -53,7 +55,10 @@ interface Row {
   last(): Promise<void>
 }
 
-/** A queue of notices, sent in order; one that already waits is not added again, since what is sent later covers both changes. */
+/**
+ * A queue of notices, sent in order; one that already waits is not added again, since what is sent
+ * later covers both changes.
+ */
 function rowOf(channel: Channel): Row {
   let last: Promise<void> = Promise.resolve()
   const waiting = new Map<string, Notice>()

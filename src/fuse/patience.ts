@@ -1,7 +1,11 @@
-// Whether to wait a little for the next request instead of sleeping until it comes. Waiting pays while requests come
-// close together, so it goes on as long as a part of the waits is rewarded, and is tried now and then after that.
+// Whether to wait a little for the next request instead of sleeping until it comes. Waiting pays
+// while requests come close together, so it goes on as long as a part of the waits is rewarded, and
+// is tried now and then after that.
 
-/** A rewarded wait pays for so many in vain: a wake-up costs about as much as a whole wait, and delays the caller too. */
+/**
+ * A rewarded wait pays for so many in vain: a wake-up costs about as much as a whole wait, and
+ * delays the caller too.
+ */
 const REWARD = 8
 const CREDIT_MAX = 64
 /** Without credit, one in so many occasions is used to try. */

@@ -1,5 +1,6 @@
-// The reply to a request, encoded into one reused buffer; large answers (file data) are not copied there but listed as
-// pieces that the device gathers. Knows the shapes that several operations answer with, and nothing of who answers.
+// The reply to a request, encoded into one reused buffer; large answers (file data) are not copied
+// there but listed as pieces that the device gathers. Knows the shapes that several operations
+// answer with, and nothing of who answers.
 
 import type { Node } from '../fs/operations.ts'
 import { STATX_BASIC_STATS, STATX_BTIME } from './abi.ts'
@@ -23,7 +24,10 @@ const TWO_32 = 4294967296
 
 /** Where the payload of a reply begins. */
 export const PAYLOAD = fuse_out_header.size
-/** Every change comes through the kernel or is announced to it (notify.ts), so what it holds stays true; a day is long enough. */
+/**
+ * Every change comes through the kernel or is announced to it (notify.ts), so what it holds stays
+ * true; a day is long enough.
+ */
 const VALID_MS = 86_400_000
 /** st_blksize. stdio reads that much at least, so it is the page, not the chunk. */
 const BLOCK_BYTES = 4096
@@ -57,7 +61,10 @@ export function clear(reply: Reply): void {
   reply.pieces = nothing
 }
 
-/** Writes the header for the payload that is there; returns the length of the whole message. `errno` is positive or 0. */
+/**
+ * Writes the header for the payload that is there; returns the length of the whole message. `errno`
+ * is positive or 0.
+ */
 export function seal(reply: Reply, uniqueLow: number, uniqueHigh: number, errno: number): number {
   let length = reply.length
   const { view, pieces } = reply
@@ -112,7 +119,10 @@ function validMs({ volatile, nameMs = 0 }: Node): number {
   return volatile ? nameMs : VALID_MS
 }
 
-/** fuse_entry_out at `offset` (room must be there). The generation is 0: inode numbers are never used again. */
+/**
+ * fuse_entry_out at `offset` (room must be there). The generation is 0: inode numbers are never
+ * used again.
+ */
 export function putEntryAt(view: DataView, offset: number, node: Node): void {
   const attributesMs = validMs(node)
   const nameMs = node.nameMs ?? attributesMs
@@ -125,7 +135,9 @@ export function putEntryAt(view: DataView, offset: number, node: Node): void {
   putAttr(view, offset + E.attr, node)
 }
 
-/** fuse_entry_out; without a node a negative entry, which the kernel keeps: this name is missing. */
+/**
+ * fuse_entry_out; without a node a negative entry, which the kernel keeps: this name is missing.
+ */
 export function putEntry(reply: Reply, node: Node | undefined): void {
   const offset = reply.length
   if (node === undefined) {

@@ -1,6 +1,7 @@
-// A request of the kernel, decoded in place: the bytes stay where the device put them, and fields are read at the offsets
-// of layout.ts. One Request is reused for all requests; one that must wait takes a copy of its bytes along.
-// Knows how numbers and names lie in a message, not what any message means.
+// A request of the kernel, decoded in place: the bytes stay where the device put them, and fields
+// are read at the offsets of layout.ts. One Request is reused for all requests; one that must wait
+// takes a copy of its bytes along. Knows how numbers and names lie in a message, not what any
+// message means.
 
 import { EFBIG, EINVAL, fail } from '../base/errno.ts'
 import type { Caller } from '../fs/operations.ts'
@@ -12,7 +13,10 @@ const H = fuse_in_header.offsets
 export const ARGUMENTS = fuse_in_header.size
 const TWO_32 = 4294967296
 
-/** A request that contradicts the protocol. Answered EIO and logged: either the kernel or this decoder is wrong. */
+/**
+ * A request that contradicts the protocol. Answered EIO and logged: either the kernel or this
+ * decoder is wrong.
+ */
 export class MalformedError extends Error {
   override readonly name = 'MalformedError'
 }
@@ -57,8 +61,8 @@ export function copyRequest(request: Request): Request {
 }
 
 /**
- * Reads the header of the `received` bytes; throws MalformedError when they are not one whole request. The opcode is 0 then
- * if not even the header was whole.
+ * Reads the header of the `received` bytes; throws MalformedError when they are not one whole
+ * request. The opcode is 0 then if not even the header was whole.
  */
 export function decodeHeader(request: Request, received: number): void {
   const { view, caller } = request
@@ -92,7 +96,10 @@ export function u64(request: Request, offset: number): number {
   )
 }
 
-/** An offset or length (the kernel's loff_t): EINVAL when negative, EFBIG when a double cannot hold it. */
+/**
+ * An offset or length (the kernel's loff_t): EINVAL when negative, EFBIG when a double cannot hold
+ * it.
+ */
 export function position(request: Request, offset: number): number {
   const value = u64(request, offset)
   if (value <= Number.MAX_SAFE_INTEGER) return value
@@ -100,7 +107,10 @@ export function position(request: Request, offset: number): number {
   return fail(negative ? EINVAL : EFBIG)
 }
 
-/** Signed seconds; those that a double cannot hold become the nearest that it can, as kernels clamp to a file system's range. */
+/**
+ * Signed seconds; those that a double cannot hold become the nearest that it can, as kernels clamp
+ * to a file system's range.
+ */
 export function seconds(request: Request, offset: number): number {
   const { view } = request
   const value =

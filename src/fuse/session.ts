@@ -1,6 +1,7 @@
-// The loop between the kernel and the operations: reads requests until there are none, lets the rest of the process live at
-// least every SLICE_MS, and waits a little for the next request before it goes to sleep, because to be woken costs more than
-// to answer. Everything runs on the main thread.
+// The loop between the kernel and the operations: reads requests until there are none, lets the
+// rest of the process live at least every SLICE_MS, and waits a little for the next request before
+// it goes to sleep, because to be woken costs more than to answer. Everything runs on the main
+// thread.
 
 import { EAGAIN, EINTR, EIO, ENODEV, ENOENT, errnoName } from '../base/errno.ts'
 import { log } from '../base/log.ts'
@@ -15,7 +16,10 @@ import { requestOver } from './request.ts'
 
 /** How long requests may keep timers, commits and the control socket waiting. */
 const SLICE_MS = 1.5
-/** Waiting for the next request this long beats being woken for it (about 50 us on an idle virtual machine). */
+/**
+ * Waiting for the next request this long beats being woken for it (about 50 us on an idle virtual
+ * machine).
+ */
 const POLL_US = 50
 const ECONNABORTED = 103
 
@@ -36,8 +40,8 @@ export interface Session {
   readonly notices: KernelNotices
   readonly metrics: SessionMetrics
   /**
-   * Reads no more requests, waits for the replies under way and closes the channel. To be called after the unmount:
-   * a mount whose session has stopped is dead.
+   * Reads no more requests, waits for the replies under way and closes the channel. To be called
+   * after the unmount: a mount whose session has stopped is dead.
    */
   stop(): Promise<void>
 }
@@ -66,7 +70,10 @@ export function startSession(options: SessionOptions): Session {
     return metrics.waiting === 0 ? patience.waitUs() : 0
   }
 
-  /** Answers requests until there are none. `expectant`: there has just been one, so that the next is worth a wait. */
+  /**
+   * Answers requests until there are none. `expectant`: there has just been one, so that the next
+   * is worth a wait.
+   */
   function pump(expectant: boolean): void {
     const began = performance.now()
     let waitUs = expectant ? nextWaitUs() : 0
@@ -107,7 +114,8 @@ export function startSession(options: SessionOptions): Session {
   }
 }
 
-// ENOENT: the request was taken back. EIO: it was larger than the buffer, and the kernel has refused it.
+// ENOENT: the request was taken back. EIO: it was larger than the buffer, and the kernel has
+// refused it.
 function survives(result: number): boolean {
   if (result === -EINTR || result === -ENOENT) return true
   if (result === -EIO) {

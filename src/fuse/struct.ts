@@ -1,5 +1,5 @@
-// C structs as values: field names and types in, sizes and offsets out, by the C compiler's rules for x86-64 and arm64.
-// Used by layout.ts; knows no message of the protocol.
+// C structs as values: field names and types in, sizes and offsets out, by the C compiler's rules
+// for x86-64 and arm64. Used by layout.ts; knows no message of the protocol.
 
 type Scalar = 'u16' | 'u32' | 'i32' | 'u64' | 'i64'
 type FieldType = Scalar | Struct | readonly [Scalar, number]
@@ -22,7 +22,10 @@ export interface Struct<Name extends string = string> {
 
 const scalarBytes: Record<Scalar, number> = { u16: 2, u32: 4, i32: 4, u64: 8, i64: 8 }
 
-/** Lays fields out in order, each at a multiple of its alignment, the size a multiple of the largest. */
+/**
+ * Lays fields out in order, each at a multiple of its alignment, the size a multiple of the
+ * largest.
+ */
 export function struct<const F extends Record<string, FieldType>>(
   name: string,
   types: F,

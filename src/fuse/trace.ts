@@ -1,5 +1,6 @@
 // --trace: a request and its reply as one line, with the kernel's names:
-//   12 LOOKUP nodeid=1 uid=0 gid=0 pid=812 "notes" -> nodeid=5 generation=0 ... attr={ino=5 size=12 ...}
+//   12 LOOKUP nodeid=1 uid=0 gid=0 pid=812 "notes" -> nodeid=5 generation=0 ... attr={ino=5 size=12
+//   ...}
 // Works from the structs of layout.ts, so that a new row is traced without a line here.
 
 import type { Row } from './ops.ts'

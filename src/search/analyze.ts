@@ -1,15 +1,19 @@
-// Cuts text into words, the same for what is indexed, for queries and for snippets: the only place that knows what a word is.
+// Cuts text into words, the same for what is indexed, for queries and for snippets: the only place
+// that knows what a word is.
 //
 //   fooBar, foo_bar, HTTPServer2, utf8Decode   parts: foo bar, foo bar, http server2, utf8 decode
 //                                              whole: foobar, foobar, httpserver2, utf8decode
 //   3D, sha256sum, caf\u00e9, Stra\u00dfe          parts: 3d, sha256sum, cafe, strasse
-//   c1c2c3 (a script without spaces)           parts: c1c2 c2c3 c3, so that each character begins one word
+//   c1c2c3 (a script without spaces)           parts: c1c2 c2c3 c3, so that each character begins
+//   one word
 //
-//   foo ESC[31m bar                            parts: foo bar, whole: foobar, as if a sequence for the terminal were a '_'
+//   foo ESC[31m bar                            parts: foo bar, whole: foobar, as if a sequence for
+//   the terminal were a '_'
 //   U+337F, one character of four              parts: as of the four
 //
-// A run is what lies between separators: letters, digits, '_' and '$'. A run of a script without spaces ends where another
-// script begins. Runs of ASCII, nearly all of source code, take a path of their own that makes no strings.
+// A run is what lies between separators: letters, digits, '_' and '$'. A run of a script without
+// spaces ends where another script begins. Runs of ASCII, nearly all of source code, take a path of
+// their own that makes no strings.
 
 import type { Words } from './engine.ts'
 import { endOfEscape, endOfInvisible, mayBeEscape } from './escapes.ts'
@@ -36,7 +40,10 @@ const MARKS_MAX = 16
 /** Who is told of words one by one. `start` and `end` are offsets in the text, in UTF-16 units. */
 interface WordVisitor {
   word(word: string, start: number, end: number): void
-  /** The words since the last call are one run; `whole` is its joined form when it has several parts. */
+  /**
+   * The words since the last call are one run; `whole` is its joined form when it has several
+   * parts.
+   */
   run(whole: string | undefined, isUnspaced: boolean, start: number, end: number): void
 }
 
@@ -131,7 +138,10 @@ class Cutter {
     return end > index ? end : index + (codePoint > 0xffff ? 2 : 1)
   }
 
-  /** Where the next character is behind sequences for the terminal, if they stand within a run; else `index`. */
+  /**
+   * Where the next character is behind sequences for the terminal, if they stand within a run; else
+   * `index`.
+   */
   #behindInvisible(index: number, isInRun: (kind: number) => boolean): number {
     if (!mayBeEscape(this.#text.charCodeAt(index))) return index
     const end = endOfInvisible(this.#text, index)
@@ -345,7 +355,10 @@ class RunState {
     this.outStart = outStart
   }
 
-  /** Whether a part ends before a character of this kind that is followed by `next`: foo|Bar, utf8|Decode, HTTP|Server, but 3D. */
+  /**
+   * Whether a part ends before a character of this kind that is followed by `next`: foo|Bar,
+   * utf8|Decode, HTTP|Server, but 3D.
+   */
   endsBefore(kind: number, next: number): boolean {
     if (kind === CONNECTOR) return true
     if (kind !== UPPER) return false

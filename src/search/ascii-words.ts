@@ -1,5 +1,5 @@
-// The words of a text that is ASCII, as nearly all source code is, cut from its bytes: the same as analyze.ts finds, in half of the
-// time. No strings are made but the two that come out.
+// The words of a text that is ASCII, as nearly all source code is, cut from its bytes: the same as
+// analyze.ts finds, in half of the time. No strings are made but the two that come out.
 
 import type { Words } from './engine.ts'
 import { CONNECTOR, DIGIT, asciiClasses as kinds, LETTER, SEPARATOR, UPPER } from './fold.ts'

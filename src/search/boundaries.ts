@@ -1,5 +1,5 @@
-// Where a text may be parted so that its words are the same on both sides, and how much of it holds so many words: for texts
-// that are kept in pieces. Knows bytes of UTF-8 and words, no files.
+// Where a text may be parted so that its words are the same on both sides, and how much of it holds
+// so many words: for texts that are kept in pieces. Knows bytes of UTF-8 and words, no files.
 
 import { countWords } from './analyze.ts'
 import { CONTEXT_WORDS } from './engine.ts'
@@ -22,7 +22,10 @@ const FAR_BYTES = 4096
 const CONTEXT_BYTES = 192
 const ESCAPE = 0x1b
 
-/** The nearest offset at or before `offset` where no word goes on; undefined where there is none near. */
+/**
+ * The nearest offset at or before `offset` where no word goes on; undefined where there is none
+ * near.
+ */
 export function boundaryBefore(text: Known, offset: number): number | undefined {
   return nearest(text, offset, -1)
 }
@@ -59,7 +62,10 @@ function hasContext(text: Known, from: number, to: number): boolean {
   return hasRuns(bytes, CONTEXT_WORDS) || countWords(bytes.toString()) >= CONTEXT_WORDS
 }
 
-/** Whether so many runs of ASCII end in it that hold a letter or a digit: each is a word or more. False where that is not sure. */
+/**
+ * Whether so many runs of ASCII end in it that hold a letter or a digit: each is a word or more.
+ * False where that is not sure.
+ */
 function hasRuns(bytes: Uint8Array, count: number): boolean {
   let runs = 0
   let isWord = false
@@ -88,7 +94,8 @@ function search(
   isFound: (text: Known, offset: number, step: 1 | -1) => boolean,
 ): number | undefined {
   for (let position = offset, left = distanceMax; left >= 0; position += step, left--) {
-    // Where another text ends that has the same before, or begins that has the same behind, a word of it may go on.
+    // Where another text ends that has the same before, or begins that has the same behind, a word
+    // of it may go on.
     if (position === (step < 0 ? 0 : text.size)) return position
     if (position <= text.start) throw new OutOfWindow()
     if (isFound(text, position, step)) return position
@@ -96,7 +103,10 @@ function search(
   return undefined
 }
 
-/** A space before what comes next, or behind what came before: both texts that share that side have it. */
+/**
+ * A space before what comes next, or behind what came before: both texts that share that side have
+ * it.
+ */
 function isAtSpace({ start, bytes }: Known, offset: number, step: 1 | -1): boolean {
   const byte = bytes[(step < 0 ? offset - 1 : offset) - start] ?? 0
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)

@@ -1,5 +1,5 @@
-// What the indexer sends of the versions of a file: their bytes, or that they are kept in pieces. Reads the vault in the indexer's
-// slices; growth.ts says how pieces are found.
+// What the indexer sends of the versions of a file: their bytes, or that they are kept in pieces.
+// Reads the vault in the indexer's slices; growth.ts says how pieces are found.
 
 import type { Core } from '../vault/core/core.ts'
 import { type Growth, Growths } from './growth.ts'
@@ -33,7 +33,10 @@ export class Contents {
     return size > this.#textBytesMax ? 0 : size
   }
 
-  /** How a file came to the versions that are missing; undefined where none is. All that came before was handed over. */
+  /**
+   * How a file came to the versions that are missing; undefined where none is. All that came before
+   * was handed over.
+   */
   async begin(
     { ino, versions }: Inspected,
     missing: readonly SealedVersion[],

@@ -1,31 +1,37 @@
-// What search asks of an index: to take documents in, a batch at a time, and to find them by words. Two engines fulfil it: FTS5
-// within a vault on SQLite, tantivy beside all others. Both are given words that analyze.ts has cut and folded, so that neither
-// decides what a word is, and both find the same. Knows no vault and no query language.
+// What search asks of an index: to take documents in, a batch at a time, and to find them by words.
+// Two engines fulfil it: FTS5 within a vault on SQLite, tantivy beside all others. Both are given
+// words that analyze.ts has cut and folded, so that neither decides what a word is, and both find
+// the same. Knows no vault and no query language.
 //
-// Three kinds of documents. A text is the content of a file, kept once however many versions and copies have it. A file is an inode
-// with its name and path as they are now, or as they were last. `versions` says which versions have which text.
+// Three kinds of documents. A text is the content of a file, kept once however many versions and
+// copies have it. A file is an inode with its name and path as they are now, or as they were last.
+// `versions` says which versions have which text.
 //
-// A text that changes a little from version to version (a log) is kept as pieces instead: each is a part of it, with some of the
-// text around, and lives from one version to another. Its stretch says where and when. Any CONTEXT_WORDS in a row of such a
-// version are in one of its pieces at least, so that what is near each other is found in one.
+// A text that changes a little from version to version (a log) is kept as pieces instead: each is a
+// part of it, with some of the text around, and lives from one version to another. Its stretch says
+// where and when. Any CONTEXT_WORDS in a row of such a version are in one of its pieces at least,
+// so that what is near each other is found in one.
 
 /**
- * Where words are. `body` is of texts, `name` and `path` are of files; a path ends with the name. Each has its words in order,
- * the parts of an identifier as words of their own (fooBar: foo bar), and beside it, without order, the identifiers that have
- * parts as one word each (foobar).
+ * Where words are. `body` is of texts, `name` and `path` are of files; a path ends with the name.
+ * Each has its words in order, the parts of an identifier as words of their own (fooBar: foo bar),
+ * and beside it, without order, the identifiers that have parts as one word each (foobar).
  */
 export type Field = 'body' | 'bodyWhole' | 'name' | 'nameWhole' | 'path' | 'pathWhole'
 
-/** Words next to each other in this order, at least one; with `prefix` the last one is only the beginning of a word. */
+/**
+ * Words next to each other in this order, at least one; with `prefix` the last one is only the
+ * beginning of a word.
+ */
 export interface Phrase {
   readonly words: readonly string[]
   readonly prefix: boolean
 }
 
 /**
- * What to find. All fields of one plan are of texts, or all are of files. `near` is FTS5's NEAR: some stretch of the field holds
- * each phrase, with at most `distance` words between the end of the first and the beginning of the last phrase in it.
- * 'and' and 'or' have at least one member.
+ * What to find. All fields of one plan are of texts, or all are of files. `near` is FTS5's NEAR:
+ * some stretch of the field holds each phrase, with at most `distance` words between the end of the
+ * first and the beginning of the last phrase in it. 'and' and 'or' have at least one member.
  */
 export type Plan =
   | ({ readonly kind: 'phrase'; readonly field: Field } & Phrase)
@@ -71,7 +77,10 @@ export interface PieceDocument {
   readonly body: Words
 }
 
-/** A piece is in versions `first` to `last` of a file; while that is OPEN_ENDED, it is the bytes [start, end) of the newest one. */
+/**
+ * A piece is in versions `first` to `last` of a file; while that is OPEN_ENDED, it is the bytes
+ * [start, end) of the newest one.
+ */
 export interface Stretch {
   readonly id: number
   readonly ino: number
@@ -81,7 +90,10 @@ export interface Stretch {
   readonly end: number
 }
 
-/** Version `number` of an inode has text `text`; text 0: it is no text, or is too large. IN_PIECES: its stretches tell. */
+/**
+ * Version `number` of an inode has text `text`; text 0: it is no text, or is too large. IN_PIECES:
+ * its stretches tell.
+ */
 export interface TextVersion {
   readonly ino: number
   readonly number: number
@@ -89,9 +101,10 @@ export interface TextVersion {
 }
 
 /**
- * What becomes part of the index at once, or not at all. Texts have ids that were never used before, from `status().nextText` on,
- * pieces such from `nextPiece` on, each with its stretch. Files, versions and stretches replace those with their keys; those that are
- * removed need not be there. A piece is removed as a text, and its stretch with it.
+ * What becomes part of the index at once, or not at all. Texts have ids that were never used
+ * before, from `status().nextText` on, pieces such from `nextPiece` on, each with its stretch.
+ * Files, versions and stretches replace those with their keys; those that are removed need not be
+ * there. A piece is removed as a text, and its stretch with it.
  */
 export interface IndexBatch {
   readonly texts: readonly TextDocument[]
@@ -106,7 +119,10 @@ export interface IndexBatch {
   readonly watermark: number
 }
 
-/** `id` is a text's or a file's ino; `score` is higher for what fits better, by BM25 or much the same. */
+/**
+ * `id` is a text's or a file's ino; `score` is higher for what fits better, by BM25 or much the
+ * same.
+ */
 export interface Hit {
   readonly id: number
   readonly score: number
@@ -127,8 +143,9 @@ export interface IndexStatus {
 }
 
 /**
- * An index, open in one thread. Its batches are durable only some time after, in their order: after a crash it is as it was after
- * one of them. Calls throw StoreError: 'corrupt' when it must be rebuilt, 'full', 'io', 'closed'.
+ * An index, open in one thread. Its batches are durable only some time after, in their order: after
+ * a crash it is as it was after one of them. Calls throw StoreError: 'corrupt' when it must be
+ * rebuilt, 'full', 'io', 'closed'.
  */
 export interface SearchEngine {
   /** Resolves when queries see the batch. A second call may be made before. */
@@ -137,7 +154,10 @@ export interface SearchEngine {
   flush(): Promise<void>
   /** The texts with these hashes; undefined where there is none. */
   textsWith(hashes: readonly Uint8Array[]): (number | undefined)[]
-  /** At most `limit`, best first, from the `offset`-th on; the order among equals does not change between calls. */
+  /**
+   * At most `limit`, best first, from the `offset`-th on; the order among equals does not change
+   * between calls.
+   */
   query(plan: Plan, limit: number, offset: number): Hit[]
   /** The same of pieces; those of a plan of texts are found here alone. */
   queryPieces(plan: Plan, limit: number, offset: number): Hit[]
@@ -153,7 +173,10 @@ export interface SearchEngine {
   stretches(ids: readonly number[]): Stretch[]
   /** All of an inode, by id. */
   stretchesOfFile(ino: number): Stretch[]
-  /** Texts, no pieces, from an id on that are of no version any more, at most `limit`: to be removed. */
+  /**
+   * Texts, no pieces, from an id on that are of no version any more, at most `limit`: to be
+   * removed.
+   */
   unusedTexts(from: number, limit: number): number[]
   status(): IndexStatus
   /** Empties it. */

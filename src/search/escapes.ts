@@ -1,5 +1,5 @@
-// Sequences that steer a terminal, within a text: colours, titles, links, movements of the cursor. What they are made of is no
-// word. ECMA-48 and xterm's "Control Sequences" say how they look.
+// Sequences that steer a terminal, within a text: colours, titles, links, movements of the cursor.
+// What they are made of is no word. ECMA-48 and xterm's "Control Sequences" say how they look.
 
 const ESCAPE = 0x1b
 /** The one-character forms of ESC [ and ESC ]. */
@@ -20,7 +20,10 @@ const titled = new RegExp(
 )
 /** Character sets, keypad, save and restore; those of one letter are more often no sequence. */
 const short = new RegExp(`${ESC}(?:[()*+][0AB]|[78=>])(?!\\p{M})`, 'yu')
-/** Attributes of characters, and the erasure of what is behind: what stands on both sides is next to each other. */
+/**
+ * Attributes of characters, and the erasure of what is behind: what stands on both sides is next to
+ * each other.
+ */
 const leavesGap = /[^mK]$/
 
 /** Whether a sequence may begin with this code. */
@@ -33,7 +36,10 @@ export function endOfEscape(source: string, index: number): number {
   return match(source, index)?.end ?? index
 }
 
-/** Where a row of sequences ends that leaves what is before and behind it next to each other; `index` when there is none. */
+/**
+ * Where a row of sequences ends that leaves what is before and behind it next to each other;
+ * `index` when there is none.
+ */
 export function endOfInvisible(source: string, index: number): number {
   let end = index
   for (let found = match(source, end); found?.isJoining === true; found = match(source, end))

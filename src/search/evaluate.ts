@@ -1,18 +1,25 @@
-// Answers a query over an index, best first and no further than somebody reads on. A file is found when the query is true for it,
-// each leaf looked for in its path or in its body: paths and bodies are documents of different kinds, so that no engine can
-// answer that alone. Knows no vault: whoever shows a result checks that it is still so.
+// Answers a query over an index, best first and no further than somebody reads on. A file is found
+// when the query is true for it, each leaf looked for in its path or in its body: paths and bodies
+// are documents of different kinds, so that no engine can answer that alone. Knows no vault:
+// whoever shows a result checks that it is still so.
 //
-// Files come in up to four streams, each in the order of its scores, which are merged; a file comes where it scores best:
-//   few     files with some leaf in their path, of leaves that few paths have: held in memory and evaluated leaf by leaf
-//   bodies  the other files by their texts, which the engine finds; a leaf that many paths have is assumed where that errs
+// Files come in up to four streams, each in the order of its scores, which are merged; a file comes
+// where it scores best:
+//   few     files with some leaf in their path, of leaves that few paths have: held in memory and
+//   evaluated leaf by leaf
+//   bodies  the other files by their texts, which the engine finds; a leaf that many paths have is
+//   assumed where that errs
 //           towards finding, and each file is evaluated
-//   pieces  the other files whose texts are kept in pieces, by the piece that fits best: what is wanted together may be in several,
+//   pieces  the other files whose texts are kept in pieces, by the piece that fits best: what is
+//   wanted together may be in several,
 //           so that the engine is asked for each leaf, and each file is evaluated
-//   paths   when that leaves nothing to ask of bodies (`src` in a vault where src is in most paths): files by those leaves, as the
+//   paths   when that leaves nothing to ask of bodies (`src` in a vault where src is in most
+//   paths): files by those leaves, as the
 //           engine orders them, each evaluated; bodies are then asked for the leaves themselves
 //
-// Scores: few have the sum over the wanted leaves of the body's BM25 and twice the path's, paths twice the path's, bodies the
-// body's. What most paths have says little about a file, so that it need not count in bodies.
+// Scores: few have the sum over the wanted leaves of the body's BM25 and twice the path's, paths
+// twice the path's, bodies the body's. What most paths have says little about a file, so that it
+// need not count in bodies.
 
 import { type Hit, OPEN_ENDED, type Plan, type SearchEngine, type TextVersion } from './engine.ts'
 import { anyOf, textPlan } from './plan.ts'
@@ -27,7 +34,10 @@ import {
 } from './term-hits.ts'
 
 export interface MatchOptions {
-  /** Whether older versions are looked at, too; else only the newest that the index knows of each file. */
+  /**
+   * Whether older versions are looked at, too; else only the newest that the index knows of each
+   * file.
+   */
   readonly pastToo: boolean
   /** A leaf that more paths have is not held in memory. */
   readonly few?: number
@@ -42,8 +52,9 @@ const PAGE_MAX = 1024
 const SLICE = 256
 
 /**
- * All matches, best first; equal scores by inode within a page. No file is yielded twice. Holds the inodes that were yielded and a
- * page of each stream in memory. A batch that enters the index meanwhile may hide a file or not.
+ * All matches, best first; equal scores by inode within a page. No file is yielded twice. Holds the
+ * inodes that were yielded and a page of each stream in memory. A batch that enters the index
+ * meanwhile may hide a file or not.
  */
 export function matchesOf(query: Query, engine: SearchEngine, options: MatchOptions): Stream {
   return new Search(query, engine, options).matches()
@@ -100,7 +111,8 @@ export class Search {
   }
 
   #streams(): Stream[] {
-    // A leaf that many paths have is assumed true where that finds more. Under NOT the body alone decides.
+    // A leaf that many paths have is assumed true where that finds more. Under NOT the body alone
+    // decides.
     const texts = textPlan(this.#query, (leaf) => (this.#common.has(leaf) ? true : undefined))
     if (texts !== true) return [this.#fewFiles(), this.#bodies(texts), this.#pieces()]
     const inPaths = anyOf([...this.#common.values()].flatMap(({ file }) => file ?? []))

@@ -1,9 +1,12 @@
-// From the bytes of a file to its text, if it is text: the first step of indexing. Knows encodings, no words; the caller sees to
-// it that the bytes are not too many.
+// From the bytes of a file to its text, if it is text: the first step of indexing. Knows encodings,
+// no words; the caller sees to it that the bytes are not too many.
 
 import { isUtf8 } from 'node:buffer'
 
-/** Bytes that text may have beside its characters: backspace, tab, line feed, vertical tab, form feed, carriage return, escape. */
+/**
+ * Bytes that text may have beside its characters: backspace, tab, line feed, vertical tab, form
+ * feed, carriage return, escape.
+ */
 const usualControls = new Set([0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1b])
 const isControl = Uint8Array.from({ length: 256 }, (_, byte) =>
   (byte < 0x20 && !usualControls.has(byte)) || byte === 0x7f ? 1 : 0,
@@ -18,8 +21,8 @@ const encodings = [
 ] as const
 
 /**
- * The text of a file, without its byte-order mark: UTF-8, or UTF-16 with a byte-order mark. Undefined for what is neither, and
- * for what has NUL or many other control characters.
+ * The text of a file, without its byte-order mark: UTF-8, or UTF-16 with a byte-order mark.
+ * Undefined for what is neither, and for what has NUL or many other control characters.
  */
 export function textOf(bytes: Uint8Array): string | undefined {
   const encoding = encodings.find(({ mark }) => mark.every((byte, index) => bytes[index] === byte))
@@ -57,7 +60,8 @@ function hasManyControls(bytes: Uint8Array): boolean {
   let controls = countControls(bytes, 0, start) + countControls(bytes, end, length)
   for (let index = 0; index < fours.length; index++) {
     const four = fours[index] ?? 0
-    // The highest bit of each byte below 0x20, and of each 0x7f; higher bytes may only seem so when a lower one is.
+    // The highest bit of each byte below 0x20, and of each 0x7f; higher bytes may only seem so when
+    // a lower one is.
     const low = (four - 0x20202020) & ~four
     const deleted = four ^ 0x7f7f7f7f
     if (((low | ((deleted - 0x01010101) & ~deleted)) & 0x80808080) === 0) continue

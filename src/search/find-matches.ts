@@ -1,5 +1,5 @@
-// Answers one query: asks the search thread for matches, checks each against the vault, and goes on until there are enough. Fragments
-// are made of the vault's own text.
+// Answers one query: asks the search thread for matches, checks each against the vault, and goes on
+// until there are enough. Fragments are made of the vault's own text.
 
 import { retryUntilLoaded } from '../store/retry.ts'
 import type { Core } from '../vault/core/core.ts'
@@ -26,7 +26,10 @@ export interface SearchRequest extends Partial<Conditions> {
   readonly isGone?: () => boolean
 }
 
-/** Matches asked for at a time: the first results come soon, and a strict condition does not ask a thousand times. */
+/**
+ * Matches asked for at a time: the first results come soon, and a strict condition does not ask a
+ * thousand times.
+ */
 const PAGE = 50
 const PAGE_MAX = 1000
 
@@ -46,7 +49,10 @@ export async function findMatches(
   return shown
 }
 
-/** Collects results by path. With the past a path is shown with every inode that it led to, not only with those found so far. */
+/**
+ * Collects results by path. With the past a path is shown with every inode that it led to, not only
+ * with those found so far.
+ */
 class ResultCollector {
   readonly #results = new Map<string, SearchResult[]>()
   readonly #core: Core
@@ -145,7 +151,10 @@ async function resultsFor(
   return collector.results
 }
 
-/** A result without those versions whose text does not match after all; undefined when that leaves none. */
+/**
+ * A result without those versions whose text does not match after all; undefined when that leaves
+ * none.
+ */
 async function recheck(
   core: Core,
   thread: SearchThread,

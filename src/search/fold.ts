@@ -1,7 +1,10 @@
-// What characters are to search, and what is left of them when case, accents and the ways to encode the same letter do not
-// count. analyze.ts cuts words with it. Knows single characters with their marks, not words.
+// What characters are to search, and what is left of them when case, accents and the ways to encode
+// the same letter do not count. analyze.ts cuts words with it. Knows single characters with their
+// marks, not words.
 
-/** What a character is to a word. Bits, so that a run of characters can be described by one number. */
+/**
+ * What a character is to a word. Bits, so that a run of characters can be described by one number.
+ */
 export const SEPARATOR = 0
 /** A letter that is lower case, or has no case. */
 export const LETTER = 1
@@ -17,7 +20,8 @@ export const UNSPACED = 32
 export const MIXED = 64
 
 /**
- * Scripts that are cut into pairs of characters. Korean has spaces, but puts endings to its words: pairs find them without.
+ * Scripts that are cut into pairs of characters. Korean has spaces, but puts endings to its words:
+ * pairs find them without.
  */
 const unspacedScripts = [
   ...['Han', 'Hiragana', 'Katakana', 'Bopomofo', 'Hangul', 'Yi'],
@@ -37,8 +41,8 @@ const unspaced = new RegExp(
   'u',
 )
 /**
- * Marks that are not written for a reader who knows the word. Others stay: the vowel signs of Indic scripts and of Thai are as
- * good as letters.
+ * Marks that are not written for a reader who knows the word. Others stay: the vowel signs of Indic
+ * scripts and of Thai are as good as letters.
  */
 const accent = /^(?:\p{sc=Inherited}|\p{Me}|(?=\p{M})[\p{sc=Hebrew}\p{sc=Arabic}\p{sc=Syriac}])$/u
 
@@ -46,7 +50,10 @@ const accent = /^(?:\p{sc=Inherited}|\p{Me}|(?=\p{M})[\p{sc=Hebrew}\p{sc=Arabic}
 const STRETCHES = new Set([0x0640, 0x07fa])
 /** Signs above a word and no part of it: service mark, trade mark, and their like. */
 const RAISED = new Set([0x2120, 0x2122, 0x1f16a, 0x1f16b, 0x1f16c])
-/** Letters with a stroke through them, or of two letters, which Unicode does not take apart: they are written so without them. */
+/**
+ * Letters with a stroke through them, or of two letters, which Unicode does not take apart: they
+ * are written so without them.
+ */
 const plainLetters: ReadonlyMap<string, string> = new Map(
   [
     ...[...'\u0111d \u0142l \u00f8o \u0127h \u0167t \u0180b \u01e5g \u0268i \u023cc'.split(' ')],
@@ -60,8 +67,9 @@ const VOICED_MARKS = new Set([0x3099, 0x309a, 0xff9e, 0xff9f])
 const ZERO_WIDTH_SPACE = 0x200b
 
 /**
- * The ideographs and the syllables of Hangul that are all letters of their own: each is as it is. There are more of them than of
- * all others, and what follows below takes some microseconds a character.
+ * The ideographs and the syllables of Hangul that are all letters of their own: each is as it is.
+ * There are more of them than of all others, and what follows below takes some microseconds a
+ * character.
  */
 const plain = [
   [0x3400, 0x4dbf],
@@ -73,9 +81,14 @@ function isPlain(codePoint: number): boolean {
   return plain.some(([first, last]) => codePoint >= first && codePoint <= last)
 }
 
-/** Class + 1 of each character that was asked for; 0: not yet. Pages that are never touched take no memory. */
+/**
+ * Class + 1 of each character that was asked for; 0: not yet. Pages that are never touched take no
+ * memory.
+ */
 const classes = new Uint8Array(0x110000)
-/** The folded form of characters that fold to one of these 65,535; 0: not yet, or something else. */
+/**
+ * The folded form of characters that fold to one of these 65,535; 0: not yet, or something else.
+ */
 const singles = new Uint16Array(0x10000)
 /** The folded form of others, and of characters with their marks. */
 const others = new Map<string, string>()
@@ -94,8 +107,8 @@ export function classOf(codePoint: number): number {
 export const asciiClasses = Uint8Array.from({ length: 128 }, (_, code) => classOf(code))
 
 /**
- * The folded code point of a character without marks, if it is one of the Basic Multilingual Plane; else 0, and `foldString`
- * tells.
+ * The folded code point of a character without marks, if it is one of the Basic Multilingual Plane;
+ * else 0, and `foldString` tells.
  */
 export function foldSingle(codePoint: number): number {
   if (codePoint > 0xffff) return 0
@@ -109,9 +122,10 @@ export function foldSingle(codePoint: number): number {
 }
 
 /**
- * The folded form of a character with its marks: compatible forms are one (full width, ligatures), accents are gone, case is
- * folded (sharp s: ss, final sigma: sigma, the Turkish i without a dot: i). Syllables of Hangul and voiced Kana stay, or become,
- * one character each. '' when nothing is left.
+ * The folded form of a character with its marks: compatible forms are one (full width, ligatures),
+ * accents are gone, case is folded (sharp s: ss, final sigma: sigma, the Turkish i without a dot:
+ * i). Syllables of Hangul and voiced Kana stay, or become, one character each. '' when nothing is
+ * left.
  */
 export function foldString(character: string): string {
   const known = others.get(character)
@@ -126,7 +140,10 @@ export function foldString(character: string): string {
   return folded
 }
 
-/** Down, up and down again: lower case of its own kind (sharp s, final sigma, the i without a dot) becomes that of its upper case. */
+/**
+ * Down, up and down again: lower case of its own kind (sharp s, final sigma, the i without a dot)
+ * becomes that of its upper case.
+ */
 function foldCase(character: string): string {
   const folded = character.toLowerCase().toUpperCase().toLowerCase()
   return [...folded.normalize('NFKD')]
@@ -167,7 +184,10 @@ function findClass(codePoint: number): number {
   return classOfSymbol(codePoint, character)
 }
 
-/** Symbols that are letters in disguise: radicals of Kangxi, squared words, letters in circles and brackets. */
+/**
+ * Symbols that are letters in disguise: radicals of Kangxi, squared words, letters in circles and
+ * brackets.
+ */
 function classOfSymbol(codePoint: number, character: string): number {
   const parts = [...character.normalize('NFKD')]
   if (parts.join('') === character || RAISED.has(codePoint)) return SEPARATOR
@@ -191,7 +211,10 @@ function isMark(codePoint: number, character: string): boolean {
   return format.test(character) && codePoint !== ZERO_WIDTH_SPACE
 }
 
-/** The vowels and final consonants that make a syllable with the letter before them, where text comes decomposed. */
+/**
+ * The vowels and final consonants that make a syllable with the letter before them, where text
+ * comes decomposed.
+ */
 function isJoiningHangul(codePoint: number): boolean {
   return (
     (codePoint >= 0x1160 && codePoint <= 0x11ff) || (codePoint >= 0xd7b0 && codePoint <= 0xd7ff)

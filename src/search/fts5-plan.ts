@@ -1,5 +1,5 @@
-// A plan as an expression of FTS5's MATCH. Knows FTS5's grammar and limits (sqlite.org/fts5.html, "Full-text Query Syntax"), and
-// no database.
+// A plan as an expression of FTS5's MATCH. Knows FTS5's grammar and limits (sqlite.org/fts5.html,
+// "Full-text Query Syntax"), and no database.
 
 import { StoreError } from '../store/store.ts'
 import type { Field, Phrase, Plan } from './engine.ts'
@@ -16,9 +16,15 @@ type Leaf = Extract<Plan, { kind: 'phrase' | 'near' }>
 
 /** FTS5's parser has a stack of fixed size, which some 95 parentheses within each other fill. */
 const DEPTH_MAX = 80
-/** FTS5 compares each word of a phrase, and each member of an 'or', with all others in places: beyond this it takes seconds. */
+/**
+ * FTS5 compares each word of a phrase, and each member of an 'or', with all others in places:
+ * beyond this it takes seconds.
+ */
 const WORDS_MAX = 5000
-/** Members in a row, between parentheses: without those, joining them takes the square of their number. */
+/**
+ * Members in a row, between parentheses: without those, joining them takes the square of their
+ * number.
+ */
 const ROW = 100
 
 const columns: Readonly<Record<Field, { readonly table: WordTable; readonly name: string }>> = {

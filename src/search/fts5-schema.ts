@@ -1,5 +1,6 @@
-// The tables of the FTS5 index, beside the collections in a vault's file, and the statements that bring a batch into them.
-// All of it is derived data, so another layout may replace it at any time: FORMAT says which one a vault has.
+// The tables of the FTS5 index, beside the collections in a vault's file, and the statements that
+// bring a batch into them. All of it is derived data, so another layout may replace it at any time:
+// FORMAT says which one a vault has.
 //
 //   search_body     FTS5: words of texts and of pieces; rowid is the text's or the piece's id
 //   search_path     FTS5: words of files' names and paths; rowid is the inode
@@ -8,9 +9,10 @@
 //   search_stretch  where and when each piece is
 //   search_state    one row: format, watermark, above which ids texts and pieces are new
 //
-// The FTS5 tables keep no content: the vault has it. They keep positions of the `whole` words, too, which nobody asks for: a
-// table of their own without positions saves a tenth of the index (30 % of the text instead of 33 %, 10,000 source files), but
-// then no expression could join them with the others, and each would keep its sizes of documents apart.
+// The FTS5 tables keep no content: the vault has it. They keep positions of the `whole` words, too,
+// which nobody asks for: a table of their own without positions saves a tenth of the index (30 % of
+// the text instead of 33 %, 10,000 source files), but then no expression could join them with the
+// others, and each would keep its sizes of documents apart.
 
 import type { SqlStatement } from '../store/store.ts'
 import { type IndexBatch, PIECES_FROM } from './engine.ts'
@@ -29,8 +31,8 @@ export const WORD_TABLES: readonly WordTable[] = ['search_body', 'search_path']
 const TABLES = [...WORD_TABLES, 'search_text', 'search_version', 'search_stretch', 'search_state']
 
 /**
- * How many pages, of 4 KB, a merge writes at a time: a millisecond or two, for which commits wait. FTS5 would merge on its own
- * within a batch, as long as it takes.
+ * How many pages, of 4 KB, a merge writes at a time: a millisecond or two, for which commits wait.
+ * FTS5 would merge on its own within a batch, as long as it takes.
  */
 const MERGE_PAGES = 32
 
@@ -126,7 +128,8 @@ export function mergeAll(table: WordTable): SqlStatement {
 }
 
 function wordTable(name: WordTable, fields: readonly string[]): SqlStatement[] {
-  // The tokenizer takes everything beyond ASCII, and letters and digits within it, for parts of words.
+  // The tokenizer takes everything beyond ASCII, and letters and digits within it, for parts of
+  // words.
   const options = "content = '', contentless_delete = 1, tokenize = 'ascii'"
   return [
     once(
@@ -145,7 +148,10 @@ function state(watermark: number, { text, piece }: Next): SqlStatement {
   }
 }
 
-/** A command to an FTS5 table. Its number must be in the SQL: a number that is bound is a REAL, which FTS5 refuses. */
+/**
+ * A command to an FTS5 table. Its number must be in the SQL: a number that is bound is a REAL,
+ * which FTS5 refuses.
+ */
 function command(table: WordTable, nameAndValue: string): SqlStatement {
   return once(`insert into ${table} (${table}, rank) values (${nameAndValue})`)
 }

@@ -1,5 +1,6 @@
-// How a file comes into the index that changes little from version to version: by what was written of each, and not by reading
-// all of it again. The vault's side of pieces; which there are is the matter of layout.ts.
+// How a file comes into the index that changes little from version to version: by what was written
+// of each, and not by reading all of it again. The vault's side of pieces; which there are is the
+// matter of layout.ts.
 
 import type { Core } from '../vault/core/core.ts'
 import { boundaryAfter, boundaryBefore, OutOfWindow, slice } from './boundaries.ts'
@@ -43,7 +44,10 @@ export class Growths {
     this.#textBytesMax = textBytesMax
   }
 
-  /** Begins with versions that follow each other and come behind `before`; all that came before was handed over. */
+  /**
+   * Begins with versions that follow each other and come behind `before`; all that came before was
+   * handed over.
+   */
   async begin(
     ino: number,
     before: SealedVersion | undefined,

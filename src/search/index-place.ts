@@ -1,5 +1,5 @@
-// Where the index of a vault lies, and whether what lies there is that vault's, made in this way: an index in another form is
-// thrown away, since it can always be made again.
+// Where the index of a vault lies, and whether what lies there is that vault's, made in this way:
+// an index in another form is thrown away, since it can always be made again.
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,10 @@ const STAMP_FILE = 'stamp'
 
 const tantivy = searchBackends.find(({ name }) => name === 'tantivy') as SearchBackend
 
-/** The index of a vault. Throws StoreError 'unavailable', which says what to do, where no engine can be had. */
+/**
+ * The index of a vault. Throws StoreError 'unavailable', which says what to do, where no engine can
+ * be had.
+ */
 export async function engineOf(vault: Vault): Promise<EngineSpec> {
   const { auxiliary } = vault.core.overlay.store
   if (auxiliary !== undefined) return { kind: 'fts5', path: auxiliary.path }

@@ -1,5 +1,5 @@
-// What the indexer finds out about an inode before it reads anything of it: its path, its versions, and which of them the index
-// has not.
+// What the indexer finds out about an inode before it reads anything of it: its path, its versions,
+// and which of them the index has not.
 
 import type { Store } from '../store/store.ts'
 import type { Core } from '../vault/core/core.ts'
@@ -12,7 +12,10 @@ import type { Throttle } from './throttle.ts'
 const VERSIONS = 64
 const ALL_VERSIONS = Number.MAX_SAFE_INTEGER
 
-/** How much of an inode is read: its name; new versions too; versions that are gone as well, if it has few or in any case. */
+/**
+ * How much of an inode is read: its name; new versions too; versions that are gone as well, if it
+ * has few or in any case.
+ */
 export type Depth = 'name' | 'new' | 'few' | 'all'
 
 export interface Inspected {
@@ -64,8 +67,9 @@ export function versionNumbersOf(inspected: readonly WithVersions[]): VersionNum
 }
 
 /**
- * For each inode the versions that the index lacks, oldest first: what it has of a file has no gap. `unknown` is its answer to
- * `versionNumbersOf(inspected)`; where it has none of those, older ones are asked for.
+ * For each inode the versions that the index lacks, oldest first: what it has of a file has no gap.
+ * `unknown` is its answer to `versionNumbersOf(inspected)`; where it has none of those, older ones
+ * are asked for.
  */
 export async function missingOf(
   core: Core,

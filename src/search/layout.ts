@@ -1,6 +1,7 @@
-// Where the pieces of one file lie in its newest text, and what becomes of them when a part of it changes: those that the change
-// meets end with the version before, and new ones hold what they held and what came new, with the words around. So a line that
-// is appended costs a line and its context, and a change within costs a piece. Knows bytes and words, no vault and no engine.
+// Where the pieces of one file lie in its newest text, and what becomes of them when a part of it
+// changes: those that the change meets end with the version before, and new ones hold what they
+// held and what came new, with the words around. So a line that is appended costs a line and its
+// context, and a change within costs a piece. Knows bytes and words, no vault and no engine.
 //
 // What holds after each change: any CONTEXT_WORDS in a row of the text lie in one piece.
 
@@ -15,7 +16,9 @@ import {
 import { OPEN_ENDED, type Stretch } from './engine.ts'
 import type { Piece } from './index-writer.ts'
 
-/** Bytes [start, oldEnd) of a text became [start, newEnd) of the next. What lies behind moves along. */
+/**
+ * Bytes [start, oldEnd) of a text became [start, newEnd) of the next. What lies behind moves along.
+ */
 export interface Change {
   readonly start: number
   readonly oldEnd: number
@@ -70,8 +73,9 @@ export class Layout {
   }
 
   /**
-   * Brings it to version `number`, the next after `before`; `changes` are in order, and only the last may change the size. False
-   * when that is no better than to keep the new text whole: nothing is done then. Throws OutOfWindow, and has done nothing.
+   * Brings it to version `number`, the next after `before`; `changes` are in order, and only the
+   * last may change the size. False when that is no better than to keep the new text whole: nothing
+   * is done then. Throws OutOfWindow, and has done nothing.
    */
   advance(
     number: number,

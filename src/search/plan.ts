@@ -1,5 +1,6 @@
-// What an engine is asked for a leaf of a query, and for the part of a query that bodies alone can answer. Stands between the
-// language (query.ts) and the engines (engine.ts); how the answers are put together is in evaluate.ts.
+// What an engine is asked for a leaf of a query, and for the part of a query that bodies alone can
+// answer. Stands between the language (query.ts) and the engines (engine.ts); how the answers are
+// put together is in evaluate.ts.
 //
 //   fooBar   foo bar, side by side, or foobar, as a word or as the joined form of an identifier
 //   foobar   as a word, or as the joined form of an identifier
@@ -23,8 +24,8 @@ export function bodyPlan(leaf: Leaf): Plan | undefined {
 }
 
 /**
- * Which files have the leaf in their path; undefined when it is of bodies alone. A path ends with the name, so asking for the name,
- * too, finds no more: it gives names a higher score.
+ * Which files have the leaf in their path; undefined when it is of bodies alone. A path ends with
+ * the name, so asking for the name, too, finds no more: it gives names a higher score.
  */
 export function filePlan(leaf: Leaf): Plan | undefined {
   if (leaf.field === 'body') return undefined
@@ -34,8 +35,9 @@ export function filePlan(leaf: Leaf): Plan | undefined {
 }
 
 /**
- * The texts for which a query can be true by their bodies. `assumed` gives the value that is assumed for a leaf; undefined: ask the
- * body. As long as that errs towards the query being true, no text is missing. Returns true for any text, false for none.
+ * The texts for which a query can be true by their bodies. `assumed` gives the value that is
+ * assumed for a leaf; undefined: ask the body. As long as that errs towards the query being true,
+ * no text is missing. Returns true for any text, false for none.
  */
 export function textPlan(
   query: Query,
@@ -57,8 +59,9 @@ export function textPlan(
 }
 
 /**
- * Of a plan for a leaf that may hold more words in a row than are sure to be in one piece: what must be in a text for it, each in
- * some piece. Undefined for one that holds fewer: a piece has all of it.
+ * Of a plan for a leaf that may hold more words in a row than are sure to be in one piece: what
+ * must be in a text for it, each in some piece. Undefined for one that holds fewer: a piece has all
+ * of it.
  */
 export function partsOf(plan: Plan): Plan[] | undefined {
   const leaf = plan.kind === 'or' ? plan.of[0] : plan

@@ -1,5 +1,5 @@
-// The query language, from text to a tree. docs/search.md tells users what it is. What a tree finds is in evaluate.ts, what an
-// engine is asked for it in plan.ts. Knows words (analyze.ts), no index.
+// The query language, from text to a tree. docs/search.md tells users what it is. What a tree finds
+// is in evaluate.ts, what an engine is asked for it in plan.ts. Knows words (analyze.ts), no index.
 //
 //   query   := any
 //   any     := all (OR all)*
@@ -32,7 +32,10 @@ export type Leaf =
       readonly distance: number
     }
 
-/** 'and' and 'or' have at least two members. Some leaf that is not excluded holds wherever the tree does. */
+/**
+ * 'and' and 'or' have at least two members. Some leaf that is not excluded holds wherever the tree
+ * does.
+ */
 export type Query =
   | Leaf
   | { readonly kind: 'and' | 'or'; readonly of: readonly Query[] }
@@ -40,7 +43,9 @@ export type Query =
 
 /** In characters. */
 const QUERY_LENGTH_MAX = 4096
-/** Words and phrases: FTS5's limit is 256 nodes deep, and each may be looked for in several forms. */
+/**
+ * Words and phrases: FTS5's limit is 256 nodes deep, and each may be looked for in several forms.
+ */
 const LEAVES_MAX = 128
 /** Each occurrence of its last word may be compared with all of a phrase. */
 const PHRASE_WORDS_MAX = 64

@@ -1,5 +1,5 @@
-// What is shown of a match: the index may be a little behind the vault, so that each match is checked against the vault itself, and
-// what is not true any more is left out.
+// What is shown of a match: the index may be a little behind the vault, so that each match is
+// checked against the vault itself, and what is not true any more is left out.
 
 import {
   type InodeRow,
@@ -32,9 +32,10 @@ export interface Found {
 }
 
 /**
- * A version that is found: number `version` of inode `ino`, which `avfs log` of the path calls `number`; undefined where the path has
- * another history, or that of its directory is gone. `moment`: as of when it is read. `until` is when the next one came or the file
- * was deleted, undefined for one that is current.
+ * A version that is found: number `version` of inode `ino`, which `avfs log` of the path calls
+ * `number`; undefined where the path has another history, or that of its directory is gone.
+ * `moment`: as of when it is read. `until` is when the next one came or the file was deleted,
+ * undefined for one that is current.
  */
 export interface FoundVersion {
   readonly number: number | undefined
@@ -60,7 +61,10 @@ export interface Conditions {
   readonly pastToo: boolean
   /** Whether versions get their numbers, which takes reading all versions of a path. */
   readonly isNumbered: boolean
-  /** Whether the one who asks may see an inode in directory `parent`. Runs in a step that may be run again. */
+  /**
+   * Whether the one who asks may see an inode in directory `parent`. Runs in a step that may be run
+   * again.
+   */
   readonly isVisible: ((found: Found & { readonly parent: number }) => boolean) | undefined
 }
 
@@ -74,15 +78,18 @@ export interface SearchResult {
   readonly score: number
   /** False where nothing is called so any more. */
   readonly isThere: boolean
-  /** Those for which the query is true, oldest first; without `pastToo` the newest alone. None for what has no content, or no text. */
+  /**
+   * Those for which the query is true, oldest first; without `pastToo` the newest alone. None for
+   * what has no content, or no text.
+   */
   readonly versions: readonly FoundVersion[]
   /** Of the newest of `versions`. */
   readonly fragments: readonly Fragment[]
 }
 
 /**
- * The results that a match is now, without fragments: one, or more with the past, where a file had versions before it came to its
- * name. `settled`: names that are newer are not in the index yet.
+ * The results that a match is now, without fragments: one, or more with the past, where a file had
+ * versions before it came to its name. `settled`: names that are newer are not in the index yet.
  */
 export function resultsOf(
   core: Core,
@@ -176,7 +183,9 @@ function foundVersion(
   return { number: numbered?.number, ino, version, moment, until, size, mtime }
 }
 
-/** Prune may have kept a version only in a later state, from when the file was moved to some name. */
+/**
+ * Prune may have kept a version only in a later state, from when the file was moved to some name.
+ */
 function readableAt(core: Core, { ino, number, moment }: VersionRow): Moment {
   if (inodeAt(core, ino, moment) !== undefined) return moment
   const states = core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], limit: STATES_MAX })

@@ -1,5 +1,6 @@
-// Rows of the past of one file, for its versions one behind the other: read ahead, many at a time, as each look costs about as
-// much as what it finds. What is not found ahead is asked for by itself.
+// Rows of the past of one file, for its versions one behind the other: read ahead, many at a time,
+// as each look costs about as much as what it finds. What is not found ahead is asked for by
+// itself.
 
 import { type ExtentRow, extent, extentPast, inodePast, PROVISIONAL } from '../store/collections.ts'
 import type { Core } from '../vault/core/core.ts'
@@ -50,7 +51,10 @@ export class RowsAhead {
     return overlay.get(extentPast, [this.#ino, offset, since])
   }
 
-  /** Bytes that the file had on the disk at a moment, at which it is sealed; undefined where it was not there. */
+  /**
+   * Bytes that the file had on the disk at a moment, at which it is sealed; undefined where it was
+   * not there.
+   */
   allocatedAt(moment: number): number | undefined {
     const stateIn = (states: readonly State[]): State | undefined =>
       states.find(

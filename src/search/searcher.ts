@@ -1,5 +1,6 @@
-// Search as a service of an open vault: has an index and keeps it up, answers queries, and mends what can be mended. The commands
-// and the views ask here. What it answers is looked at in the vault itself: see results.ts.
+// Search as a service of an open vault: has an index and keeps it up, answers queries, and mends
+// what can be mended. The commands and the views ask here. What it answers is looked at in the
+// vault itself: see results.ts.
 
 import { log } from '../base/log.ts'
 import { retryUntilLoaded } from '../store/retry.ts'
@@ -17,7 +18,10 @@ import type { SearchResult } from './results.ts'
 import { SearchThread } from './thread.ts'
 import type { EngineSpec } from './thread-protocol.ts'
 
-/** `why` tells people why there is no search, and what to do. `waiting`: inodes that are not in yet, null when that is not known. */
+/**
+ * `why` tells people why there is no search, and what to do. `waiting`: inodes that are not in yet,
+ * null when that is not known.
+ */
 export interface SearchStatus extends IndexStatus {
   readonly engine: string
   readonly isOn: boolean
@@ -74,8 +78,8 @@ export class Searcher {
   }
 
   /**
-   * Begins to open the index of a vault and to bring it up to date; questions wait for that. What is amiss is in the log and in
-   * `status`; only in the latter unless it `tells`.
+   * Begins to open the index of a vault and to bring it up to date; questions wait for that. What
+   * is amiss is in the log and in `status`; only in the latter unless it `tells`.
    */
   static start(vault: Vault, tells = true): Searcher {
     const searcher = new Searcher(vault, tells)
@@ -83,14 +87,16 @@ export class Searcher {
     return searcher
   }
 
-  /** Grows whenever the index has taken something in: what was found before may not be all any more. */
+  /**
+   * Grows whenever the index has taken something in: what was found before may not be all any more.
+   */
   get generation(): number {
     return this.#generation
   }
 
   /**
-   * What a query finds now, best first; the query as query.ts has it. Rejects with QuerySyntaxError for a wrong one, StoreError
-   * 'unavailable' where there is no search.
+   * What a query finds now, best first; the query as query.ts has it. Rejects with QuerySyntaxError
+   * for a wrong one, StoreError 'unavailable' where there is no search.
    */
   async search(request: SearchRequest): Promise<SearchResult[]> {
     parseQuery(request.query)
@@ -105,8 +111,9 @@ export class Searcher {
   }
 
   /**
-   * Resolves to true when all that is sealed now can be found, to false when that takes longer than `timeoutMs`: it goes on then.
-   * `onProgress` is told of inodes that were looked at. Once `isGone`, nobody waits any more.
+   * Resolves to true when all that is sealed now can be found, to false when that takes longer than
+   * `timeoutMs`: it goes on then. `onProgress` is told of inodes that were looked at. Once
+   * `isGone`, nobody waits any more.
    */
   async refresh(
     timeoutMs: number,
@@ -124,7 +131,10 @@ export class Searcher {
     }
   }
 
-  /** From here on the index does not hold back for those who write; until what is returned is called. */
+  /**
+   * From here on the index does not hold back for those who write; until what is returned is
+   * called.
+   */
   hurry(): () => void {
     this.#hurried++
     this.#session?.indexer?.hurry(1)

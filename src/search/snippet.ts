@@ -1,6 +1,6 @@
-// Shows where a text has what a query looks for: lines, or pieces of long lines, with the matched words marked. Made from the
-// vault's own text when a result is shown; the index keeps none. Reads the text once, whatever its lines, and holds only the best
-// fragments.
+// Shows where a text has what a query looks for: lines, or pieces of long lines, with the matched
+// words marked. Made from the vault's own text when a result is shown; the index keeps none. Reads
+// the text once, whatever its lines, and holds only the best fragments.
 
 import { visitWords } from './analyze.ts'
 import type { Phrase } from './engine.ts'
@@ -8,10 +8,16 @@ import { classOf, UNSPACED } from './fold.ts'
 import { identifierOf, phraseOf } from './plan.ts'
 import type { Leaf, Query } from './query.ts'
 
-/** `line` counts from 1. Marks are [start, end) in UTF-16 units of `text`, in order, and do not touch. */
+/**
+ * `line` counts from 1. Marks are [start, end) in UTF-16 units of `text`, in order, and do not
+ * touch.
+ */
 export interface Fragment {
   readonly line: number
-  /** As in the text, but without characters that would steer a terminal: they are replaced, one by one. */
+  /**
+   * As in the text, but without characters that would steer a terminal: they are replaced, one by
+   * one.
+   */
   readonly text: string
   readonly marks: readonly (readonly [number, number])[]
   /** Whether the line begins before, or goes on after. */
@@ -41,8 +47,8 @@ interface Place {
 }
 
 /**
- * At most `count` fragments of the text, in its order: those with the most of the query, and one for each of its words and phrases as
- * far as there is room. None when the text has nothing of it.
+ * At most `count` fragments of the text, in its order: those with the most of the query, and one
+ * for each of its words and phrases as far as there is room. None when the text has nothing of it.
  */
 export function snippets(text: string, query: Query, count: number): Fragment[] {
   const targets = wantedLeaves(query).flatMap(targetsOf)
@@ -84,7 +90,9 @@ interface Located {
 class Matcher {
   readonly #text: string
   readonly #best: BestPlaces
-  /** By the last word of the phrase; those that end in the beginning of a word are tried at each. */
+  /**
+   * By the last word of the phrase; those that end in the beginning of a word are tried at each.
+   */
   readonly #byWord = new Map<string, Target[]>()
   readonly #byPrefix: Target[]
   readonly #byIdentifier = new Map<string, Target[]>()
@@ -259,7 +267,10 @@ function fragmentOf(text: string, place: Place): Fragment {
   }
 }
 
-/** Control characters, line ends of other kinds, what turns the direction of writing, and halves of characters. */
+/**
+ * Control characters, line ends of other kinds, what turns the direction of writing, and halves of
+ * characters.
+ */
 const steering = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu
 const REPLACEMENT = '\ufffd'
 

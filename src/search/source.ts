@@ -1,5 +1,6 @@
-// What the indexer reads of a vault: paths, versions and their bytes, of what is durable alone. An index must not know what a
-// crash may take back: the numbers of inodes and versions would be given again, to other things.
+// What the indexer reads of a vault: paths, versions and their bytes, of what is durable alone. An
+// index must not know what a crash may take back: the numbers of inodes and versions would be given
+// again, to other things.
 
 import { FsError } from '../base/errno.ts'
 import { PATH_BYTES_MAX } from '../base/limits.ts'
@@ -95,8 +96,9 @@ function directoryThen(store: Store, ino: number, moment: number): string {
 }
 
 /**
- * The path of a directory without a slash behind it; of one that nobody knows only what is below it. Of a path longer than a system
- * call takes the end alone is searched: the paths of a line of directories are together as long as its square.
+ * The path of a directory without a slash behind it; of one that nobody knows only what is below
+ * it. Of a path longer than a system call takes the end alone is searched: the paths of a line of
+ * directories are together as long as its square.
  */
 function climb(
   ino: number,
@@ -148,8 +150,8 @@ export function versionsBelow(
 }
 
 /**
- * The bytes of a version, which are read into memory of its size; undefined when they cannot be read, or when `isWanted` does
- * not like the first of them.
+ * The bytes of a version, which are read into memory of its size; undefined when they cannot be
+ * read, or when `isWanted` does not like the first of them.
  */
 export async function bytesOf(
   core: Core,
@@ -200,7 +202,10 @@ export async function ifSound<T>(read: () => Promise<T>): Promise<T | undefined>
   }
 }
 
-/** A first look, so that large files that are none need not be read whole: text has no NUL, but in UTF-16. */
+/**
+ * A first look, so that large files that are none need not be read whole: text has no NUL, but in
+ * UTF-16.
+ */
 export function mayBeText(head: Uint8Array): boolean {
   const isUtf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)
   return isUtf16 || !hasByte(head, 0)
@@ -224,8 +229,9 @@ function copyPiece(
 }
 
 /**
- * Every inode that is there and may have changed after a moment, found by a walk over all. Where changes leave no trace `since` does
- * not tell, but the time of the change does. `moved` is told of directories that have another path.
+ * Every inode that is there and may have changed after a moment, found by a walk over all. Where
+ * changes leave no trace `since` does not tell, but the time of the change does. `moved` is told of
+ * directories that have another path.
  */
 export async function* changedSince(
   core: Core,
@@ -288,7 +294,10 @@ export async function* inodesBelow(
   }
 }
 
-/** All that the vault knows: each inode with its versions, for a look at what the index has beyond that. */
+/**
+ * All that the vault knows: each inode with its versions, for a look at what the index has beyond
+ * that.
+ */
 export async function* versionsByInode(
   core: Core,
   slices: Slices,

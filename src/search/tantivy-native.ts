@@ -1,10 +1,13 @@
-// native/tantivy-node and its types. What it throws has a `kind`: one of StoreError, or 'limit' for a plan that it refuses.
+// native/tantivy-node and its types. What it throws has a `kind`: one of StoreError, or 'limit' for
+// a plan that it refuses.
 
 import { requireAddon } from '../store/kv/addon.ts'
 import { StoreError, type StoreErrorKind } from '../store/store.ts'
 import type { SearchEngine } from './engine.ts'
 
-/** A SearchEngine but for what it throws, for null where that has undefined, and for a second close. */
+/**
+ * A SearchEngine but for what it throws, for null where that has undefined, and for a second close.
+ */
 export interface TantivyIndex extends Omit<SearchEngine, 'textsWith' | 'textOf'> {
   textsWith(hashes: readonly Uint8Array[]): (number | null)[]
   textOf(ino: number, number: number): number | null

@@ -1,6 +1,6 @@
-// The tantivy engine of search: an index is a folder beside the vault. Looks run on the calling thread, batches and merges on
-// one of the index's own. A batch costs no wait for the disk: native/tantivy-node syncs at a flush, and after a crash the index
-// is as it was at the last one.
+// The tantivy engine of search: an index is a folder beside the vault. Looks run on the calling
+// thread, batches and merges on one of the index's own. A batch costs no wait for the disk:
+// native/tantivy-node syncs at a flush, and after a crash the index is as it was at the last one.
 
 import type {
   Hit,
@@ -19,9 +19,10 @@ import {
 } from './tantivy-native.ts'
 
 /**
- * Opens the index in a folder. Reads it whole once, off the calling thread, to find damage. Rejects with StoreError: 'corrupt'
- * when it must be rebuilt (`rebuild` does so), 'busy' while another has it open, 'io' where there is none and `create` is not
- * given, 'format' for a folder of something else, 'unavailable' where the addon is not built.
+ * Opens the index in a folder. Reads it whole once, off the calling thread, to find damage. Rejects
+ * with StoreError: 'corrupt' when it must be rebuilt (`rebuild` does so), 'busy' while another has
+ * it open, 'io' where there is none and `create` is not given, 'format' for a folder of something
+ * else, 'unavailable' where the addon is not built.
  */
 export async function openTantivy(
   path: string,

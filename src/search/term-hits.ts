@@ -1,5 +1,6 @@
-// Evaluates a query for given files: asks the engine, a batch of files at a time, which of them have each leaf of the query in their
-// path, and which of their texts have it in the body. evaluate.ts brings the files.
+// Evaluates a query for given files: asks the engine, a batch of files at a time, which of them
+// have each leaf of the query in their path, and which of their texts have it in the body.
+// evaluate.ts brings the files.
 
 import {
   type Hit,
@@ -22,23 +23,37 @@ export interface TermHits {
   /** The leaf is under NOT: a file that has it is excluded. */
   readonly isExcluding: boolean
   readonly body: Plan | undefined
-  /** Plans that must each match some piece, where the leaf may be longer than what one piece is sure to hold. */
+  /**
+   * Plans that must each match some piece, where the leaf may be longer than what one piece is sure
+   * to hold.
+   */
   readonly parts: readonly Plan[] | undefined
   readonly file: Plan | undefined
-  /** All files that have the leaf in their path, with scores; undefined: too many to hold in memory. */
+  /**
+   * All files that have the leaf in their path, with scores; undefined: too many to hold in memory.
+   */
   readonly files: ReadonlyMap<number, number> | undefined
 }
 
-/** A file that a query may find, with the versions that are searched: none for what never had content. */
+/**
+ * A file that a query may find, with the versions that are searched: none for what never had
+ * content.
+ */
 export interface Candidate {
   readonly ino: number
   readonly versions: readonly TextVersion[]
 }
 
-/** A file that is found. `versions` are those for which the query is true: none for what is found by its path and has no content. */
+/**
+ * A file that is found. `versions` are those for which the query is true: none for what is found by
+ * its path and has no content.
+ */
 export interface Match extends Candidate {
   readonly score: number
-  /** Numbers of those versions for which the index cannot tell for sure: their text has to be looked at. */
+  /**
+   * Numbers of those versions for which the index cannot tell for sure: their text has to be looked
+   * at.
+   */
   readonly toRecheck: readonly number[]
 }
 
@@ -48,8 +63,8 @@ const PERHAPS = 1
 const NO = 0
 
 /**
- * The leaves of a query. Those that at most `few` files have in their path are looked up at once, as long as they are not many
- * leaves: what is held in memory is bounded by 8 x `few`.
+ * The leaves of a query. Those that at most `few` files have in their path are looked up at once,
+ * as long as they are not many leaves: what is held in memory is bounded by 8 x `few`.
  */
 export function termHitsOf(query: Query, engine: SearchEngine, few: number): TermHits[] {
   let room = 8 * few
@@ -78,9 +93,10 @@ function leavesOf(query: Query, isExcluding: boolean): { leaf: Leaf; isExcluding
 }
 
 /**
- * The candidates for which the query is true: a leaf is true when it is in the path of the file or in the body of the version. The
- * score of a version is the sum over the leaves that are not excluded, that of the path weighted; of several pieces the best counts. A
- * file has the score of its best version. Without `pastToo` the candidates' versions are the newest.
+ * The candidates for which the query is true: a leaf is true when it is in the path of the file or
+ * in the body of the version. The score of a version is the sum over the leaves that are not
+ * excluded, that of the path weighted; of several pieces the best counts. A file has the score of
+ * its best version. Without `pastToo` the candidates' versions are the newest.
  */
 export function evaluate(
   query: Query,
@@ -147,7 +163,9 @@ export function evaluate(
   })
 }
 
-/** Where a leaf was found: scores of paths by inode, of texts by id, of pieces by inode and version. */
+/**
+ * Where a leaf was found: scores of paths by inode, of texts by id, of pieces by inode and version.
+ */
 interface FoundLeaf {
   readonly isExcluding: boolean
   readonly paths: ReadonlyMap<number, number>

@@ -1,5 +1,5 @@
-// Whether one text has what a plan looks for, without an index: for versions of which the index is not sure. Follows engine.ts
-// in what a plan means.
+// Whether one text has what a plan looks for, without an index: for versions of which the index is
+// not sure. Follows engine.ts in what a plan means.
 
 import { wordsOf } from './analyze.ts'
 import type { Phrase, Plan } from './engine.ts'
@@ -45,7 +45,10 @@ function startsOf({ words: sought, prefix }: Phrase, words: readonly string[]): 
   return starts
 }
 
-/** Some phrase begins where each begins or began, and the others end no further before it than the distance. */
+/**
+ * Some phrase begins where each begins or began, and the others end no further before it than the
+ * distance.
+ */
 function isNear(near: Plan & { kind: 'near' }, words: readonly string[]): boolean {
   const all = near.phrases.map((phrase) => ({
     length: phrase.words.length,

@@ -1,5 +1,5 @@
-// The end of a text in memory, from some place on, as it goes from version to version: takes in what was written of each, and
-// says which bytes became which. Knows bytes alone.
+// The end of a text in memory, from some place on, as it goes from version to version: takes in
+// what was written of each, and says which bytes became which. Knows bytes alone.
 
 import type { Known } from './boundaries.ts'
 import type { Change } from './layout.ts'
@@ -36,8 +36,9 @@ export class TextWindow implements Known {
   }
 
   /**
-   * Goes on to the next version of that size, for which this was written: in order, and none beyond its size. Returns what that
-   * changed; undefined for what leaves holes, or lies before the window.
+   * Goes on to the next version of that size, for which this was written: in order, and none beyond
+   * its size. Returns what that changed; undefined for what leaves holes, or lies before the
+   * window.
    */
   advance(written: readonly Written[], size: number): Change[] | undefined {
     const runs = runsOf(written)

@@ -1,4 +1,5 @@
-// What the main thread and the search thread say to each other. A call has an id, its answer the same one.
+// What the main thread and the search thread say to each other. A call has an id, its answer the
+// same one.
 
 import type { MessagePort } from 'node:worker_threads'
 import { StoreError, type StoreErrorKind } from '../store/store.ts'
@@ -90,7 +91,10 @@ function causeOf(error: unknown): Failure['cause'] {
   return { code: String(cause.code), message: cause.message }
 }
 
-/** What the other thread threw. A wrong query is not thrown again as such: queries are parsed before they are sent. */
+/**
+ * What the other thread threw. A wrong query is not thrown again as such: queries are parsed before
+ * they are sent.
+ */
 export function errorOf({ message, kind, cause, stack }: Failure): Error {
   if (kind !== undefined) {
     const own = cause && Object.assign(new Error(cause.message), { code: cause.code })

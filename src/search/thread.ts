@@ -1,5 +1,5 @@
-// The main thread's side of the search thread: posts calls, settles promises as answers come, and rejects all when the thread
-// dies.
+// The main thread's side of the search thread: posts calls, settles promises as answers come, and
+// rejects all when the thread dies.
 
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -43,7 +43,10 @@ export class SearchThread {
     this.#worker.on('exit', () => this.#die())
   }
 
-  /** Opens the index in a thread of its own; `auxiliary` takes what FTS5 writes. Rejects with StoreError. */
+  /**
+   * Opens the index in a thread of its own; `auxiliary` takes what FTS5 writes. Rejects with
+   * StoreError.
+   */
   static async start(engine: EngineSpec, auxiliary?: Auxiliary): Promise<SearchThread> {
     const thread = new SearchThread(engine, auxiliary)
     await thread.#wait(READY_ID)
@@ -96,7 +99,10 @@ export class SearchThread {
   }
 }
 
-/** What is handed over and not copied: the memory of texts to take in, which share it, and of bytes that have it for themselves. */
+/**
+ * What is handed over and not copied: the memory of texts to take in, which share it, and of bytes
+ * that have it for themselves.
+ */
 function memoryOf(method: MethodName, args: readonly unknown[]): ArrayBuffer[] {
   const memory = new Set<ArrayBufferLike>()
   if (method === 'take')

@@ -1,5 +1,6 @@
-// How the indexer shares the main thread: slices of two milliseconds, and while requests come thick and fast only a small share
-// of the time, counting what its thread does too, so that writes on a machine with few processors keep theirs.
+// How the indexer shares the main thread: slices of two milliseconds, and while requests come thick
+// and fast only a small share of the time, counting what its thread does too, so that writes on a
+// machine with few processors keep theirs.
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { stepNumber } from '../base/step.ts'
@@ -21,7 +22,10 @@ const BUSY_STEPS = 0.5
 const MEASURE_MS = 20
 /** A program that waits for something else between two requests is still at it. */
 const BUSY_MS = 400
-/** Beside requests: so many times as long as work took. The engine works on in threads of its own, about as long again. */
+/**
+ * Beside requests: so many times as long as work took. The engine works on in threads of its own,
+ * about as long again.
+ */
 const REST = 29
 /** A rest is checked this often: somebody may be waiting by now, or the vault quiet. */
 const NAP_MS = 50

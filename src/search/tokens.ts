@@ -1,7 +1,11 @@
-// The text of a query as tokens, for the parser in query.ts, and the error that both throw. What has a meaning to the language:
-// spaces, ", (, ), *, :, and a comma within NEAR. All else is part of a word, of which analyze.ts takes letters and digits.
+// The text of a query as tokens, for the parser in query.ts, and the error that both throw. What
+// has a meaning to the language: spaces, ", (, ), *, :, and a comma within NEAR. All else is part
+// of a word, of which analyze.ts takes letters and digits.
 
-/** The query is not of the language. `position` is where, in characters from 0; the message says it from 1. */
+/**
+ * The query is not of the language. `position` is where, in characters from 0; the message says it
+ * from 1.
+ */
 export class QuerySyntaxError extends Error {
   readonly position: number
 
@@ -41,7 +45,10 @@ const operators: ReadonlyMap<string, TokenKind> = new Map([
   ['NOT', 'not'],
 ])
 
-/** All tokens, the last one 'end'. Throws QuerySyntaxError, also for a text of more characters than that. */
+/**
+ * All tokens, the last one 'end'. Throws QuerySyntaxError, also for a text of more characters than
+ * that.
+ */
 export function tokensOf(text: string, lengthMax: number): Token[] {
   if (text.length > lengthMax)
     throw new QuerySyntaxError('the query is too long', text, lengthMax, 'cut it here')

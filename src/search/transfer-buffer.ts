@@ -1,5 +1,5 @@
-// Memory for the texts that are sent together. One piece for many small ones: to hand a piece of memory to another thread takes
-// as long as to read a small file.
+// Memory for the texts that are sent together. One piece for many small ones: to hand a piece of
+// memory to another thread takes as long as to read a small file.
 
 export class TransferBuffer {
   #memory: ArrayBuffer

@@ -1,15 +1,21 @@
-// Words as bytes of UTF-8 while a text is cut: strings are made of them only at the end, which is what makes cutting fast. Knows
-// how long a word may be, not what it is.
+// Words as bytes of UTF-8 while a text is cut: strings are made of them only at the end, which is
+// what makes cutting fast. Knows how long a word may be, not what it is.
 
 /** Longer words are cut: keys of an index must be bounded, and nobody types them. */
 export const WORD_BYTES_MAX = 64
-/** Identifiers of one text that are remembered, so that each is in `whole` once; beyond, some may be there again. */
+/**
+ * Identifiers of one text that are remembered, so that each is in `whole` once; beyond, some may be
+ * there again.
+ */
 export const IDENTIFIERS_MAX = 50_000
 /** Longer ones are not remembered. */
 export const IDENTIFIER_LENGTH_MAX = 256
 const SPACE = 0x20
 
-/** Words with a space after each. `begin`, what is added, and `end` make a word; one that is full takes no more characters. */
+/**
+ * Words with a space after each. `begin`, what is added, and `end` make a word; one that is full
+ * takes no more characters.
+ */
 export class WordBuffer {
   #bytes: Buffer
   #wordStart = 0

@@ -1,5 +1,5 @@
-// The search thread: has the index open, cuts texts into words for it, and answers queries. Started by thread.ts;
-// thread-protocol.ts says what is spoken. Of the vault it sees what it is sent.
+// The search thread: has the index open, cuts texts into words for it, and answers queries. Started
+// by thread.ts; thread-protocol.ts says what is spoken. Of the vault it sees what it is sent.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { runOver } from '../store/sqlite/run-port.ts'
@@ -23,7 +23,9 @@ import {
   type ToThread,
 } from './thread-protocol.ts'
 
-/** A batch of FTS5 is a commit that those of the vault wait behind; tantivy has a file of its own. */
+/**
+ * A batch of FTS5 is a commit that those of the vault wait behind; tantivy has a file of its own.
+ */
 const OPTIONS = {
   fts5: { batchBytes: 1024 * 1024, waitingMax: 4 },
   tantivy: { batchBytes: 4 * 1024 * 1024, waitingMax: 1 },

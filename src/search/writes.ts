@@ -1,5 +1,5 @@
-// What was written to a file after a version, version by version, found by its extents: so that a long text need not be read for
-// each small change. Reads only, and what is durable alone.
+// What was written to a file after a version, version by version, found by its extents: so that a
+// long text need not be read for each small change. Reads only, and what is durable alone.
 
 import { extent, extentPast } from '../store/collections.ts'
 import { ALL, type Store } from '../store/store.ts'
@@ -50,7 +50,9 @@ export function writesAfter(
   return { from, ofVersions }
 }
 
-/** Extents that were replaced since, with two reads for each offset, however often it was written. */
+/**
+ * Extents that were replaced since, with two reads for each offset, however often it was written.
+ */
 function pastWrites(store: Store, ino: number, from: number, moment: number): Write[] {
   const found: Write[] = []
   for (let start = from; ; ) {
@@ -64,7 +66,9 @@ function pastWrites(store: Store, ino: number, from: number, moment: number): Wr
   }
 }
 
-/** The bytes of writes; undefined where one is not there any more. Throws EIO where it is damaged. */
+/**
+ * The bytes of writes; undefined where one is not there any more. Throws EIO where it is damaged.
+ */
 export function bytesOfWrites(
   core: Core,
   rows: RowsAhead,

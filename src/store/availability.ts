@@ -1,17 +1,24 @@
-// Whether an engine can be used here, and what to do where it cannot. An engine beyond the default needs an npm package
-// that is optional, or an addon that is built by make: neither is there until somebody wants it.
+// Whether an engine can be used here, and what to do where it cannot. An engine beyond the default
+// needs an npm package that is optional, or an addon that is built by make: neither is there until
+// somebody wants it.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** What an engine needs that may be missing: an npm package at a version, or a target of the Makefile. */
+/**
+ * What an engine needs that may be missing: an npm package at a version, or a target of the
+ * Makefile.
+ */
 export type Requirement =
   | { readonly npm: string; readonly version: string }
   | { readonly make: string }
   | undefined
 
-/** `version` is the engine's own. What is not available has `why` and the `command` that makes it so. */
+/**
+ * `version` is the engine's own. What is not available has `why` and the `command` that makes it
+ * so.
+ */
 export type Availability =
   | {
       readonly available: true
@@ -26,7 +33,10 @@ export type Availability =
       readonly command: string
     }
 
-/** The package's root: two directories above this one, in a checkout (src/store) and in the npm package (dist/store). */
+/**
+ * The package's root: two directories above this one, in a checkout (src/store) and in the npm
+ * package (dist/store).
+ */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 
 /** Asks by loading: an addon that is there may still not fit this machine. */

@@ -1,5 +1,6 @@
-// What a collection is: a kind of row, with typed columns of which the first are its key. collections.ts declares all that there
-// are. A row is a plain object. Knows nothing of what rows mean.
+// What a collection is: a kind of row, with typed columns of which the first are its key.
+// collections.ts declares all that there are. A row is a plain object. Knows nothing of what rows
+// mean.
 //
 //   type    in memory                          in SQLite   order
 //   uint    number, 0 .. 2^53 - 1              INTEGER     numeric
@@ -17,7 +18,10 @@ export type KeyPart = number | string
 /** A key, or the first components of one. */
 export type Key = readonly KeyPart[]
 
-/** `name` is unique and fit for SQL; `fields` are the columns in stored order, the first `keyLength` of them the key. */
+/**
+ * `name` is unique and fit for SQL; `fields` are the columns in stored order, the first `keyLength`
+ * of them the key.
+ */
 export interface Collection<R extends object> {
   readonly name: string
   readonly fields: readonly (keyof R & string)[]

@@ -1,6 +1,8 @@
-// Which values the columns of collections.ts can have, beside what their types say: a vault may come from anybody, and what could be no
-// name, kind of file or number in any vault that avfs writes must not come as far as who works with it. What rows say together is
-// check's. A function a collection and a set of columns, compiled as those of kv/row-codec.ts are, since each row that is read passes it.
+// Which values the columns of collections.ts can have, beside what their types say: a vault may
+// come from anybody, and what could be no name, kind of file or number in any vault that avfs
+// writes must not come as far as who works with it. What rows say together is check's. A function a
+// collection and a set of columns, compiled as those of kv/row-codec.ts are, since each row that is
+// read passes it.
 
 import { compileFunction } from 'node:vm'
 import {

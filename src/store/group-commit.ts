@@ -1,6 +1,7 @@
-// Decides when changes become durable: at the latest after `intervalMs`, when much is dirty, or at once when someone waits.
-// One batch is prepared while another is being written; all who ask meanwhile share the next one. A commit that the engine
-// refuses stays in memory, is tried again, and everybody who asks is told why.
+// Decides when changes become durable: at the latest after `intervalMs`, when much is dirty, or at
+// once when someone waits. One batch is prepared while another is being written; all who ask
+// meanwhile share the next one. A commit that the engine refuses stays in memory, is tried again,
+// and everybody who asks is told why.
 
 import { log } from '../base/log.ts'
 import { startStep } from '../base/step.ts'
@@ -14,7 +15,9 @@ const WAITING_MAX = 2
 
 interface GroupCommitOptions {
   readonly intervalMs: number
-  /** Called just before changes are handed over: puts into the overlay what is still kept elsewhere. */
+  /**
+   * Called just before changes are handed over: puts into the overlay what is still kept elsewhere.
+   */
   readonly collect: () => void
   /** Completes a layer (hashes, compresses) and says what to write. */
   readonly prepare: (layer: Layer) => Promise<Batch>
@@ -49,7 +52,10 @@ export class GroupCommit {
     return this.#failure
   }
 
-  /** Starts the clock: changes made from now on are durable within `intervalMs` and the time of one commit. */
+  /**
+   * Starts the clock: changes made from now on are durable within `intervalMs` and the time of one
+   * commit.
+   */
   start(): void {
     this.#timer = setInterval(() => this.nudge(), this.#options.intervalMs)
     this.#timer.unref()
@@ -61,8 +67,8 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when everything that was done before this call is durable. Rejects with the engine's StoreError
-   * when it refuses; the changes are kept and tried again.
+   * Resolves when everything that was done before this call is durable. Rejects with the engine's
+   * StoreError when it refuses; the changes are kept and tried again.
    */
   commit(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
@@ -83,7 +89,10 @@ export class GroupCommit {
     return new Promise((resolve) => this.#wake.push(resolve))
   }
 
-  /** Stops the clock after a last commit. Rejects with StoreError when the engine refuses it once more. */
+  /**
+   * Stops the clock after a last commit. Rejects with StoreError when the engine refuses it once
+   * more.
+   */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#stopped = true

@@ -1,5 +1,6 @@
-// A store that shows no row with a value that no vault of ours can have (domains.ts), whatever its engine's file holds. The whole key
-// alone may still be asked for by `project`, so that such a row can be found and dropped.
+// A store that shows no row with a value that no vault of ours can have (domains.ts), whatever its
+// engine's file holds. The whole key alone may still be asked for by `project`, so that such a row
+// can be found and dropped.
 
 import type { Collection, Key } from './collections.ts'
 import { type Unfit, unfitOf } from './domains.ts'

@@ -1,5 +1,5 @@
-// Keys as they stand in memory: their order, and how one is taken from a row. Every engine sorts as compareKeys does,
-// however it encodes its keys. Knows nothing of engines.
+// Keys as they stand in memory: their order, and how one is taken from a row. Every engine sorts as
+// compareKeys does, however it encodes its keys. Knows nothing of engines.
 
 import type { Collection, Key, KeyPart } from './collections.ts'
 import type { Range } from './store.ts'
@@ -14,7 +14,10 @@ export function keyOf<R extends object>(collection: Collection<R>, row: R): Key 
   return key
 }
 
-/** A bound behind a key and all that begin with it, and before every other; undefined where there can be none. */
+/**
+ * A bound behind a key and all that begin with it, and before every other; undefined where there
+ * can be none.
+ */
 export function keyAfter(key: Key): Key | undefined {
   const last = key[key.length - 1]
   if (last === undefined) return undefined
@@ -24,8 +27,8 @@ export function keyAfter(key: Key): Key | undefined {
 }
 
 /**
- * Negative, 0 or positive as a sorts before, with or after b: component by component, numbers by value, strings by their
- * bytes. A key that is a prefix of another sorts before it.
+ * Negative, 0 or positive as a sorts before, with or after b: component by component, numbers by
+ * value, strings by their bytes. A key that is a prefix of another sorts before it.
  */
 export function compareKeys(a: Key, b: Key): number {
   const shorter = Math.min(a.length, b.length)
@@ -48,8 +51,8 @@ function compareParts(a: KeyPart, b: KeyPart): number {
   return compareStrings(a as string, b as string)
 }
 
-// A byte string sorts by its chars. Text sorts by its UTF-8, which is the order of code points: the order of UTF-16 units
-// but for surrogates, which stand for points above every other unit.
+// A byte string sorts by its chars. Text sorts by its UTF-8, which is the order of code points: the
+// order of UTF-16 units but for surrogates, which stand for points above every other unit.
 function compareStrings(a: string, b: string): number {
   const shorter = Math.min(a.length, b.length)
   for (let i = 0; i < shorter; i++) {

@@ -1,5 +1,6 @@
-// The engine that keeps rows in memory: for tests, and the model of what the others must do. Rows lie sorted in pieces
-// of bounded length, so that neither a put nor a scan costs more as a collection grows.
+// The engine that keeps rows in memory: for tests, and the model of what the others must do. Rows
+// lie sorted in pieces of bounded length, so that neither a put nor a scan costs more as a
+// collection grows.
 
 import { firstIndex } from '../base/sorted.ts'
 import { type Collection, collections, type Key } from './collections.ts'
@@ -203,7 +204,10 @@ class MemoryStore implements Store {
   }
 }
 
-/** The row's fields alone, with bytes of its own. Throws TypeError for a value that does not fit its column. */
+/**
+ * The row's fields alone, with bytes of its own. Throws TypeError for a value that does not fit its
+ * column.
+ */
 function copyRow(collection: Collection<never> | Collection<object>, row: object): object {
   const { name, fields, types } = collection
   const copy: Record<string, unknown> = {}

@@ -1,4 +1,5 @@
-// The one file that names the engines. Each is loaded when it is first used, and all but the first may be missing.
+// The one file that names the engines. Each is loaded when it is first used, and all but the first
+// may be missing.
 
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -16,7 +17,10 @@ interface OpenOptions {
   readonly create?: boolean
   /** An engine's name; by default that of the path's suffix. */
   readonly backend?: string
-  /** Refuses commits, and shows what was committed when it was opened, whatever others commit meanwhile. */
+  /**
+   * Refuses commits, and shows what was committed when it was opened, whatever others commit
+   * meanwhile.
+   */
   readonly readOnly?: boolean
   /** What the engine may keep in memory for reads. */
   readonly cacheBytes?: number
@@ -24,15 +28,18 @@ interface OpenOptions {
 
 export interface Backend {
   readonly name: string
-  /** What the names of its vaults end in: an existing vault's engine is known by it. '' if it has no files. */
+  /**
+   * What the names of its vaults end in: an existing vault's engine is known by it. '' if it has no
+   * files.
+   */
   readonly suffix: string
   /** A vault is a folder, and not a file. */
   readonly isFolder: boolean
   /** What it may leave beside the vault: these follow the vault's whole name. */
   readonly companions: readonly string[]
   /**
-   * Of the files of a vault that cannot be written, by their last names, those that a reader neither changes nor removes. Undefined
-   * stands for a vault that can be read as it is.
+   * Of the files of a vault that cannot be written, by their last names, those that a reader
+   * neither changes nor removes. Undefined stands for a vault that can be read as it is.
    */
   readonly linked: (path: string) => IsLinked | undefined
   readonly requirement: Requirement
@@ -52,7 +59,9 @@ const none: IsLinked = () => false
 
 const require = createRequire(import.meta.url)
 
-/** What follows the path of a vault in that of its index, where the engine's own file takes none. */
+/**
+ * What follows the path of a vault in that of its index, where the engine's own file takes none.
+ */
 export const INDEX_ENDING = '.search'
 
 /** Every engine: a new one is a row here. The first is the default. */
@@ -140,9 +149,10 @@ export const backends: readonly Backend[] = [
 export const persistentBackends = backends.filter(({ suffix }) => suffix !== '')
 
 /**
- * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that is no vault or a vault
- * of a newer avfs, 'io' where there is none (or, with `create`, one), 'unavailable' where its engine cannot be loaded; with StrangerError
- * where a part of it is somebody else's. Whoever made it, its rows have values that rows can have (guarded.ts).
+ * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that
+ * is no vault or a vault of a newer avfs, 'io' where there is none (or, with `create`, one),
+ * 'unavailable' where its engine cannot be loaded; with StrangerError where a part of it is
+ * somebody else's. Whoever made it, its rows have values that rows can have (guarded.ts).
  */
 export async function openStore(path: string, options: OpenOptions = {}): Promise<Store> {
   return guarded(await openEngine(path, options))

@@ -1,8 +1,10 @@
-// Rows that changed since the last commit, over the layers that are being committed, over the engine. All reads and writes
-// of a vault go through here, so that an operation sees every one before it. Synchronous; group-commit.ts empties it.
+// Rows that changed since the last commit, over the layers that are being committed, over the
+// engine. All reads and writes of a vault go through here, so that an operation sees every one
+// before it. Synchronous; group-commit.ts empties it.
 //
-// A layer keeps, per collection: first key part -> rest of the key -> change. Nearly all scans stay below one first part
-// (the names of a directory, the extents of a file), so that part is the index.
+// A layer keeps, per collection: first key part -> rest of the key -> change. Nearly all scans stay
+// below one first part (the names of a directory, the extents of a file), so that part is the
+// index.
 
 import { noteChange } from '../base/step.ts'
 import type { Collection, Key, KeyPart } from './collections.ts'
@@ -96,7 +98,10 @@ function rest(key: Key): KeyPart {
 /** The newest state of every row. Rows that it returns belong to it: change them only by `put`. */
 export class Overlay {
   readonly store: Store
-  /** Grows with each row that is put or taken away: as long as it is the same, whatever was derived from rows is good. */
+  /**
+   * Grows with each row that is put or taken away: as long as it is the same, whatever was derived
+   * from rows is good.
+   */
   changes = 0
   #fresh = new Layer()
   /** Handed over and not yet durable, oldest first. */
@@ -151,8 +156,9 @@ export class Overlay {
   }
 
   /**
-   * Calls `heard` with each key of a collection that is put (with its row) or taken away (without) from here on, for whoever keeps
-   * what is derived from rows. It must not read: the operation has changed something already.
+   * Calls `heard` with each key of a collection that is put (with its row) or taken away (without)
+   * from here on, for whoever keeps what is derived from rows. It must not read: the operation has
+   * changed something already.
    */
   watch<R extends object>(
     collection: Collection<R>,
@@ -196,7 +202,9 @@ export class Overlay {
     return found.map(({ row }) => row) as R[]
   }
 
-  /** The newest change of each key of a range, in its order, as far as `limit` rows can need them. */
+  /**
+   * The newest change of each key of a range, in its order, as far as `limit` rows can need them.
+   */
   #changesWithin(collection: Collection<object>, range: Range): Map<string, Change> {
     const { gte, lt } = range
     const first = gte?.[0]
@@ -232,7 +240,10 @@ export class Overlay {
     this.#waiting.shift()
   }
 
-  /** The rows of a collection that were put and are not durable yet; a key may come up more than once. */
+  /**
+   * The rows of a collection that were put and are not durable yet; a key may come up more than
+   * once.
+   */
   *unsettled<R extends object>(collection: Collection<R>): Generator<R> {
     for (const layer of [...this.#waiting, this.#fresh]) yield* layer.rows(collection)
   }
@@ -248,7 +259,10 @@ function byKey(a: Change, b: Change): number {
   return compareKeys(a.key, b.key)
 }
 
-/** Sorted lists as one, where a later list hides the same keys of those before. Ends when `limit` rows stand. */
+/**
+ * Sorted lists as one, where a later list hides the same keys of those before. Ends when `limit`
+ * rows stand.
+ */
 function mergeLists(lists: readonly Change[][], range: Range): Map<string, Change> {
   const { gte, lt, limit } = range
   const reverse = range.reverse === true

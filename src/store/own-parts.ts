@@ -1,5 +1,6 @@
-// What lies in a vault's folder, and beside the vault under the names that its engine uses, before that opens it: an engine follows links, and
-// takes a log or a lock for its own by the name alone. A stranger may have put them there, or in an archive with the vault.
+// What lies in a vault's folder, and beside the vault under the names that its engine uses, before
+// that opens it: an engine follows links, and takes a log or a lock for its own by the name alone.
+// A stranger may have put them there, or in an archive with the vault.
 
 import { lstatSync, readdirSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
@@ -8,8 +9,8 @@ import { isTrusted, ownUser, StrangerError } from '../base/own-files.ts'
 const ADVICE = 'look what it is, and remove it or the vault'
 
 /**
- * Throws StrangerError where a folder of the vault has a link in it, or where one of `files`, the vault's own first, is a link or
- * belongs to somebody else than the vault, this user or root.
+ * Throws StrangerError where a folder of the vault has a link in it, or where one of `files`, the
+ * vault's own first, is a link or belongs to somebody else than the vault, this user or root.
  */
 export function assertOwnParts(files: readonly string[]): void {
   const [path, ...beside] = files

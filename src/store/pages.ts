@@ -1,5 +1,5 @@
-// Rows of a range a page at a time, so that a range of any length can be walked. A page that must wait is read again by the next
-// call; whoever walks says how to wait, and when others go on.
+// Rows of a range a page at a time, so that a range of any length can be walked. A page that must
+// wait is read again by the next call; whoever walks says how to wait, and when others go on.
 
 import type { Collection, Key } from './collections.ts'
 import { compareKeys, keyAfter, keyOf } from './keys.ts'

@@ -1,6 +1,7 @@
-// A vault where nothing can be written (a snapshot of the host, a backup disk, a DVD, another user's folder) is read by way of a
-// folder of its own elsewhere: links to the files that its engine only reads, copies of those that it writes, and room for those
-// that it makes. Nothing of it is kept.
+// A vault where nothing can be written (a snapshot of the host, a backup disk, a DVD, another
+// user's folder) is read by way of a folder of its own elsewhere: links to the files that its
+// engine only reads, copies of those that it writes, and room for those that it makes. Nothing of
+// it is kept.
 
 import {
   accessSync,
@@ -54,7 +55,10 @@ export function isWritablePlace(path: string): boolean {
   })
 }
 
-/** Makes the folder for a vault of these files, its own first. Throws StoreError 'full' where it has no room for the copies. */
+/**
+ * Makes the folder for a vault of these files, its own first. Throws StoreError 'full' where it has
+ * no room for the copies.
+ */
 export function makeReadingPlace(files: readonly string[], isLinked: IsLinked): ReadingPlace {
   removeLeftovers()
   const root = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))
@@ -123,7 +127,10 @@ function needRoom(folder: string, bytes: number, what: string): void {
   throw new StoreError('full', `${what} (${mib} MiB) cannot be written; ${advice}`)
 }
 
-/** What readers of this user left that were killed: a name in a folder that is everybody's says nothing of whose it is. */
+/**
+ * What readers of this user left that were killed: a name in a folder that is everybody's says
+ * nothing of whose it is.
+ */
 function removeLeftovers(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : 0

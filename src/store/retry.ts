@@ -1,5 +1,5 @@
-// How work that is not a request of the kernel waits for reads that cannot be answered at once: it is run again when they can.
-// dispatch.ts does the same for requests.
+// How work that is not a request of the kernel waits for reads that cannot be answered at once: it
+// is run again when they can. dispatch.ts does the same for requests.
 
 import { log } from '../base/log.ts'
 import {
@@ -17,8 +17,9 @@ import { Fault } from './store.ts'
 const FAULTS_MAX = 10_000
 
 /**
- * What `work` returns, once all it reads is in memory. It is a step: run again from its start after each Fault, so that it must
- * have changed nothing by then. Whatever else it throws ends the wait. On an engine that never faults it has run when this returns.
+ * What `work` returns, once all it reads is in memory. It is a step: run again from its start after
+ * each Fault, so that it must have changed nothing by then. Whatever else it throws ends the wait.
+ * On an engine that never faults it has run when this returns.
  */
 export async function retryUntilLoaded<T>(work: () => T): Promise<T> {
   return await untilAnswered(work, undefined)
@@ -48,7 +49,10 @@ async function untilAnswered<T>(work: () => T, slice: Slice | undefined): Promis
   }
 }
 
-/** `retryUntilLoaded` for what the step that calls it does not wait for: it is done now, or soon. Errors are logged; never rejects. */
+/**
+ * `retryUntilLoaded` for what the step that calls it does not wait for: it is done now, or soon.
+ * Errors are logged; never rejects.
+ */
 export function inBackground(work: () => void): Promise<void> {
   const isWithin = hasChanged()
   const done = retryUntilLoaded(work)
@@ -57,8 +61,8 @@ export function inBackground(work: () => void): Promise<void> {
 }
 
 /**
- * For work that comes up again by itself: true when it was done; false when it met a read that must wait, which is loaded by the
- * time it is tried again, as a rule.
+ * For work that comes up again by itself: true when it was done; false when it met a read that must
+ * wait, which is loaded by the time it is tried again, as a rule.
  */
 export function tryNow(work: () => void): boolean {
   startStep()

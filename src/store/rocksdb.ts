@@ -1,5 +1,5 @@
-// The RocksDB engine: a vault is a folder of tables, a column family a group. How it is laid out and tuned is
-// native/rocksdb/options.cc.
+// The RocksDB engine: a vault is a folder of tables, a column family a group. How it is laid out
+// and tuned is native/rocksdb/options.cc.
 
 import { requireAddon } from './kv/addon.ts'
 import type { KvEngine, KvOpenOptions } from './kv/engine.ts'

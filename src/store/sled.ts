@@ -1,11 +1,15 @@
-// The sled engine: a vault is a folder with sled's log and a file of long values. sled has neither snapshots nor compaction nor
-// a real sync, and writes long values again and again: native/sled mends that.
+// The sled engine: a vault is a folder with sled's log and a file of long values. sled has neither
+// snapshots nor compaction nor a real sync, and writes long values again and again: native/sled
+// mends that.
 
 import { requireAddon } from './kv/addon.ts'
 import type { KvEngine, KvOpenOptions } from './kv/engine.ts'
 import { type NativeAddon, openNative } from './kv/native-engine.ts'
 
-/** Opens NAME.sled. A reader writes nothing into the vault, but sled tidies its log when it opens it. */
+/**
+ * Opens NAME.sled. A reader writes nothing into the vault, but sled tidies its log when it opens
+ * it.
+ */
 export function openSled(path: string, options: KvOpenOptions): Promise<KvEngine> {
   return openNative(path, options, {
     backend: 'sled',

@@ -1,5 +1,5 @@
-// What a vault asks of an engine: get, scan, commit and a little housekeeping over collections. Nothing here or below
-// knows what a row means. Every adapter passes test/store/suite.ts.
+// What a vault asks of an engine: get, scan, commit and a little housekeeping over collections.
+// Nothing here or below knows what a row means. Every adapter passes test/store/suite.ts.
 
 import type { MessagePort } from 'node:worker_threads'
 import { hasChanged } from '../base/step.ts'
@@ -16,7 +16,10 @@ export type StoreErrorKind =
   | 'format'
   | 'unavailable'
 
-/** An engine that cannot do what was asked; `message` says what to do, `cause` is the engine's own error. */
+/**
+ * An engine that cannot do what was asked; `message` says what to do, `cause` is the engine's own
+ * error.
+ */
 export class StoreError extends Error {
   readonly kind: StoreErrorKind
   constructor(kind: StoreErrorKind, message: string, options?: ErrorOptions) {
@@ -32,9 +35,10 @@ export function corrupt(what: string): StoreError {
 }
 
 /**
- * Thrown by a get or scan that an engine cannot answer synchronously. Whoever runs the operation awaits `load`
- * and runs it again from its start; the same read then answers from memory. Making one in a step that has changed something
- * already is a bug (base/step.ts), and throws an error that says so.
+ * Thrown by a get or scan that an engine cannot answer synchronously. Whoever runs the operation
+ * awaits `load` and runs it again from its start; the same read then answers from memory. Making
+ * one in a step that has changed something already is a bug (base/step.ts), and throws an error
+ * that says so.
  */
 export class Fault extends Error {
   readonly load: () => Promise<void>
@@ -50,9 +54,9 @@ export class Fault extends Error {
 }
 
 /**
- * Rows with gte <= key < lt in key order (reverse: downwards), at most `limit`. Bounds may be shorter than a key: they are
- * compared component by component, and a bound that is a prefix of a key sorts before it. So all rows below
- * directory 5 are {gte: [5], lt: [6]}.
+ * Rows with gte <= key < lt in key order (reverse: downwards), at most `limit`. Bounds may be
+ * shorter than a key: they are compared component by component, and a bound that is a prefix of a
+ * key sorts before it. So all rows below directory 5 are {gte: [5], lt: [6]}.
  */
 export interface Range {
   readonly gte?: Key
@@ -64,7 +68,10 @@ export interface Range {
 /** The limit of a range that is read as a whole. */
 export const ALL = Number.MAX_SAFE_INTEGER
 
-/** Changes to one collection: rows to put (insert or replace) and keys to delete (missing ones are no error). A key occurs once. */
+/**
+ * Changes to one collection: rows to put (insert or replace) and keys to delete (missing ones are
+ * no error). A key occurs once.
+ */
 export interface Changes<R extends object = object> {
   readonly collection: Collection<R>
   readonly puts: readonly R[]
@@ -88,15 +95,23 @@ export interface StoreTraits {
   readonly keyBytesMax: number
   /** What makes a commit durable, for people: 'WAL, fsync a commit'. */
   readonly durability: string
-  /** What a batch may take on the disk, a byte of its rows, until the engine has put them where they stay. */
+  /**
+   * What a batch may take on the disk, a byte of its rows, until the engine has put them where they
+   * stay.
+   */
   readonly growth: number
-  /** What deletions, and all that the engine does in the background, may take beside that on a disk that is nearly full. */
+  /**
+   * What deletions, and all that the engine does in the background, may take beside that on a disk
+   * that is nearly full.
+   */
   readonly reserveBytes: number
 }
 
 /**
- * `bytes` on disk (all files), and the engine's own figures by name. Where they are known: `usedBytes` of what rows take, once
- * there is no log beside them, `freeBytes` of those that new rows can take, and `reservedBytes` behind the end of a file that are the vault's already, so that the disk counts them as used.
+ * `bytes` on disk (all files), and the engine's own figures by name. Where they are known:
+ * `usedBytes` of what rows take, once there is no log beside them, `freeBytes` of those that new
+ * rows can take, and `reservedBytes` behind the end of a file that are the vault's already, so that
+ * the disk counts them as used.
  */
 export interface StoreStats {
   readonly bytes: number
@@ -108,40 +123,48 @@ export interface StoreStats {
 
 type SqlValue = string | number | bigint | Uint8Array | null
 
-/** A statement of SQL that answers nothing, run once for each of `rows` with its values in place of the question marks. */
+/**
+ * A statement of SQL that answers nothing, run once for each of `rows` with its values in place of
+ * the question marks.
+ */
 export interface SqlStatement {
   readonly sql: string
   readonly rows: readonly (readonly SqlValue[])[]
 }
 
 /**
- * Tables of someone else's that lie in the same file as the collections: derived data, which a migration leaves behind. The
- * owner reads them over connections of its own, and closes those before the store.
+ * Tables of someone else's that lie in the same file as the collections: derived data, which a
+ * migration leaves behind. The owner reads them over connections of its own, and closes those
+ * before the store.
  */
 export interface Auxiliary {
   /** The file. */
   readonly path: string
   /**
-   * Runs statements in their order as one transaction, after all commits and runs that were asked for before, and resolves when
-   * other connections see it, with the number of rows that changed. Commits wait behind it: it should take milliseconds.
-   * Unless `durable`, it is synced with the next commit and no sooner: a crash of the host may take it back, with all that came
-   * after it, and never a commit. Rejects with StoreError and has changed nothing then; commits behind it are not refused.
+   * Runs statements in their order as one transaction, after all commits and runs that were asked
+   * for before, and resolves when other connections see it, with the number of rows that changed.
+   * Commits wait behind it: it should take milliseconds. Unless `durable`, it is synced with the
+   * next commit and no sooner: a crash of the host may take it back, with all that came after it,
+   * and never a commit. Rejects with StoreError and has changed nothing then; commits behind it are
+   * not refused.
    */
   run(
     statements: readonly SqlStatement[],
     options?: { readonly durable?: boolean },
   ): Promise<number>
   /**
-   * The end of a channel that another thread makes its `run` of (sqlite/run-port.ts). Commits that are asked for here and what it
-   * runs there are in no order. Throws StoreError 'locked' on a vault that is open for reading only.
+   * The end of a channel that another thread makes its `run` of (sqlite/run-port.ts). Commits that
+   * are asked for here and what it runs there are in no order. Throws StoreError 'locked' on a
+   * vault that is open for reading only.
    */
   connect(): MessagePort
 }
 
 export interface CompactOptions {
   /**
-   * Writes everything that stays anew, so that no byte of what was deleted is left in the vault's files. Commits may have to wait
-   * for all of it. Rejects with StoreError 'busy' while somebody reads the vault as it was before.
+   * Writes everything that stays anew, so that no byte of what was deleted is left in the vault's
+   * files. Commits may have to wait for all of it. Rejects with StoreError 'busy' while somebody
+   * reads the vault as it was before.
    */
   readonly anew?: boolean
 }
@@ -150,27 +173,40 @@ export interface Store {
   readonly traits: StoreTraits
   /** Where the engine's file takes other tables, too. */
   readonly auxiliary?: Auxiliary
-  /** The row with this whole key, or undefined. Sees every commit that has resolved, and none in part. */
+  /**
+   * The row with this whole key, or undefined. Sees every commit that has resolved, and none in
+   * part.
+   */
   get<R extends object>(collection: Collection<R>, key: Key): R | undefined
   scan<R extends object>(collection: Collection<R>, range: Range): R[]
-  /** `scan` of some columns alone, which leaves the others (above all bytes) unread: for walks over all rows. */
+  /**
+   * `scan` of some columns alone, which leaves the others (above all bytes) unread: for walks over
+   * all rows.
+   */
   project<R extends object, F extends keyof R & string>(
     collection: Collection<R>,
     fields: readonly F[],
     range: Range,
   ): Pick<R, F>[]
   /**
-   * Applies all changes as one atomic batch and resolves when it is durable. Rows and their bytes are copied before the call
-   * returns. Commits apply in the order of the calls. Rejects with StoreError and has changed nothing then.
+   * Applies all changes as one atomic batch and resolves when it is durable. Rows and their bytes
+   * are copied before the call returns. Commits apply in the order of the calls. Rejects with
+   * StoreError and has changed nothing then.
    */
   commit(batch: Batch): Promise<void>
-  /** What is committed now as a store that refuses commits, whatever is committed later. Its owner closes it. */
+  /**
+   * What is committed now as a store that refuses commits, whatever is committed later. Its owner
+   * closes it.
+   */
   view(): Promise<Store>
   stats(): StoreStats
   /** Gives unused space back to the host. May be killed anywhere. */
   compact(options?: CompactOptions): Promise<void>
   /** The engine's own consistency check: findings, [] when sound. */
   verify(): Promise<string[]>
-  /** Waits for running commits, leaves the vault as one file where the engine can. Later calls throw StoreError 'closed'. */
+  /**
+   * Waits for running commits, leaves the vault as one file where the engine can. Later calls throw
+   * StoreError 'closed'.
+   */
   close(): Promise<void>
 }

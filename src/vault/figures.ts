@@ -1,5 +1,6 @@
-// What a vault holds, in figures: sizes, what sharing and compression save, what the past costs. Walks all rows in slices
-// beside requests, reads no content but a sample of blocks, and holds 20 bytes a block, of so many blocks at a time.
+// What a vault holds, in figures: sizes, what sharing and compression save, what the past costs.
+// Walks all rows in slices beside requests, reads no content but a sample of blocks, and holds 20
+// bytes a block, of so many blocks at a time.
 
 import { Counters } from '../base/counters.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
@@ -25,7 +26,9 @@ const BLOCKS_A_WALK = 2_000_000
 const SAMPLE_BLOCKS = 512
 
 export interface Figures {
-  /** Inodes by type; `logicalBytes` are the sizes of the files, each file once whatever its links. */
+  /**
+   * Inodes by type; `logicalBytes` are the sizes of the files, each file once whatever its links.
+   */
   readonly files: number
   readonly directories: number
   readonly symlinks: number
@@ -51,7 +54,10 @@ export interface Figures {
   readonly unusedBytes: number
 }
 
-/** What prune could free at most; blocks that the present uses, too, are not among them. Bytes as they are stored. */
+/**
+ * What prune could free at most; blocks that the present uses, too, are not among them. Bytes as
+ * they are stored.
+ */
 interface HistoryFigures {
   readonly states: number
   readonly names: number
@@ -60,7 +66,10 @@ interface HistoryFigures {
   readonly inlineBytes: number
 }
 
-/** Gathers the figures of what is durable. `onProgress` hears of rows; rejects with StoreError when `slices` ends the work. */
+/**
+ * Gathers the figures of what is durable. `onProgress` hears of rows; rejects with StoreError when
+ * `slices` ends the work.
+ */
 export async function gatherFigures(
   core: Core,
   slices: Slices,
@@ -160,7 +169,9 @@ class Walk {
   }
 }
 
-/** Looks who uses the blocks of one part of all hashes; the first part counts everything else, too. */
+/**
+ * Looks who uses the blocks of one part of all hashes; the first part counts everything else, too.
+ */
 async function classify(
   walk: Walk,
   sums: Sums,
@@ -220,7 +231,10 @@ async function sample(core: Core, sums: Sums, hash: string): Promise<void> {
   sums.sampleStored += row.data?.length ?? 0
 }
 
-/** A hash as a number from 1 on; two blocks of a large vault share one so seldom that no figure shows it. */
+/**
+ * A hash as a number from 1 on; two blocks of a large vault share one so seldom that no figure
+ * shows it.
+ */
 function keyOf(hash: string): number {
   let key = 0
   for (let at = 0; at < 6; at++) key = key * 256 + hash.charCodeAt(at)

@@ -1,5 +1,6 @@
-// What a crash leaves undone, done when the vault is opened: inodes that nobody has a name for go, and changes that were
-// not sealed are sealed as they are. The rows are a prefix of what happened, so that there is nothing to repair.
+// What a crash leaves undone, done when the vault is opened: inodes that nobody has a name for go,
+// and changes that were not sealed are sealed as they are. The rows are a prefix of what happened,
+// so that there is nothing to repair.
 
 import { idempotent } from '../base/step.ts'
 import {

@@ -1,4 +1,5 @@
-// avfs export and import of tar archives, held against GNU tar both ways, and of SQLite archives, held against sqlite3 -A.
+// avfs export and import of tar archives, held against GNU tar both ways, and of SQLite archives,
+// held against sqlite3 -A.
 
 import {
   chmodSync,

@@ -1,5 +1,5 @@
-// A backup to a disk that fills: an error that says so, nothing that is called a backup, the former one whole; and with room again the
-// same command goes on. On each engine.
+// A backup to a disk that fills: an error that says so, nothing that is called a backup, the former
+// one whole; and with room again the same command goes on. On each engine.
 
 import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-// What a backup holds alone is not overwritten: only a vault that comes from the state that a backup is of takes its place.
+// What a backup holds alone is not overwritten: only a vault that comes from the state that a
+// backup is of takes its place.
 
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
-// Whoever asks over the control socket may go away at any point, stop reading, or send what makes no sense: the daemon goes on, the
-// vault stays sound, and the same call works afterwards. Each method, in each way, with both ends in this process.
+// Whoever asks over the control socket may go away at any point, stop reading, or send what makes
+// no sense: the daemon goes on, the vault stays sound, and the same call works afterwards. Each
+// method, in each way, with both ends in this process.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -66,7 +67,8 @@ async function rigOf(t: Test, backend: string, suffix: string): Promise<Rig> {
   return { vault, socket, server, uncaught }
 }
 
-// One whose reads are answered at once, and one whose reads wait; the methods know of no other difference.
+// One whose reads are answered at once, and one whose reads wait; the methods know of no other
+// difference.
 const backends = testedBackends.filter(({ name }) => ['sqlite', 'leveldb'].includes(name))
 
 for (const { name: backend, suffix } of backends)

@@ -1,4 +1,5 @@
-// The command line as a child process, with a home of its own: no vault of the person who runs the tests is touched.
+// The command line as a child process, with a home of its own: no vault of the person who runs the
+// tests is touched.
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +19,9 @@ export interface Cli {
   avfsUnder(env: Readonly<Record<string, string>>, ...args: readonly string[]): Outcome
   /** Runs avfs with --json and parses what it printed; throws when it failed. */
   json(...args: readonly string[]): unknown
-  /** Runs avfs with --json and parses the error it must end with; adds the exit code as `status`. */
+  /**
+   * Runs avfs with --json and parses the error it must end with; adds the exit code as `status`.
+   */
   failure(...args: readonly string[]): { status: number; message: string; errno: string | null }
 }
 

@@ -1,5 +1,6 @@
-// Every command with a reader that goes away, and with outputs that are closed or cannot be written: no stack trace, an exit code
-// that says what happened, nothing half done, and a mount that goes on.
+// Every command with a reader that goes away, and with outputs that are closed or cannot be
+// written: no stack trace, an exit code that says what happened, nothing half done, and a mount
+// that goes on.
 
 import { readdirSync } from 'node:fs'
 import t from 'tap'

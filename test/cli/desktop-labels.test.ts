@@ -1,5 +1,5 @@
-// Labels as desktops write them in user.xdg.tags: paths of labels, odd characters, long ones. What can be kept is, whatever stands
-// beside it.
+// Labels as desktops write them in user.xdg.tags: paths of labels, odd characters, long ones. What
+// can be kept is, whatever stands beside it.
 
 import { linkSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,10 @@ t.setTimeout(240_000)
 needProgram('getfattr', 'setfattr', 'sh')
 
 const LONG = 'x'.repeat(700)
-/** What KDE and others write: a label within others, a leading dot, spaces, the names of directories, one longer than a name. */
+/**
+ * What KDE and others write: a label within others, a leading dot, spaces, the names of
+ * directories, one longer than a name.
+ */
 const LABELS = ['Projects/2024/R\u00e9sum\u00e9', '.hidden', 'a b', '..', LONG, 'fin']
 
 t.test('labels of desktops are kept, and one that is none takes no others along', (t) => {

@@ -1,4 +1,5 @@
-// Running commands with readers that go away, outputs that cannot be written, and signals; and what must be so afterwards.
+// Running commands with readers that go away, outputs that cannot be written, and signals; and what
+// must be so afterwards.
 
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readdirSync } from 'node:fs'

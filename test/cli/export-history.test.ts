@@ -1,4 +1,5 @@
-// avfs export --with-history and import --with-history: the second vault is the first one, at every moment.
+// avfs export --with-history and import --with-history: the second vault is the first one, at every
+// moment.
 
 import {
   existsSync,
@@ -18,7 +19,10 @@ import { differences } from './odd-tree.ts'
 // Each run of a command takes a while on a busy machine.
 t.setTimeout(240_000)
 
-/** Makes a vault's past: versions, a deletion, a move, labels, attributes, snapshots. Returns moments in it. */
+/**
+ * Makes a vault's past: versions, a deletion, a move, labels, attributes, snapshots. Returns
+ * moments in it.
+ */
 async function live(cli: HistoryCli): Promise<string[]> {
   const moments: string[] = []
   const pause = async (): Promise<void> => {

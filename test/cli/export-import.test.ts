@@ -1,4 +1,5 @@
-// avfs import and export between folders and a vault, mounted or not: what rsync and stat see of the original they see of the copy.
+// avfs import and export between folders and a vault, mounted or not: what rsync and stat see of
+// the original they see of the copy.
 
 import {
   chmodSync,

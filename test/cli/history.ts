@@ -1,4 +1,5 @@
-// A vault for the tests of the commands on history, which hold mounted and not: the same commands with the path in both forms.
+// A vault for the tests of the commands on history, which hold mounted and not: the same commands
+// with the path in both forms.
 
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -38,14 +39,20 @@ export function historyCli(t: Test, backend = 'sqlite'): HistoryCli {
   }
 }
 
-/** Runs `check` with the paths of a mounted vault, then unmounts it and runs it again with NAME:/paths. */
+/**
+ * Runs `check` with the paths of a mounted vault, then unmounts it and runs it again with
+ * NAME:/paths.
+ */
 export function bothWays(cli: HistoryCli, check: (at: (path: string) => string) => void): void {
   check(cli.at)
   cli.unmount()
   check((path) => `one:/${path}`)
 }
 
-/** Names that live shorter than a second are taken for temporary ones, and times as people write them are of seconds. */
+/**
+ * Names that live shorter than a second are taken for temporary ones, and times as people write
+ * them are of seconds.
+ */
 export function aSecond(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1100))
 }

@@ -101,7 +101,10 @@ t.test('each commit is the state as of its time, and tags are snapshots', (t) =>
   t.end()
 })
 
-/** A repository with a commit for each date, which git itself would not all write; each adds a file of its number. */
+/**
+ * A repository with a commit for each date, which git itself would not all write; each adds a file
+ * of its number.
+ */
 function datedRepository(root: string, dates: readonly string[]): void {
   const git = (args: readonly string[], input = ''): string =>
     run('git', ['-C', root, ...args], { input, env: { HOME: root } })

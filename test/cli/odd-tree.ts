@@ -1,5 +1,6 @@
-// A folder with one of everything that a copy can lose: odd names, modes, owners, times to the nanosecond, links of both kinds,
-// special files, extended attributes, access lists, labels, holes, and files of all sizes. Made as root, by plain system tools.
+// A folder with one of everything that a copy can lose: odd names, modes, owners, times to the
+// nanosecond, links of both kinds, special files, extended attributes, access lists, labels, holes,
+// and files of all sizes. Made as root, by plain system tools.
 
 import { randomBytes } from 'node:crypto'
 import { chmodSync, lchownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -46,7 +47,10 @@ export function makeOddTree(root: string): void {
   touch('2040-01-01 00:00:00.000000001', 'sub/deep', 'sub', '.')
 }
 
-/** What rsync would do to make `copy` what `original` is; '' when they are the same in all that it knows. */
+/**
+ * What rsync would do to make `copy` what `original` is; '' when they are the same in all that it
+ * knows.
+ */
 export function differences(original: string, copy: string): string {
   const flags = ['-aHAXSni', '--checksum', '--delete', '--no-inc-recursive', '--numeric-ids']
   return run('rsync', [...flags, `${original}/`, `${copy}/`])

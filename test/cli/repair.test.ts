@@ -1,5 +1,5 @@
-// avfs vault check --repair on every engine: a copy is repaired and takes the vault's name, or the vault itself is; the exit
-// codes are those of fsck(8). What remedies do is tested with the vault.
+// avfs vault check --repair on every engine: a copy is repaired and takes the vault's name, or the
+// vault itself is; the exit codes are those of fsck(8). What remedies do is tested with the vault.
 
 import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

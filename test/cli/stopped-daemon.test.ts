@@ -1,4 +1,5 @@
-// A daemon that is stopped: commands say so and end, whatever way they come by, and a mount can be taken away all the same.
+// A daemon that is stopped: commands say so and end, whatever way they come by, and a mount can be
+// taken away all the same.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +21,10 @@ interface Said {
 /** What waits for ever is killed after this. */
 const STUCK_MS = 120_000
 
-/** Runs a command beside others. It begins once there is a line to read, so that it can be in a mount that is stopped until then. */
+/**
+ * Runs a command beside others. It begins once there is a line to read, so that it can be in a
+ * mount that is stopped until then.
+ */
 function started(vault: TestVault, args: readonly string[], cwd = vault.root): ChildProcess {
   return spawn('sh', ['-c', 'read line; exec "$0" "$@" < /dev/null', avfsProgram, ...args], {
     cwd,

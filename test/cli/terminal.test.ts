@@ -1,4 +1,5 @@
-// Names that would steer a terminal, or pass for lines of avfs: quoted where a command writes to a terminal, as they are in pipes.
+// Names that would steer a terminal, or pass for lines of avfs: quoted where a command writes to a
+// terminal, as they are in pipes.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

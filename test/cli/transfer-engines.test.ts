@@ -1,5 +1,5 @@
-// avfs import and export on every engine: a tree in and out, over what is there, through an archive, from git, and a whole
-// history from one engine to the next.
+// avfs import and export on every engine: a tree in and out, over what is there, through an
+// archive, from git, and a whole history from one engine to the next.
 
 import { appendFileSync, chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,10 @@ import { differences } from './odd-tree.ts'
 t.setTimeout(280_000)
 needProgram('rsync', 'setfattr', 'git')
 
-/** A file of every way to be kept: in a row, in a block, in pieces with a hole, under two names, with attributes and labels. */
+/**
+ * A file of every way to be kept: in a row, in a block, in pieces with a hole, under two names,
+ * with attributes and labels.
+ */
 function makeTree(root: string): void {
   const at = (path: string): string => join(root, path)
   mkdirSync(at('sub/deep'), { recursive: true })

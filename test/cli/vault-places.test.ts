@@ -1,4 +1,5 @@
-// Vaults where they are: named by a bare path, on media that take no writes, damaged. What is said names them, and says what to do.
+// Vaults where they are: named by a bare path, on media that take no writes, damaged. What is said
+// names them, and says what to do.
 
 import {
   closeSync,

@@ -1,4 +1,5 @@
-// avfs vault ...: create, list, info, stats, check, compact, delete, on vaults that are not mounted.
+// avfs vault ...: create, list, info, stats, check, compact, delete, on vaults that are not
+// mounted.
 
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

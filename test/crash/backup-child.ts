@@ -1,4 +1,5 @@
-// Backs a vault up and kills itself at a named point, if that is one: VAULT DEST whole|incremental POINT.
+// Backs a vault up and kills itself at a named point, if that is one: VAULT DEST whole|incremental
+// POINT.
 
 import { backUp } from '../../src/control/offline/backup.ts'
 import { askOf } from '../support/backup.ts'

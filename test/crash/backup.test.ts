@@ -1,5 +1,6 @@
-// kill -9 of a backup at each point that leaves something else behind, on every engine: the former backup is as good as it was,
-// or the new one is there; the same command comes to its end and leaves nothing over. AVFS_SEED makes the vault.
+// kill -9 of a backup at each point that leaves something else behind, on every engine: the former
+// backup is as good as it was, or the new one is there; the same command comes to its end and
+// leaves nothing over. AVFS_SEED makes the vault.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -19,7 +20,9 @@ const seed = seedOf('AVFS_SEED')
 t.setTimeout(60_000 + testedBackends.length * 60_000)
 t.comment(`AVFS_SEED=${seed}`)
 
-/** Every `reached` of src/control/offline/backup.ts, and those of them at which engines may differ. */
+/**
+ * Every `reached` of src/control/offline/backup.ts, and those of them at which engines may differ.
+ */
 const allPoints = {
   whole: ['begun', 'copied', 'closed', 'verified'],
   incremental: ['copied', 'proved', 'taken'],
@@ -37,7 +40,10 @@ function backUp(vault: string, dest: string, how: string, point = '-'): void {
   if (!ended) throw new Error(`${how} backup, killed at ${point}: ended with ${signal ?? status}`)
 }
 
-/** What was there when it was made: settings tell of the backup itself, and blocks may be there in vain. */
+/**
+ * What was there when it was made: settings tell of the backup itself, and blocks may be there in
+ * vain.
+ */
 function content(survey: Survey): Survey {
   return survey.filter(({ name }) => name !== 'setting' && name !== 'block')
 }

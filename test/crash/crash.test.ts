@@ -1,6 +1,7 @@
-// kill -9 of the daemon at random moments under load: AVFS_CRASH_ROUNDS times, AVFS_SEED brings a run back (but for its
-// timing). After each crash the vault mounts at once, holds a prefix of what each writer did and everything that an
-// fsync of any of them acknowledged, loses no more than the commit interval, and passes a deep check.
+// kill -9 of the daemon at random moments under load: AVFS_CRASH_ROUNDS times, AVFS_SEED brings a
+// run back (but for its timing). After each crash the vault mounts at once, holds a prefix of what
+// each writer did and everything that an fsync of any of them acknowledged, loses no more than the
+// commit interval, and passes a deep check.
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
-// A process that commits rows to a SQLite database in a mounted vault until that dies: database-writer.ts DATABASE JOURNAL.
-// The journal gets the number of each row after its commit returned.
+// A process that commits rows to a SQLite database in a mounted vault until that dies:
+// database-writer.ts DATABASE JOURNAL. The journal gets the number of each row after its commit
+// returned.
 
 import { openSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'

@@ -1,4 +1,5 @@
-// kill -9 of the daemon under a SQLite database in the vault: what SQLite was told is on disk has to be there.
+// kill -9 of the daemon under a SQLite database in the vault: what SQLite was told is on disk has
+// to be there.
 
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'

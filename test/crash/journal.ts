@@ -1,13 +1,16 @@
-// What a writer has done, line by line in a file outside the vault: it outlives the crash, since only the daemon dies.
+// What a writer has done, line by line in a file outside the vault: it outlives the crash, since
+// only the daemon dies.
 //
 //   ready            the writer begins
 //   done K US        operation K returned at that time
-//   synced K US US   an fsync after operation K began at the first time and had returned by the second
+//   synced K US US   an fsync after operation K began at the first time and had returned by the
+//   second
 //   lost K CODE      operation K failed because the daemon is gone
 //   saved NAME DIGEST SIZE     the file is closed and durable with this content
 //   deleted NAME               its name is gone, durably
 //
-// Times are microseconds of the machine's monotonic clock, so that those of several processes compare.
+// Times are microseconds of the machine's monotonic clock, so that those of several processes
+// compare.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -60,7 +63,10 @@ export interface Acknowledged {
   readonly deleted: ReadonlySet<string>
 }
 
-/** Reads what a journal says of saved and deleted files; a last line that is not whole does not count. */
+/**
+ * Reads what a journal says of saved and deleted files; a last line that is not whole does not
+ * count.
+ */
 export function readAcknowledged(path: string): Acknowledged {
   const saves = new Map<string, Saved[]>()
   const deleted = new Set<string>()

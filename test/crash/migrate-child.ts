@@ -1,4 +1,5 @@
-// Migrates a vault and kills itself at a named point, if that is one: VAULT ENGINE POINT. Prints what it is told to.
+// Migrates a vault and kills itself at a named point, if that is one: VAULT ENGINE POINT. Prints
+// what it is told to.
 
 import { writeSync } from 'node:fs'
 import { migrateVault } from '../../src/control/offline/migration.ts'

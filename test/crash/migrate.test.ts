@@ -1,6 +1,7 @@
-// kill -9 of a migration, at each point that leaves something else behind and at random moments: the vault is whole under its
-// name, the same command comes to its end and says what it found, and nothing is lost or left over. AVFS_CRASH_ROUNDS
-// random kills; AVFS_SEED brings them back, but for their timing.
+// kill -9 of a migration, at each point that leaves something else behind and at random moments:
+// the vault is whole under its name, the same command comes to its end and says what it found, and
+// nothing is lost or left over. AVFS_CRASH_ROUNDS random kills; AVFS_SEED brings them back, but for
+// their timing.
 
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'

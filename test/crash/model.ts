@@ -1,5 +1,6 @@
-// What a directory holds, in memory: the plain model that the crash tests replay operations on. A file under several
-// names is one object. Knows nothing of file systems; content is bytes, paths are relative with '/' between names.
+// What a directory holds, in memory: the plain model that the crash tests replay operations on. A
+// file under several names is one object. Knows nothing of file systems; content is bytes, paths
+// are relative with '/' between names.
 
 export interface FileNode {
   readonly kind: 'file'
@@ -18,7 +19,9 @@ export type Node = FileNode | DirectoryNode | SymlinkNode
 /** Paths in no order; the top itself is not among them. */
 export type Model = Map<string, Node>
 
-/** The paths of one kind, in order, so that the same choice means the same path in every process. */
+/**
+ * The paths of one kind, in order, so that the same choice means the same path in every process.
+ */
 export function pathsOf(model: Model, kind: Node['kind']): string[] {
   return [...model]
     .filter(([, node]) => node.kind === kind)

@@ -1,7 +1,9 @@
-// The numbered operations of the crash tests: which one comes next, what it does to the model, and how a real directory
-// is made to do it. The same seed gives the same operations in the writer and in the oracle.
+// The numbered operations of the crash tests: which one comes next, what it does to the model, and
+// how a real directory is made to do it. The same seed gives the same operations in the writer and
+// in the oracle.
 //
-// Each opens, changes and closes: what a program did is in the file system's hands before the next one begins.
+// Each opens, changes and closes: what a program did is in the file system's hands before the next
+// one begins.
 
 import {
   chmodSync,
@@ -103,7 +105,10 @@ function resized(content: Buffer, size: number): Buffer {
   return next
 }
 
-/** Does to the model what `perform` does to a directory. Contents are replaced, never changed in place. */
+/**
+ * Does to the model what `perform` does to a directory. Contents are replaced, never changed in
+ * place.
+ */
 export function apply(model: Model, operation: Operation): void {
   const { path } = operation
   switch (operation.kind) {

@@ -1,5 +1,6 @@
-// Says whether what a crash left is a prefix of what was done: some number of the operations, all of them up to there
-// and nothing after, where only the one after may be half done in its content. Compares a tree with a model.
+// Says whether what a crash left is a prefix of what was done: some number of the operations, all
+// of them up to there and nothing after, where only the one after may be half done in its content.
+// Compares a tree with a model.
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,8 +26,9 @@ export interface Found {
 export type Tree = ReadonlyMap<string, Found>
 
 /**
- * Finds the prefix that a tree holds, with at least `least` and at most `most` operations of the seed; the longest
- * if there are several. Throws with the differences to the longest when there is none.
+ * Finds the prefix that a tree holds, with at least `least` and at most `most` operations of the
+ * seed; the longest if there are several. Throws with the differences to the longest when there is
+ * none.
  */
 export function findPrefix(found: Tree, seed: number, least: number, most: number): Prefix {
   const random = randomFrom(seed)

@@ -1,5 +1,6 @@
-// Opens vaults that a power cut left, one after the other, in a process of its own, because an engine that meets damage may end
-// its process. Each message is an Examination; each answer says what was found, or what was wrong.
+// Opens vaults that a power cut left, one after the other, in a process of its own, because an
+// engine that meets damage may end its process. Each message is an Examination; each answer says
+// what was found, or what was wrong.
 
 import { createHash } from 'node:crypto'
 import { fileType, S_IFDIR, S_IFLNK } from '../../src/base/mode.ts'
@@ -11,7 +12,10 @@ import { type Waiting, waiting } from '../support/waiting.ts'
 import type { Node } from './model.ts'
 import { type Found, findPrefix, type Tree } from './oracle.ts'
 
-/** What must be there: below `dir`, `least` to `most` operations of a seed, or a tree of this digest. */
+/**
+ * What must be there: below `dir`, `least` to `most` operations of a seed, or a tree of this
+ * digest.
+ */
 export interface Demand {
   readonly dir: string
   readonly seed: number

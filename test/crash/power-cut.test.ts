@@ -1,8 +1,10 @@
-// Power cuts: the vault's files lie on a disk that records each write and each fsync (support/disk), writers work in the mounted
-// vault, and afterwards cuts are made at random moments of what was recorded, AVFS_POWER_CUTS of them; AVFS_SEED brings the
-// choices back, though not the writers' timing. What a cut leaves opens at once, holds a prefix of what each writer did with everything
-// that an fsync acknowledged before it, loses no more than the commit interval, and passes a deep check. Every load after the first begins on a
-// disk that a cut left, so that recovery is cut, too.
+// Power cuts: the vault's files lie on a disk that records each write and each fsync
+// (support/disk), writers work in the mounted vault, and afterwards cuts are made at random moments
+// of what was recorded, AVFS_POWER_CUTS of them; AVFS_SEED brings the choices back, though not the
+// writers' timing. What a cut leaves opens at once, holds a prefix of what each writer did with
+// everything that an fsync acknowledged before it, loses no more than the commit interval, and
+// passes a deep check. Every load after the first begins on a disk that a cut left, so that
+// recovery is cut, too.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -28,7 +30,10 @@ const CUTS_A_LOAD = 50
 const LOAD_MS = 2500
 const EXAMINATION_MS_MAX = 60_000
 
-/** What was recorded while writers worked, since when the vault was there, and when they began and were ready. */
+/**
+ * What was recorded while writers worked, since when the vault was there, and when they began and
+ * were ready.
+ */
 interface Load {
   readonly log: readonly Recorded[]
   readonly writers: readonly Writer[]
@@ -66,7 +71,10 @@ for (let done = 0, round = 1; done < cuts; done += CUTS_A_LOAD, round++) {
   })
 }
 
-/** Lets writers work in the vault on a recording disk that holds `start`, or a new vault, and kills its daemon. */
+/**
+ * Lets writers work in the vault on a recording disk that holds `start`, or a new vault, and kills
+ * its daemon.
+ */
 async function work(name: string): Promise<Load> {
   const disk = fork(join(import.meta.dirname, '../support/disk/mount-disk.ts'), [vault.home])
   await once(disk, 'message')

@@ -1,6 +1,7 @@
-// kill -9 while a vault is pruned, mounted or not: what is kept is exactly what it was, what still shows of the rest was there,
-// the vault is sound, and the next prune finishes the work, so that compact gives the space back. AVFS_CRASH_ROUNDS says how
-// long; AVFS_SEED brings a run back but for its timing.
+// kill -9 while a vault is pruned, mounted or not: what is kept is exactly what it was, what still
+// shows of the rest was there, the vault is sound, and the next prune finishes the work, so that
+// compact gives the space back. AVFS_CRASH_ROUNDS says how long; AVFS_SEED brings a run back but
+// for its timing.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
@@ -25,7 +26,10 @@ const seed = seedOf('AVFS_SEED')
 const FILES = 250
 const SAVES = 6
 const KEPT = 2
-/** What a load frees at least: about 750 of its 1500 versions, 8 KB each, less what others save meanwhile. */
+/**
+ * What a load frees at least: about 750 of its 1500 versions, 8 KB each, less what others save
+ * meanwhile.
+ */
 const FREED_BYTES = 2_000_000
 /** The one file that is held, with all of its versions. */
 const HELD = 'f7'
@@ -36,7 +40,10 @@ t.comment(`AVFS_SEED=${seed}`)
 const random = randomFrom(seed)
 const vault = mountedVault(t)
 
-/** What a round's directory holds: the contents of each file's versions, oldest first, and of the snapshot. */
+/**
+ * What a round's directory holds: the contents of each file's versions, oldest first, and of the
+ * snapshot.
+ */
 interface Load {
   readonly name: string
   readonly saves: ReadonlyMap<string, readonly string[]>
@@ -74,7 +81,8 @@ async function cutMounted(t: Test, round: number): Promise<void> {
   const name = `m${round}`
   loads.push(load(name, random))
   const whole = vaultBytes(vault)
-  // What is saved beside it, where nothing is pruned, is all there: blocks are collected in the whole vault.
+  // What is saved beside it, where nothing is pruned, is all there: blocks are collected in the
+  // whole vault.
   const writer = startSaving(vault, `saving${round}`, random)
   await until(() => isSaving(writer), 'the writer has begun')
   const args = ['prune', join(vault.dir, name), '--keep', String(KEPT)]
@@ -119,7 +127,10 @@ interface Command {
   readonly exit: Promise<unknown>
 }
 
-/** Starts a command and waits until it has changed the vault, or has ended; `isBusy`: until it should have, as others do too. */
+/**
+ * Starts a command and waits until it has changed the vault, or has ended; `isBusy`: until it
+ * should have, as others do too.
+ */
 async function startWork(args: readonly string[], isBusy = false): Promise<Command> {
   const before = logState()
   const child = spawn(avfsProgram, args, { stdio: 'ignore', env: { ...process.env, ...vault.env } })
@@ -174,7 +185,9 @@ function assertSaved(t: Test): void {
   }
 }
 
-/** Saves files of a new directory several times, takes a snapshot in between, and holds one of them. */
+/**
+ * Saves files of a new directory several times, takes a snapshot in between, and holds one of them.
+ */
 function load(name: string, random: Random): Load {
   const dir = join(vault.dir, name)
   mkdirSync(dir)

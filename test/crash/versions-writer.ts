@@ -1,6 +1,7 @@
-// A process that saves files in a directory of a mounted vault until that dies, as programs do: in place, by appending, by
-// renaming a new file over the old one: versions-writer.ts DIR JOURNAL SEED. Each save is made durable, and only then does the
-// journal (outside the vault) name its content; so it does with a deletion.
+// A process that saves files in a directory of a mounted vault until that dies, as programs do: in
+// place, by appending, by renaming a new file over the old one: versions-writer.ts DIR JOURNAL
+// SEED. Each save is made durable, and only then does the journal (outside the vault) name its
+// content; so it does with a deletion.
 
 import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,7 +30,10 @@ const note = (line: string): void => void writeSync(journal, `${line}\n`)
 const random = randomFrom(Number(seed))
 const files: File[] = []
 
-/** Writes at an offset and returns when it is durable: by fsync of the file before it is closed, or of the directory after. */
+/**
+ * Writes at an offset and returns when it is durable: by fsync of the file before it is closed, or
+ * of the directory after.
+ */
 function write(path: string, flags: string, bytes: Buffer, offset: number | null): void {
   const fd = openSync(path, flags, 0o644)
   for (let done = 0; done < bytes.length; )

@@ -1,5 +1,5 @@
-// Processes that work in a mounted vault until it dies under them (writer.ts), and how much of what they did must be there
-// after a crash, by their journals.
+// Processes that work in a mounted vault until it dies under them (writer.ts), and how much of what
+// they did must be there after a crash, by their journals.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
@@ -48,9 +48,10 @@ export interface Bounds {
 }
 
 /**
- * What each of several writers must find after a crash: what its own fsync acknowledged by `heardUs`, what it had done when an fsync of
- * any of them began that was acknowledged by then, and what is older than the commit interval at `crashedUs`. Nothing that it began
- * after `heardUs` can be there.
+ * What each of several writers must find after a crash: what its own fsync acknowledged by
+ * `heardUs`, what it had done when an fsync of any of them began that was acknowledged by then, and
+ * what is older than the commit interval at `crashedUs`. Nothing that it began after `heardUs` can
+ * be there.
  */
 export function boundsOf(
   journals: readonly Journal[],

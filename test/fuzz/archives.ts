@@ -1,5 +1,6 @@
-// Tar archives as GNU tar and this program write them, damaged and with right checksums all the same; and such archives compressed, with
-// the compressed bytes damaged. What is read of them goes into a vault.
+// Tar archives as GNU tar and this program write them, damaged and with right checksums all the
+// same; and such archives compressed, with the compressed bytes damaged. What is read of them goes
+// into a vault.
 
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -86,7 +87,10 @@ function samplesOf(folder: string): Buffer[] {
     .map((text) => Buffer.from(text, 'base64'))
 }
 
-/** With right checksums in what look like headers, most of the time: else nothing behind the first damage is read. */
+/**
+ * With right checksums in what look like headers, most of the time: else nothing behind the first
+ * damage is read.
+ */
 function summed(bytes: Buffer, random: Random): Buffer {
   if (random.below(5) === 0) return bytes
   for (let at = 0; at + BLOCK <= bytes.length; at += BLOCK) {

@@ -1,4 +1,5 @@
-// What may become of a process under an input, each done on purpose: the runner has to tell of all of them.
+// What may become of a process under an input, each done on purpose: the runner has to tell of all
+// of them.
 
 import type { FuzzInput } from './input.ts'
 

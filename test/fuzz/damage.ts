@@ -1,5 +1,6 @@
-// Damage to the rows of a closed vault, done through the engine: bytes of keys and values that change or go, and values of other types
-// and sizes than a program would write. Whatever it is, it is what somebody could have put into a file that is given away.
+// Damage to the rows of a closed vault, done through the engine: bytes of keys and values that
+// change or go, and values of other types and sizes than a program would write. Whatever it is, it
+// is what somebody could have put into a file that is given away.
 
 import Database from 'better-sqlite3'
 import { collections } from '../../src/store/collections.ts'

@@ -1,5 +1,6 @@
-// A short run of every fuzzer by fixed seeds, and of its canary, code with a bug that it has to find; and the runner itself, which
-// has to tell of whatever becomes of a process. `make fuzz` is the long run.
+// A short run of every fuzzer by fixed seeds, and of its canary, code with a bug that it has to
+// find; and the runner itself, which has to tell of whatever becomes of a process. `make fuzz` is
+// the long run.
 
 import t from 'tap'
 import { growthOf } from '../support/growth.ts'

@@ -1,4 +1,5 @@
-// What git says: a program of that name on the PATH repeats what git said of a repository, damaged. What is read of it goes into a vault.
+// What git says: a program of that name on the PATH repeats what git said of a repository, damaged.
+// What is read of it goes into a vault.
 
 import {
   chmodSync,

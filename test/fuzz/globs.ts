@@ -1,5 +1,5 @@
-// Globs: each is refused in words or compiled, whatever it is made of, and answers the same as a slow reading of its meaning; and what is
-// escaped means itself.
+// Globs: each is refused in words or compiled, whatever it is made of, and answers the same as a
+// slow reading of its meaning; and what is escaped means itself.
 
 import { GlobError, globRule, nameMatcher, pathMatcher } from '../../src/base/glob.ts'
 import { type Random, randomFrom } from '../support/random.ts'
@@ -83,7 +83,10 @@ function assertEscaped(name: string): void {
   if (!nameMatcher([glob])(name)) throw new Error(`${JSON.stringify(glob)} does not mean itself`)
 }
 
-/** Whether a path or a directory above it is meant by a glob without classes, braces and escapes; by the words of docs alone. */
+/**
+ * Whether a path or a directory above it is meant by a glob without classes, braces and escapes; by
+ * the words of docs alone.
+ */
 function slowly(glob: string, path: string): boolean {
   const names = path.split('/')
   const anchored = glob.startsWith('/')

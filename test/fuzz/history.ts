@@ -1,5 +1,5 @@
-// Exported histories (.avfs-history), their files damaged, with a manifest that is right all the same in most: each is refused or becomes
-// a vault, which is used as any other.
+// Exported histories (.avfs-history), their files damaged, with a manifest that is right all the
+// same in most: each is refused or becomes a vault, which is used as any other.
 
 import { createHash } from 'node:crypto'
 import { historyFiles } from '../../src/archive/history-source.ts'

@@ -1,5 +1,6 @@
-// What the fuzzers of archives have in common: records go into a new vault beside a file that is there already, as `avfs import` has
-// it. Afterwards the vault is sound and nothing outside of the destination has changed.
+// What the fuzzers of archives have in common: records go into a new vault beside a file that is
+// there already, as `avfs import` has it. Afterwards the vault is sound and nothing outside of the
+// destination has changed.
 
 import type { SourceOptions } from '../../src/archive/host-source.ts'
 import type { Call } from '../../src/control/methods/method.ts'
@@ -21,7 +22,10 @@ type Read = (
 const PIECES_BYTES_MAX = 64 * 1024 * 1024
 const KEPT = 'what was there before\n'
 
-/** Imports what a source reads. Rejects where the source, the import or the vault is not as it must be. */
+/**
+ * Imports what a source reads. Rejects where the source, the import or the vault is not as it must
+ * be.
+ */
 export async function importAll(read: Read): Promise<void> {
   const store = openMemory()
   await store.commit(birthBatch())

@@ -1,5 +1,5 @@
-// What every fuzzer is: a kind of input that is made by seed and given to the code as strangers would give it. Ways in which code may
-// refuse are known; whatever else it throws is a bug.
+// What every fuzzer is: a kind of input that is made by seed and given to the code as strangers
+// would give it. Ways in which code may refuse are known; whatever else it throws is a bug.
 
 import { ArchiveError } from '../../src/archive/errors.ts'
 import { CompressionError } from '../../src/archive/unpacked.ts'
@@ -15,8 +15,9 @@ import { ConfigurationError } from '../../src/vault/core/configuration.ts'
 /** A fuzzer that is ready to run. */
 export interface FuzzRun {
   /**
-   * Makes an input of a seed, gives it to the code and looks at what became of it. The same seed does the same, whatever ran before.
-   * Rejects with what is wrong; ends by itself, and within seconds.
+   * Makes an input of a seed, gives it to the code and looks at what became of it. The same seed
+   * does the same, whatever ran before. Rejects with what is wrong; ends by itself, and within
+   * seconds.
    */
   run(seed: number): Promise<void>
   close(): Promise<void>
@@ -50,7 +51,10 @@ const refusals = [
   UsageError,
 ]
 
-/** What engines of JavaScript say of a mistake in a program, whatever the class of the error that carries it on. */
+/**
+ * What engines of JavaScript say of a mistake in a program, whatever the class of the error that
+ * carries it on.
+ */
 const MISTAKE =
   /TypeError|ReferenceError|AssertionError|Cannot (read|set|convert|mix|access|destructure)|is not (a function|iterable|a constructor|defined)|Maximum call stack|Invalid (array|typed array|string|count|code) |out of (range|bounds|memory)|is not valid JSON|ERR_(INVALID|OUT_OF|BUFFER|INTERNAL)|cannot be converted to|although the step has changed/
 

@@ -1,4 +1,5 @@
-// Bytes and texts that are nearly right: what is known to be understood, changed in a few places. Pure; random by seed.
+// Bytes and texts that are nearly right: what is known to be understood, changed in a few places.
+// Pure; random by seed.
 
 import type { Random } from '../support/random.ts'
 
@@ -51,7 +52,9 @@ const oddChars = [
   ',',
 ]
 
-/** A copy with up to `most` changes: bytes, numbers, stretches that go, come twice or swap places. */
+/**
+ * A copy with up to `most` changes: bytes, numbers, stretches that go, come twice or swap places.
+ */
 export function mutated(bytes: Buffer, random: Random, most = 4): Buffer {
   let now: Buffer = Buffer.from(bytes)
   for (let changes = 1 + random.below(most); changes > 0; changes--) now = changed(now, random)

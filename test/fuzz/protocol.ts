@@ -1,6 +1,7 @@
-// Requests of the kernel, right and damaged, several at a time, against a file system with views on a vault with history; every other
-// vault is on a store whose reads must wait. Whatever comes in, the session answers once, with a reply that the kernel would take,
-// logs no bug, and the vault stays sound.
+// Requests of the kernel, right and damaged, several at a time, against a file system with views on
+// a vault with history; every other vault is on a store whose reads must wait. Whatever comes in,
+// the session answers once, with a reply that the kernel would take, logs no bug, and the vault
+// stays sound.
 
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
@@ -20,7 +21,9 @@ const REPLY_HEADER_BYTES = 16
 const ERRNO_MAX = 4095
 const REQUESTS = 400
 const STEPS = 40
-/** Requests that get no reply: FORGET, BATCH_FORGET, INTERRUPT, NOTIFY_REPLY, and 0, which is none. */
+/**
+ * Requests that get no reply: FORGET, BATCH_FORGET, INTERRUPT, NOTIFY_REPLY, and 0, which is none.
+ */
 const SILENT = new Set([0, 2, 42, 36, 41])
 /** A waiting reply (fsync, a write under pressure, reads that wait) comes within a few turns. */
 const TURNS_MAX = 100_000
@@ -43,7 +46,10 @@ function withBug(operations: Operations): Operations {
   }
 }
 
-/** Sends `count` requests; throws, with what was sent, at the first that is not answered as it must be. */
+/**
+ * Sends `count` requests; throws, with what was sent, at the first that is not answered as it must
+ * be.
+ */
 export async function fuzzProtocol(
   seed: number,
   count: number,

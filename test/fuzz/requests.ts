@@ -1,5 +1,5 @@
-// Requests as a kernel sends them, at random: names of a small world and of the views, nodes that replies have told of, and now and
-// then bytes that are damaged.
+// Requests as a kernel sends them, at random: names of a small world and of the views, nodes that
+// replies have told of, and now and then bytes that are damaged.
 
 import { golden } from '../support/fuse-golden.ts'
 import { name, request, u32, u64 } from '../support/fuse-wire.ts'
@@ -14,7 +14,10 @@ const DIRENTPLUS_ENTRY_BYTES = 128
 const LOOKUP = 1
 const CREATE = 35
 const READDIRPLUS = 44
-/** Replies to these begin with the number of a node: LOOKUP, SYMLINK, MKNOD, MKDIR, LINK, CREATE, TMPFILE. */
+/**
+ * Replies to these begin with the number of a node: LOOKUP, SYMLINK, MKNOD, MKDIR, LINK, CREATE,
+ * TMPFILE.
+ */
 const GIVES_NODE = new Set([LOOKUP, 6, 8, 9, 13, CREATE, 51])
 /** DESTROY would end the session, and INIT begin it anew. */
 const LEFT_OUT = new Set([26, 38])

@@ -1,4 +1,5 @@
-// All that may be done with a vault of which nobody knows what is in it, each of which has to end, in an answer or in a refusal.
+// All that may be done with a vault of which nobody knows what is in it, each of which has to end,
+// in an answer or in a refusal.
 
 import { isDirectory, isRegular, isSymlink } from '../../src/base/mode.ts'
 import type { Call } from '../../src/control/methods/method.ts'

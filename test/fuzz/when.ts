@@ -1,4 +1,5 @@
-// Times as people write them (WHEN): each text means nothing, or a time that can be said, read back and looked up.
+// Times as people write them (WHEN): each text means nothing, or a time that can be said, read back
+// and looked up.
 
 import { setLog } from '../../src/base/log.ts'
 import { openMemory } from '../../src/store/memory.ts'

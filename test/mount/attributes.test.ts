@@ -1,5 +1,5 @@
-// Attributes in every order with what else is done to a file: random steps in a plain folder and in a mounted vault, and what stat(2)
-// says of both.
+// Attributes in every order with what else is done to a file: random steps in a plain folder and in
+// a mounted vault, and what stat(2) says of both.
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -88,7 +88,8 @@ function stepsOf(random: Random): string[] {
     // By name to the size that it has: FUSE leaves mtime as it was.
     () => `truncate ${file()} ${1 + random.below(9000)}`,
     () => `fsync ${descriptor()}`,
-    // What is read from the kernel's cache is seen at the next close only, but where a program had set atime.
+    // What is read from the kernel's cache is seen at the next close only, but where a program had
+    // set atime.
     () => read(descriptor()),
     () => {
       const it = descriptor()
@@ -117,7 +118,10 @@ function aclOf(uid: number): string {
   return `%02%00%00%00${owners}${user}${others}`
 }
 
-/** What each step printed, a clock's time as whether it is the same as when this file was last looked at. */
+/**
+ * What each step printed, a clock's time as whether it is the same as when this file was last
+ * looked at.
+ */
 function comparable(steps: readonly string[], lines: readonly string[]): string[] {
   const before = new Map<string, string>()
   return steps.map((step, index) => {

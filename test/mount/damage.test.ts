@@ -1,5 +1,6 @@
-// Damage below a mounted vault of SQLite: blocks that rotted in the file, a disk that is full. The daemon answers with an
-// errno, for what is hit alone, and lives on. full-disk.test.ts fills the disks of the other engines.
+// Damage below a mounted vault of SQLite: blocks that rotted in the file, a disk that is full. The
+// daemon answers with an errno, for what is hit alone, and lives on. full-disk.test.ts fills the
+// disks of the other engines.
 
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
-// A small disk that fills, with each engine: first by the vault, then by somebody else to the last byte. Writers hear ENOSPC,
-// all that was acknowledged stays readable, deleting and pruning make room, and the vault is sound at the end.
+// A small disk that fills, with each engine: first by the vault, then by somebody else to the last
+// byte. Writers hear ENOSPC, all that was acknowledged stays readable, deleting and pruning make
+// room, and the vault is sound at the end.
 
 import {
   chmodSync,
@@ -136,8 +137,8 @@ function fill(small: Small): void {
 }
 
 /**
- * cp(1) hears of it when it writes or closes. The kernel writes back in no order: a later part may have found room when
- * an earlier one had none, which is a hole then.
+ * cp(1) hears of it when it writes or closes. The kernel writes back in no order: a later part may
+ * have found room when an earlier one had none, which is a hole then.
  */
 async function copyFails(t: Test, { vault, disk }: Small): Promise<void> {
   const source = join(vault.root, 'source')

@@ -1,5 +1,5 @@
-// What a mount and its daemon keep of the terminal, pipes and directory that they were started in: nothing; and a shell in a mount
-// that died goes on once it is mounted again.
+// What a mount and its daemon keep of the terminal, pipes and directory that they were started in:
+// nothing; and a shell in a mount that died goes on once it is mounted again.
 
 import { spawn } from 'node:child_process'
 import {
@@ -43,7 +43,8 @@ t.test('a daemon holds no directory, terminal or pipe of whoever started it', as
   const vault = createVault(t)
   const cwd = join(vault.root, 'cwd')
   mkdirSync(cwd)
-  // One descriptor beyond those that Node closes by itself. If the daemon had one, cat would wait for it.
+  // One descriptor beyond those that Node closes by itself. If the daemon had one, cat would wait
+  // for it.
   const { status, stdout } = bash(vault, '"$AVFS" mount "$VAULT" "$DIR" 7>&1 60>&1 | cat', cwd)
   t.equal(status, 0)
   t.match(stdout, 'is mounted at')

@@ -1,4 +1,5 @@
-// Mounting and unmounting by the command line: what is left behind, what is refused, how a daemon ends.
+// Mounting and unmounting by the command line: what is left behind, what is refused, how a daemon
+// ends.
 
 import { spawn } from 'node:child_process'
 import {
@@ -173,7 +174,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-// A mount namespace of its own: /dev/fuse for everyone, as udev makes it, and the checkout where everyone may go.
+// A mount namespace of its own: /dev/fuse for everyone, as udev makes it, and the checkout where
+// everyone may go.
 const ORDINARY_USER = `
 cd "$root"
 mkdir dev checkout runtime

@@ -1,5 +1,5 @@
-// A mounted vault as the upper layer of overlayfs, as docker, podman and sandboxes of build tools have one, beside one on tmpfs: what
-// is done in the merged directory leaves the same in both.
+// A mounted vault as the upper layer of overlayfs, as docker, podman and sandboxes of build tools
+// have one, beside one on tmpfs: what is done in the merged directory leaves the same in both.
 
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,7 +33,10 @@ const LOWER = `
   echo x > gone/with/all/x; ln -s ../etc etc/link; ln etc/conf.d/1 etc/hard; mkfifo etc/fifo
 `
 
-/** What a container does to its root: every kind of change to what the lower layer has, and to what is new. */
+/**
+ * What a container does to its root: every kind of change to what the lower layer has, and to what
+ * is new.
+ */
 const LIFE = `
   rm etc/conf.d/1; echo new > etc/conf.d/2; echo more >> etc/conf.d/3; mv etc/conf.d/4 etc/moved
   chmod 600 etc/conf.d/5; chown 7:8 etc/conf.d/6; touch -d @1000000000 etc/conf.d/7; ln etc/conf.d/8 etc/eight

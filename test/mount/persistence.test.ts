@@ -1,4 +1,5 @@
-// What is in a vault after it was unmounted and mounted again, and what the file says to the sqlite3 shell.
+// What is in a vault after it was unmounted and mounted again, and what the file says to the
+// sqlite3 shell.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,8 +1,10 @@
-// POSIX access control lists (acl(5)), set as the kernel's own binary attributes. As tests of a directory.
+// POSIX access control lists (acl(5)), set as the kernel's own binary attributes. As tests of a
+// directory.
 
 import type { Table } from '../support/table.ts'
 
-// uapi/linux/posix_acl_xattr.h: version 2, then for each entry tag, permissions and id, little endian.
+// uapi/linux/posix_acl_xattr.h: version 2, then for each entry tag, permissions and id, little
+// endian.
 const tags = { user: 0x01, namedUser: 0x02, group: 0x04, namedGroup: 0x08, mask: 0x10, other: 0x20 }
 
 type Entry = readonly [tag: keyof typeof tags, permissions: number, id?: number]

@@ -1,4 +1,5 @@
-// Random writes, truncations and holes against a plain model in memory: what fsx does, small enough for every run.
+// Random writes, truncations and holes against a plain model in memory: what fsx does, small enough
+// for every run.
 
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

@@ -169,7 +169,8 @@ export const space: Table = {
         drop_caches 3
         fstat 1 size -> ${32 * MIB}
       `)
-      // Of blocks, not of files: engines write logs anew, and merge what came before meanwhile. Old blocks may go, too.
+      // Of blocks, not of files: engines write logs anew, and merge what came before meanwhile. Old
+      // blocks may go, too.
       const after = stored()
       t.ok(after < before + MIB, `${before} bytes before, ${after} after`)
     },

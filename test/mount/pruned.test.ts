@@ -1,4 +1,5 @@
-// What prune and purge let go of is gone from a mount as well: from listings, names and contents that the kernel has kept of views.
+// What prune and purge let go of is gone from a mount as well: from listings, names and contents
+// that the kernel has kept of views.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +13,10 @@ const APART_MS = 1300
 
 const vault = mountedVault(t)
 
-/** Everything that a directory's views show of `lost` and of the directory `lost-dir` at a moment, as a program meets it. */
+/**
+ * Everything that a directory's views show of `lost` and of the directory `lost-dir` at a moment,
+ * as a program meets it.
+ */
 function shown(dir: string, moment: string): Record<string, unknown> {
   const view = (path: string): string => join(dir, '.avfs', path)
   const text = (path: string): unknown => {

@@ -1,5 +1,6 @@
-// Vaults on a file system that takes no writes, closed in order, or as a crash left them. They are mounted and read, nothing of
-// them changes, and what would change them is refused in words. Also for a user who may read a vault and not write its folder.
+// Vaults on a file system that takes no writes, closed in order, or as a crash left them. They are
+// mounted and read, nothing of them changes, and what would change them is refused in words. Also
+// for a user who may read a vault and not write its folder.
 
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,7 +25,9 @@ function readingPlaces(): string[] {
   return readdirSync(tmpdir()).filter((name) => name.startsWith('avfs-reading-'))
 }
 
-/** A copy of the vault as it lies there now, crash or not, and avfs in whose eyes there is no other. */
+/**
+ * A copy of the vault as it lies there now, crash or not, and avfs in whose eyes there is no other.
+ */
 function mediaOf(vault: TestVault, name: string) {
   const home = join(vault.root, name)
   cpSync(vault.home, home, { recursive: true })

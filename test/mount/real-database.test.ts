@@ -1,4 +1,5 @@
-// SQLite databases inside a mounted vault: WAL and its shared memory, rollback journals, locks between processes.
+// SQLite databases inside a mounted vault: WAL and its shared memory, rollback journals, locks
+// between processes.
 
 import { join } from 'node:path'
 import Database from 'better-sqlite3'

@@ -1,4 +1,5 @@
-// What the daemon takes while it works: memory that does not follow the size of files, a journal that stays bounded.
+// What the daemon takes while it works: memory that does not follow the size of files, a journal
+// that stays bounded.
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'
@@ -10,7 +11,10 @@ t.setTimeout(300_000)
 
 const MIB = 1024 ** 2
 
-/** The most memory that the process has had, in MiB; where the vault is a mapped file without that, which is the kernel's. */
+/**
+ * The most memory that the process has had, in MiB; where the vault is a mapped file without that,
+ * which is the kernel's.
+ */
 function peakMemoryMb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const mib = (field: string): number =>

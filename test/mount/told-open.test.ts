@@ -1,6 +1,7 @@
-// A file that a command replaces, or works on, while programs have it open: for appending, with bytes that the kernel has not
-// handed over yet, mapped, under another name. The kernel believes its own size and its own pages, so each of them must be right at
-// once, go on being right as those programs go on writing, and be the same in a new mount.
+// A file that a command replaces, or works on, while programs have it open: for appending, with
+// bytes that the kernel has not handed over yet, mapped, under another name. The kernel believes
+// its own size and its own pages, so each of them must be right at once, go on being right as those
+// programs go on writing, and be the same in a new mount.
 
 import { spawn } from 'node:child_process'
 import {
@@ -123,7 +124,10 @@ function readAll(fd: number): string {
   return bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0))
 }
 
-/** What the names lead to, each as large as what is read of it, with none of the zeros that a wrong size would show. */
+/**
+ * What the names lead to, each as large as what is read of it, with none of the zeros that a wrong
+ * size would show.
+ */
 function contents(t: Test, { dir }: Place, when: string): (string | undefined)[] {
   return ['x', 'link'].map((name) => {
     const path = join(dir, name)
@@ -146,7 +150,10 @@ function isTheSame(t: Test, fd: number, { dir }: Place, when: string): void {
       t.equal(readFileSync(join(dir, name), 'latin1'), text, `${name} is what is open, ${when}`)
 }
 
-/** Opens the file in all ways, makes the change, and goes on. Returns what the names lead to in the end. */
+/**
+ * Opens the file in all ways, makes the change, and goes on. Returns what the names lead to in the
+ * end.
+ */
 async function goThrough(
   t: Test,
   place: Place,

@@ -1,4 +1,5 @@
-// What each method of the control table changes of what is seen in a mount, for told.test.ts: scenarios in a directory of a vault.
+// What each method of the control table changes of what is seen in a mount, for told.test.ts:
+// scenarios in a directory of a vault.
 
 import { linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +7,10 @@ import type { Parameters } from '../../src/control/methods/method.ts'
 import type { MethodName } from '../../src/control/methods/method-types.ts'
 import type { TestVault } from '../support/mount.ts'
 
-/** Names of one scenario in one directory of the vault: `path` and `at` lead to one of them, in the vault and in the mount. */
+/**
+ * Names of one scenario in one directory of the vault: `path` and `at` lead to one of them, in the
+ * vault and in the mount.
+ */
 export interface Place {
   readonly vault: TestVault
   readonly id: string

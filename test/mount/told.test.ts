@@ -1,6 +1,7 @@
-// What a command changes below the kernel shows in the mount at once, as if it had been mounted anew: for every method of the
-// control table, in the root and below, with files that are open, written and not closed, or mapped, with names that were missing
-// when they were last asked for; and nothing that a program wrote is lost. A method that is not named here is a failure.
+// What a command changes below the kernel shows in the mount at once, as if it had been mounted
+// anew: for every method of the control table, in the root and below, with files that are open,
+// written and not closed, or mapped, with names that were missing when they were last asked for;
+// and nothing that a program wrote is lost. A method that is not named here is a failure.
 
 import { spawn } from 'node:child_process'
 import {
@@ -69,7 +70,10 @@ function change({ at }: Place): void {
   writeFileSync(at('dir/late/x'), 'late')
 }
 
-/** Makes the kernel know all names and what is missing, and leaves files open of which it has what nobody else has. */
+/**
+ * Makes the kernel know all names and what is missing, and leaves files open of which it has what
+ * nobody else has.
+ */
 function warm(place: Place): number[] {
   const { at } = place
   describe(place)
@@ -105,7 +109,10 @@ async function mapped({ vault, at, id }: Place): Promise<() => Promise<void>> {
   }
 }
 
-/** A line for each name of a scenario in its directory, with all that a program can see of it, and its attributes. */
+/**
+ * A line for each name of a scenario in its directory, with all that a program can see of it, and
+ * its attributes.
+ */
 function describe({ vault, id, top }: Place): string[] {
   const lines: string[] = []
   const paths: string[] = []

@@ -1,4 +1,5 @@
-// Changes by the command line and by other views are seen at once in a view that somebody looked at before.
+// Changes by the command line and by other views are seen at once in a view that somebody looked at
+// before.
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -29,8 +29,8 @@ function historyOf(dir: string): Event[] {
 }
 
 /**
- * 'created f by touch', oldest first; what is of one moment in the order of the alphabet. What a program did to one file with
- * a commit in between is told once.
+ * 'created f by touch', oldest first; what is of one moment in the order of the alphabet. What a
+ * program did to one file with a commit in between is told once.
  */
 function told(dir: string): string[] {
   const lines = historyOf(dir).map(({ time, what, path, from, who }) => {

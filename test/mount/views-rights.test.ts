@@ -1,5 +1,6 @@
-// What views show to other users of a mount, and what gestures in them may do, as real users: 1001 and 1002 are nobody to each other.
-// The rule itself is tried at random in test/vault/rights.test.ts; here is what the kernel makes of it.
+// What views show to other users of a mount, and what gestures in them may do, as real users: 1001
+// and 1002 are nobody to each other. The rule itself is tried at random in
+// test/vault/rights.test.ts; here is what the kernel makes of it.
 
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -110,7 +111,10 @@ t.test('a directory that may be entered and not listed today is so as of then', 
   t.end()
 })
 
-/** Each leads from `shut/N/f` to content that is open; whoever may come there came when `shut/N/f` was empty. */
+/**
+ * Each leads from `shut/N/f` to content that is open; whoever may come there came when `shut/N/f`
+ * was empty.
+ */
 const openings = [
   'mv shut/N/f open/N',
   'ln shut/N/f open/N',

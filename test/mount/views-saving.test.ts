@@ -1,4 +1,5 @@
-// The history of a name through the ways in which programs save, and the moments that at/ lists of a long history.
+// The history of a name through the ways in which programs save, and the moments that at/ lists of
+// a long history.
 
 import {
   closeSync,

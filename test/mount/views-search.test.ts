@@ -1,4 +1,5 @@
-// search/: what a query finds as a directory, with the files themselves in it, and former versions in .all.
+// search/: what a query finds as a directory, with the files themselves in it, and former versions
+// in .all.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Programs that watch a mounted vault hear of what commands change, as they do when cp, mv and rm do the same; and what is done so
-// that they hear is no change.
+// Programs that watch a mounted vault hear of what commands change, as they do when cp, mv and rm
+// do the same; and what is done so that they hear is no change.
 
 import { spawn } from 'node:child_process'
 import {
@@ -90,7 +90,10 @@ async function watchedVault(t: Test): Promise<TestVault> {
   return vault
 }
 
-/** What is heard of each command by whoever watches the whole tree; by name, so that a directory that came is one event. */
+/**
+ * What is heard of each command by whoever watches the whole tree; by name, so that a directory
+ * that came is one event.
+ */
 const heard: readonly (readonly [command: readonly string[], events: readonly string[]])[] = [
   [['restore', 'DIR/a', '-v', '1'], ['MOVED_TO dir/a']],
   [['undelete', 'DIR/gone'], ['MOVED_TO dir/gone']],

@@ -132,7 +132,8 @@ t.test('scripts without spaces give pairs of characters', async (t) => {
     ['\u65e5\u672c\u8a9eFoo', '\u65e5\u672c \u672c\u8a9e \u8a9e foo'],
     ['v\u65e5\u672c2', 'v \u65e5\u672c \u672c 2'],
     ['\u65e5\u672c\u3002\u8a9e', '\u65e5\u672c \u672c \u8a9e'],
-    // Hangul stays in syllables, also when it comes in letters; voiced Kana stays voiced, also in half width.
+    // Hangul stays in syllables, also when it comes in letters; voiced Kana stays voiced, also in
+    // half width.
     ['\ud55c\uae00', '\ud55c\uae00 \uae00'],
     ['\u1112\u1161\u11ab\u1100\u1173\u11af', '\ud55c\uae00 \uae00'],
     ['\u304b\u3099\u304d', '\u304c\u304d \u304d'],
@@ -182,7 +183,8 @@ t.test('the index and whoever wants offsets get the same words', async (t) => {
       const { word, start, end } = located
       if (start <= before.start || end < before.end || start >= end)
         wrong.push(`offsets in ${name}`)
-      // What is between the offsets is the word, for a pair of characters with its second one behind it.
+      // What is between the offsets is the word, for a pair of characters with its second one
+      // behind it.
       if (wordsOf(text.slice(start, end)).parts.split(' ')[0] !== word)
         wrong.push(`${word} is at other offsets in ${name}`)
       if (word === '' || Buffer.byteLength(word) > WORD_BYTES_MAX || !word.isWellFormed())
@@ -227,7 +229,8 @@ t.test('every character of Unicode folds to what folds to itself, in either case
     const folded = foldString(character)
     const hex = codePoint.toString(16)
     if (foldString(folded) !== folded || folded.includes(' ')) unstable.push(hex)
-    // Upper case writes the Greek iota below a vowel beside it; here it is an accent, which is often left out.
+    // Upper case writes the Greek iota below a vowel beside it; here it is an accent, which is
+    // often left out.
     if (character.normalize('NFD').includes('\u0345')) continue
     for (const other of [character.toUpperCase(), character.toLowerCase()])
       if (foldString(other) !== folded) unequal.push(hex)

@@ -1,4 +1,5 @@
-// Words cut from bytes: for ASCII there is a way of its own, which finds what the general one finds.
+// Words cut from bytes: for ASCII there is a way of its own, which finds what the general one
+// finds.
 
 import t, { type Test } from 'tap'
 import { wordsOf } from '../../src/search/analyze.ts'

@@ -1,5 +1,6 @@
-// What is the FTS5 index's own: how it lives in a vault's file with the vault, what a crash and damage do to it, how much it
-// takes, and how it ranks when much is found. AVFS_SEED brings the moments of a crash back.
+// What is the FTS5 index's own: how it lives in a vault's file with the vault, what a crash and
+// damage do to it, how much it takes, and how it ranks when much is found. AVFS_SEED brings the
+// moments of a crash back.
 
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -81,7 +82,10 @@ t.test(
   },
 )
 
-/** Runs the child for some time after its first line, kills it, and returns the last of each that it acknowledged. */
+/**
+ * Runs the child for some time after its first line, kills it, and returns the last of each that it
+ * acknowledged.
+ */
 async function killed(path: string, afterMs: number): Promise<{ commit: number; apply: number }> {
   const script = join(import.meta.dirname, 'fts5-kill-child.ts')
   const lines = await linesUntilKilled(script, [path], afterMs)

@@ -1,5 +1,6 @@
-// Commits to a vault and applies batches to the index in it, side by side, until it is killed. Number i of either is a setting
-// or a text of its own. Prints 'commit i' and 'apply i' when they have resolved.
+// Commits to a vault and applies batches to the index in it, side by side, until it is killed.
+// Number i of either is a setting or a text of its own. Prints 'commit i' and 'apply i' when they
+// have resolved.
 
 import { writeSync } from 'node:fs'
 import { openFts5 } from '../../src/search/fts5.ts'

@@ -5,7 +5,10 @@ import { wordsOf } from '../../src/search/analyze.ts'
 import type { IndexBatch, SearchEngine, TextVersion } from '../../src/search/engine.ts'
 import { openMemoryEngine } from './memory-engine.ts'
 
-/** `versions` are contents, oldest first; undefined is one that is no text. Its inode is its place in the table, from 1. */
+/**
+ * `versions` are contents, oldest first; undefined is one that is no text. Its inode is its place
+ * in the table, from 1.
+ */
 export interface IndexedFile {
   readonly path: string
   readonly versions: readonly (string | undefined)[]

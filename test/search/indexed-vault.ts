@@ -1,5 +1,6 @@
-// A vault with an index that remembers all it was given, for tests of what keeps the two together: the same things can be said
-// of the index as it grew, of one that is built anew, and of the vault itself.
+// A vault with an index that remembers all it was given, for tests of what keeps the two together:
+// the same things can be said of the index as it grew, of one that is built anew, and of the vault
+// itself.
 
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
@@ -36,8 +37,9 @@ function plainWords(bytes: Uint8Array): Words {
 }
 
 /**
- * What an index holds: the paths of inodes, and the SHA-256 of versions in hexadecimal, 'none' for those that are no text, 'pieces'
- * for those that are kept so: growth.test.ts says whether the pieces are right.
+ * What an index holds: the paths of inodes, and the SHA-256 of versions in hexadecimal, 'none' for
+ * those that are no text, 'pieces' for those that are kept so: growth.test.ts says whether the
+ * pieces are right.
  */
 export interface Documents {
   readonly files: Readonly<Record<number, string>>
@@ -47,7 +49,10 @@ export interface Documents {
   readonly stray: readonly Stretch[]
 }
 
-/** Documents of two indexes as far as they must agree: which texts are kept in pieces depends on how an index came to them. */
+/**
+ * Documents of two indexes as far as they must agree: which texts are kept in pieces depends on how
+ * an index came to them.
+ */
 export function alike(documents: Documents, other: Documents): Documents {
   const versions = Object.entries(documents.versions).map(([key, its]): [string, string] => {
     const isPieced = its === 'pieces' || (other.versions[key] === 'pieces' && its !== 'none')
@@ -147,7 +152,10 @@ export function takerOf(
     last = done.catch(() => undefined)
     return done
   }
-  /** The newest version of each inode: what is older must have come before, or a crash would leave a gap. */
+  /**
+   * The newest version of each inode: what is older must have come before, or a crash would leave a
+   * gap.
+   */
   const newest = new Map<number, number>()
   const assertInOrder = ({ ino, versions }: Item): void => {
     for (const { number } of versions) {

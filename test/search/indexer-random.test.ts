@@ -1,5 +1,6 @@
-// The indexer and a vault that changes at random: the index that grew beside it holds what one holds that is built anew, and what the
-// vault itself says. AVFS_SEED brings a run back, AVFS_STEPS is its length.
+// The indexer and a vault that changes at random: the index that grew beside it holds what one
+// holds that is built anew, and what the vault itself says. AVFS_SEED brings a run back, AVFS_STEPS
+// is its length.
 
 import t, { type Test } from 'tap'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
@@ -36,8 +37,9 @@ async function agree(t: Test, vault: Vault, engine: Recorder, what: string): Pro
 }
 
 /**
- * An index that is built anew is the same, but for the directories of files that are gone: where one lay when the file was
- * deleted may have been pruned since, and an index that grew has heard of it.
+ * An index that is built anew is the same, but for the directories of files that are gone: where
+ * one lay when the file was deleted may have been pruned since, and an index that grew has heard of
+ * it.
  */
 async function sameAsRebuilt(t: Test, vault: Vault, engine: Recorder): Promise<void> {
   const { files } = await present(vault.core)

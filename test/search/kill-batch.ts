@@ -7,7 +7,10 @@ import { batchOf, body, file, find, hashOf, text } from './plans.ts'
 const TEXTS = 5
 const ALL = 1_000_000
 
-/** Batch i, from 1 on: five texts and their versions, a file that it renames, and an end of what is two batches old. */
+/**
+ * Batch i, from 1 on: five texts and their versions, a file that it renames, and an end of what is
+ * two batches old.
+ */
 export function killBatch(i: number): IndexBatch {
   const ids = idsOf(i)
   const name = { parts: `name n${i}`, whole: `name${i}` }

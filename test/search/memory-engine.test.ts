@@ -1,4 +1,5 @@
-// The reference model under the suite of all engines: what the suite expects, and what the model finds, are one.
+// The reference model under the suite of all engines: what the suite expects, and what the model
+// finds, are one.
 
 import t from 'tap'
 import type { Plan, SearchEngine } from '../../src/search/engine.ts'

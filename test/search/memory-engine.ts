@@ -1,5 +1,6 @@
-// The index that keeps documents in arrays and looks through all of them for each query: what the engines must find, in the
-// plainest words. Slow on purpose. Its order is BM25's, but the scores of another engine need not be the same.
+// The index that keeps documents in arrays and looks through all of them for each query: what the
+// engines must find, in the plainest words. Slow on purpose. Its order is BM25's, but the scores of
+// another engine need not be the same.
 
 import {
   type Field,
@@ -197,7 +198,9 @@ class MemoryEngine implements SearchEngine {
   }
 }
 
-/** Whether a plan is of texts or of files; throws for one that mixes them, or has nothing to find. */
+/**
+ * Whether a plan is of texts or of files; throws for one that mixes them, or has nothing to find.
+ */
 function kindOf(plan: Plan): 'texts' | 'files' {
   if (plan.kind === 'phrase' || plan.kind === 'near') {
     if ((plan.kind === 'near' ? plan.phrases : [plan]).some(({ words }) => words.length === 0))
@@ -276,9 +279,9 @@ export function startsOf(phrase: Phrase, words: readonly string[]): number[] {
 }
 
 /**
- * How many places end a stretch that holds all phrases: some phrase begins there, and each phrase begins there or before and
- * ends at most `distance` words before. So phrases may overlap, and NEAR(a a) finds a single a: FTS5 does the same
- * (fts5ExprNearIsMatch in fts5_expr.c).
+ * How many places end a stretch that holds all phrases: some phrase begins there, and each phrase
+ * begins there or before and ends at most `distance` words before. So phrases may overlap, and
+ * NEAR(a a) finds a single a: FTS5 does the same (fts5ExprNearIsMatch in fts5_expr.c).
  */
 function timesNear(near: Plan & { kind: 'near' }, words: readonly string[]): number {
   const starts = near.phrases.map((phrase) => startsOf(phrase, words))

@@ -1,4 +1,5 @@
-// The reference index against FTS5 itself: both must find the same texts for phrases, prefixes and NEAR.
+// The reference index against FTS5 itself: both must find the same texts for phrases, prefixes and
+// NEAR.
 
 import Database from 'better-sqlite3'
 import t from 'tap'

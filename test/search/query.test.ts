@@ -9,7 +9,9 @@ import { randomFrom, seedOf } from '../support/random.ts'
 const seed = seedOf('AVFS_SEED')
 t.comment(`AVFS_SEED=${seed}`)
 
-/** A tree in a form that shows its structure: (a AND b), (a NOT b), a name:b, "a b"*, NEAR/5(a b). */
+/**
+ * A tree in a form that shows its structure: (a AND b), (a NOT b), a name:b, "a b"*, NEAR/5(a b).
+ */
 function shown(query: Query): string {
   switch (query.kind) {
     case 'phrase':

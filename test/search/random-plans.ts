@@ -1,4 +1,5 @@
-// Random documents and plans over so few words that much is found. The same generator gives the same ones.
+// Random documents and plans over so few words that much is found. The same generator gives the
+// same ones.
 
 import type { FileDocument, Plan, Stretch, TextDocument, Words } from '../../src/search/engine.ts'
 import type { Random } from '../support/random.ts'

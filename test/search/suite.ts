@@ -1,5 +1,5 @@
-// What every engine of search must do. An engine's own test file calls searchEngineSuite with a way to open it; all of this
-// runs then. AVFS_SEED brings a run with random documents back.
+// What every engine of search must do. An engine's own test file calls searchEngineSuite with a way
+// to open it; all of this runs then. AVFS_SEED brings a run with random documents back.
 
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -33,7 +33,10 @@ import {
 } from './plans.ts'
 import { randomFile, randomPlan, randomStretch, randomText } from './random-plans.ts'
 
-/** Opens the index at a path where only it makes files: a new one where nothing is, else the one that is there. */
+/**
+ * Opens the index at a path where only it makes files: a new one where nothing is, else the one
+ * that is there.
+ */
 export type OpenSearch = (path: string) => Promise<SearchEngine>
 
 export interface SearchSuiteOptions {

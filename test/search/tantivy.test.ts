@@ -1,5 +1,6 @@
-// What is particular to tantivy: that an index is its last flush after a crash, who may open it, and what becomes of damage, of
-// a full disk and of plans that are too large. AVFS_SEED brings a run back.
+// What is particular to tantivy: that an index is its last flush after a crash, who may open it,
+// and what becomes of damage, of a full disk and of plans that are too large. AVFS_SEED brings a
+// run back.
 
 import {
   cpSync,
@@ -312,7 +313,10 @@ function isAtBatch(t: Test, engine: SearchEngine, last: number): void {
   t.same(engine.unusedTexts(0, ALL), [])
 }
 
-/** Runs the child for some time after its first flush, kills it, and returns the last batch that was flushed for sure. */
+/**
+ * Runs the child for some time after its first flush, kills it, and returns the last batch that was
+ * flushed for sure.
+ */
 async function killed(path: string, afterMs: number): Promise<number> {
   const script = join(import.meta.dirname, 'tantivy-child.ts')
   const lines = await linesUntilKilled(script, [path], afterMs)

@@ -1,7 +1,7 @@
-// Search, log, cat and the views give a version the same path and the same number, and call the same things
-// deleted, after any history: saves in place, by rename and with backup files, moves of files and directories, hard links, deletions,
-// restores, prune.
-// AVFS_SEED brings a run back, AVFS_ROUNDS is how many there are.
+// Search, log, cat and the views give a version the same path and the same number, and call the
+// same things deleted, after any history: saves in place, by rename and with backup files, moves of
+// files and directories, hard links, deletions, restores, prune. AVFS_SEED brings a run back,
+// AVFS_ROUNDS is how many there are.
 
 import { join } from 'node:path'
 import t from 'tap'
@@ -65,8 +65,9 @@ async function wrongIn(vault: Vault, results: readonly SearchResult[]): Promise<
 }
 
 /**
- * Versions that log tells of, and that search shows under no name with a number; but for files with several names, and what prune
- * left: those are found without, where no row tells of the other name any more.
+ * Versions that log tells of, and that search shows under no name with a number; but for files with
+ * several names, and what prune left: those are found without, where no row tells of the other name
+ * any more.
  */
 async function unnumbered(
   { vault: { core }, linked }: Life,

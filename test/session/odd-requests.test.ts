@@ -1,4 +1,5 @@
-// Requests that no kernel has sent so far and that a file system has to stand all the same, byte by byte against a vault in memory.
+// Requests that no kernel has sent so far and that a file system has to stand all the same, byte by
+// byte against a vault in memory.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

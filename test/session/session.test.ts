@@ -1,4 +1,5 @@
-// The session between a fake kernel and a few operations: what is malformed, late, interrupted or unknown.
+// The session between a fake kernel and a few operations: what is malformed, late, interrupted or
+// unknown.
 
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'

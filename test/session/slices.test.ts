@@ -1,5 +1,6 @@
-// What takes long is done a slice at a time: others' requests are answered in between, through the session, without a kernel.
-// The clock runs ahead at each look, so that slices end after few steps on any machine.
+// What takes long is done a slice at a time: others' requests are answered in between, through the
+// session, without a kernel. The clock runs ahead at each look, so that slices end after few steps
+// on any machine.
 
 import t, { type Test } from 'tap'
 import { EAGAIN, ENOENT } from '../../src/base/errno.ts'
@@ -46,7 +47,10 @@ interface Answered {
   readonly reply: Buffer
 }
 
-/** Sends a request that takes long, and a short one of others at each turn of the event loop until it is answered. */
+/**
+ * Sends a request that takes long, and a short one of others at each turn of the event loop until
+ * it is answered.
+ */
 async function askLong(
   mount: ReturnType<typeof fakeMount>,
   long: Buffer,

@@ -1,5 +1,6 @@
-// Leaves an engine in the middle of its work: opens the vault at the first argument with the engine named by the second, begins
-// batches, a view, a check and a compaction, and ends as the third says. Prints 'begun' before that.
+// Leaves an engine in the middle of its work: opens the vault at the first argument with the engine
+// named by the second, begins batches, a view, a check and a compaction, and ends as the third
+// says. Prints 'begun' before that.
 
 import { writeSync } from 'node:fs'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'

@@ -1,5 +1,5 @@
-// The addons of engines by themselves: arguments of any kind are an error and never a crash, and a process or thread may end in
-// the middle of all that they do.
+// The addons of engines by themselves: arguments of any kind are an error and never a crash, and a
+// process or thread may end in the middle of all that they do.
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -40,7 +40,10 @@ function randomArgument(random: Random, handles: readonly unknown[]): unknown {
   ])()
 }
 
-/** Calls functions with anything. What they return or throw does not matter: that the process goes on does. */
+/**
+ * Calls functions with anything. What they return or throw does not matter: that the process goes
+ * on does.
+ */
 async function hammer(t: Test, calls: readonly Call[], handles: readonly unknown[]): Promise<void> {
   const seed = seedOf('AVFS_SEED')
   t.comment(`AVFS_SEED=${seed}`)

@@ -1,4 +1,5 @@
-// Reads of a store that wait where they must, so that one suite fits engines that answer at once and those that do not.
+// Reads of a store that wait where they must, so that one suite fits engines that answer at once
+// and those that do not.
 
 import type { Collection } from '../../src/store/collections.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'

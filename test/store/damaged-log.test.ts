@@ -1,5 +1,5 @@
-// The log of RocksDB and of LevelDB, damaged: what a crash leaves at its end is no damage, what lies in its midst is told, and nothing is
-// dropped without a word.
+// The log of RocksDB and of LevelDB, damaged: what a crash leaves at its end is no damage, what
+// lies in its midst is told, and nothing is dropped without a word.
 
 import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,10 @@ const VALUE = 'x'.repeat(40_000)
 
 type Open = (path: string, options: KvOpenOptions) => Promise<KvEngine>
 
-/** A vault as a crash leaves it, with values '0' to '19' in its log, each a commit; and the path of the log. */
+/**
+ * A vault as a crash leaves it, with values '0' to '19' in its log, each a commit; and the path of
+ * the log.
+ */
 async function crashed(t: Test, open: Open): Promise<{ path: string; log: string }> {
   const dir = t.testdir()
   const whole = join(dir, 'whole')

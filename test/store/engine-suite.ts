@@ -1,5 +1,6 @@
-// What every key-value engine must do, below rows and codecs: random batches, ranges and views against a sorted list of keys,
-// what reopening finds, who is refused, and bytes that no caller should send. AVFS_SEED brings a run back.
+// What every key-value engine must do, below rows and codecs: random batches, ranges and views
+// against a sorted list of keys, what reopening finds, who is refused, and bytes that no caller
+// should send. AVFS_SEED brings a run back.
 
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -116,13 +117,19 @@ class Model {
   }
 }
 
-/** Few keys, so that changes meet; among them the empty one, prefixes of others and bytes at either end. */
+/**
+ * Few keys, so that changes meet; among them the empty one, prefixes of others and bytes at either
+ * end.
+ */
 function randomKey(random: Random): string {
   const parts = ['', '\0', 'a', 'ab', 'b\xff', '\xff', '\xff\xff', 'k']
   return random.pick(parts) + random.pick(parts) + random.pick(['', '1', '2', '\x80'])
 }
 
-/** Most are small; some are just below, at and above the lengths at which engines store values elsewhere. */
+/**
+ * Most are small; some are just below, at and above the lengths at which engines store values
+ * elsewhere.
+ */
 function randomLength(random: Random): number {
   if (random.below(6) > 0) return random.below(300)
   return random.pick([4095, 4096, 16_384, 65_535, 65_536, 65_537, 131_072, VALUE_BYTES_MAX])

@@ -1,5 +1,5 @@
-// A disk that fills: the commit that does not fit changes nothing, what was committed is read as before, and once there is
-// room again the vault goes on.
+// A disk that fills: the commit that does not fit changes nothing, what was committed is read as
+// before, and once there is room again the vault goes on.
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,7 +47,8 @@ for (const { name, suffix } of testedBackends)
     t.equal(refusal, 'full', `commit ${done + 1} of 1 MiB each`)
     t.ok(done > DISK_MB / 8, `${done} MiB of ${DISK_MB} were taken`)
     await holds(store, done)
-    // An engine may give room back in the background, so that a batch fits after all: then more follow.
+    // An engine may give room back in the background, so that a batch fits after all: then more
+    // follow.
     let kept: string | undefined
     let both: StoreErrorLike[] = ['none']
     while (both[0] === 'none' && done < 2 * DISK_MB) {

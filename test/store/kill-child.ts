@@ -1,5 +1,5 @@
-// Commits one batch after the other until it is killed: number i has some rows of its own, a blob, and a note of i. Prints i
-// when the commit has resolved.
+// Commits one batch after the other until it is killed: number i has some rows of its own, a blob,
+// and a note of i. Prints i when the commit has resolved.
 
 import { writeSync } from 'node:fs'
 import { extent, setting, version } from '../../src/store/collections.ts'

@@ -1,6 +1,6 @@
-// A process that commits without end is killed at random moments: after each, the vault opens at once, every commit that
-// was acknowledged is there whole, and no other is there in part. AVFS_SEED brings the moments back; AVFS_KILL_ROUNDS says how
-// many there are.
+// A process that commits without end is killed at random moments: after each, the vault opens at
+// once, every commit that was acknowledged is there whole, and no other is there in part. AVFS_SEED
+// brings the moments back; AVFS_KILL_ROUNDS says how many there are.
 
 import { join } from 'node:path'
 import t from 'tap'
@@ -45,7 +45,10 @@ for (const { name, suffix } of testedBackends)
     t.ok(total > 0, `${total} commits in all`)
   })
 
-/** Runs the child for some time after its first commit, kills it, and returns the last commit it acknowledged. */
+/**
+ * Runs the child for some time after its first commit, kills it, and returns the last commit it
+ * acknowledged.
+ */
 async function killed(path: string, afterMs: number, compacts: boolean): Promise<number> {
   const script = join(import.meta.dirname, 'kill-child.ts')
   const lines = await linesUntilKilled(script, [path, `${ROWS}`, `${compacts}`], afterMs)

@@ -1,5 +1,5 @@
-// Keys and values of key-value engines: their order, their exact bytes, and what becomes of bytes that are none. AVFS_SEED
-// brings a run back.
+// Keys and values of key-value engines: their order, their exact bytes, and what becomes of bytes
+// that are none. AVFS_SEED brings a run back.
 
 import t from 'tap'
 import { collections, inode, type Key } from '../../src/store/collections.ts'
@@ -48,7 +48,8 @@ t.test(
       for (const a of keys)
         for (const b of keys) {
           const order = Math.sign(Buffer.compare(keyBytes(collection, a), keyBytes(collection, b)))
-          // A bound and the key that it is but for an empty last part have the same bytes: no range can tell them apart.
+          // A bound and the key that it is but for an empty last part have the same bytes: no range
+          // can tell them apart.
           const empty = a.length !== b.length && (a.length > b.length ? a : b).at(-1) === ''
           if (order === 0 && empty) continue
           if (order !== Math.sign(compareKeys(a, b))) wrong.push(JSON.stringify([a, b]))

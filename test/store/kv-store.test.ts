@@ -1,4 +1,5 @@
-// What KvStore does beside the codec: what it takes for a vault, the order of commits when one fails, and what a check finds.
+// What KvStore does beside the codec: what it takes for a vault, the order of commits when one
+// fails, and what a check finds.
 
 import t from 'tap'
 import { block, hold, orphan, setting } from '../../src/store/collections.ts'

@@ -1,4 +1,5 @@
-// The codec of key-value engines under the suite of all engines: rows of every kind become bytes and rows again.
+// The codec of key-value engines under the suite of all engines: rows of every kind become bytes
+// and rows again.
 
 import t from 'tap'
 import { openKvStore } from '../../src/store/kv/kv-store.ts'

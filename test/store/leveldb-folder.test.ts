@@ -1,4 +1,5 @@
-// What is special about LevelDB: tables whose checksums avfs looks at itself, one process a folder, other people's folders.
+// What is special about LevelDB: tables whose checksums avfs looks at itself, one process a folder,
+// other people's folders.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -99,7 +100,8 @@ t.test('crc32c gives the check value of its catalogue', (t) => {
 
 t.test('unsnappy reads literals and copies of every kind, and refuses what is damaged', (t) => {
   const plain = Buffer.from('abcdabcdabcdabcd')
-  // 16 bytes: a literal of 4, then a copy of 12 from 4 back in one byte of offset, over bytes that it has just written.
+  // 16 bytes: a literal of 4, then a copy of 12 from 4 back in one byte of offset, over bytes that
+  // it has just written.
   const packed = Buffer.from([
     16,
     0x0c,

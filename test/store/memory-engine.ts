@@ -1,4 +1,5 @@
-// A key-value engine that keeps its entries in memory, so that the codec and KvStore are tested without any engine.
+// A key-value engine that keeps its entries in memory, so that the codec and KvStore are tested
+// without any engine.
 
 import type { Group, KvEngine, KvRange, KvView } from '../../src/store/kv/engine.ts'
 import { StoreError } from '../../src/store/store.ts'
@@ -9,7 +10,10 @@ interface Entry {
 }
 type Groups = [Entry[], Entry[], Entry[]]
 
-/** An engine whose entries a test may change behind the store's back; `refuse` makes the next batches fail. */
+/**
+ * An engine whose entries a test may change behind the store's back; `refuse` makes the next
+ * batches fail.
+ */
 export class MemoryEngine implements KvEngine {
   readonly traits = {
     backend: 'kv-memory',

@@ -1,4 +1,5 @@
-// Ranges in memory against a plain sorted list: whatever is loaded, let go and written meanwhile, no answer is stale.
+// Ranges in memory against a plain sorted list: whatever is loaded, let go and written meanwhile,
+// no answer is stale.
 
 import t from 'tap'
 import { type Group, type KvRange, ROWS } from '../../src/store/kv/engine.ts'
@@ -98,7 +99,10 @@ const rangeOf = (gte: string, lt: string | undefined, reverse = false, limit = A
   bytes: ALL,
 })
 
-/** What a range holds; the caller uses the buffers of its bounds again, whether or not it has to wait. */
+/**
+ * What a range holds; the caller uses the buffers of its bounds again, whether or not it has to
+ * wait.
+ */
 function asked(ranges: RangeCache, range: KvRange): string[] {
   const gte = Uint8Array.from(range.gte)
   const lt = range.lt && Uint8Array.from(range.lt)

@@ -1,5 +1,5 @@
-// Rows and keys for the store tests: made from the column types alone, so that every collection is covered, new ones too.
-// Orders keys by its own means, independent of src/store/keys.ts.
+// Rows and keys for the store tests: made from the column types alone, so that every collection is
+// covered, new ones too. Orders keys by its own means, independent of src/store/keys.ts.
 
 import type { Collection, ColumnType, Key, KeyPart } from '../../src/store/collections.ts'
 import type { Batch, Changes } from '../../src/store/store.ts'
@@ -133,7 +133,10 @@ export class Model {
   }
 }
 
-/** Random puts and deletes in random collections, some of them on rows that the model has. Each key occurs once. */
+/**
+ * Random puts and deletes in random collections, some of them on rows that the model has. Each key
+ * occurs once.
+ */
 export function randomBatch(
   all: readonly AnyCollection[],
   model: Model,

@@ -1,5 +1,5 @@
-// What is SQLite's own: which files it opens, what it leaves behind, how it searches, and what happens when its thread, its
-// disk or its file fails.
+// What is SQLite's own: which files it opens, what it leaves behind, how it searches, and what
+// happens when its thread, its disk or its file fails.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
@@ -120,7 +120,8 @@ t.test('a store that only reads shows the state at its opening, and takes no com
 
 t.test('a vault whose process was killed as it closed is read all the same', async (t) => {
   const path = await made(t)
-  // Without its log, and with a cache of one page, changes go into the file before they are committed.
+  // Without its log, and with a cache of one page, changes go into the file before they are
+  // committed.
   const script = `
     const db = new (require(process.argv[2]))(process.argv[1])
     db.pragma('cache_size = 1')
@@ -273,8 +274,9 @@ t.test('damage is found, and read as corrupt', async (t) => {
 t.test('a commit that the disk refuses changes nothing, nor do those behind it', async (t) => {
   const path = await made(t)
   const child = join(import.meta.dirname, 'full-disk-child.ts')
-  // A limit on the length of files stands for the full disk, which would need a file system of its own.
-  // The test runner's hooks in a process would catch the signal that Node ignores: SIGXFSZ, a file that is too long.
+  // A limit on the length of files stands for the full disk, which would need a file system of its
+  // own. The test runner's hooks in a process would catch the signal that Node ignores: SIGXFSZ, a
+  // file that is too long.
   const command = `unset NODE_OPTIONS; ulimit -f 4096; exec "${process.execPath}" "${child}" "${path}"`
   const { stdout, stderr, signal } = spawnSync('bash', ['-c', command], { encoding: 'utf8' })
   t.same([stderr, signal], ['', null])

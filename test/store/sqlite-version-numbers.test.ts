@@ -1,5 +1,6 @@
-// The view `versions` gives the versions of a path the numbers that `avfs log` gives them, after any history, and `files` counts them.
-// AVFS_SEED brings a run back, AVFS_ROUNDS is how many there are.
+// The view `versions` gives the versions of a path the numbers that `avfs log` gives them, after
+// any history, and `files` counts them. AVFS_SEED brings a run back, AVFS_ROUNDS is how many there
+// are.
 
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -61,7 +62,10 @@ function padded(number: number, digits: number): string {
   return String(number).padStart(digits, '0')
 }
 
-/** What log and the view tell differently. A name that lay in a directory that is gone or elsewhere may be there under another path. */
+/**
+ * What log and the view tell differently. A name that lay in a directory that is gone or elsewhere
+ * may be there under another path.
+ */
 async function differences(vault: Vault, view: ReadonlyMap<string, string[]>): Promise<object[]> {
   const paths = PATHS.flatMap((path) => [path, `${path}~`, `${path}.tmp`])
   const found: object[] = []

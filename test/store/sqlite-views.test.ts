@@ -1,4 +1,5 @@
-// The views for people, read with the stock sqlite3 shell where it is installed, while the vault is open and after.
+// The views for people, read with the stock sqlite3 shell where it is installed, while the vault is
+// open and after.
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -66,7 +67,10 @@ function entryRow(
   }
 }
 
-/** /docs and /docs/a.txt with two versions, /b.txt that was /docs/old.txt, and /gone/deleted.txt of a deleted directory. */
+/**
+ * /docs and /docs/a.txt with two versions, /b.txt that was /docs/old.txt, and /gone/deleted.txt of
+ * a deleted directory.
+ */
 async function fill(store: Store): Promise<void> {
   const v = (ino: number, number: number, seconds: number, size: number) => ({
     ...{ ino, number, moment: at(seconds), size, mtime: -1, mtimeNs: 5 },

@@ -1,4 +1,5 @@
-// The part of the suite about rows themselves: ranges over keys, and values that must come back exactly.
+// The part of the suite about rows themselves: ranges over keys, and values that must come back
+// exactly.
 
 import { entry, extent, version, xattrPast } from '../../src/store/collections.ts'
 import type { Range } from '../../src/store/store.ts'
@@ -68,7 +69,8 @@ export function testValues(test: StoreTest): void {
   test('keeps every byte of a name', async (t, store) => {
     const all = Array.from({ length: 255 }, (_, i) => String.fromCharCode(i + 1))
     const names = [...all, all.join(''), '\xff'.repeat(255), 'gr\xc3\xbc\xc3\x9fe', '\xed\xa0\x80']
-    // The bytes of U+FFFD are what a broken name looks like when it is decoded; those of U+FEFF vanish in some decoders.
+    // The bytes of U+FFFD are what a broken name looks like when it is decoded; those of U+FEFF
+    // vanish in some decoders.
     names.push(
       '\xef\xbf\xbd',
       '\xef\xbf\xbd\xff',

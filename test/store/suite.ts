@@ -1,5 +1,5 @@
-// What every engine must do. An engine's own test file calls storeSuite with a way to open it; all of this runs then.
-// AVFS_SEED brings a run with random rows back.
+// What every engine must do. An engine's own test file calls storeSuite with a way to open it; all
+// of this runs then. AVFS_SEED brings a run with random rows back.
 
 import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
@@ -378,7 +378,8 @@ export function storeSuite(t: Test, name: string, open: OpenStore): void {
       const rows = Array.from({ length: 20 }, (_, at) => row(ino + at))
       await store.commit([changes(extent, rows)])
     }
-    // Some went on to another table, some were replaced, some are gone; most stay, so that nothing is gained by it.
+    // Some went on to another table, some were replaced, some are gone; most stay, so that nothing
+    // is gained by it.
     for (let from = 0; from < count; from += 50) {
       const inos = Array.from({ length: 50 }, (_, at) => from + at).filter((ino) => ino % 10 === 0)
       const replaced = inos.filter((ino) => ino % 3 === 1)

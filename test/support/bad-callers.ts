@@ -1,4 +1,5 @@
-// Callers of the control socket that go away, stop reading, or send what makes no sense; each as a way to make one call.
+// Callers of the control socket that go away, stop reading, or send what makes no sense; each as a
+// way to make one call.
 
 import { connect, type Socket } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
@@ -14,7 +15,10 @@ const answerBytes = [1, 1000, 70_000]
 const parts = [0, 10, 60, 99]
 const WAIT_MS = 10_000
 
-/** All ways, by name. In one process with the daemon, a turn of the event loop is a step of the method. */
+/**
+ * All ways, by name. In one process with the daemon, a turn of the event loop is a step of the
+ * method.
+ */
 export const badCallers: Readonly<Record<string, BadCaller>> = Object.fromEntries<BadCaller>([
   ...turns.map((count): [string, BadCaller] => [
     `goes after ${count} turns`,

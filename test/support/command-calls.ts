@@ -1,5 +1,5 @@
-// A call of every command of avfs, on a small vault called `testvault`. A command that is in the help and not here fails the tests
-// that go through all of them.
+// A call of every command of avfs, on a small vault called `testvault`. A command that is in the
+// help and not here fails the tests that go through all of them.
 
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +20,10 @@ const FILES = 60
 /** Those that are deleted again. */
 const EXTRAS = ['extra0', 'extra1', 'extra2']
 
-/** What makes the vault: files with words, versions, a deletion, labels, an archive of it on the host, and an empty vault beside it. */
+/**
+ * What makes the vault: files with words, versions, a deletion, labels, an archive of it on the
+ * host, and an empty vault beside it.
+ */
 export async function fillForCommands(vault: TestVault): Promise<void> {
   const { root, name } = vault
   const from = join(root, 'from')
@@ -49,7 +52,10 @@ function writeTree(folder: string, text: string, ...more: readonly string[]): vo
     writeFileSync(join(folder, name), `${text} ${name}\n`.repeat(20))
 }
 
-/** The calls by the words of their commands; `turn` differs from call to call, for what may be made once. */
+/**
+ * The calls by the words of their commands; `turn` differs from call to call, for what may be made
+ * once.
+ */
 export function commandCalls(
   vault: TestVault,
   turn: number,

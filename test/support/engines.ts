@@ -1,5 +1,6 @@
-// Which engines the tests run on: every one of the registry whose vaults outlive a process, so that a new engine is tested
-// everywhere once it has its row there. AVFS_TEST_BACKENDS=lmdb,sqlite names some alone. One that is not available fails.
+// Which engines the tests run on: every one of the registry whose vaults outlive a process, so that
+// a new engine is tested everywhere once it has its row there. AVFS_TEST_BACKENDS=lmdb,sqlite names
+// some alone. One that is not available fails.
 
 import { type Backend, needBackend, persistentBackends } from '../../src/store/open.ts'
 
@@ -12,8 +13,8 @@ export const testedBackends: readonly Backend[] = persistentBackends.filter(
 for (const name of wanted ?? []) await needBackend(name)
 
 /**
- * The engine of the tests that run on one: AVFS_TEST_BACKEND, or AVFS_CRASH_BACKEND, by which people run the crash tests alone;
- * the default unless either is said.
+ * The engine of the tests that run on one: AVFS_TEST_BACKEND, or AVFS_CRASH_BACKEND, by which
+ * people run the crash tests alone; the default unless either is said.
  */
 export const testBackend: Backend = backendNamed(
   process.env.AVFS_TEST_BACKEND ?? process.env.AVFS_CRASH_BACKEND ?? 'sqlite',

@@ -1,4 +1,5 @@
-// The head of a record as an export sends it, for tests that make records themselves: a directory, which others are made of.
+// The head of a record as an export sends it, for tests that make records themselves: a directory,
+// which others are made of.
 
 import { type EntryHead, plainHead } from '../../src/archive/records.ts'
 

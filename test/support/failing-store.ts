@@ -1,5 +1,6 @@
-// A store that fails at its n-th call, for tests: run the same work with n = 1, 2, 3 ... until a run has no fault, and what
-// is left must be right each time. Nothing reaches the inner store by a call that fails.
+// A store that fails at its n-th call, for tests: run the same work with n = 1, 2, 3 ... until a
+// run has no fault, and what is left must be right each time. Nothing reaches the inner store by a
+// call that fails.
 
 import type { Collection, Key } from '../../src/store/collections.ts'
 import {
@@ -15,7 +16,10 @@ interface FailingStore extends Store {
   readonly failed: boolean
 }
 
-/** Fails once, with kind 'io', at the call number `at` (1, 2, 3 ...) of get, scan, project, commit, view, stats, compact and verify. */
+/**
+ * Fails once, with kind 'io', at the call number `at` (1, 2, 3 ...) of get, scan, project, commit,
+ * view, stats, compact and verify.
+ */
 export function failing(inner: Store, at: number): FailingStore {
   let calls = 0
   const count = () => {

@@ -1,5 +1,5 @@
-// One exchange for each operation of the FUSE protocol, byte by byte: what the kernel sends, which call that must become,
-// and what must go back. Written from linux/fuse.h, not from src/fuse.
+// One exchange for each operation of the FUSE protocol, byte by byte: what the kernel sends, which
+// call that must become, and what must go back. Written from linux/fuse.h, not from src/fuse.
 
 import type { Node } from '../../src/fs/operations.ts'
 import { name, reply, request, text, u16, u32, u64 } from './fuse-wire.ts'
@@ -58,7 +58,9 @@ const noHandle = [u64(0), u32(2), u32(0)] // fh, open_flags: KEEP_CACHE, backing
 
 export interface Golden {
   readonly request: Buffer
-  /** The operation and its arguments behind the caller's; none where the protocol answers by itself. */
+  /**
+   * The operation and its arguments behind the caller's; none where the protocol answers by itself.
+   */
   readonly call: readonly unknown[] | undefined
   /** What the operation returns. */
   readonly result?: unknown

@@ -1,5 +1,6 @@
-// The kernel's side of the FUSE protocol for tests: messages written out field by field, independent of src/fuse/layout.ts,
-// and a Channel that hands them to a session and keeps what comes back.
+// The kernel's side of the FUSE protocol for tests: messages written out field by field,
+// independent of src/fuse/layout.ts, and a Channel that hands them to a session and keeps what
+// comes back.
 
 import { EAGAIN, ENODEV } from '../../src/base/errno.ts'
 import type { Operations } from '../../src/fs/operations.ts'

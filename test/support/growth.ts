@@ -4,8 +4,8 @@
 const SAMPLES_MIN = 12
 
 /**
- * From what to what the samples grew, or undefined. Compared are the lowest of the second quarter, when all caches are full, and of the
- * last: growth is more than `slack` and a quarter.
+ * From what to what the samples grew, or undefined. Compared are the lowest of the second quarter,
+ * when all caches are full, and of the last: growth is more than `slack` and a quarter.
  */
 export function growthOf(
   samples: readonly number[],

@@ -3,7 +3,10 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Runs a script until some time after it first printed, kills it, and returns its whole lines: one that was cut off counts for nothing. */
+/**
+ * Runs a script until some time after it first printed, kills it, and returns its whole lines: one
+ * that was cut off counts for nothing.
+ */
 export async function linesUntilKilled(
   script: string,
   args: readonly string[],

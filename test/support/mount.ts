@@ -1,6 +1,7 @@
-// A vault of its own for a test: a temporary AVFS_HOME, the CLI as child processes, a mount point, and a way out of
-// every failure. A watcher process outlives the test, however that ends: it kills what still runs for this vault,
-// unmounts lazily and removes the folder. The test process itself never touches a vault's insides.
+// A vault of its own for a test: a temporary AVFS_HOME, the CLI as child processes, a mount point,
+// and a way out of every failure. A watcher process outlives the test, however that ends: it kills
+// what still runs for this vault, unmounts lazily and removes the folder. The test process itself
+// never touches a vault's insides.
 
 import { spawn } from 'node:child_process'
 import {
@@ -54,8 +55,8 @@ export interface TestVault {
 }
 
 /**
- * A temporary folder that every user may enter, removed after the test. The test fails if a daemon that logs in it (XDG_STATE_HOME)
- * met an error that no code caught.
+ * A temporary folder that every user may enter, removed after the test. The test fails if a daemon
+ * that logs in it (XDG_STATE_HOME) met an error that no code caught.
  */
 export function temporaryFolder(t: Test): string {
   const root = mkdtempSync(join(tmpdir(), 'avfs-test-'))
@@ -82,8 +83,8 @@ function assertAllCaught(folder: string): void {
 }
 
 /**
- * Creates a vault of AVFS_TEST_BACKEND, or of an engine that the test is about, and its mount point; unmounts it after the test,
- * however that went.
+ * Creates a vault of AVFS_TEST_BACKEND, or of an engine that the test is about, and its mount
+ * point; unmounts it after the test, however that went.
  */
 export function createVault(t: Test, backend: Backend = testBackend): TestVault {
   const name = 'testvault'
@@ -165,8 +166,8 @@ export function isMountPoint(dir: string): boolean {
 }
 
 /**
- * The SQLite file of an unmounted vault, so that its rows and views can be asked in SQL. On another engine it is a copy that
- * `avfs vault migrate` makes, with all rows of the vault.
+ * The SQLite file of an unmounted vault, so that its rows and views can be asked in SQL. On another
+ * engine it is a copy that `avfs vault migrate` makes, with all rows of the vault.
  */
 export function sqliteFile(vault: TestVault): string {
   if (vault.backend.name === 'sqlite') return vault.file
@@ -217,8 +218,8 @@ export async function until(
   }
 }
 
-// The pipe on its input closes when the test process ends, by whatever cause. Its own processes are those that were
-// started with this AVFS_HOME; nothing else is ever killed.
+// The pipe on its input closes when the test process ends, by whatever cause. Its own processes are
+// those that were started with this AVFS_HOME; nothing else is ever killed.
 const WATCHER = `
 cat > /dev/null
 for p in /proc/[0-9]*; do

@@ -5,7 +5,9 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** How a program ended: `status` is its exit code, or -1 when a signal or the time limit ended it. */
+/**
+ * How a program ended: `status` is its exit code, or -1 when a signal or the time limit ended it.
+ */
 export interface Outcome {
   readonly status: number
   readonly stdout: string

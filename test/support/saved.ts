@@ -1,4 +1,5 @@
-// What was ever saved under a path of a vault, asked of its daemon, or of the vault itself when nobody has it open.
+// What was ever saved under a path of a vault, asked of its daemon, or of the vault itself when
+// nobody has it open.
 
 import { callVault } from '../../src/control/call.ts'
 import type { Parameters } from '../../src/control/methods/method.ts'

@@ -1,5 +1,6 @@
-// Loaded before a daemon (node --import): its host's clock is ahead by as many milliseconds as the file says that AVFS_TEST_SHIFT names,
-// from the moment that it says so. Nothing else of the daemon knows of it.
+// Loaded before a daemon (node --import): its host's clock is ahead by as many milliseconds as the
+// file says that AVFS_TEST_SHIFT names, from the moment that it says so. Nothing else of the daemon
+// knows of it.
 
 import { readFileSync } from 'node:fs'
 

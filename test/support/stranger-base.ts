@@ -1,4 +1,5 @@
-// A small vault with some of everything, and how a method is run on it, for tests of vaults from strangers.
+// A small vault with some of everything, and how a method is run on it, for tests of vaults from
+// strangers.
 
 import type { Call, Method } from '../../src/control/methods/method.ts'
 import { methods } from '../../src/control/methods/methods.ts'

@@ -1,5 +1,6 @@
-// Vaults from strangers: one kind of row after the other that no vault of ours has, put into a sound one (stranger-base.ts). On engines of keys and values a
-// row is put through the engine; SQLite's file takes what no engine would write, too.
+// Vaults from strangers: one kind of row after the other that no vault of ours has, put into a
+// sound one (stranger-base.ts). On engines of keys and values a row is put through the engine;
+// SQLite's file takes what no engine would write, too.
 
 import { zstdCompressSync } from 'node:zlib'
 import Database from 'better-sqlite3'
@@ -40,7 +41,10 @@ interface Base {
   readonly before: number
 }
 
-/** `rows` for every engine, `sql` for SQLite's file alone. `isRefused`: the vault is not even opened. */
+/**
+ * `rows` for every engine, `sql` for SQLite's file alone. `isRefused`: the vault is not even
+ * opened.
+ */
 export interface Stranger {
   readonly what: string
   readonly rows?: (base: Base) => readonly Changes[]
@@ -96,7 +100,10 @@ function nameOf(base: Base, parent: number, name: string, ino: number): EntryRow
   return { ...base.dName, parent, name, ino, since: base.before - 1 }
 }
 
-/** Levels of directories of which each has two names in the one above: more ways than anybody can go. */
+/**
+ * Levels of directories of which each has two names in the one above: more ways than anybody can
+ * go.
+ */
 function diamonds(base: Base): Changes[] {
   const at = (level: number): number => (level === 0 ? ROOT_INO : FREE_INO + level)
   const levels = Array.from({ length: DEEP }, (_, level) => level + 1)

@@ -1,6 +1,6 @@
-// System calls for tests: builds the program of test/support/syscalls once and runs scripts of its steps.
-// A script is a line a step, what it must print after '->' ('A|B': either); no arrow: anything but an errno.
-// Knows nothing of mounts; where the calls go is the working directory.
+// System calls for tests: builds the program of test/support/syscalls once and runs scripts of its
+// steps. A script is a line a step, what it must print after '->' ('A|B': either); no arrow:
+// anything but an errno. Knows nothing of mounts; where the calls go is the working directory.
 
 import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -61,7 +61,10 @@ export async function syscallsBeside(cwd: string, ...steps: readonly string[]): 
   return stdout.split('\n').slice(0, -1)
 }
 
-/** Runs a script; returns it as it should have gone and as it went, for one comparison with a readable difference. */
+/**
+ * Runs a script; returns it as it should have gone and as it went, for one comparison with a
+ * readable difference.
+ */
 export function runScript(
   cwd: string,
   script: string,

@@ -1,5 +1,6 @@
-// Tests of what a directory must do, as values: a sentence -> a function of a fresh directory. The same table runs on a
-// plain folder, which tests the tests, and on a mounted vault. Knows nothing of how a vault is mounted.
+// Tests of what a directory must do, as values: a sentence -> a function of a fresh directory. The
+// same table runs on a plain folder, which tests the tests, and on a mounted vault. Knows nothing
+// of how a vault is mounted.
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +11,10 @@ import { runScript, syscalls, syscallsBeside } from './syscalls.ts'
 /** What a test has beside its directory. */
 export interface Context {
   readonly t: Test
-  /** Runs a script of steps (test/support/syscalls.ts) in the directory, compares, and returns what each step printed. */
+  /**
+   * Runs a script of steps (test/support/syscalls.ts) in the directory, compares, and returns what
+   * each step printed.
+   */
   script(text: string): string[]
   /** Runs steps in the directory and returns what each printed. */
   sys(...steps: string[]): string[]

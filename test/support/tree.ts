@@ -1,5 +1,5 @@
-// What a directory tree holds, as text: a line a name with all that stat and read tell of it. Two trees are equal when
-// their descriptions are. Knows nothing of avfs.
+// What a directory tree holds, as text: a line a name with all that stat and read tell of it. Two
+// trees are equal when their descriptions are. Knows nothing of avfs.
 
 import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
@@ -10,7 +10,10 @@ export interface TreeOptions {
   readonly times: boolean
 }
 
-/** The names below `root` in order, each with type, mode, owner, links, size, rdev, mtime and a hash of its content. */
+/**
+ * The names below `root` in order, each with type, mode, owner, links, size, rdev, mtime and a hash
+ * of its content.
+ */
 export function describeTree(root: string, options: TreeOptions = { times: true }): string[] {
   const lines: string[] = []
   const visit = (path: Buffer, name: string): void => {
@@ -45,7 +48,10 @@ export function withoutPrivileges(lines: readonly string[]): string[] {
   )
 }
 
-/** All extended attributes below `root`, ACLs too, as getfattr prints them, a file an item; needs its program. */
+/**
+ * All extended attributes below `root`, ACLs too, as getfattr prints them, a file an item; needs
+ * its program.
+ */
 export function describeXattrs(root: string): string[] {
   const flags = ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex']
   // It lists in the order of the directory, which is nobody's promise.

@@ -1,4 +1,5 @@
-// Two users of the host, by numbers that nobody has, and what they do: run programs, leave files, listen on sockets. Only root can.
+// Two users of the host, by numbers that nobody has, and what they do: run programs, leave files,
+// listen on sockets. Only root can.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -52,7 +53,10 @@ require('node:http').createServer((request, response) => {
   response.end(JSON.stringify({ name: 'x', path: vault, mountPoint: '/x', pid: process.pid, methods: [] }))
 }).listen(path, () => { require('node:fs').chmodSync(path, 0o600); console.log('listens') })`
 
-/** Has a user listen on a socket in a folder that he can write, and answer as the daemon of `vault` would. */
+/**
+ * Has a user listen on a socket in a folder that he can write, and answer as the daemon of `vault`
+ * would.
+ */
 export async function listenAs(
   t: Test,
   uid: number,

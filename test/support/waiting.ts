@@ -16,7 +16,10 @@ export function operationsDone(): number {
   return done
 }
 
-/** An object whose methods wait for what they read. What does not wait has run when its promise is returned. */
+/**
+ * An object whose methods wait for what they read. What does not wait has run when its promise is
+ * returned.
+ */
 export function waiting<T extends object>(target: T): Waiting<T> {
   return new Proxy(target, {
     get(its, name) {

@@ -1,4 +1,5 @@
-// What a dry run tells goes to a slow reader as it is found: what waits is never more than a step has found.
+// What a dry run tells goes to a slow reader as it is found: what waits is never more than a step
+// has found.
 
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'

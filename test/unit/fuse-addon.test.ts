@@ -1,4 +1,5 @@
-// The native addon: what it does with descriptors that are not a mount's, and that improper use throws instead of crashing.
+// The native addon: what it does with descriptors that are not a mount's, and that improper use
+// throws instead of crashing.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs'

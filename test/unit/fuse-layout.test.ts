@@ -1,5 +1,5 @@
-// Compares the tables of src/fuse with what the C compiler makes of linux/fuse.h. The header of a distribution may be older
-// than the tables: what it does not have is not compared.
+// Compares the tables of src/fuse with what the C compiler makes of linux/fuse.h. The header of a
+// distribution may be older than the tables: what it does not have is not compared.
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// Repositories from strangers: what their settings name is not run, and what their settings say does not end the reading. Each program
-// that a setting names is a script that leaves a mark.
+// Repositories from strangers: what their settings name is not run, and what their settings say
+// does not end the reading. Each program that a setting names is a script that leaves a mark.
 
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,9 @@ import { attempt, needProgram, run } from '../support/program.ts'
 
 needProgram('git')
 
-/** What is sent of a repository: its commits, the names of its files in order, and what was told. */
+/**
+ * What is sent of a repository: its commits, the names of its files in order, and what was told.
+ */
 async function readAll(
   repository: string,
 ): Promise<{ commits: number; snapshots: number; names: string[]; problems: string[] }> {

@@ -16,7 +16,8 @@ t.test('what a command inherits stays open, and what it starts does not get it',
     keepInheritedFromChildren()
     console.log(before, isOpen(), readSync(63, Buffer.alloc(10)))`
   const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script]
-  // Descriptors as a shell has them for a process substitution; of the first few, Node hands none on.
+  // Descriptors as a shell has them for a process substitution; of the first few, Node hands none
+  // on.
   const shell = ['-c', 'file=$1; shift; exec "$@" 63<"$file"', 'bash', import.meta.filename]
   const { stdout, stderr } = spawnSync('bash', [...shell, process.execPath, ...args], {
     encoding: 'utf8',

@@ -1,4 +1,5 @@
-// Memory that runs short: caches are let go of first, then what takes more is refused, and both are told once.
+// Memory that runs short: caches are let go of first, then what takes more is refused, and both are
+// told once.
 
 import { getHeapSpaceStatistics } from 'node:v8'
 import t from 'tap'
@@ -105,7 +106,8 @@ t.test('this process knows what it uses', async (t) => {
 })
 
 t.test('young objects, most of them garbage, are not what is in use', async (t) => {
-  // They were counted against the limit of old ones: a burst of small requests was refused with ENOMEM.
+  // They were counted against the limit of old ones: a burst of small requests was refused with
+  // ENOMEM.
   const before = lookAtMemory().heap
   let young = 0
   for (let at = 0; at < 60_000 && young < 4e6; at++) {

@@ -1,4 +1,5 @@
-// The vault's clock beside a host's that is set: what is counted, and which times mean which moments.
+// The vault's clock beside a host's that is set: what is counted, and which times mean which
+// moments.
 
 import t, { type Test } from 'tap'
 import { setHostClock } from '../../src/base/clock.ts'
@@ -101,7 +102,8 @@ t.test('a vault that never met a step takes its moments for times', async (t) =>
   t.equal(moments.wallOf(Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
 })
 
-// The clock showed 0 to 100, then 50 to 80, then 500 to 520: at moments 0 to 100, 100 to 130, 130 to 150.
+// The clock showed 0 to 100, then 50 to 80, then 500 to 520: at moments 0 to 100, 100 to 130, 130
+// to 150.
 const steps = new ClockSteps([
   { moment: 130, offset: 370 },
   { moment: 100, offset: -50 },

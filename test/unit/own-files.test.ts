@@ -1,4 +1,5 @@
-// What is this user's own on a host with others: folders, the ways that lead to them, and files by a fixed name.
+// What is this user's own on a host with others: folders, the ways that lead to them, and files by
+// a fixed name.
 
 import {
   chmodSync,

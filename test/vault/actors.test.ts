@@ -1,4 +1,5 @@
-// Who is taken for the author of a change: processes that come, become others, and go; and rows of theirs that go.
+// Who is taken for the author of a change: processes that come, become others, and go; and rows of
+// theirs that go.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

@@ -1,4 +1,5 @@
-// Blocks on their way to the store: written, overwritten, written again, while a commit is under way.
+// Blocks on their way to the store: written, overwritten, written again, while a commit is under
+// way.
 
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'

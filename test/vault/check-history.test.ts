@@ -1,4 +1,5 @@
-// What `vault check` finds when a row of the past is wrong: each case damages one and must be named for it.
+// What `vault check` finds when a row of the past is wrong: each case damages one and must be named
+// for it.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
@@ -29,7 +30,10 @@ import { caller } from './random-run.ts'
 
 setLog('error')
 
-/** A store with a file of two versions and two names, that was renamed and tagged, and one that was deleted. */
+/**
+ * A store with a file of two versions and two names, that was renamed and tagged, and one that was
+ * deleted.
+ */
 async function historyStore(): Promise<Store> {
   const store = await openStore('memory', { create: true, backend: 'memory' })
   await store.commit(birthBatch())

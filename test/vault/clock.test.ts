@@ -1,5 +1,5 @@
-// A host's clock that is set: ages stay true ages, times are those that were shown, on all engines and across openings.
-// AVFS_SEED chooses the seed, AVFS_ROUNDS how many lives there are.
+// A host's clock that is set: ages stay true ages, times are those that were shown, on all engines
+// and across openings. AVFS_SEED chooses the seed, AVFS_ROUNDS how many lives there are.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -47,7 +47,10 @@ t.test('in memory, whatever happens to the clock', async (t) => {
   }
 })
 
-/** Of what a rule of age lets go, nothing is younger, and of what stays nothing is older, by true time. */
+/**
+ * Of what a rule of age lets go, nothing is younger, and of what stays nothing is older, by true
+ * time.
+ */
 async function pruneByAge(t: Test, { vault, happenings }: ClockLife): Promise<void> {
   const { core } = vault
   const middle = happenings[Math.floor(happenings.length / 2)]

@@ -1,8 +1,11 @@
-// A store around another that cannot read some of its rows, as an engine with damaged values or pages.
+// A store around another that cannot read some of its rows, as an engine with damaged values or
+// pages.
 
 import { type Store, StoreError } from '../../src/store/store.ts'
 
-/** A store that refuses each page with a row that `isBad`; with `keys` the keys of such a page, too. */
+/**
+ * A store that refuses each page with a row that `isBad`; with `keys` the keys of such a page, too.
+ */
 export function damagedStore(
   inner: Store,
   isBad: (collection: string, row: object) => boolean,

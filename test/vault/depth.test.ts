@@ -1,5 +1,6 @@
-// A tree of one line, deeper than PATH_MAX in names and than a stack: nothing that walks down or up a tree cuts it off or fails, and
-// none looks at all levels for each of them. AVFS_LEVELS is how deep it is.
+// A tree of one line, deeper than PATH_MAX in names and than a stack: nothing that walks down or up
+// a tree cuts it off or fails, and none looks at all levels for each of them. AVFS_LEVELS is how
+// deep it is.
 
 import { join } from 'node:path'
 import t from 'tap'
@@ -23,7 +24,10 @@ import { testedBackends } from '../support/engines.ts'
 import { waiting } from '../support/waiting.ts'
 import { caller } from './random-run.ts'
 
-/** Deeper than 4,096, which PATH_MAX would leave room for at most; AVFS_LEVELS=20000 overflows a stack by far. */
+/**
+ * Deeper than 4,096, which PATH_MAX would leave room for at most; AVFS_LEVELS=20000 overflows a
+ * stack by far.
+ */
 const LEVELS = Number(process.env.AVFS_LEVELS ?? 5000)
 const BELOW = '/d'.repeat(LEVELS)
 const SECONDS = 1_000_000
@@ -57,7 +61,10 @@ async function undelete(vault: Vault): Promise<number> {
   return report.restored
 }
 
-/** One engine that answers at once, and one of which reads must wait: what walks is the same for all others. */
+/**
+ * One engine that answers at once, and one of which reads must wait: what walks is the same for all
+ * others.
+ */
 const backends = testedBackends.filter(({ name }) => name === 'sqlite' || name === 'leveldb')
 
 for (const { name: backend, suffix } of backends)

@@ -5,7 +5,9 @@ import type { Waiting } from '../support/waiting.ts'
 import type { PlainFile } from './plain-model.ts'
 import { caller } from './random-run.ts'
 
-/** The tree of a file system as comparable lines: path, kind, mode, links, size, bytes, attributes. */
+/**
+ * The tree of a file system as comparable lines: path, kind, mode, links, size, bytes, attributes.
+ */
 export async function describe(fs: Waiting<FileSystem>, ino: number, path = ''): Promise<string[]> {
   const lines: string[] = []
   const { handle } = await fs.opendir(caller, ino)

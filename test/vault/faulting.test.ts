@@ -1,7 +1,7 @@
-// A vault on a store whose reads must wait ends in the same state as on one that answers at once: random operations, their
-// history, and prune, with scans that wait, and with every read. An operation that had changed something before its read
-// would throw (base/step.ts).
-// AVFS_SEED chooses the seed, AVFS_STEPS the length.
+// A vault on a store whose reads must wait ends in the same state as on one that answers at once:
+// random operations, their history, and prune, with scans that wait, and with every read. An
+// operation that had changed something before its read would throw (base/step.ts). AVFS_SEED
+// chooses the seed, AVFS_STEPS the length.
 
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'

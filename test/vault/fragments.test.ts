@@ -1,4 +1,5 @@
-// Small writes into a large file: what they cost, and how fragments are joined again when the vault is quiet.
+// Small writes into a large file: what they cost, and how fragments are joined again when the vault
+// is quiet.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'

@@ -1,4 +1,5 @@
-// Commits in groups: who shares one, what happens when the engine refuses, and what stop() promises.
+// Commits in groups: who shares one, what happens when the engine refuses, and what stop()
+// promises.
 
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'

@@ -1,4 +1,5 @@
-// What guarded a directory when: from its states, also where some of them are gone or were seen by nobody.
+// What guarded a directory when: from its states, also where some of them are gone or were seen by
+// nobody.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

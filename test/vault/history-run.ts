@@ -1,5 +1,6 @@
-// A random run that remembers: a full copy of the tree at every moment that is observed, every version of every file, and
-// which file each name led to from when to when. What the as-of reads of a vault are compared with.
+// A random run that remembers: a full copy of the tree at every moment that is observed, every
+// version of every file, and which file each name led to from when to when. What the as-of reads of
+// a vault are compared with.
 
 import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { defragmentNext } from '../../src/vault/content/defragment.ts'
@@ -86,7 +87,10 @@ export class HistoryRun extends Run {
     else if (kind < 7) await this.#rewrite()
   }
 
-  /** Joins the extents of a file as the vault does with those of a fragmented one: history must not show it. */
+  /**
+   * Joins the extents of a file as the vault does with those of a fragmented one: history must not
+   * show it.
+   */
   async #rewrite(): Promise<void> {
     const { core } = this.vault
     const file = this.file()
@@ -145,7 +149,10 @@ export class HistoryRun extends Run {
     past.firstSealed = Math.min(past.firstSealed, this.#now())
   }
 
-  /** What the vault has sealed by itself, because it was quiet or moves; `gone`: what was replaced just now. */
+  /**
+   * What the vault has sealed by itself, because it was quiet or moves; `gone`: what was replaced
+   * just now.
+   */
   noticeSeals(gone?: PlainFile): void {
     for (const [file, past] of this.pasts)
       if (past.open && file !== gone && file.nlink > 0 && !this.vault.core.open.has(this.ino(file)))

@@ -1,5 +1,6 @@
-// An import and an export on a store whose reads must wait do what they do on one that answers at once: a tree, another one over it,
-// and steps of a history. A record that had changed something before its read would end the import (src/base/step.ts).
+// An import and an export on a store whose reads must wait do what they do on one that answers at
+// once: a tree, another one over it, and steps of a history. A record that had changed something
+// before its read would end the import (src/base/step.ts).
 
 import { hash } from 'node:crypto'
 import t, { type Test } from 'tap'
@@ -141,7 +142,9 @@ const steps = Buffer.concat([
   leaveRecord(1),
 ])
 
-/** What one vault after the other makes of the streams on a store: the tree, and what was refused. */
+/**
+ * What one vault after the other makes of the streams on a store: the tree, and what was refused.
+ */
 async function led(t: Test, store: Store): Promise<object> {
   const problems: string[] = []
   const reports: object[] = []

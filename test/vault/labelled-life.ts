@@ -1,5 +1,6 @@
-// One life of a vault by script: files that are saved, labelled, linked, moved, deleted and brought back, by way of the views as
-// well, with paths that leave no trace. What it ends in does not depend on the store.
+// One life of a vault by script: files that are saved, labelled, linked, moved, deleted and brought
+// back, by way of the views as well, with paths that leave no trace. What it ends in does not
+// depend on the store.
 
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
@@ -21,9 +22,13 @@ import { caller } from './random-run.ts'
 const O_EXCL = 0o200
 const SECONDS = 1_000_000
 
-/** Leads the life, each operation as a step of its own, and tells what is left: lines, counts and versions. */
+/**
+ * Leads the life, each operation as a step of its own, and tells what is left: lines, counts and
+ * versions.
+ */
 export async function lead(vault: Vault): Promise<unknown> {
-  // What was there when a commit began is recorded, and a sweep commits: one in the background would do so at any moment.
+  // What was there when a commit began is recorded, and a sweep commits: one in the background
+  // would do so at any moment.
   const life = await sweptAlone(vault.core, () => lived(vault))
   // It takes what went without a trace; what the next one tells is what the rules let go.
   await vault.prune({ rules: {} })
@@ -144,7 +149,10 @@ class Life {
     await this.step(() => fs.forget(made.ino, 1))
   }
 
-  /** What the vault shows: the tree, the labels, what is listed in the views, and how many versions names have. */
+  /**
+   * What the vault shows: the tree, the labels, what is listed in the views, and how many versions
+   * names have.
+   */
   async told(directory: number): Promise<unknown> {
     const { core } = this.#vault
     return {

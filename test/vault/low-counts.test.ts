@@ -1,5 +1,6 @@
-// Vaults from strangers in which something is counted as less than it is: whoever removes what is there gets below nothing, and that
-// must come into no row. An engine would refuse it with all that is written after it, or keep a row that nobody can read.
+// Vaults from strangers in which something is counted as less than it is: whoever removes what is
+// there gets below nothing, and that must come into no row. An engine would refuse it with all that
+// is written after it, or keep a row that nobody can read.
 
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
@@ -88,7 +89,10 @@ for (const { name: backend, suffix } of testedBackends)
     }
   })
 
-/** A directory with a directory and a file in it; the file has another name, content, attributes and a label. */
+/**
+ * A directory with a directory and a file in it; the file has another name, content, attributes and
+ * a label.
+ */
 async function filled(fs: Files): Promise<{ d: number; f: number }> {
   const d = (await fs.mkdir(root, ROOT_INO, 'd', 0o755, 0)).ino
   for (const name of ['sub', 'moved', 'swapped']) await fs.mkdir(root, d, name, 0o755, 0)

@@ -1,4 +1,5 @@
-// Open directories: what they hold of names is shared and bounded, and nobody who reads one misses a name for that.
+// Open directories: what they hold of names is shared and bounded, and nobody who reads one misses
+// a name for that.
 
 import t from 'tap'
 import { EMFILE, FsError } from '../../src/base/errno.ts'

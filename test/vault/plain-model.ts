@@ -1,4 +1,5 @@
-// The plain model of a file system that random operations are compared with: everything in maps, nothing shared with src.
+// The plain model of a file system that random operations are compared with: everything in maps,
+// nothing shared with src.
 
 export interface PlainFile {
   readonly kind: 'file' | 'directory' | 'symlink' | 'whiteout'

@@ -1,6 +1,7 @@
-// Prune against a plain expectation: random changes by seed, each of whose states is kept in full beside the vault; then
-// some rules, and whatever they promise to keep must read exactly as it was, everything else exactly or not at all.
-// On both stores. AVFS_SEED chooses the seed, AVFS_STEPS the length.
+// Prune against a plain expectation: random changes by seed, each of whose states is kept in full
+// beside the vault; then some rules, and whatever they promise to keep must read exactly as it was,
+// everything else exactly or not at all. On both stores. AVFS_SEED chooses the seed, AVFS_STEPS the
+// length.
 
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -277,7 +278,9 @@ function forget(vault: Vault): void {
   vault.core.directories.clear()
 }
 
-/** Prunes until so many commits are made, and looks at what is left; returns the number of commits. */
+/**
+ * Prunes until so many commits are made, and looks at what is left; returns the number of commits.
+ */
 async function cutOff(t: Test, backend: Backend, seed: number, commits: number): Promise<number> {
   const { store, path } = await newStore(t, backend)
   const vault = new Vault(immortal(store), path, { commitMs: 5 })
@@ -325,7 +328,10 @@ interface Mortal {
   commits: number
 }
 
-/** A store whose commits fail from some point on, as if the process were killed, and that stays when it is closed. */
+/**
+ * A store whose commits fail from some point on, as if the process were killed, and that stays when
+ * it is closed.
+ */
 function mortal(inner: Store): Mortal {
   const its: Mortal = {
     left: Number.MAX_SAFE_INTEGER,

@@ -1,5 +1,6 @@
-// What users own, kept in the plainest way beside a vault: of each file which of its bytes are covered, by whom it is owned, how
-// many names it has. Says what an operation has to be refused for.
+// What users own, kept in the plainest way beside a vault: of each file which of its bytes are
+// covered, by whom it is owned, how many names it has. Says what an operation has to be refused
+// for.
 
 import { EDQUOT, FsError } from '../../src/base/errno.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'

@@ -1,6 +1,7 @@
-// Quotas against a plain count (quota-model.ts): random operations of several users by seed, each of which is refused exactly when
-// it would take its owner or the vault beyond a limit; and the counters that a vault is opened with are those of its rows.
-// AVFS_SEED chooses the seed, AVFS_STEPS the length.
+// Quotas against a plain count (quota-model.ts): random operations of several users by seed, each
+// of which is refused exactly when it would take its owner or the vault beyond a limit; and the
+// counters that a vault is opened with are those of its rows. AVFS_SEED chooses the seed,
+// AVFS_STEPS the length.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -69,7 +70,10 @@ for (const [at, { name, suffix }] of testedBackends.entries())
     await again.close()
   })
 
-/** The counters are those of the model. What is written and not yet stored may count too much until the next commit. */
+/**
+ * The counters are those of the model. What is written and not yet stored may count too much until
+ * the next commit.
+ */
 function isCounted(t: Test, vault: Vault, model: QuotaModel, when: number | string): void {
   const { usage, dirty } = vault.core
   const files = (uid: number) => [usage.of(uid).files, model.used(uid).files]
@@ -207,7 +211,8 @@ t.test('counters that are not those of the last commit are counted anew', async 
   const usage = await readUsage(store)
   t.same(usage.of(1000), { bytes: 7000, files: 1 })
   t.same(usage.of(1001), { bytes: 0, files: 0 })
-  // What no count can come to, with the moment of the last commit: it would be room within each quota.
+  // What no count can come to, with the moment of the last commit: it would be room within each
+  // quota.
   for (const [name, value] of [
     ['usage.1000', '-1000000000 -1000'],
     ['usage.1000', '7000 -1'],

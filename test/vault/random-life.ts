@@ -1,5 +1,5 @@
-// A history at random: saves in place, by rename and with backup files, moves of files and directories, hard links, deletions,
-// restores, labels.
+// A history at random: saves in place, by rename and with backup files, moves of files and
+// directories, hard links, deletions, restores, labels.
 
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
@@ -177,7 +177,10 @@ export class Life {
     if (found !== undefined) await retryUntilLoaded(() => tagFile(core, found, 'label'))
   }
 
-  /** What a program may be refused: a directory that is not empty, a name that is there, what prune let go of. */
+  /**
+   * What a program may be refused: a directory that is not empty, a name that is there, what prune
+   * let go of.
+   */
   async #tried(work: () => Promise<unknown>): Promise<void> {
     await work().catch((error: unknown) => {
       if (!(error instanceof Error && 'errno' in error)) throw error

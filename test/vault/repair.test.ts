@@ -1,6 +1,6 @@
-// Repair of every kind of damage that a check can find: each is done to a vault with history by changing its rows, found under
-// its code, and repaired so that a deep check finds nothing, the vault opens, and what was not damaged is as it was.
-// AVFS_SEED brings a run back.
+// Repair of every kind of damage that a check can find: each is done to a vault with history by
+// changing its rows, found under its code, and repaired so that a deep check finds nothing, the
+// vault opens, and what was not damaged is as it was. AVFS_SEED brings a run back.
 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -304,7 +304,10 @@ async function soundVault(folder: string, at: number, steps: number): Promise<St
   return sound
 }
 
-/** Does `work` on a random vault, and on those of the next seeds for as long as one lacks the rows that it needs. */
+/**
+ * Does `work` on a random vault, and on those of the next seeds for as long as one lacks the rows
+ * that it needs.
+ */
 async function onVault<T>(
   folder: string,
   steps: number,

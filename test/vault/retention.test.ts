@@ -1,5 +1,5 @@
-// What is kept and what is not: the newest versions of each name, what is held, vaults and paths without history, and how
-// much all of it costs.
+// What is kept and what is not: the newest versions of each name, what is held, vaults and paths
+// without history, and how much all of it costs.
 
 import { statSync } from 'node:fs'
 import { join } from 'node:path'

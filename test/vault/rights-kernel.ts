@@ -1,6 +1,7 @@
-// What the kernel does between programs and a file system that is mounted with default_permissions, as far as rights go: it walks paths
-// name by name, asks owner, mode and access list of each directory, and goes by what it keeps of names and attributes as long as
-// it was told that they are good.
+// What the kernel does between programs and a file system that is mounted with default_permissions,
+// as far as rights go: it walks paths name by name, asks owner, mode and access list of each
+// directory, and goes by what it keeps of names and attributes as long as it was told that they are
+// good.
 
 import { EACCES, ENOENT, FsError } from '../../src/base/errno.ts'
 import { MAY_READ, MAY_SEARCH, may } from '../../src/fs/access.ts'

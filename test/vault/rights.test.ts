@@ -1,6 +1,6 @@
-// Views show of the past what somebody might see then and may come to now, and nothing else: a random life of a vault among three
-// users, and each of them looks at everything through a stand-in of the kernel, while doors open and close.
-// AVFS_RIGHTS_SEED brings a run back.
+// Views show of the past what somebody might see then and may come to now, and nothing else: a
+// random life of a vault among three users, and each of them looks at everything through a stand-in
+// of the kernel, while doors open and close. AVFS_RIGHTS_SEED brings a run back.
 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -36,7 +36,10 @@ import {
 setLog('error')
 t.setTimeout(120_000)
 const STEPS = 45
-/** Steps after which everybody looks at everything: what the kernel keeps from then on is of doors that may close. */
+/**
+ * Steps after which everybody looks at everything: what the kernel keeps from then on is of doors
+ * that may close.
+ */
 const LOOKS = 5
 const names = [...DIRECTORY_NAMES, ...FILE_NAMES]
 

@@ -1,4 +1,5 @@
-// How programs save, and what history makes of it: versions, deleted names, tags and snapshots of single cases.
+// How programs save, and what history makes of it: versions, deleted names, tags and snapshots of
+// single cases.
 
 import t, { type Test } from 'tap'
 import { setLog } from '../../src/base/log.ts'
@@ -37,7 +38,10 @@ import { caller } from './random-run.ts'
 
 setLog('error')
 
-/** A vault in memory with a clock that is set forward, and the operations that the cases below are made of. */
+/**
+ * A vault in memory with a clock that is set forward, and the operations that the cases below are
+ * made of.
+ */
 class Desk {
   readonly vault: Vault
   readonly fs: FileSystem

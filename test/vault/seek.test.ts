@@ -1,4 +1,5 @@
-// Data and holes of files with many extents: what lseek(2) answers, how much is read for it, and copies that are made in parts.
+// Data and holes of files with many extents: what lseek(2) answers, how much is read for it, and
+// copies that are made in parts.
 
 import t from 'tap'
 import { ENXIO, FsError } from '../../src/base/errno.ts'

@@ -1,6 +1,7 @@
-// Vaults from strangers: one kind after the other of rows that no vault of ours has, and all who read rows walked over each. Whoever
-// reads ends, with a result or an error that is known, and within bounds; nothing is written outside the place that was said; and a
-// check finds what is wrong, or the vault is not opened, and a repaired one is sound.
+// Vaults from strangers: one kind after the other of rows that no vault of ours has, and all who
+// read rows walked over each. Whoever reads ends, with a result or an error that is known, and
+// within bounds; nothing is written outside the place that was said; and a check finds what is
+// wrong, or the vault is not opened, and a repaired one is sound.
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,7 +37,10 @@ t.setTimeout(280_000)
 /** No walk over the base, of some 50 names, has as many pieces or names. */
 const SHOWN_MAX = 5000
 const DEPTH_MAX = 12
-/** One of so many is tried in a run, others with another seed: what a row may be is the same for all engines. */
+/**
+ * One of so many is tried in a run, others with another seed: what a row may be is the same for all
+ * engines.
+ */
 const EVERY: Readonly<Record<string, number>> = { sqlite: 4, leveldb: 10 }
 const SOME = 20
 const seed = seedOf('AVFS_SEED')

@@ -1,4 +1,5 @@
-// What the files in a tag's directory are called: looked up one by one, in any order of changes, they are what a listing shows.
+// What the files in a tag's directory are called: looked up one by one, in any order of changes,
+// they are what a listing shows.
 
 import t from 'tap'
 import { FsError } from '../../src/base/errno.ts'
@@ -11,7 +12,10 @@ import { list, O_EXCL, open, root, walk } from './view-bed.ts'
 setLog('error')
 const STEPS = Number(process.env.AVFS_TEST_STEPS ?? 400)
 const LONG = 'x'.repeat(255)
-/** Names that meet when they are numbered: of one beginning, some with numbers of their own, some too long for one. */
+/**
+ * Names that meet when they are numbered: of one beginning, some with numbers of their own, some
+ * too long for one.
+ */
 const NAMES = ['f', 'f~', 'f~2', 'f~3', 'f~2~2', 'f~02', '~2', LONG, `${LONG.slice(2)}~2`]
 const ASKED = [
   ...NAMES,

@@ -1,4 +1,5 @@
-// What names mean in views: bytes that can be no tag, no snapshot, no moment and no query are names of nothing, and of files.
+// What names mean in views: bytes that can be no tag, no snapshot, no moment and no query are names
+// of nothing, and of files.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -61,7 +62,10 @@ const DIRECTORIES = [
   '.avfs/versions/f.txt',
 ]
 
-/** What has a letter or a digit, and no byte that a text has not, is a query; there is no search here. */
+/**
+ * What has a letter or a digit, and no byte that a text has not, is a query; there is no search
+ * here.
+ */
 function missing(path: string, name: string): number {
   const isQuery = path === '.avfs/search' && /^[ -~]*[a-zA-Z0-9][ -~]*$/.test(name)
   return isQuery && name !== '%25' && name !== '%2F' ? EOPNOTSUPP : ENOENT

@@ -1,4 +1,5 @@
-// `avfs backends`: the engines that can store a vault, those that search it, and for what cannot be used here what to do.
+// `avfs backends`: the engines that can store a vault, those that search it, and for what cannot be
+// used here what to do.
 
 import type { CommandModule } from 'yargs'
 import { availabilityOfSearch, searchBackends } from '../../search/engines.ts'

@@ -1,4 +1,5 @@
-// `avfs diff`: what changed in a file or directory between two states, as diff(1) and patch(1) write it.
+// `avfs diff`: what changed in a file or directory between two states, as diff(1) and patch(1)
+// write it.
 
 import type { CommandModule } from 'yargs'
 import { isDirectory } from '../../base/mode.ts'
@@ -95,7 +96,10 @@ function nameShown(bytes: string): string {
   return process.stdout.isTTY ? toBytes(quotedName(bytes)) : bytes
 }
 
-/** As diff -r: names below the compared directory; a tab keeps the time from being taken for a part of the name. */
+/**
+ * As diff -r: names below the compared directory; a tab keeps the time from being taken for a part
+ * of the name.
+ */
 function label(side: string, name: string, path: string, content: Side | null): string {
   if (content === null) return '/dev/null'
   const time = new Date(content.mtime * 1000).toISOString().replace('T', ' ').slice(0, 19)

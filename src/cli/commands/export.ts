@@ -1,4 +1,5 @@
-// `avfs export`: a file or directory of a vault, as it is or was, as files of the host or an archive; with its history if wanted.
+// `avfs export`: a file or directory of a vault, as it is or was, as files of the host or an
+// archive; with its history if wanted.
 
 import type { CommandModule } from 'yargs'
 import { exitCodeOf } from '../../control/host/stopping.ts'

@@ -1,4 +1,5 @@
-// `avfs find`: the paths of a vault, as it is or was, that fulfil conditions, in the spirit of find(1).
+// `avfs find`: the paths of a vault, as it is or was, that fulfil conditions, in the spirit of
+// find(1).
 
 import type { Argv, CommandModule } from 'yargs'
 import {

@@ -1,5 +1,6 @@
-// `avfs grep`: the lines of files that fit a regular expression, in a vault as it is or was, mounted or not. The vault hands over
-// bytes; lines are cut and tested here, so that a pattern that never ends holds up nobody else.
+// `avfs grep`: the lines of files that fit a regular expression, in a vault as it is or was,
+// mounted or not. The vault hands over bytes; lines are cut and tested here, so that a pattern that
+// never ends holds up nobody else.
 
 import type { Argv, CommandModule } from 'yargs'
 import type { Stretch, Stretches } from '../../control/methods/method-types.ts'

@@ -1,4 +1,5 @@
-// `avfs import`: a file or folder of the host, an archive, a git repository or an exported history, into a vault.
+// `avfs import`: a file or folder of the host, an archive, a git repository or an exported history,
+// into a vault.
 
 import type { CommandModule } from 'yargs'
 import { ArchiveError } from '../../archive/errors.ts'

@@ -1,4 +1,5 @@
-// `avfs meta ...`: values under keys of a file or directory, which programs see as extended attributes user.KEY.
+// `avfs meta ...`: values under keys of a file or directory, which programs see as extended
+// attributes user.KEY.
 
 import type { CommandModule } from 'yargs'
 import type { Values } from '../../control/methods/method-types.ts'

@@ -1,4 +1,5 @@
-// `avfs mount`: checks what can be checked without the vault, then starts a daemon, or becomes one with --foreground.
+// `avfs mount`: checks what can be checked without the vault, then starts a daemon, or becomes one
+// with --foreground.
 
 import { readdirSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

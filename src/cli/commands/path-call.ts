@@ -38,7 +38,10 @@ export function vaultOf(argument: string): Promise<Place> {
   return findVault(bytesOfArgument(argument))
 }
 
-/** Makes the kernel hand over what programs have written and not closed, if the vault is mounted. Throws SilentDaemonError. */
+/**
+ * Makes the kernel hand over what programs have written and not closed, if the vault is mounted.
+ * Throws SilentDaemonError.
+ */
 export async function writtenBack({ mountPoint }: Pick<Place, 'mountPoint'>): Promise<void> {
   if (mountPoint !== undefined) await writtenBackAt(mountPoint)
 }

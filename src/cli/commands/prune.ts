@@ -109,7 +109,10 @@ const reasons: Readonly<Record<PrunedVersion['why'], string>> = {
   '': '',
 }
 
-/** Without the number: that counts the versions of the file, and those of a name may be of several files. */
+/**
+ * Without the number: that counts the versions of the file, and those of a name may be of several
+ * files.
+ */
 function lineOf({ path, moment, size, why }: PrunedVersion, dryRun: boolean): string {
   const verdict = why === '' ? (dryRun ? 'would go' : 'gone') : 'stays'
   const where = path === undefined ? '(a file whose name is gone)' : shownName(path)

@@ -1,5 +1,5 @@
-// `avfs purge`: does away for good with what a path ever held, or with some content wherever it was. Asks first on a terminal;
-// elsewhere it wants --yes.
+// `avfs purge`: does away for good with what a path ever held, or with some content wherever it
+// was. Asks first on a terminal; elsewhere it wants --yes.
 
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'

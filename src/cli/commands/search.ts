@@ -1,4 +1,5 @@
-// `avfs search`: what has these words in its text, its name or its path, best first; on request in the past too.
+// `avfs search`: what has these words in its text, its name or its path, best first; on request in
+// the past too.
 
 import { styleText } from 'node:util'
 import type { Argv, CommandModule } from 'yargs'

@@ -75,7 +75,10 @@ export function whenOf(text: string): When {
   )
 }
 
-/** The time of the host's clock that a WHEN means, to compare with times of files. Throws UsageError. */
+/**
+ * The time of the host's clock that a WHEN means, to compare with times of files. Throws
+ * UsageError.
+ */
 export function timeOf(text: string): number {
   const when = whenOf(text)
   return 'wall' in when ? when.wall : Math.max(0, nowMicros() - when.ago)

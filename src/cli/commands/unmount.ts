@@ -1,4 +1,5 @@
-// `avfs unmount`: takes a mounted vault away and waits until its daemon has closed it, so that it can be mounted again.
+// `avfs unmount`: takes a mounted vault away and waits until its daemon has closed it, so that it
+// can be mounted again.
 
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -66,7 +67,9 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
   },
 }
 
-/** The mount at a directory whose daemon does not answer, so that nothing in it can be looked at. */
+/**
+ * The mount at a directory whose daemon does not answer, so that nothing in it can be looked at.
+ */
 async function silentAt(
   dir: string,
 ): Promise<{ mounted: MountEntry; error: ControlError } | undefined> {
@@ -83,8 +86,9 @@ async function silentAt(
 }
 
 /**
- * A vault that cannot be written now (a full disk) stays mounted: what it holds in memory would be lost. Returns what is to be told
- * of one that is not where it was mounted from any more, and all of which is elsewhere.
+ * A vault that cannot be written now (a full disk) stays mounted: what it holds in memory would be
+ * lost. Returns what is to be told of one that is not where it was mounted from any more, and all
+ * of which is elsewhere.
  */
 async function assertDurable(mountPoint: string, daemon: FoundDaemon): Promise<string | undefined> {
   await writtenBackAt(mountPoint)

@@ -1,5 +1,6 @@
-// `avfs vault backup`: a copy of a vault as it is at one moment, mounted or not, beside what is written meanwhile. `avfs vault
-// restore`: a vault from a backup. Both are a copy that asks for what it lacks.
+// `avfs vault backup`: a copy of a vault as it is at one moment, mounted or not, beside what is
+// written meanwhile. `avfs vault restore`: a vault from a backup. Both are a copy that asks for
+// what it lacks.
 
 import type { CommandModule } from 'yargs'
 import { callVault } from '../../control/call.ts'

@@ -1,5 +1,5 @@
-// `avfs vault check`: looks for damage, and with --repair mends it. Exit codes as fsck(8): 0 sound, 1 repaired, 4 damage is
-// left, 8 the check failed.
+// `avfs vault check`: looks for damage, and with --repair mends it. Exit codes as fsck(8): 0 sound,
+// 1 repaired, 4 damage is left, 8 the check failed.
 
 import type { CommandModule } from 'yargs'
 import type { VaultRepair } from '../../control/offline/repair-vault.ts'

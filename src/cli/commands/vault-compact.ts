@@ -1,4 +1,5 @@
-// `avfs vault compact`: frees blocks that nothing uses any more and gives unused space of a vault back to the host.
+// `avfs vault compact`: frees blocks that nothing uses any more and gives unused space of a vault
+// back to the host.
 
 import type { CommandModule } from 'yargs'
 import type { Compacted } from '../../control/methods/method-types.ts'

@@ -39,7 +39,8 @@ export const vaultCreateCommand: CommandModule<object, CreateArguments> = {
       throw new UsageError('with --path, the name is a plain one: the vault is found by it')
     const target = path === undefined ? place : elsewhere(path, place)
     await needBackend(place.backend)
-    // Only the directory of vaults is made: a missing directory in a path that was typed is more likely a mistake.
+    // Only the directory of vaults is made: a missing directory in a path that was typed is more
+    // likely a mistake.
     if (!existsSync(dirname(target.path)) && (path !== undefined || name.includes('/')))
       throw new ControlError('failed', `there is no folder ${dirname(target.path)}`, target.path)
     makeVaultsDirectory(name, place)

@@ -1,4 +1,5 @@
-// `avfs vault delete`: removes a vault for good. Asks first on a terminal; elsewhere it wants --yes.
+// `avfs vault delete`: removes a vault for good. Asks first on a terminal; elsewhere it wants
+// --yes.
 
 import { lstatSync, unlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
@@ -40,7 +41,10 @@ export const vaultDeleteCommand: CommandModule<object, DeleteArguments> = {
   },
 }
 
-/** With what a migration, a repair or an import that was cut short left of its copy; what a repair kept stays. */
+/**
+ * With what a migration, a repair or an import that was cut short left of its copy; what a repair
+ * kept stays.
+ */
 function remove(path: string, named: string): void {
   finishSwitch(path)
   const note = readNote(path)

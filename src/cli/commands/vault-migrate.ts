@@ -1,4 +1,5 @@
-// `avfs vault migrate`: moves a vault to another engine with all it holds, or says what that would mean.
+// `avfs vault migrate`: moves a vault to another engine with all it holds, or says what that would
+// mean.
 
 import type { CommandModule } from 'yargs'
 import { stoppable } from '../../control/host/stopping.ts'

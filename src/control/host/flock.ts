@@ -8,7 +8,10 @@ const ENOLCK = 37
 /** Of file systems that have no such locks. */
 const MISSING = new Set([EBADF, ENOLCK, ENOSYS, EOPNOTSUPP])
 
-/** 'ours', 'held' by somebody who is in the way, or 'none' where there are no such locks. Throws ControlError. */
+/**
+ * 'ours', 'held' by somebody who is in the way, or 'none' where there are no such locks. Throws
+ * ControlError.
+ */
 export function flock(fd: number, kind: 'exclusive' | 'shared'): 'ours' | 'held' | 'none' {
   const result = addon().flock(fd, kind === 'exclusive' ? 1 : 0)
   if (result === 0) return 'ours'

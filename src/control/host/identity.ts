@@ -1,10 +1,13 @@
-// Which file or folder a path led to, so that it is noticed when it leads to another, or to none. It is held open meanwhile: a number
-// of an inode that nobody holds is given to the next file.
+// Which file or folder a path led to, so that it is noticed when it leads to another, or to none.
+// It is held open meanwhile: a number of an inode that nobody holds is given to the next file.
 
 import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs'
 import { systemCode } from '../wire/errors.ts'
 
-/** O_PATH of open(2), which Node does not name: no permission is asked for, and closing it lets go of no lock of this process. */
+/**
+ * O_PATH of open(2), which Node does not name: no permission is asked for, and closing it lets go
+ * of no lock of this process.
+ */
 const O_PATH = 0o10000000
 
 /** What became of a path. */
@@ -16,7 +19,10 @@ export class Identity {
   readonly #device: number
   readonly #ino: number
 
-  /** Takes an open descriptor of what is at `path` over; without one, opens it. Throws what open(2) says. */
+  /**
+   * Takes an open descriptor of what is at `path` over; without one, opens it. Throws what open(2)
+   * says.
+   */
   constructor(path: string, fd = openSync(path, O_PATH | constants.O_NOFOLLOW)) {
     this.path = path
     this.#fd = fd

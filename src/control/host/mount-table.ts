@@ -1,5 +1,6 @@
-// What the kernel says of mounts: /proc/self/mountinfo, and which processes keep a mount busy. Reads /proc only and never
-// looks below a mount point, because the file system there may be dead, or our own.
+// What the kernel says of mounts: /proc/self/mountinfo, and which processes keep a mount busy.
+// Reads /proc only and never looks below a mount point, because the file system there may be dead,
+// or our own.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
@@ -9,8 +10,9 @@ import { systemCode } from '../wire/errors.ts'
 export const MOUNT_TYPE = 'fuse.avfs'
 
 /**
- * One line of mountinfo, see proc(5). `device` is the same for all mounts of one file system, of which `root` is the directory
- * that is mounted here (bind mounts). `userId` is who mounted it (a FUSE option), undefined for other file systems.
+ * One line of mountinfo, see proc(5). `device` is the same for all mounts of one file system, of
+ * which `root` is the directory that is mounted here (bind mounts). `userId` is who mounted it (a
+ * FUSE option), undefined for other file systems.
  */
 export interface MountEntry {
   readonly device: string
@@ -21,14 +23,20 @@ export interface MountEntry {
   readonly userId: number | undefined
 }
 
-/** A process that keeps a mount busy, and by what: its working directory, its root, its program or an open file. */
+/**
+ * A process that keeps a mount busy, and by what: its working directory, its root, its program or
+ * an open file.
+ */
 interface MountUser {
   readonly pid: number
   readonly command: string
   readonly path: string
 }
 
-/** The file system on top at `mountPoint` (an absolute path without links), or undefined when nothing is mounted there. */
+/**
+ * The file system on top at `mountPoint` (an absolute path without links), or undefined when
+ * nothing is mounted there.
+ */
 export function mountAt(mountPoint: string): MountEntry | undefined {
   return mounts().findLast((entry) => entry.mountPoint === mountPoint)
 }
@@ -62,7 +70,10 @@ export function parseMountInfo(text: string): MountEntry[] {
   })
 }
 
-/** True when the file system at `mountPoint` has lost its daemon: the kernel answers ENOTCONN by itself. */
+/**
+ * True when the file system at `mountPoint` has lost its daemon: the kernel answers ENOTCONN by
+ * itself.
+ */
 export async function isDeadMount(mountPoint: string): Promise<boolean> {
   try {
     // Not stat(2): attributes that the kernel has cached outlive the daemon.

@@ -23,8 +23,9 @@ export interface Stopping {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Runs work that a signal must not cut in two. The first one is kept until the work looks, which may be never; another ends the
- * process at once, as kill -9 would. `left` tells people what is so when it was stopped.
+ * Runs work that a signal must not cut in two. The first one is kept until the work looks, which
+ * may be never; another ends the process at once, as kill -9 would. `left` tells people what is so
+ * when it was stopped.
  */
 export function stoppable<T>(left: string, work: (stopping: Stopping) => Promise<T>): Promise<T> {
   let came: NodeJS.Signals | undefined

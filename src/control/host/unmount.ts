@@ -1,5 +1,6 @@
-// Takes a FUSE mount away, from outside the daemon or by it. The programs of the system do the work, in a process of
-// their own: unmounting writes back what the kernel holds, so the daemon must go on answering meanwhile.
+// Takes a FUSE mount away, from outside the daemon or by it. The programs of the system do the
+// work, in a process of their own: unmounting writes back what the kernel holds, so the daemon must
+// go on answering meanwhile.
 
 import { spawn } from 'node:child_process'
 import { ControlError, systemCode } from '../wire/errors.ts'
@@ -27,8 +28,8 @@ export async function unmount(mountPoint: string, lazy: boolean): Promise<void> 
 }
 
 /**
- * Makes the kernel write back all it holds for `mountPoint`; what fails is left to the caller's own flush. Returns early when `signal`
- * says so.
+ * Makes the kernel write back all it holds for `mountPoint`; what fails is left to the caller's own
+ * flush. Returns early when `signal` says so.
  */
 export async function writeBack(mountPoint: string, signal?: AbortSignal): Promise<void> {
   await run('sync', ['-f', '--', mountPoint], signal)

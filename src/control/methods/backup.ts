@@ -14,8 +14,8 @@ import type { BackupState } from './method-types.ts'
 
 export const backupMethods = {
   /**
-   * What a copy has in the body (sync-have.ts), what it lacks as pieces (sync-send.ts), and then a BackupState. `over`: the
-   * LineageState of the copy that is to give way.
+   * What a copy has in the body (sync-have.ts), what it lacks as pieces (sync-send.ts), and then a
+   * BackupState. `over`: the LineageState of the copy that is to give way.
    */
   backup: { readOnly: true, run: sendBackup },
 } satisfies Partial<Methods>

@@ -1,5 +1,6 @@
-// compare: what differs between two states of a path, file by file, with both contents of what is text, for the caller to set
-// beside each other: finding differences in lines takes long enough to hold up a mounted vault.
+// compare: what differs between two states of a path, file by file, with both contents of what is
+// text, for the caller to set beside each other: finding differences in lines takes long enough to
+// hold up a mounted vault.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
@@ -58,7 +59,9 @@ async function compare(
   return { before: before?.version ?? null, after: after?.version ?? null }
 }
 
-/** A state that need not be there: a file that was made or deleted meanwhile is a difference too. */
+/**
+ * A state that need not be there: a file that was made or deleted meanwhile is a difference too.
+ */
 function findSide(
   core: Core,
   path: string,

@@ -1,5 +1,6 @@
-// Methods that look through a whole tree as it is or was: find says what is there, contents hands over the bytes of its files.
-// Regular expressions are the caller's affair: one can take for ever, and would hold up a mounted vault.
+// Methods that look through a whole tree as it is or was: find says what is there, contents hands
+// over the bytes of its files. Regular expressions are the caller's affair: one can take for ever,
+// and would hold up a mounted vault.
 
 import { FsError } from '../../base/errno.ts'
 import { globRule, nameMatcher } from '../../base/glob.ts'
@@ -26,9 +27,11 @@ import { findState, wantedOf } from './state.ts'
 
 export const findMethods = {
   /**
-   * {path, state, names, paths, types, size, mtime, tags, keys}: items are {entries}, each with one FoundEntry or more, in order of path.
-   * All but `path` may be missing; what is given must all hold. `names`, `paths`: globs, of which one must fit. `types`: st_mode's
-   * types, of which one must fit. `size`, `mtime`: {above, below}, in bytes and seconds. `tags` and `keys` must all be there.
+   * {path, state, names, paths, types, size, mtime, tags, keys}: items are {entries}, each with one
+   * FoundEntry or more, in order of path. All but `path` may be missing; what is given must all
+   * hold. `names`, `paths`: globs, of which one must fit. `types`: st_mode's types, of which one
+   * must fit. `size`, `mtime`: {above, below}, in bytes and seconds. `tags` and `keys` must all be
+   * there.
    */
   find: {
     readOnly: true,
@@ -38,8 +41,9 @@ export const findMethods = {
     },
   },
   /**
-   * {path, state, include, exclude}: items are {stretches}, of all regular files at or below `path`, in order of path, each item followed
-   * by the bytes of its stretches. A file that was asked for by its own path is not held against the globs.
+   * {path, state, include, exclude}: items are {stretches}, of all regular files at or below
+   * `path`, in order of path, each item followed by the bytes of its stretches. A file that was
+   * asked for by its own path is not held against the globs.
    */
   contents: {
     readOnly: true,
@@ -59,7 +63,10 @@ const USER = 'user.'
 interface Look {
   readonly state: TreeState
   readonly top: InodeRow
-  /** The counts in a row tell whether there are labels and attributes; a row of the past may count others. */
+  /**
+   * The counts in a row tell whether there are labels and attributes; a row of the past may count
+   * others.
+   */
   readonly isNow: boolean
   /** Lets others go on; throws when nobody waits for an answer any more. */
   rest(): Promise<void> | undefined

@@ -1,4 +1,5 @@
-// Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare is in compare.ts.
+// Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare
+// is in compare.ts.
 
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { retryInSlices, retryUntilLoaded } from '../../store/retry.ts'
@@ -29,9 +30,9 @@ import { effectsTo } from './told.ts'
 
 export const historyMethods = {
   /**
-   * {path, limit, all?}: items are versions of a file or events of a directory, newest first; the result says which, and where the
-   * host's clock was set meanwhile. `all`: passing names too. Times that methods give are those that the clock showed, in
-   * microseconds since 1970.
+   * {path, limit, all?}: items are versions of a file or events of a directory, newest first; the
+   * result says which, and where the host's clock was set meanwhile. `all`: passing names too.
+   * Times that methods give are those that the clock showed, in microseconds since 1970.
    */
   log: {
     readOnly: true,
@@ -51,8 +52,9 @@ export const historyMethods = {
     },
   },
   /**
-   * {path, state, to, removeNewer, dryRun}: puts a former state at `to` (a path; `path` itself if missing). Items are {effect, path} of
-   * what stays although it was not there then, and with `dryRun`, which changes nothing, of all that would be done.
+   * {path, state, to, removeNewer, dryRun}: puts a former state at `to` (a path; `path` itself if
+   * missing). Items are {effect, path} of what stays although it was not there then, and with
+   * `dryRun`, which changes nothing, of all that would be done.
    */
   restore: {
     readOnly: false,
@@ -97,7 +99,10 @@ async function log(
   return { kind: 'directory', clock: clockTexts(moments.steps.rows, oldest) }
 }
 
-/** Of which file or directory a path tells: a file without versions has neither. Throws ControlError where it never led anywhere. */
+/**
+ * Of which file or directory a path tells: a file without versions has neither. Throws ControlError
+ * where it never led anywhere.
+ */
 function logged(
   core: Core,
   path: string,
@@ -182,7 +187,10 @@ async function undelete(
 
 interface How {
   readonly removeNewer: boolean
-  /** Missing directories above the target are made again when it is the place where the thing was itself. */
+  /**
+   * Missing directories above the target are made again when it is the place where the thing was
+   * itself.
+   */
   readonly ends: 'itself' | 'another'
   readonly dryRun: boolean
   /** Names that lived for less than a second come back, too. */
@@ -232,7 +240,9 @@ async function bringBack(
   }
 }
 
-/** The name of a path, and its directory; `made` is that where it was, which may have to be made. */
+/**
+ * The name of a path, and its directory; `made` is that where it was, which may have to be made.
+ */
 async function spotOf<P>(
   core: Core,
   to: string,

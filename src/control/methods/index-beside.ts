@@ -1,6 +1,7 @@
-// The index beside an import: it follows what comes while that is in memory and another processor is free. Where the vault is not
-// mounted nobody else keeps the index, so an import of some size opens it, and stays until it has taken in all; but no longer than the
-// import itself took: what is left then is for the next that opens the vault.
+// The index beside an import: it follows what comes while that is in memory and another processor
+// is free. Where the vault is not mounted nobody else keeps the index, so an import of some size
+// opens it, and stays until it has taken in all; but no longer than the import itself took: what is
+// left then is for the next that opens the vault.
 
 import type { Searcher } from '../../search/searcher.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'

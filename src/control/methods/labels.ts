@@ -1,4 +1,5 @@
-// Methods on what people put beside the content: snapshots, tags and extended attributes of theirs (user.*).
+// Methods on what people put beside the content: snapshots, tags and extended attributes of theirs
+// (user.*).
 
 import { FsError } from '../../base/errno.ts'
 import {
@@ -126,7 +127,10 @@ export const labelMethods = {
         return { tags: tagsOf(vault.core, inode.ino) }
       }),
   },
-  /** {path}: the tags of a file or directory; of the root: all tags, with the number of what carries them. */
+  /**
+   * {path}: the tags of a file or directory; of the root: all tags, with the number of what carries
+   * them.
+   */
   tagList: {
     readOnly: true,
     run: (vault, parameters) =>

@@ -34,7 +34,10 @@ export interface Method<N extends MethodName = MethodName> {
   /** Does what it can for a vault that cannot be written, too. */
   readonly alsoReadOnly?: true
   run(vault: Vault, parameters: Given<N>, call: Call<ItemOf<N>>): Promise<ResultOf<N>>
-  /** In place of `run` on a vault that nobody has open, for what must work where opening it as a vault would fail. */
+  /**
+   * In place of `run` on a vault that nobody has open, for what must work where opening it as a
+   * vault would fail.
+   */
   runOnStore?(store: Store, parameters: Given<N>, call: Call<ItemOf<N>>): Promise<ResultOf<N>>
 }
 

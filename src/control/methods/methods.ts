@@ -1,5 +1,6 @@
-// What can be asked of an open vault: one table. The daemon runs it for those who ask over the socket, the command line runs
-// it on a vault that nobody holds; neither adds anything. A new method is a row here, its types in method-types.ts, and a command.
+// What can be asked of an open vault: one table. The daemon runs it for those who ask over the
+// socket, the command line runs it on a vault that nobody holds; neither adds anything. A new
+// method is a row here, its types in method-types.ts, and a command.
 
 import { type CheckOptions, checkStore } from '../../vault/check/check.ts'
 import { slicesOf } from '../../vault/core/time-slices.ts'

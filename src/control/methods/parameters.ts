@@ -1,4 +1,5 @@
-// Parameters of methods, checked as they come off the wire. Who writes an own caller makes mistakes; the command line does not.
+// Parameters of methods, checked as they come off the wire. Who writes an own caller makes
+// mistakes; the command line does not.
 
 import type { When } from '../../vault/core/when.ts'
 import { ControlError } from '../wire/errors.ts'
@@ -14,7 +15,10 @@ export function stringOf<K extends string>(parameters: With<K>, name: K): string
   return value
 }
 
-/** True or false; false when it is missing. What is to change nothing must not do so for 'true' in quotes. */
+/**
+ * True or false; false when it is missing. What is to change nothing must not do so for 'true' in
+ * quotes.
+ */
 export function flagOf<K extends string>(parameters: With<K>, name: K): boolean {
   const { [name]: value = false } = parameters
   if (typeof value !== 'boolean') throw wrong(name, 'true or false')

@@ -1,5 +1,5 @@
-// The method that does away with content for good: what of the history is meant goes, the index forgets it, the engine writes its
-// files anew, and the bytes of those are searched for it.
+// The method that does away with content for good: what of the history is meant goes, the index
+// forgets it, the engine writes its files anew, and the bytes of those are searched for it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { removeIndexFolder } from '../../search/index-place.ts'
@@ -27,15 +27,19 @@ import { findTraces, type Trace } from './traces.ts'
 const CONTENT_BYTES_MAX = 64 * 1024 * 1024
 /** Less is in too many files. */
 const CONTENT_BYTES_MIN = 8
-/** How long files that were deleted wait for the kernel to forget them, and an engine for its old files to go. */
+/**
+ * How long files that were deleted wait for the kernel to forget them, and an engine for its old
+ * files to go.
+ */
 const WAIT_MS = 5000
 const POLL_MS = 50
 
 export const purgeMethods = {
   /**
-   * {path} or the content in the body, {force?, current?, dryRun?}: items are PurgedVersion. `finished`: nothing of it was left, and a
-   * purge that was cut short is ended. `proof`: how many bytes of files were searched for how many samples, where one was found
-   * that nothing which stays explains, and what explains others.
+   * {path} or the content in the body, {force?, current?, dryRun?}: items are PurgedVersion.
+   * `finished`: nothing of it was left, and a purge that was cut short is ended. `proof`: how many
+   * bytes of files were searched for how many samples, where one was found that nothing which stays
+   * explains, and what explains others.
    */
   purge: { readOnly: false, alsoReadOnly: true, run: purgeContent },
 } satisfies Partial<Methods>

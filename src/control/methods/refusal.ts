@@ -78,14 +78,19 @@ export function assertWritableVault(vault: Vault): void {
   throw new ControlError('failed', `${vault.path} is mounted read-only`)
 }
 
-/** The flag dryRun: who only wants to know what would be done need not be able to do it. Throws ControlError where nobody is. */
+/**
+ * The flag dryRun: who only wants to know what would be done need not be able to do it. Throws
+ * ControlError where nobody is.
+ */
 export function isDryRun(vault: Vault, parameters: { readonly dryRun?: unknown }): boolean {
   if (flagOf(parameters, 'dryRun')) return true
   assertWritableVault(vault)
   return false
 }
 
-/** An error of reading a vault as what is thrown: of a damaged one, says which it is and what to do. */
+/**
+ * An error of reading a vault as what is thrown: of a damaged one, says which it is and what to do.
+ */
 export function namingDamaged(path: string, advice: string, error: unknown): unknown {
   const isDamaged = error instanceof StoreError && error.kind === 'corrupt'
   if (!isDamaged || error.message.includes(path)) return error

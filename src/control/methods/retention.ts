@@ -52,8 +52,8 @@ export const retentionMethods = {
     },
   },
   /**
-   * {path, glob?, keep?, olderThan?, dryRun?, explain?}; hands over each version that was looked at with `explain`, and each that would go
-   * with `dryRun`.
+   * {path, glob?, keep?, olderThan?, dryRun?, explain?}; hands over each version that was looked at
+   * with `explain`, and each that would go with `dryRun`.
    */
   prune: { readOnly: false, alsoReadOnly: true, run: prune },
   /** {name}: a path from the root or a snapshot, as a byte string. */

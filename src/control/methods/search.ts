@@ -18,15 +18,18 @@ import type { FoundItem, ResultOf } from './method-types.ts'
 import { countOf, flagOf, pathOf, stringOf, whenOf } from './parameters.ts'
 import { refusingGlobs } from './refusal.ts'
 
-/** A mounted vault answers with what it has after so long; a command that opened it waits until its index is ready. */
+/**
+ * A mounted vault answers with what it has after so long; a command that opened it waits until its
+ * index is ready.
+ */
 const MOUNTED_WAIT_MS = 5_000
 const ALONE_WAIT_MS = 24 * 3_600_000
 const FRAGMENTS = 3
 
 export const searchMethods = {
   /**
-   * {query, path, limit, glob?, tag?, since?, allVersions?}: items are FoundItem, best first. The result {complete} says whether
-   * everything that was saved before was in the index.
+   * {query, path, limit, glob?, tag?, since?, allVersions?}: items are FoundItem, best first. The
+   * result {complete} says whether everything that was saved before was in the index.
    */
   search: { readOnly: false, alsoReadOnly: true, run: search },
   searchStatus: {

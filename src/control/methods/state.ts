@@ -1,4 +1,5 @@
-// Which state of a path a caller means: a version by number, a moment, a snapshot, or the newest complete one; and finding it.
+// Which state of a path a caller means: a version by number, a moment, a snapshot, or the newest
+// complete one; and finding it.
 
 import type { EntryPastRow, InodeRow } from '../../store/collections.ts'
 import type { Core } from '../../vault/core/core.ts'
@@ -51,8 +52,8 @@ export function versionsOnce(core: Core, path: string): Versions {
 }
 
 /**
- * Finds a state of a path. Throws ControlError 'absent', saying what there is instead. `versions`: those of the path, for who asks
- * for more than one state.
+ * Finds a state of a path. Throws ControlError 'absent', saying what there is instead. `versions`:
+ * those of the path, for who asks for more than one state.
  */
 export function findState(
   core: Core,
@@ -67,7 +68,10 @@ export function findState(
   return { ino: row.ino, moment, row: { ...row }, version: undefined }
 }
 
-/** The moment that is meant. Throws ControlError 'absent' for the future, a time before the vault, an unknown snapshot. */
+/**
+ * The moment that is meant. Throws ControlError 'absent' for the future, a time before the vault,
+ * an unknown snapshot.
+ */
 export function momentOf(core: Core, { when, snapshot }: Wanted): Moment {
   if (snapshot !== undefined) {
     const row = findSnapshot(core, snapshot)
@@ -91,8 +95,8 @@ export function momentOf(core: Core, { when, snapshot }: Wanted): Moment {
 }
 
 /**
- * What was deleted under a path: in its directory, else in the last one of that name that lost such a file. Where nothing is listed
- * under it, what passed within a second.
+ * What was deleted under a path: in its directory, else in the last one of that name that lost such
+ * a file. Where nothing is listed under it, what passed within a second.
  */
 export function lastDeletion(core: Core, path: string): LastDeletion | undefined {
   let passed: EntryPastRow | undefined
@@ -124,7 +128,9 @@ function versionState(
   throw new ControlError('absent', `${toText(path)} has no version ${number}; ${instead}`)
 }
 
-/** What has its name from a later move was there at that moment all the same, under the name before. */
+/**
+ * What has its name from a later move was there at that moment all the same, under the name before.
+ */
 function beforeMove(core: Core, path: string, moment: Moment): InodeRow | undefined {
   const now = findPath(core, path)
   return now === undefined ? undefined : inodeAt(core, now.ino, moment)

@@ -1,5 +1,5 @@
-// What a step has to tell and cannot wait for: kept, and handed over between two steps, so that no more than that of one step waits
-// for a slow reader.
+// What a step has to tell and cannot wait for: kept, and handed over between two steps, so that no
+// more than that of one step waits for a slow reader.
 
 import type { Effect, Heard } from '../../vault/core/effect.ts'
 import { toText } from '../wire/byte-strings.ts'
@@ -11,7 +11,10 @@ export interface Told<Item extends object> {
   tell(item: Item): void
   /** How many were told in all. */
   readonly count: number
-  /** To be awaited between two steps, and at the end: hands over what there is. Rejects when nobody takes it. */
+  /**
+   * To be awaited between two steps, and at the end: hands over what there is. Rejects when nobody
+   * takes it.
+   */
   sent(): Promise<void> | undefined
 }
 

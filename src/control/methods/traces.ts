@@ -1,4 +1,5 @@
-// Searches the bytes of a vault's files, as they lie on the disk, for samples of what is to be gone.
+// Searches the bytes of a vault's files, as they lie on the disk, for samples of what is to be
+// gone.
 
 import { lstatSync, readdirSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'

@@ -1,5 +1,6 @@
-// Methods that take a tree out of a vault and put one into it: export, import. What goes through is a stream of records
-// (src/archive/records.ts); where it comes from and goes to is the caller's affair, with the caller's rights.
+// Methods that take a tree out of a vault and put one into it: export, import. What goes through is
+// a stream of records (src/archive/records.ts); where it comes from and goes to is the caller's
+// affair, with the caller's rights.
 
 import { isDirectory } from '../../base/mode.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -26,8 +27,8 @@ import { effectsTo, toldTo } from './told.ts'
 
 export const transferMethods = {
   /**
-   * {path, state, recursive, history}: hands over the records of what is there, and with `history` (of the root) all that the vault
-   * holds; items are {path, message} of what could not be read.
+   * {path, state, recursive, history}: hands over the records of what is there, and with `history`
+   * (of the root) all that the vault holds; items are {path, message} of what could not be read.
    */
   export: {
     readOnly: true,
@@ -37,8 +38,9 @@ export const transferMethods = {
     },
   },
   /**
-   * {path, basename, dryRun}, and records in the body: makes `path` what they say. Items are {path, message} of what was refused, and
-   * with `dryRun`, which changes nothing, {effect, path} of what would be done.
+   * {path, basename, dryRun}, and records in the body: makes `path` what they say. Items are {path,
+   * message} of what was refused, and with `dryRun`, which changes nothing, {effect, path} of what
+   * would be done.
    */
   import: {
     readOnly: false,

@@ -1,6 +1,7 @@
-// A backup is a vault: DEST can be mounted, checked and exported as any other, on any engine. It is made beside its name and gets that when it
-// is whole and proved, so that the former backup is good until then; what was cut short is gone on with. With
-// `incremental` the backup that is there takes what is new at one stroke.
+// A backup is a vault: DEST can be mounted, checked and exported as any other, on any engine. It is
+// made beside its name and gets that when it is whole and proved, so that the former backup is good
+// until then; what was cut short is gone on with. With `incremental` the backup that is there takes
+// what is new at one stroke.
 
 import { existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -69,7 +70,10 @@ export interface BackupReport {
   readonly seconds: number
 }
 
-/** The row by which a backup is known; `settings` is the digest of the others, which whoever uses it as a vault changes. */
+/**
+ * The row by which a backup is known; `settings` is the digest of the others, which whoever uses it
+ * as a vault changes.
+ */
 interface Mark {
   readonly id: string
   readonly moment: number
@@ -77,7 +81,10 @@ interface Mark {
   readonly settings: string
 }
 
-/** Where a backup at `given` is or would be: with the ending of an engine as it is; in a folder under the vault's own name. */
+/**
+ * Where a backup at `given` is or would be: with the ending of an engine as it is; in a folder
+ * under the vault's own name.
+ */
 export function backupPlace(given: string, source: { name: string; backend: string }): string {
   const path = resolve(given)
   if (persistentBackends.some(({ suffix }) => path.endsWith(suffix))) return path
@@ -87,8 +94,9 @@ export function backupPlace(given: string, source: { name: string; backend: stri
 }
 
 /**
- * Makes or brings up the backup at `path`. Throws ControlError: 'exists' where something else is there, 'failed' when the copy is
- * not what it should be, 'locked' when it is in use; a backup that was there is as good as before then.
+ * Makes or brings up the backup at `path`. Throws ControlError: 'exists' where something else is
+ * there, 'failed' when the copy is not what it should be, 'locked' when it is in use; a backup that
+ * was there is as good as before then.
  */
 export async function backUp(path: string, options: BackupOptions): Promise<BackupReport> {
   const began = performance.now()
@@ -106,7 +114,8 @@ export async function backUp(path: string, options: BackupOptions): Promise<Back
     const done =
       (isIncremental ? await bringUp(path, before, options) : undefined) ??
       (await makeAnew(path, before, options))
-    // A whole copy that was cut short before is of no use any more, and may hold what was purged since.
+    // A whole copy that was cut short before is of no use any more, and may hold what was purged
+    // since.
     removeFiles(`${path}.partial`)
     return {
       ...{ path, backend: backendOf(path).name, incremental: isIncremental },
@@ -197,7 +206,8 @@ async function makeAnew(
   let digests: Digests
   let isRefused = false
   try {
-    // Blocks come before all rows: whose they are is known from the beginning, so that they need not come again.
+    // Blocks come before all rows: whose they are is known from the beginning, so that they need
+    // not come again.
     if (!isResumed) await note(store, { name: 'id', value: options.id })
     const had = await readHave(store, true, (bytes) => onProgress('looking', bytes))
     const taker = new SyncTaker(store, had.digests, 0)

@@ -1,5 +1,6 @@
-// Moves a vault to another engine: a copy beside it, proved to hold the same, takes its name. At every moment the vault or the
-// copy is whole under that name, so that a crash costs no more than the time; see migration-note.ts.
+// Moves a vault to another engine: a copy beside it, proved to hold the same, takes its name. At
+// every moment the vault or the copy is whole under that name, so that a crash costs no more than
+// the time; see migration-note.ts.
 
 import { existsSync, lstatSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -61,7 +62,10 @@ export interface MigrationReport {
   readonly collections: Survey
 }
 
-/** Room that a copy needs, by the size of a vault on SQLite: the most that was measured (docs/backends.md) and a tenth of it or more. */
+/**
+ * Room that a copy needs, by the size of a vault on SQLite: the most that was measured
+ * (docs/backends.md) and a tenth of it or more.
+ */
 const ROOM: Readonly<Record<string, number>> = {
   sqlite: 1.2,
   lmdb: 1.5,
@@ -72,8 +76,9 @@ const ROOM: Readonly<Record<string, number>> = {
 const ROOM_DEFAULT = 2
 
 /**
- * Migrates the vault `given`. Throws ControlError: 'locked' when someone has it open, 'exists' when the target is there,
- * 'failed' when rows are damaged, the copy differs or the disk has no room. The vault is untouched then.
+ * Migrates the vault `given`. Throws ControlError: 'locked' when someone has it open, 'exists' when
+ * the target is there, 'failed' when rows are damaged, the copy differs or the disk has no room.
+ * The vault is untouched then.
  */
 export async function migrateVault(
   given: string,
@@ -185,7 +190,10 @@ function deadLinks(stem: string): string[] {
     .filter((link) => !existsSync(link))
 }
 
-/** Takes back what a run left that did not come to its end. Throws ControlError 'exists' when its copy was used since. */
+/**
+ * Takes back what a run left that did not come to its end. Throws ControlError 'exists' when its
+ * copy was used since.
+ */
 async function clearEarlier(source: string, notice: (text: string) => void): Promise<void> {
   if (!hasNote(source)) return
   const note = readNote(source)
@@ -324,7 +332,8 @@ async function copyTo(
     count++
     options.damaged(damage)
   }
-  // Not for reading only: what the engine's log holds is to be in the vault itself when that is moved.
+  // Not for reading only: what the engine's log holds is to be in the vault itself when that is
+  // moved.
   const from = await openStore(source, { readOnly: !isWritablePlace(source) })
   let survey: Survey
   try {
@@ -350,7 +359,10 @@ async function copyTo(
   return { survey, damaged: count }
 }
 
-/** Reads the copy as whoever opens it next will. Throws ControlError 'failed' unless it holds the same. */
+/**
+ * Reads the copy as whoever opens it next will. Throws ControlError 'failed' unless it holds the
+ * same.
+ */
 async function verify(partial: string, wanted: Survey, options: MigrateOptions): Promise<void> {
   const store = await openStore(partial, { backend: options.to, readOnly: true })
   const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -1,11 +1,15 @@
-// What work on the files of a vault needs that nobody may have open meanwhile: its lock, and room on the disk.
+// What work on the files of a vault needs that nobody may have open meanwhile: its lock, and room
+// on the disk.
 
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { acquireLock, type Lock, LockedError } from '../vaults/lock.ts'
 import { ControlError } from '../wire/errors.ts'
 
-/** Takes the lock of a vault until release() or the end of the process. Throws ControlError 'locked' with the way to unmount. */
+/**
+ * Takes the lock of a vault until release() or the end of the process. Throws ControlError 'locked'
+ * with the way to unmount.
+ */
 export async function lockOffline(path: string): Promise<Lock> {
   try {
     const lock = await acquireLock(path, { mountPoint: null, socket: null })
@@ -30,7 +34,10 @@ export async function lockOffline(path: string): Promise<Lock> {
 
 const ROOM_BYTES_MIN = 16 * 1024 * 1024
 
-/** Throws ControlError 'failed' unless the folder of `path` has room for so many bytes; `advice` says what to do then. */
+/**
+ * Throws ControlError 'failed' unless the folder of `path` has room for so many bytes; `advice`
+ * says what to do then.
+ */
 export function needRoom(path: string, bytes: number, advice: string): void {
   const folder = dirname(path)
   const { bavail, bsize } = statfsSync(folder)

@@ -1,5 +1,6 @@
-// An exported history as a vault: it is built beside the vault's file and takes its place when all of it is there and verified, so
-// that a crash leaves the empty vault or the whole one. Only a vault in which nothing was done yet is replaced.
+// An exported history as a vault: it is built beside the vault's file and takes its place when all
+// of it is there and verified, so that a crash leaves the empty vault or the whole one. Only a
+// vault in which nothing was done yet is replaced.
 
 import { syncFiles } from '../../base/sync-files.ts'
 import {
@@ -26,8 +27,8 @@ import { ControlError } from '../wire/errors.ts'
 type Filling = (take: HistoryImporter['take']) => Promise<void>
 
 /**
- * Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError, LockedError, StoppedError; nothing has
- * changed then.
+ * Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError,
+ * LockedError, StoppedError; nothing has changed then.
  */
 export function importHistory(
   vaultPath: string,

@@ -1,5 +1,6 @@
-// Repairs a vault that nobody has open: on a copy of what can be read of it, which takes its name when it is sound, or in
-// place. The vault as it was stays as NAME.damaged unless it is repaired in place.
+// Repairs a vault that nobody has open: on a copy of what can be read of it, which takes its name
+// when it is sound, or in place. The vault as it was stays as NAME.damaged unless it is repaired in
+// place.
 
 import { syncFiles } from '../../base/sync-files.ts'
 import { backendOf, openStore } from '../../store/open.ts'
@@ -35,8 +36,9 @@ export interface VaultRepair extends CheckReport {
 }
 
 /**
- * Repairs the vault `given`. Throws ControlError 'locked' when it is in use, StoppedError when a signal came before its copy was
- * ready; in place, what is begun is ended. Unless all is mended, a copy is given up.
+ * Repairs the vault `given`. Throws ControlError 'locked' when it is in use, StoppedError when a
+ * signal came before its copy was ready; in place, what is begun is ended. Unless all is mended, a
+ * copy is given up.
  */
 export function repairVault(given: string, options: RepairVaultOptions): Promise<VaultRepair> {
   return stoppable('the vault is as it was', ({ assertGoing }) =>

@@ -1,4 +1,5 @@
-// From a line of the mount table to the daemon that serves it: one of the user who mounted, as the kernel says, or of this one.
+// From a line of the mount table to the daemon that serves it: one of the user who mounted, as the
+// kernel says, or of this one.
 
 import { statSync } from 'node:fs'
 import { ownUser, StrangerError } from '../../base/own-files.ts'
@@ -12,11 +13,13 @@ import { socketCandidates } from './paths.ts'
 export type FoundDaemon = DaemonInfo & { readonly socket: string }
 
 /**
- * The daemon of a mounted vault, or undefined when nobody answers: the mount is dead, or another user's. Throws StrangerError where
- * nobody does but there is a socket that is not to be trusted, SilentDaemonError where one listens and says nothing.
+ * The daemon of a mounted vault, or undefined when nobody answers: the mount is dead, or another
+ * user's. Throws StrangerError where nobody does but there is a socket that is not to be trusted,
+ * SilentDaemonError where one listens and says nothing.
  */
 export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | undefined> {
-  // A bind mount has no socket of its own: it is served by whoever serves the mount that it was made from.
+  // A bind mount has no socket of its own: it is served by whoever serves the mount that it was
+  // made from.
   const places = [mounted, ...mounts().filter((entry) => isSame(entry, mounted))]
   const seen = new Set<string>()
   let stranger: StrangerError | undefined
@@ -44,8 +47,8 @@ export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | und
 }
 
 /**
- * Throws StrangerError where the daemon of another user, whom root asks, names a vault that is not that user's: commands open what a
- * daemon names when it has gone.
+ * Throws StrangerError where the daemon of another user, whom root asks, names a vault that is not
+ * that user's: commands open what a daemon names when it has gone.
  */
 function assertVaultOf(owner: number, { path }: DaemonInfo, socket: string): void {
   const found = statSync(path, { throwIfNoEntry: false })

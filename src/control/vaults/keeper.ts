@@ -1,6 +1,7 @@
-// Keeps what a vault holds when its file, its folder or its lock is removed or replaced while it is open: the engine goes on in what
-// has no name any more, and would lose it all at its end. Looked for at each commit, some times a second, and at the end. From
-// then on fsync(2) and unmounting fail, and a whole copy beside the vault's place takes its store's part.
+// Keeps what a vault holds when its file, its folder or its lock is removed or replaced while it is
+// open: the engine goes on in what has no name any more, and would lose it all at its end. Looked
+// for at each commit, some times a second, and at the end. From then on fsync(2) and unmounting
+// fail, and a whole copy beside the vault's place takes its store's part.
 
 import { existsSync, statSync } from 'node:fs'
 import { log } from '../../base/log.ts'
@@ -13,7 +14,10 @@ import { type Rescue, rescue } from './rescue.ts'
 
 /** A copy that could not be made (a full disk) is tried again. */
 const RETRY_MS = 10_000
-/** Files that engines hold open for as long as they run, by what follows the vault's path: in a folder, and SQLite's log. */
+/**
+ * Files that engines hold open for as long as they run, by what follows the vault's path: in a
+ * folder, and SQLite's log.
+ */
 const HELD_FILES = ['/LOCK', '-wal']
 
 /** The keeper of the vault at `vaultPath`, which `lock` is of. */
@@ -144,7 +148,10 @@ class VaultKeeper implements Keeper {
     throw new StoreError('io', this.#told(), failure === undefined ? {} : { cause: failure })
   }
 
-  /** Closing, SQLite removes its log by the name, which may be that of another vault's now, and others write what they have left. */
+  /**
+   * Closing, SQLite removes its log by the name, which may be that of another vault's now, and
+   * others write what they have left.
+   */
   #mayClose(): boolean {
     if (this.#loss?.of !== 'vault' || !existsSync(this.#path)) return true
     return this.#lock.loss()?.of !== 'vault' && statSync(this.#path).isFile()

@@ -1,6 +1,7 @@
-// One writer a vault: the file <vault>.lock, held with flock(2) by whoever has the vault open, tells the others who
-// that is. The kernel lets go of the lock when its holder dies, so a lock file that can be locked is a leftover, whatever it says.
-// What the file of a stranger says is not read. The vault is locked as well (vault-lock.ts). Knows nothing of what a vault is.
+// One writer a vault: the file <vault>.lock, held with flock(2) by whoever has the vault open,
+// tells the others who that is. The kernel lets go of the lock when its holder dies, so a lock file
+// that can be locked is a leftover, whatever it says. What the file of a stranger says is not read.
+// The vault is locked as well (vault-lock.ts). Knows nothing of what a vault is.
 
 import { createHash } from 'node:crypto'
 import {
@@ -24,7 +25,10 @@ import { ControlError, systemCode } from '../wire/errors.ts'
 import { runtimeDirectory } from './paths.ts'
 import { lockVault, type VaultLock } from './vault-lock.ts'
 
-/** Who holds a vault; `mountPoint` and `socket` are null for a command that opened it for a moment. `since` is ISO 8601. */
+/**
+ * Who holds a vault; `mountPoint` and `socket` are null for a command that opened it for a moment.
+ * `since` is ISO 8601.
+ */
 export interface LockHolder {
   readonly pid: number
   readonly host: string
@@ -43,7 +47,10 @@ export interface Missing {
 /** A held lock. `leftover` is what a holder that died without a clean close had written. */
 export interface Lock {
   readonly leftover: LockHolder | undefined
-  /** What became of the vault, or else of the lock file, since it was taken; undefined while both are there. */
+  /**
+   * What became of the vault, or else of the lock file, since it was taken; undefined while both
+   * are there.
+   */
   loss(): Missing | undefined
   /** To be called after an engine has put another file in the vault's place. */
   renew(): void
@@ -74,13 +81,19 @@ function describeHolder(holder: LockHolder): string {
   return `process ${holder.pid}${where} ${what}`
 }
 
-/** True when the holder has the vault mounted here; else it is starting, closing, or a command that is soon done. */
+/**
+ * True when the holder has the vault mounted here; else it is starting, closing, or a command that
+ * is soon done.
+ */
 export function isServing({ host, mountPoint }: LockHolder): boolean {
   if (host !== hostname()) return true
   return mountPoint !== null && mountAt(mountPoint)?.type === MOUNT_TYPE
 }
 
-/** Path of the lock file of a vault: beside it, or where nothing can be written in a folder of this user's own. */
+/**
+ * Path of the lock file of a vault: beside it, or where nothing can be written in a folder of this
+ * user's own.
+ */
 export function lockPath(vaultPath: string): string {
   const beside = `${vaultPath}.lock`
   if (isWritablePlace(vaultPath) || isHeld(beside)) return beside
@@ -109,7 +122,10 @@ function openIfThere(path: string): number | undefined {
   }
 }
 
-/** Takes the lock of the vault, for as long as this process lives or until release(). Throws LockedError when it is held. */
+/**
+ * Takes the lock of the vault, for as long as this process lives or until release(). Throws
+ * LockedError when it is held.
+ */
 export async function acquireLock(
   vaultPath: string,
   at: { readonly mountPoint: string | null; readonly socket: string | null },
@@ -126,8 +142,8 @@ export async function acquireLock(
     const fd = openToHold(path)
     try {
       if (isOurs(fd, 'exclusive')) {
-        // The former holder may have removed the file after we opened it: then the lock we hold protects nothing. One that has a
-        // name elsewhere (a backup of links) is not written.
+        // The former holder may have removed the file after we opened it: then the lock we hold
+        // protects nothing. One that has a name elsewhere (a backup of links) is not written.
         if (isLockFile(fd, path)) {
           const vault = lockVault(vaultPath)
           if (vault !== undefined) return hold(vaultPath, fd, path, vault, at)
@@ -157,7 +173,10 @@ function openToHold(path: string): number {
   }
 }
 
-/** Whether an open file whose lock we hold is the one at `path`, and that alone. Removes a name that it shares with others. */
+/**
+ * Whether an open file whose lock we hold is the one at `path`, and that alone. Removes a name that
+ * it shares with others.
+ */
 function isLockFile(fd: number, path: string): boolean {
   if (!isStillNamed(fd, path)) return false
   if (fstatSync(fd).nlink === 1) return true
@@ -253,7 +272,9 @@ function isStillNamed(fd: number, path: string): boolean {
   return new Identity(path, fd).loss() === undefined
 }
 
-/** Takes a lock unless somebody's is in the way. Throws ControlError where a file cannot be locked. */
+/**
+ * Takes a lock unless somebody's is in the way. Throws ControlError where a file cannot be locked.
+ */
 function isOurs(fd: number, kind: 'exclusive' | 'shared'): boolean {
   const got = flock(fd, kind)
   if (got !== 'none') return got === 'ours'

@@ -1,11 +1,13 @@
-// The note beside a vault that is being migrated, so that whoever comes after a crash knows what is whole. While the note
-// and the vault are both there, the vault is what counts, whatever else has its name:
+// The note beside a vault that is being migrated, so that whoever comes after a crash knows what is
+// whole. While the note and the vault are both there, the vault is what counts, whatever else has
+// its name:
 //
 //   copying     the partial copy is worth nothing
 //   switching   the copy is whole, and perhaps has its name already; the vault is about to go
 //   no vault    the copy has taken its place; what is left of the vault is to be removed
 //
-// Where the copy lies follows from the vault's own path and the engine: a note names no path, since a vault may come from a stranger.
+// Where the copy lies follows from the vault's own path and the engine: a note names no path, since
+// a vault may come from a stranger.
 
 import { lstatSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -18,7 +20,9 @@ interface MigrationNote {
   readonly step: 'copying' | 'switching'
   /** The engine of the copy. */
   readonly backend: string
-  /** Digest of the settings of the copy when it was whole; '' before. Who uses a vault changes them. */
+  /**
+   * Digest of the settings of the copy when it was whole; '' before. Who uses a vault changes them.
+   */
   readonly settings: string
 }
 
@@ -30,7 +34,10 @@ function notePath(vaultPath: string): string {
   return vaultPath + NOTE_ENDING
 }
 
-/** The note beside a vault, or undefined when there is none that makes sense. Throws StrangerError for that of another user. */
+/**
+ * The note beside a vault, or undefined when there is none that makes sense. Throws StrangerError
+ * for that of another user.
+ */
 export function readNote(vaultPath: string): MigrationNote | undefined {
   const text = readOwn(notePath(vaultPath), NOTE_BYTES_MAX)
   if (text === undefined) return undefined

@@ -1,7 +1,8 @@
-// Where sockets, logs and mount points live (vault-names.ts: vaults). Everything is derived from the environment that is
-// passed in, so tests need not change their own.
+// Where sockets, logs and mount points live (vault-names.ts: vaults). Everything is derived from
+// the environment that is passed in, so tests need not change their own.
 //
-//   sockets   $XDG_RUNTIME_DIR/avfs, else /run/user/UID/avfs, else for root /run/avfs, else run in the directory of logs
+//   sockets   $XDG_RUNTIME_DIR/avfs, else /run/user/UID/avfs, else for root /run/avfs, else run in
+//   the directory of logs
 //   logs      $XDG_STATE_HOME/avfs (~/.local/state/avfs)
 //
 // None of these may be one that another user can write or put another in the place of.
@@ -20,7 +21,10 @@ const ROOT_DIRECTORY = '/run/avfs'
 /** Of sockets, in the directory of logs. */
 const RUN = 'run'
 
-/** The directory of this user's sockets; made, with mode 0700, if it is missing. Throws StrangerError unless it is his alone. */
+/**
+ * The directory of this user's sockets; made, with mode 0700, if it is missing. Throws
+ * StrangerError unless it is his alone.
+ */
 export function runtimeDirectory(env: Environment = process.env): string {
   return made(ownRuntimeDirectory(env), 'XDG_RUNTIME_DIR')
 }
@@ -34,7 +38,10 @@ function ownRuntimeDirectory(env: Environment): string {
   return join(stateDirectory(env), RUN)
 }
 
-/** The socket of the daemon that serves `mountPoint`, and so the way from a mount point to its daemon. */
+/**
+ * The socket of the daemon that serves `mountPoint`, and so the way from a mount point to its
+ * daemon.
+ */
 export function socketPath(mountPoint: string, env: Environment = process.env): string {
   const path = join(runtimeDirectory(env), socketName(mountPoint))
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
@@ -47,7 +54,10 @@ export function socketPath(mountPoint: string, env: Environment = process.env): 
   return path
 }
 
-/** Where the socket of `mountPoint` may be when user `uid` mounted it, perhaps in another environment than this one. */
+/**
+ * Where the socket of `mountPoint` may be when user `uid` mounted it, perhaps in another
+ * environment than this one.
+ */
 export function socketCandidates(
   mountPoint: string,
   uid: number | undefined,
@@ -74,12 +84,18 @@ function socketName(mountPoint: string): string {
   return `${createHash('sha256').update(mountPoint).digest('hex').slice(0, 24)}.sock`
 }
 
-/** Where a daemon in the background writes its log unless told otherwise; the directory is made if it is missing. */
+/**
+ * Where a daemon in the background writes its log unless told otherwise; the directory is made if
+ * it is missing.
+ */
 export function logPath(name: string, env: Environment = process.env): string {
   return join(stateDirectory(env), `${name}.log`)
 }
 
-/** The directory of logs; made, with mode 0700, if it is missing. Throws StrangerError unless it is this user's alone. */
+/**
+ * The directory of logs; made, with mode 0700, if it is missing. Throws StrangerError unless it is
+ * this user's alone.
+ */
 export function stateDirectory(env: Environment = process.env): string {
   return made(statePath(env), 'XDG_STATE_HOME')
 }
@@ -101,8 +117,8 @@ function statePath(env: Environment): string {
 }
 
 /**
- * The absolute, link-free path of a mount point. Only its parent is looked up: the directory itself may be a dead mount,
- * whose every lookup fails.
+ * The absolute, link-free path of a mount point. Only its parent is looked up: the directory itself
+ * may be a dead mount, whose every lookup fails.
  */
 export function mountPointPath(given: string): string {
   const path = resolve(given)

@@ -1,5 +1,6 @@
-// Which file of which vault a PATH on the command line means: NAME:/a.txt, a path inside a mounted vault, or that of a vault. Looks at the
-// mount table and at directories, so that only callers of a daemon may use it, never a daemon: it would wait for itself.
+// Which file of which vault a PATH on the command line means: NAME:/a.txt, a path inside a mounted
+// vault, or that of a vault. Looks at the mount table and at directories, so that only callers of a
+// daemon may use it, never a daemon: it would wait for itself.
 //
 // Paths are byte strings (a char a byte), because names are bytes.
 
@@ -15,8 +16,8 @@ import { type Environment, existingVault, isVaultPath, vaultPlace } from './vaul
 import { mountOnTheWay } from './way-in.ts'
 
 /**
- * A file of a vault: `path` begins with / and need not exist. `mountPoint`: where the vault is mounted, if it is. `show` names
- * another path of the vault in the way in which this one was given.
+ * A file of a vault: `path` begins with / and need not exist. `mountPoint`: where the vault is
+ * mounted, if it is. `show` names another path of the vault in the way in which this one was given.
  */
 export interface Place {
   readonly vaultPath: string
@@ -28,8 +29,8 @@ export interface Place {
 const VIEWS = '.avfs'
 
 /**
- * Finds what `given`, a byte string, means. Throws ControlError: 'missing' when there is no such vault or no vault is mounted
- * there, 'name' for what is below .avfs.
+ * Finds what `given`, a byte string, means. Throws ControlError: 'missing' when there is no such
+ * vault or no vault is mounted there, 'name' for what is below .avfs.
  */
 export async function findPlace(given: string, env: Environment = process.env): Promise<Place> {
   const place = placeInVault(given, env) ?? (await placeInMount(given)) ?? rootOfVault(given, env)
@@ -96,8 +97,8 @@ function nobodyAnswers({ source, mountPoint, userId }: MountEntry): ControlError
 }
 
 /**
- * Before anything is looked at that may lie in the mount of a vault. Throws SilentDaemonError when its daemon does not answer: no
- * system call there would return.
+ * Before anything is looked at that may lie in the mount of a vault. Throws SilentDaemonError when
+ * its daemon does not answer: no system call there would return.
  */
 export async function assertAnswering(absolute: string): Promise<void> {
   await answeringAt(absolute)
@@ -113,7 +114,10 @@ function isSameMount(one: MountEntry, other: MountEntry): boolean {
   return one.mountPoint === other.mountPoint && one.device === other.device
 }
 
-/** Finds the vault that `given` names, or in whose mount it lies. Its `path` is the root unless `given` has one. */
+/**
+ * Finds the vault that `given` names, or in whose mount it lies. Its `path` is the root unless
+ * `given` has one.
+ */
 export async function findVault(given: string, env: Environment = process.env): Promise<Place> {
   const name = toText(given)
   if (given.includes('/') || given === '.' || given === '..') return await findPlace(given, env)
@@ -138,7 +142,10 @@ function tidy(path: string): string {
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal
 }
 
-/** The path with the links in its directories followed, as far as they exist; the last name stays as it is. */
+/**
+ * The path with the links in its directories followed, as far as they exist; the last name stays as
+ * it is.
+ */
 function realParent(absolute: string): string {
   const names: string[] = []
   for (let at = absolute; ; ) {

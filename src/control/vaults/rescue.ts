@@ -1,5 +1,6 @@
-// A copy of an open vault whose files have lost their names: whole, on the same engine, as NAME.rescued with its own ending beside the
-// vault's place, or in the folder of logs where that is gone. It is open when it is handed over.
+// A copy of an open vault whose files have lost their names: whole, on the same engine, as
+// NAME.rescued with its own ending beside the vault's place, or in the folder of logs where that is
+// gone. It is open when it is handed over.
 
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -22,7 +23,10 @@ export interface Rescue {
   close(): Promise<void>
 }
 
-/** Copies all that `store`, the vault of `path`, has committed; nobody commits meanwhile. Rejects when no folder takes it. */
+/**
+ * Copies all that `store`, the vault of `path`, has committed; nobody commits meanwhile. Rejects
+ * when no folder takes it.
+ */
 export async function rescue(path: string, store: Store): Promise<Rescue> {
   let failure: unknown
   for (const folder of [dirname(path), stateDirectory()].filter(existsSync)) {
@@ -74,7 +78,10 @@ async function copy(target: string, from: Store): Promise<{ store: Store; missin
   return { store: await openStore(target), missing }
 }
 
-/** What cannot be read because the engine's files are gone is as damaged as any other, and is left out. */
+/**
+ * What cannot be read because the engine's files are gone is as damaged as any other, and is left
+ * out.
+ */
 function readable(store: Store): Store {
   const reading =
     <A extends unknown[], T>(read: (...all: A) => T) =>

@@ -1,12 +1,14 @@
-// A copy of a closed vault takes its name: repair and the import of a history end so. Under that name is the vault or the copy, whole,
-// at every moment; where the file system cannot exchange two names, none is there for an instant. A note beside the
-// vault tells whoever comes after a crash how far that came:
+// A copy of a closed vault takes its name: repair and the import of a history end so. Under that
+// name is the vault or the copy, whole, at every moment; where the file system cannot exchange two
+// names, none is there for an instant. A note beside the vault tells whoever comes after a crash
+// how far that came:
 //
 //   the vault is the old one   the copy is removed, if it is there: the work is done again
 //   the vault is the copy      what it replaced gets the name that it was to get, or is removed
 //   there is no vault          the copy gets the name
 //
-// It holds names, not paths, and none but those that a copy and what it replaces may have: a vault may come from a stranger, with a note.
+// It holds names, not paths, and none but those that a copy and what it replaces may have: a vault
+// may come from a stranger, with a note.
 
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -26,7 +28,10 @@ export interface SwitchOptions {
 }
 
 interface Note {
-  /** The name of the copy beside the vault, and its inode number; what it replaces is to be named `former`, or to go. */
+  /**
+   * The name of the copy beside the vault, and its inode number; what it replaces is to be named
+   * `former`, or to go.
+   */
   readonly fresh: string
   readonly ino: string
   readonly former: string | null
@@ -41,8 +46,9 @@ const COPY = /^\.(repaired|importing|partial)$/
 const FORMER = /^\.damaged(-\d+)?$/
 
 /**
- * Gives the durable copy `fresh` the name `path` of a vault that is closed and locked; the vault is at `former` then, or gone
- * when that is null. Both are of one engine and lie in one folder. Durable when it returns; when it throws, the vault has its name.
+ * Gives the durable copy `fresh` the name `path` of a vault that is closed and locked; the vault is
+ * at `former` then, or gone when that is null. Both are of one engine and lie in one folder.
+ * Durable when it returns; when it throws, the vault has its name.
  */
 export function switchFiles(
   fresh: string,

@@ -1,5 +1,6 @@
-// The files of a vault that is closed, as things on disk: what belongs to it, how large it is, and making a move, a copy
-// or a removal of it durable. A vault is a file or a folder, and what an engine leaves beside it. Knows no engine.
+// The files of a vault that is closed, as things on disk: what belongs to it, how large it is, and
+// making a move, a copy or a removal of it durable. A vault is a file or a folder, and what an
+// engine leaves beside it. Knows no engine.
 
 import {
   closeSync,
@@ -15,10 +16,16 @@ import { dirname, join } from 'node:path'
 import { syncOne } from '../../base/sync-files.ts'
 import { backends } from '../../store/open.ts'
 
-/** Of all engines, since a vault on its way to its name does not tell its own. Nothing of it is needed after a clean close. */
+/**
+ * Of all engines, since a vault on its way to its name does not tell its own. Nothing of it is
+ * needed after a clean close.
+ */
 const companions = [...new Set(backends.flatMap((backend) => backend.companions))]
 
-/** The paths of a vault that exist, its own last: without that it is no vault, and the others are leftovers. */
+/**
+ * The paths of a vault that exist, its own last: without that it is no vault, and the others are
+ * leftovers.
+ */
 export function filesOf(path: string): string[] {
   return [...companions.map((suffix) => path + suffix), path].filter(isThere)
 }
@@ -40,7 +47,10 @@ function sizeOf(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
 }
 
-/** Writes a small file, whole or not at all; durable when it returns. What somebody has put in its way is not followed. */
+/**
+ * Writes a small file, whole or not at all; durable when it returns. What somebody has put in its
+ * way is not followed.
+ */
 export function writeWhole(path: string, text: string): void {
   const fresh = `${path}.new`
   rmSync(fresh, { force: true })
@@ -63,7 +73,10 @@ export function moveFiles(from: string, to: string): void {
   if (dirname(from) !== dirname(to)) syncOne(dirname(from))
 }
 
-/** Removes a vault, as far as it is there. Cut short, it leaves no vault under this name, or a whole one. */
+/**
+ * Removes a vault, as far as it is there. Cut short, it leaves no vault under this name, or a whole
+ * one.
+ */
 export function removeFiles(path: string): void {
   const doomed = removedPath(path)
   rmSync(doomed, { recursive: true, force: true })

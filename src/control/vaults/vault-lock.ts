@@ -1,5 +1,6 @@
-// The lock on the vault itself, beside that on its lock file: who removes a lock file, or has the vault under another name, gets no
-// second writer all the same. flock(2) knows nothing of the locks of fcntl(2) that engines set.
+// The lock on the vault itself, beside that on its lock file: who removes a lock file, or has the
+// vault under another name, gets no second writer all the same. flock(2) knows nothing of the locks
+// of fcntl(2) that engines set.
 
 import { closeSync, constants, openSync, statfsSync } from 'node:fs'
 import { isWritablePlace } from '../../store/read-only-place.ts'
@@ -10,8 +11,8 @@ import { systemCode } from '../wire/errors.ts'
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 
 /**
- * File systems whose flock(2) is one of the server, and shuts out the engine's own locks or the reads of others: NFS, CIFS, SMB2,
- * SMB, 9p, Ceph. See magic.h of the kernel.
+ * File systems whose flock(2) is one of the server, and shuts out the engine's own locks or the
+ * reads of others: NFS, CIFS, SMB2, SMB, 9p, Ceph. See magic.h of the kernel.
  */
 const ELSEWHERE = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x517b, 0x01021997, 0x00c36400])
 
@@ -48,8 +49,9 @@ export class VaultLock {
 }
 
 /**
- * Locks the vault at `path`, a path without links; one that is not there yet is not locked. Undefined when another process has it.
- * One that cannot be written is only looked at, so that many may read it.
+ * Locks the vault at `path`, a path without links; one that is not there yet is not locked.
+ * Undefined when another process has it. One that cannot be written is only looked at, so that many
+ * may read it.
  */
 export function lockVault(path: string): VaultLock | undefined {
   const fd = opened(path)

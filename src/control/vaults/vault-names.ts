@@ -1,8 +1,11 @@
-// Which file or folder a vault's name means: the suffix says which engine it belongs to, so that nothing need be opened.
+// Which file or folder a vault's name means: the suffix says which engine it belongs to, so that
+// nothing need be opened.
 //
-//   vaults    $AVFS_HOME, else ~/.avfs/vaults when it exists, else $XDG_DATA_HOME/avfs/vaults (~/.local/share/avfs/vaults)
+//   vaults    $AVFS_HOME, else ~/.avfs/vaults when it exists, else $XDG_DATA_HOME/avfs/vaults
+//   (~/.local/share/avfs/vaults)
 //
-// A vault elsewhere has its name by a link in that directory (`avfs vault create NAME --path FILE`).
+// A vault elsewhere has its name by a link in that directory (`avfs vault create NAME --path
+// FILE`).
 
 import {
   existsSync,
@@ -22,7 +25,10 @@ import { nameCopy } from './switch-files.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** A vault as the user names it: `name` for people (df shows it), absolute `path`, its engine. It need not exist. */
+/**
+ * A vault as the user names it: `name` for people (df shows it), absolute `path`, its engine. It
+ * need not exist.
+ */
 export interface VaultPlace {
   readonly name: string
   readonly path: string
@@ -43,7 +49,10 @@ export function vaultsDirectory(env: Environment = process.env): string {
   return join(absolute(env.XDG_DATA_HOME) ?? join(home, '.local', 'share'), 'avfs', 'vaults')
 }
 
-/** The home directory: $HOME, or what the host knows of the user. Throws ControlError 'failed' when it knows nothing. */
+/**
+ * The home directory: $HOME, or what the host knows of the user. Throws ControlError 'failed' when
+ * it knows nothing.
+ */
 export function homeOf(env: Environment): string {
   const given = absolute(env.HOME)
   if (given !== undefined) return given
@@ -56,16 +65,17 @@ export function homeOf(env: Environment): string {
 }
 
 /**
- * A directory that a variable names. A relative one counts as none (XDG Base Directory Specification): it would mean whatever the current
- * directory has there, which may be anybody's.
+ * A directory that a variable names. A relative one counts as none (XDG Base Directory
+ * Specification): it would mean whatever the current directory has there, which may be anybody's.
  */
 export function absolute(directory: string | undefined): string | undefined {
   return directory !== undefined && isAbsolute(directory) ? directory : undefined
 }
 
 /**
- * Where the vault `given` is or would be: a plain name below `vaultsDirectory`, a name with a slash anywhere, with or
- * without its suffix. Throws ControlError: 'name', or 'failed' when there are two of that name under two engines.
+ * Where the vault `given` is or would be: a plain name below `vaultsDirectory`, a name with a slash
+ * anywhere, with or without its suffix. Throws ControlError: 'name', or 'failed' when there are two
+ * of that name under two engines.
  */
 export function vaultPlace(given: string, env: Environment = process.env): VaultPlace {
   const { stem, suffix } = stemOf(given, env)
@@ -74,7 +84,10 @@ export function vaultPlace(given: string, env: Environment = process.env): Vault
   return placeAt(existing(stem, given)[0] ?? stem + (SUFFIXES[0] as string))
 }
 
-/** Like vaultPlace, of a vault that exists, its path without links. Throws ControlError 'missing', saying how to create it. */
+/**
+ * Like vaultPlace, of a vault that exists, its path without links. Throws ControlError 'missing',
+ * saying how to create it.
+ */
 export function existingVault(given: string, env: Environment = process.env): VaultPlace {
   const { stem } = stemOf(given, env)
   for (const suffix of SUFFIXES) nameCopy(linked(stem + suffix))
@@ -98,8 +111,9 @@ export function isVaultPath(given: string, env: Environment = process.env): bool
 }
 
 /**
- * Where a new vault of that engine (by default that of the suffix in `given`, or else the first) would be. Throws ControlError:
- * 'exists' when the name is taken, whatever the engine, 'name' for a name that no vault can have.
+ * Where a new vault of that engine (by default that of the suffix in `given`, or else the first)
+ * would be. Throws ControlError: 'exists' when the name is taken, whatever the engine, 'name' for a
+ * name that no vault can have.
  */
 export function newVault(
   given: string,
@@ -121,7 +135,10 @@ export function newVault(
   return placeAt(stem + wanted)
 }
 
-/** Makes the directory of vaults for a new one that `given` names; a path that was typed gets no directory made for it. */
+/**
+ * Makes the directory of vaults for a new one that `given` names; a path that was typed gets no
+ * directory made for it.
+ */
 export function makeVaultsDirectory(given: string, { path }: VaultPlace): void {
   if (!given.includes('/')) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
 }
@@ -192,7 +209,10 @@ function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
-/** The paths that a vault has on each engine, if they are there with `ending` behind; `stem` has no suffix. */
+/**
+ * The paths that a vault has on each engine, if they are there with `ending` behind; `stem` has no
+ * suffix.
+ */
 export function namesakes(stem: string, ending = ''): string[] {
   return SUFFIXES.map((suffix) => stem + suffix).filter((path) => existsSync(path + ending))
 }
@@ -203,7 +223,10 @@ export function stemOfPath(path: string): string {
   return suffix === undefined ? path : path.slice(0, -suffix.length)
 }
 
-/** A path beside a vault for the same as it was, of which nothing is there: NAME.WORD with its own ending. */
+/**
+ * A path beside a vault for the same as it was, of which nothing is there: NAME.WORD with its own
+ * ending.
+ */
 export function freePath(path: string, word: string): string {
   const stem = stemOfPath(path)
   const suffix = path.slice(stem.length)
@@ -213,7 +236,10 @@ export function freePath(path: string, word: string): string {
   }
 }
 
-/** Where a migration of the vault at `path` to another engine puts its copy, and where that lies until it is whole. */
+/**
+ * Where a migration of the vault at `path` to another engine puts its copy, and where that lies
+ * until it is whole.
+ */
 export function migratedPaths(path: string, backend: string): { target: string; partial: string } {
   const target = stemOfPath(path) + backendOf('', backend).suffix
   return { target, partial: `${target}.partial` }

@@ -1,5 +1,5 @@
-// Whether a path leads into a mounted vault, found without asking that vault for anything: its daemon may be stopped, and then every
-// system call in the mount waits. Paths are byte strings.
+// Whether a path leads into a mounted vault, found without asking that vault for anything: its
+// daemon may be stopped, and then every system call in the mount waits. Paths are byte strings.
 
 import { lstatSync, readlinkSync } from 'node:fs'
 import { posix } from 'node:path'

@@ -1,4 +1,5 @@
-// Names are bytes; in memory they are byte strings, a char a byte. These turn them into text for people and back.
+// Names are bytes; in memory they are byte strings, a char a byte. These turn them into text for
+// people and back.
 
 import { posix } from 'node:path'
 
@@ -12,7 +13,10 @@ export function toText(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }
 
-/** The absolute form of a path. The current directory, which may be gone, is asked for only where it is needed. */
+/**
+ * The absolute form of a path. The current directory, which may be gone, is asked for only where it
+ * is needed.
+ */
 export function absoluteBytes(path: string): string {
   return path.startsWith('/') ? posix.resolve(path) : posix.resolve(toBytes(process.cwd()), path)
 }

@@ -1,5 +1,5 @@
-// Who asks over the control socket. A caller names itself in a header: only the owner of the vault (and root) can connect, and
-// Node does not hand out what SO_PEERCRED says.
+// Who asks over the control socket. A caller names itself in a header: only the owner of the vault
+// (and root) can connect, and Node does not hand out what SO_PEERCRED says.
 
 import type { Actor } from '../../vault/core/actors.ts'
 
@@ -19,7 +19,10 @@ export function callerHeader(): string {
   return `${uid} ${pid} ${command}`
 }
 
-/** Who the header names. One that does not (curl) is somebody who may use the socket: its owner, as far as is known. */
+/**
+ * Who the header names. One that does not (curl) is somebody who may use the socket: its owner, as
+ * far as is known.
+ */
 export function callerOf(header: string | readonly string[] | undefined): Actor {
   const [, uid, pid, command] = form.exec(String(header)) ?? []
   if (command === undefined) return { uid: process.getuid?.() ?? 0, pid: 0, command: '' }

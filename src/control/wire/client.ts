@@ -1,4 +1,5 @@
-// The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults or of the methods.
+// The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults
+// or of the methods.
 
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -29,12 +30,18 @@ export class NoDaemonError extends ControlError {
   }
 }
 
-/** Asks the daemon who it is. Throws NoDaemonError, SilentDaemonError, ControlError for half an answer. */
+/**
+ * Asks the daemon who it is. Throws NoDaemonError, SilentDaemonError, ControlError for half an
+ * answer.
+ */
 export async function daemonInfo(socket: string): Promise<DaemonInfo> {
   return parsed(await textAt(socket, '/'), socket) as DaemonInfo
 }
 
-/** What the daemon says at /metrics, as Prometheus text. Throws NoDaemonError, ControlError for half an answer. */
+/**
+ * What the daemon says at /metrics, as Prometheus text. Throws NoDaemonError, ControlError for half
+ * an answer.
+ */
 export async function daemonMetricsText(socket: string): Promise<string> {
   return await textAt(socket, '/metrics')
 }
@@ -73,9 +80,10 @@ function noAnswer(socket: string, cause?: unknown): ControlError {
 }
 
 /**
- * Runs a method in the daemon and returns its result, of which the caller knows the type; `receive` gets what it hands over before that, `feed` sends what it is to
- * take meanwhile. `pid` is the daemon's, for messages. Throws NoDaemonError when it did not begin, SilentDaemonError when the daemon
- * answers nothing any more, not even who it is, and what the method threw, as ControlError.
+ * Runs a method in the daemon and returns its result, of which the caller knows the type; `receive`
+ * gets what it hands over before that, `feed` sends what it is to take meanwhile. `pid` is the
+ * daemon's, for messages. Throws NoDaemonError when it did not begin, SilentDaemonError when the
+ * daemon answers nothing any more, not even who it is, and what the method threw, as ControlError.
  */
 export async function callDaemon<Item extends object, Result extends object>(
   socket: string,
@@ -171,7 +179,10 @@ function ended(method: string, socket: string): ControlError {
   return new ControlError('failed', `the daemon ended before ${method} was done`, socket)
 }
 
-/** Frames as they come; reads no further than it is asked. Throws ControlError when they are cut off, or none. */
+/**
+ * Frames as they come; reads no further than it is asked. Throws ControlError when they are cut
+ * off, or none.
+ */
 async function* framesOf(response: IncomingMessage, socket: string): AsyncGenerator<Buffer> {
   const units = new Units()
   for await (const piece of piecesOf(response, socket)) {

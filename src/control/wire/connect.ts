@@ -1,5 +1,5 @@
-// The way to a daemon's socket: whose it is, and who answers, is known before a word is said. A socket in a folder that others can
-// write, or one that another user listens on, may be anybody's.
+// The way to a daemon's socket: whose it is, and who answers, is known before a word is said. A
+// socket in a folder that others can write, or one that another user listens on, may be anybody's.
 
 import { lstatSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -11,8 +11,9 @@ import { assertOwnFolder, isTrusted, ownUser, StrangerError } from '../../base/o
 const OTHERS = 0o077
 
 /**
- * The user whose socket is at `path`. Throws StrangerError unless it lies in a folder that only that user can write, nobody else can
- * connect to it, and he is this user or root; root may ask all. Throws what lstat(2) says where there is none.
+ * The user whose socket is at `path`. Throws StrangerError unless it lies in a folder that only
+ * that user can write, nobody else can connect to it, and he is this user or root; root may ask
+ * all. Throws what lstat(2) says where there is none.
  */
 export function socketOwner(path: string): number {
   const found = lstatSync(path)
@@ -26,7 +27,10 @@ export function socketOwner(path: string): number {
   return uid
 }
 
-/** Connects. Rejects with StrangerError unless the owner of the socket (or root) listens there, or with what connect(2) says. */
+/**
+ * Connects. Rejects with StrangerError unless the owner of the socket (or root) listens there, or
+ * with what connect(2) says.
+ */
 export async function connected(path: string): Promise<Socket> {
   const owner = socketOwner(path)
   const socket = connect(path)

@@ -1,8 +1,12 @@
-// A method's body where caller and method are one process: pieces go from hand to hand, none is copied or kept.
+// A method's body where caller and method are one process: pieces go from hand to hand, none is
+// copied or kept.
 
 import type { Feed } from './protocol.ts'
 
-/** What `feed` sends. It is called when the first piece is asked for; a piece is taken when the next one is. */
+/**
+ * What `feed` sends. It is called when the first piece is asked for; a piece is taken when the next
+ * one is.
+ */
 export async function* bodyOf(feed: Feed): AsyncGenerator<Uint8Array> {
   const offered: { piece: Uint8Array; taken: () => void; refuse: (why: unknown) => void }[] = []
   let wake = (): void => undefined

@@ -1,5 +1,6 @@
-// How the answer of a method goes to its caller, in lines or frames, and what becomes of it when the caller goes away or stops
-// reading: the method hears of it when it hands something over, and may ask; nothing else does.
+// How the answer of a method goes to its caller, in lines or frames, and what becomes of it when
+// the caller goes away or stops reading: the method hears of it when it hands something over, and
+// may ask; nothing else does.
 
 import type { ServerResponse } from 'node:http'
 import { log } from '../../base/log.ts'
@@ -33,7 +34,10 @@ export class GoneError extends ControlError {
   }
 }
 
-/** Throws GoneError once nobody waits for the answer; for a method that only looks, between two steps. */
+/**
+ * Throws GoneError once nobody waits for the answer; for a method that only looks, between two
+ * steps.
+ */
 export function assertWanted(isGone: () => boolean): void {
   if (isGone()) throw new GoneError()
 }

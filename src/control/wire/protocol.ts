@@ -1,16 +1,20 @@
-// What the daemon and its callers say to each other. Types only, and the forms of errors. HTTP/1.1 over a Unix socket:
+// What the daemon and its callers say to each other. Types only, and the forms of errors. HTTP/1.1
+// over a Unix socket:
 //
 //   GET  /          a DaemonInfo
 //   GET  /metrics   Prometheus text
 //   POST /METHOD    JSON parameters in, who asks in a header (caller.ts); NDJSON out: any number of
 //                   {"progress":{"done":1,"total":9}}, {"item":{...}} and {"bytes":"base64"},
 //                   then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}.
-//                   Who accepts application/octet-stream gets the same in frames: u32 length (little-endian, all of it), u32 kind,
+//                   Who accepts application/octet-stream gets the same in frames: u32 length
+//                   (little-endian, all of it), u32 kind,
 //                   then (kind 0) the JSON of a line or (kind 1) bytes.
-//                   With content-type application/octet-stream the parameters are the first line, and the rest is the
+//                   With content-type application/octet-stream the parameters are the first line,
+//                   and the rest is the
 //                   method's own: bytes, which it takes while it answers.
 //
-// Between the process that runs `avfs mount` and the daemon that it starts: DaemonMessage over Node's own IPC.
+// Between the process that runs `avfs mount` and the daemon that it starts: DaemonMessage over
+// Node's own IPC.
 
 import { StoreError } from '../../store/store.ts'
 import { ControlError, type ControlErrorKind, systemCode } from './errors.ts'
@@ -35,7 +39,10 @@ export type Piece<Item extends object = object> = Uint8Array | { readonly item: 
 /** Takes pieces in order; the sender waits for it. */
 export type Receive<Item extends object = object> = (piece: Piece<Item>) => Promise<void> | void
 
-/** Sends bytes to a method, in order; resolves when the memory may be used again. Rejects once nobody listens. */
+/**
+ * Sends bytes to a method, in order; resolves when the memory may be used again. Rejects once
+ * nobody listens.
+ */
 type Send = (piece: Uint8Array) => Promise<void>
 
 /** Sends all that a method is to take. */
@@ -70,7 +77,10 @@ export interface MountSettings {
   /** Undefined: what the vault is set to. */
   readonly commitMs: number | undefined
   readonly avfsdir: 'hidden' | 'visible' | 'off'
-  /** Microseconds that the session polls for the next request before it sleeps; undefined: as the session sees fit. */
+  /**
+   * Microseconds that the session polls for the next request before it sleeps; undefined: as the
+   * session sees fit.
+   */
   readonly pollUs: number | undefined
   readonly trace: boolean
   /** Flags for the kernel, by their names in mount(8): nosuid, nodev, noexec, noatime ... */

@@ -1,15 +1,21 @@
-// Daemons that are there and do not answer: stopped (SIGSTOP, a debugger), or held up. Whoever waits for one gives up after a while, and
-// says so, instead of waiting for ever.
+// Daemons that are there and do not answer: stopped (SIGSTOP, a debugger), or held up. Whoever
+// waits for one gives up after a while, and says so, instead of waiting for ever.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { ControlError } from './errors.ts'
 
-/** A daemon that works on what it was asked for says nothing for so long before it is asked whether it is there. */
+/**
+ * A daemon that works on what it was asked for says nothing for so long before it is asked whether
+ * it is there.
+ */
 export const QUIET_MS = 5_000
 /** And has so long to say that it is. */
 export const ANSWER_MS = 10_000
 
-/** A daemon took the connection and says nothing. `pid`, where it is known, tells people whom to let go on. */
+/**
+ * A daemon took the connection and says nothing. `pid`, where it is known, tells people whom to let
+ * go on.
+ */
 export class SilentDaemonError extends ControlError {
   constructor(socket: string, pid: number | undefined, cause?: unknown) {
     const who = pid === undefined ? `the daemon on ${socket}` : `the daemon, process ${pid},`
@@ -33,7 +39,10 @@ function isStopped(pid: number): boolean {
   }
 }
 
-/** The process that calls itself the daemon of a mount point (daemon.ts), for a message alone: anybody may call himself so. */
+/**
+ * The process that calls itself the daemon of a mount point (daemon.ts), for a message alone:
+ * anybody may call himself so.
+ */
 export function daemonOf(mountPoint: string): number | undefined {
   const pid = readdirSync('/proc').find((name) => {
     if (!/^\d+$/.test(name)) return false
@@ -53,7 +62,9 @@ interface SilenceWatch {
   end(): void
 }
 
-/** Watches over an answer that may take as long as it takes; `isThere` rejects when nobody answers. */
+/**
+ * Watches over an answer that may take as long as it takes; `isThere` rejects when nobody answers.
+ */
 export function watchSilence(
   isThere: () => Promise<unknown>,
   silent: (cause: unknown) => void,

@@ -22,11 +22,17 @@ import { type View, type ViewContext, type ViewEntry, type ViewKind, waiting } f
 /** The name of a listed moment, cut at whole seconds. */
 const SHORTENED = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d$/
 const REMEMBERED_MAX = 1024
-/** How long a name may be cached that means a local time, but would mean UTC once something happens in that second. */
+/**
+ * How long a name may be cached that means a local time, but would mean UTC once something happens
+ * in that second.
+ */
 const UNSETTLED_MS = 1000
 const SECOND_MICROS = 1e6
 
-/** Where `10m` led to, and leads for a while, so that a program which walks the tree sees one state of it. */
+/**
+ * Where `10m` led to, and leads for a while, so that a program which walks the tree sees one state
+ * of it.
+ */
 interface Relative {
   readonly moment: Moment
   readonly resolved: number
@@ -67,7 +73,8 @@ function resolve(
   const key = `${directory}\0${name}`
   let relative = known.get(key)
   if (relative === undefined || now - relative.resolved >= lasts) {
-    // Where nothing happened since, the tree is the same as before: with one number the kernel keeps what it knows of it.
+    // Where nothing happened since, the tree is the same as before: with one number the kernel
+    // keeps what it knows of it.
     relative = { moment: Math.min(moment, core.moments.last), resolved: now }
     known.delete(key)
     known.set(key, relative)

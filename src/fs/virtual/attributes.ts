@@ -1,4 +1,5 @@
-// What stat(2) tells of nodes in views: directories that stand for one of the vault, and inodes as they once were.
+// What stat(2) tells of nodes in views: directories that stand for one of the vault, and inodes as
+// they once were.
 
 import { isDirectory, S_IFDIR, S_ISGID, S_ISUID, S_ISVTX } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
@@ -8,14 +9,18 @@ import type { Node } from '../operations.ts'
 import type { View, ViewContext } from './view.ts'
 
 /**
- * The view is as open as the directory that it shows: same owner, same permissions. `volatile`: its name may lead elsewhere
- * next time; what is not volatile is announced by fixed-views.ts when it changes. Throws ENOENT.
+ * The view is as open as the directory that it shows: same owner, same permissions. `volatile`: its
+ * name may lead elsewhere next time; what is not volatile is announced by fixed-views.ts when it
+ * changes. Throws ENOENT.
  */
 export function directoryAttributes({ fs }: ViewContext, view: View, volatile: boolean): Node {
   return likeDirectory(toNode(getInode(fs.core, view.directory)), view.number, volatile)
 }
 
-/** The same, with the owner and permissions of another directory: those who may change what is listed here. */
+/**
+ * The same, with the owner and permissions of another directory: those who may change what is
+ * listed here.
+ */
 export function ownedAttributes({ fs }: ViewContext, view: View, owner: number): Node {
   const { uid, gid } = getInode(fs.core, owner)
   const node = likeDirectory(toNode(getInode(fs.core, view.directory)), view.number, false)
@@ -24,8 +29,8 @@ export function ownedAttributes({ fs }: ViewContext, view: View, owner: number):
 }
 
 /**
- * nlink 1 says that directories below are not counted, so that find(1) does not rely on it. The times are those of
- * the directory's birth, which never change.
+ * nlink 1 says that directories below are not counted, so that find(1) does not rely on it. The
+ * times are those of the directory's birth, which never change.
  */
 function likeDirectory(node: Node, number: number, volatile: boolean): Node {
   const { btime, btimeNs } = node

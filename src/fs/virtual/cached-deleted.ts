@@ -1,6 +1,7 @@
-// Deleted names that the kernel keeps for a while, so that programs which list first and look at each name then need not ask for all of
-// them again. What deleted/ shows under a name changes with the names of the directory: here is what tells the kernel, and what
-// makes it ask for one that is moved.
+// Deleted names that the kernel keeps for a while, so that programs which list first and look at
+// each name then need not ask for all of them again. What deleted/ shows under a name changes with
+// the names of the directory: here is what tells the kernel, and what makes it ask for one that is
+// moved.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ESTALE, fail } from '../../base/errno.ts'
@@ -11,7 +12,10 @@ import { watchNames } from '../../vault/tree/directory.ts'
 import type { FsContext } from '../context.ts'
 import type { CachedNames, View, ViewContext } from './view.ts'
 
-/** How long a name may be cached: find(1) and cp(1) take about that long from a large listing to the files in it. */
+/**
+ * How long a name may be cached: find(1) and cp(1) take about that long from a large listing to the
+ * files in it.
+ */
 export const DELETED_CACHED_MS = 10_000
 /** The kernel counts in ticks, from when it hears. */
 const MARGIN_MS = 50
@@ -38,7 +42,10 @@ export function noteCached(
   cachedDeleted.set(directory, names)
 }
 
-/** Tells the kernel when a name that it keeps leads elsewhere: somebody made or deleted the name in the directory, or prune let it go. */
+/**
+ * Tells the kernel when a name that it keeps leads elsewhere: somebody made or deleted the name in
+ * the directory, or prune let it go.
+ */
 export function announceDeleted(context: ViewContext): void {
   const { core } = context.fs
   watchNames(core, (directory, name) => nameChanged(context, directory, name))
@@ -65,7 +72,10 @@ function sendNotices(
   for (const listed of deletedAs(core, directory, name)) void notices?.entryChanged(number, listed)
 }
 
-/** Whether a name is looked up because `forceLookup` refused to move it: then the kernel may not keep it. */
+/**
+ * Whether a name is looked up because `forceLookup` refused to move it: then the kernel may not
+ * keep it.
+ */
 export function isForcedLookup(
   { cachedDeleted }: ViewContext,
   directory: number,
@@ -78,8 +88,9 @@ export function isForcedLookup(
 }
 
 /**
- * Before a name is moved: the kernel moves it with the node that it leads to, which it may not go on to keep. Throws ESTALE, at which
- * rename(2) looks up again whatever is on the way and asks once more (retry_estale in fs/namei.c).
+ * Before a name is moved: the kernel moves it with the node that it leads to, which it may not go
+ * on to keep. Throws ESTALE, at which rename(2) looks up again whatever is on the way and asks once
+ * more (retry_estale in fs/namei.c).
  */
 export function forceLookup(
   { fs, cachedDeleted }: ViewContext,

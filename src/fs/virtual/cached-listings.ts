@@ -1,6 +1,7 @@
-// Which listings of views the kernel may go on with. It keeps what it read of a directory (FOPEN_CACHE_DIR) for whoever opens that
-// next, and asks at each opendir(3): what it has is good while the rows are the same that the listing was made of, and only where
-// everybody is shown the same.
+// Which listings of views the kernel may go on with. It keeps what it read of a directory
+// (FOPEN_CACHE_DIR) for whoever opens that next, and asks at each opendir(3): what it has is good
+// while the rows are the same that the listing was made of, and only where everybody is shown the
+// same.
 
 import { afterStep } from '../../base/step.ts'
 import type { View, ViewContext } from './view.ts'
@@ -20,7 +21,10 @@ interface ListingCache {
 
 interface CachedListing {
   readonly view: View
-  /** The tick when the kernel began to read what it has cached, through `handles`, of which some may be open. */
+  /**
+   * The tick when the kernel began to read what it has cached, through `handles`, of which some may
+   * be open.
+   */
   readonly tick: number
   readonly handles: Set<number>
 }
@@ -31,7 +35,10 @@ export function cacheListings(context: ViewContext): ListingCache {
   const cached = new Map<number, CachedListing>()
   const open = new Map<number, CachedListing>()
 
-  /** A program may read an open directory from its beginning once more (rewinddir(3)): it must not get what was cached before. */
+  /**
+   * A program may read an open directory from its beginning once more (rewinddir(3)): it must not
+   * get what was cached before.
+   */
   const check = afterStep(() => {
     for (const { view, tick } of new Set(open.values()))
       if (view.kind.tick?.(context, view) !== tick)

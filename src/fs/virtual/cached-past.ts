@@ -1,6 +1,7 @@
-// Names in trees of the past that the kernel may keep: the past stays what it is, and who may come to it changes with the directories
-// of today. So they are kept below directories that are open to everybody now, and dropped when one of those closes; all others are
-// asked for each time, by whoever wants to go there. See past-access.ts.
+// Names in trees of the past that the kernel may keep: the past stays what it is, and who may come
+// to it changes with the directories of today. So they are kept below directories that are open to
+// everybody now, and dropped when one of those closes; all others are asked for each time, by
+// whoever wants to go there. See past-access.ts.
 
 import { EACCES, fail } from '../../base/errno.ts'
 import { inBackground } from '../../store/retry.ts'
@@ -28,7 +29,10 @@ export function isPast(view: View): view is PastView {
   return 'tree' in view
 }
 
-/** Throws EACCES unless the caller has the access today to a directory of the past; the kernel has checked that he had it then. */
+/**
+ * Throws EACCES unless the caller has the access today to a directory of the past; the kernel has
+ * checked that he had it then.
+ */
 export function assertMayAccessNow(
   { fs, past }: ViewContext,
   caller: Caller,

@@ -1,6 +1,6 @@
-// What tells the kernel when a name in tags/TAG that it keeps leads elsewhere: when one of the labelled files of its family comes, goes
-// or is renamed (cached-tags.ts). Only names that everybody is shown alike are kept, so that a directory on the way which closes
-// drops all.
+// What tells the kernel when a name in tags/TAG that it keeps leads elsewhere: when one of the
+// labelled files of its family comes, goes or is renamed (cached-tags.ts). Only names that
+// everybody is shown alike are kept, so that a directory on the way which closes drops all.
 
 import { isDirectory } from '../../base/mode.ts'
 import { afterStep } from '../../base/step.ts'

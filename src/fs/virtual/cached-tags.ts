@@ -1,5 +1,6 @@
-// Which names in tags/TAG the kernel may keep, with what it takes to find those that a change of a file makes wrong. What a file is
-// called there depends on all labelled files of its family (label-index.ts), so that names are dropped a family at a time.
+// Which names in tags/TAG the kernel may keep, with what it takes to find those that a change of a
+// file makes wrong. What a file is called there depends on all labelled files of its family
+// (label-index.ts), so that names are dropped a family at a time.
 
 import { addTo, dropFrom } from '../../base/sets.ts'
 import { cycleCheck } from '../../vault/core/cycles.ts'
@@ -87,7 +88,10 @@ export class CachedTags implements TaggedNameCache {
     for (const tag of [...this.#byNumber.values()]) this.#drop(tag, true)
   }
 
-  /** And of those of a file that may be called otherwise, or be there or not; `labels`: those that it may have lost. */
+  /**
+   * And of those of a file that may be called otherwise, or be there or not; `labels`: those that
+   * it may have lost.
+   */
   dropNamesOf(ino: number, labels: Iterable<string>): void {
     const { core } = this.#fs
     const inode = findInode(core, ino)

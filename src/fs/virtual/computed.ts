@@ -1,5 +1,5 @@
-// Kind: a small file or symlink whose content is computed when its name is looked up, and stays what it was for whoever
-// opened it then.
+// Kind: a small file or symlink whose content is computed when its name is looked up, and stays
+// what it was for whoever opened it then.
 
 import { hash } from 'node:crypto'
 import { EINVAL, fail } from '../../base/errno.ts'

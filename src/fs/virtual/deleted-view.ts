@@ -1,4 +1,5 @@
-// Kind: deleted/, what was deleted in a directory and is not there now, in its latest state. cp and mv bring it back.
+// Kind: deleted/, what was deleted in a directory and is not there now, in its latest state. cp and
+// mv bring it back.
 
 import { EACCES, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
 import { DT_DIR, isDirectory } from '../../base/mode.ts'
@@ -90,7 +91,9 @@ function mayKnow(
   return mightAccess(fs, reader, directory, until - 1, wanted)
 }
 
-/** Throws EACCES where the reader may know of the name, but had no access before its removal began. */
+/**
+ * Throws EACCES where the reader may know of the name, but had no access before its removal began.
+ */
 function findShown(
   context: ViewContext,
   caller: Caller,
@@ -138,7 +141,10 @@ function* listDeleted(
   }
 }
 
-/** mv out of deleted/ restores the name with its tree. That runs in the background, and the rename is run again after it. */
+/**
+ * mv out of deleted/ restores the name with its tree. That runs in the background, and the rename
+ * is run again after it.
+ */
 function moveOut(
   context: ViewContext,
   caller: Caller,
@@ -174,7 +180,8 @@ function moveOut(
   throw new Fault(async () => {
     try {
       await restoreTree(fs.core, { ino: row.ino, moment }, { parent, name: newName }, options)
-      // The kernel moves the name together with the node of the past: by then it must not cache the name any more.
+      // The kernel moves the name together with the node of the past: by then it must not cache the
+      // name any more.
       void announced.sent()
       await untilForgotten(context, view.directory, name)
       finishedRenames.set(key, true)

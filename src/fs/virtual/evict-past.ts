@@ -1,5 +1,5 @@
-// When memory is short: the kernel is told to let go of what it keeps of the past, since each node that it knows is a record here. It
-// keeps what somebody has open, and asks again for the rest.
+// When memory is short: the kernel is told to let go of what it keeps of the past, since each node
+// that it knows is a record here. It keeps what somebody has open, and asks again for the rest.
 
 import type { PastView } from './past-tree.ts'
 import type { ViewContext } from './view.ts'

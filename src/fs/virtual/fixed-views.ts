@@ -1,5 +1,6 @@
-// Views that always stand at the same path: .avfs itself and the directories in it. The kernel keeps what it
-// knows of them, as every path into the past leads through; here is what tells it of changes.
+// Views that always stand at the same path: .avfs itself and the directories in it. The kernel
+// keeps what it knows of them, as every path into the past leads through; here is what tells it of
+// changes.
 
 import { addTo, dropFrom } from '../../base/sets.ts'
 import { type InodeRow, inode as inodes, tag as tags, xattr } from '../../store/collections.ts'
@@ -64,7 +65,10 @@ export function guardChanged({ fs, fixed }: ViewContext, directory: number): voi
     for (const number of fixed.byPath.get(SNAPSHOTS) ?? []) fs.notices?.attributesChanged(number)
 }
 
-/** The same for changes that did not come through the kernel: by a command, or another caller of the vault. */
+/**
+ * The same for changes that did not come through the kernel: by a command, or another caller of the
+ * vault.
+ */
 export function announceGuards(context: ViewContext): void {
   const { overlay } = context.fs.core
   const { byDirectory } = context.fixed
@@ -93,7 +97,9 @@ export function announceSnapshots(context: ViewContext): void {
   })
 }
 
-/** The same for labels, which may go by way of one directory while the kernel caches them in others. */
+/**
+ * The same for labels, which may go by way of one directory while the kernel caches them in others.
+ */
 export function announceTags(context: ViewContext): void {
   context.fs.core.overlay.watch(tags, ([tag]) => {
     const name = `${tag}`

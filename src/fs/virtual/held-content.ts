@@ -1,5 +1,6 @@
-// What computed files take: the content of each stays in memory for as long as the kernel knows it, which may be long. So that one
-// user cannot fill the memory of all, the kernel is told to let go of the oldest, and what is more than that is refused.
+// What computed files take: the content of each stays in memory for as long as the kernel knows it,
+// which may be long. So that one user cannot fill the memory of all, the kernel is told to let go
+// of the oldest, and what is more than that is refused.
 
 import { ENOMEM, fail } from '../../base/errno.ts'
 import { keptByStep } from '../../base/step.ts'
@@ -35,8 +36,8 @@ export class HeldContent {
   }
 
   /**
-   * The kernel comes to know a file. Throws a Fault to wait until it knows fewer, and ENOMEM when it keeps those.
-   * Call it before anything has changed.
+   * The kernel comes to know a file. Throws a Fault to wait until it knows fewer, and ENOMEM when
+   * it keeps those. Call it before anything has changed.
    */
   hold(file: HeldFile, notices: KernelNotices | undefined): void {
     const { uid, bytes, number } = file
@@ -71,7 +72,10 @@ export class HeldContent {
     return this.#of(uid) + bytes > BYTES_MAX_EACH * part || this.#bytes + bytes > BYTES_MAX * part
   }
 
-  /** Files that are open stay. Not those in the directory of the lookup itself, which the kernel has locked. */
+  /**
+   * Files that are open stay. Not those in the directory of the lookup itself, which the kernel has
+   * locked.
+   */
   #ease(file: HeldFile, notices: KernelNotices | undefined): void {
     let over = Math.max(file.bytes, (BYTES_MAX_EACH * EASED) / 4)
     for (const held of this.#files.values()) {

@@ -1,4 +1,5 @@
-// history.json: what changed in the directory, newest first: what its reader might have seen there (past-access.ts).
+// history.json: what changed in the directory, newest first: what its reader might have seen there
+// (past-access.ts).
 
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import type { Moment } from '../../vault/core/moment.ts'
@@ -38,7 +39,10 @@ function shownTo(fs: FsContext, caller: Caller, { directory }: View): Shown | un
   }
 }
 
-/** Whether the reader may know where a name came from: that it was there, and the path of that directory. */
+/**
+ * Whether the reader may know where a name came from: that it was there, and the path of that
+ * directory.
+ */
 function mayFollow(
   fs: FsContext,
   reader: Reader,

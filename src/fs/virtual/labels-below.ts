@@ -1,6 +1,6 @@
-// Which labels tags/ shows in a directory: those of files here and below that the reader may go to. By its name a label is found in any
-// directory, if he may go to such a file anywhere. Found out once for everybody, where that can be, and kept until something
-// changes.
+// Which labels tags/ shows in a directory: those of files here and below that the reader may go to.
+// By its name a label is found in any directory, if he may go to such a file anywhere. Found out
+// once for everybody, where that can be, and kept until something changes.
 
 import type { Core } from '../../vault/core/core.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
@@ -22,7 +22,10 @@ interface KnownLabels {
 const known = new WeakMap<Core, Map<number, KnownLabels>>()
 const DIRECTORIES_MAX = 16
 
-/** Users who made a label that existed already without their knowledge: to them it is as if it were new. */
+/**
+ * Users who made a label that existed already without their knowledge: to them it is as if it were
+ * new.
+ */
 const made = new WeakMap<Core, Map<string, Set<number>>>()
 const MADE_MAX = 10_000
 
@@ -47,7 +50,9 @@ export function noteMade(core: Core, tag: string, { uid }: Reader): void {
   if (labels.size > MADE_MAX && oldest !== undefined) labels.delete(oldest)
 }
 
-/** The reader removes it again. Returns false if he has not made it so, or may know of it by now. */
+/**
+ * The reader removes it again. Returns false if he has not made it so, or may know of it by now.
+ */
 export function unmake(core: Core, directory: number, tag: string, reader: Reader): boolean {
   if (made.get(core)?.get(tag)?.delete(reader.uid) !== true) return false
   return !isLabelKnown(core, directory, tag, reader)

@@ -1,6 +1,7 @@
-// Which seconds at/ lists, for names of moments that are cut at whole seconds: Samba reads the names of a listing, in UTC and no
-// further than its format goes, and asks for what it has read. A time that somebody types without a zone is local; one that is the
-// beginning of a listed name means what it means there.
+// Which seconds at/ lists, for names of moments that are cut at whole seconds: Samba reads the
+// names of a listing, in UTC and no further than its format goes, and asks for what it has read. A
+// time that somebody types without a zone is local; one that is the beginning of a listed name
+// means what it means there.
 
 import type { WallMicros } from '../../vault/core/clock-steps.ts'
 import type { Core } from '../../vault/core/core.ts'
@@ -17,7 +18,10 @@ const DIRECTORIES_MAX = 64
 interface Seconds {
   /** As the host's clock showed them, each with a moment of it. */
   readonly listed: ReadonlyMap<number, Moment>
-  /** The newest moment when they were looked up: of the seconds before it all is known, unless the clock was set since. */
+  /**
+   * The newest moment when they were looked up: of the seconds before it all is known, unless the
+   * clock was set since.
+   */
   readonly last: Moment
   readonly clockSteps: number
   readonly tick: number
@@ -31,7 +35,10 @@ export function listedMoments(core: Core, directory: number): Moment[] {
   return moments
 }
 
-/** Whether at/ lists a moment of the second that began when the host's clock showed `start`, to somebody of whom `isShown` tells. */
+/**
+ * Whether at/ lists a moment of the second that began when the host's clock showed `start`, to
+ * somebody of whom `isShown` tells.
+ */
 export function isListedSecond(
   core: Core,
   directory: number,

@@ -1,4 +1,5 @@
-// Open directories of views: a listing runs while the kernel asks for more, so that only what fits its buffer is in memory.
+// Open directories of views: a listing runs while the kernel asks for more, so that only what fits
+// its buffer is in memory.
 
 import { DT_DIR } from '../../base/mode.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
@@ -7,7 +8,10 @@ import { DOTS } from '../dir.ts'
 import type { Caller, Node, TakeEntry } from '../operations.ts'
 import { numberOf, type View, type ViewContext, type ViewEntry } from './view.ts'
 
-/** Listings that run at a time: each holds what it has read ahead. The others go on from their beginning. */
+/**
+ * Listings that run at a time: each holds what it has read ahead. The others go on from their
+ * beginning.
+ */
 const RUNNING_MAX = 128
 
 export interface Listing {

@@ -1,4 +1,5 @@
-// Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and deleted/ lead to.
+// Kind: a directory as it was at a moment, with everything below it. What at/, snapshots/ and
+// deleted/ lead to.
 
 import { DT_DIR } from '../../base/mode.ts'
 import type { Fault } from '../../store/store.ts'
@@ -19,8 +20,8 @@ const PAGE_NAMES = 1024
 const NONE: ReadonlySet<number> = new Set()
 
 /**
- * The node of an inode in a tree; `type` is mode >> 12, `up` the number of the node above, `name` what it is called there. `isCacheable`:
- * whether the kernel may keep that, if it is not the top.
+ * The node of an inode in a tree; `type` is mode >> 12, `up` the number of the node above, `name`
+ * what it is called there. `isCacheable`: whether the kernel may keep that, if it is not the top.
  */
 export function pastView(
   tree: PastTree,

@@ -1,4 +1,5 @@
-// What directories and files of the past have in common: the tree that they are in, and what stat(2) and getxattr(2) tell.
+// What directories and files of the past have in common: the tree that they are in, and what
+// stat(2) and getxattr(2) tell.
 
 import { ENOENT, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -18,7 +19,10 @@ export interface PastTree {
   readonly moment: Moment
   /** The directory of the vault below whose .avfs it is. */
   readonly directory: number
-  /** The inode at the top, and how long the kernel may keep the name that leads to it; undefined: no limit. */
+  /**
+   * The inode at the top, and how long the kernel may keep the name that leads to it; undefined: no
+   * limit.
+   */
   readonly root: number
   readonly nameMs: number | undefined
   /** When the top was deleted, shown as its ctime. */
@@ -65,7 +69,10 @@ export function attributesOf(context: ViewContext, view: PastView): Node {
   return { ...node, nameMs, ctime, ctimeNs: (wall - ctime * 1e6) * 1000 }
 }
 
-/** The extended attributes that the inode had, without capabilities. `ls -l` asks every file for some, and nearly none has any. */
+/**
+ * The extended attributes that the inode had, without capabilities. `ls -l` asks every file for
+ * some, and nearly none has any.
+ */
 export function xattrsOf(context: ViewContext, view: PastView): ReadonlyMap<string, Uint8Array> {
   const { xattrs, tags } = rowOf(context, view)
   if (xattrs + tags === 0) return nothing

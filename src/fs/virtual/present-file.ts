@@ -8,7 +8,9 @@ interface PresentView extends View {
   readonly nameMs: number
 }
 
-/** Only the lookup goes through here: the node is the vault's own, which answers everything else. */
+/**
+ * Only the lookup goes through here: the node is the vault's own, which answers everything else.
+ */
 const presentKind: ViewKind<PresentView> = {
   attributes: ({ fs }, { ino, nameMs }) => ({ ...toNode(getInode(fs.core, ino)), nameMs }),
 }

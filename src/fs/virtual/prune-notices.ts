@@ -1,5 +1,5 @@
-// The kernel caches what views show of the past without limit, since the past does not change, until prune or purge removes some of
-// it. Then it is notified from here.
+// The kernel caches what views show of the past without limit, since the past does not change,
+// until prune or purge removes some of it. Then it is notified from here.
 
 import { setImmediate } from 'node:timers/promises'
 import { log } from '../../base/log.ts'
@@ -12,7 +12,10 @@ import { pastDirectoryKind } from './past-directory.ts'
 import type { PastView } from './past-tree.ts'
 import type { ViewContext } from './view.ts'
 
-/** Notices wait this long to be sent together, unless somebody waits for them: prune removes thousands of rows. */
+/**
+ * Notices wait this long to be sent together, unless somebody waits for them: prune removes
+ * thousands of rows.
+ */
 const WAIT_MS = 250
 /** Nodes that are checked between two turns of the event loop. */
 const TOGETHER = 500
@@ -28,8 +31,8 @@ class Gone {
 }
 
 /**
- * Follows what is let go of, as long as the kernel has anything of a view. Returns what resolves when the kernel knows of all that
- * it was or is to be told of rows that changed.
+ * Follows what is let go of, as long as the kernel has anything of a view. Returns what resolves
+ * when the kernel knows of all that it was or is to be told of rows that changed.
  */
 export function announcePruned(context: ViewContext): () => Promise<void> {
   const { overlay } = context.fs.core

@@ -1,5 +1,6 @@
-// Numbers that grow when rows change of which listings of views are made: with the same number the kernel may go on with what it has
-// listed. Rows are only counted here, since an operation is under way when they change.
+// Numbers that grow when rows change of which listings of views are made: with the same number the
+// kernel may go on with what it has listed. Rows are only counted here, since an operation is under
+// way when they change.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -21,7 +22,10 @@ import {
 import type { Core } from '../../vault/core/core.ts'
 import { ACL_ACCESS } from '../../vault/tree/acl.ts'
 
-/** Directories whose names are counted. One that was dropped gets another number when it is asked for again. */
+/**
+ * Directories whose names are counted. One that was dropped gets another number when it is asked
+ * for again.
+ */
 const DIRECTORIES_MAX = 10_000
 
 export interface RowTicks {

@@ -1,6 +1,7 @@
-// Who may learn that something was found: a hit tells what is in a file, and its path how directories are filled. So it is shown to
-// those alone who could have found it by walking: through directories that they may list and enter, to files that they may read.
-// Of the past it is shown to those who could do so then, and have access to those directories today (past-access.ts).
+// Who may learn that something was found: a hit tells what is in a file, and its path how
+// directories are filled. So it is shown to those alone who could have found it by walking: through
+// directories that they may list and enter, to files that they may read. Of the past it is shown to
+// those who could do so then, and have access to those directories today (past-access.ts).
 
 import { isDirectory, isRegular } from '../../base/mode.ts'
 import { type InodePastRow, type InodeRow, inodePast } from '../../store/collections.ts'
@@ -15,7 +16,10 @@ import type { FsContext } from '../context.ts'
 import { mayAccessNow, mightAccess, seesAll } from '../past-access.ts'
 import { type Tagged, taggedFile } from './tagged.ts'
 
-/** What is below a directory now, and its path from there; undefined where it is not, or not for this reader. */
+/**
+ * What is below a directory now, and its path from there; undefined where it is not, or not for
+ * this reader.
+ */
 export function readableBelow(
   core: Core,
   directory: number,
@@ -41,8 +45,8 @@ export function walkableBelow(
 }
 
 /**
- * The last state of what was below a directory and is gone; undefined where it was not, or not for this reader. `parent`: the
- * directory in which it had its name; by default its last.
+ * The last state of what was below a directory and is gone; undefined where it was not, or not for
+ * this reader. `parent`: the directory in which it had its name; by default its last.
  */
 export function deletedBelow(
   fs: FsContext,
@@ -73,7 +77,10 @@ function laterState(core: Core, ino: number): Pick<InodeRow, 'parent'> | undefin
   return core.overlay.scan(inodePast, { gte: [ino], lt: [ino + 1], reverse: true, limit: 1 })[0]
 }
 
-/** Whether the reader could list and enter a directory at a moment, and still can, on the way from `top` if it is below that. */
+/**
+ * Whether the reader could list and enter a directory at a moment, and still can, on the way from
+ * `top` if it is below that.
+ */
 function mayWalk(
   fs: FsContext,
   top: number,
@@ -87,7 +94,10 @@ function mayWalk(
   )
 }
 
-/** Whether the reader could find and read a file at a moment. For its present state the access of now decides. */
+/**
+ * Whether the reader could find and read a file at a moment. For its present state the access of
+ * now decides.
+ */
 export function mightFind(
   fs: FsContext,
   top: number,

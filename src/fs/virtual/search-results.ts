@@ -1,6 +1,7 @@
-// What a query finds below a directory, under the names that search/QUERY/ shows. Operations are synchronous and a search is not: a
-// Fault waits for the search, which keeps its answer for the retry. The vault may have changed since: each name is checked again
-// (search-access.ts) when it is shown or followed.
+// What a query finds below a directory, under the names that search/QUERY/ shows. Operations are
+// synchronous and a search is not: a Fault waits for the search, which keeps its answer for the
+// retry. The vault may have changed since: each name is checked again (search-access.ts) when it is
+// shown or followed.
 
 import { EIO, EOPNOTSUPP, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
@@ -17,7 +18,10 @@ import type { SearchedFile, SearchedName, SearchedVersion } from '../search-serv
 import { ticksOf } from './row-ticks.ts'
 import { deletedBelow, mightFind, readableBelow, walkableBelow } from './search-access.ts'
 
-/** One result; `moment`: a state of the past, in directory `parent` if that is told; undefined: what is there now. */
+/**
+ * One result; `moment`: a state of the past, in directory `parent` if that is told; undefined: what
+ * is there now.
+ */
 export interface Hit {
   readonly ino: number
   readonly moment: Moment | undefined
@@ -49,7 +53,10 @@ interface Answer {
 const RESULTS_MAX = 1000
 /** How long a listing waits for the index to take in what was just saved. */
 const REFRESH_MS = 500
-/** An answer is used for this long, or for COST_FACTOR times what it took: programs call stat(2) on all names soon after a listing. */
+/**
+ * An answer is used for this long, or for COST_FACTOR times what it took: programs call stat(2) on
+ * all names soon after a listing.
+ */
 const LISTED_MS = 250
 const COST_FACTOR = 4
 /** How long a listed name leads to the same file, whatever changes. */
@@ -64,8 +71,9 @@ interface AnswerCache {
 const caches = new WeakMap<Core, AnswerCache>()
 
 /**
- * What is found. `isListing`: for a listing, which must show what changed since the last one; a lookup uses the names of the last
- * listing. Throws EOPNOTSUPP where there is no search, EIO when it fails; the log says why.
+ * What is found. `isListing`: for a listing, which must show what changed since the last one; a
+ * lookup uses the names of the last listing. Throws EOPNOTSUPP where there is no search, EIO when
+ * it fails; the log says why.
  */
 export function hitsOf(fs: FsContext, question: Question, isListing: boolean): Hits {
   const { answers, underway } = cacheOf(fs.core)
@@ -183,7 +191,10 @@ function hitsIn(
   return name === undefined ? [] : [{ hit: { ino, moment: gone?.since }, name }]
 }
 
-/** With the past each version that was found, the newest first. One step each, so that a Fault repeats no other. */
+/**
+ * With the past each version that was found, the newest first. One step each, so that a Fault
+ * repeats no other.
+ */
 async function addVersions(
   fs: FsContext,
   { path, versions }: SearchedFile,
@@ -199,7 +210,10 @@ async function addVersions(
   }
 }
 
-/** A name of at most NAME_BYTES_MAX bytes that keeps its extension and is cut between characters of UTF-8. */
+/**
+ * A name of at most NAME_BYTES_MAX bytes that keeps its extension and is cut between characters of
+ * UTF-8.
+ */
 function fitting(prefix: string, name: string): string {
   const room = NAME_BYTES_MAX - prefix.length
   if (name.length <= room) return prefix + name

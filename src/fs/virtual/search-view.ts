@@ -1,5 +1,6 @@
-// Kinds: search/, in which every query has a name, search/QUERY/ with what it finds here and below, best first, and .all/ in it, where
-// the past is searched too. Entries are the files themselves, or former versions; which they are is in search-results.ts.
+// Kinds: search/, in which every query has a name, search/QUERY/ with what it finds here and below,
+// best first, and .all/ in it, where the past is searched too. Entries are the files themselves, or
+// former versions; which they are is in search-results.ts.
 
 import { EINVAL, EOPNOTSUPP, fail } from '../../base/errno.ts'
 import { log } from '../../base/log.ts'
@@ -25,7 +26,10 @@ const ALL = '.all'
 const CONTROL = /\p{Cc}/u
 /** A query without any letter or digit has no words. */
 const WORD = /[\p{L}\p{N}]/u
-/** How long the kernel may cache a name that leads to a version: the next search may give that name to another. */
+/**
+ * How long the kernel may cache a name that leads to a version: the next search may give that name
+ * to another.
+ */
 const NAME_MS = 250
 
 interface QueryView extends View {
@@ -43,7 +47,10 @@ function queryView(
   return { ...fixedView(queryKind, fixedPath, directory, number), query, pastToo, name }
 }
 
-/** A slash cannot be in a name: U+2215 and %2F stand for it, and %25 for a percent sign. Nothing else is decoded. */
+/**
+ * A slash cannot be in a name: U+2215 and %2F stand for it, and %25 for a percent sign. Nothing
+ * else is decoded.
+ */
 function queryOf(name: string): string | undefined {
   return textOf(name)
     ?.replaceAll('\u2215', '/')

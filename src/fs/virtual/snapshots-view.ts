@@ -1,4 +1,5 @@
-// Kind: snapshots/. The list is the vault's, the same in every directory; mkdir takes one, rmdir deletes it, mv renames it.
+// Kind: snapshots/. The list is the vault's, the same in every directory; mkdir takes one, rmdir
+// deletes it, mv renames it.
 
 import { EACCES, EEXIST, ENOENT, EPERM, fail } from '../../base/errno.ts'
 import type { Fault } from '../../store/store.ts'

@@ -1,4 +1,5 @@
-// stats.json: what `avfs vault stats --json` prints, as far as it is known without a walk over all rows.
+// stats.json: what `avfs vault stats --json` prints, as far as it is known without a walk over all
+// rows.
 
 import type { Caller } from '../operations.ts'
 import { jsonFile } from './computed.ts'

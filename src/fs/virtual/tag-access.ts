@@ -16,7 +16,10 @@ export function assertMayTag(core: Core, reader: Reader, inode: Inode): void {
   if (!mayTag(core, reader, inode)) fail(EPERM)
 }
 
-/** The same for labels in the tags/ of a directory. Throws EPERM; EXDEV for what is not below it, or not for the reader. */
+/**
+ * The same for labels in the tags/ of a directory. Throws EPERM; EXDEV for what is not below it, or
+ * not for the reader.
+ */
 export function assertMayLabel(core: Core, reader: Reader, directory: number, inode: Inode): void {
   assertMayTag(core, reader, inode)
   if (taggedFile(core, directory, inode.ino, reader) === undefined) fail(EXDEV)

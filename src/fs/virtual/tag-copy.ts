@@ -1,6 +1,7 @@
-// Copying into a tag: `cp FILE .avfs/tags/TAG/` labels FILE. What cp makes there is a file without a name until it is closed;
-// where it was copied from is known when the kernel copies it for the program, or when the file of that name says the same.
-// What comes from elsewhere becomes a new file of the directory.
+// Copying into a tag: `cp FILE .avfs/tags/TAG/` labels FILE. What cp makes there is a file without
+// a name until it is closed; where it was copied from is known when the kernel copies it for the
+// program, or when the file of that name says the same. What comes from elsewhere becomes a new
+// file of the directory.
 
 import { EEXIST, EPERM, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -39,8 +40,8 @@ export function startCopy(
 }
 
 /**
- * The kernel copies for the program: nothing needs to be written. Returns the bytes that count as copied. Throws what `ln` would
- * be answered (EPERM, EXDEV), at which the program copies by itself.
+ * The kernel copies for the program: nothing needs to be written. Returns the bytes that count as
+ * copied. Throws what `ln` would be answered (EPERM, EXDEV), at which the program copies by itself.
  */
 export function noteSource(
   { fs, copies }: ViewContext,
@@ -59,12 +60,15 @@ export function noteSource(
   return Math.min(length, Math.max(0, source.size - offset))
 }
 
-/** close(2) of what was copied: the label is given. Throws EEXIST when another file has the name. */
+/**
+ * close(2) of what was copied: the label is given. Throws EEXIST when another file has the name.
+ */
 export function endCopy(context: ViewContext, ino: number): void {
   const { fs, copies } = context
   const { directory = 0 } = copies.get(ino) ?? {}
   const { notices } = fs
-  // The kernel may have cached that the directory has no such file: it is notified before this FLUSH is answered.
+  // The kernel may have cached that the directory has no such file: it is notified before this
+  // FLUSH is answered.
   const named = idempotent(() => end(context, ino))
   if (named !== undefined && notices !== undefined)
     throw new Fault(async () => {
@@ -81,7 +85,8 @@ function end({ fs, copies }: ViewContext, ino: number): string | undefined {
   const source = copy.source ?? sameFile(fs.core, made, copy)
   if (source === undefined) {
     if (findEntry(fs.core, copy.directory, copy.name) !== undefined) {
-      // A shell closes a descriptor that it opened for writing once before anything is written (after dup2).
+      // A shell closes a descriptor that it opened for writing once before anything is written
+      // (after dup2).
       if (made.size === 0) return undefined
       fail(EEXIST)
     }
@@ -102,8 +107,8 @@ function end({ fs, copies }: ViewContext, ino: number): string | undefined {
 }
 
 /**
- * The file of that name in the directory, when it holds the same bytes; they are compared for those alone who may read it. Throws EPERM
- * for a caller who may not label it, whatever it holds.
+ * The file of that name in the directory, when it holds the same bytes; they are compared for those
+ * alone who may read it. Throws EPERM for a caller who may not label it, whatever it holds.
  */
 function sameFile(
   core: Core,
@@ -114,7 +119,8 @@ function sameFile(
   const other = row === undefined ? undefined : findInode(core, row.ino)
   if (other === undefined || !isRegular(other.mode)) return undefined
   if (!mayTag(core, reader, other)) {
-    // A shell closes a descriptor that it opened for writing once before anything is written (after dup2).
+    // A shell closes a descriptor that it opened for writing once before anything is written (after
+    // dup2).
     if (made.size === 0) return undefined
     fail(EPERM)
   }

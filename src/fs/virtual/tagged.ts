@@ -1,4 +1,5 @@
-// What carries a set of labels below a directory: which files a caller may see there, and under which names.
+// What carries a set of labels below a directory: which files a caller may see there, and under
+// which names.
 
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -12,7 +13,10 @@ import { filesWith } from '../../vault/tree/tags.ts'
 import { isWayOpen, keyOf, MAY_SEARCH, MAY_WALK, pathBelow, type Reader } from '../access.ts'
 import { ticksOf } from './row-ticks.ts'
 
-/** A file with a label: the directory that it lies in, and the path that leads to it from the one that is looked at. */
+/**
+ * A file with a label: the directory that it lies in, and the path that leads to it from the one
+ * that is looked at.
+ */
 export interface Tagged {
   readonly inode: Inode
   readonly parent: number
@@ -22,7 +26,10 @@ export interface Tagged {
 /** Files by names of their own. */
 export interface TaggedNames {
   readonly files: ReadonlyMap<string, Tagged>
-  /** Names of files that the reader can open but not discover: a directory on the way can be entered and not listed. Named last. */
+  /**
+   * Names of files that the reader can open but not discover: a directory on the way can be entered
+   * and not listed. Named last.
+   */
   readonly unlisted: ReadonlySet<string>
   /** All families, whatever the reader may see. */
   readonly families: ReadonlyMap<string, readonly Tagged[]>
@@ -42,7 +49,10 @@ const EVERYBODY = 'everybody'
 /** Sees everything that is there. */
 export const ALMIGHTY: Reader = { uid: 0, groups: new Set() }
 
-/** Files below `directory` that carry all of `tags`, as far as the reader could walk to them, under names of their own. */
+/**
+ * Files below `directory` that carry all of `tags`, as far as the reader could walk to them, under
+ * names of their own.
+ */
 export function taggedBelow(
   core: Core,
   directory: number,
@@ -58,7 +68,10 @@ export function taggedBelow(
   return names
 }
 
-/** What the names of one family lead to. Reads no other family, so that it is cheap enough for every lookup. */
+/**
+ * What the names of one family lead to. Reads no other family, so that it is cheap enough for every
+ * lookup.
+ */
 export function taggedAlike(
   core: Core,
   directory: number,
@@ -154,7 +167,10 @@ function familiesOf(files: ReadonlyMap<string, Tagged>): Map<string, Tagged[]> {
   return families
 }
 
-/** Families of files to which not everybody may walk by the name that comes first: some do not see them, or by another name. */
+/**
+ * Families of files to which not everybody may walk by the name that comes first: some do not see
+ * them, or by another name.
+ */
 function closedAmong(
   core: Core,
   directory: number,
@@ -185,7 +201,10 @@ function nameOf(
   }
 }
 
-/** A file as it is found below a directory, by the first of its names to which the reader may go by `wanted`. */
+/**
+ * A file as it is found below a directory, by the first of its names to which the reader may go by
+ * `wanted`.
+ */
 export function taggedFile(
   core: Core,
   directory: number,

@@ -1,5 +1,6 @@
-// Kinds: tags/, the labels of what is here and below, and tags/TAG/, the files that carry one: the files themselves, so that
-// they can be edited there. A file comes in by ln, mv or cp and goes by rm, which takes the label away and nothing else.
+// Kinds: tags/, the labels of what is here and below, and tags/TAG/, the files that carry one: the
+// files themselves, so that they can be edited there. A file comes in by ln, mv or cp and goes by
+// rm, which takes the label away and nothing else.
 
 import { EACCES, EEXIST, ENOENT, ENOTEMPTY, EPERM, fail } from '../../base/errno.ts'
 import { DT_DIR, DT_LNK, fileType, isDirectory, S_ISVTX } from '../../base/mode.ts'
@@ -39,7 +40,10 @@ import { shownName, textOf, toName } from './text.ts'
 import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
 const DIRECTORY = 4
-/** How long the kernel may cache a label under another name than its own, with its attributes: programs ask more than once. */
+/**
+ * How long the kernel may cache a label under another name than its own, with its attributes:
+ * programs ask more than once.
+ */
 const OTHERWISE_MS = 1000
 
 interface TagView extends View {
@@ -130,7 +134,8 @@ const tagKind: ViewKind<TagView> = {
     const file = names.files.get(name)
     if (file !== undefined)
       return fileView(view, name, file, context.tagged.note(view, name, file, names))
-    // Not listed, so that nobody walks through all combinations. A file that is called so comes first: it is to be labelled.
+    // Not listed, so that nobody walks through all combinations. A file that is called so comes
+    // first: it is to be labelled.
     const called = findEntry(core, view.directory, name)
     if (called !== undefined && called.type !== DT_DIR) return undefined
     const tag = tagOf(core, name)
@@ -214,7 +219,10 @@ function placeOf({ parent, path }: Tagged): { parent: number; name: string } {
   return { parent, name: path.at(-1) ?? '' }
 }
 
-/** What rename(2) asks of whoever takes a name out of a directory; the kernel has looked at the view alone. */
+/**
+ * What rename(2) asks of whoever takes a name out of a directory; the kernel has looked at the view
+ * alone.
+ */
 function assertMayMove(core: Core, caller: Caller, { inode, parent }: Tagged): void {
   const directory = getInode(core, parent)
   if (!mayNow(core, readerOf(caller), directory, MAY_WRITE | MAY_SEARCH)) fail(EACCES)

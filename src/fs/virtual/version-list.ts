@@ -1,4 +1,5 @@
-// Kind: versions/NAME/, one read-only file a version, named by its number with the extension of NAME, and `latest`.
+// Kind: versions/NAME/, one read-only file a version, named by its number with the extension of
+// NAME, and `latest`.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
 import { DT_LNK, DT_REG } from '../../base/mode.ts'
@@ -23,7 +24,10 @@ import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './
 const REGULAR = 8
 /** How long numbers are used without reading the history again, here and in the kernel's cache. */
 export const KNOWN_MS = 1000
-/** After this nothing that happened to a name changes its numbers: longer than versions.ts waits for a backup to go. */
+/**
+ * After this nothing that happened to a name changes its numbers: longer than versions.ts waits for
+ * a backup to go.
+ */
 const SETTLED_MICROS = 11e6
 /** For the histories that are known, and what a version takes. */
 const KNOWN_BYTES = 16 * 1024 * 1024
@@ -82,7 +86,10 @@ export function hasVersions(core: Core, directory: number, name: string): boolea
   )
 }
 
-/** The directory of each version when it was made: it never changes, so it is kept as long as the version is known. */
+/**
+ * The directory of each version when it was made: it never changes, so it is kept as long as the
+ * version is known.
+ */
 const directories = new WeakMap<NameVersion, number | undefined>()
 
 function directoryOf(core: Core, version: NameVersion, directory: number, name: string) {
@@ -91,7 +98,9 @@ function directoryOf(core: Core, version: NameVersion, directory: number, name: 
   return directories.get(version)
 }
 
-/** The present version is as accessible as its directory is; a former one as its directory was then. */
+/**
+ * The present version is as accessible as its directory is; a former one as its directory was then.
+ */
 function maySee(
   fs: FsContext,
   reader: Reader,
@@ -132,8 +141,9 @@ function extensionOf(name: string): string {
 }
 
 /**
- * How long the kernel may keep what leads to versions. A file that an editor moved aside to write it anew brings its versions along
- * when it is deleted, so that numbers may change for a moment; then they stay, and prune and purge are told of (version-notices.ts).
+ * How long the kernel may keep what leads to versions. A file that an editor moved aside to write
+ * it anew brings its versions along when it is deleted, so that numbers may change for a moment;
+ * then they stay, and prune and purge are told of (version-notices.ts).
  */
 function keptMs(core: Core, directory: number, name: string): number {
   const present = findEntry(core, directory, name)

@@ -1,5 +1,6 @@
-// What the kernel keeps of versions/: names of files, numbers of versions and `latest`. Here is what tells it when there is another
-// version, when a name is gone without a trace, and when prune or purge let versions go.
+// What the kernel keeps of versions/: names of files, numbers of versions and `latest`. Here is
+// what tells it when there is another version, when a name is gone without a trace, and when prune
+// or purge let versions go.
 
 import { afterStep } from '../../base/step.ts'
 import { entry, entryPast, type Key, numbering, version } from '../../store/collections.ts'

@@ -1,4 +1,5 @@
-// Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what is in them.
+// Kind: versions/, with a directory for each file that is or was here. See version-list.ts for what
+// is in them.
 
 import { DT_DIR, DT_REG } from '../../base/mode.ts'
 import { type EntryPastRow, type EntryRow, entry, entryPast } from '../../store/collections.ts'
@@ -69,7 +70,10 @@ function spansOf(directory: number, name: string) {
   return { gte: [directory, name], lt: [directory, `${name}\0`], limit: SPANS_MAX }
 }
 
-/** Whether the reader had the access `wanted` to the directory when the name appeared in it, or when it went. */
+/**
+ * Whether the reader had the access `wanted` to the directory when the name appeared in it, or when
+ * it went.
+ */
 function mayKnow(
   fs: FsContext,
   reader: Reader,

@@ -1,4 +1,5 @@
-// Operations on the content and the attributes of views. They are read-only: what changes is refused with EROFS.
+// Operations on the content and the attributes of views. They are read-only: what changes is
+// refused with EROFS.
 
 import { EINVAL, EISDIR, ENXIO, EOPNOTSUPP, EROFS, fail } from '../../base/errno.ts'
 import { isRegular } from '../../base/mode.ts'
@@ -38,7 +39,8 @@ export function contentOperations(context: ViewContext, { viewOf }: ViewNodes): 
       return view.kind.read?.(context, view, offset, size) ?? fail(EISDIR)
     },
     write(_caller, ino) {
-      // The kernel took the bytes into its cache before it asked: neither they nor the size that they made must stay there.
+      // The kernel took the bytes into its cache before it asked: neither they nor the size that
+      // they made must stay there.
       const { up, name } = viewOf(ino)
       void fs.notices?.inodeChanged(ino)
       if (name !== undefined) void fs.notices?.entryChanged(up, name)

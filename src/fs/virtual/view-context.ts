@@ -29,7 +29,10 @@ export function createViewContext(fs: FsContext): ViewContext {
   }
 }
 
-/** Follows all changes of what the kernel caches. The function returned resolves when it was notified of those made so far. */
+/**
+ * Follows all changes of what the kernel caches. The function returned resolves when it was
+ * notified of those made so far.
+ */
 export function announceChanges(context: ViewContext): () => Promise<void> {
   announceGuards(context)
   announceSnapshots(context)

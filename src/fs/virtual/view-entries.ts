@@ -1,4 +1,5 @@
-// Operations on names in views: looking them up, and those changes that a kind takes. All others are refused with EROFS.
+// Operations on names in views: looking them up, and those changes that a kind takes. All others
+// are refused with EROFS.
 
 import { EINVAL, ENOENT, ENOTDIR, EROFS, EXDEV, fail } from '../../base/errno.ts'
 import { getInode } from '../../vault/tree/inodes.ts'
@@ -23,7 +24,9 @@ export interface EntryOperations
     | 'rmdir'
     | 'rename'
   > {
-  /** A file of the vault is moved or linked into a view. Returns its node, which counts one lookup. */
+  /**
+   * A file of the vault is moved or linked into a view. Returns its node, which counts one lookup.
+   */
   moveIn(caller: Caller, into: number, ino: number, name: string): Node
   /** A name in a view is moved to a directory of the vault. */
   moveOut(caller: Caller, from: number, name: string, parent: number, newName: string): void

@@ -1,4 +1,5 @@
-// The views that the kernel knows: each record lives from the LOOKUP that gives out its number to the FORGET that takes it back.
+// The views that the kernel knows: each record lives from the LOOKUP that gives out its number to
+// the FORGET that takes it back.
 
 import { ESTALE, FsError, fail } from '../../base/errno.ts'
 import { getInode } from '../../vault/tree/inodes.ts'

@@ -1,5 +1,6 @@
-// The operations of the virtual tree, put together: each finds the view behind a number (view-nodes.ts), runs the operation of its
-// kind, and refuses what the kind does not take. Open directories are here.
+// The operations of the virtual tree, put together: each finds the view behind a number
+// (view-nodes.ts), runs the operation of its kind, and refuses what the kind does not take. Open
+// directories are here.
 
 import { EBADF, ENOTDIR, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'

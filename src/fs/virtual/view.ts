@@ -1,5 +1,6 @@
-// What a view is: a node of the virtual tree below .avfs, a record with a kind; and the kinds as objects with the operations
-// that they take. One kind a file beside this one; view-operations.ts runs them. Knows nothing of what the kinds show.
+// What a view is: a node of the virtual tree below .avfs, a record with a kind; and the kinds as
+// objects with the operations that they take. One kind a file beside this one; view-operations.ts
+// runs them. Knows nothing of what the kinds show.
 
 import { hash } from 'node:crypto'
 import type { FsError } from '../../base/errno.ts'
@@ -14,7 +15,10 @@ import type { RowTicks } from './row-ticks.ts'
 import type { Tagged, TaggedNames } from './tagged.ts'
 
 export interface TaggedNameCache {
-  /** Notes that the kernel is about to learn `name`; returns how long it may cache it. `from`: the names it was taken from. */
+  /**
+   * Notes that the kernel is about to learn `name`; returns how long it may cache it. `from`: the
+   * names it was taken from.
+   */
   note(view: TagDirectory, name: string, file: Tagged, from: TaggedNames): number
 }
 
@@ -33,7 +37,10 @@ export const AVFS_NAME = '.avfs'
 export interface View {
   readonly number: number
   readonly kind: ViewKind
-  /** `key` and `ino` together identify a view: they are equal in all records of it, and differ from those of any other. */
+  /**
+   * `key` and `ino` together identify a view: they are equal in all records of it, and differ from
+   * those of any other.
+   */
   readonly key: string
   readonly ino: number
   /** The directory of the vault that this is a view of. */
@@ -42,7 +49,9 @@ export interface View {
   readonly up: number
   /** The name by which the kernel knows it there; set for files whose content the kernel caches. */
   readonly name?: string
-  /** Its path below the .avfs of `directory`, of views that always stand there; see fixed-views.ts. */
+  /**
+   * Its path below the .avfs of `directory`, of views that always stand there; see fixed-views.ts.
+   */
   readonly fixedPath?: string
 }
 
@@ -88,7 +97,10 @@ interface FixedViews {
 }
 
 export interface PastNameCache {
-  /** Whether the kernel may cache names of a directory of the past: everybody has access to it today. */
+  /**
+   * Whether the kernel may cache names of a directory of the past: everybody has access to it
+   * today.
+   */
   isCacheable(directory: number): boolean
 }
 
@@ -96,7 +108,10 @@ export interface PastNameCache {
 export interface CachedNames {
   readonly number: number
   untilMs: number
-  /** Names whose move was refused so that the kernel looks them up, and those that it has looked up since. */
+  /**
+   * Names whose move was refused so that the kernel looks them up, and those that it has looked up
+   * since.
+   */
   readonly refused: Set<string>
   readonly forgotten: Set<string>
 }
@@ -110,27 +125,45 @@ export interface TagCopy {
   readonly reader: Reader
   /** The file of the vault that it is copied from, once that is known. */
   source: number | undefined
-  /** The source is a file that the caller may not label: neither is it labelled, nor a new file made. */
+  /**
+   * The source is a file that the caller may not label: neither is it labelled, nor a new file
+   * made.
+   */
   isRefused: boolean
 }
 
 /**
- * The operations of a kind. Missing ones are refused: reading with EISDIR or ENOTDIR, everything that changes with EROFS.
- * Lookups return undefined for a name that is not there. A `caller` is valid during the call only.
+ * The operations of a kind. Missing ones are refused: reading with EISDIR or ENOTDIR, everything
+ * that changes with EROFS. Lookups return undefined for a name that is not there. A `caller` is
+ * valid during the call only.
  */
 export interface ViewKind<V extends View = View> {
-  /** A number that changes whenever the listing may have, so that the kernel can cache it. Without it listings are read each time. */
+  /**
+   * A number that changes whenever the listing may have, so that the kernel can cache it. Without
+   * it listings are read each time.
+   */
   tick?(context: ViewContext, view: V): number
-  /** Whether all users are shown the same while that number stays the same; without it, they are. */
+  /**
+   * Whether all users are shown the same while that number stays the same; without it, they are.
+   */
   isCommon?(context: ViewContext, view: V): boolean
-  /** Throws EACCES unless the caller has the access `wanted` (access.ts), where attributes alone do not decide. */
+  /**
+   * Throws EACCES unless the caller has the access `wanted` (access.ts), where attributes alone do
+   * not decide.
+   */
   assertAccess?(context: ViewContext, caller: Caller, view: V, wanted: number): void
   attributes(context: ViewContext, view: V): Node
-  /** Called at a view's first LOOKUP, and after its last FORGET. `hold` may throw ENOMEM or a Fault, before anything has changed. */
+  /**
+   * Called at a view's first LOOKUP, and after its last FORGET. `hold` may throw ENOMEM or a Fault,
+   * before anything has changed.
+   */
   hold?(context: ViewContext, view: V): void
   release?(context: ViewContext, view: V): void
   lookup?(context: ViewContext, caller: Caller, view: V, name: string): View | undefined
-  /** Entries in a stable order; runs while the kernel asks for more. A yielded Fault must be loaded before it can go on. */
+  /**
+   * Entries in a stable order; runs while the kernel asks for more. A yielded Fault must be loaded
+   * before it can go on.
+   */
   list?(
     context: ViewContext,
     caller: Caller,
@@ -145,8 +178,8 @@ export interface ViewKind<V extends View = View> {
   /** Moves `name` within one view. */
   rename?(context: ViewContext, caller: Caller, view: V, name: string, newName: string): void
   /**
-   * Save by rename: puts the file `name` in the place of the file `newName`, where these lie. Returns false when they are not two
-   * files of the view.
+   * Save by rename: puts the file `name` in the place of the file `newName`, where these lie.
+   * Returns false when they are not two files of the view.
    */
   replace?(context: ViewContext, caller: Caller, view: V, name: string, newName: string): boolean
   /** Adds a file of the vault, under a name that it need not keep. */
@@ -167,8 +200,8 @@ export interface ViewKind<V extends View = View> {
 }
 
 /**
- * What `read` returns, for a generator: a Fault would end it, so that it hands it out (`yield*`) and reads again when it is
- * resumed. Others go on in between.
+ * What `read` returns, for a generator: a Fault would end it, so that it hands it out (`yield*`)
+ * and reads again when it is resumed. Others go on in between.
  */
 export function* waiting<T>(read: () => T): Generator<Fault, T> {
   for (;;)
@@ -182,8 +215,9 @@ export function* waiting<T>(read: () => T): Generator<Fault, T> {
 }
 
 /**
- * The number of node `ino` of the tree that `key` names. Within one tree numbers never meet; over all trees the 52 bits of
- * a hash keep them apart, so that a number needs no memory and is the same as long as the node is.
+ * The number of node `ino` of the tree that `key` names. Within one tree numbers never meet; over
+ * all trees the 52 bits of a hash keep them apart, so that a number needs no memory and is the same
+ * as long as the node is.
  */
 export function numberOf(key: string, ino = 0): number {
   const digest = hash('sha256', key, 'buffer')

@@ -1,5 +1,5 @@
-// The native addons of engines, and what they throw as StoreError. They stand beside src, in a checkout as in the npm
-// package, and are there only once make has built them.
+// The native addons of engines, and what they throw as StoreError. They stand beside src, in a
+// checkout as in the npm package, and are there only once make has built them.
 
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -16,13 +16,19 @@ const advices: Readonly<Record<StoreErrorKind, string>> = {
   unavailable: 'the engine is not available here',
 }
 
-/** Loads native/NAME/build/NAME.node. Throws what require throws: code MODULE_NOT_FOUND where it is not built. */
+/**
+ * Loads native/NAME/build/NAME.node. Throws what require throws: code MODULE_NOT_FOUND where it is
+ * not built.
+ */
 export function requireAddon<A>(name: string): A {
   const path = fileURLToPath(new URL(`../../../native/${name}/build/${name}.node`, import.meta.url))
   return createRequire(import.meta.url)(path) as A
 }
 
-/** The addon of an engine; throws StoreError 'unavailable' with what to do where it cannot be loaded. */
+/**
+ * The addon of an engine; throws StoreError 'unavailable' with what to do where it cannot be
+ * loaded.
+ */
 export function addonOf<A>(name: string): A {
   try {
     return requireAddon<A>(name)
@@ -34,7 +40,10 @@ export function addonOf<A>(name: string): A {
   }
 }
 
-/** The StoreError of what an addon has thrown: its `kind` and the engine's own words. A TypeError is a bug and stays one. */
+/**
+ * The StoreError of what an addon has thrown: its `kind` and the engine's own words. A TypeError is
+ * a bug and stays one.
+ */
 export function storeErrorOf(error: unknown): unknown {
   if (!(error instanceof Error) || !('kind' in error) || error instanceof StoreError) return error
   const kind = error.kind as StoreErrorKind
@@ -60,7 +69,8 @@ export async function toldLater<T>(call: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Awaits a long call of an addon. Node waits for its threads when the process exits; `stop` then ends the call early.
+ * Awaits a long call of an addon. Node waits for its threads when the process exits; `stop` then
+ * ends the call early.
  */
 export async function toldMuchLater<T>(call: () => Promise<T>, stop: () => unknown): Promise<T> {
   process.once('exit', stop)

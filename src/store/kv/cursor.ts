@@ -1,5 +1,6 @@
-// Reads what writer.ts wrote, which see for the format. Whatever the bytes are, a read ends with a value of its type or
-// with StoreError 'corrupt': lengths and numbers are checked before they are used.
+// Reads what writer.ts wrote, which see for the format. Whatever the bytes are, a read ends with a
+// value of its type or with StoreError 'corrupt': lengths and numbers are checked before they are
+// used.
 
 import { corrupt } from '../store.ts'
 import type { Encoding } from './writer.ts'

@@ -1,8 +1,8 @@
-// A Store over a key-value engine: encodes rows, keeps commits in order, and says what the vault at hand is. The engine
-// underneath knows bytes alone.
+// A Store over a key-value engine: encodes rows, keeps commits in order, and says what the vault at
+// hand is. The engine underneath knows bytes alone.
 //
-// The engine gets one batch at a time. What is committed meanwhile waits here, encoded; when a batch fails, those that wait
-// behind it are refused, too, since they may build on it.
+// The engine gets one batch at a time. What is committed meanwhile waits here, encoded; when a
+// batch fails, those that wait behind it are refused, too, since they may build on it.
 
 import { type Collection, collections, type Key } from '../collections.ts'
 import { retryUntilLoaded } from '../retry.ts'
@@ -27,8 +27,8 @@ export type OpenEngine = (path: string, options: KvOpenOptions) => Promise<KvEng
 const FORMAT_BYTES = 1
 
 /**
- * Opens the vault at a path. Rejects with StoreError: 'format' for what is no vault or that of a newer avfs, 'io' where there
- * is none, or with `create` one that has rows.
+ * Opens the vault at a path. Rejects with StoreError: 'format' for what is no vault or that of a
+ * newer avfs, 'io' where there is none, or with `create` one that has rows.
  */
 export async function openKvStore(
   open: OpenEngine,

@@ -1,12 +1,14 @@
-// Where key-value engines keep which collection: the number that begins its keys, and the group of engine.ts that it lies
-// in. Numbers are on disk and never change their meaning; a new collection takes the next one.
+// Where key-value engines keep which collection: the number that begins its keys, and the group of
+// engine.ts that it lies in. Numbers are on disk and never change their meaning; a new collection
+// takes the next one.
 //
 //   key            group            value
 //   0              ROWS             'avfs', u8 FORMAT: what says that this is a vault
 //   number, parts  ROWS or PAST     a row (row-codec.ts)
 //   number, parts  BLOCKS           the bytes of a row whose collection is split, as they are
 //
-// A split collection keeps its bytes apart from the other columns, so that walks over all its rows need not read them.
+// A split collection keeps its bytes apart from the other columns, so that walks over all its rows
+// need not read them.
 
 import { type Collection, collections } from '../collections.ts'
 import { BLOCKS, type Group, PAST, ROWS } from './engine.ts'

@@ -1,5 +1,6 @@
-// An engine that is a native addon (native/rocksdb, native/sled): the calls that such an addon has, and KvEngine over them. Reads
-// run on the calling thread; batches, compaction and checks on others. What an addon throws has a `kind` of StoreError.
+// An engine that is a native addon (native/rocksdb, native/sled): the calls that such an addon has,
+// and KvEngine over them. Reads run on the calling thread; batches, compaction and checks on
+// others. What an addon throws has a `kind` of StoreError.
 
 import { type CompactOptions, StoreError, type StoreStats, type StoreTraits } from '../store.ts'
 import { addonOf, told, toldLater, toldMuchLater } from './addon.ts'
@@ -42,7 +43,10 @@ export interface NativeAddon {
   write(database: Database, changes: Uint8Array, length: number): Promise<void>
   snapshot(database: Database): Snapshot
   release(snapshot: Snapshot): void
-  /** Figures and words by name; `bytes` are those of all files, `reservedBytes` what it would give back when it is closed. */
+  /**
+   * Figures and words by name; `bytes` are those of all files, `reservedBytes` what it would give
+   * back when it is closed.
+   */
   stats(database: Database): Record<string, number | string>
   /** With `anew` also where nothing is gained by it. */
   compact(database: Database, anew: boolean): Promise<void>
@@ -52,8 +56,8 @@ export interface NativeAddon {
 }
 
 /**
- * Opens a vault by the addon in native/NAME; traits.backend is the name. A reader holds the lock as a writer does, so that nobody
- * deletes files under it.
+ * Opens a vault by the addon in native/NAME; traits.backend is the name. A reader holds the lock as
+ * a writer does, so that nobody deletes files under it.
  */
 export async function openNative(
   path: string,

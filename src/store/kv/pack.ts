@@ -1,4 +1,5 @@
-// A batch of rows as the packed changes that an engine takes (engine.ts says how they look), in a buffer that is used again.
+// A batch of rows as the packed changes that an engine takes (engine.ts says how they look), in a
+// buffer that is used again.
 
 import { type Batch, StoreError } from '../store.ts'
 import { type Group, VALUE_BYTES_MAX } from './engine.ts'
@@ -10,8 +11,9 @@ const PUT = 1
 const DELETE = 0
 
 /**
- * Writes the changes of a batch. Throws TypeError for a value that does not fit its column, and StoreError 'io' for a key
- * or value that is longer than the engine takes; limits.ts keeps rows below that.
+ * Writes the changes of a batch. Throws TypeError for a value that does not fit its column, and
+ * StoreError 'io' for a key or value that is longer than the engine takes; limits.ts keeps rows
+ * below that.
  */
 export function packBatch(writer: Writer, batch: Batch, keyBytesMax: number): void {
   for (const { collection, puts, deletes } of batch) {

@@ -1,22 +1,29 @@
-// Ranges of a key-value engine that can only be read asynchronously, kept in memory: what is there is answered at once, what is
-// not throws Fault, whose load brings it. For engines that walk in another thread or across a network.
+// Ranges of a key-value engine that can only be read asynchronously, kept in memory: what is there
+// is answered at once, what is not throws Fault, whose load brings it. For engines that walk in
+// another thread or across a network.
 //
-// Memory holds segments: stretches of the key space of which every entry is known, so that an empty stretch is an answer too
-// (a new directory has no names). They never overlap; batches that resolve are applied to them, and nothing gets stale.
+// Memory holds segments: stretches of the key space of which every entry is known, so that an empty
+// stretch is an answer too (a new directory has no names). They never overlap; batches that resolve
+// are applied to them, and nothing gets stale.
 
 import { stepNumber } from '../../base/step.ts'
 import { Fault } from '../store.ts'
 import { GROUP_COUNT, type Group, type KvRange } from './engine.ts'
 import { type Change, isBefore, Segment, search, successor, upwards } from './segment.ts'
 
-/** Entries of a stretch as an engine reads them: packed as engine.ts says, in the order of the walk. */
+/**
+ * Entries of a stretch as an engine reads them: packed as engine.ts says, in the order of the walk.
+ */
 export interface Stretch {
   readonly packed: Uint8Array
   /** The walk came to the end of the stretch; else it stopped behind the last entry. */
   readonly complete: boolean
 }
 
-/** Reads a range, without a limit of entries, of one state of the engine: that of the call, in which no batch is seen in part. */
+/**
+ * Reads a range, without a limit of entries, of one state of the engine: that of the call, in which
+ * no batch is seen in part.
+ */
 export type FetchStretch = (range: Omit<KvRange, 'limit'>) => Promise<Stretch>
 
 /** One change of a batch. */
@@ -37,7 +44,10 @@ const LOAD_BYTES_MIN = 16 * 1024
 const LOAD_BYTES_MAX = 1024 * 1024
 /** Walks that climb at the same time, each through rows of its own. */
 const CLIMBS_MAX = 8
-/** What a step has used before it met a read that must wait stays for so long, whatever the budget: it is run again, and ends. */
+/**
+ * What a step has used before it met a read that must wait stays for so long, whatever the budget:
+ * it is run again, and ends.
+ */
 const STEP_PIN_MS = 1000
 /** What a load has brought, until whoever waits for it has come to read it. */
 const LOAD_PIN_MS = 100
@@ -110,7 +120,10 @@ export class RangeCache {
     this.#evict()
   }
 
-  /** Reads on from a key that is in no segment; downwards from before it, or from the group's end, if `reverse`. */
+  /**
+   * Reads on from a key that is in no segment; downwards from before it, or from the group's end,
+   * if `reverse`.
+   */
   #load(group: Group, at: Uint8Array | undefined, reverse: boolean, wanted: number): Promise<void> {
     const name = `${group}${reverse ? '<' : '>'}${at === undefined ? '' : `=${text(at)}`}`
     let running = this.#running.get(name)
@@ -128,7 +141,8 @@ export class RangeCache {
     wanted: number,
   ): Promise<void> {
     const segments = this.#groups[group] as Segment[]
-    // On beyond what was asked for, which is asked for next as a rule, to where the next segment begins.
+    // On beyond what was asked for, which is asked for next as a rule, to where the next segment
+    // begins.
     const index = countFrom(segments, at, reverse)
     const next = segments[reverse ? index - 1 : index]
     const gte = reverse
@@ -138,7 +152,8 @@ export class RangeCache {
       : (at as Uint8Array)
     const lt = reverse ? at : next?.from
     const above = segments[index]?.from
-    // Who asks for what comes right before one key after another climbs: what is above is asked for next.
+    // Who asks for what comes right before one key after another climbs: what is above is asked for
+    // next.
     const climbed = this.#climbed[group] as Uint8Array[]
     const isClimb = reverse && next?.to !== undefined && climbed.includes(next.to)
     const last = at === undefined ? undefined : segments[indexOf(segments, at, !reverse)]
@@ -167,7 +182,8 @@ export class RangeCache {
     // A key may have been changed more than once: the last of its changes counts.
     const last = new Map(missed.map((change) => [text(change.key), change]))
     const parts = changedBy(brought.pieces(), [...last.values()])
-    // Others may have brought some of it meanwhile; both are right. There may be very many beside it, which stay.
+    // Others may have brought some of it meanwhile; both are right. There may be very many beside
+    // it, which stay.
     const segments = this.#groups[group] as Segment[]
     const before = countFrom(segments, brought.from, true)
     const first =
@@ -209,7 +225,10 @@ function sumOf(segments: readonly Segment[]): number {
   return segments.reduce((bytes, its) => bytes + its.bytes, 0)
 }
 
-/** Segments after changes, of which those of keys in none of them are left out; each key occurs once. */
+/**
+ * Segments after changes, of which those of keys in none of them are left out; each key occurs
+ * once.
+ */
 function changedBy(segments: readonly Segment[], changes: readonly Change[]): Segment[] {
   const touched = new Map<Segment, Change[]>()
   for (const change of changes) {
@@ -225,7 +244,10 @@ function changedBy(segments: readonly Segment[], changes: readonly Change[]): Se
   })
 }
 
-/** Number of segments that begin at or before a key; before it, with `before`. Undefined: the group's end. */
+/**
+ * Number of segments that begin at or before a key; before it, with `before`. Undefined: the
+ * group's end.
+ */
 function countFrom(
   segments: readonly Segment[],
   key: Uint8Array | undefined,
@@ -239,7 +261,10 @@ function countFrom(
   )
 }
 
-/** Index of the segment that holds a key, or, with `before`, what comes right before it; -1 if none does. */
+/**
+ * Index of the segment that holds a key, or, with `before`, what comes right before it; -1 if none
+ * does.
+ */
 function indexOf(
   segments: readonly Segment[],
   key: Uint8Array | undefined,

@@ -1,8 +1,10 @@
-// Rows as keys and values of a key-value engine: a function a collection, made once, that writes or reads its columns one
-// after the other. They are compiled from a few lines of text, because a row must be made by one literal to have one shape:
-// a loop over the columns takes several times as long. A name that begins with $ is no column's.
+// Rows as keys and values of a key-value engine: a function a collection, made once, that writes or
+// reads its columns one after the other. They are compiled from a few lines of text, because a row
+// must be made by one literal to have one shape: a loop over the columns takes several times as
+// long. A name that begins with $ is no column's.
 //
-//   value   u8 ROW_FORMAT, then each column that is not in the key, in the order of the collection's fields (writer.ts)
+//   value   u8 ROW_FORMAT, then each column that is not in the key, in the order of the
+//   collection's fields (writer.ts)
 //
 // Bytes of a split collection (layout.ts) are a flag in the value, and lie apart.
 
@@ -66,7 +68,9 @@ export class RowCodec {
     this.#writeValue(writer, row)
   }
 
-  /** Writes a key, or the first parts of one, which then sorts before all keys that begin with them. */
+  /**
+   * Writes a key, or the first parts of one, which then sorts before all keys that begin with them.
+   */
   writeBound(writer: Writer, key: Key): void {
     const { number, collection } = this.layout
     const { types, keyLength, name } = collection
@@ -118,8 +122,8 @@ export class RowReader {
   }
 
   /**
-   * The row, with bytes of its own. Throws StoreError 'corrupt'. Undefined when `load` did not find its bytes. `load` may
-   * change what `value` lies in.
+   * The row, with bytes of its own. Throws StoreError 'corrupt'. Undefined when `load` did not find
+   * its bytes. `load` may change what `value` lies in.
    */
   read(key: Slice, value: Slice, load: LoadBody): object | undefined {
     this.#key.over(key.bytes, key.from + 1, key.to)
@@ -188,7 +192,10 @@ function skipColumn({ field, type }: Column, bodyField: string | undefined): str
   return type === 'bytes' ? '$value.skipBlob()' : '$value.skipString()'
 }
 
-/** The whole row, or as many columns as are wanted; what stands behind the last of these is not read. */
+/**
+ * The whole row, or as many columns as are wanted; what stands behind the last of these is not
+ * read.
+ */
 function compileReader(
   columns: readonly Column[],
   fields: readonly string[],

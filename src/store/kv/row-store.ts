@@ -7,12 +7,21 @@ import type { KvReader } from './engine.ts'
 import { codecOf, type LoadBody, type RowCodec, type RowReader, type Slice } from './row-codec.ts'
 import { Writer } from './writer.ts'
 
-/** A range is one read of the engine, so that it shows no commit in part: what it may weigh is up to its caller's limit. */
+/**
+ * A range is one read of the engine, so that it shows no commit in part: what it may weigh is up to
+ * its caller's limit.
+ */
 const RANGE_BYTES_MAX = 2 ** 30
-/** Bytes that lie apart may be gone when they are read, because a commit came between: then all is read again. */
+/**
+ * Bytes that lie apart may be gone when they are read, because a commit came between: then all is
+ * read again.
+ */
 const TORN_READS_MAX = 5
 
-/** Reads rows; see Store for the meaning of its methods. Throws StoreError, and Fault where the engine does. */
+/**
+ * Reads rows; see Store for the meaning of its methods. Throws StoreError, and Fault where the
+ * engine does.
+ */
 export class RowStore {
   readonly #reader: KvReader
   readonly #from = new Writer()
@@ -91,7 +100,10 @@ export class RowStore {
   }
 }
 
-/** Shows each of the packed entries, until one returns false: then this does, too. Throws StoreError 'corrupt'. */
+/**
+ * Shows each of the packed entries, until one returns false: then this does, too. Throws StoreError
+ * 'corrupt'.
+ */
 export function eachEntry(
   cursor: Cursor,
   packed: Buffer,

@@ -1,5 +1,6 @@
-// A stretch of the key space of one group of which every entry is known: what RangeCache keeps. Its entries lie in one buffer,
-// packed as engine.ts says, so that an answer is a piece of it. Nothing but its uses ever changes.
+// A stretch of the key space of one group of which every entry is known: what RangeCache keeps. Its
+// entries lie in one buffer, packed as engine.ts says, so that an answer is a piece of it. Nothing
+// but its uses ever changes.
 
 /** A segment that grows beyond this is cut into pieces. */
 const SEGMENT_BYTES_MAX = 64 * 1024
@@ -17,7 +18,10 @@ export interface Change {
   readonly value: Uint8Array | undefined
 }
 
-/** How much was read when a segment was brought, when it was last used, and until when it must stay; ms since 1970. */
+/**
+ * How much was read when a segment was brought, when it was last used, and until when it must stay;
+ * ms since 1970.
+ */
 interface Uses {
   readonly run: number
   usedMs: number
@@ -75,8 +79,8 @@ export class Segment implements Uses {
   }
 
   /**
-   * Entries first .. end - 1 in pieces, in order, or downwards if `reverse`: views, at most `limit` entries, and none after
-   * the one with which `bytes` are reached. Returns how many there are.
+   * Entries first .. end - 1 in pieces, in order, or downwards if `reverse`: views, at most `limit`
+   * entries, and none after the one with which `bytes` are reached. Returns how many there are.
    */
   take(
     first: number,

@@ -1,5 +1,5 @@
-// Reads every entry of a vault and tells which are no rows: what an engine cannot check, since it does not know what
-// keys and values mean.
+// Reads every entry of a vault and tells which are no rows: what an engine cannot check, since it
+// does not know what keys and values mean.
 
 import { retryUntilLoaded } from '../retry.ts'
 import { ALL, StoreError } from '../store.ts'

@@ -1,12 +1,14 @@
-// Writes keys, values and batches into one buffer that grows and is used again: the writing half of the codec, cursor.ts
-// reads. Knows types of columns, not rows.
+// Writes keys, values and batches into one buffer that grows and is used again: the writing half of
+// the codec, cursor.ts reads. Knows types of columns, not rows.
 //
 //   in a key     order of bytes = order of values
-//     uint, int  u8 8 + n, then n bytes, big-endian, the first not 0; negative: u8 8 - n, then those of the magnitude inverted
+//     uint, int  u8 8 + n, then n bytes, big-endian, the first not 0; negative: u8 8 - n, then
+//     those of the magnitude inverted
 //     strings    their bytes; unless it is the key's last part, 0 as 0 255, and 0 0 at the end
 //   in a value
 //     uint       7 bits a byte, the lowest first, bit 7: more follow
-//     int        the first byte: bit 0 sign, bits 1-6 of the magnitude, bit 7: more follow; then as a uint
+//     int        the first byte: bit 0 sign, bits 1-6 of the magnitude, bit 7: more follow; then as
+//     a uint
 //     strings    length as a uint, bytes: names and digests a byte a char, text in UTF-8
 //     bytes      length + 1 as a uint, bytes; 0 is null
 
@@ -16,7 +18,10 @@ export type Encoding = 'latin1' | 'utf8'
 const BYTES_MIN = 64 * 1024
 /** A number's bytes, a string's length: room that is made before either is written. */
 const SMALL_BYTES = 16
-/** A larger buffer is not kept for the next batch: those of a writer in a hurry have 24 MiB, in buffers of up to twice that. */
+/**
+ * A larger buffer is not kept for the next batch: those of a writer in a hurry have 24 MiB, in
+ * buffers of up to twice that.
+ */
 const KEPT_BYTES_MAX = 48 * 1024 * 1024
 const LOW = 2 ** 32
 /** A bound behind all numbers: the end of the last chunk of a file as long as files can be. */
@@ -26,7 +31,10 @@ function unfit(type: string, value: unknown): TypeError {
   return new TypeError(`a ${type} cannot hold ${String(value)}`)
 }
 
-/** Writers that are used again, so that batches need not have new memory each: as many as were under way at a time. */
+/**
+ * Writers that are used again, so that batches need not have new memory each: as many as were under
+ * way at a time.
+ */
 export class WriterPool {
   readonly #free: Writer[] = []
 

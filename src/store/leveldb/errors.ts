@@ -1,4 +1,5 @@
-// What LevelDB's errors mean as StoreErrors. Its codes say little, so that the text decides where it must.
+// What LevelDB's errors mean as StoreErrors. Its codes say little, so that the text decides where
+// it must.
 
 import { StoreError, type StoreErrorKind } from '../store.ts'
 
@@ -25,7 +26,10 @@ function messageOf(kind: StoreErrorKind, text: string): string {
   return text
 }
 
-/** Throws 'io' where a new vault would lie among files that are not LevelDB's: what a creation that was cut short left is no hindrance. */
+/**
+ * Throws 'io' where a new vault would lie among files that are not LevelDB's: what a creation that
+ * was cut short left is no hindrance.
+ */
 export function assertOurs(path: string, names: readonly string[]): void {
   const foreign = names.find(
     (name) => !/^(LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(dbtmp|log))$/.test(name),

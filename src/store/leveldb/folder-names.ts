@@ -1,6 +1,7 @@
-// Makes the names in LevelDB's folder durable. LevelDB syncs the log that it writes to, and the folder only when it syncs a
-// manifest: the name of a log that it has just begun, and with it all that is in there, is left to the file system (fsync(2): an
-// entry of a directory needs an fsync of that directory; ext4, XFS and btrfs happen to write that of a new file).
+// Makes the names in LevelDB's folder durable. LevelDB syncs the log that it writes to, and the
+// folder only when it syncs a manifest: the name of a log that it has just begun, and with it all
+// that is in there, is left to the file system (fsync(2): an entry of a directory needs an fsync of
+// that directory; ext4, XFS and btrfs happen to write that of a new file).
 
 import { statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -16,7 +17,10 @@ export class FolderNames {
     this.#path = path
   }
 
-  /** Resolves when the names that are there now are durable; costs one stat(2) when none has come or gone since. */
+  /**
+   * Resolves when the names that are there now are durable; costs one stat(2) when none has come or
+   * gone since.
+   */
   async sync(): Promise<void> {
     const { mtimeNs, mtimeMs } = statSync(this.#path, { bigint: true })
     if (mtimeNs === this.#syncedNs) return

@@ -1,7 +1,9 @@
-// The LevelDB engine by classic-level: a vault is a folder. Gets are synchronous; walks are not, so that ranges come from a
-// RangeCache or throw Fault; batches are written by another thread, one at a time, with a synced log.
+// The LevelDB engine by classic-level: a vault is a folder. Gets are synchronous; walks are not, so
+// that ranges come from a RangeCache or throw Fault; batches are written by another thread, one at
+// a time, with a synced log.
 //
-// A LevelDB that could not write (a full disk) must be opened anew before it writes again: the end of its log is undefined then.
+// A LevelDB that could not write (a full disk) must be opened anew before it writes again: the end
+// of its log is undefined then.
 
 import { readdirSync, statfsSync, statSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
@@ -124,7 +126,8 @@ class LevelEngine implements KvEngine {
   async write(changes: Uint8Array, length: number): Promise<void> {
     this.#assertOpen()
     if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
-    // One at a time: so a walk sees each batch whole or not, and none that is younger than one that it lacks.
+    // One at a time: so a walk sees each batch whole or not, and none that is younger than one that
+    // it lacks.
     const batch = Uint8Array.from(changes.subarray(0, length))
     const written = this.#last.then(() => this.#write(batch))
     this.#last = written.catch(() => undefined)
@@ -187,7 +190,8 @@ class LevelEngine implements KvEngine {
     this.#assertOpen()
     if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
     await this.#compactAll()
-    // What lies in the lowest level is written anew only where a table above overlaps it: here one that spans all keys.
+    // What lies in the lowest level is written anew only where a table above overlaps it: here one
+    // that spans all keys.
     const fence = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, KEYS_END - 1, ...new Uint8Array(9)])
     await this.write(fence, fence.length)
     await this.#compactAll()
@@ -217,7 +221,8 @@ class LevelEngine implements KvEngine {
   async #close(): Promise<void> {
     await this.#last
     for (const view of this.#views) await view.close()
-    // Into a table, whose checksums tell damage, also at its end. What cannot be written there stays in the log.
+    // Into a table, whose checksums tell damage, also at its end. What cannot be written there
+    // stays in the log.
     const beyond = Uint8Array.of(KEYS_END)
     if (!this.#readOnly) await this.#level.compactRange(beyond, beyond).catch(() => undefined)
     await this.#level.close()

@@ -1,12 +1,14 @@
-// LevelDB's logs before LevelDB opens them, which drops what is damaged in them without a word and then removes them. Commits are
-// synced one after the other, so that a crash tears the last one of a log alone: where a whole one stands behind, the log is damaged,
-// and is kept beside under a name that LevelDB leaves alone.
+// LevelDB's logs before LevelDB opens them, which drops what is damaged in them without a word and
+// then removes them. Commits are synced one after the other, so that a crash tears the last one of
+// a log alone: where a whole one stands behind, the log is damaged, and is kept beside under a name
+// that LevelDB leaves alone.
 //
 // A log is blocks of 32 KiB, and a block is fragments until fewer than 7 bytes are left:
 //
 //   u32 checksum    masked CRC-32C of the kind and the bytes
 //   u16 length      little-endian, as the checksum
-//   u8 kind         1 a whole commit, 2 the first fragment of one, 3 one between, 4 the last; 0 in room that was not written
+//   u8 kind         1 a whole commit, 2 the first fragment of one, 3 one between, 4 the last; 0 in
+//   room that was not written
 //   bytes
 
 import { readdirSync } from 'node:fs'
@@ -25,8 +27,8 @@ const LAST = 4
 const KEPT = '.damaged'
 
 /**
- * Looks at the logs of a folder that nobody has open. A writer is refused with StoreError 'corrupt' when one is damaged, or was
- * when somebody read it; for a reader it is kept.
+ * Looks at the logs of a folder that nobody has open. A writer is refused with StoreError 'corrupt'
+ * when one is damaged, or was when somebody read it; for a reader it is kept.
  */
 export async function guardLogs(path: string, readOnly: boolean): Promise<void> {
   for (const name of readdirSync(path).filter((name) => name.endsWith('.log')))

@@ -1,7 +1,8 @@
-// LevelDB's MANIFEST after a power cut. LevelDB appends to it which tables there are, and syncs their names and then the MANIFEST. A disk
-// that was cut off in between may have the one without the other, and LevelDB does not open it: "missing files". Nobody was told of
-// what that speaks of, and what it was made of is there still: LevelDB removes that after the sync. So the end of the MANIFEST is
-// taken back.
+// LevelDB's MANIFEST after a power cut. LevelDB appends to it which tables there are, and syncs
+// their names and then the MANIFEST. A disk that was cut off in between may have the one without
+// the other, and LevelDB does not open it: "missing files". Nobody was told of what that speaks of,
+// and what it was made of is there still: LevelDB removes that after the sync. So the end of the
+// MANIFEST is taken back.
 //
 // It has the form of a log (log.ts). An edit is fields of a varint tag and what belongs to it:
 //
@@ -25,7 +26,10 @@ interface Edit {
   readonly deleted: readonly number[]
 }
 
-/** The files of the tables that there are. Others are being written, or are of no use any more. Rejects where the MANIFEST cannot be read. */
+/**
+ * The files of the tables that there are. Others are being written, or are of no use any more.
+ * Rejects where the MANIFEST cannot be read.
+ */
 export async function tableFiles(path: string): Promise<string[]> {
   const tables = new Set<number>()
   for (const { added, deleted } of editsOf(await readFile(await manifestOf(path)))) {
@@ -41,7 +45,10 @@ async function manifestOf(path: string): Promise<string> {
   return join(path, (await readFile(join(path, 'CURRENT'), 'latin1')).trim())
 }
 
-/** True when the folder, that nobody has open, is as it was before something that was not synced. False when that is not what is amiss. */
+/**
+ * True when the folder, that nobody has open, is as it was before something that was not synced.
+ * False when that is not what is amiss.
+ */
 export async function takeBackUnsynced(path: string): Promise<boolean> {
   const manifest = await manifestOf(path)
   const edits = [...editsOf(await readFile(manifest))]
@@ -57,7 +64,10 @@ export async function takeBackUnsynced(path: string): Promise<boolean> {
   return true
 }
 
-/** The first edit behind the last state of which all is there: its tables, and the log that it goes on with. */
+/**
+ * The first edit behind the last state of which all is there: its tables, and the log that it goes
+ * on with.
+ */
 function firstUnsynced(edits: readonly Edit[], names: ReadonlySet<string>): Edit | undefined {
   const isThere = (table: number): boolean =>
     ['ldb', 'sst'].some((ending) => names.has(fileName(table, ending)))

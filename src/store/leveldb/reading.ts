@@ -1,4 +1,5 @@
-// How an open LevelDB is read: gets at once, walks by an iterator of another thread, both also as of a snapshot.
+// How an open LevelDB is read: gets at once, walks by an iterator of another thread, both also as
+// of a snapshot.
 
 import type { ClassicLevel } from 'classic-level'
 import type { Group, KvRange, KvView } from '../kv/engine.ts'
@@ -14,7 +15,10 @@ const PAGE_ENTRIES = 1000
 /** The two lengths of a packed entry. */
 const HEAD_BYTES = 8
 
-/** What is committed when it is made. `closed` hears of its end, which comes with that of the level at the latest. */
+/**
+ * What is committed when it is made. `closed` hears of its end, which comes with that of the level
+ * at the latest.
+ */
 export class LevelView implements KvView {
   readonly #level: Level
   readonly #snapshot: Snapshot

@@ -1,8 +1,9 @@
-// Proves that a table file of LevelDB is whole, by the checksum of each of its blocks: the binding reads without looking at them.
-// Only reads the file; knows nothing of what is in the blocks.
+// Proves that a table file of LevelDB is whole, by the checksum of each of its blocks: the binding
+// reads without looking at them. Only reads the file; knows nothing of what is in the blocks.
 //
 //   block     contents, u8 type (0 plain, 1 snappy), u32 masked CRC-32C of both
-//   index     a block of entries: shared, own and value length (varints), key, value = handle of a block; then u32 restarts, their count
+//   index     a block of entries: shared, own and value length (varints), key, value = handle of a
+//   block; then u32 restarts, their count
 //   footer    the last 48 bytes: handles of a meta index and of the index, padding, u64 magic
 //   handle    offset and size of the contents as varints
 
@@ -24,7 +25,10 @@ interface Handle {
   readonly size: number
 }
 
-/** What is wrong with a table file: [] when it is sound, or when it is gone because LevelDB needs it no more. */
+/**
+ * What is wrong with a table file: [] when it is sound, or when it is gone because LevelDB needs it
+ * no more.
+ */
 export async function verifyTable(path: string): Promise<string[]> {
   const name = basename(path)
   let file: FileHandle
@@ -66,7 +70,10 @@ async function verifyBlocks(file: FileHandle, name: string): Promise<string[]> {
   return findings
 }
 
-/** The plain contents of a block, or undefined when they do not match their checksum. Throws RangeError for bytes that are no block. */
+/**
+ * The plain contents of a block, or undefined when they do not match their checksum. Throws
+ * RangeError for bytes that are no block.
+ */
 async function readBlock(file: FileHandle, { offset, size }: Handle): Promise<Buffer | undefined> {
   const bytes = await readAt(file, offset, size + TRAILER_BYTES)
   if (bytes.readUInt32LE(size + 1) !== masked(crc32c(bytes.subarray(0, size + 1)))) return undefined

@@ -1,4 +1,5 @@
-// LMDB's result codes as StoreError kinds: its own are below -30000, errno values are above 0, and Node's have names.
+// LMDB's result codes as StoreError kinds: its own are below -30000, errno values are above 0, and
+// Node's have names.
 
 import { StoreError, type StoreErrorKind } from '../store.ts'
 
@@ -23,7 +24,10 @@ const kinds: Readonly<Record<string, readonly [kind: StoreErrorKind, advice: str
 
 const NO_SPACE = /No space left on device|Disk quota exceeded/
 
-/** The StoreError that stands for an error of LMDB; one that is a StoreError already is returned as it is. */
+/**
+ * The StoreError that stands for an error of LMDB; one that is a StoreError already is returned as
+ * it is.
+ */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const { code, message } = error as { code?: unknown; message?: unknown }

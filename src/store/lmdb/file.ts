@@ -1,5 +1,6 @@
-// What must hold of the files before the binding may open them: where its open fails, the process dies of a segmentation
-// fault, and a lock file on a full disk would be one that dies when it is used.
+// What must hold of the files before the binding may open them: where its open fails, the process
+// dies of a segmentation fault, and a lock file on a full disk would be one that dies when it is
+// used.
 
 import {
   accessSync,
@@ -25,7 +26,10 @@ const LOCK_BYTES = 16 * 1024
 /** More than a new vault and its lock. */
 const NEW_BYTES = 1024 * 1024
 
-/** Throws StoreError 'format' for what is no LMDB file or that of another LMDB, 'locked' where it may not be used. */
+/**
+ * Throws StoreError 'format' for what is no LMDB file or that of another LMDB, 'locked' where it
+ * may not be used.
+ */
 export function checkFile(path: string, readOnly: boolean): void {
   const mode = readOnly ? constants.R_OK : constants.R_OK | constants.W_OK
   for (const file of [path, lockFile(path)].filter(existsSync)) {

@@ -1,6 +1,7 @@
-// The LMDB engine: a vault is one file, NAME.lmdb, mapped into memory, with LMDB's lock file beside it. A database a
-// group. Reads are synchronous; batches are written by a thread of the binding, one transaction each, which LMDB syncs
-// before it is over. LMDB never shortens its file: a compaction writes a copy and puts it in the file's place.
+// The LMDB engine: a vault is one file, NAME.lmdb, mapped into memory, with LMDB's lock file beside
+// it. A database a group. Reads are synchronous; batches are written by a thread of the binding,
+// one transaction each, which LMDB syncs before it is over. LMDB never shortens its file: a
+// compaction writes a copy and puts it in the file's place.
 
 import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { chmod, open as openFile } from 'node:fs/promises'
@@ -32,7 +33,10 @@ export function lmdbVersion(): string {
   return version.versionString.split(':')[0] as string
 }
 
-/** Opens NAME.lmdb. What the kernel keeps of it in memory is its own affair: there is no cache to size. */
+/**
+ * Opens NAME.lmdb. What the kernel keeps of it in memory is its own affair: there is no cache to
+ * size.
+ */
 export async function openLmdb(path: string, options: KvOpenOptions): Promise<KvEngine> {
   const folder = dirname(path)
   if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
@@ -51,8 +55,9 @@ export async function openLmdb(path: string, options: KvOpenOptions): Promise<Kv
 function openEnv(path: string, create: boolean, readOnly: boolean): Env {
   let root: Env['root'] | undefined
   try {
-    // Without overlappingSync, a transaction is over when it is synced, and the newest is the one that is found again.
-    // Its own batches of all that a turn of the event loop writes have a promise that nobody can see fail.
+    // Without overlappingSync, a transaction is over when it is synced, and the newest is the one
+    // that is found again. Its own batches of all that a turn of the event loop writes have a
+    // promise that nobody can see fail.
     const durable = { overlappingSync: false, eventTurnBatching: false }
     const file = { path, noSubdir: true, readOnly, permissionsMode: 0o600, ...durable }
     root = lmdb.open<Buffer, Uint8Array>({ ...asTheyAre, ...file })
@@ -251,7 +256,10 @@ interface LmdbStats extends TreeStats {
   readonly lastPageNumber: number
 }
 
-/** Opens the copy, and gives it and its lock the names of the vault's. Nothing has happened when it throws. */
+/**
+ * Opens the copy, and gives it and its lock the names of the vault's. Nothing has happened when it
+ * throws.
+ */
 function takeThePlace(copy: string, path: string): Env {
   const env = openEnv(copy, false, false)
   try {

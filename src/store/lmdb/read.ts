@@ -56,8 +56,9 @@ class Packed {
 const packed = new Packed()
 
 /**
- * How the binding is to read and write keys and values: as they are. What a range reads goes straight from the binding's own
- * buffers to `packed`, since three objects an entry took as long as all the rest.
+ * How the binding is to read and write keys and values: as they are. What a range reads goes
+ * straight from the binding's own buffers to `packed`, since three objects an entry took as long as
+ * all the rest.
  */
 export const asTheyAre = {
   encoder: {

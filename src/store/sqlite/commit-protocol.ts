@@ -1,4 +1,5 @@
-// What the main thread and the commit thread say to each other: a request has an id, its answer the same one.
+// What the main thread and the commit thread say to each other: a request has an id, its answer the
+// same one.
 
 import type { MessagePort } from 'node:worker_threads'
 import type { SqlStatement } from '../store.ts'
@@ -11,8 +12,9 @@ export interface WorkerOptions {
 }
 
 /**
- * A batch to commit. `attempt` grows by one with each failure that the main thread has seen; so the thread knows which
- * commits were posted while a failure before them was not known yet, and refuses them.
+ * A batch to commit. `attempt` grows by one with each failure that the main thread has seen; so the
+ * thread knows which commits were posted while a failure before them was not known yet, and refuses
+ * them.
  */
 export interface CommitRequest {
   readonly id: number
@@ -21,7 +23,10 @@ export interface CommitRequest {
   readonly batch: PackedBatch
 }
 
-/** Statements on tables that are no collections: see Auxiliary. They neither refuse commits nor are refused with them. */
+/**
+ * Statements on tables that are no collections: see Auxiliary. They neither refuse commits nor are
+ * refused with them.
+ */
 export interface RunRequest {
   readonly id: number
   readonly kind: 'run'

@@ -1,7 +1,8 @@
-// The main thread's side of the commit thread: posts requests, settles promises as answers come, and rejects all when the
-// thread dies. Knows messages, not SQL.
+// The main thread's side of the commit thread: posts requests, settles promises as answers come,
+// and rejects all when the thread dies. Knows messages, not SQL.
 //
-// Commits that were posted behind one that fails fail too: whatever happens, the file holds a prefix of the commits.
+// Commits that were posted behind one that fails fail too: whatever happens, the file holds a
+// prefix of the commits.
 
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
@@ -24,8 +25,9 @@ interface Waiting {
 }
 
 /**
- * Starts a worker file that lies beside this one and has its extension: .ts from the sources, .js when compiled. What the
- * command line of the process preloads (a test runner's hooks, say) is not for it.
+ * Starts a worker file that lies beside this one and has its extension: .ts from the sources, .js
+ * when compiled. What the command line of the process preloads (a test runner's hooks, say) is not
+ * for it.
  */
 export function startWorker(name: string, options: WorkerOptions): Worker {
   const url = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url)
@@ -49,7 +51,10 @@ export class CommitThread {
     this.#worker.on('exit', () => this.#die())
   }
 
-  /** Starts a thread on an existing vault; `onCommit` runs before each commit is reported. Rejects with StoreError. */
+  /**
+   * Starts a thread on an existing vault; `onCommit` runs before each commit is reported. Rejects
+   * with StoreError.
+   */
   static async start(path: string, onCommit: () => void): Promise<CommitThread> {
     const thread = new CommitThread(path, onCommit)
     await thread.#wait(READY_ID, 'start')
@@ -88,7 +93,10 @@ export class CommitThread {
     await this.#post({ id: ++this.#lastId, kind: 'vacuum' })
   }
 
-  /** Ends the thread when all that was posted is done. No other connection of this process may be open then. */
+  /**
+   * Ends the thread when all that was posted is done. No other connection of this process may be
+   * open then.
+   */
   async close(): Promise<void> {
     await this.#post({ id: ++this.#lastId, kind: 'close' })
   }

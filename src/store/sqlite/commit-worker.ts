@@ -1,8 +1,10 @@
-// The thread that writes: takes packed batches in the order they were posted, answers each when it is durable, runs statements
-// on tables that are no collections between them, keeps the write-ahead log short, and gives unused pages back. Started by
-// commit-thread.ts; commit-protocol.ts says what is spoken.
+// The thread that writes: takes packed batches in the order they were posted, answers each when it
+// is durable, runs statements on tables that are no collections between them, keeps the write-ahead
+// log short, and gives unused pages back. Started by commit-thread.ts; commit-protocol.ts says what
+// is spoken.
 //
-// The log is checkpointed by hand, after the answer, so that no commit waits for its own checkpoint.
+// The log is checkpointed by hand, after the answer, so that no commit waits for its own
+// checkpoint.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
@@ -21,11 +23,19 @@ import { PAGE_BYTES, tables } from './schema.ts'
 
 /** Dirty pages of one batch beyond this spill into the log before its commit. */
 const CACHE_BYTES = 32 * 1024 * 1024
-/** The log is copied into the file beyond this: short enough that a commit behind it hardly waits. */
+/**
+ * The log is copied into the file beyond this: short enough that a commit behind it hardly waits.
+ */
 const LOG_BYTES = 8 * 1024 * 1024
-/** Beyond this the log could not be restarted for readers, or held one large batch: wait for them and cut it. */
+/**
+ * Beyond this the log could not be restarted for readers, or held one large batch: wait for them
+ * and cut it.
+ */
 const LOG_BYTES_MAX = 64 * 1024 * 1024
-/** How long a cut waits for readers: ours are done within a turn of the event loop, a shell's may never be. */
+/**
+ * How long a cut waits for readers: ours are done within a turn of the event loop, a shell's may
+ * never be.
+ */
 const CUT_TIMEOUT_MS = 100
 const BUSY_TIMEOUT_MS = 5000
 /** How long a log that must go waits for readers. */
@@ -45,8 +55,8 @@ db.pragma('synchronous = full')
 db.pragma('wal_autocheckpoint = 0')
 db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`)
 db.pragma(`cache_size = ${-CACHE_BYTES / 1024}`)
-// What is deleted from a page is overwritten there, which costs no page more. Pages that become free as a whole keep their bytes
-// until compact has none of them left.
+// What is deleted from a page is overwritten there, which costs no page more. Pages that become
+// free as a whole keep their bytes until compact has none of them left.
 db.pragma('secure_delete = fast')
 
 const writes = new Map(
@@ -66,7 +76,10 @@ const writes = new Map(
 const statements = new Map<string, Database.Statement>()
 const totalChanges = db.prepare('select total_changes()').pluck()
 
-/** Commits with a lower number were posted before the failure was known, and are refused: see CommitThread. */
+/**
+ * Commits with a lower number were posted before the failure was known, and are refused: see
+ * CommitThread.
+ */
 let attempt = 0
 let lastFailure: SqliteFailure = { code: '', message: '' }
 /** Whether the last checkpoint failed, so that a full disk is reported once. */
@@ -111,10 +124,12 @@ function prepared(sql: string): Database.Statement {
   return statement
 }
 
-// A transaction that is not synced lies in the log like any other, and the sync of the next commit syncs the log up to its own
-// end. A log that was torn by a crash is read up to its first frame whose checksum is wrong, and each checksum takes in those
-// before it: so no commit is there without all before it, and none that was synced is lost. It must be 'normal', not 'off':
-// 'normal' still syncs the head of a log that begins anew, and whatever a checkpoint copies (sqlite.org/pragma.html#pragma_synchronous).
+// A transaction that is not synced lies in the log like any other, and the sync of the next commit
+// syncs the log up to its own end. A log that was torn by a crash is read up to its first frame
+// whose checksum is wrong, and each checksum takes in those before it: so no commit is there
+// without all before it, and none that was synced is lost. It must be 'normal', not 'off': 'normal'
+// still syncs the head of a log that begins anew, and whatever a checkpoint copies
+// (sqlite.org/pragma.html#pragma_synchronous).
 function runStatements({ id, statements, durable }: RunRequest): Answer {
   try {
     if (!durable) db.pragma('synchronous = normal')
@@ -177,8 +192,8 @@ async function compact(): Promise<void> {
 }
 
 /**
- * Writes every page anew, of what stays alone, then empties the log, so that nothing of what was deleted is left in either. All
- * commits wait behind it.
+ * Writes every page anew, of what stays alone, then empties the log, so that nothing of what was
+ * deleted is left in either. All commits wait behind it.
  */
 function vacuum(): void {
   db.exec('vacuum')
@@ -207,7 +222,10 @@ function close(): void {
   }
 }
 
-/** A checkpoint that fails has lost nothing: the log still holds all, and the next commit tries again. */
+/**
+ * A checkpoint that fails has lost nothing: the log still holds all, and the next commit tries
+ * again.
+ */
 function checkpointAfterCommit(): void {
   try {
     checkpoint()

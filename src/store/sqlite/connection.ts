@@ -1,5 +1,6 @@
-// Opens a vault file with SQLite: makes a new one, refuses what is not a vault or is newer than this program, and turns
-// the write-ahead log on. The only place that decides what a file must be to be opened.
+// Opens a vault file with SQLite: makes a new one, refuses what is not a vault or is newer than
+// this program, and turns the write-ahead log on. The only place that decides what a file must be
+// to be opened.
 
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -9,10 +10,16 @@ import { StoreError } from '../store.ts'
 import { failureOf, storeError } from './errors.ts'
 import { APPLICATION_ID, createSchema, FORMAT, foreignPart, PAGE_BYTES, tables } from './schema.ts'
 
-/** How long a statement waits for another process that holds the file, for example a shell that recovers its log. */
+/**
+ * How long a statement waits for another process that holds the file, for example a shell that
+ * recovers its log.
+ */
 const BUSY_TIMEOUT_MS = 2000
 
-/** Of SQLite's head: up to the version that readers must know, which is 2 for a file with a write-ahead log. */
+/**
+ * Of SQLite's head: up to the version that readers must know, which is 2 for a file with a
+ * write-ahead log.
+ */
 const HEAD_BYTES = 20
 const VERSION_AT = 19
 const WAL_VERSION = 2
@@ -24,9 +31,10 @@ interface ConnectionOptions {
 }
 
 /**
- * Opens the vault for reading. Unless `readOnly`, it is made (with `create`), a log that a crash left is
- * brought in durably, and the log is on when this returns. Throws StoreError: 'format' for what is no vault or a newer
- * one, 'io' when there is none, or with `create` when there is one that has rows.
+ * Opens the vault for reading. Unless `readOnly`, it is made (with `create`), a log that a crash
+ * left is brought in durably, and the log is on when this returns. Throws StoreError: 'format' for
+ * what is no vault or a newer one, 'io' when there is none, or with `create` when there is one that
+ * has rows.
  */
 export function openConnection(path: string, options: ConnectionOptions): Database.Database {
   try {
@@ -39,7 +47,10 @@ export function openConnection(path: string, options: ConnectionOptions): Databa
   }
 }
 
-/** Takes back what a process that was killed was writing into the file itself: without its log, that is when it was closing. */
+/**
+ * Takes back what a process that was killed was writing into the file itself: without its log, that
+ * is when it was closing.
+ */
 function rollBack(path: string): void {
   try {
     const db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
@@ -58,7 +69,8 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
   if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
   if (!options.create && !existsSync(path))
     throw new StoreError('io', `there is no vault at ${path}`)
-  // A vacuum needs room for a copy: where the vault is, and not wherever else SQLite finds a folder. Read once, at its first use.
+  // A vacuum needs room for a copy: where the vault is, and not wherever else SQLite finds a
+  // folder. Read once, at its first use.
   process.env.SQLITE_TMPDIR ??= folder
   if (existsSync(path) && isLogMissing(path))
     log(
@@ -88,7 +100,10 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
   }
 }
 
-/** Whether a file says that it has a write-ahead log beside it, and has none. One that was closed in order does not say so. */
+/**
+ * Whether a file says that it has a write-ahead log beside it, and has none. One that was closed in
+ * order does not say so.
+ */
 function isLogMissing(path: string): boolean {
   // With a journal it was being closed: that is rolled back.
   if (['-wal', '-journal'].some((end) => existsSync(path + end))) return false
@@ -147,12 +162,15 @@ function prepare(db: Database.Database): void {
   db.pragma('synchronous = full')
   createSchema(db)
   db.pragma('journal_mode = wal')
-  // A crash of the process alone leaves frames in the log that no fsync has covered. What is read from now on is taken
-  // for durable, so they are synced here.
+  // A crash of the process alone leaves frames in the log that no fsync has covered. What is read
+  // from now on is taken for durable, so they are synced here.
   db.pragma('wal_checkpoint(truncate)')
 }
 
-/** Tables that this program has got since the file was made are empty ones, where the file may not change. */
+/**
+ * Tables that this program has got since the file was made are empty ones, where the file may not
+ * change.
+ */
 function standIn(db: Database.Database): void {
   const existing = new Set(db.prepare('select name from sqlite_master').pluck().all())
   for (const { collection, create } of tables.values())

@@ -1,8 +1,12 @@
-// SQLite's result codes as StoreError kinds, on either side of the thread boundary: an error crosses it as code and message.
+// SQLite's result codes as StoreError kinds, on either side of the thread boundary: an error
+// crosses it as code and message.
 
 import { StoreError, type StoreErrorKind } from '../store.ts'
 
-/** An error of SQLite as it crosses a thread; `code` as in SQLITE_IOERR_FSYNC, '' for what is not SQLite's. */
+/**
+ * An error of SQLite as it crosses a thread; `code` as in SQLITE_IOERR_FSYNC, '' for what is not
+ * SQLite's.
+ */
 export interface SqliteFailure {
   readonly code: string
   readonly message: string
@@ -25,13 +29,19 @@ export function failureOf(error: unknown): SqliteFailure {
   return { code, message: code === '' ? (error.stack ?? error.message) : error.message }
 }
 
-/** The StoreError that stands for an error of SQLite; one that is a StoreError already is returned as it is. */
+/**
+ * The StoreError that stands for an error of SQLite; one that is a StoreError already is returned
+ * as it is.
+ */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   return storeErrorOf(failureOf(error), error)
 }
 
-/** The StoreError that stands for a failure, `cause` being the error it came from where that is at hand. */
+/**
+ * The StoreError that stands for a failure, `cause` being the error it came from where that is at
+ * hand.
+ */
 export function storeErrorOf(failure: SqliteFailure, cause?: unknown): StoreError {
   const found = kinds.find(([prefix]) => failure.code.startsWith(prefix))
   const kind = found?.[1] ?? 'io'

@@ -6,8 +6,8 @@ export function isoOfSeconds(seconds: string, ns: string): string {
 }
 
 /**
- * ISO 8601 of the time that the host's clock showed at a moment (`clock` says how far the two were apart), null while it is
- * provisional.
+ * ISO 8601 of the time that the host's clock showed at a moment (`clock` says how far the two were
+ * apart), null while it is provisional.
  */
 export function isoOfMoment(moment: string): string {
   const offset = `(select "offset" from clock where clock.moment <= ${moment} order by clock.moment desc limit 1)`

@@ -1,9 +1,12 @@
-// A batch in memory that both threads share: written by the main thread, which must spend little, read row by row by the
-// commit thread. Nothing is cloned or moved: ArrayBuffers that change owners count as new memory each time, and a writer
-// of large files would keep the collector of garbage busy with them.
+// A batch in memory that both threads share: written by the main thread, which must spend little,
+// read row by row by the commit thread. Nothing is cloned or moved: ArrayBuffers that change owners
+// count as new memory each time, and a writer of large files would keep the collector of garbage
+// busy with them.
 //
-//   cells   a double a value, in the order of rows and fields: the number itself, or how many bytes a string or blob has (-1: null)
-//   bytes   the strings and blobs behind each other, in the same order: names and digests a byte a char, text in UTF-8
+//   cells   a double a value, in the order of rows and fields: the number itself, or how many bytes
+//   a string or blob has (-1: null)
+//   bytes   the strings and blobs behind each other, in the same order: names and digests a byte a
+//   char, text in UTF-8
 
 import type { Collection, ColumnType, Key } from '../collections.ts'
 import type { Batch } from '../store.ts'
@@ -46,7 +49,10 @@ interface Slot {
 export class BufferPool {
   readonly #slots: Slot[] = []
 
-  /** A slot with at least that much room, its content undefined; `isNew` when the thread has not seen its buffer. */
+  /**
+   * A slot with at least that much room, its content undefined; `isNew` when the thread has not
+   * seen its buffer.
+   */
   take(bytes: number): { slot: number; buffer: SharedArrayBuffer; isNew: boolean } {
     const fits = this.#slots.findIndex(({ busy, buffer }) => !busy && buffer.byteLength >= bytes)
     let slot = fits < 0 ? this.#slots.findIndex(({ busy }) => !busy) : fits
@@ -75,8 +81,8 @@ export class BufferPool {
 }
 
 /**
- * Copies a batch into a buffer of the pool. Throws TypeError for a value that does not fit its column: a bug of the
- * caller, nothing is posted then.
+ * Copies a batch into a buffer of the pool. Throws TypeError for a value that does not fit its
+ * column: a bug of the caller, nothing is posted then.
  */
 export function pack(batch: Batch, pool: BufferPool): PackedBatch {
   const packer = new Packer(batch, pool)

@@ -7,8 +7,8 @@ const READ_VERSION_AT = 19
 const WITH_LOG = 2
 
 /**
- * A file with a write-ahead log needs that and its index of it, which exist where it was not closed; without them it can be read
- * where they can be made.
+ * A file with a write-ahead log needs that and its index of it, which exist where it was not
+ * closed; without them it can be read where they can be made.
  */
 export function isReadable(path: string): boolean {
   if (isThere(`${path}-journal`)) return false

@@ -1,9 +1,9 @@
-// get and scan on the main thread: SQL by the shape of the call, rows with names and digests as byte strings.
-// Knows nothing of commits but that refresh() must be called before one is reported.
+// get and scan on the main thread: SQL by the shape of the call, rows with names and digests as
+// byte strings. Knows nothing of commits but that refresh() must be called before one is reported.
 //
-// Reads of one turn of the event loop share a read transaction: begun by each statement by itself, they cost three times
-// as much. It ends with the turn, so that it never holds up a checkpoint for longer. A reader of a still picture keeps
-// its first one to the end.
+// Reads of one turn of the event loop share a read transaction: begun by each statement by itself,
+// they cost three times as much. It ends with the turn, so that it never holds up a checkpoint for
+// longer. A reader of a still picture keeps its first one to the end.
 
 import type { Database, Statement } from 'better-sqlite3'
 import type { Collection, ColumnType, Key, KeyPart } from '../collections.ts'
@@ -29,7 +29,10 @@ interface Decoding {
   readonly shapes: Map<number, Shape>
 }
 
-/** What SQLite's strings have where the bytes were not UTF-8 (or where they were this very character). */
+/**
+ * What SQLite's strings have where the bytes were not UTF-8 (or where they were this very
+ * character).
+ */
 const REPLACEMENT = '\ufffd'
 const notAscii = /[^\0-\x7f]/
 /** Stands in the number of a shape for a bound of up to 7 components, 0 for none. */
@@ -45,7 +48,10 @@ export class Reader {
   readonly #still: boolean
   #reading = false
 
-  /** Takes the connection over. With `still`, all reads see what was committed now, as long as it is open. */
+  /**
+   * Takes the connection over. With `still`, all reads see what was committed now, as long as it is
+   * open.
+   */
   constructor(db: Database, still: boolean) {
     this.#db = db
     this.#still = still
@@ -185,7 +191,9 @@ function getQuery(table: Table): string {
   return `${select(table, table.collection.fields)} where ${match.join(' and ')}`
 }
 
-/** The query of a range whose bounds have so many components. Exported for the test of its plans. */
+/**
+ * The query of a range whose bounds have so many components. Exported for the test of its plans.
+ */
 export function scanQuery(
   table: Table,
   gte: number,
@@ -199,7 +207,8 @@ export function scanQuery(
   const order = table.columns
     .slice(0, table.collection.keyLength)
     .map((column) => (reverse ? `${column} desc` : column))
-  // The plus hides the limit from the planner, which would else plan anew for each limit that is bound: 3 us became 17.
+  // The plus hides the limit from the planner, which would else plan anew for each limit that is
+  // bound: 3 us became 17.
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
   return `${select(table, fields)}${where} order by ${order.join(', ')} limit +?`
 }
@@ -215,7 +224,10 @@ function bound(type: ColumnType, part: KeyPart): KeyPart | Buffer {
   return type === 'digest' || notAscii.test(part) ? Buffer.from(part, 'latin1') : part
 }
 
-/** Turns names and digests into byte strings in place; false if a name's bytes cannot be told from its string. */
+/**
+ * Turns names and digests into byte strings in place; false if a name's bytes cannot be told from
+ * its string.
+ */
 function decodeAll({ names, digests }: Decoding, rows: Row[]): boolean {
   if (names.length > 0) {
     for (const row of rows) {

@@ -1,5 +1,5 @@
-// The way from another thread to the commit thread: statements on tables that are no collections go there and are answered without
-// a stop in the main thread, which would copy them twice more.
+// The way from another thread to the commit thread: statements on tables that are no collections go
+// there and are answered without a stop in the main thread, which would copy them twice more.
 
 import type { MessagePort } from 'node:worker_threads'
 import { type Auxiliary, StoreError } from '../store.ts'
@@ -11,7 +11,10 @@ interface Waiting {
   reject(error: StoreError): void
 }
 
-/** `Auxiliary.run` over a port that `Auxiliary.connect` gave, in the thread that has it. Rejects when the commit thread is gone. */
+/**
+ * `Auxiliary.run` over a port that `Auxiliary.connect` gave, in the thread that has it. Rejects
+ * when the commit thread is gone.
+ */
 export function runOver(port: MessagePort): Auxiliary['run'] {
   const waiting = new Map<number, Waiting>()
   let lastId = 0

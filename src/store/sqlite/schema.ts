@@ -1,11 +1,14 @@
-// How collections lie in SQLite: one table each, made from collections.ts, with columns in snake_case. Also the numbers
-// by which a file is known as a vault, and the making of what is missing. Knows no connection but the one it is given.
+// How collections lie in SQLite: one table each, made from collections.ts, with columns in
+// snake_case. Also the numbers by which a file is known as a vault, and the making of what is
+// missing. Knows no connection but the one it is given.
 //
 //   key is one uint            integer primary key (the rowid): inode, actor, orphan, unsealed
-//   rows with large blobs      rowid table and a unique index <table>_key: extent, extent_past, block
+//   rows with large blobs      rowid table and a unique index <table>_key: extent, extent_past,
+//   block
 //   all others                 primary key, without rowid
 //
-// Rows of a table without rowid spill beyond 4 KiB to pages of their own: blobs there cost half the speed.
+// Rows of a table without rowid spill beyond 4 KiB to pages of their own: blobs there cost half the
+// speed.
 
 import type { Database } from 'better-sqlite3'
 import { type Collection, type ColumnType, collections } from '../collections.ts'
@@ -15,7 +18,10 @@ import { views } from './views.ts'
 export const FORMAT = 1
 /** 'AVFS' as application_id: file(1) and we know a vault by it. */
 export const APPLICATION_ID = 0x41564653
-/** Measured: 4096 writes blobs at half the speed; 32768 doubles what an fsync of one changed row writes. */
+/**
+ * Measured: 4096 writes blobs at half the speed; 32768 doubles what an fsync of one changed row
+ * writes.
+ */
 export const PAGE_BYTES = 16384
 
 const withLargeBlobs = new Set(['extent', 'extent_past', 'block'])
@@ -30,11 +36,14 @@ const sqlTypes: Record<ColumnType, string> = {
   bytes: 'blob',
 }
 
-// A blob cast to text keeps its bytes, valid UTF-8 or not. The plus takes the affinity of the cast away: with it,
-// SQLite would use only the components before a name of a row value such as (parent, name) for its search.
+// A blob cast to text keeps its bytes, valid UTF-8 or not. The plus takes the affinity of the cast
+// away: with it, SQLite would use only the components before a name of a row value such as (parent,
+// name) for its search.
 const BYTES_AS_TEXT = '+cast(? as text)'
 
-/** A collection and its SQL: `columns` quoted, `parameters` what stands for a bound value of each. */
+/**
+ * A collection and its SQL: `columns` quoted, `parameters` what stands for a bound value of each.
+ */
 export interface Table {
   readonly collection: Collection<object>
   readonly columns: readonly string[]
@@ -56,7 +65,10 @@ export function tableOf(collection: Collection<never> | Collection<object>): Tab
   return table
 }
 
-/** Makes the tables and views that are missing, and views that an older program left different, in one transaction. */
+/**
+ * Makes the tables and views that are missing, and views that an older program left different, in
+ * one transaction.
+ */
 export function createSchema(db: Database): void {
   const existing = new Map(
     (
@@ -88,8 +100,9 @@ interface SchemaRow {
 }
 
 /**
- * What in the schema of a file is none of ours and would run when rows are read or written: a view or another table in the place of a
- * collection's, a trigger, an index over expressions. Undefined when there is no such thing; other tables are their owner's.
+ * What in the schema of a file is none of ours and would run when rows are read or written: a view
+ * or another table in the place of a collection's, a trigger, an index over expressions. Undefined
+ * when there is no such thing; other tables are their owner's.
  */
 export function foreignPart(db: Database): string | undefined {
   const rows = db.prepare<[], SchemaRow>('select type, name, tbl_name, sql from sqlite_master')
@@ -133,7 +146,8 @@ function makeTable(collection: Collection<object>): Table {
       `create table "${name}" (\n  "id" integer primary key,\n  ${definitions.join(',\n  ')}\n)`,
       `create unique index "${name}_key" on "${name}" (${key.join(', ')})`,
     ]
-    // Not `or replace`: that would delete the row and append a new one, and scatter a file over the table.
+    // Not `or replace`: that would delete the row and append a new one, and scatter a file over the
+    // table.
     const rest = columns.slice(keyLength).map((column) => `${column} = excluded.${column}`)
     put = `insert into ${values} on conflict (${key.join(', ')}) do update set ${rest.join(', ')}`
   } else if (keyLength === 1 && types[0] === 'uint') {

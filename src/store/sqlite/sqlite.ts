@@ -1,5 +1,6 @@
-// The SQLite engine: a vault is one SQLite file. Reads are statements on the calling thread, commits run in a thread of
-// their own, checks in another. Puts the pieces of this folder together as a Store.
+// The SQLite engine: a vault is one SQLite file. Reads are statements on the calling thread,
+// commits run in a thread of their own, checks in another. Puts the pieces of this folder together
+// as a Store.
 
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
@@ -24,7 +25,10 @@ import type { Verdict } from './verify-worker.ts'
 interface SqliteOptions {
   /** Makes a new vault, and refuses one that is there already and has rows. */
   readonly create?: boolean
-  /** Refuses commits and compact, changes no byte of the file, and shows what was committed when it was opened. */
+  /**
+   * Refuses commits and compact, changes no byte of the file, and shows what was committed when it
+   * was opened.
+   */
   readonly readOnly?: boolean
   /** Page cache of the reading side; the commit thread has 32 MiB of its own at most. */
   readonly cacheBytes?: number
@@ -33,8 +37,8 @@ interface SqliteOptions {
 const CACHE_BYTES = 32 * 1024 * 1024
 
 /**
- * Opens a vault file. Rejects with StoreError: 'io' where there is none, 'format' where the file is no vault or that of
- * a newer avfs.
+ * Opens a vault file. Rejects with StoreError: 'io' where there is none, 'format' where the file is
+ * no vault or that of a newer avfs.
  */
 export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<Store> {
   const { create = false, readOnly = false, cacheBytes = CACHE_BYTES } = options

@@ -1,5 +1,5 @@
-// A thread that lives for one check: SQLite's integrity_check over a connection of its own, so that reads and commits go
-// on. The log cannot be restarted while it runs.
+// A thread that lives for one check: SQLite's integrity_check over a connection of its own, so that
+// reads and commits go on. The log cannot be restarted while it runs.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
@@ -28,7 +28,8 @@ function verify(path: string): Verdict {
     }
   } catch (error) {
     const failure = failureOf(error)
-    // Too damaged to be checked is a finding, too; SQLITE_ERROR is of a virtual table that has lost one of its own.
+    // Too damaged to be checked is a finding, too; SQLITE_ERROR is of a virtual table that has lost
+    // one of its own.
     const damaged = /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(failure.code)
     return damaged ? { findings: [failure.message] } : { findings: [], failure }
   }

@@ -1,16 +1,20 @@
-// The view `versions`: under each path what `avfs log` says of it. The rules are those of vault/history/versions.ts, in SQL, and have its
-// names: a change there is one here, too. What log tells under no path comes last, without a number.
+// The view `versions`: under each path what `avfs log` says of it. The rules are those of
+// vault/history/versions.ts, in SQL, and have its names: a change there is one here, too. What log
+// tells under no path comes last, without a number.
 
 import { isoOfMoment, isoOfSeconds } from './iso-time.ts'
 
 const PROVISIONAL = '9007199254740991'
 /**
- * Spans that a name that is gone may bring along. Programs that put a file aside under a new name at each save leave as many names as
- * versions, each with the whole history so far.
+ * Spans that a name that is gone may bring along. Programs that put a file aside under a new name
+ * at each save leave as many names as versions, each with the whole history so far.
  */
 const BROUGHT_MAX = 50
 
-/** How many versions an inode had at a moment, or what else its state says; null where it had none then. Both are named with their table. */
+/**
+ * How many versions an inode had at a moment, or what else its state says; null where it had none
+ * then. Both are named with their table.
+ */
 function stateAt(ino: string, moment: string, what = 'versions'): string {
   return `ifnull(
     (select ${what} from inode where inode.ino = ${ino} and inode.since <= ${moment} and nlink > 0),
@@ -22,8 +26,9 @@ function newestBefore(ino: string, moment: string): string {
   return `(select ifnull(max(number), 0) from version where version.ino = ${ino} and version.moment < ${moment})`
 }
 
-// Spans have ids in the order of their names and beginnings: the one before of a name is id - 1. `prior` is the precedent of a span,
-// `heir` the one that it was moved to, if that takes its history along.
+// Spans have ids in the order of their names and beginnings: the one before of a name is id - 1.
+// `prior` is the precedent of a span, `heir` the one that it was moved to, if that takes its
+// history along.
 const SPANS = `name_row(parent, name, ino, type, origin, from_parent, from_name, actor, since, until, fate) as (
   select parent, name, ino, type, origin, from_parent, from_name, actor, since, ${PROVISIONAL}, null from entry
   union all
@@ -69,8 +74,8 @@ heir(id, spot, prior) as materialized (
   select id, spot, prior from span where prior = source and not begins and not replaced
 )`
 
-// A chain goes back from a span of a name until it meets what has been seen. What a longer way round has seen comes twice; the
-// first counts.
+// A chain goes back from a span of a name until it meets what has been seen. What a longer way
+// round has seen comes twice; the first counts.
 const CHAINS = `chain(own, spot, parent, name, at, remaining) as materialized (
   select id, spot, parent, name, id, case when is_there then ${PROVISIONAL} else ${BROUGHT_MAX} end from span
   union all
@@ -112,7 +117,8 @@ counted as materialized (
   where span.type <> 4
 )`
 
-// Numbers go on from the greatest so far, but where prune wrote one down: a running maximum of sums.
+// Numbers go on from the greatest so far, but where prune wrote one down: a running maximum of
+// sums.
 const NUMBERS = `started as (
   select *, max(first, already + 1) as start, case when pinned > already then pinned_number - pinned end as shift
   from (
@@ -151,8 +157,9 @@ numbered as materialized (
   ) as its
 )`
 
-// A name is where its directory is or was last. Of several directories of one path the present one counts, else the latest, that knows
-// the name: as spotsOf in vault/history/paths.ts tries them, which are all that ever were there.
+// A name is where its directory is or was last. Of several directories of one path the present one
+// counts, else the latest, that knows the name: as spotsOf in vault/history/paths.ts tries them,
+// which are all that ever were there.
 const PATHS = `former as materialized (
   select parent, name, ino,
     case row_number() over (partition by parent, name order by max(since) desc)

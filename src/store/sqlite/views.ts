@@ -1,15 +1,18 @@
-// Views for people who open a vault with the sqlite3 shell: files, versions and history, by full path. Nothing in the
-// program reads them. They use what the shell of Debian 12 (3.40) knows, and no functions of ours.
+// Views for people who open a vault with the sqlite3 shell: files, versions and history, by full
+// path. Nothing in the program reads them. They use what the shell of Debian 12 (3.40) knows, and
+// no functions of ours.
 //
-// A path starts at the root ('/'), whose inode is 1. What was deleted is shown under its last name. A past row's `until` and a present
-// row's `since` of 9007199254740991 mean a change that is not sealed yet.
+// A path starts at the root ('/'), whose inode is 1. What was deleted is shown under its last name.
+// A past row's `until` and a present row's `since` of 9007199254740991 mean a change that is not
+// sealed yet.
 
 import { isoOfMoment, isoOfSeconds } from './iso-time.ts'
 import { versionsView } from './version-view.ts'
 
-// Every link there was, and for each inode its last: the one still there, else the one that ended last. Following the last
-// links of deleted directories upwards ends at the root, since a directory outlives what was last seen in it.
-// The casts give constants the type of the columns that they meet: without it SQLite makes no index for a join.
+// Every link there was, and for each inode its last: the one still there, else the one that ended
+// last. Following the last links of deleted directories upwards ends at the root, since a directory
+// outlives what was last seen in it. The casts give constants the type of the columns that they
+// meet: without it SQLite makes no index for a join.
 const LINKS = `link(parent, name, ino, type, origin, since, until, actor, fate, ended_by) as materialized (
   select parent, name, ino, type, origin, since, cast(9007199254740992 as integer), actor, null, 0 from entry
   union all

@@ -1,5 +1,6 @@
-// The part of check.ts that looks at the past: states, versions, content and names of each inode agree at every moment. Goes
-// through the collections side by side, in the order of inodes, holding the history of one at a time.
+// The part of check.ts that looks at the past: states, versions, content and names of each inode
+// agree at every moment. Goes through the collections side by side, in the order of inodes, holding
+// the history of one at a time.
 
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { firstIndex } from '../../base/sorted.ts'
@@ -204,7 +205,10 @@ function stateAt(states: readonly InodePastRow[], moment: number): InodePastRow 
   return state !== undefined && state.until > moment ? state : undefined
 }
 
-/** Proves that at each state the content does not overlap, ends with the file, and covers as much as the state says. */
+/**
+ * Proves that at each state the content does not overlap, ends with the file, and covers as much as
+ * the state says.
+ */
 function checkParts(parts: readonly Part[], states: readonly InodePastRow[], say: Say): void {
   const sealed = parts.filter((part) => part.since !== PROVISIONAL)
   for (const part of sealed) {
@@ -241,7 +245,8 @@ function lengthOf(part: Part | undefined): number {
 }
 
 function checkOverlaps(parts: readonly Part[], say: Say): void {
-  // Parts that may still be there when a later one begins, by their chunk's first byte to be seen again.
+  // Parts that may still be there when a later one begins, by their chunk's first byte to be seen
+  // again.
   let there: Part[] = []
   const sorted = parts.toSorted((a, b) => a.offset - b.offset || a.since - b.since)
   for (const part of sorted) {
@@ -257,7 +262,10 @@ function checkOverlaps(parts: readonly Part[], say: Say): void {
   }
 }
 
-/** Proves that a name led to one inode at a time, in a directory, and that what was deleted can be shown. */
+/**
+ * Proves that a name led to one inode at a time, in a directory, and that what was deleted can be
+ * shown.
+ */
 async function checkNames(
   store: Store,
   known: Record<'complete' | 'directories' | 'actors', ReadonlySet<number>>,

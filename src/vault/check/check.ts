@@ -1,4 +1,5 @@
-// fsck: proves that the rows of a store make sense together. Reads only, in pages, letting other work go on between them.
+// fsck: proves that the rows of a store make sense together. Reads only, in pages, letting other
+// work go on between them.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -56,8 +57,9 @@ export interface Problem {
 
 export interface CheckOptions {
   /**
-   * Reads every block and compares it with its hash. Without it the bytes of blocks are not read: what is proved is that all
-   * rows make sense together, that inline content matches its checksum, and that every block is there and as long as it is used.
+   * Reads every block and compares it with its hash. Without it the bytes of blocks are not read:
+   * what is proved is that all rows make sense together, that inline content matches its checksum,
+   * and that every block is there and as long as it is used.
    */
   readonly deep: boolean
   readonly onProgress?: (done: number, total: number) => void
@@ -72,8 +74,8 @@ export interface CheckReport {
 }
 
 /**
- * Checks a store that nobody changes meanwhile, or a view of `engine`. What cannot be read is among the findings, and with
- * `deep` what the engine says of itself.
+ * Checks a store that nobody changes meanwhile, or a view of `engine`. What cannot be read is among
+ * the findings, and with `deep` what the engine says of itself.
  */
 export async function checkStore(
   store: Store,
@@ -270,7 +272,9 @@ async function checkUsage(
   }
 }
 
-/** The path of an inode from the root, by one of its names; undefined when it does not lead there. */
+/**
+ * The path of an inode from the root, by one of its names; undefined when it does not lead there.
+ */
 function pathOf(known: Map<number, Known>, ino: number): string | undefined {
   const names: string[] = []
   const isCircle = cycleCheck()
@@ -283,7 +287,10 @@ function pathOf(known: Map<number, Known>, ino: number): string | undefined {
   return `/${names.reverse().join('/')}`
 }
 
-/** Tells of inodes whether their names lead to the root; each step of a way is gone once, however many inodes are beyond it. */
+/**
+ * Tells of inodes whether their names lead to the root; each step of a way is gone once, however
+ * many inodes are beyond it.
+ */
 function reachability(known: Map<number, Known>): (ino: number) => boolean {
   const reached = new Map([[ROOT_INO, true]])
   return (ino) => {

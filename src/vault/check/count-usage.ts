@@ -1,4 +1,5 @@
-// What each user owns, counted from the rows: for a vault whose counters are not those of its last commit, and for repair.
+// What each user owns, counted from the rows: for a vault whose counters are not those of its last
+// commit, and for repair.
 
 import { inode as inodes } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'

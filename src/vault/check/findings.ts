@@ -1,5 +1,5 @@
-// What `vault check` can find: a code for each kind, by which repair.ts knows the remedy. The word before the dash is the kind
-// that people are told.
+// What `vault check` can find: a code for each kind, by which repair.ts knows the remedy. The word
+// before the dash is the kind that people are told.
 
 import type { Key } from '../../store/collections.ts'
 

@@ -1,5 +1,6 @@
-// Every row of a collection, around those that the engine cannot read: a page that fails is read row by row, what is behind
-// a stretch that cannot be walked is read from the other end. For work that must get to the end of a damaged vault.
+// Every row of a collection, around those that the engine cannot read: a page that fails is read
+// row by row, what is behind a stretch that cannot be walked is read from the other end. For work
+// that must get to the end of a damaged vault.
 
 import { setImmediate } from 'node:timers/promises'
 import type { Collection, Key } from '../../store/collections.ts'
@@ -19,7 +20,10 @@ const PAGE_ROWS = 2000
 const PAGE_ROWS_WITH_BYTES = 256
 const PAGE_BLOCKS = 64
 
-/** Pages of rows, each row once: in key order but for what lies behind damage. `damaged` hears of what is left out. */
+/**
+ * Pages of rows, each row once: in key order but for what lies behind damage. `damaged` hears of
+ * what is left out.
+ */
 export async function* everyPage<R extends object>(
   store: Store,
   collection: Collection<R>,

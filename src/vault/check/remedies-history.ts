@@ -1,4 +1,5 @@
-// The remedies of remedies.ts that look at the past: states, versions and content of each inode must agree at every moment.
+// The remedies of remedies.ts that look at the past: states, versions and content of each inode
+// must agree at every moment.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -151,8 +152,8 @@ export async function recover(rows: RepairRows, problems: readonly Problem[]): P
 }
 
 /**
- * The last resort, for inodes whose rows no remedy brings to agree: their past is dropped, and the present begins anew with the
- * content that it has.
+ * The last resort, for inodes whose rows no remedy brings to agree: their past is dropped, and the
+ * present begins anew with the content that it has.
  */
 export async function forgetPast(rows: RepairRows, inos: ReadonlySet<number>): Promise<void> {
   for (const ino of inos) {

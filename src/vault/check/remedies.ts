@@ -1,5 +1,6 @@
-// THE table of repairs: what is done about each finding of `vault check`. A remedy gets all findings of its code at once and
-// looks again before it acts, because one before it may have changed the rows. The order is that in which they run.
+// THE table of repairs: what is done about each finding of `vault check`. A remedy gets all
+// findings of its code at once and looks again before it acts, because one before it may have
+// changed the rows. The order is that in which they run.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -149,7 +150,10 @@ async function makeParents(rows: RepairRows, problems: readonly Problem[]): Prom
   }
 }
 
-/** A directory has one name: that which its row knows, else the first, else one in /lost+found. The root has none. */
+/**
+ * A directory has one name: that which its row knows, else the first, else one in /lost+found. The
+ * root has none.
+ */
 async function nameOnce(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   const names = await rows.namesOf(inosOf(problems))
   for (const [ino, its] of names) {

@@ -1,5 +1,6 @@
-// The rows of a vault that is being repaired: reading them without the vault's own caches and history, and changing them in
-// batches that leave the counters right. Knows what rows are, not what is wrong with them.
+// The rows of a vault that is being repaired: reading them without the vault's own caches and
+// history, and changing them in batches that leave the counters right. Knows what rows are, not
+// what is wrong with them.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -129,7 +130,10 @@ export class RepairRows {
     return names
   }
 
-  /** Gives an inode a name in /lost+found, which is made if it is missing; its former names must be gone. */
+  /**
+   * Gives an inode a name in /lost+found, which is made if it is missing; its former names must be
+   * gone.
+   */
   async adopt(row: InodeRow): Promise<void> {
     const parent = row.ino === ROOT_INO ? ROOT_INO : await this.#lostAndFound()
     let name = `#${row.ino}`

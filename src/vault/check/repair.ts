@@ -1,6 +1,7 @@
-// Makes a damaged vault one that `check` finds nothing wrong with: check, apply to each finding the remedy of its code, check
-// again, until nothing is left or nothing helps. A remedy drops what cannot be read or leads nowhere, counts anew, or gives
-// what lost its name one in /lost+found; it invents no content. Works on the rows of a store that nobody else has open.
+// Makes a damaged vault one that `check` finds nothing wrong with: check, apply to each finding the
+// remedy of its code, check again, until nothing is left or nothing helps. A remedy drops what
+// cannot be read or leads nowhere, counts anew, or gives what lost its name one in /lost+found; it
+// invents no content. Works on the rows of a store that nobody else has open.
 
 import { nowMicros } from '../../base/clock.ts'
 import { clock, collections, PROVISIONAL } from '../../store/collections.ts'
@@ -15,12 +16,17 @@ import { remedies } from './remedies.ts'
 import { forgetPast, inosOf } from './remedies-history.ts'
 import { RepairRows } from './repair-rows.ts'
 
-/** One remedy can uncover the need of another, as often as rows lead to rows; this is far beyond. */
+/**
+ * One remedy can uncover the need of another, as often as rows lead to rows; this is far beyond.
+ */
 const ROUNDS_MAX = 30
 /** After so many, remedies undo one another: what is left gives up its past. */
 const ROUNDS_GENTLE = 15
 
-/** What an extent that is wrong in itself does to its neighbours is over when it is dropped: that is looked at again before. */
+/**
+ * What an extent that is wrong in itself does to its neighbours is over when it is dropped: that is
+ * looked at again before.
+ */
 const first: Readonly<Partial<Record<FindingCode, readonly FindingCode[]>>> = {
   'extent-overlap': ['extent-chunk', 'extent-checksum'],
   'extent-end': ['extent-chunk', 'extent-checksum'],
@@ -41,7 +47,10 @@ export interface RepairReport {
   readonly left: CheckReport
 }
 
-/** Repairs a store. Rejects with StoreError when the engine refuses; what was done by then is sound and can be gone on with. */
+/**
+ * Repairs a store. Rejects with StoreError when the engine refuses; what was done by then is sound
+ * and can be gone on with.
+ */
 export async function repairStore(store: Store, options: RepairOptions): Promise<RepairReport> {
   const { onStep, onProgress } = options
   const check = (): Promise<CheckReport> =>

@@ -1,5 +1,5 @@
-// Reading and writing the bytes of a file. New bytes are kept as pieces by chunk until they are spilled: turned into extents,
-// when a chunk is full, a change is sealed or a batch is handed over.
+// Reading and writing the bytes of a file. New bytes are kept as pieces by chunk until they are
+// spilled: turned into extents, when a chunk is full, a change is sealed or a batch is handed over.
 
 import { EFBIG, EIO, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX } from '../../base/limits.ts'
@@ -25,8 +25,8 @@ import { prefetchContent, prefetchFlush } from './prefetch.ts'
 const zeros = new Uint8Array(CHUNK_BYTES)
 
 /**
- * The bytes of [offset, offset + size) up to the end of the file, as pieces in order. They are views: valid until the next
- * change. Throws EIO where content is damaged or missing.
+ * The bytes of [offset, offset + size) up to the end of the file, as pieces in order. They are
+ * views: valid until the next change. Throws EIO where content is damaged or missing.
  */
 export function readContent(
   core: Core,
@@ -48,7 +48,10 @@ export function readContent(
   return parts
 }
 
-/** Appends the bytes of [from, to) that extents hold, zeros between them. Throws EIO where they are damaged. */
+/**
+ * Appends the bytes of [from, to) that extents hold, zeros between them. Throws EIO where they are
+ * damaged.
+ */
 export function readExtents(
   core: Core,
   extents: readonly ExtentRow[],
@@ -207,7 +210,9 @@ function spillChunk(
   reserve(core, inode, allocated - inode.allocated)
 }
 
-/** Bytes as the content of an extent: inline, or as a block. They belong to the vault from here on. */
+/**
+ * Bytes as the content of an extent: inline, or as a block. They belong to the vault from here on.
+ */
 export function toContent(core: Core, bytes: Uint8Array): Content {
   const { length } = bytes
   if (length <= INLINE_BYTES_MAX) return { length, hash: '', blockOffset: 0, data: bytes }
@@ -307,8 +312,8 @@ export function coveredOf(core: Core, inode: Inode, offset: number, end: number)
 }
 
 /**
- * Copies a range by sharing its content; ranges of one file must not overlap. Returns the bytes copied: fewer than that where the
- * range has more than `extentsMax` extents.
+ * Copies a range by sharing its content; ranges of one file must not overlap. Returns the bytes
+ * copied: fewer than that where the range has more than `extentsMax` extents.
  */
 export function copyContent(
   core: Core,

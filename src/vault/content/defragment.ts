@@ -1,5 +1,6 @@
-// Files that were overwritten in small pieces are rewritten chunk by chunk into whole blocks when the vault is quiet, so
-// that reading them does not slow down with their history. The content is the same: no version is made.
+// Files that were overwritten in small pieces are rewritten chunk by chunk into whole blocks when
+// the vault is quiet, so that reading them does not slow down with their history. The content is
+// the same: no version is made.
 
 import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -14,7 +15,10 @@ import { prefetchInode } from '../tree/prefetch.ts'
 import { readContent, toContent } from './content.ts'
 import { chunkExtents, FRAGMENTS_MAX, place, sealExtents } from './extents.ts'
 
-/** Rewrites one chunk of one file that has more than `max` extents there. Returns false when there is nothing to do. */
+/**
+ * Rewrites one chunk of one file that has more than `max` extents there. Returns false when there
+ * is nothing to do.
+ */
 export function defragmentNext(core: Core, max = FRAGMENTS_MAX): boolean {
   const [ino] = core.fragmented
   if (ino === undefined) return false
@@ -50,7 +54,8 @@ function rewriteChunk(core: Core, inode: Inode, chunk: number, max: number): voi
   for (const [index, { from, since }] of runs.entries()) {
     inode.journal = newJournal(undefined)
     place(core, inode, from, toContent(core, contents[index] as Uint8Array))
-    // The bytes are those of the newest piece's moment: older states keep their own, and of that one nothing is kept twice.
+    // The bytes are those of the newest piece's moment: older states keep their own, and of that
+    // one nothing is kept twice.
     sealExtents(core, inode, Math.max(since, recorded))
   }
   inode.journal = undefined

@@ -1,5 +1,6 @@
-// The rows that map a file's bytes to content, a chunk at a time: loading them in windows, cutting them where newer bytes go,
-// keeping what was sealed as past rows. See ExtentRow for what one extent is.
+// The rows that map a file's bytes to content, a chunk at a time: loading them in windows, cutting
+// them where newer bytes go, keeping what was sealed as past rows. See ExtentRow for what one
+// extent is.
 
 import { crc32 } from 'node:zlib'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -102,7 +103,10 @@ export interface Content {
   readonly data: Uint8Array | null
 }
 
-/** Maps [offset, offset + content.length), which lies in one chunk, to new content. The inode is provisional. */
+/**
+ * Maps [offset, offset + content.length), which lies in one chunk, to new content. The inode is
+ * provisional.
+ */
 export function place(core: Core, inode: Inode, offset: number, content: Content): void {
   const end = offset + content.length
   const chunk = Math.floor(offset / CHUNK_BYTES)
@@ -186,8 +190,8 @@ function putProvisional(core: Core, inode: Inode, row: ExtentRow): void {
 }
 
 /**
- * Gives all provisional extents of an inode their moment, and ends what they replaced: what would not have lived until then was
- * never there.
+ * Gives all provisional extents of an inode their moment, and ends what they replaced: what would
+ * not have lived until then was never there.
  */
 export function sealExtents(core: Core, inode: Inode, moment: number): void {
   const { journal, ino } = inode

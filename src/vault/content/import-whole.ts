@@ -1,5 +1,6 @@
-// A new file that is complete at once: its rows are put as they will be committed, without the live inode, the journal and the
-// seal that a file which is written step by step needs. What comes out is the same.
+// A new file that is complete at once: its rows are put as they will be committed, without the live
+// inode, the journal and the seal that a file which is written step by step needs. What comes out
+// is the same.
 
 import { crc32 } from 'node:zlib'
 import type { EntryHead } from '../../archive/records.ts'
@@ -21,8 +22,8 @@ import { assertWritable, getInode } from '../tree/inodes.ts'
 import { toContent } from './content.ts'
 
 /**
- * Makes a regular file or link with all of its content, which fits one chunk and is copied, at a name that is free. It has no extended
- * attributes and no labels. Returns its inode's number.
+ * Makes a regular file or link with all of its content, which fits one chunk and is copied, at a
+ * name that is free. It has no extended attributes and no labels. Returns its inode's number.
  */
 export function createWhole(
   core: Core,

@@ -1,5 +1,5 @@
-// Whether a change of content changed anything: what was saved again as it was is taken back at the seal, so that it makes no
-// version and shares every row with the one before.
+// Whether a change of content changed anything: what was saved again as it was is taken back at the
+// seal, so that it makes no version and shares every row with the one before.
 
 import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -10,7 +10,10 @@ import type { Inode } from '../core/inode.ts'
 import { readExtents } from './content.ts'
 import { chunkExtents } from './extents.ts'
 
-/** True when an inode with provisional rows holds, byte for byte, what it held when it was last sealed. */
+/**
+ * True when an inode with provisional rows holds, byte for byte, what it held when it was last
+ * sealed.
+ */
 export function isSameContent(core: Core, inode: Inode): boolean {
   const { journal } = inode
   if (journal?.before === undefined || journal.before.size !== inode.size) return false

@@ -16,12 +16,15 @@ import { sealExtents } from './extents.ts'
 import { prefetchSeal } from './prefetch.ts'
 import { isSameContent, takeBack } from './same-content.ts'
 
-/** A file that was only emptied (or made and left empty) is sealed after this much quiet: as a rule more follows at once. */
+/**
+ * A file that was only emptied (or made and left empty) is sealed after this much quiet: as a rule
+ * more follows at once.
+ */
 export const QUIET_MS = 1000
 
 /**
- * close(2): what was written is complete, and whoever closes it is its author: written it was in the kernel's cache. A bare
- * truncation waits for QUIET_MS.
+ * close(2): what was written is complete, and whoever closes it is its author: written it was in
+ * the kernel's cache. A bare truncation waits for QUIET_MS.
  */
 export function closeContent(core: Core, inode: Inode): void {
   if (!isProvisional(inode)) return
@@ -29,7 +32,10 @@ export function closeContent(core: Core, inode: Inode): void {
   if (inode.change === WRITTEN) seal(core, inode)
 }
 
-/** Ends a change: the state as it is now counts from now on, as the next version unless its content is the last one's. */
+/**
+ * Ends a change: the state as it is now counts from now on, as the next version unless its content
+ * is the last one's.
+ */
 export function seal(core: Core, inode: Inode): void {
   flushWrites(core, inode)
   if (inode.nlink === 0) return
@@ -75,7 +81,9 @@ function dropVersion(core: Core, inode: Inode): void {
     core.overlay.delete(version, [inode.ino, inode.versions])
 }
 
-/** The content is as it was; times and what else was changed meanwhile is a change of attributes. */
+/**
+ * The content is as it was; times and what else was changed meanwhile is a change of attributes.
+ */
 function sealUnchanged(core: Core, inode: Inode): void {
   takeBack(core, inode)
   const before = inode.journal?.before
@@ -90,7 +98,10 @@ function sealUnchanged(core: Core, inode: Inode): void {
   }
 }
 
-/** Seals what has been quiet for long enough, and what was held open for `heldMs`. Called a few times a second. */
+/**
+ * Seals what has been quiet for long enough, and what was held open for `heldMs`. Called a few
+ * times a second.
+ */
 export function sealQuiet(core: Core, heldMs: number): void {
   const now = steadyMs()
   const failures: unknown[] = []
@@ -140,7 +151,10 @@ export function sealAll(core: Core): void {
   for (const inode of [...core.open.values()]) seal(core, inode)
 }
 
-/** Seals what a snapshot of this moment is to show: all but files that were emptied just now, to be written as a rule. */
+/**
+ * Seals what a snapshot of this moment is to show: all but files that were emptied just now, to be
+ * written as a rule.
+ */
 export function sealForSnapshot(core: Core): void {
   const now = steadyMs()
   for (const inode of [...core.open.values()]) {

@@ -1,5 +1,5 @@
-// Where a file has data and where holes: lseek(2) with SEEK_DATA and SEEK_HOLE. A hole may be behind any number of extents, so that
-// it is looked for in slices, and no bytes are read for it.
+// Where a file has data and where holes: lseek(2) with SEEK_DATA and SEEK_HOLE. A hole may be
+// behind any number of extents, so that it is looked for in slices, and no bytes are read for it.
 
 import { ENXIO, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -14,7 +14,10 @@ import { flushWrites } from './content.ts'
 const PAGE_ROWS = 16
 const PAGE_ROWS_MAX = 1024
 
-/** The next offset >= `offset` that holds data (or is in a hole, which the end of the file is). Throws ENXIO past the end. */
+/**
+ * The next offset >= `offset` that holds data (or is in a hole, which the end of the file is).
+ * Throws ENXIO past the end.
+ */
 export function seekContent(core: Core, inode: Inode, offset: number, data: boolean): number {
   if (offset >= inode.size || offset < 0) fail(ENXIO)
   flushWrites(core, inode)

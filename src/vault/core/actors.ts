@@ -1,9 +1,10 @@
-// Who made a change: a process becomes a row when it first changes something, and the rows that it makes carry the number of
-// that. Operations are synchronous, so that one "who acts now" is enough: whoever begins one sets it, and work that lets
-// others go on in between sets it again at each step.
+// Who made a change: a process becomes a row when it first changes something, and the rows that it
+// makes carry the number of that. Operations are synchronous, so that one "who acts now" is enough:
+// whoever begins one sets it, and work that lets others go on in between sets it again at each
+// step.
 //
-// A process is known by what it is shown as: user, number, command. So a number that is used again needs no care: another
-// user or command is another actor, and the same ones would be shown alike.
+// A process is known by what it is shown as: user, number, command. So a number that is used again
+// needs no care: another user or command is another actor, and the same ones would be shown alike.
 
 import { COUNT_MAX } from '../../base/limits.ts'
 import { processOf } from '../../base/processes.ts'
@@ -26,7 +27,10 @@ interface Seen {
 
 /** Threads, and actors, that are kept in mind. */
 const KNOWN_MAX = 1000
-/** A shell opens a file before it becomes the program that fills it: the first changes of a process are looked at each ... */
+/**
+ * A shell opens a file before it becomes the program that fills it: the first changes of a process
+ * are looked at each ...
+ */
 const CHECKS_EAGER = 8
 /** ... and later ones this often, which costs a busy process a thousandth of its time. */
 const CHECK_MS = 20
@@ -54,7 +58,10 @@ export class Actors {
     this.#find = find
   }
 
-  /** Reads what the first row that is made needs: when a vault is opened, since later a read may have to wait. */
+  /**
+   * Reads what the first row that is made needs: when a vault is opened, since later a read may
+   * have to wait.
+   */
   prepare(): void {
     this.#firstFree()
   }

@@ -1,5 +1,5 @@
-// Content-addressed blocks: hashing and compressing what is on its way to the store, loading and verifying what is there.
-// Knows bytes and hashes, nothing of files.
+// Content-addressed blocks: hashing and compressing what is on its way to the store, loading and
+// verifying what is there. Knows bytes and hashes, nothing of files.
 
 import { hash as digest } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -16,13 +16,19 @@ const PLAIN = 0
 const ZSTD = 1
 /** Compression must save at least a tenth. */
 const WORTHWHILE = 0.9
-/** After so many blocks in a row that did not compress, only one in so many is tried, and of that a sample before the rest. */
+/**
+ * After so many blocks in a row that did not compress, only one in so many is tried, and of that a
+ * sample before the rest.
+ */
 const MISSES_MAX = 8
 const SAMPLE_BYTES = 4096
 /** No block has more plain bytes, whatever a packed one would become. */
 const UNPACKED = { maxOutputLength: CHUNK_BYTES }
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
-/** Up to here the way to the thread pool and back costs more than the work: 130 against 16 us for 12 KiB. */
+/**
+ * Up to here the way to the thread pool and back costs more than the work: 130 against 16 us for 12
+ * KiB.
+ */
 const SYNC_BYTES_MAX = 32 * 1024
 const compressLarge = promisify(zstdCompress)
 
@@ -34,7 +40,10 @@ function compress(data: Uint8Array): Buffer | Promise<Buffer> {
     : compressLarge(data, options)
 }
 
-/** What a sample of the bytes says: a tenth of the work of all, and of the memory that it leaves to the collector of garbage. */
+/**
+ * What a sample of the bytes says: a tenth of the work of all, and of the memory that it leaves to
+ * the collector of garbage.
+ */
 function seemsWorthwhile(data: Uint8Array): boolean {
   const from = Math.max(0, data.length - SAMPLE_BYTES) >>> 1
   const sample = data.subarray(from, from + SAMPLE_BYTES)
@@ -47,7 +56,9 @@ export function hashOf(bytes: Uint8Array): string {
   return digest('sha256', bytes, 'latin1' as 'hex')
 }
 
-/** Plain bytes of a stored block. Throws StoreError 'corrupt' when they are not what the hash says. */
+/**
+ * Plain bytes of a stored block. Throws StoreError 'corrupt' when they are not what the hash says.
+ */
 export function unpackBlock(row: BlockRow): Uint8Array {
   try {
     const data = row.data ?? new Uint8Array()
@@ -86,8 +97,8 @@ export class Blocks {
   }
 
   /**
-   * Takes bytes as a block, which belong to it from here on. Returns the row to put, or undefined with the same hash known: it
-   * is stored or about to be.
+   * Takes bytes as a block, which belong to it from here on. Returns the row to put, or undefined
+   * with the same hash known: it is stored or about to be.
    */
   add(bytes: Uint8Array): { hash: string; row: BlockRow | undefined } {
     const hash = hashOf(bytes)
@@ -123,8 +134,8 @@ export class Blocks {
   }
 
   /**
-   * Forgets a block whose row is about to go, so that the next `add` of the same bytes puts a new one. Returns false when
-   * it is on its way to the store, and must stay.
+   * Forgets a block whose row is about to go, so that the next `add` of the same bytes puts a new
+   * one. Returns false when it is on its way to the store, and must stay.
    */
   drop(hash: string): boolean {
     if (this.#pending.has(hash)) return false
@@ -132,7 +143,10 @@ export class Blocks {
     return true
   }
 
-  /** The plain bytes of a block, verified. Throws EIO, and logs, when the block is missing or damaged. */
+  /**
+   * The plain bytes of a block, verified. Throws EIO, and logs, when the block is missing or
+   * damaged.
+   */
   load(hash: string): Uint8Array {
     const known = this.#cache.get(hash) ?? this.#pending.get(hash)
     if (known !== undefined) {

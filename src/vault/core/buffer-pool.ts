@@ -1,8 +1,12 @@
-// Buffers of one chunk, used again: a new ArrayBuffer for each would keep the collector of garbage busier than the writer.
+// Buffers of one chunk, used again: a new ArrayBuffer for each would keep the collector of garbage
+// busier than the writer.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 
-/** More than these, 80 MiB, are left to the collector: what a writer in a hurry has on its way to the disk, in all stages. */
+/**
+ * More than these, 80 MiB, are left to the collector: what a writer in a hurry has on its way to
+ * the disk, in all stages.
+ */
 const FREE_MAX = 640
 /** So many are kept when nobody writes. */
 const QUIET_MAX = 64
@@ -20,7 +24,10 @@ export function shrinkPool(): void {
   if (free.length > QUIET_MAX) free.length = Math.max(QUIET_MAX, free.length >>> 1)
 }
 
-/** Gives bytes back that nobody holds any more. Those that are no buffer of the pool's size are let go. */
+/**
+ * Gives bytes back that nobody holds any more. Those that are no buffer of the pool's size are let
+ * go.
+ */
 export function giveBytes(bytes: Uint8Array): void {
   const whole = bytes.length === CHUNK_BYTES && bytes.buffer.byteLength === CHUNK_BYTES
   if (whole && free.length < FREE_MAX) free.push(bytes)

@@ -1,7 +1,9 @@
-// Which inodes got another name or other content, as commits become durable: for whoever keeps something that is derived from
-// names and contents. Costs a look at the keys of a commit while somebody follows, and nothing else.
+// Which inodes got another name or other content, as commits become durable: for whoever keeps
+// something that is derived from names and contents. Costs a look at the keys of a commit while
+// somebody follows, and nothing else.
 //
-// Only rows are looked at, so that every way to a change counts: requests, imports, restores, prune.
+// Only rows are looked at, so that every way to a change counts: requests, imports, restores,
+// prune.
 
 import { DT_DIR } from '../../base/mode.ts'
 import {
@@ -26,7 +28,10 @@ const INODES_MAX = 200_000
 
 /** What changed until `moment`; all of it is durable. */
 export interface Changed {
-  /** Inodes with a new version or name, or without any name now, or of which less of the past is known. */
+  /**
+   * Inodes with a new version or name, or without any name now, or of which less of the past is
+   * known.
+   */
   readonly inodes: Set<number>
   /** Those of which versions were dropped. */
   readonly pruned: Set<number>
@@ -74,7 +79,10 @@ export class ChangedInodes {
     return isLost ? Number.POSITIVE_INFINITY : inodes.size + pruned.size + moved.size
   }
 
-  /** From here on changes are kept, for a follower that is about to come; where they are kept already, nothing is done. */
+  /**
+   * From here on changes are kept, for a follower that is about to come; where they are kept
+   * already, nothing is done.
+   */
   keep(): void {
     if (this.#isKept) return
     this.#isKept = true
@@ -83,7 +91,10 @@ export class ChangedInodes {
     this.fresh.want(true)
   }
 
-  /** `heard` is called when there are changes, which are kept from here on at the latest. One follower a vault; undefined ends it. */
+  /**
+   * `heard` is called when there are changes, which are kept from here on at the latest. One
+   * follower a vault; undefined ends it.
+   */
   follow(heard: (() => void) | undefined): void {
     this.#heard = heard
     if (heard !== undefined) {
@@ -163,7 +174,10 @@ function noteFresh(layer: Layer, fresh: FreshFiles): void {
     for (const { row } of changes.values()) if (row === undefined) fresh.forget(ino as number)
 }
 
-/** What went, and what lost states: the last name that is known of what is gone may be another one then, or none. */
+/**
+ * What went, and what lost states: the last name that is known of what is gone may be another one
+ * then, or none.
+ */
 function noteEnds(layer: Layer, into: Set<number>): void {
   for (const collection of [inodes, inodePast])
     for (const [ino, { changes }] of groupsOf(layer, collection))

@@ -11,7 +11,10 @@ export function allocate(core: Core, inode: Inode, bytes: number): void {
   core.usage.add(inode.uid, change, 0)
 }
 
-/** Counts bytes that are written and cover none so far, or takes them back: once they have become extents, or are cut off. */
+/**
+ * Counts bytes that are written and cover none so far, or takes them back: once they have become
+ * extents, or are cut off.
+ */
 export function reserve(core: Core, inode: Inode, bytes: number): void {
   const change = Math.max(bytes, -inode.reserved)
   inode.reserved += change

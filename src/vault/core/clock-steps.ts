@@ -1,8 +1,10 @@
-// Which time the host's clock showed at which moment. Moments go on at the rate of time; the clock is set now and then, and each time a
-// step says how far the two are apart from there on. Pure: rows in, numbers out.
+// Which time the host's clock showed at which moment. Moments go on at the rate of time; the clock
+// is set now and then, and each time a step says how far the two are apart from there on. Pure:
+// rows in, numbers out.
 //
-// A time that the clock showed twice, because it was set back, means the later moment; `nth` 2 the one before. One that it never
-// showed, because it was set ahead, means the last moment before the gap.
+// A time that the clock showed twice, because it was set back, means the later moment; `nth` 2 the
+// one before. One that it never showed, because it was set ahead, means the last moment before the
+// gap.
 
 import type { ClockRow } from '../../store/collections.ts'
 import type { Moment } from './moment.ts'
@@ -40,8 +42,8 @@ export class ClockSteps {
   }
 
   /**
-   * The moment that a time means, seen from `now`; later than `now` where the clock has not come so far yet. Undefined when it has
-   * no `nth` one.
+   * The moment that a time means, seen from `now`; later than `now` where the clock has not come so
+   * far yet. Undefined when it has no `nth` one.
    */
   momentAt(wall: WallMicros, now: Moment, nth = 1): Moment | undefined {
     let left = nth

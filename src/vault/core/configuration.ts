@@ -1,5 +1,6 @@
-// What a user may set for a vault: a table of keys, each with its check. The values lie in the setting collection under
-// their own names, as they were typed; a key without a row has its default. Knows nothing of what the values do.
+// What a user may set for a vault: a table of keys, each with its check. The values lie in the
+// setting collection under their own names, as they were typed; a key without a row has its
+// default. Knows nothing of what the values do.
 
 import { accountId, accountName } from '../../base/accounts.ts'
 import { GlobError, globRule } from '../../base/glob.ts'
@@ -127,7 +128,10 @@ export const settings = {
 
 export type SettingName = keyof typeof settings
 
-/** Keys that end in a user, by name or number, and what they are before that. Their rows have the number. */
+/**
+ * Keys that end in a user, by name or number, and what they are before that. Their rows have the
+ * number.
+ */
 const userSettings = {
   'quota.user.': limit('bytes that the files of a user may have'),
   'quota.user-files.': amount('files, directories and links that a user may own'),
@@ -135,7 +139,10 @@ const userSettings = {
 
 type UserSetting = keyof typeof userSettings
 
-/** Every key with the value that holds; of those that end in a user, the ones that are set, with names where this machine knows them. */
+/**
+ * Every key with the value that holds; of those that end in a user, the ones that are set, with
+ * names where this machine knows them.
+ */
 export function configuration(core: Pick<Core, 'overlay'>): Record<string, string> {
   const found = (Object.keys(settings) as SettingName[]).map((key) => [key, configured(core, key)])
   for (const family of Object.keys(userSettings) as UserSetting[])
@@ -171,8 +178,8 @@ export function configuredBytes(core: Pick<Core, 'overlay'>): number {
 }
 
 /**
- * Changes settings; an empty value takes one back to its default. All or none. Throws ConfigurationError. What is kept in
- * memory of them is refreshed by the caller.
+ * Changes settings; an empty value takes one back to its default. All or none. Throws
+ * ConfigurationError. What is kept in memory of them is refreshed by the caller.
  */
 export function configure(core: Core, changes: Readonly<Record<string, string>>): void {
   const rows = Object.entries(changes).map(([key, value]) => {

@@ -1,5 +1,5 @@
-// What the nouns of a vault share: rows, clock, blocks and caches, in one object that is passed to their functions.
-// Created by vault.ts alone.
+// What the nouns of a vault share: rows, clock, blocks and caches, in one object that is passed to
+// their functions. Created by vault.ts alone.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
 import type { EntryRow } from '../../store/collections.ts'
@@ -29,7 +29,10 @@ export interface Core {
   readonly blocks: Blocks
   /** What was given other names or content, for an index that follows. */
   readonly changed: ChangedInodes
-  /** Inodes by number, as far as they were used of late. What has unsaved changes is in the overlay or `open` too. */
+  /**
+   * Inodes by number, as far as they were used of late. What has unsaved changes is in the overlay
+   * or `open` too.
+   */
   readonly inodes: GenerationCache<number, Inode>
   readonly directories: GenerationCache<number, Directory>
   /** Former states of inodes, as far as they were read of late. */
@@ -45,7 +48,10 @@ export interface Core {
   readonly history: History
   /** Labels of files that left a name a moment ago; see tags.ts. */
   readonly leftTags: Map<string, { readonly tags: readonly string[]; readonly untilMs: number }>
-  /** The longest that work in the background (time-slices.ts) has held up requests since the vault was opened. */
+  /**
+   * The longest that work in the background (time-slices.ts) has held up requests since the vault
+   * was opened.
+   */
   longestSliceMs: number
   longestSliceCpuMs: number
   /** Bytes written since the last hand-over. */
@@ -54,7 +60,10 @@ export interface Core {
   inodeCount: number
 }
 
-/** The caches of a core, sized for a budget of memory: an eighth each; blocks get half of it, the engine the rest. */
+/**
+ * The caches of a core, sized for a budget of memory: an eighth each; blocks get half of it, the
+ * engine the rest.
+ */
 export function makeCaches(
   cacheBytes: number,
 ): Pick<
@@ -84,7 +93,10 @@ export function makeCaches(
   }
 }
 
-/** Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all names are here. */
+/**
+ * Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all
+ * names are here.
+ */
 export interface Directory {
   readonly names: Map<string, EntryRow | undefined>
   complete: boolean

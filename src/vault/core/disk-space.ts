@@ -1,6 +1,7 @@
-// Room on the disk: what a vault may still take in, so that a disk that fills refuses new bytes while there is room left for
-// the commits that delete, prune and compact. Asked before an operation has changed anything; told by vault.ts what has become
-// durable. Knows of an engine what its traits say.
+// Room on the disk: what a vault may still take in, so that a disk that fills refuses new bytes
+// while there is room left for the commits that delete, prune and compact. Asked before an
+// operation has changed anything; told by vault.ts what has become durable. Knows of an engine what
+// its traits say.
 
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -12,9 +13,15 @@ import { Fault, type Store, type StoreStats } from '../../store/store.ts'
 const FRESH_MS = 100
 /** The reserve is no more than this part of a small disk. */
 const SHARE_MAX = 1 / 2
-/** Below this part of the reserve nothing is begun any more, not even a deletion: the rest is for prune and compact. */
+/**
+ * Below this part of the reserve nothing is begun any more, not even a deletion: the rest is for
+ * prune and compact.
+ */
 const FLOOR = 1 / 4
-/** Of what is free inside the engine's files so much can be used: the rest lies in pieces that are too small. */
+/**
+ * Of what is free inside the engine's files so much can be used: the rest lies in pieces that are
+ * too small.
+ */
 const USABLE = 3 / 4
 /** What the rows of one more name, attribute or deletion take, about. */
 export const ROW_BYTES = 1024
@@ -47,7 +54,9 @@ export class DiskSpace {
   readonly #store: Store
   readonly #place: string
   readonly #commits: GroupCommit
-  /** Bytes that were taken in since the vault was opened, and those of them that are on the disk. */
+  /**
+   * Bytes that were taken in since the vault was opened, and those of them that are on the disk.
+   */
   #taken = 0
   #durable = 0
   readonly #handedOver = new WeakMap<object, number>()
@@ -61,7 +70,10 @@ export class DiskSpace {
     this.#commits = commits
   }
 
-  /** What the vault may take on the disk (setting quota.history). What frees or hardly grows goes on beyond it. */
+  /**
+   * What the vault may take on the disk (setting quota.history). What frees or hardly grows goes on
+   * beyond it.
+   */
   get limit(): number {
     return this.#limit
   }
@@ -88,8 +100,9 @@ export class DiskSpace {
   }
 
   /**
-   * Takes in `bytes` that are going to be written. Throws ENOSPC when the disk has no room for them, and a Fault when that is
-   * known only once what is on its way has been committed: call it before the operation has changed anything.
+   * Takes in `bytes` that are going to be written. Throws ENOSPC when the disk has no room for
+   * them, and a Fault when that is known only once what is on its way has been committed: call it
+   * before the operation has changed anything.
    */
   grow(bytes: number): void {
     if (!this.#take(bytes, 1)) throw new Fault(() => this.#underWay())
@@ -100,7 +113,10 @@ export class DiskSpace {
     return this.#take(bytes, 1) ? undefined : this.#underWay()
   }
 
-  /** Makes room for an operation that frees or hardly grows, which may use a part of the reserve. Throws as `grow` does. */
+  /**
+   * Makes room for an operation that frees or hardly grows, which may use a part of the reserve.
+   * Throws as `grow` does.
+   */
   shrink(): void {
     if (!this.#take(ROW_BYTES, FLOOR)) throw new Fault(() => this.#underWay())
   }
@@ -133,7 +149,8 @@ export class DiskSpace {
       if (performance.now() > this.#measuredMs) this.#measure()
       const left = this.#left(share) - bytes * growth
       if (left < 0) {
-        // Most of what is on its way may be compressed, or replaced before it is written: then there is room.
+        // Most of what is on its way may be compressed, or replaced before it is written: then
+        // there is room.
         const isHopeless = left + this.#pending * growth < 0 || this.#commits.failure !== undefined
         if (isHopeless || this.#pending === 0) throw new FsError(ENOSPC)
         return false
@@ -143,7 +160,10 @@ export class DiskSpace {
     return true
   }
 
-  /** Resolves when all that was taken in so far is on the disk, was no change after all, or was refused. */
+  /**
+   * Resolves when all that was taken in so far is on the disk, was no change after all, or was
+   * refused.
+   */
   async #underWay(): Promise<void> {
     const taken = this.#taken
     try {
@@ -173,7 +193,8 @@ export class DiskSpace {
     try {
       this.#disk = this.#ofDisk()
     } catch (error) {
-      // The vault was removed with its folder: what it holds is kept elsewhere, and a full disk there refuses the commits.
+      // The vault was removed with its folder: what it holds is kept elsewhere, and a full disk
+      // there refuses the commits.
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
     }
   }
@@ -184,7 +205,8 @@ export class DiskSpace {
     const total = blocks * bsize
     const reserve = Math.min(reserveBytes, total * SHARE_MAX)
     const host = bavail * bsize
-    // Asked only where it matters. What is free inside the files is of no use without a little room beside them.
+    // Asked only where it matters. What is free inside the files is of no use without a little room
+    // beside them.
     const isNear = host < reserve * 2 + this.#pending * growth
     const isAsked = isNear || this.#limit < Number.POSITIVE_INFINITY
     const stats: Partial<StoreStats> = isAsked ? this.#store.stats() : {}

@@ -10,7 +10,10 @@ export interface VaultInfo {
   readonly clock: readonly string[] | null
 }
 
-/** Figures that cost no walk over rows (figures.ts gathers the others); `engine` holds the engine's own. */
+/**
+ * Figures that cost no walk over rows (figures.ts gathers the others); `engine` holds the engine's
+ * own.
+ */
 export interface VaultStats {
   readonly inodes: number
   readonly bytes: number

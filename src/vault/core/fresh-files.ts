@@ -1,5 +1,6 @@
-// Small files that were made whole a moment ago, as long as nobody has taken them into an index and nothing has changed them: what
-// an index would read of them is in memory here. Kept while somebody wants them, and only as many as fit; of the others it reads.
+// Small files that were made whole a moment ago, as long as nobody has taken them into an index and
+// nothing has changed them: what an index would read of them is in memory here. Kept while somebody
+// wants them, and only as many as fit; of the others it reads.
 
 import type { InodeRow } from '../../store/collections.ts'
 

@@ -1,10 +1,13 @@
-// What a command changed, gathered while it runs for those who watch directories: each name once, with what it led to before, and
-// of very many names only the directories that they are in. What lies in a directory that came is found by whoever hears of that.
+// What a command changed, gathered while it runs for those who watch directories: each name once,
+// with what it led to before, and of very many names only the directories that they are in. What
+// lies in a directory that came is found by whoever hears of that.
 
 import { DT_DIR } from '../../base/mode.ts'
 import type { EntryRow } from '../../store/collections.ts'
 
-/** A name that leads to something else than it did; `before` is undefined where there was nothing. */
+/**
+ * A name that leads to something else than it did; `before` is undefined where there was nothing.
+ */
 export interface NameChange {
   readonly parent: number
   readonly name: string

@@ -9,7 +9,10 @@ import {
 } from '../../store/collections.ts'
 import type { BufferedWrite } from './write-buffer.ts'
 
-/** What happened to the content since it was last sealed. A bare truncation is sealed late: more follows as a rule. */
+/**
+ * What happened to the content since it was last sealed. A bare truncation is sealed late: more
+ * follows as a rule.
+ */
 export const UNCHANGED = 0
 export const TRUNCATED = 1
 export const WRITTEN = 2
@@ -19,7 +22,9 @@ const NLINK_EMPTY = 2
 
 /** Keys of the provisional rows of one inode, so that sealing and dropping need no scan. */
 export interface Journal {
-  /** The row that history shows meanwhile (until PROVISIONAL); undefined: none, the inode is new. */
+  /**
+   * The row that history shows meanwhile (until PROVISIONAL); undefined: none, the inode is new.
+   */
   readonly before: InodePastRow | undefined
   /** Offsets of current extents with since PROVISIONAL. */
   readonly current: Set<number>
@@ -27,7 +32,10 @@ export interface Journal {
   readonly past: [number, number][]
 }
 
-/** What is known of the reads of a file, of which the kernel's cache may keep some from us; see src/fs/atime.ts. */
+/**
+ * What is known of the reads of a file, of which the kernel's cache may keep some from us; see
+ * src/fs/atime.ts.
+ */
 export interface Reads {
   /** atime is what a program set, and nobody has read since. */
   isAtimeSet: boolean
@@ -55,7 +63,10 @@ export interface Inode extends InodeRow {
   openedAtMs: number
   /** The moment of creation, 0 when loaded from the store. */
   born: number
-  /** The moment at which it was last moved away from a name that was no temporary one; 0 when that is not known. */
+  /**
+   * The moment at which it was last moved away from a name that was no temporary one; 0 when that
+   * is not known.
+   */
   movedAt: number
   xattrMap: Map<string, XattrRow> | undefined
   reads: Reads | undefined
@@ -102,7 +113,10 @@ export function toInode(row: InodeRow, fresh: boolean): Inode {
   }
 }
 
-/** A directory has one less in it. A vault may come from anybody and count less than is there: nothing is counted below nothing. */
+/**
+ * A directory has one less in it. A vault may come from anybody and count less than is there:
+ * nothing is counted below nothing.
+ */
 export function dropSubdirectory(directory: Inode): void {
   directory.nlink = Math.max(NLINK_EMPTY, directory.nlink - 1)
 }

@@ -1,10 +1,13 @@
-// What a snapshot or a tag may be called. Snapshots are file names in the views; tags are what desktops write, and have a name there.
+// What a snapshot or a tag may be called. Snapshots are file names in the views; tags are what
+// desktops write, and have a name there.
 
 import { EINVAL, ENAMETOOLONG, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX, TAG_BYTES_MAX } from '../../base/limits.ts'
 import { cutName, SLASH } from '../../base/names.ts'
 
-/** Throws EINVAL for a name that cannot be a file's or that would garble a terminal, ENAMETOOLONG. */
+/**
+ * Throws EINVAL for a name that cannot be a file's or that would garble a terminal, ENAMETOOLONG.
+ */
 export function assertSnapshotName(name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (name === '' || name === '.' || name === '..' || /[/\x00-\x1f\x7f-\x9f]/.test(name))
@@ -13,8 +16,8 @@ export function assertSnapshotName(name: string): void {
 }
 
 /**
- * Throws EINVAL for a tag that user.xdg.tags cannot hold, which separates by commas and trims, or that would garble a terminal;
- * ENAMETOOLONG. Slashes are how desktops write tags within tags.
+ * Throws EINVAL for a tag that user.xdg.tags cannot hold, which separates by commas and trims, or
+ * that would garble a terminal; ENAMETOOLONG. Slashes are how desktops write tags within tags.
  */
 export function assertTag(name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
@@ -22,7 +25,10 @@ export function assertTag(name: string): void {
   if (Buffer.byteLength(name) > TAG_BYTES_MAX) fail(ENAMETOOLONG)
 }
 
-/** What a tag is called in the views: U+2215 for a slash, %2E for the names that a directory has, and no more than fits a name. */
+/**
+ * What a tag is called in the views: U+2215 for a slash, %2E for the names that a directory has,
+ * and no more than fits a name.
+ */
 export function shownTag(tag: string): string {
   const shown = /^\.\.?$/.test(tag) ? tag.replaceAll('.', '%2E') : tag.replaceAll('/', SLASH)
   const bytes = Buffer.from(shown).toString('latin1')

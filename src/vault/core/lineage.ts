@@ -1,9 +1,11 @@
-// From which states a vault has come, so that nothing but a vault that holds all of a backup takes its place. Whoever opens a vault
-// and changes it begins a generation with an id of chance: two copies that go their own ways differ from there on, whether
-// they were made by restore, by cp or by a file system's snapshot. Rows of the setting collection:
+// From which states a vault has come, so that nothing but a vault that holds all of a backup takes
+// its place. Whoever opens a vault and changes it begins a generation with an id of chance: two
+// copies that go their own ways differ from there on, whether they were made by restore, by cp or
+// by a file system's snapshot. Rows of the setting collection:
 //
 //   commits               how many there were, in all generations
-//   generation.00000001   "AFTER ID": its states are those with more commits than AFTER, up to the AFTER of the next
+//   generation.00000001   "AFTER ID": its states are those with more commits than AFTER, up to the
+//   AFTER of the next
 
 import { randomBytes } from 'node:crypto'
 import { type Key, type SettingRow, setting } from '../../store/collections.ts'
@@ -12,7 +14,10 @@ import { retryUntilLoaded } from '../../store/retry.ts'
 import { ALL, type Store, StoreError } from '../../store/store.ts'
 import { readCounters, readSetting } from './settings.ts'
 
-/** A state of a vault: the generation that made it, 0 and '' before the first, and the commits until then. */
+/**
+ * A state of a vault: the generation that made it, 0 and '' before the first, and the commits until
+ * then.
+ */
 export interface LineageState {
   readonly number: number
   readonly id: string
@@ -57,7 +62,10 @@ export function checkLineage(value: unknown): LineageState {
   return { number, id, commits, moment } as LineageState
 }
 
-/** Whether a vault comes from that state: what the state held it holds, but for what it let go of since. */
+/**
+ * Whether a vault comes from that state: what the state held it holds, but for what it let go of
+ * since.
+ */
 export function comesFrom(store: Store, state: LineageState): boolean {
   const own = readLineage(store)
   if (state.number > own.number) return false
@@ -68,7 +76,9 @@ export function comesFrom(store: Store, state: LineageState): boolean {
   return next !== undefined && state.commits <= next.after
 }
 
-/** In one generation moments tell nothing more; where no commit was counted, they are all there is. */
+/**
+ * In one generation moments tell nothing more; where no commit was counted, they are all there is.
+ */
 function isNoLater(state: LineageState, own: LineageState): boolean {
   return state.number > 0 || state.moment <= own.moment
 }
@@ -103,7 +113,10 @@ export async function continueLineage(store: Store): Promise<void> {
   await store.commit([{ collection: setting as never, puts, deletes: [] }])
 }
 
-/** Begins a generation that holds less than those before it, or nothing is known of it: no backup of them gives way to it. */
+/**
+ * Begins a generation that holds less than those before it, or nothing is known of it: no backup of
+ * them gives way to it.
+ */
 export async function breakLineage(store: Store): Promise<void> {
   const { number, commits } = await retryUntilLoaded(() => readLineage(store))
   const former = await retryUntilLoaded(() => generations(store, ALL))

@@ -1,13 +1,18 @@
-// The vault's only clock: a strictly increasing count of microseconds, exact in a double until the year 2255. It counts from 1970 as the host's
-// clock does, but goes on at the rate of time when that one is set: the difference of two moments is how long it was between them.
-// Between two openings only the host's clock can tell how long it was; where it is behind, or far ahead, moments go on from the last one.
+// The vault's only clock: a strictly increasing count of microseconds, exact in a double until the
+// year 2255. It counts from 1970 as the host's clock does, but goes on at the rate of time when
+// that one is set: the difference of two moments is how long it was between them. Between two
+// openings only the host's clock can tell how long it was; where it is behind, or far ahead,
+// moments go on from the last one.
 
 import { hostClock } from '../../base/clock.ts'
 import type { ClockRow } from '../../store/collections.ts'
 import { ClockSteps, type WallMicros } from './clock-steps.ts'
 import type { Moment } from './moment.ts'
 
-/** A name that lived shorter is a temporary one: of an editor's save, a lock. It leaves no trace in listings of the past. */
+/**
+ * A name that lived shorter is a temporary one: of an editor's save, a lock. It leaves no trace in
+ * listings of the past.
+ */
 export const BRIEF_MICROS = 1_000_000
 
 /** Less is how NTP moves a clock, or that a process did not run between two looks. */
@@ -16,8 +21,9 @@ const STEP_MICROS = 250_000
 const LARGE_MICROS = 2_000_000
 const GATHERED_MICROS = 10_000_000
 /**
- * How far a closed vault's time may have gone on. A clock that is behind at every other opening (a machine that starts in 1970) adds what it
- * catches up each time; from here on moments go on from the last one, with ten years left of what a double holds exactly.
+ * How far a closed vault's time may have gone on. A clock that is behind at every other opening (a
+ * machine that starts in 1970) adds what it catches up each time; from here on moments go on from
+ * the last one, with ten years left of what a double holds exactly.
  */
 const OPENED_MAX = Number.MAX_SAFE_INTEGER - 10 * 366 * 86_400 * 1_000_000
 /** Reads of two clocks that lie so far apart are of one instant. */
@@ -28,8 +34,8 @@ export class Moments {
   /** The newest moment given out. */
   last: Moment
   /**
-   * Rows with a later `since` were seen by nobody yet: neither committed nor read as of a moment. Changing such a row's
-   * attributes needs no trace of the row before.
+   * Rows with a later `since` were seen by nobody yet: neither committed nor read as of a moment.
+   * Changing such a row's attributes needs no trace of the row before.
    */
   barrier: Moment
   readonly steps: ClockSteps
@@ -39,7 +45,10 @@ export class Moments {
   #fresh: ClockRow[] = []
   /** How far the host's clock is from moments; `steps` may not know of it yet. */
   #offset: number
-  /** How far it was from the clock that nobody sets, and how long the host had slept, when last looked at. */
+  /**
+   * How far it was from the clock that nobody sets, and how long the host had slept, when last
+   * looked at.
+   */
   #apart: number
   #slept: number
 
@@ -73,7 +82,10 @@ export class Moments {
     return this.steps.wallOf(moment)
   }
 
-  /** The moment that a time of the host's clock means (clock-steps.ts); after `now` for what is in the future. */
+  /**
+   * The moment that a time of the host's clock means (clock-steps.ts); after `now` for what is in
+   * the future.
+   */
   momentAt(wall: WallMicros, nth = 1): Moment | undefined {
     return this.steps.momentAt(wall, this.now(), nth)
   }
@@ -87,7 +99,10 @@ export class Moments {
     return fresh
   }
 
-  /** What follows happened at `moment`, or (undefined) happens now: a foreign history is being imported. */
+  /**
+   * What follows happened at `moment`, or (undefined) happens now: a foreign history is being
+   * imported.
+   */
   pretend(moment: Moment | undefined): void {
     this.#pretended = moment
   }

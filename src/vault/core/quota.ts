@@ -1,6 +1,7 @@
-// Quotas: what may be in a vault, and what a user may own of it, as the settings say. Asked before an operation has changed
-// anything. Only what grows is refused: a limit may lie below what is there already. Whoever asks counts for nothing, but the
-// owner of what grows does, root as anybody else, because an agent often is root.
+// Quotas: what may be in a vault, and what a user may own of it, as the settings say. Asked before
+// an operation has changed anything. Only what grows is refused: a limit may lie below what is
+// there already. Whoever asks counts for nothing, but the owner of what grows does, root as anybody
+// else, because an agent often is root.
 
 import { EDQUOT, fail } from '../../base/errno.ts'
 import { amountOf, configured, configuredUsers, sizeBytes } from './configuration.ts'
@@ -44,8 +45,9 @@ export function admit(core: Core, uid: number, more: Used): void {
 }
 
 /**
- * Lets an inode grow by bytes of content that will take the place of `freed`, which goes then; without one it is as `admit`.
- * `built`: what is charged for it so far, if it is there. Throws EDQUOT.
+ * Lets an inode grow by bytes of content that will take the place of `freed`, which goes then;
+ * without one it is as `admit`. `built`: what is charged for it so far, if it is there. Throws
+ * EDQUOT.
  */
 export function admitInstead(
   core: Core,
@@ -72,7 +74,10 @@ export function isLimited({ quota }: Core, uid: number): boolean {
   return quota.vault !== BOUNDLESS || quota.users.has(uid)
 }
 
-/** How many bytes more a user may own; Infinity without a limit, below 0 where there is less room than is used. */
+/**
+ * How many bytes more a user may own; Infinity without a limit, below 0 where there is less room
+ * than is used.
+ */
 export function left(core: Core, uid: number): number {
   return Math.min(...allowances(core, uid).map(({ limit, used }) => limit.bytes - used.bytes))
 }

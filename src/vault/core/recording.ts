@@ -1,4 +1,5 @@
-// What is known of whether changes are recorded, and of what went without a trace; tree/history-recording.ts says what it means.
+// What is known of whether changes are recorded, and of what went without a trace;
+// tree/history-recording.ts says what it means.
 
 export interface History {
   isOn: boolean
@@ -6,7 +7,10 @@ export interface History {
   isKept: boolean
   /** Whether what was closed and deleted before anybody can have seen it is kept. */
   isPassingKept: boolean
-  /** Whether history.exclude names a name in a directory, or one above it; undefined where it names nothing. */
+  /**
+   * Whether history.exclude names a name in a directory, or one above it; undefined where it names
+   * nothing.
+   */
   isExcluded: ((parent: number, name: string) => boolean) | undefined
   /** Inodes that went without a trace, in use or not, and those of them whose rows can be swept. */
   readonly traceless: Set<number>

@@ -1,5 +1,5 @@
-// Walking rows of the engine by pages, for work that looks at all of them and lets others go on in between: only what is durable
-// is seen, so whoever walks first makes durable what was done before.
+// Walking rows of the engine by pages, for work that looks at all of them and lets others go on in
+// between: only what is durable is seen, so whoever walks first makes durable what was done before.
 
 import { setImmediate } from 'node:timers/promises'
 import type { Collection } from '../../store/collections.ts'
@@ -43,7 +43,10 @@ export function everyRow<R extends object>(
   return walkPages(scanPages(store, collection, {}, pageRows))
 }
 
-/** The same of some columns, the whole key among them: those with bytes that are left out are not read. */
+/**
+ * The same of some columns, the whole key among them: those with bytes that are left out are not
+ * read.
+ */
 export function everyProjection<R extends object, F extends keyof R & string>(
   store: Store,
   collection: Collection<R>,

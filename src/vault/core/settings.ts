@@ -35,7 +35,10 @@ export function birthRows(id: string, createdAt: string): SettingRow[] {
   ]
 }
 
-/** What a setting that is JSON says; undefined where it is missing or is none, as in a vault of somebody else's making. */
+/**
+ * What a setting that is JSON says; undefined where it is missing or is none, as in a vault of
+ * somebody else's making.
+ */
 export function parsedSetting(value: string | undefined): unknown {
   try {
     return value === undefined ? undefined : JSON.parse(value)
@@ -49,7 +52,10 @@ export function readSetting(store: Store, name: string): string | undefined {
   return store.get(setting, [name])?.value
 }
 
-/** The counters of a vault. Throws StoreError 'format' when it was written by a newer avfs, 'corrupt' when it has none. */
+/**
+ * The counters of a vault. Throws StoreError 'format' when it was written by a newer avfs,
+ * 'corrupt' when it has none.
+ */
 export function readCounters(store: Store): Counters {
   const format = Number(readSetting(store, 'format'))
   if (!(format >= 1)) throw new StoreError('corrupt', 'this is not an avfs vault: it has no format')

@@ -1,5 +1,5 @@
-// How long work is done beside requests: a few milliseconds at a time, and no more changed rows in one commit than an
-// fsync may have to wait for. Knows nothing of what the work is.
+// How long work is done beside requests: a few milliseconds at a time, and no more changed rows in
+// one commit than an fsync may have to wait for. Knows nothing of what the work is.
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { SLICE_MS } from '../../base/turns.ts'
@@ -15,17 +15,22 @@ export const BLOCK_WEIGHT = 20
 
 export interface Slices {
   /**
-   * To be awaited between two steps, at a point where the rows in the overlay make sense together. Throws StoreError 'closed'
-   * when the work is to end.
+   * To be awaited between two steps, at a point where the rows in the overlay make sense together.
+   * Throws StoreError 'closed' when the work is to end.
    */
   turn(): Promise<void> | undefined
   /** Says that rows were changed or deleted. */
   changed(weight: number): void
-  /** Resolves when all that was done is durable. Rejects with StoreError when the engine refuses. */
+  /**
+   * Resolves when all that was done is durable. Rejects with StoreError when the engine refuses.
+   */
   settle(): Promise<void>
 }
 
-/** When a slice began: on the clock, and in processor time of this thread, which other processes do not lengthen. */
+/**
+ * When a slice began: on the clock, and in processor time of this thread, which other processes do
+ * not lengthen.
+ */
 export interface Began {
   readonly atMs: number
   readonly cpuMs: number
@@ -48,7 +53,10 @@ function cpuMs(): number {
   return (user + system) / 1000
 }
 
-/** Paces one piece of work on `core`. Once `isStopped` says so, every turn rejects with StoreError 'closed'. */
+/**
+ * Paces one piece of work on `core`. Once `isStopped` says so, every turn rejects with StoreError
+ * 'closed'.
+ */
 export function slicesOf(core: Core, isStopped: () => boolean = () => false): Slices {
   let began = beginSlice()
   let weight = 0

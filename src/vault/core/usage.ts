@@ -1,10 +1,13 @@
-// What each user owns of a vault: bytes of content that is there and inodes, by uid. Counted as they change, so that a limit
-// (quota.ts) costs a comparison, and kept in the same commit as what they count. Rows of the setting collection:
+// What each user owns of a vault: bytes of content that is there and inodes, by uid. Counted as
+// they change, so that a limit (quota.ts) costs a comparison, and kept in the same commit as what
+// they count. Rows of the setting collection:
 //
-//   usage         the moment of the vault when they were written; where it is another one they are counted anew
+//   usage         the moment of the vault when they were written; where it is another one they are
+//   counted anew
 //   usage.UID     "BYTES INODES"
 //
-// An inode that is open without a name is its owner's as long as it is open, but in no row: after a crash it is gone.
+// An inode that is open without a name is its owner's as long as it is open, but in no row: after a
+// crash it is gone.
 
 import { steadyMs } from '../../base/clock.ts'
 import { type Key, type SettingRow, setting } from '../../store/collections.ts'
@@ -67,7 +70,9 @@ export class Usage {
   /** When an inode that somebody uses last lost its last name; ms of `steadyMs`. */
   namelessSinceMs = Number.NEGATIVE_INFINITY
 
-  /** An inode lost its last name, or has its first again: it leaves the rows, or is in them again. */
+  /**
+   * An inode lost its last name, or has its first again: it leaves the rows, or is in them again.
+   */
   renamed(uid: number): void {
     this.#changed.add(uid)
     this.namelessSinceMs = steadyMs()
@@ -90,7 +95,10 @@ export class Usage {
   }
 }
 
-/** Bytes that an inode's owner is charged: those of its extents, and those written that are to become more. */
+/**
+ * Bytes that an inode's owner is charged: those of its extents, and those written that are to
+ * become more.
+ */
 export function chargeOf(inode: Inode): number {
   return inode.allocated + inode.reserved
 }
@@ -102,8 +110,9 @@ export function count(users: Map<number, Used>, uid: number, bytes: number): voi
 }
 
 /**
- * What the rows say, and whether they are those of the vault's last commit. `odd`: names of rows that no count can come to, which say
- * nothing; a vault may come from anybody, and less than nothing would be room within every quota.
+ * What the rows say, and whether they are those of the vault's last commit. `odd`: names of rows
+ * that no count can come to, which say nothing; a vault may come from anybody, and less than
+ * nothing would be room within every quota.
  */
 export function storedUsage(store: Store): {
   users: Map<number, Used>

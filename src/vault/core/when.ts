@@ -1,17 +1,20 @@
-// Moments as people write them: dates, times, ages. What they mean in a vault, whose moments are not the host's time, is said by its
-// Moments; an age counts moments, so that it is a true one wherever the clock was set.
+// Moments as people write them: dates, times, ages. What they mean in a vault, whose moments are
+// not the host's time, is said by its Moments; an age counts moments, so that it is a true one
+// wherever the clock was set.
 //
 //   2026-11-22                      midnight, local time
-//   2026-11-22T10-00-00             local time; also 10:00:00, 10:00, a space or _ for the T, a fraction of a second
+//   2026-11-22T10-00-00             local time; also 10:00:00, 10:00, a space or _ for the T, a
+//   fraction of a second
 //   2026-11-22T10-00-00Z            UTC; also +01:00, -0530
 //   10s 10m 2h 3d 4w 1y             so long ago
 //   now, yesterday                  a day ago
 //   @1795000000                     seconds since 1970, with a fraction if wanted
 //   @GMT-2026.11.22-10.00.00        as Samba writes it
-//   2026-11-22T10-00-00.123456Z~2   the time before the last one that the clock showed this, where it was set back
+//   2026-11-22T10-00-00.123456Z~2   the time before the last one that the clock showed this, where
+//   it was set back
 //
-// A second without a fraction is meant whole: what was saved within it counts, so that the second that stat(1) or date(1)
-// gives shows what was saved in it.
+// A second without a fraction is meant whole: what was saved within it counts, so that the second
+// that stat(1) or date(1) gives shows what was saved in it.
 
 import type { WallMicros } from './clock-steps.ts'
 import type { Moment } from './moment.ts'
@@ -33,10 +36,16 @@ const samba = /^@GMT-(\d{4})\.(\d\d)\.(\d\d)-(\d\d)\.(\d\d)\.(\d\d)$/
 const date =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T_ ](\d\d)[-:](\d\d)(?:[-:](\d\d)(?:[.,](\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?)?(?:~([1-9]\d{0,5}))?$/
 
-/** So long ago, in microseconds; or the time that the host's clock showed, the nth from the latest where it did so more than once. */
+/**
+ * So long ago, in microseconds; or the time that the host's clock showed, the nth from the latest
+ * where it did so more than once.
+ */
 export type When = { readonly ago: number } | { readonly wall: WallMicros; readonly nth: number }
 
-/** What a text means, in whole microseconds, or undefined when it means none. It may lie in the future or before a vault's birth. */
+/**
+ * What a text means, in whole microseconds, or undefined when it means none. It may lie in the
+ * future or before a vault's birth.
+ */
 export function parseWhen(text: string, nowMicros: WallMicros): When | undefined {
   if (text === 'now') return { ago: 0 }
   if (text === 'yesterday') return { ago: 86400 * SECOND }
@@ -75,7 +84,10 @@ export function parseMoment(text: string, nowMicros: WallMicros): WallMicros | u
   return when === undefined || 'wall' in when ? when?.wall : nowMicros - when.ago
 }
 
-/** The moment of a vault; in its future when the time has not come, undefined where it never came an nth time. */
+/**
+ * The moment of a vault; in its future when the time has not come, undefined where it never came an
+ * nth time.
+ */
 export function momentMeant(moments: Moments, when: When): Moment | undefined {
   return 'ago' in when ? moments.now() - when.ago : moments.momentAt(when.wall, when.nth)
 }

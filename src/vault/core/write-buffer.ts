@@ -1,5 +1,5 @@
-// Bytes that were written to one chunk of a file and are not extents yet: pieces that do not overlap, sorted by start.
-// Pure functions over an array; offsets are those of the file.
+// Bytes that were written to one chunk of a file and are not extents yet: pieces that do not
+// overlap, sorted by start. Pure functions over an array; offsets are those of the file.
 
 import { takeBytes } from './buffer-pool.ts'
 

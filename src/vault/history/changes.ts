@@ -1,5 +1,5 @@
-// What happened in a directory: to its names, and to the attributes and content of what they lead to. Newest first, and no
-// more than is asked for, however long the history is.
+// What happened in a directory: to its names, and to the attributes and content of what they lead
+// to. Newest first, and no more than is asked for, however long the history is.
 
 import { keptByStep } from '../../base/step.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
@@ -18,13 +18,16 @@ export interface HistoryEvent {
   readonly size: number
   /** Who did it; null when that is not known. */
   readonly who: Actor | null
-  /** Of 'renamed': the name before, in the same directory; with its whole path ('/d/a') in another. A byte string. */
+  /**
+   * Of 'renamed': the name before, in the same directory; with its whole path ('/d/a') in another.
+   * A byte string.
+   */
   readonly from?: string
 }
 
 /**
- * What happened in a directory, newest first, at most `limit`; passing names (lifetimes.ts) only with `all`. `shown`: if not
- * everything is told.
+ * What happened in a directory, newest first, at most `limit`; passing names (lifetimes.ts) only
+ * with `all`. `shown`: if not everything is told.
  */
 export function historyOf(
   core: Core,

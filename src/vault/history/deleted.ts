@@ -1,5 +1,6 @@
-// What was deleted in a directory and is not there now: names whose last row says so, the newest deletion first where a name was
-// deleted more than once. Files that moved away or were replaced are not lost and not listed.
+// What was deleted in a directory and is not there now: names whose last row says so, the newest
+// deletion first where a name was deleted more than once. Files that moved away or were replaced
+// are not lost and not listed.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
@@ -20,8 +21,8 @@ const FIRST_MOMENT = 1e9
 
 export interface DeletedEntry {
   /**
-   * The name as listed: NAME for the newest deletion, NAME~2 for the one before ... Where that is longer than a name may be, its
-   * beginning and the moment of the deletion.
+   * The name as listed: NAME for the newest deletion, NAME~2 for the one before ... Where that is
+   * longer than a name may be, its beginning and the moment of the deletion.
    */
   readonly name: string
   readonly ino: number
@@ -30,7 +31,9 @@ export interface DeletedEntry {
   readonly row: EntryPastRow
 }
 
-/** The deleted names of a directory in byte order of the true names, those of some rows at a time. */
+/**
+ * The deleted names of a directory in byte order of the true names, those of some rows at a time.
+ */
 export class DeletedNames {
   readonly #core: Core
   readonly #parent: number
@@ -90,13 +93,19 @@ export function findDeleted(core: Core, parent: number, name: string): DeletedEn
   return deletionsOf(core, parent, own).get(name)
 }
 
-/** The last deletion of a name, of a passing one too, which is not listed; undefined when it is there or never was deleted. */
+/**
+ * The last deletion of a name, of a passing one too, which is not listed; undefined when it is
+ * there or never was deleted.
+ */
 export function lastDeleted(core: Core, parent: number, name: string): EntryPastRow | undefined {
   if (findEntry(core, parent, name) !== undefined) return undefined
   return rowsOf(core, parent, name).findLast((row) => isDeleted(row.fate))
 }
 
-/** What the deletions of a name are listed as while it is not there, and what one more would be, for when there was. */
+/**
+ * What the deletions of a name are listed as while it is not there, and what one more would be, for
+ * when there was.
+ */
 export function deletedAs(core: Core, parent: number, name: string): string[] {
   const rows = [...deletionsOf(core, parent, name).values()].map(({ row }) => row).reverse()
   const [oldest] = rows
@@ -160,7 +169,10 @@ function trueName(core: Core, parent: number, name: string): string {
   return cutFrom(core, parent, begin, Number(number)) ?? begin
 }
 
-/** The name that was too long for a number, from its beginning and the moment at which it was deleted. */
+/**
+ * The name that was too long for a number, from its beginning and the moment at which it was
+ * deleted.
+ */
 function cutFrom(core: Core, parent: number, begin: string, until: Moment): string | undefined {
   if (until < FIRST_MOMENT) return undefined
   const last = begin + '\xff'.repeat(NAME_BYTES_MAX - begin.length)
@@ -222,7 +234,10 @@ function deletedOf(core: Core, parent: number, rows: readonly EntryPastRow[]): E
   return rows.filter((row) => isDeleted(row.fate) && !isThere(row.name) && !isBrief(core, row))
 }
 
-/** Tells of the names of a page whether they are there now: read at once where few others lie between them. */
+/**
+ * Tells of the names of a page whether they are there now: read at once where few others lie
+ * between them.
+ */
 function presence(
   core: Core,
   parent: number,

@@ -1,5 +1,6 @@
-// Looks through all that happened in a directory for the newest of it. A large directory takes long, so that others go on in between
-// (store/pause.ts): what is found is the history as of when the search began, whatever happens meanwhile.
+// Looks through all that happened in a directory for the newest of it. A large directory takes
+// long, so that others go on in between (store/pause.ts): what is found is the history as of when
+// the search began, whatever happens meanwhile.
 
 import { keptByStep } from '../../base/step.ts'
 import {
@@ -32,9 +33,9 @@ const SHARED_MAX = 16
 const SHARED_EVENTS_MAX = 5000
 
 /**
- * 'changed' is a new version, 'attributes' all else of an inode (mode, owner, times, extended attributes, tags); 'moved' is a
- * name that left, 'renamed' one that came by rename(2), 'linked' one more of a file that had one, 'restored' one that was
- * brought back.
+ * 'changed' is a new version, 'attributes' all else of an inode (mode, owner, times, extended
+ * attributes, tags); 'moved' is a name that left, 'renamed' one that came by rename(2), 'linked'
+ * one more of a file that had one, 'restored' one that was brought back.
  */
 export type What =
   | 'created'
@@ -58,7 +59,10 @@ export interface Found {
 /** An inode under a name of the directory; present ones without an end. */
 export type Span = EntryPastRow | (EntryRow & { until: Moment; fate: undefined; endedBy: 0 })
 
-/** To whom events are told: what of them, and whence names came. `key` is another for each who is told something else. */
+/**
+ * To whom events are told: what of them, and whence names came. `key` is another for each who is
+ * told something else.
+ */
 export interface Shown {
   readonly key: string
   /** Something that happened in the directory; `moment` is one at which the name was there. */
@@ -85,8 +89,8 @@ interface Asked {
 }
 
 /**
- * The newest events of a directory, at most `limit`. Whoever asks the same, and is told the same, before anything has happened
- * shares one search.
+ * The newest events of a directory, at most `limit`. Whoever asks the same, and is told the same,
+ * before anything has happened shares one search.
  */
 export function findEvents(
   core: Core,
@@ -258,7 +262,10 @@ function eventsOf(core: Core, span: Span, limit: number): Found[] {
   return events
 }
 
-/** The states of an inode within a span, newest first; the last is the one it arrived with, unless the limit cuts it off. */
+/**
+ * The states of an inode within a span, newest first; the last is the one it arrived with, unless
+ * the limit cuts it off.
+ */
 function statesOf(core: Core, span: Span, limit: number): State[] {
   const { ino, since, until } = span
   const states: State[] = []

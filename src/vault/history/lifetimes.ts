@@ -1,5 +1,5 @@
-// How long a name was there: rows of one name that follow each other without a gap are one lifetime, whichever inodes it led
-// to. A lifetime under a second is that of a temporary name.
+// How long a name was there: rows of one name that follow each other without a gap are one
+// lifetime, whichever inodes it led to. A lifetime under a second is that of a temporary name.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -50,9 +50,10 @@ function livedOn(core: Core, row: EntryPastRow): boolean {
 }
 
 /**
- * True when what a name leads to was moved there from one that was no temporary name: whoever deletes it deletes something that was
- * there before (mv a b && rm b). A file whose former name is taken again was put aside by an editor, and has its versions there.
- * Asked before the name is taken away; of names that are not young the answer may be either.
+ * True when what a name leads to was moved there from one that was no temporary name: whoever
+ * deletes it deletes something that was there before (mv a b && rm b). A file whose former name is
+ * taken again was put aside by an editor, and has its versions there. Asked before the name is
+ * taken away; of names that are not young the answer may be either.
  */
 export function wouldBeLost(core: Core, row: EntryRow, { mode, movedAt }: Inode): boolean {
   const { origin, fromParent, fromName, since } = row
@@ -61,7 +62,9 @@ export function wouldBeLost(core: Core, row: EntryRow, { mode, movedAt }: Inode)
   return movedAt === since || cameFromLasting(core, row)
 }
 
-/** True when a row that ends at a moment is no temporary name's by itself, whatever was before it. */
+/**
+ * True when a row that ends at a moment is no temporary name's by itself, whatever was before it.
+ */
 export function isLasting({ since }: EntryRow, moment: Moment): boolean {
   return moment - since >= BRIEF_MICROS
 }

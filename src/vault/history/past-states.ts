@@ -1,5 +1,6 @@
-// Former states of inodes as they were read of late, the newest read of each. What is sealed never changes, so that a state is
-// kept with the extents that were read of it, as a live inode is; prune alone takes states away (prune-inode.ts). Reads only.
+// Former states of inodes as they were read of late, the newest read of each. What is sealed never
+// changes, so that a state is kept with the extents that were read of it, as a live inode is; prune
+// alone takes states away (prune-inode.ts). Reads only.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import {
@@ -26,7 +27,10 @@ export function knownState(core: Core, ino: number, moment: Moment): PastState |
     : undefined
 }
 
-/** The past row that holds a moment, or undefined. The caller has seen to it that no later change overwrites it. */
+/**
+ * The past row that holds a moment, or undefined. The caller has seen to it that no later change
+ * overwrites it.
+ */
 export function pastRowAt(core: Core, ino: number, moment: Moment): InodePastRow | undefined {
   const [row] = core.overlay.scan(inodePast, {
     gte: [ino],
@@ -40,7 +44,10 @@ export function pastRowAt(core: Core, ino: number, moment: Moment): InodePastRow
   return row
 }
 
-/** Reads former states that are wanted soon, together where that is cheaper, for `knownState` to find them. */
+/**
+ * Reads former states that are wanted soon, together where that is cheaper, for `knownState` to
+ * find them.
+ */
 export function readAhead<T>(
   core: Core,
   items: readonly T[],
@@ -79,7 +86,10 @@ export function extentsOf(
   return extents
 }
 
-/** As a rule one former extent is all there is of a chunk: found by one seek, however long the file's history is. */
+/**
+ * As a rule one former extent is all there is of a chunk: found by one seek, however long the
+ * file's history is.
+ */
 function wholeExtent(core: Core, row: InodePastRow, chunk: number): ExtentRow[] | undefined {
   const { ino, since, size } = row
   const from = chunk * CHUNK_BYTES

@@ -1,5 +1,6 @@
-// From a path to what it names: now, at a moment, or where a name was that is no more. Paths are byte strings that begin
-// with /; links are not followed, because a link of the past may lead anywhere today.
+// From a path to what it names: now, at a moment, or where a name was that is no more. Paths are
+// byte strings that begin with /; links are not followed, because a link of the past may lead
+// anywhere today.
 
 import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import { entryPast, type InodeRow } from '../../store/collections.ts'
@@ -10,13 +11,18 @@ import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
 import { entryAt, inodeAt } from './timeline.ts'
 
-/** A name in a directory, whether or not anything is there now; the root is the name '' in itself. */
+/**
+ * A name in a directory, whether or not anything is there now; the root is the name '' in itself.
+ */
 export interface Spot {
   readonly parent: number
   readonly name: string
 }
 
-/** How often one path forks: each level may have had many directories of one name. Beyond that the present or latest one counts. */
+/**
+ * How often one path forks: each level may have had many directories of one name. Beyond that the
+ * present or latest one counts.
+ */
 const LOOKS_MAX = 1000
 /** How many former holders of a name are looked at for a directory. */
 const FORMER_MAX = 1000
@@ -48,7 +54,10 @@ export function findPathAt(core: Core, path: string, moment: Moment): InodeRow |
   return inodeAt(core, ino, moment)
 }
 
-/** The places of a path in every directory that was where its directory is: the present one first, then the latest. */
+/**
+ * The places of a path in every directory that was where its directory is: the present one first,
+ * then the latest.
+ */
 export function* spotsOf(core: Core, path: string): Generator<Spot, undefined> {
   const names = namesOf(path)
   const name = names.pop()

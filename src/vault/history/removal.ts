@@ -1,5 +1,6 @@
-// When the removal of a directory began. `rm -r` empties a directory before it removes it: as of its deletion it held nothing,
-// and what is wanted back is what it held before the first of its names went.
+// When the removal of a directory began. `rm -r` empties a directory before it removes it: as of
+// its deletion it held nothing, and what is wanted back is what it held before the first of its
+// names went.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
 import { DT_DIR } from '../../base/mode.ts'
@@ -15,7 +16,9 @@ const PAGE_ROWS = 1024
 
 type Deletion = Pick<EntryPastRow, 'ino' | 'type' | 'until'>
 
-/** Removals whose beginning is kept in mind, at the least, and those that are followed at a time. */
+/**
+ * Removals whose beginning is kept in mind, at the least, and those that are followed at a time.
+ */
 const KNOWN_MIN = 10_000
 const UNDERWAY_MAX = 16
 
@@ -32,7 +35,10 @@ interface Way {
 }
 const known = new WeakMap<Core, Removals>()
 
-/** The moment at which what a deleted name led to was last whole: of a directory, with everything that went with it. */
+/**
+ * The moment at which what a deleted name led to was last whole: of a directory, with everything
+ * that went with it.
+ */
 export function wholeBefore(core: Core, row: Deletion): Moment {
   if (row.type !== DT_DIR) return row.until - 1
   const { starts, underway } = known.get(core) ?? remember(core)
@@ -76,7 +82,10 @@ interface Followed {
   start: Moment
 }
 
-/** Depth first and without recursion: trees may be deeper than the stack. Goes on where a read had to wait. */
+/**
+ * Depth first and without recursion: trees may be deeper than the stack. Goes on where a read had
+ * to wait.
+ */
 function removalStart(core: Core, { path, met }: Way): Moment {
   for (;;) {
     const last = path[path.length - 1] as Followed

@@ -47,8 +47,9 @@ export interface Restorer {
 }
 
 /**
- * Gives `now` the mode, owner, times and extended attributes of `then`, but not what a program would gain that `by` could not give it
- * himself: setuid is for its owner to give, setgid for an owner in the group, capabilities for root.
+ * Gives `now` the mode, owner, times and extended attributes of `then`, but not what a program
+ * would gain that `by` could not give it himself: setuid is for its owner to give, setgid for an
+ * owner in the group, capabilities for root.
  */
 export function applyAttributes(
   core: Core,

@@ -60,8 +60,8 @@ function nextOffset(core: Core, ino: number, at: number): number | undefined {
 }
 
 /**
- * Gives `to`, which is provisional and empty, the content of `then`. Lets other work go on meanwhile: nobody may see `to` yet.
- * Throws EIO for damaged content.
+ * Gives `to`, which is provisional and empty, the content of `then`. Lets other work go on
+ * meanwhile: nobody may see `to` yet. Throws EIO for damaged content.
  */
 export async function shareContent(
   core: Core,
@@ -91,7 +91,10 @@ function isSound({ data, length, crc }: ExtentRow): boolean {
   return data !== null && data.length === length && crc32(data) === crc
 }
 
-/** True when `now` holds what `then` held. False may be wrong: the same bytes can be cut in different ways. */
+/**
+ * True when `now` holds what `then` held. False may be wrong: the same bytes can be cut in
+ * different ways.
+ */
 export function hasContent(core: Core, now: Inode, then: InodeRow, moment: Moment): boolean {
   if ((now.mode & ~0o7777) !== (then.mode & ~0o7777) || now.rdev !== then.rdev) return false
   if (isProvisional(now) || now.size !== then.size) return false

@@ -1,4 +1,5 @@
-// Names that a restore gives and takes away. What was there goes to history first, and the one change of a step is all of it.
+// Names that a restore gives and takes away. What was there goes to history first, and the one
+// change of a step is all of it.
 
 import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { type EntryRow, type InodeRow, RESTORED } from '../../store/collections.ts'
@@ -27,8 +28,8 @@ interface Held {
 }
 
 /**
- * Puts a file at a name, in the place of what is there. `then`: what it is to be, when this is its first name; it then takes all
- * names of what is there, if `everywhere`.
+ * Puts a file at a name, in the place of what is there. `then`: what it is to be, when this is its
+ * first name; it then takes all names of what is there, if `everywhere`.
  */
 export function nameFile(
   run: Run,
@@ -104,8 +105,9 @@ function tagsFor(run: Run, then: InodeRow, replaced: Inode | undefined): string[
 }
 
 /**
- * Takes away what was not there then, and all below it. What lies where no history is kept stays, with the directories above it, and
- * is told: whether it was there then is not known. Returns false when something stays.
+ * Takes away what was not there then, and all below it. What lies where no history is kept stays,
+ * with the directories above it, and is told: whether it was there then is not known. Returns false
+ * when something stays.
  */
 export async function removeNewer(
   run: Run,
@@ -141,8 +143,8 @@ export async function removeTree(
 }
 
 /**
- * What is in what a name leads to, for who goes on with all of it; nothing in what is no directory. Throws ELOOP where a directory in it
- * was met before.
+ * What is in what a name leads to, for who goes on with all of it; nothing in what is no directory.
+ * Throws ELOOP where a directory in it was met before.
  */
 export async function namesIn(
   core: Core,

@@ -1,4 +1,5 @@
-// What a restore would do, told without doing it: the same walk as restore.ts, which reads and changes nothing.
+// What a restore would do, told without doing it: the same walk as restore.ts, which reads and
+// changes nothing.
 
 import { ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -35,7 +36,10 @@ interface Plan {
   readonly moment: Moment
   readonly options: PlanOptions
   readonly slices: Slices
-  /** Files by their number of then, as a restore links them. One that would be made has that number, negated. */
+  /**
+   * Files by their number of then, as a restore links them. One that would be made has that number,
+   * negated.
+   */
   readonly links: Map<number, number>
   readonly taken: Set<number>
   /** To which file all names of one of now would lead. */
@@ -49,8 +53,8 @@ interface Plan {
 }
 
 /**
- * Tells `heard` what restoreTree would tell it. `missing`: directories on the way that would be made, from the first one on.
- * Throws as restoreTree does, as far as that depends on what is there.
+ * Tells `heard` what restoreTree would tell it. `missing`: directories on the way that would be
+ * made, from the first one on. Throws as restoreTree does, as far as that depends on what is there.
  */
 export async function planRestore(
   core: Core,
@@ -75,7 +79,10 @@ export async function planRestore(
   else await planName(plan, await stateOf(plan, from.ino), to)
 }
 
-/** Tells which directories of a path restoreParents would make; returns the number of the last one if it is there. */
+/**
+ * Tells which directories of a path restoreParents would make; returns the number of the last one
+ * if it is there.
+ */
 export async function planParents(
   core: Core,
   names: readonly string[],

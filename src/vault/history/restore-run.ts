@@ -19,8 +19,8 @@ export interface RestoreOptions extends Observer {
   /** Also remove what a directory did not hold then. */
   readonly removeNewer: boolean
   /**
-   * As rename(2) does it: what is at the name is replaced whatever it is, a directory if it is empty, and loses this name alone. So
-   * nothing of it is changed or kept.
+   * As rename(2) does it: what is at the name is replaced whatever it is, a directory if it is
+   * empty, and loses this name alone. So nothing of it is changed or kept.
    */
   readonly isRename?: boolean
   /** Who asks for it; whoever holds the vault, if not told. */
@@ -30,7 +30,10 @@ export interface RestoreOptions extends Observer {
   readonly heard: Heard
 }
 
-/** How many names were brought back, were the same already, were removed, and stayed because no history of them is kept. */
+/**
+ * How many names were brought back, were the same already, were removed, and stayed because no
+ * history of them is kept.
+ */
 export interface RestoreReport {
   restored: number
   unchanged: number
@@ -54,8 +57,8 @@ export interface Run {
   readonly slices: Slices
   readonly report: RestoreReport
   /**
-   * Files of now by their number of then, for those with several names. Their link count does not tell: a name counts at
-   * once, the row that counts it when the file is sealed.
+   * Files of now by their number of then, for those with several names. Their link count does not
+   * tell: a name counts at once, the row that counts it when the file is sealed.
    */
   readonly links: Map<number, number>
   /** Files of now that are one of then already: what were two then are two again. */

@@ -1,8 +1,10 @@
-// Bringing a former state back as a new one: a file or a whole directory as of a moment, put at a name of the present. Content
-// is shared with the past, not copied; what is replaced or removed stays in history. What is the same already is left alone.
+// Bringing a former state back as a new one: a file or a whole directory as of a moment, put at a
+// name of the present. Content is shared with the past, not copied; what is replaced or removed
+// stays in history. What is the same already is left alone.
 //
-// A file that differs is put in the place of the present one as a new inode, as editors save: whoever has the old one open
-// goes on with that, and everybody else sees the whole new one or the whole old one.
+// A file that differs is put in the place of the present one as a new inode, as editors save:
+// whoever has the old one open goes on with that, and everybody else sees the whole new one or the
+// whole old one.
 
 import { ENOENT, fail } from '../../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
@@ -44,9 +46,10 @@ const PAGE_NAMES = 1000
 const EXTENT_SHARE = 512
 
 /**
- * Puts what inode `ino` was at `moment` at `name` in directory `parent`; the name '' stands for the directory itself. Lets other
- * work go on meanwhile, so that a directory is brought back name by name. Throws ENOENT (it was not there then, or the directory is
- * gone), ENOTDIR, EIO (damaged), ENOSPC, EDQUOT.
+ * Puts what inode `ino` was at `moment` at `name` in directory `parent`; the name '' stands for the
+ * directory itself. Lets other work go on meanwhile, so that a directory is brought back name by
+ * name. Throws ENOENT (it was not there then, or the directory is gone), ENOTDIR, EIO (damaged),
+ * ENOSPC, EDQUOT.
  */
 export async function restoreTree(
   core: Core,
@@ -210,7 +213,10 @@ export function isEverywhere(now: Inode | undefined, then: InodeRow): boolean {
   return now !== undefined && now.ino === then.ino && now.nlink > 1 && isRegular(now.mode)
 }
 
-/** An inode with the content of then; what can be half done has no name yet, so that a crash leaves nothing of it. */
+/**
+ * An inode with the content of then; what can be half done has no name yet, so that a crash leaves
+ * nothing of it.
+ */
 async function makeFile(run: Run, then: InodeRow, freed: Inode | undefined): Promise<Inode> {
   const { core, moment } = run
   admitInstead(core, then.uid, then.allocated, freed)
@@ -225,8 +231,8 @@ async function makeFile(run: Run, then: InodeRow, freed: Inode | undefined): Pro
 }
 
 /**
- * The directory of a path, where what is missing is made as it was at a moment, without what it held. Throws ENOENT when
- * it was not there then either, ENOTDIR.
+ * The directory of a path, where what is missing is made as it was at a moment, without what it
+ * held. Throws ENOENT when it was not there then either, ENOTDIR.
  */
 export async function restoreParents(
   core: Core,
@@ -279,7 +285,10 @@ function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
   return true
 }
 
-/** Removes a name, and all below it, as rm -r does; what it led to is in the past then. Resolves when that is durable. */
+/**
+ * Removes a name, and all below it, as rm -r does; what it led to is in the past then. Resolves
+ * when that is durable.
+ */
 export async function removeDurably(core: Core, row: EntryRow, onlooker: Observer): Promise<void> {
   const options = { ...onlooker, removeNewer: false, heard: () => undefined }
   const run = newRun(core, { ino: row.ino, moment: core.moments.last }, options)

@@ -14,14 +14,17 @@ export type { SnapshotRow }
 
 const watchers = new WeakMap<Core, (name: string) => void>()
 
-/** Calls `heard` with each name that is given, taken away or changes its meaning from here on. One watcher a vault. */
+/**
+ * Calls `heard` with each name that is given, taken away or changes its meaning from here on. One
+ * watcher a vault.
+ */
 export function watchSnapshots(core: Core, heard: (name: string) => void): void {
   watchers.set(core, heard)
 }
 
 /**
- * Names the present moment; what is open and complete is sealed first. What programs hold in the kernel's cache is not yet
- * the vault's. Throws EEXIST, EINVAL, ENAMETOOLONG.
+ * Names the present moment; what is open and complete is sealed first. What programs hold in the
+ * kernel's cache is not yet the vault's. Throws EEXIST, EINVAL, ENAMETOOLONG.
  */
 export function createSnapshot(core: Core, name: string): Moment {
   assertSnapshotName(name)

@@ -1,5 +1,6 @@
-// As-of reads: what the vault held after every change with since <= moment. Each part of a state (attributes, names, content,
-// extended attributes, labels) is found by itself; rows that are not sealed never show. Reads only.
+// As-of reads: what the vault held after every change with since <= moment. Each part of a state
+// (attributes, names, content, extended attributes, labels) is found by itself; rows that are not
+// sealed never show. Reads only.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import {
@@ -39,7 +40,10 @@ export function birthOf(core: Core): Moment {
   return first?.since ?? core.overlay.get(inodes, [ROOT_INO])?.since ?? 0
 }
 
-/** From here on, what is read as of a moment is history: no later change may overwrite it without a trace. */
+/**
+ * From here on, what is read as of a moment is history: no later change may overwrite it without a
+ * trace.
+ */
 function observe(core: Core, moment: Moment): void {
   if (moment > core.moments.barrier) core.moments.observe()
 }
@@ -55,8 +59,8 @@ export function inodeAt(core: Core, ino: number, moment: Moment): InodeRow | und
 }
 
 /**
- * The entry of that name as of a moment; undefined also when its inode had no complete state then. Names that lived under a second
- * are left out unless `passing`.
+ * The entry of that name as of a moment; undefined also when its inode had no complete state then.
+ * Names that lived under a second are left out unless `passing`.
  */
 export function entryAt(
   core: Core,
@@ -92,8 +96,9 @@ function pastEntryAt(
 }
 
 /**
- * Entries of a directory as of a moment, in byte order of their names, after the name `after` and at most `limit`. Names that
- * lived under a second are left out, unless `passing` or a snapshot holds that very moment.
+ * Entries of a directory as of a moment, in byte order of their names, after the name `after` and
+ * at most `limit`. Names that lived under a second are left out, unless `passing` or a snapshot
+ * holds that very moment.
  */
 export function entriesAt(
   core: Core,
@@ -150,7 +155,10 @@ export function readStates(core: Core, names: readonly EntryRow[], moment: Momen
   readAhead(core, past, ({ ino }) => ({ ino, moment }))
 }
 
-/** Which of the former inodes that names lead to have a state of that moment, where it is cheap to tell: less is read than of states. */
+/**
+ * Which of the former inodes that names lead to have a state of that moment, where it is cheap to
+ * tell: less is read than of states.
+ */
 export function statesThere(
   core: Core,
   names: readonly EntryRow[],
@@ -168,7 +176,10 @@ function presentEntries(core: Core, parent: number, from: string): Generator<Ent
   return rowsOn(scanPages(core.overlay, entry, range, PAGE_ROWS))
 }
 
-/** Past rows of a directory that hold a moment, by name. A name with a long history is not walked through. */
+/**
+ * Past rows of a directory that hold a moment, by name. A name with a long history is not walked
+ * through.
+ */
 function* pastEntriesAt(
   core: Core,
   parent: number,
@@ -215,8 +226,8 @@ export function xattrsAt(core: Core, ino: number, moment: Moment): Map<string, U
 }
 
 /**
- * The bytes of [offset, offset + size) of a state, which `inodeAt` gave for that moment. They are views: valid until the next
- * change. Throws EIO where content is damaged or missing.
+ * The bytes of [offset, offset + size) of a state, which `inodeAt` gave for that moment. They are
+ * views: valid until the next change. Throws EIO where content is damaged or missing.
  */
 export function readAt(
   core: Core,

@@ -1,5 +1,6 @@
-// A tree as it is, or as it was at a moment, in one form for those who look through it. The present is what a program sees in a
-// mount, down to what is written and not yet closed; the past is what timeline.ts makes of the rows. Reads only.
+// A tree as it is, or as it was at a moment, in one form for those who look through it. The present
+// is what a program sees in a mount, down to what is written and not yet closed; the past is what
+// timeline.ts makes of the rows. Reads only.
 
 import { ENXIO, FsError } from '../../base/errno.ts'
 import type { Collection } from '../../store/collection.ts'
@@ -27,9 +28,15 @@ export interface TreeState {
   inode(ino: number): InodeRow | undefined
   /** Entries of a directory by the bytes of their names, after the name `after`. */
   entries(parent: number, after: string | undefined, limit: number): readonly EntryRow[]
-  /** The bytes of [offset, offset + size) as far as there are any; views, valid until the next change. Throws EIO. */
+  /**
+   * The bytes of [offset, offset + size) as far as there are any; views, valid until the next
+   * change. Throws EIO.
+   */
   read(row: InodeRow, offset: number, size: number): readonly Uint8Array[]
-  /** From a multiple of CHUNK_BYTES on: the file has zeros alone up to there, Infinity: to its end. There may be more of them. */
+  /**
+   * From a multiple of CHUNK_BYTES on: the file has zeros alone up to there, Infinity: to its end.
+   * There may be more of them.
+   */
   dataFrom(row: InodeRow, offset: number): number
   /** In byte order. */
   tags(row: InodeRow): readonly string[]

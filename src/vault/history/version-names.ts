@@ -1,5 +1,6 @@
-// What a version is called: the path and the number by which `avfs cat`, `log` and the views give it. From a path to its versions,
-// and from a version of an inode (which an index knows) to its path. Reads only.
+// What a version is called: the path and the number by which `avfs cat`, `log` and the views give
+// it. From a path to its versions, and from a version of an inode (which an index knows) to its
+// path. Reads only.
 
 import { isDirectory } from '../../base/mode.ts'
 import { entryPast, hardlink, inodePast, type Key, numbering } from '../../store/collections.ts'
@@ -18,7 +19,10 @@ const ROWS_MAX = 1000
 /** Former names of one directory that are looked through. */
 const SPANS_MAX = 100_000
 
-/** The versions of a path, oldest first: in its directory, else in the last one of that name that knew the file. */
+/**
+ * The versions of a path, oldest first: in its directory, else in the last one of that name that
+ * knew the file.
+ */
 export function versionsOfPath(core: Core, path: string): NameVersion[] {
   for (const { parent, name } of spotsOf(core, path)) {
     const versions = name === '' ? [] : versionsOf(core, parent, name)
@@ -27,7 +31,9 @@ export function versionsOfPath(core: Core, path: string): NameVersion[] {
   return []
 }
 
-/** A name that an inode has or had; `holder`: the inode that is called so now, this one or another. */
+/**
+ * A name that an inode has or had; `holder`: the inode that is called so now, this one or another.
+ */
 export interface Alias extends Spot {
   readonly path: string
   readonly holder: number | undefined
@@ -38,7 +44,10 @@ export interface NumberedVersion extends NameVersion {
   readonly next: Moment | undefined
 }
 
-/** Names of inodes and numbers of versions, each found once. Good as long as nothing changes that matters to who asks. */
+/**
+ * Names of inodes and numbers of versions, each found once. Good as long as nothing changes that
+ * matters to who asks.
+ */
 export class VersionNames {
   readonly #core: Core
   readonly #directories: KnownPaths = new Map()
@@ -50,8 +59,9 @@ export class VersionNames {
   }
 
   /**
-   * The names of an inode, that first by which people know it: of one that is there those that it has, of one that is gone that under
-   * which it was deleted, or else (it was replaced, or moved aside to be written anew) one that goes on.
+   * The names of an inode, that first by which people know it: of one that is there those that it
+   * has, of one that is gone that under which it was deleted, or else (it was replaced, or moved
+   * aside to be written anew) one that goes on.
    */
   *aliasesOf(ino: number): Generator<Alias, undefined> {
     const inode = findInode(this.#core, ino)
@@ -62,7 +72,10 @@ export class VersionNames {
     return undefined
   }
 
-  /** The version `version` of an inode as its path tells of it, with the number that it has there; undefined: it has none there. */
+  /**
+   * The version `version` of an inode as its path tells of it, with the number that it has there;
+   * undefined: it has none there.
+   */
   under(path: string, ino: number, version: number): NumberedVersion | undefined {
     return this.#versionsOf(path).get(`${ino}.${version}`)
   }
@@ -124,7 +137,10 @@ export class VersionNames {
     yield* this.#core.overlay.scan(inodePast, lastFirst(ino, ROWS_MAX))
   }
 
-  /** Names of which spans are left where prune let go of the states that tell of them. Looks through directories, once each. */
+  /**
+   * Names of which spans are left where prune let go of the states that tell of them. Looks through
+   * directories, once each.
+   */
   *#spansOf(ino: number): Generator<Spot> {
     const parents = new Set([...this.#placesOf(ino)].map(({ parent }) => parent))
     for (const parent of parents)
@@ -162,7 +178,10 @@ export class VersionNames {
     }
   }
 
-  /** Where a directory was that is gone; of one that nobody knows any more only what is in it is told. */
+  /**
+   * Where a directory was that is gone; of one that nobody knows any more only what is in it is
+   * told.
+   */
   *#formerly(ino: number): Generator<string> {
     const path = this.#directory(ino)
     yield path ?? '/'

@@ -1,8 +1,10 @@
-// The versions of a name: those of every inode it led to, one after the other. So a history goes on through save by rename
-// (the name gets a new inode), through delete and create, and through mv of the file (the inode gets a new name).
+// The versions of a name: those of every inode it led to, one after the other. So a history goes on
+// through save by rename (the name gets a new inode), through delete and create, and through mv of
+// the file (the inode gets a new name).
 //
-// A span is one inode under one name, an entry row. Spans of the name itself all count. A file that came from another name
-// brings that name's history along, as far back as it was the same file there.
+// A span is one inode under one name, an entry row. Spans of the name itself all count. A file that
+// came from another name brings that name's history along, as far back as it was the same file
+// there.
 
 import { keptByStep } from '../../base/step.ts'
 import {
@@ -50,11 +52,16 @@ export interface NameVersion {
   readonly mode: number
   readonly uid: number
   readonly gid: number
-  /** Who made it what it is there: wrote and closed it, or put the file in this place. Null when that is not known. */
+  /**
+   * Who made it what it is there: wrote and closed it, or put the file in this place. Null when
+   * that is not known.
+   */
   readonly who: Actor | null
 }
 
-/** A name that gets another file so often while its versions are counted is counted without a pause. */
+/**
+ * A name that gets another file so often while its versions are counted is counted without a pause.
+ */
 const TRIES = 3
 
 /** The versions of a name, there or not, oldest first. */
@@ -128,7 +135,8 @@ export class Numbering {
       for (const [index, its] of lineage(this.#core, span, isSeen, seen, this.#known).entries()) {
         const found = this.#known.get(its.since)
         const from = counted.get(its.ino) ?? this.#counted.get(its.ino) ?? 0
-        // Where a span before it still counts those versions, what was written down is for when that one is gone.
+        // Where a span before it still counts those versions, what was written down is for when
+        // that one is gone.
         const known = found?.ino === its.ino && found.version > from ? found : undefined
         const count = countOf(this.#core, its, ahead, known, from)
         counts.push({ ...count, begins: index === 0 })
@@ -148,7 +156,8 @@ export class Numbering {
     const begins = isFirst ? 1 : 0
     const first = { since, ino, version: start, number: before + start, replaced, begins }
     if (start > last) {
-      // It has none that is not counted yet: those before it may go, and leave it to this span to count them.
+      // It has none that is not counted yet: those before it may go, and leave it to this span to
+      // count them.
       const numbered = { ...(this.#first.get(ino) ?? first), since, replaced, begins }
       this.spans.push({ numbered, span })
       return
@@ -200,7 +209,10 @@ function stateAtStart(core: Core, { ino, since }: Span, { states }: Ahead): Stat
   return row && { until: 0, ...row }
 }
 
-/** An entry row, present ones without an end; `replaced`: the name led to another file until it began. */
+/**
+ * An entry row, present ones without an end; `replaced`: the name led to another file until it
+ * began.
+ */
 interface Span extends EntryRow {
   readonly until: Moment
   readonly fate?: Fate
@@ -241,7 +253,10 @@ function spanBefore(core: Core, parent: number, name: string, moment: Moment): S
   return { ...row, replaced }
 }
 
-/** A span and those before it that are the same file's, oldest first, without what was seen already; `seen` gets them. */
+/**
+ * A span and those before it that are the same file's, oldest first, without what was seen already;
+ * `seen` gets them.
+ */
 function lineage(
   core: Core,
   span: Span,
@@ -282,7 +297,10 @@ function sourceOf(core: Core, span: Span): Span | undefined {
   return row?.until === span.since && row.ino === span.ino ? row : undefined
 }
 
-/** Whether a span may look like one of a file that was moved aside to be written anew when the states of that file are pruned. */
+/**
+ * Whether a span may look like one of a file that was moved aside to be written anew when the
+ * states of that file are pruned.
+ */
 export function mayGrow(core: Core, { parent, name, since }: EntryRow): boolean {
   const before = pastBefore(core, parent, name, since)
   return before?.fate === MOVED && since - before.until < BRIEF_MICROS
@@ -299,7 +317,10 @@ function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolea
 
 type Countable = { -readonly [K in keyof NameVersion]: NameVersion[K] }
 
-/** The versions of one span, numbered as those of its inode: `start` to `last`, of which `rows` are there. */
+/**
+ * The versions of one span, numbered as those of its inode: `start` to `last`, of which `rows` are
+ * there.
+ */
 interface Count {
   readonly span: Span
   readonly known: NumberingRow | undefined
@@ -308,7 +329,10 @@ interface Count {
   readonly rows: readonly Countable[]
 }
 
-/** `start` is above `last` where the span has no version that is not counted yet; `counted` is the newest that is. */
+/**
+ * `start` is above `last` where the span has no version that is not counted yet; `counted` is the
+ * newest that is.
+ */
 function countOf(
   core: Core,
   span: Span,

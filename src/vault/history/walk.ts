@@ -1,5 +1,6 @@
-// All that is below a directory, or was at one moment, depth first and by the bytes of the names. Reads only, a page of a
-// directory at a time: other work goes on between pages, and may change what is seen of the present.
+// All that is below a directory, or was at one moment, depth first and by the bytes of the names.
+// Reads only, a page of a directory at a time: other work goes on between pages, and may change
+// what is seen of the present.
 
 import { isDirectory } from '../../base/mode.ts'
 import type { EntryRow, InodeRow } from '../../store/collections.ts'
@@ -8,8 +9,9 @@ import { type MeetingCheck, meetingCheck } from '../core/cycles.ts'
 import type { TreeState } from './tree-state.ts'
 
 /**
- * `path` is below the top, without a slash before it, a byte string; the top's own is ''. Looking into it costs its length, into `name`,
- * its last one, and `depth`, the count of its names, does not. `row` belongs to the walk.
+ * `path` is below the top, without a slash before it, a byte string; the top's own is ''. Looking
+ * into it costs its length, into `name`, its last one, and `depth`, the count of its names, does
+ * not. `row` belongs to the walk.
  */
 export interface Walked {
   readonly path: string
@@ -32,9 +34,10 @@ interface OpenDirectory {
 const PAGE_NAMES = 200
 
 /**
- * Walks what is at or below `top`, a row of that state: itself first, and nothing for which `isSkipped` says yes, which is asked of
- * each below it in this order. A directory that more than one name leads to, as in damaged rows, is met once. Yields as many as came of one look at the rows, at least one; whoever walks lets others go on
- * before it asks for more.
+ * Walks what is at or below `top`, a row of that state: itself first, and nothing for which
+ * `isSkipped` says yes, which is asked of each below it in this order. A directory that more than
+ * one name leads to, as in damaged rows, is met once. Yields as many as came of one look at the
+ * rows, at least one; whoever walks lets others go on before it asks for more.
  */
 export async function* walkTree(
   state: TreeState,

@@ -1,4 +1,5 @@
-// Freeing actors that no row refers to any more: mark and sweep beside requests, as gc-blocks.ts does it for blocks.
+// Freeing actors that no row refers to any more: mark and sweep beside requests, as gc-blocks.ts
+// does it for blocks.
 
 import {
   actor as actors,
@@ -32,7 +33,10 @@ const referring: readonly (readonly [Collection<object>, readonly string[]])[] =
   [entryPast, ['actor', 'endedBy']],
 ] as unknown as readonly (readonly [Collection<object>, readonly string[]])[]
 
-/** Deletes the rows of actors that made nothing that is left. One at a time (see maintenance.ts); rejects with StoreError when a commit is refused. */
+/**
+ * Deletes the rows of actors that made nothing that is left. One at a time (see maintenance.ts);
+ * rejects with StoreError when a commit is refused.
+ */
 export async function collectActors(core: Core, slices: Slices): Promise<void> {
   await slices.settle()
   let left = 0
@@ -69,7 +73,10 @@ async function* portions(core: Core, slices: Slices): AsyncGenerator<Set<number>
   yield candidates
 }
 
-/** Takes out what rows refer to; from here on until the witness goes, also what they come to refer to. */
+/**
+ * Takes out what rows refer to; from here on until the witness goes, also what they come to refer
+ * to.
+ */
 async function withoutReferred(core: Core, slices: Slices, candidates: Set<number>): Promise<void> {
   const { overlay } = core
   const refer = ({ actor, endedBy }: Referring): void => {

@@ -1,6 +1,7 @@
-// Freeing blocks that no extent uses any more, now or in the past: mark and sweep, without counts that could go wrong.
-// Runs beside requests. What comes to be used meanwhile is seen by the overlay's witness; what was used before is durable
-// when the walk begins, or in a layer that is looked at first.
+// Freeing blocks that no extent uses any more, now or in the past: mark and sweep, without counts
+// that could go wrong. Runs beside requests. What comes to be used meanwhile is seen by the
+// overlay's witness; what was used before is durable when the walk begins, or in a layer that is
+// looked at first.
 
 import { block, type ExtentRow, extent, extentPast } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
@@ -13,7 +14,10 @@ const CANDIDATES_MAX = 250_000
 /** What is looked at: all blocks, or those that may have lost their last user. */
 type Candidates = 'all' | Iterable<string>
 
-/** Deletes unused blocks and returns their number. One at a time (see maintenance.ts); rejects with StoreError when a commit is refused. */
+/**
+ * Deletes unused blocks and returns their number. One at a time (see maintenance.ts); rejects with
+ * StoreError when a commit is refused.
+ */
 export async function collectBlocks(
   core: Core,
   slices: Slices,

@@ -10,8 +10,9 @@ import type { Core } from '../core/core.ts'
 export type { HoldRow }
 
 /**
- * Holds a path from the root ('/a.txt', a byte string; it need not exist any more) or the snapshot of that name, whose moment stays readable even when the
- * snapshot is deleted. Holding again changes nothing. Returns undefined when there is no such snapshot. Throws ENAMETOOLONG.
+ * Holds a path from the root ('/a.txt', a byte string; it need not exist any more) or the snapshot
+ * of that name, whose moment stays readable even when the snapshot is deleted. Holding again
+ * changes nothing. Returns undefined when there is no such snapshot. Throws ENAMETOOLONG.
  */
 export function addHold(core: Core, name: string): HoldRow | undefined {
   if (name.length > HOLD_BYTES_MAX) fail(ENAMETOOLONG)

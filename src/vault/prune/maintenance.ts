@@ -1,5 +1,6 @@
-// Who prunes and sweeps, one at a time: `prune` when somebody asks for it, and by itself in the background what went without
-// a trace (history-recording.ts), blocks that lost their last user, and actors when there are many new ones.
+// Who prunes and sweeps, one at a time: `prune` when somebody asks for it, and by itself in the
+// background what went without a trace (history-recording.ts), blocks that lost their last user,
+// and actors when there are many new ones.
 
 import { log } from '../../base/log.ts'
 import type { Core } from '../core/core.ts'
@@ -32,7 +33,10 @@ export class Maintenance {
     this.#nextAt = performance.now() + WAIT_MS
   }
 
-  /** Prunes after what runs already. Rejects with StoreError when a commit is refused or the vault is closed. */
+  /**
+   * Prunes after what runs already. Rejects with StoreError when a commit is refused or the vault
+   * is closed.
+   */
   async prune(options: PruneOptions): Promise<PruneReport> {
     const report = await this.run((slices) => prune(this.#core, options, slices))
     if (options.dryRun !== true && options.paths === undefined) this.#everything = false

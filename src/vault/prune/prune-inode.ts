@@ -1,7 +1,8 @@
-// Pruning one inode: which of its states stay, and dropping what only the others need. States go as a whole: as of a moment a
-// file is exactly what it was, or it is not there.
+// Pruning one inode: which of its states stay, and dropping what only the others need. States go as
+// a whole: as of a moment a file is exactly what it was, or it is not there.
 //
-// The order keeps that true wherever it is cut off: first versions, then states, then what they were made of.
+// The order keeps that true wherever it is cut off: first versions, then states, then what they
+// were made of.
 
 import { firstIndex } from '../../base/sorted.ts'
 import {
@@ -78,7 +79,10 @@ export interface Life {
   readonly present: Moment | undefined
   readonly states: readonly State[]
   readonly versions: readonly Version[]
-  /** Attributes and labels from before go also where the present state begins before they ended: those of a label that was renamed. */
+  /**
+   * Attributes and labels from before go also where the present state begins before they ended:
+   * those of a label that was renamed.
+   */
   readonly forgottenUntil?: Moment
 }
 
@@ -200,8 +204,9 @@ function reasonOf(kept: Kept, since: Moment, until: Moment, isHeld: boolean): Re
 }
 
 /**
- * Since when the inode has been in the state in which prune met it, NAMELESS for one that is open without a name; undefined when it was
- * gone. All from there on stays: of what happens while prune is at work, only a part is durable when it is looked at.
+ * Since when the inode has been in the state in which prune met it, NAMELESS for one that is open
+ * without a name; undefined when it was gone. All from there on stays: of what happens while prune
+ * is at work, only a part is durable when it is looked at.
  */
 function presentSince({ core, now }: PruneJob, ino: number): Moment | undefined {
   if (core.orphans.has(ino)) return NAMELESS
@@ -224,8 +229,9 @@ function hasStateAfter(core: Core, ino: number, moment: Moment): boolean {
 }
 
 /**
- * A version is read as of its moment: the state of then stays with those of its versions that the rules keep, with the
- * newest of a file that is there, and where its content is kept under attributes of later.
+ * A version is read as of its moment: the state of then stays with those of its versions that the
+ * rules keep, with the newest of a file that is there, and where its content is kept under
+ * attributes of later.
  */
 function keepVersions(
   states: State[],

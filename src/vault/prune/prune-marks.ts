@@ -1,5 +1,6 @@
-// What must be known of names before prune looks at single inodes: which versions the newest of each name are, and what is
-// held by its path. One walk over all names; a number is remembered for each inode that it finds something about.
+// What must be known of names before prune looks at single inodes: which versions the newest of
+// each name are, and what is held by its path. One walk over all names; a number is remembered for
+// each inode that it finds something about.
 
 import { DT_DIR } from '../../base/mode.ts'
 import { withinRule } from '../../base/path-rule.ts'
@@ -18,11 +19,14 @@ import type { Rules } from './retention.ts'
 const PAGE_ROWS = 64
 
 export interface Marks {
-  /** Inode -> the oldest moment of a version that keep.versions keeps. Live files have their newest besides. */
+  /**
+   * Inode -> the oldest moment of a version that keep.versions keeps. Live files have their newest
+   * besides.
+   */
   readonly oldest: Map<number, Moment>
   /**
-   * Inode -> moments of which its state stays: when it took a name, in the state in which its kept version is that name's; a directory
-   * that is gone, before names went that stay.
+   * Inode -> moments of which its state stays: when it took a name, in the state in which its kept
+   * version is that name's; a directory that is gone, before names went that stay.
    */
   readonly moments: Map<number, Moment[]>
   /** Inodes that are gone, whose last state a name needs that stays: directories above all. */

@@ -1,5 +1,6 @@
-// Prune and the numbers of versions: a version keeps its number when those before it go. Before anything is let go of, what the
-// numbers of a name's versions are counted from is written down (collections.ts, numbering).
+// Prune and the numbers of versions: a version keeps its number when those before it go. Before
+// anything is let go of, what the numbers of a name's versions are counted from is written down
+// (collections.ts, numbering).
 
 import { inodePast, inode as inodes, numbering, RENAMED } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -11,8 +12,9 @@ import { mayGrow, type NumberedEntry, Numbering } from '../history/versions.ts'
 import { type NameGroup, walkNames } from '../tree/name-walk.ts'
 
 /**
- * Writes down the numbers of names of which something before `window` may go; `isLeft` says which names are left alone. Those to
- * which files were moved are among them in any case: their history may go on in another name.
+ * Writes down the numbers of names of which something before `window` may go; `isLeft` says which
+ * names are left alone. Those to which files were moved are among them in any case: their history
+ * may go on in another name.
  */
 export async function keepNumbers(
   core: Core,
@@ -30,7 +32,10 @@ export async function keepNumbers(
   }
 }
 
-/** Whether a file may have brought the history of another name along: what takes another's place does not. */
+/**
+ * Whether a file may have brought the history of another name along: what takes another's place
+ * does not.
+ */
 function hasHeritage({ pasts, present }: NameGroup): boolean {
   const rows = present === undefined ? pasts : [...pasts, present]
   return rows.some(({ origin, since }, at) => origin === RENAMED && pasts[at - 1]?.until !== since)
@@ -47,7 +52,10 @@ async function keepOf(core: Core, { parent, name }: NameGroup, slices: Slices): 
   }
 }
 
-/** Whether what is pruned can change how a span is counted: not a file that was alone from the beginning. */
+/**
+ * Whether what is pruned can change how a span is counted: not a file that was alone from the
+ * beginning.
+ */
 function isCounted(core: Core, { numbered, span }: NumberedEntry): boolean {
   const { version: first, number, replaced, begins } = numbered
   return first !== 1 || number !== 1 || replaced === 1 || (begins === 1 && mayGrow(core, span))
@@ -64,7 +72,10 @@ export async function dropNumbers(core: Core, slices: Slices): Promise<void> {
   }
 }
 
-/** Names lead to an inode as long as it has a state: where their histories begin is asked for also when no version is left. */
+/**
+ * Names lead to an inode as long as it has a state: where their histories begin is asked for also
+ * when no version is left.
+ */
 function isOfUse({ overlay }: Core, ino: number): boolean {
   const range = { gte: [ino], lt: [ino + 1], limit: 1 }
   return overlay.scan(inodePast, range).length > 0 || overlay.get(inodes, [ino]) !== undefined

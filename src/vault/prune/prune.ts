@@ -1,6 +1,6 @@
-// Prune: lets go of past states that no rule, snapshot or hold asks for, then of the blocks that nothing uses any more. Works
-// in slices beside requests, every one of which leaves rows that make sense, so that it may be killed anywhere and run again.
-// The present is never touched.
+// Prune: lets go of past states that no rule, snapshot or hold asks for, then of the blocks that
+// nothing uses any more. Works in slices beside requests, every one of which leaves rows that make
+// sense, so that it may be killed anywhere and run again. The present is never touched.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PathRule } from '../../base/path-rule.ts'
@@ -85,7 +85,8 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   const job: PruneJob = { core, slices, now, kept, marks, dryRun, dropped, explain }
   const isLeftAlone = (group: NameGroup): boolean => isLeft(job, group, meant)
   if (!everything && !dryRun) await keepNumbers(core, kept.window, isLeftAlone, slices)
-  // First the names: one that stays leads to something as long as the inodes are as they were, and after that too.
+  // First the names: one that stays leads to something as long as the inodes are as they were, and
+  // after that too.
   if (!everything) await pruneNames(job, meant)
   await slices.settle()
   let done = 0
@@ -135,7 +136,8 @@ async function pruneNames(job: PruneJob, meant: Meant | undefined): Promise<void
     const isParentThere = await retryUntilLoaded(() => isThere(core, parent))
     for (const [index, row] of pasts.entries()) {
       if (stays[index] && !(await isEmpty(job, row, meant))) {
-        // Brought back, a name leads to what it led to last, a directory to what it was before the first of its names went (removal.ts).
+        // Brought back, a name leads to what it led to last, a directory to what it was before the
+        // first of its names went (removal.ts).
         if (isDeleted(row.fate)) markMoment(job.marks, row.ino, row.until - 1)
         if (!isParentThere) markMoment(job.marks, parent, row.until - 1)
         continue
@@ -171,8 +173,8 @@ async function isEmpty(
 /** Which past rows of a name are kept. */
 function needed({ kept, marks }: PruneJob, { pasts }: NameGroup): boolean[] {
   const stays = pasts.map((row) => keeps(kept, row.since, row.until) || leadsToKept(marks, row))
-  // Whether a name was a passing one is told from the rows that follow each other without a gap: a brief row that stays
-  // keeps as many of its neighbours as show that it was not.
+  // Whether a name was a passing one is told from the rows that follow each other without a gap: a
+  // brief row that stays keeps as many of its neighbours as show that it was not.
   const keepNext = (index: number): boolean => {
     const row = pasts[index] as PastName
     stays[index] = true

@@ -1,5 +1,6 @@
-// What a file or directory that is there was beside its content: modes, owners, attributes and labels of the past. Purge takes them
-// with the states that had them, and the newest version is from then on what is there.
+// What a file or directory that is there was beside its content: modes, owners, attributes and
+// labels of the past. Purge takes them with the states that had them, and the newest version is
+// from then on what is there.
 
 import {
   type InodeRow,
@@ -45,8 +46,8 @@ export async function losesAttributes(job: PruneJob, ino: number, life: Life): P
 }
 
 /**
- * A directory has a state for each change of what is in it. Of one that is there those stay that tell no more than that: what is in it is
- * to be found in the past.
+ * A directory has a state for each change of what is in it. Of one that is there those stay that
+ * tell no more than that: what is in it is to be found in the past.
  */
 export async function keepPlainStates(
   job: PruneJob,
@@ -76,8 +77,8 @@ export interface MovedVersion {
 }
 
 /**
- * Versions of which the state goes while a later one that stays has their content. They keep their numbers, and are read as of the beginning
- * of that state.
+ * Versions of which the state goes while a later one that stays has their content. They keep their
+ * numbers, and are read as of the beginning of that state.
  */
 export async function movedVersions(
   job: PruneJob,

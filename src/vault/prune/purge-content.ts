@@ -1,5 +1,6 @@
-// Where some bytes are or were: the files whose content holds them, and when. Every state of every file is put together and
-// searched, a chunk at a time, also across the borders of chunks and of what was written at different times.
+// Where some bytes are or were: the files whose content holds them, and when. Every state of every
+// file is put together and searched, a chunk at a time, also across the borders of chunks and of
+// what was written at different times.
 
 import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -32,8 +33,8 @@ export interface Holding {
 type Lasting = ExtentRow & { until: Moment }
 
 /**
- * What is looked for: `text`, which fits in a chunk, anywhere in a file. Content that is longer than a chunk is looked for by the hashes of its
- * whole chunks, too.
+ * What is looked for: `text`, which fits in a chunk, anywhere in a file. Content that is longer
+ * than a chunk is looked for by the hashes of its whole chunks, too.
  */
 export interface Wanted {
   readonly text: Uint8Array

@@ -1,5 +1,6 @@
-// The names of labels: one that nobody carries or carried any more, since all that did was purged, goes with it. Which ones may is noted
-// while a purge is at work, in its setting, because nothing else tells it when it was cut short.
+// The names of labels: one that nobody carries or carried any more, since all that did was purged,
+// goes with it. Which ones may is noted while a purge is at work, in its setting, because nothing
+// else tells it when it was cut short.
 
 import { type SettingRow, setting, taggingPast, tag as tags } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -9,7 +10,10 @@ import { parsedSetting } from '../core/settings.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { labelledWith } from '../tree/label-index.ts'
 
-/** The setting that says that a purge was begun: a cut one left nothing by which the next would find its work. */
+/**
+ * The setting that says that a purge was begun: a cut one left nothing by which the next would find
+ * its work.
+ */
 const PURGING = 'purging'
 
 /** Whether a purge was begun and did not come to its end. */
@@ -29,7 +33,10 @@ function labelsOf(row: SettingRow | undefined): readonly string[] {
   return Array.isArray(noted) ? noted.filter((label) => typeof label === 'string') : []
 }
 
-/** Drops the labels that were noted and that nobody carries or carried. What was noted of them goes as well. */
+/**
+ * Drops the labels that were noted and that nobody carries or carried. What was noted of them goes
+ * as well.
+ */
 export async function dropLabels(core: Core, slices: Slices): Promise<void> {
   const noted = await retryUntilLoaded(() => labelsOf(core.overlay.get(setting, [PURGING])))
   if (noted.length === 0) return

@@ -1,5 +1,6 @@
-// Everything that was ever found at a path or below it: which inodes, until when, by which names. A directory counts with what
-// was in it while it was there, so that what came to be in it after it had moved away is not touched.
+// Everything that was ever found at a path or below it: which inodes, until when, by which names. A
+// directory counts with what was in it while it was there, so that what came to be in it after it
+// had moved away is not touched.
 
 import { DT_DIR } from '../../base/mode.ts'
 import { type EntryPastRow, entry, entryPast, type Key } from '../../store/collections.ts'
@@ -57,7 +58,10 @@ async function tops(core: Core, path: string, slices: Slices): Promise<Name[]> {
   return found
 }
 
-/** The names in a directory, or one of them, while that was where it was; `until` is cut to when they were there. */
+/**
+ * The names in a directory, or one of them, while that was where it was; `until` is cut to when
+ * they were there.
+ */
 async function within(
   core: Core,
   directory: Name,

@@ -1,5 +1,5 @@
-// The content that a purge is about, as it lies in the engine: blocks and inline bytes. Who else has the same, and samples by
-// which it would be found in the engine's files.
+// The content that a purge is about, as it lies in the engine: blocks and inline bytes. Who else
+// has the same, and samples by which it would be found in the engine's files.
 
 import { FsError } from '../../base/errno.ts'
 import { block, type ExtentRow, extent, extentPast, type Key } from '../../store/collections.ts'
@@ -113,7 +113,10 @@ export class Pieces {
     this.needles.push(...samplesOf(bytes, Math.min(room, SAMPLES)))
   }
 
-  /** Who has some of it and keeps it; `needsOf` tells of those inodes of which something goes what stays. */
+  /**
+   * Who has some of it and keeps it; `needsOf` tells of those inodes of which something goes what
+   * stays.
+   */
   async sharers(needsOf: (ino: number) => Needs | undefined): Promise<Sharer[]> {
     if (this.#blocks.size + this.#inline.size === 0) return []
     const found = new Map<string, Sharer>()

@@ -1,6 +1,7 @@
-// Purge: does away with what a path ever held, or with some bytes wherever they were, whatever rules, snapshots and holds say. What
-// is there now stays. This file finds what is meant and lets its rows go; that nothing of it stays in the engine's files is the
-// affair of whoever asks (purge.ts). May be killed anywhere and run again, as prune may: names go before what they lead
+// Purge: does away with what a path ever held, or with some bytes wherever they were, whatever
+// rules, snapshots and holds say. What is there now stays. This file finds what is meant and lets
+// its rows go; that nothing of it stays in the engine's files is the affair of whoever asks
+// (purge.ts). May be killed anywhere and run again, as prune may: names go before what they lead
 // to, versions before states, states before what they were made of.
 
 import { isDirectory } from '../../base/mode.ts'
@@ -92,7 +93,10 @@ export function notePurged(core: Core): void {
   core.overlay.put(setting, { name: PURGED, value: String(core.moments.last) })
 }
 
-/** Which states of an inode go; `end`: attributes that it had before go also where they were changed without another state. */
+/**
+ * Which states of an inode go; `end`: attributes that it had before go also where they were changed
+ * without another state.
+ */
 interface Doom {
   readonly dooms: (since: number, until: number) => boolean
   readonly end: number

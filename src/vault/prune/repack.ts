@@ -1,6 +1,7 @@
-// Blocks of which only a part is used any more: a write into the middle of a file leaves the block that was there, whole, to the
-// pieces before and behind. Once no state needs the bytes between, the pieces get content of their own, and gc-blocks.ts has the
-// block. It is done where bytes are to be gone that were let go of (prune, compact, purge); what it costs is one more walk.
+// Blocks of which only a part is used any more: a write into the middle of a file leaves the block
+// that was there, whole, to the pieces before and behind. Once no state needs the bytes between,
+// the pieces get content of their own, and gc-blocks.ts has the block. It is done where bytes are
+// to be gone that were let go of (prune, compact, purge); what it costs is one more walk.
 
 import { crc32 } from 'node:zlib'
 import { FsError } from '../../base/errno.ts'
@@ -38,7 +39,10 @@ interface Used {
   readonly uses: Use[]
 }
 
-/** Gives pieces of blocks that are used in part alone content of their own; returns how many blocks that frees. */
+/**
+ * Gives pieces of blocks that are used in part alone content of their own; returns how many blocks
+ * that frees.
+ */
 export async function repackBlocks(core: Core, slices: Slices): Promise<number> {
   await slices.settle()
   let freed = 0
@@ -80,7 +84,10 @@ async function tightenPortion(
   return freed
 }
 
-/** Leaves in `portion` what no single extent uses as a whole. What comes to be used meanwhile shows no more of a block than what was there. */
+/**
+ * Leaves in `portion` what no single extent uses as a whole. What comes to be used meanwhile shows
+ * no more of a block than what was there.
+ */
 async function noteUses(
   core: Core,
   slices: Slices,

@@ -1,8 +1,10 @@
-// What prune keeps, as moments: rules are turned into a stretch of time of which everything is kept, and into single moments
-// at which the whole tree stays exact, as if each were a snapshot. Pure but for reading rows of snapshots and holds.
+// What prune keeps, as moments: rules are turned into a stretch of time of which everything is
+// kept, and into single moments at which the whole tree stays exact, as if each were a snapshot.
+// Pure but for reading rows of snapshots and holds.
 //
 //   keep.days, --older-than     everything that was still there after some moment
-//   keep.hourly .. monthly      the last N full hours, midnights, Monday midnights, firsts of a month, in local time
+//   keep.hourly .. monthly      the last N full hours, midnights, Monday midnights, firsts of a
+//   month, in local time
 //   snapshots, held snapshots   their moments
 //   keep.versions, --keep       counted by name: see file-versions.ts
 
@@ -28,7 +30,9 @@ export interface Rules {
   readonly deletedMs?: number
 }
 
-/** A past row is kept when it ended after `window` or covers one of `moments`, which are in order. */
+/**
+ * A past row is kept when it ended after `window` or covers one of `moments`, which are in order.
+ */
 export interface Kept {
   readonly window: Moment
   readonly moments: readonly Moment[]
@@ -56,7 +60,10 @@ export function storedRules(core: Core): Rules {
   return rules
 }
 
-/** The rules of one run as they are typed: an age such as 30d. Undefined for an age that cannot be read. */
+/**
+ * The rules of one run as they are typed: an age such as 30d. Undefined for an age that cannot be
+ * read.
+ */
 export function givenRules(
   keep: number | undefined,
   olderThan: string | undefined,
@@ -89,7 +96,10 @@ export function keptBy(core: Core, rules: Rules, now: Moment): Kept {
   return { window, moments: [...moments].sort((a, b) => a - b) }
 }
 
-/** The starts of the last hours, days, weeks and months that the rules ask for, the running one included. */
+/**
+ * The starts of the last hours, days, weeks and months that the rules ask for, the running one
+ * included.
+ */
 function boundaries(rules: Rules, now: Date): WallMicros[] {
   const [year, month, day] = [now.getFullYear(), now.getMonth(), now.getDate()]
   const hour = new Date(year, month, day, now.getHours()).getTime()

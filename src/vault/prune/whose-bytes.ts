@@ -1,5 +1,5 @@
-// Whose bytes are these: which of some samples are in what the vault holds, and in which file. For bytes that were met in an
-// engine's files, where they may be what something that stays holds, too.
+// Whose bytes are these: which of some samples are in what the vault holds, and in which file. For
+// bytes that were met in an engine's files, where they may be what something that stays holds, too.
 
 import { FsError } from '../../base/errno.ts'
 import {
@@ -18,7 +18,10 @@ import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { lastPath } from '../tree/places.ts'
 
-/** For each sample that a file of now or of the past holds, plain or packed, or that is in its name: its path, a byte string. */
+/**
+ * For each sample that a file of now or of the past holds, plain or packed, or that is in its name:
+ * its path, a byte string.
+ */
 export async function whoseBytes(
   core: Core,
   samples: readonly Uint8Array[],

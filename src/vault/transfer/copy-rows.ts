@@ -1,6 +1,7 @@
-// Copies every row of a vault from one store to another and proves that both hold the same: per collection a count and a
-// digest that no order changes, and the hash of every block over its plain bytes. Blocks go as they are stored: packed by
-// the vault's codec, also where the target compresses by itself. Knows stores and rows, nothing of files and names.
+// Copies every row of a vault from one store to another and proves that both hold the same: per
+// collection a count and a digest that no order changes, and the hash of every block over its plain
+// bytes. Blocks go as they are stored: packed by the vault's codec, also where the target
+// compresses by itself. Knows stores and rows, nothing of files and names.
 
 import { crc32 } from 'node:zlib'
 import {
@@ -36,12 +37,18 @@ interface SurveyOptions {
   readonly onProgress?: ((rows: number, bytes: number) => void) | undefined
 }
 
-/** Reads all rows and proves what each says of itself. Rows that cannot be read, or are wrong in themselves, are not counted. */
+/**
+ * Reads all rows and proves what each says of itself. Rows that cannot be read, or are wrong in
+ * themselves, are not counted.
+ */
 export function surveyStore(store: Store, options: SurveyOptions): Promise<Survey> {
   return eachRow(store, options, () => undefined)
 }
 
-/** Copies all rows that are sound to an empty store; resolves when they are durable. Rejects with StoreError. */
+/**
+ * Copies all rows that are sound to an empty store; resolves when they are durable. Rejects with
+ * StoreError.
+ */
 export async function copyStore(from: Store, to: Store, options: SurveyOptions): Promise<Survey> {
   let puts: object[] = []
   let bytes = 0

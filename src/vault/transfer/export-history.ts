@@ -1,5 +1,6 @@
-// All that a vault holds beside its present tree, as records of files: a directory .avfs-history with rows/NNNNN.jsonl, the content
-// that they name in blocks/ab/HASH, and manifest.json last. So it fits every kind of archive. docs/export.md has the layout.
+// All that a vault holds beside its present tree, as records of files: a directory .avfs-history
+// with rows/NNNNN.jsonl, the content that they name in blocks/ab/HASH, and manifest.json last. So
+// it fits every kind of archive. docs/export.md has the layout.
 
 import { createHash, type Hash } from 'node:crypto'
 import {

@@ -1,5 +1,6 @@
-// A tree of the vault as it was at one moment, as records (src/archive/records.ts). Reads only, and lets other work go on: what
-// changes meanwhile does not show. Names are walked depth first, so that a directory is left when all below it was sent.
+// A tree of the vault as it was at one moment, as records (src/archive/records.ts). Reads only, and
+// lets other work go on: what changes meanwhile does not show. Names are walked depth first, so
+// that a directory is left when all below it was sent.
 
 import { setImmediate } from 'node:timers/promises'
 import {
@@ -30,7 +31,10 @@ import { entriesAt, inodeAt, readAt, xattrsAt } from '../history/timeline.ts'
 interface ExportOptions {
   /** Also what is below a directory. */
   readonly recursive: boolean
-  /** Sends more into the top directory before it is left; `nextId` is free, and so are those after it. */
+  /**
+   * Sends more into the top directory before it is left; `nextId` is free, and so are those after
+   * it.
+   */
   readonly beside?: ((parent: number, nextId: number) => Promise<void>) | undefined
   /** Takes a piece of the stream, which it may keep. */
   send(piece: Buffer): Promise<void> | void
@@ -50,8 +54,8 @@ interface Run {
   readonly options: ExportOptions
   readonly report: ExportReport
   /**
-   * Files that were sent. Of the past all are noted: a link count of then does not tell, because a name counts at once and the row
-   * that counts it when the file is sealed.
+   * Files that were sent. Of the past all are noted: a link count of then does not tell, because a
+   * name counts at once and the row that counts it when the file is sealed.
    */
   readonly sent: Set<number>
   readonly isNew: MeetingCheck
@@ -69,8 +73,8 @@ const SLICE_MS = 4
 const RUNS_MAX = 100_000
 
 /**
- * Sends what inode `row` was at `moment`: an ENTRY of parent 0 without a name, then what is below it. Rejects with what `send`
- * rejects with.
+ * Sends what inode `row` was at `moment`: an ENTRY of parent 0 without a name, then what is below
+ * it. Rejects with what `send` rejects with.
  */
 export async function exportTree(
   core: Core,

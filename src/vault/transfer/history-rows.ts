@@ -1,5 +1,6 @@
-// Rows of a vault as lines of JSON, for an export with history: {"inode_past":{"ino":2,...}}. Names are byte strings (a char a byte),
-// digests hexadecimal, bytes base64. Knows the schema, not what rows mean.
+// Rows of a vault as lines of JSON, for an export with history: {"inode_past":{"ino":2,...}}. Names
+// are byte strings (a char a byte), digests hexadecimal, bytes base64. Knows the schema, not what
+// rows mean.
 
 import { type Collection, collections, type SettingRow, setting } from '../../store/collections.ts'
 import { isOfLineage } from '../core/lineage.ts'
@@ -17,7 +18,10 @@ export interface Manifest {
   /** The newest moment, microseconds since 1970. */
   readonly moment: number
   readonly blocks: number
-  /** By collection: how many rows, and the SHA-256 of their lines in order of key, each with its line feed, hexadecimal. */
+  /**
+   * By collection: how many rows, and the SHA-256 of their lines in order of key, each with its
+   * line feed, hexadecimal.
+   */
   readonly rows: Readonly<Record<string, { readonly count: number; readonly sha256: string }>>
 }
 

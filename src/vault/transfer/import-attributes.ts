@@ -12,7 +12,10 @@ import { alter, stampChange } from '../tree/inodes.ts'
 import { fromXdgTags, setTags, XDG_TAGS } from '../tree/tags.ts'
 import { removeXattr, setXattr } from '../tree/xattrs.ts'
 
-/** True when an inode has all that the record says of it but its content; the time of access does not count. */
+/**
+ * True when an inode has all that the record says of it but its content; the time of access does
+ * not count.
+ */
 export function hasHead(
   core: Core,
   inode: Inode,
@@ -35,8 +38,9 @@ export function hasHead(
 }
 
 /**
- * The mode that a record gives. An access list says the same of owner, group or mask, and others (acl(5)): where the two differ the
- * list is believed, as when it is set last. One that says no more than a mode is not kept.
+ * The mode that a record gives. An access list says the same of owner, group or mask, and others
+ * (acl(5)): where the two differ the list is believed, as when it is set last. One that says no
+ * more than a mode is not kept.
  */
 function modeOf(
   { mode }: EntryHead,
@@ -64,8 +68,9 @@ function hasTags(core: Core, inode: Inode, value: Uint8Array): boolean {
 }
 
 /**
- * Gives an inode all that a record says of it but its content. Labels stay when the record has none. Throws EINVAL or EOPNOTSUPP
- * for attributes that no file of a vault can have; the others are set all the same.
+ * Gives an inode all that a record says of it but its content. Labels stay when the record has
+ * none. Throws EINVAL or EOPNOTSUPP for attributes that no file of a vault can have; the others are
+ * set all the same.
  */
 export function applyHead(
   core: Core,

@@ -1,6 +1,6 @@
-// Imported files: those that come whole in one record, further names of one that came before, and large ones that arrive piece by
-// piece. A large file is built without a name, so that a crash leaves nothing of it; one that may be there already is compared
-// while it arrives.
+// Imported files: those that come whole in one record, further names of one that came before, and
+// large ones that arrive piece by piece. A large file is built without a name, so that a crash
+// leaves nothing of it; one that may be there already is compared while it arrives.
 
 import {
   type Attribute,
@@ -121,8 +121,8 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
 }
 
 /**
- * Gives a new inode its attributes and its name, for which `prefetchPut` has read. What is refused of the attributes is told; the file
- * is there all the same.
+ * Gives a new inode its attributes and its name, for which `prefetchPut` has read. What is refused
+ * of the attributes is told; the file is there all the same.
  */
 function complete(
   run: Run,
@@ -215,7 +215,9 @@ export function startLarge(run: Run, record: Buffer, head: EntryHead, place: Spo
   large.set(head.id, file)
 }
 
-/** What a file is built in, with as much of it as has come. A step that is run again finds it made. */
+/**
+ * What a file is built in, with as much of it as has come. A step that is run again finds it made.
+ */
 function build({ core }: Run, file: LargeFile): Inode {
   const { made, same, reached } = file
   if (made !== undefined) return made

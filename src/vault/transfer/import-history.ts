@@ -1,5 +1,6 @@
-// The files of an exported history (export-history.ts) as rows of a new store, in whatever order they come. Everything is checked
-// against the manifest before `finish` calls it done; until then the store is nobody's vault.
+// The files of an exported history (export-history.ts) as rows of a new store, in whatever order
+// they come. Everything is checked against the manifest before `finish` calls it done; until then
+// the store is nobody's vault.
 
 import { createHash, type Hash } from 'node:crypto'
 import {
@@ -23,9 +24,15 @@ import {
 } from './history-rows.ts'
 
 export interface HistoryImporter {
-  /** Takes one file; `path` is below .avfs-history. Throws RangeError for what does not belong there. */
+  /**
+   * Takes one file; `path` is below .avfs-history. Throws RangeError for what does not belong
+   * there.
+   */
   take(path: string, bytes: Buffer): Promise<void>
-  /** Checks that all is there. Throws RangeError. Resolves to how many rows and blocks there are, when they are durable. */
+  /**
+   * Checks that all is there. Throws RangeError. Resolves to how many rows and blocks there are,
+   * when they are durable.
+   */
   finish(): Promise<{ rows: number; blocks: number }>
 }
 

@@ -46,8 +46,9 @@ export function assertTarget({ mode }: EntryHead, content: Uint8Array): void {
 }
 
 /**
- * Throws what `nameNode` would throw, before anything was made: EINVAL, ENAMETOOLONG, EISDIR (a directory is there), ENOENT,
- * ENOTDIR. Somebody may have removed the directory that is being filled.
+ * Throws what `nameNode` would throw, before anything was made: EINVAL, ENAMETOOLONG, EISDIR (a
+ * directory is there), ENOENT, ENOTDIR. Somebody may have removed the directory that is being
+ * filled.
  */
 export function assertFree({ core }: Run, { parent, name }: Spot): void {
   assertName(name)
@@ -65,7 +66,9 @@ export function completeAt(run: Run, place: Spot): void {
   if (found !== undefined) complete(run, found)
 }
 
-/** What programs have written into a file that is in the way comes first: it goes to history whole. */
+/**
+ * What programs have written into a file that is in the way comes first: it goes to history whole.
+ */
 function complete(run: Run, inode: Inode): void {
   settled(run, inode)
   completeState(run.core, inode)
@@ -81,7 +84,10 @@ export function settled({ options, writtenBack }: Run, inode: Inode): void {
     })
 }
 
-/** Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is there goes to the past. */
+/**
+ * Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is
+ * there goes to the past.
+ */
 export function nameNode(
   run: Run,
   { parent, name }: Spot,

@@ -1,4 +1,5 @@
-// What an import would do, told without doing it: takes the same stream as import.ts, compares, and changes nothing.
+// What an import would do, told without doing it: takes the same stream as import.ts, compares, and
+// changes nothing.
 
 import { setImmediate } from 'node:timers/promises'
 import {

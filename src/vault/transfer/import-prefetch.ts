@@ -1,5 +1,5 @@
-// What an import is going to read for a change, read before it (prefetch.ts says why): a step of it is one record. Knows nothing of
-// where records come from.
+// What an import is going to read for a change, read before it (prefetch.ts says why): a step of it
+// is one record. Knows nothing of where records come from.
 
 import type { Attribute } from '../../archive/records.ts'
 import type { EntryRow } from '../../store/collections.ts'
@@ -20,7 +20,10 @@ import {
 import { fromXdgTags, XDG_TAGS } from '../tree/tags.ts'
 import type { Spot } from './import-run.ts'
 
-/** Before a name is given, perhaps in the place of a file that is there. Throws ENOENT without its directory. */
+/**
+ * Before a name is given, perhaps in the place of a file that is there. Throws ENOENT without its
+ * directory.
+ */
 export function prefetchSpot(core: Core, { parent, name }: Spot): void {
   if (isReady(core)) return
   prefetchName(core, getInode(core, parent), name)
@@ -29,7 +32,9 @@ export function prefetchSpot(core: Core, { parent, name }: Spot): void {
   if (replaced !== undefined) prefetchLoss(core, replaced, parent, name)
 }
 
-/** Before a new file is put at a place; `ino` is its number, which may be the next one to be given. */
+/**
+ * Before a new file is put at a place; `ino` is its number, which may be the next one to be given.
+ */
 export function prefetchPut(
   core: Core,
   place: Spot,

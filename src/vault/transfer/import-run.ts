@@ -44,7 +44,9 @@ export interface ImportReport {
   bytes: number
 }
 
-/** A directory that is being filled; refused ones have no inode, and what is below them is left out. */
+/**
+ * A directory that is being filled; refused ones have no inode, and what is below them is left out.
+ */
 export interface Target {
   readonly ino: number | undefined
   readonly path: string
@@ -93,5 +95,7 @@ export function guard(run: Run, path: string, work: () => void): void {
   }
 }
 
-/** What goes for all that is still to come: the vault is full, by its disk or a quota, or closed. */
+/**
+ * What goes for all that is still to come: the vault is full, by its disk or a quota, or closed.
+ */
 const FINAL: readonly number[] = [ENOSPC, EDQUOT, EROFS]

@@ -1,5 +1,6 @@
-// A foreign history as it is imported: files put, moved and removed by their paths, step by step, each step a moment of its own.
-// Into a vault in which nothing ever was, with the times that its steps had; else with those of now.
+// A foreign history as it is imported: files put, moved and removed by their paths, step by step,
+// each step a moment of its own. Into a vault in which nothing ever was, with the times that its
+// steps had; else with those of now.
 
 import { type EntryHead, numberOf, plainHead, stepOf } from '../../archive/records.ts'
 import { EEXIST, FsError, fail } from '../../base/errno.ts'
@@ -25,8 +26,9 @@ import { prefetchSpot } from './import-prefetch.ts'
 import { existing, guard, type Run, type Spot } from './import-run.ts'
 
 /**
- * What a STEP says, its moment beside it. time: what follows happened then. move, remove: of files, by their paths below the
- * target (byte strings without a slash in front). snapshot: a name for what is there now.
+ * What a STEP says, its moment beside it. time: what follows happened then. move, remove: of files,
+ * by their paths below the target (byte strings without a slash in front). snapshot: a name for
+ * what is there now.
  */
 export type Step =
   | { readonly step: 'time' }
@@ -63,7 +65,10 @@ function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
-/** What was done before is a state of its own, and what follows happens at `moment`, as far as the vault's past allows. */
+/**
+ * What was done before is a state of its own, and what follows happens at `moment`, as far as the
+ * vault's past allows.
+ */
 function beginStep(run: Run, moment: number): void {
   const { core } = run
   core.moments.observe()
@@ -120,8 +125,8 @@ function targetDirectory(run: Run): number {
 }
 
 /**
- * The place of a path; with `head` the directories on the way are made, in the place of files if need be. A step that is run again
- * finds them.
+ * The place of a path; with `head` the directories on the way are made, in the place of files if
+ * need be. A step that is run again finds them.
  */
 function spotOf(run: Run, path: string, head: EntryHead | undefined): Spot {
   const { core, options } = run
@@ -161,8 +166,8 @@ function remove(run: Run, path: string): void {
 }
 
 /**
- * A directory that holds nothing any more goes, and so on upwards: git knows none. What this reads is known by the way to the name that
- * went.
+ * A directory that holds nothing any more goes, and so on upwards: git knows none. What this reads
+ * is known by the way to the name that went.
  */
 function removeEmpty(run: Run, ino: number): void {
   const { core } = run

@@ -1,6 +1,7 @@
-// Putting a tree that comes as records (src/archive/records.ts) into the vault, in the place of a name. What is there already is
-// merged as cp -a does: directories are filled, a file that differs is replaced by a whole new one (its versions stay), one that
-// is the same is left alone. Nothing shows half done; what was refused is told, and the rest goes on.
+// Putting a tree that comes as records (src/archive/records.ts) into the vault, in the place of a
+// name. What is there already is merged as cp -a does: directories are filled, a file that differs
+// is replaced by a whole new one (its versions stay), one that is the same is left alone. Nothing
+// shows half done; what was refused is told, and the rest goes on.
 
 import { setImmediate } from 'node:timers/promises'
 import {
@@ -55,9 +56,14 @@ const LISTED_MAX = 20_000
 
 /** Takes one stream. */
 export interface Importer {
-  /** Takes the next bytes, wherever they are cut. Throws RangeError for what is no stream, FsError ENOSPC or EROFS. */
+  /**
+   * Takes the next bytes, wherever they are cut. Throws RangeError for what is no stream, FsError
+   * ENOSPC or EROFS.
+   */
   take(piece: Uint8Array): Promise<void>
-  /** The stream is over: makes everything durable. Rejects with StoreError when the engine refuses. */
+  /**
+   * The stream is over: makes everything durable. Rejects with StoreError when the engine refuses.
+   */
   finish(): Promise<ImportReport>
   /** Must be called in the end, whatever happened: lets go of what did not come to its end. */
   end(): void
@@ -146,7 +152,9 @@ function takenAtOnce(run: Run, record: Buffer): boolean {
   }
 }
 
-/** Does a part of the import once all it reads is in memory. Others may have acted while it waited. */
+/**
+ * Does a part of the import once all it reads is in memory. Others may have acted while it waited.
+ */
 async function step(run: Run, work: () => void): Promise<void> {
   await retryUntilLoaded(() => {
     run.core.actors.actAs(run.actor)
@@ -187,7 +195,9 @@ function assertWhole({ mtime, mtimeNs, atime, atimeNs, mode }: EntryHead): void 
   if (!isFit || mtimeNs > 999_999_999 || atimeNs > 999_999_999) throw new RangeError(NO_STREAM)
 }
 
-/** Links have all permissions, whatever an archive says of them: no file system of Linux has others. */
+/**
+ * Links have all permissions, whatever an archive says of them: no file system of Linux has others.
+ */
 function fitHead(head: EntryHead): EntryHead {
   return isSymlink(head.mode) ? { ...head, mode: S_IFLNK | 0o777 } : head
 }

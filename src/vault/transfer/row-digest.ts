@@ -1,7 +1,9 @@
-// What a collection holds as one number that no order and no engine changes: the sum, modulo 2^256, of the SHA-256 of each
-// row in a canonical form. Of a block only hash and size count, since its bytes may be packed otherwise; unpackBlock proves them.
+// What a collection holds as one number that no order and no engine changes: the sum, modulo 2^256,
+// of the SHA-256 of each row in a canonical form. Of a block only hash and size count, since its
+// bytes may be packed otherwise; unpackBlock proves them.
 //
-//   field   u8 type, then   0 null: nothing   1 number: f64   2 name, digest: u32 length, bytes   3 text: the same in UTF-8
+//   field   u8 type, then   0 null: nothing   1 number: f64   2 name, digest: u32 length, bytes   3
+//   text: the same in UTF-8
 //                           4 bytes: u32 length, bytes        (little-endian)
 
 import { hash } from 'node:crypto'
@@ -11,7 +13,10 @@ import { StoreError } from '../../store/store.ts'
 const HEAD_BYTES = 9
 const WORDS = 8
 
-/** Rows of one collection: how many, how long in canonical form with all their bytes, and their digest so far. */
+/**
+ * Rows of one collection: how many, how long in canonical form with all their bytes, and their
+ * digest so far.
+ */
 export class RowDigest {
   rows = 0
   bytes = 0

@@ -1,5 +1,6 @@
-// What a copy of a vault has already, said so shortly that it can be sent to whoever has the vault: of each collection a digest
-// for each stretch of rows, of blocks their hashes. sync-send.ts answers with what differs, sync-take.ts makes the copy that.
+// What a copy of a vault has already, said so shortly that it can be sent to whoever has the vault:
+// of each collection a digest for each stretch of rows, of blocks their hashes. sync-send.ts
+// answers with what differs, sync-take.ts makes the copy that.
 
 import {
   type BlockRow,
@@ -25,7 +26,10 @@ export const BACKUP_SETTING = 'backup'
 const STRETCH_ROWS = 64
 const PAGE_BLOCKS = 64
 
-/** Stretch number i begins at `starts[i]`, or before all keys for the first, and ends where the next begins. */
+/**
+ * Stretch number i begins at `starts[i]`, or before all keys for the first, and ends where the next
+ * begins.
+ */
 export interface Stretches {
   readonly starts: readonly Key[]
   readonly digests: readonly string[]
@@ -47,7 +51,10 @@ export function surveyOf(digests: Digests): Survey {
   })
 }
 
-/** Reads all of a store; `deep`: the bytes of blocks are proved, too. Throws StoreError 'corrupt' where something is damaged. */
+/**
+ * Reads all of a store; `deep`: the bytes of blocks are proved, too. Throws StoreError 'corrupt'
+ * where something is damaged.
+ */
 export async function readHave(
   store: Store,
   deep: boolean,
@@ -92,7 +99,10 @@ export function isBlock(collection: Collection<object>): boolean {
   return collection.name === block.name
 }
 
-/** All rows of a collection but what a backup says of itself; of blocks, unless `deep`, what is known of them without their bytes. */
+/**
+ * All rows of a collection but what a backup says of itself; of blocks, unless `deep`, what is
+ * known of them without their bytes.
+ */
 export async function* rowsOf(
   store: Store,
   collection: Collection<object>,

@@ -1,5 +1,6 @@
-// What a copy of a vault lacks, as pieces for sync-take.ts: rows of each stretch that differs, blocks that it has not, and the
-// hashes of those that it has in vain. Every row but the bytes of known blocks is read, and counts in the survey of the result.
+// What a copy of a vault lacks, as pieces for sync-take.ts: rows of each stretch that differs,
+// blocks that it has not, and the hashes of those that it has in vain. Every row but the bytes of
+// known blocks is read, and counts in the survey of the result.
 
 import { serialize } from 'node:v8'
 import { type BlockRow, block, collections, type Key } from '../../store/collections.ts'
@@ -30,7 +31,10 @@ export type Sent =
 
 type SendPiece = (piece: Uint8Array) => Promise<void> | void
 
-/** Sends what makes a copy that has `have` equal to `view`. Throws StoreError 'corrupt' where the vault is damaged. */
+/**
+ * Sends what makes a copy that has `have` equal to `view`. Throws StoreError 'corrupt' where the
+ * vault is damaged.
+ */
 export async function sendChanges(
   view: Store,
   have: Have,

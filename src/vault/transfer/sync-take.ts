@@ -1,5 +1,6 @@
-// Makes a copy of a vault what sync-send.ts says. A copy that nobody counts on yet takes rows as they come; one that is good as it
-// is takes blocks, which change nothing by themselves, and then all rows at once.
+// Makes a copy of a vault what sync-send.ts says. A copy that nobody counts on yet takes rows as
+// they come; one that is good as it is takes blocks, which change nothing by themselves, and then
+// all rows at once.
 
 import { deserialize } from 'node:v8'
 import {
@@ -40,7 +41,10 @@ export class SyncTaker {
   /** Rows that were put or deleted, and the bytes of those and of blocks. */
   written = { rows: 0, bytes: 0 }
 
-  /** `digests` are those of what the store has; it takes up to `onceRowsMax` rows at one stroke, or with 0 rows as they come. */
+  /**
+   * `digests` are those of what the store has; it takes up to `onceRowsMax` rows at one stroke, or
+   * with 0 rows as they come.
+   */
   constructor(store: Store, digests: Digests, onceRowsMax: number) {
     this.#store = store
     this.#onceRowsMax = onceRowsMax
@@ -143,7 +147,10 @@ export class SyncTaker {
     return this.#digests
   }
 
-  /** Takes what is left, with a row that says so; of the copy as it was, blocks that nothing needs go last. */
+  /**
+   * Takes what is left, with a row that says so; of the copy as it was, blocks that nothing needs
+   * go last.
+   */
   async finish(mark?: SettingRow): Promise<void> {
     await this.#commit(mark)
     const deletes = this.#vainHashes().map((hash): Key => [hash])

@@ -1,5 +1,6 @@
-// POSIX access control lists (acl(5)) as the kernel passes them in system.posix_acl_access and _default: what they mean for the
-// mode, and what a new file inherits. The kernel checks access; the file system keeps lists and modes in step.
+// POSIX access control lists (acl(5)) as the kernel passes them in system.posix_acl_access and
+// _default: what they mean for the mode, and what a new file inherits. The kernel checks access;
+// the file system keeps lists and modes in step.
 //
 //   u32 version = 2, then entries of { u16 tag, u16 perm, u32 id }, little-endian
 
@@ -54,8 +55,8 @@ function encodeAcl(entries: readonly AclEntry[]): Uint8Array {
 }
 
 /**
- * True for a list as the kernel takes it (posix_acl_valid): one entry each for owner, group and others, none twice, and a mask where
- * anybody is named.
+ * True for a list as the kernel takes it (posix_acl_valid): one entry each for owner, group and
+ * others, none twice, and a mask where anybody is named.
  */
 export function isWholeAcl(entries: readonly AclEntry[]): boolean {
   const tags = entries.map(({ tag }) => tag)
@@ -77,7 +78,10 @@ function isMinimal(entries: readonly AclEntry[]): boolean {
   return entries.every(({ tag }) => tag === USER_OBJ || tag === GROUP_OBJ || tag === OTHER)
 }
 
-/** The permission bits that an access list stands for, and the list to store: undefined when the mode says it all. */
+/**
+ * The permission bits that an access list stands for, and the list to store: undefined when the
+ * mode says it all.
+ */
 export function modeOfAcl(mode: number, value: Uint8Array): { mode: number; keep: boolean } {
   const entries = parseAcl(value)
   let bits = mode & ~0o777
@@ -105,8 +109,9 @@ export function aclAfterChmod(value: Uint8Array, mode: number): Uint8Array {
 }
 
 /**
- * What a new object gets below a directory with a default list: the mode, limited by the list, and its access list when that
- * says more than the mode. The umask does not count then (acl(5), "Object creation and default ACLs").
+ * What a new object gets below a directory with a default list: the mode, limited by the list, and
+ * its access list when that says more than the mode. The umask does not count then (acl(5), "Object
+ * creation and default ACLs").
  */
 export function inheritAcl(
   mode: number,
@@ -131,8 +136,8 @@ export function inheritAcl(
 }
 
 /**
- * Whether a list gives all of `wanted` (r 4, w 2, x 1) to somebody who is not the owner, as acl(5), "Access check
- * algorithm", has it. `gid` is the owning group.
+ * Whether a list gives all of `wanted` (r 4, w 2, x 1) to somebody who is not the owner, as acl(5),
+ * "Access check algorithm", has it. `gid` is the owning group.
  */
 export function allowedByAcl(
   value: Uint8Array,

@@ -1,5 +1,5 @@
-// Tells the kernel what a command changed below it, so that it shows at once, and asks it for what it still has. Inodes and
-// directories that it does not hold are no concern of it.
+// Tells the kernel what a command changed below it, so that it shows at once, and asks it for what
+// it still has. Inodes and directories that it does not hold are no concern of it.
 
 import { isRegular } from '../../base/mode.ts'
 import { inBackground } from '../../store/retry.ts'
@@ -9,13 +9,21 @@ import { nobody, type Observer } from '../core/observer.ts'
 import { findInode } from './inodes.ts'
 import { namesOfInode } from './names.ts'
 
-/** The kernel that has the vault mounted: what it must be told of changes that do not come through it, and what it holds. */
+/**
+ * The kernel that has the vault mounted: what it must be told of changes that do not come through
+ * it, and what it holds.
+ */
 export interface Kernel {
-  /** Lets programs that watch directories hear of changes; resolves when they have, or after a while. */
+  /**
+   * Lets programs that watch directories hear of changes; resolves when they have, or after a
+   * while.
+   */
   echo?(changes: Changes): Promise<void>
   /** Drops the cached entry `name` of directory `parent`; resolves when that is done. */
   entryChanged(parent: number, name: string): Promise<void>
-  /** Drops cached data of an inode; what was not written back of it arrives before this resolves. */
+  /**
+   * Drops cached data of an inode; what was not written back of it arrives before this resolves.
+   */
   inodeChanged(ino: number): Promise<void>
   /** Resolves when it knows what prune let go of so far. */
   told?(): Promise<void>
@@ -57,8 +65,8 @@ export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
       changes.addInode(ino)
       if (!kernel.holds(ino)) return
       inodes.add(ino)
-      // The kernel believes its own size and times of a file until it has forgotten every name of it. A directory is believed
-      // at once, and who works in it would lose its path.
+      // The kernel believes its own size and times of a file until it has forgotten every name of
+      // it. A directory is believed at once, and who works in it would lose its path.
       wait(
         inBackground(() => {
           const inode = findInode(core, ino)

@@ -1,4 +1,5 @@
-// The row of an empty directory that no call made: the root of a new vault, and what a repair makes.
+// The row of an empty directory that no call made: the root of a new vault, and what a repair
+// makes.
 
 import { S_IFDIR } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'

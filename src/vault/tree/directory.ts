@@ -1,5 +1,6 @@
-// Names in directories: finding, listing, adding, removing and replacing entries, with a cache of what each directory holds.
-// A name that is removed or replaced after it could be seen stays readable as a past row.
+// Names in directories: finding, listing, adding, removing and replacing entries, with a cache of
+// what each directory holds. A name that is removed or replaced after it could be seen stays
+// readable as a past row.
 
 import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import {
@@ -89,12 +90,15 @@ export function watchNames(core: Core, heard: (parent: number, name: string) => 
   watchers.set(core, heard)
 }
 
-/** Rows that replaced others: with the name's past they belong to, they are part of history from the beginning. */
+/**
+ * Rows that replaced others: with the name's past they belong to, they are part of history from the
+ * beginning.
+ */
 const replacing = new WeakSet<EntryRow>()
 
 /**
- * Puts a name into a directory; a name that was there is replaced and stays in history. `from`: of RENAMED, the entry that
- * rename(2) takes away at the same moment.
+ * Puts a name into a directory; a name that was there is replaced and stays in history. `from`: of
+ * RENAMED, the entry that rename(2) takes away at the same moment.
  */
 export function putEntry(
   core: Core,
@@ -132,8 +136,8 @@ export function putEntry(
 const keeping = new WeakSet<Inode>()
 
 /**
- * Whether an inode that loses its last name is kept even if nobody can have seen it: a file that was closed with content, and a
- * directory that held such a one.
+ * Whether an inode that loses its last name is kept even if nobody can have seen it: a file that
+ * was closed with content, and a directory that held such a one.
  */
 export function isWorthKeeping(core: Core, inode: Inode): boolean {
   if (isDirectory(inode.mode)) return keeping.has(inode)
@@ -142,7 +146,8 @@ export function isWorthKeeping(core: Core, inode: Inode): boolean {
 }
 
 /**
- * Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no trace; never of what `isKept`.
+ * Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no
+ * trace; never of what `isKept`.
  */
 export function removeEntry(
   core: Core,

@@ -1,7 +1,9 @@
-// Whether a change leaves a trace: not with history=off, and not below what history.exclude names. Asked by whoever is about
-// to put a row of the past. What goes without a trace is noted here for maintenance.ts, which frees it.
+// Whether a change leaves a trace: not with history=off, and not below what history.exclude names.
+// Asked by whoever is about to put a row of the past. What goes without a trace is noted here for
+// maintenance.ts, which frees it.
 //
-// What was recorded before stays exact: rows that a recorded state needs become past rows all the same.
+// What was recorded before stays exact: rows that a recorded state needs become past rows all the
+// same.
 
 import { globRule } from '../../base/glob.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -38,8 +40,8 @@ function exclusion(core: Core, globs: readonly string[]): History['isExcluded'] 
 }
 
 /**
- * Does a part of a step of which a trace stays, also where nothing is recorded otherwise: what a command takes away or replaces
- * can be brought back.
+ * Does a part of a step of which a trace stays, also where nothing is recorded otherwise: what a
+ * command takes away or replaces can be brought back.
  */
 export function withTrace<T>(core: Core, work: () => T): T {
   const { history } = core
@@ -52,7 +54,10 @@ export function withTrace<T>(core: Core, work: () => T): T {
   }
 }
 
-/** Whether history.exclude names a name in a directory, or one above it; also with history=off, and whatever is kept all the same. */
+/**
+ * Whether history.exclude names a name in a directory, or one above it; also with history=off, and
+ * whatever is kept all the same.
+ */
 export function isExcluded(core: Core, parent: number, name: string): boolean {
   return core.history.isExcluded?.(parent, name) === true
 }

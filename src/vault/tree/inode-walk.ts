@@ -1,5 +1,5 @@
-// Every inode of which prune may have something to drop, in order of number: those with rows of the past, and those that are
-// gone and left rows of the present. Durable rows only; see rows.ts.
+// Every inode of which prune may have something to drop, in order of number: those with rows of the
+// past, and those that are gone and left rows of the present. Durable rows only; see rows.ts.
 
 import {
   type Collection,

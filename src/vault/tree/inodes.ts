@@ -1,5 +1,6 @@
-// Finding, making, changing and ending inodes. Every change of an inode's row goes through `alter` (complete in itself, such as
-// chmod) or `begin` (part of a change of content that is sealed later), so that what was before stays readable.
+// Finding, making, changing and ending inodes. Every change of an inode's row goes through `alter`
+// (complete in itself, such as chmod) or `begin` (part of a change of content that is sealed
+// later), so that what was before stays readable.
 
 import { steadyMs, wallTime } from '../../base/clock.ts'
 import { EMLINK, ENOENT, ENOSPC, EROFS, fail } from '../../base/errno.ts'
@@ -59,7 +60,10 @@ interface NewInode {
   readonly parent: number
 }
 
-/** Makes an inode that is complete as it is (a directory, a FIFO ...) or is to be filled (`provisional`). */
+/**
+ * Makes an inode that is complete as it is (a directory, a FIFO ...) or is to be filled
+ * (`provisional`).
+ */
 export function createInode(
   core: Core,
   from: NewInode,
@@ -110,8 +114,9 @@ export function createInode(
 }
 
 /**
- * Keeps the row as it was, if anybody can have seen it, and lets the caller change it: the new state counts from now, or from the
- * moment of the change that this one is part of. A state that nobody has seen stays that of whoever began it.
+ * Keeps the row as it was, if anybody can have seen it, and lets the caller change it: the new
+ * state counts from now, or from the moment of the change that this one is part of. A state that
+ * nobody has seen stays that of whoever began it.
  */
 export function alter(core: Core, inode: Inode, at?: Moment): void {
   assertWritable(core)
@@ -129,8 +134,9 @@ export function alter(core: Core, inode: Inode, at?: Moment): void {
 }
 
 /**
- * The same for a change of what is kept in rows of its own, attributes and labels: gives the moment from which those count. It is that from
- * which the state counts, so that none of them is a part of two states.
+ * The same for a change of what is kept in rows of its own, attributes and labels: gives the moment
+ * from which those count. It is that from which the state counts, so that none of them is a part of
+ * two states.
  */
 export function alterNow(core: Core, inode: Inode): Moment {
   const moment = core.moments.next()
@@ -140,15 +146,18 @@ export function alterNow(core: Core, inode: Inode): Moment {
 }
 
 /**
- * Whether an attribute or a label that an inode has since a moment must be kept when it ends: somebody can have seen it, or it is a
- * part of a state that is on record.
+ * Whether an attribute or a label that an inode has since a moment must be kept when it ends:
+ * somebody can have seen it, or it is a part of a state that is on record.
  */
 export function isOnRecord(core: Core, inode: Inode | undefined, since: Moment): boolean {
   if (since <= core.moments.barrier) return true
   return inode !== undefined && !isProvisional(inode) && since < inode.since
 }
 
-/** Puts the state that an inode has on record, although nobody may have seen it yet: what is altered from here on is another one. */
+/**
+ * Puts the state that an inode has on record, although nobody may have seen it yet: what is altered
+ * from here on is another one.
+ */
 export function keepState(core: Core, inode: Inode): void {
   if (isProvisional(inode) || inode.since <= core.moments.barrier) return
   if (!isRecorded(core, inode)) return
@@ -158,7 +167,10 @@ export function keepState(core: Core, inode: Inode): void {
   core.overlay.put(inodes, inode)
 }
 
-/** Starts or goes on with a change of content: until it is sealed, history shows the state before it. */
+/**
+ * Starts or goes on with a change of content: until it is sealed, history shows the state before
+ * it.
+ */
 export function begin(core: Core, inode: Inode): void {
   assertWritable(core)
   inode.changedAtMs = steadyMs()
@@ -177,7 +189,10 @@ export function begin(core: Core, inode: Inode): void {
   core.overlay.put(inodes, inode)
 }
 
-/** Makes whoever acts, if that is known, the author of a change that is not sealed: the last one who touched it is. */
+/**
+ * Makes whoever acts, if that is known, the author of a change that is not sealed: the last one who
+ * touched it is.
+ */
 export function claim(core: Core, inode: Inode): void {
   const { current } = core.actors
   if (current === 0 || current === inode.actor) return
@@ -237,8 +252,9 @@ export function addLink(core: Core, inode: Inode): void {
 }
 
 /**
- * One name less. With the last one the inode becomes part of the past; its content stays usable as long as `used`.
- * `traceless`: nobody can have seen the name, so that a file that came and went leaves no rows.
+ * One name less. With the last one the inode becomes part of the past; its content stays usable as
+ * long as `used`. `traceless`: nobody can have seen the name, so that a file that came and went
+ * leaves no rows.
  */
 export function dropLink(
   core: Core,
@@ -297,7 +313,10 @@ export function endBefore(core: Core, inode: Inode, moment: Moment): void {
   if (before !== undefined) core.overlay.put(inodePast, { ...before, until: moment })
 }
 
-/** Forgets an inode that has no name and that nobody uses: what it wrote since it was last sealed goes with it. */
+/**
+ * Forgets an inode that has no name and that nobody uses: what it wrote since it was last sealed
+ * goes with it.
+ */
 export function reap(core: Core, inode: Inode, moment: Moment): void {
   const { ino, journal } = inode
   core.usage.add(inode.uid, -chargeOf(inode), -1)

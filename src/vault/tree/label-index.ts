@@ -1,6 +1,7 @@
-// Which inodes carry a label, and which of them are called alike: rows of labels are found by inode alone, and a tag's directory is asked
-// by label and name. Kept in memory from the first such question on, as rows change; of more labels than fit nothing is kept,
-// and each question looks at all rows.
+// Which inodes carry a label, and which of them are called alike: rows of labels are found by inode
+// alone, and a tag's directory is asked by label and name. Kept in memory from the first such
+// question on, as rows change; of more labels than fit nothing is kept, and each question looks at
+// all rows.
 
 import { addTo, dropFrom } from '../../base/sets.ts'
 import {
@@ -17,7 +18,10 @@ import { placesOf } from './names.ts'
 
 /** Labels of inodes that are kept: some 50 MB. */
 const LABELS_MAX = 250_000
-/** Of longer names only the beginning counts: shorter than any that is cut to make room for a number. */
+/**
+ * Of longer names only the beginning counts: shorter than any that is cut to make room for a
+ * number.
+ */
 const FAMILY_BYTES = 128
 
 interface Labelled {
@@ -36,8 +40,9 @@ interface LabelIndex {
 const known = new WeakMap<Core, LabelIndex>()
 
 /**
- * What names have in common that may be told apart by a number (NAME, NAME~2, NAME~2~2): in a listing in which each has a name of its
- * own, what one is called depends on those of its family alone.
+ * What names have in common that may be told apart by a number (NAME, NAME~2, NAME~2~2): in a
+ * listing in which each has a name of its own, what one is called depends on those of its family
+ * alone.
  */
 export function familyOf(name: string): string {
   return name.slice(0, FAMILY_BYTES).replace(/(?:~\d*)+$/, '')

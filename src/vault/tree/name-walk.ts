@@ -1,4 +1,5 @@
-// Every name that is or was, one at a time with all the inodes it led to, in key order. Durable rows only; see rows.ts.
+// Every name that is or was, one at a time with all the inodes it led to, in key order. Durable
+// rows only; see rows.ts.
 
 import { type EntryPastRow, entry, entryPast } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
@@ -55,7 +56,9 @@ export async function* walkNames(core: Core, slices: Slices): AsyncGenerator<Nam
 
 type Name = { readonly parent: number; readonly name: string }
 
-/** As the keys sort; what is missing comes last. Names are byte strings, whose chars sort as bytes. */
+/**
+ * As the keys sort; what is missing comes last. Names are byte strings, whose chars sort as bytes.
+ */
 function compareNames(a: Name | undefined, b: Name | undefined): number {
   if (a === undefined) return 1
   if (b === undefined) return -1

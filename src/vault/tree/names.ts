@@ -1,5 +1,6 @@
-// Where an inode is found, from its number: the first name stands in its row, so that a file costs no row more, and those of
-// hard links beside it. Called by whoever gives, takes or moves a name in a directory, after the inode was altered.
+// Where an inode is found, from its number: the first name stands in its row, so that a file costs
+// no row more, and those of hard links beside it. Called by whoever gives, takes or moves a name in
+// a directory, after the inode was altered.
 
 import { LINK_COUNT_MAX } from '../../base/limits.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -60,7 +61,10 @@ function takeName(core: Core, inode: Inode, parent: number, name: string): void 
 /** Names of one inode that are looked at. */
 export const LINKS_MAX = 1000
 
-/** The names of an inode and the directories that they are in; of one with very many hard links the first. */
+/**
+ * The names of an inode and the directories that they are in; of one with very many hard links the
+ * first.
+ */
 export function placesOf(
   core: Core,
   { ino, nlink, mode, parent, name }: Inode,
@@ -87,7 +91,10 @@ export function moveName(
   core.overlay.put(hardlink, { ino, parent: to.parent, name: to.name })
 }
 
-/** The path of an inode from the vault's root, as a byte string ('/' for the root); undefined when it has no name now. */
+/**
+ * The path of an inode from the vault's root, as a byte string ('/' for the root); undefined when
+ * it has no name now.
+ */
 export function pathOf(core: Core, ino: number): string | undefined {
   const names: string[] = []
   const isCircle = cycleCheck()

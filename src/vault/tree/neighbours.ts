@@ -1,18 +1,21 @@
-// Rows of many inodes at once. What was made together has numbers close together (saves by rename, the files of a directory),
-// and one scan over all of them costs a tenth of one scan each. Only what is durable comes from here; callers ask the
-// overlay for the rest.
+// Rows of many inodes at once. What was made together has numbers close together (saves by rename,
+// the files of a directory), and one scan over all of them costs a tenth of one scan each. Only
+// what is durable comes from here; callers ask the overlay for the rest.
 
 import type { Collection } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 
-/** Inodes of one scan, how far apart they may lie, and the rows that it may find, each for one wanted inode. */
+/**
+ * Inodes of one scan, how far apart they may lie, and the rows that it may find, each for one
+ * wanted inode.
+ */
 const INODES_MAX = 512
 const SPREAD_MAX = 4
 const ROWS_MAX = 8
 
 /**
- * The rows of inodes that lie close together, in key order, `fields` of them. Inodes of which it does not have all rows as
- * they are now are left out.
+ * The rows of inodes that lie close together, in key order, `fields` of them. Inodes of which it
+ * does not have all rows as they are now are left out.
  */
 export function neighboursOf<R extends { ino: number }, F extends keyof R & string>(
   core: Core,

@@ -1,5 +1,6 @@
-// Where an inode is or was found last, for rules that speak of paths: pathOf of names.ts for those that are gone too. Whoever asks for
-// many of them asks LastPlaces, which looks at each directory once.
+// Where an inode is or was found last, for rules that speak of paths: pathOf of names.ts for those
+// that are gone too. Whoever asks for many of them asks LastPlaces, which looks at each directory
+// once.
 
 import { isDirectory } from '../../base/mode.ts'
 import type { PathRule } from '../../base/path-rule.ts'
@@ -12,7 +13,10 @@ import { ROOT_INO } from '../core/inode.ts'
 /** Paths of directories that were found before, as long as nothing changes meanwhile. */
 export type KnownPaths = Map<number, string>
 
-/** The path of a directory or file, now or when it was last there; undefined when that is not known any more. */
+/**
+ * The path of a directory or file, now or when it was last there; undefined when that is not known
+ * any more.
+ */
 export function lastPath(core: Core, ino: number, known?: KnownPaths): string | undefined {
   const names: string[] = []
   const isCircle = cycleCheck()

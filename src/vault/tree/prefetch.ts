@@ -1,6 +1,7 @@
-// What a change is going to read, read before anything is changed: a read that must wait (Fault) comes up here, while the
-// operation can still be run again from its start, and what was read once in a step is at hand for the rest of it. On an engine
-// that answers at once there is nothing to do.
+// What a change is going to read, read before anything is changed: a read that must wait (Fault)
+// comes up here, while the operation can still be run again from its start, and what was read once
+// in a step is at hand for the rest of it. On an engine that answers at once there is nothing to
+// do.
 
 import { isDirectory } from '../../base/mode.ts'
 import { hasChanged } from '../../base/step.ts'

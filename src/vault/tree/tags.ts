@@ -1,5 +1,6 @@
-// Labels: those that exist, and which inodes carry them. They belong to the inode; a file that takes another's place takes its
-// labels over (save by rename). Desktops read and write them as user.xdg.tags: names with commas between.
+// Labels: those that exist, and which inodes carry them. They belong to the inode; a file that
+// takes another's place takes its labels over (save by rename). Desktops read and write them as
+// user.xdg.tags: names with commas between.
 
 import { steadyMs } from '../../base/clock.ts'
 import { EEXIST, EINVAL, ENOENT, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
@@ -92,8 +93,8 @@ export function nameInViews(core: Core, tag: string): string {
 }
 
 /**
- * The label that a name in the views stands for: one of that very name, or one that is shown so; of several that are, the first. A
- * slash may also be %2F.
+ * The label that a name in the views stands for: one of that very name, or one that is shown so; of
+ * several that are, the first. A slash may also be %2F.
  */
 export function findShownTag(core: Core, shown: string): TagRow | undefined {
   const exact = findTag(core, shown) ?? findTag(core, tagFromShown(shown))
@@ -103,7 +104,10 @@ export function findShownTag(core: Core, shown: string): TagRow | undefined {
   return listTags(core).find(({ name }) => shownTag(name) === shown)
 }
 
-/** Gives a file a label, which is made if it is new; one that it has already changes nothing. Throws EINVAL, ENAMETOOLONG. */
+/**
+ * Gives a file a label, which is made if it is new; one that it has already changes nothing. Throws
+ * EINVAL, ENAMETOOLONG.
+ */
 export function tagFile(core: Core, inode: Inode, name: string): void {
   assertTag(name)
   assertWritable(core)
@@ -191,8 +195,9 @@ export function fromXdgTags(value: Uint8Array): XdgTags {
 }
 
 /**
- * The labels that are kept of a value of user.xdg.tags. A desktop writes all of a file at once: one that is none must not lose it the
- * others, and is only logged. Throws EINVAL, ENAMETOOLONG when there is nothing else.
+ * The labels that are kept of a value of user.xdg.tags. A desktop writes all of a file at once: one
+ * that is none must not lose it the others, and is only logged. Throws EINVAL, ENAMETOOLONG when
+ * there is nothing else.
  */
 export function fitTags(value: Uint8Array): readonly string[] {
   const { fit, unfit } = fromXdgTags(value)
@@ -211,7 +216,10 @@ export function setTags(core: Core, inode: Inode, names: readonly string[]): voi
   for (const name of names) tagFile(core, inode, name)
 }
 
-/** Remembers for a second what labels a name had whose file goes: who makes a file there next takes them over. */
+/**
+ * Remembers for a second what labels a name had whose file goes: who makes a file there next takes
+ * them over.
+ */
 export function leaveTags(core: Core, inode: Inode, parent: number, name: string): void {
   if (inode.tags === 0) return
   const now = steadyMs()

@@ -20,7 +20,10 @@ export const XATTR_REPLACE = 2
 /** capabilities(7) of a program's file. */
 export const CAPABILITY = 'security.capability'
 
-/** setxattr(2). `value` is copied. Throws EEXIST, ENODATA, E2BIG, ERANGE, EINVAL, ENOSPC (the list would not fit any reader). */
+/**
+ * setxattr(2). `value` is copied. Throws EEXIST, ENODATA, E2BIG, ERANGE, EINVAL, ENOSPC (the list
+ * would not fit any reader).
+ */
 export function setXattr(
   core: Core,
   inode: Inode,

@@ -1,5 +1,6 @@
-// What happened to a disk, in order: the language between the file system that records it (recording-fs.ts) and the power cut
-// that forgets a part of it (power-cut.ts). Inode 1 is the top directory. Names are byte strings.
+// What happened to a disk, in order: the language between the file system that records it
+// (recording-fs.ts) and the power cut that forgets a part of it (power-cut.ts). Inode 1 is the top
+// directory. Names are byte strings.
 
 export type NodeKind = 'file' | 'directory' | 'symlink'
 

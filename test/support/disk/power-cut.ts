@@ -1,10 +1,13 @@
-// What a disk holds after a power cut: all that fsync(2) acknowledged, and of the rest what chance left. The promises are those
-// of a journaling file system:
+// What a disk holds after a power cut: all that fsync(2) acknowledged, and of the rest what chance
+// left. The promises are those of a journaling file system:
 //
-//   names, sizes   are journaled in order: some first part of what was not synced yet is there. An fsync writes the whole
+//   names, sizes   are journaled in order: some first part of what was not synced yet is there. An
+//   fsync writes the whole
 //                  journal, or only the names of its directory or the size of its file
-//   bytes          of each 4 KiB page that was written and not synced, each write is there or not; now and then some of its
-//                  512-byte sectors alone. What was written behind a truncation that is lost is lost, too
+//   bytes          of each 4 KiB page that was written and not synced, each write is there or not;
+//   now and then some of its
+//                  512-byte sectors alone. What was written behind a truncation that is lost is
+//                  lost, too
 //   ends           a file may have got its new size and not the bytes: then they are zeros
 //
 // Knows nothing of avfs or its engines.
@@ -33,13 +36,19 @@ interface DiskNode {
   pending: Pending[]
 }
 
-/** How much of what was not synced is there, in percent of the pages, and of those how many are torn. */
+/**
+ * How much of what was not synced is there, in percent of the pages, and of those how many are
+ * torn.
+ */
 interface Luck {
   readonly keptPercent: number
   readonly tornPercent: number
 }
 
-/** What an fsync writes of the journal: 'all', as ext4, or only what fsync(2) promises, the 'own' names or size. */
+/**
+ * What an fsync writes of the journal: 'all', as ext4, or only what fsync(2) promises, the 'own'
+ * names or size.
+ */
 export type Journaling = 'all' | 'own'
 
 export class Disk {
