@@ -4,7 +4,7 @@
 
 import type { Collection, Key } from './collections.ts'
 import { type Unfit, unfitOf } from './domains.ts'
-import { keyOf } from './keys.ts'
+import { inRange, keyOf } from './keys.ts'
 import { corrupt, type Range, type Store } from './store.ts'
 
 /** The same store; `get`, `scan` and `project` throw StoreError 'corrupt' for what cannot be. */
@@ -43,6 +43,7 @@ export function guarded(inner: Store): Store {
     scan<R extends object>(collection: Collection<R>, range: Range): R[] {
       const rows = inner.scan(collection, range)
       assertFit(collection, collection.fields, rows)
+      assertWithin(collection, collection.fields, rows, range)
       return rows
     },
     project<R extends object, F extends keyof R & string>(
@@ -52,6 +53,7 @@ export function guarded(inner: Store): Store {
     ): Pick<R, F>[] {
       const rows = inner.project(collection, fields, range)
       assertFit(collection, fields, rows)
+      assertWithin(collection, fields, rows, range)
       return rows
     },
     commit: (batch) => inner.commit(batch),
@@ -61,6 +63,24 @@ export function guarded(inner: Store): Store {
     verify: () => inner.verify(),
     close: () => inner.close(),
   }
+}
+
+/**
+ * A key whose text is no UTF-8 is read as another one, which may lie before the row: whoever goes on
+ * behind it meets the same row for ever.
+ */
+function assertWithin<R extends object>(
+  collection: Collection<R>,
+  fields: readonly string[],
+  rows: readonly object[],
+  range: Range,
+): void {
+  const [first] = rows
+  if (first === undefined) return
+  for (let part = 0; part < collection.keyLength; part++)
+    if (fields[part] !== collection.fields[part]) return
+  if (!inRange(keyOf(collection, first as R), range))
+    throw unfitRow(collection, first, 'place in its order')
 }
 
 /** A key must be one that can be asked for. */

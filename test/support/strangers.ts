@@ -388,6 +388,13 @@ const inFiles: readonly Stranger[] = [
     what: `the inode of a former tag is ${value}`,
     sql: [`insert into tagging_past values (${value}, 'x', 5, 6)`],
   })),
+  {
+    what: 'names of tags that are no UTF-8',
+    sql: [
+      `insert into tag values (cast(x'61ff' as text), 5)`,
+      `insert into tagging_past values (3, cast(x'61ff' as text), 5, 6)`,
+    ],
+  },
   { what: 'a digest is text', sql: [`update extent set hash = 'text'`] },
   { what: 'content is a number', sql: [`update extent set data = 7`] },
   {
