@@ -48,7 +48,7 @@ import type { Keeper } from './core/keeper.ts'
 import { Lineage } from './core/lineage.ts'
 import { Moments } from './core/moments.ts'
 import { refreshQuota } from './core/quota.ts'
-import { birthRows, counterRows, readCounters, readSetting } from './core/settings.ts'
+import { birthRows, counterRows, nextInoOf, readCounters, readSetting } from './core/settings.ts'
 import { beginSlice, noteSlice } from './core/time-slices.ts'
 import { storedUsage, Usage, usageRowsOf } from './core/usage.ts'
 import { Maintenance } from './prune/maintenance.ts'
@@ -168,7 +168,7 @@ export class Vault {
       longestSliceMs: 0,
       longestSliceCpuMs: 0,
       dirtyBytes: 0,
-      nextIno: counters.nextIno,
+      nextIno: nextInoOf(store, counters),
       inodeCount: counters.inodes,
     }
     this.core.actors.prepare()

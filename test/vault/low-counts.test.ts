@@ -89,6 +89,27 @@ for (const { name: backend, suffix } of testedBackends)
     }
   })
 
+for (const { name: backend, suffix } of testedBackends)
+  t.test(`${backend}: a number that is in use is given to nothing new`, async (t) => {
+    const path = join(temporaryFolder(t), `base${suffix}`)
+    await createVault(path, backend)
+    const made = await opened(path)
+    const { f } = await filled(made.fs)
+    await made.fs.unlink(root, ROOT_INO, 'h')
+    await made.close()
+    const engine = await openEngine(path)
+    await engine.commit([changes(setting, [{ name: 'next_ino', value: '2' }])])
+    await engine.close()
+
+    const { fs, close } = await opened(path)
+    for (let at = 0; at < 9; at++) await fs.mkdir(root, ROOT_INO, `new${at}`, 0o755, 0)
+    t.match(await fs.lookup(root, ROOT_INO, 'g'), { ino: f, size: 300_000 })
+    await close()
+    const store = await openEngine(path)
+    t.same((await checkStore(store, { deep: false })).problems, [])
+    await store.close()
+  })
+
 /**
  * A directory with a directory and a file in it; the file has another name, content, attributes and
  * a label.

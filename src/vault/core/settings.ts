@@ -1,7 +1,7 @@
 // Facts about the vault as a whole, kept as rows of the setting collection.
 
 import { MOMENT_MAX } from '../../base/limits.ts'
-import { type SettingRow, setting } from '../../store/collections.ts'
+import { inodePast, inode as inodes, type SettingRow, setting } from '../../store/collections.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 
 /** The format of the rows themselves; engines number their files separately. */
@@ -74,5 +74,22 @@ export function readCounters(store: Store): Counters {
     moment: number('moment', MOMENT_MAX),
     nextIno: number('next_ino', NEXT_INO_MAX),
     inodes: number('inodes', Number.MAX_SAFE_INTEGER),
+  }
+}
+
+/**
+ * The number of the next inode: that of the counter, but above all in use now or in the past. A
+ * counter that says less (of a damaged vault, or a stranger's) would give numbers of others away.
+ */
+export function nextInoOf(store: Store, counters: Counters): number {
+  const end = { reverse: true, limit: 1 }
+  try {
+    const [present] = store.project(inodes, ['ino'], end)
+    const [past] = store.project(inodePast, ['ino', 'since'], end)
+    const last = Math.max(present?.ino ?? 0, past?.ino ?? 0)
+    return Math.min(Math.max(counters.nextIno, last + 1), NEXT_INO_MAX)
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'corrupt') return counters.nextIno
+    throw error
   }
 }
