@@ -384,7 +384,7 @@ const inFiles: readonly Stranger[] = [
     what: `the directory of a name is ${value}`,
     sql: [`update entry set parent = ${value} where name = 'f1'`],
   })),
-  ...['1.5', '1e30', '-1'].map((value) => ({
+  ...['1.5', '1e30', '-1', `'a b'`].map((value) => ({
     what: `the inode of a former tag is ${value}`,
     sql: [`insert into tagging_past values (${value}, 'x', 5, 6)`],
   })),

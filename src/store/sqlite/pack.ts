@@ -30,7 +30,7 @@ export interface PackedBatch {
 }
 
 /** A value as SQLite binds it. */
-export type Value = number | Buffer | null
+export type Value = number | string | Buffer | null
 
 type Cell = number | string | Uint8Array | null
 
@@ -113,12 +113,19 @@ export class Unpacker {
     this.#bytes = Buffer.from(buffer, packed.bytesOffset)
   }
 
+  #text(cell: number): string {
+    const length = (ODD_CELL - cell) / 2
+    const text = this.#bytes.toString('utf8', this.#offset, this.#offset + length)
+    this.#offset += length
+    return text
+  }
+
   /** Fills `values` with one row or key, a value for each of `types`. */
   next(types: readonly ColumnType[], values: Value[]): void {
     for (let i = 0; i < values.length; i++) {
       const cell = this.#cells[this.#cell++] as number
       const type = types[i]
-      if (type === 'uint' || type === 'int') values[i] = cell
+      if (type === 'uint' || type === 'int') values[i] = cell > ODD_CELL ? cell : this.#text(cell)
       else if (cell < 0) values[i] = null
       else {
         values[i] = this.#bytes.subarray(this.#offset, this.#offset + cell)
@@ -127,6 +134,12 @@ export class Unpacker {
     }
   }
 }
+
+/**
+ * A number column of a key that holds text, as a row from a stranger may: from here down, by twice
+ * its length in bytes. No number of a column is as low.
+ */
+const ODD_CELL = -(2 ** 54)
 
 class Packer {
   readonly taken: ReturnType<BufferPool['take']>
@@ -145,7 +158,10 @@ class Packer {
       cells += puts.length * fields.length + deletes.length * keyLength
       for (let i = 0; i < types.length; i++) {
         const type = types[i] as ColumnType
-        if (type === 'uint' || type === 'int') continue
+        if (type === 'uint' || type === 'int') {
+          if (i < keyLength) for (const key of deletes) bytes += oddLength(key[i])
+          continue
+        }
         const field = fields[i] as string
         for (const row of puts) bytes += byteLength(type, (row as Record<string, Cell>)[field])
         if (i < keyLength) for (const key of deletes) bytes += byteLength(type, key[i])
@@ -161,12 +177,21 @@ class Packer {
   key({ name, types, keyLength }: Collection<object>, key: Key): void {
     if (key.length !== keyLength)
       throw new TypeError(`a key of ${name} has ${keyLength} components`)
-    // A row that is somebody's gift may have any number in its key, and must be dropped by it.
+    // A row that is somebody's gift may have anything in its key, and must be dropped by it.
     for (let i = 0; i < keyLength; i++) {
+      const type = types[i] as ColumnType
       const cell = key[i]
-      if (typeof cell === 'number') this.#cells[this.#cell++] = cell
-      else this.#put(types[i] as ColumnType, cell, name)
+      const isNumber = type === 'uint' || type === 'int'
+      if (isNumber && typeof cell === 'number') this.#cells[this.#cell++] = cell
+      else if (isNumber && typeof cell === 'string') this.#putOdd(cell)
+      else this.#put(type, cell, name)
     }
+  }
+
+  #putOdd(text: string): void {
+    const length = this.#bytes.write(text, this.#offset, 'utf8')
+    this.#cells[this.#cell++] = ODD_CELL - 2 * length
+    this.#offset += length
   }
 
   row({ name, fields, types }: Collection<object>, row: Record<string, Cell>): void {
@@ -200,6 +225,10 @@ class Packer {
     this.#cells[this.#cell++] = bytes.byteLength
     this.#offset += bytes.byteLength
   }
+}
+
+function oddLength(cell: Cell | undefined): number {
+  return typeof cell === 'string' ? Buffer.byteLength(cell) : 0
 }
 
 function byteLength(type: ColumnType, cell: Cell | undefined): number {
