@@ -41,7 +41,7 @@ export interface Reads {
   mayBeCached: boolean
   /** The process whose next close(2) ends no read; 0: none. */
   quietPid: number
-  /** Offset of a kernel read that may have served no process (read-ahead). */
+  /** Offset of a kernel read that may only have filled a page before a partial write. */
   doubtfulAt: number | undefined
 }
 

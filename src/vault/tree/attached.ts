@@ -1,4 +1,4 @@
-// What is kept beside an inode, as far as it is read: extended attributes and labels.
+// Extended attributes and labels of an inode, loaded on first use.
 
 import { XATTR_LIST_BYTES_MAX } from '../../base/limits.ts'
 import { type TaggingRow, tagging, type XattrRow, xattr } from '../../store/collections.ts'
