@@ -1,11 +1,11 @@
-// From which states a vault has come, so that nothing but a vault that holds all of a backup takes
-// its place. Whoever opens a vault and changes it begins a generation with an id of chance: two
-// copies that go their own ways differ from there on, whether they were made by restore, by cp or
-// by a file system's snapshot. Rows of the setting collection:
+// The ancestry of a vault, so that a backup is replaced only by a vault that holds all of it. Each
+// opening that changes a vault begins a generation with a random id: two copies that diverge differ
+// from there on, whether they were made by restore, by cp or by a file system's snapshot. Rows of
+// the setting collection:
 //
-//   commits               how many there were, in all generations
+//   commits               the number of commits so far, in all generations
 //   generation.00000001   "AFTER ID": its states are those with more commits than AFTER, up to the
-//   AFTER of the next
+//                         AFTER of the next generation
 
 import { randomBytes } from 'node:crypto'
 import { type Key, type SettingRow, setting } from '../../store/collections.ts'

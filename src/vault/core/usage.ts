@@ -1,12 +1,12 @@
-// What each user owns of a vault: bytes of content that is there and inodes, by uid. Counted as
-// they change, so that a limit (quota.ts) costs a comparison, and kept in the same commit as what
-// they count. Rows of the setting collection:
+// What each user owns in a vault, by uid: bytes of present content, and inodes. Counted as they
+// change, so that checking a limit (quota.ts) costs a comparison, and stored in the same commit as
+// what is counted. Rows of the setting collection:
 //
-//   usage         the moment of the vault when they were written; where it is another one they are
-//   counted anew
+//   usage         the moment of the vault when they were written; if the vault's moment differs,
+//                 everything is recounted
 //   usage.UID     "BYTES INODES"
 //
-// An inode that is open without a name is its owner's as long as it is open, but in no row: after a
+// An inode that is open without a name counts for its owner in memory, but not in the rows: after a
 // crash it is gone.
 
 import { steadyMs } from '../../base/clock.ts'

@@ -3,15 +3,15 @@
 // was set.
 //
 //   2026-11-22                      midnight, local time
-//   2026-11-22T10-00-00             local time; also 10:00:00, 10:00, a space or _ for the T, a
-//   fraction of a second
+//   2026-11-22T10-00-00             local time; also 10:00:00, 10:00, a space or _ for the T, and
+//                                   a fraction of a second
 //   2026-11-22T10-00-00Z            UTC; also +01:00, -0530
-//   10s 10m 2h 3d 4w 1y             so long ago
-//   now, yesterday                  a day ago
-//   @1795000000                     seconds since 1970, with a fraction if wanted
+//   10s 10m 2h 3d 4w 1y             an age
+//   now, yesterday                  yesterday: a day ago
+//   @1795000000                     seconds since 1970, optionally with a fraction
 //   @GMT-2026.11.22-10.00.00        as Samba writes it
-//   2026-11-22T10-00-00.123456Z~2   the time before the last one that the clock showed this, where
-//   it was set back
+//   2026-11-22T10-00-00.123456Z~2   where the clock was set back and showed this time more than
+//                                   once: the last but one
 //
 // A time without a fraction means the end of its second: what was saved within that second is
 // included, so the time shown by stat(1) or date(1) shows what was saved in it.

@@ -20,8 +20,8 @@ const FIRST_MOMENT = 1e9
 
 export interface DeletedEntry {
   /**
-   * The name as listed: NAME for the newest deletion, NAME~2 for the one before ... Where that is
-   * longer than a name may be, its beginning and the moment of the deletion.
+   * The name as listed: NAME for the newest deletion, NAME~2 for the one before, and so on. Where
+   * that is too long, the beginning of the name and the moment of the deletion.
    */
   readonly name: string
   readonly ino: number
