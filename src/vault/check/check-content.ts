@@ -24,6 +24,10 @@ const PAGE_ROWS = 64
 /** How each block is used: how many bytes of it are needed, and one inode that needs them. */
 type Uses = Map<string, { bytes: number; ino: number }>
 
+/**
+ * Checks all extents, and the blocks (with `deep`, their bytes, too). Returns the number of blocks
+ * and their plain bytes.
+ */
 export async function checkContent(
   store: Store,
   known: ReadonlyMap<number, Known>,

@@ -79,6 +79,7 @@ interface Part {
 
 type Say = (code: FindingCode, what: string, at?: RowAt) => void
 
+/** Checks all rows of the past. Calls `tick` now and then, for progress. */
 export async function checkHistory(store: Store, report: Report, tick: () => void): Promise<void> {
   const known = await actorsOf(store)
   const complete = new Set<number>()

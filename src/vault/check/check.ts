@@ -46,6 +46,9 @@ const readable = [
   xattrPast,
 ] as unknown as readonly Collection<object>[]
 
+/**
+ * One finding. `kind` and `message` are for people, `path` as text; `ino` and `at` as in Report.
+ */
 export interface Problem {
   readonly kind: string
   readonly code: FindingCode

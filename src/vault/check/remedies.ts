@@ -26,6 +26,7 @@ import type { RepairRows } from './repair-rows.ts'
 
 type Remedy = (rows: RepairRows, problems: readonly Problem[]) => Promise<void>
 
+/** The remedy for each finding, in the order in which they run. */
 export const remedies: Readonly<Record<FindingCode, Remedy>> = {
   // Only copying what can be read helps.
   'engine-damaged': async () => undefined,

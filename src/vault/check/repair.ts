@@ -66,7 +66,7 @@ export async function repairStore(store: Store, options: RepairOptions): Promise
   const moment = found === 0 ? 0 : await lastMoment(store)
   for (let round = 0; report.problems.length > 0 && round < ROUNDS_MAX; round++) {
     const now = JSON.stringify(report.problems)
-    // Nothing helps any more.
+    // The same problems again, even with the last resort: nothing helps.
     if (seen.has(now) && !isGentle) break
     if (seen.has(now) || round >= ROUNDS_GENTLE) isGentle = false
     seen.add(now)

@@ -23,8 +23,8 @@ import { isSameContent, takeBack } from './same-content.ts'
 export const QUIET_MS = 1000
 
 /**
- * close(2): seals what was written. Its author is whoever closes the file, since the kernel may
- * write back cached pages later, in no process's name. A bare truncation waits for QUIET_MS.
+ * close(2): seals what was written. Its author is whoever closes the file, because the kernel's
+ * writeback cache hides who wrote. A bare truncation waits for QUIET_MS.
  */
 export function closeContent(core: Core, inode: Inode): void {
   if (!isProvisional(inode)) return

@@ -123,6 +123,7 @@ export class DiskSpace {
     return this.#left(1) < 0
   }
 
+  /** Measures the disk now. */
   space(): Space {
     this.#measure()
     const { total, free, available, reserve } = this.#disk

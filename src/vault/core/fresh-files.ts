@@ -56,6 +56,7 @@ export class FreshFiles {
     return file?.isDurable === true ? file : undefined
   }
 
+  /** Drops a file, because it was indexed or changed. */
   forget(ino: number): void {
     const file = this.#files.get(ino)
     if (file === undefined) return

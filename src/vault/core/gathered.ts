@@ -35,6 +35,7 @@ export class Gathered {
   readonly #inodes = new Set<number>()
   readonly #came = new Set<number>()
 
+  /** Adds a name that leads to `after` now and led to `before`; the first `before` is kept. */
   addName(
     parent: number,
     name: string,
@@ -48,6 +49,7 @@ export class Gathered {
     else this.addInode(parent)
   }
 
+  /** Adds an inode whose attributes or content changed. */
   addInode(ino: number): void {
     if (this.#inodes.size < TOLD_MAX && !this.#came.has(ino)) this.#inodes.add(ino)
   }

@@ -45,6 +45,7 @@ export interface Reads {
   doubtfulAt: number | undefined
 }
 
+/** An inode in memory; its fields from InodeRow are the current row. */
 export interface Inode extends InodeRow {
   /** Bytes written but not yet turned into extents, by chunk. */
   writeBuffer: Map<number, BufferedWrite[]> | undefined
@@ -163,4 +164,5 @@ export function newJournal(before: InodePastRow | undefined): Journal {
   return { before, current: new Set(), past: [] }
 }
 
+/** The inode number of the root directory. */
 export const ROOT_INO = 1

@@ -66,8 +66,8 @@ export function checkLineage(value: unknown): LineageState {
 }
 
 /**
- * Whether a vault descends from that state: then it holds all that the state held, except what it
- * has let go of since.
+ * Whether a vault descends from that state: then it holds all that the state held, except what was
+ * pruned or purged since.
  */
 export function comesFrom(store: Store, state: LineageState): boolean {
   const own = readLineage(store)

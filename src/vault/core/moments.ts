@@ -67,6 +67,7 @@ export class Moments {
     this.#record()
   }
 
+  /** A new moment, later than all before it. */
   next(): Moment {
     this.last = Math.max(this.last + 1, this.#pretended ?? this.#look())
     return this.last

@@ -15,6 +15,7 @@ export function costOfState({ chunks }: PastState): number {
   return bytes
 }
 
+/** Approximate bytes of memory of the extents of one chunk. */
 export function costOfExtents(extents: readonly ExtentRow[]): number {
   let bytes = 100
   for (const { data } of extents) bytes += 160 + (data?.length ?? 0)

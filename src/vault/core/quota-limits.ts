@@ -14,4 +14,5 @@ export function newQuota(): Quota {
   return { vault: BOUNDLESS, users: new Map() }
 }
 
+/** No limit; also compared by identity. */
 export const BOUNDLESS: Limit = { bytes: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY }

@@ -13,6 +13,7 @@ const CHANGES_MAX = 2000
 /** A block occupies several pages, each of which goes to the free list. */
 export const BLOCK_WEIGHT = 20
 
+/** The pace of one piece of background work. */
 export interface Slices {
   /**
    * Await between two steps, at a point where the rows in the overlay are consistent. Throws

@@ -49,6 +49,7 @@ export class Usage {
     return this.#total
   }
 
+  /** What a user owns. */
   of(uid: number): Used {
     return this.#users.get(uid) ?? NOTHING
   }
@@ -57,6 +58,7 @@ export class Usage {
     return this.#users
   }
 
+  /** Changes what a user owns; negative numbers take away. */
   add(uid: number, bytes: number, files: number): void {
     if (bytes === 0 && files === 0) return
     const its = this.of(uid)

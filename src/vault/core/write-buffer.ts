@@ -3,6 +3,7 @@
 
 import { takeBytes } from './buffer-pool.ts'
 
+/** Written bytes, beginning at offset `start` of the file. */
 export interface BufferedWrite {
   readonly start: number
   readonly bytes: Uint8Array

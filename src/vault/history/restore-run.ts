@@ -67,6 +67,7 @@ export interface Run {
   readonly isNew: MeetingCheck
 }
 
+/** A directory that has a name. Throws ENOENT, ENOTDIR. */
 export function getDirectory(core: Core, ino: number): Inode {
   const inode = getInode(core, ino)
   if (!isDirectory(inode.mode)) fail(ENOTDIR)

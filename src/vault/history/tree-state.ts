@@ -46,6 +46,7 @@ export interface TreeState {
   xattrs(row: InodeRow): ReadonlyMap<string, Uint8Array>
 }
 
+/** The present tree. */
 export function stateNow(core: Core): TreeState {
   return {
     inode(ino) {
@@ -71,6 +72,7 @@ export function stateNow(core: Core): TreeState {
   }
 }
 
+/** The tree as of a moment. */
 export function stateAt(core: Core, moment: Moment): TreeState {
   return {
     inode(ino) {

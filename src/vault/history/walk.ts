@@ -9,9 +9,9 @@ import { type MeetingCheck, meetingCheck } from '../core/cycles.ts'
 import type { TreeState } from './tree-state.ts'
 
 /**
- * `path` is relative to the top, a byte string without a leading slash; '' for the top itself. Its
- * string is built lazily, so inspecting it costs time in its length; `name`, the last one in it,
- * and `depth`, the number of names, are free. `row` is a copy.
+ * `path` is relative to the top, a byte string without a leading slash; '' for the top itself. It
+ * is joined from its parts only when it is inspected, which takes time in its length; `name`, its
+ * last part, and `depth`, the number of its parts, cost nothing. `row` is a copy.
  */
 export interface Walked {
   readonly path: string

@@ -60,6 +60,7 @@ interface Explain {
   tell(version: PrunedVersion): void
 }
 
+/** A past state of an inode, from `since` to before `until`. */
 export interface State {
   readonly since: Moment
   readonly until: Moment

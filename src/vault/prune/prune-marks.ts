@@ -39,6 +39,7 @@ export interface Marks {
   isHeld(parent: number, name: string): boolean
 }
 
+/** Marks for a run without rules for names and without holds. */
 export const NO_MARKS: Marks = {
   oldest: new Map(),
   moments: new Map(),

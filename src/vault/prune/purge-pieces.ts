@@ -49,6 +49,7 @@ export function samplesOf(bytes: Uint8Array, most: number): Uint8Array[] {
   }).filter((sample) => new Set(sample).size >= PIECE_BYTES_MIN / 2)
 }
 
+/** Collects the purged pieces of content, then answers questions about them. */
 export class Pieces {
   readonly needles: Uint8Array[] = []
   readonly #core: Core

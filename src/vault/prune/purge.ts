@@ -109,6 +109,10 @@ interface Target {
   readonly living: readonly number[]
 }
 
+/**
+ * Runs once any other prune or purge is over; resolves when all that was dropped is durable.
+ * Rejects with StoreError when a commit is refused.
+ */
 export function purge(core: Core, options: PurgeOptions, slices: Slices): Promise<PurgeReport> {
   return sweptAlone(core, () => new Purge(core, options, slices).run())
 }

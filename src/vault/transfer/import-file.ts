@@ -96,6 +96,7 @@ export function holds(run: Run, found: Inode, head: EntryHead, content: Uint8Arr
   return found.size === content.length && isEqual(run, found, 0, content)
 }
 
+/** True when a present file has exactly these bytes at `offset`. Throws EIO where it is damaged. */
 export function isEqual(run: Run, found: Inode, offset: number, bytes: Uint8Array): boolean {
   let at = 0
   for (const part of readContent(run.core, found, offset, bytes.length)) {
@@ -268,6 +269,7 @@ export function isHole({ core }: Run, inode: Inode, from: number, to: number): b
   }
 }
 
+/** Completes a large file of `size` bytes and gives it its names; drops it if it FAILED. */
 export function fileEnded(run: Run, file: LargeFile, size: number, flags: number): void {
   const { core, links } = run
   if ((flags & FAILED) !== 0) {

@@ -125,6 +125,7 @@ export function removeNode(run: Run, row: EntryRow): void {
   options.inodeChanged(inode.ino)
 }
 
+/** Creates an empty directory at a free name. Throws as `assertFree`, and EDQUOT. */
 export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
   const { core } = run
   const { mode, uid, gid } = head

@@ -69,6 +69,7 @@ export interface Importer {
   end(): void
 }
 
+/** An importer for one stream; the actor of the import is the current one. */
 export function importer(vault: Vault, options: ImportOptions): Importer {
   const run = newRun(vault, options)
   const units = new Units()

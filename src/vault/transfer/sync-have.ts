@@ -34,6 +34,7 @@ export interface Stretches {
   readonly digests: readonly string[]
 }
 
+/** What a copy holds: stretches by collection, and blocks. */
 export interface Have {
   readonly stretches: Readonly<Record<string, Stretches>>
   /** All hashes in order, concatenated. */

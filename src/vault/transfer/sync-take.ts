@@ -29,6 +29,7 @@ export const ONCE_ROWS_MAX = 200_000
 /** The changes exceed what one commit may hold. */
 export class TooMuchError extends Error {}
 
+/** Takes the pieces for one copy: `take` each, then `expected` and `finish`. */
 export class SyncTaker {
   readonly #store: Store
   readonly #onceRowsMax: number

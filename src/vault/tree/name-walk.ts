@@ -11,6 +11,7 @@ export type PastName = Pick<
   'parent' | 'name' | 'since' | 'until' | 'ino' | 'type' | 'origin' | 'fate'
 >
 
+/** One name in a directory, with all it led to. */
 export interface NameGroup {
   readonly parent: number
   readonly name: string

@@ -81,6 +81,7 @@ export function listTags(core: Core): TagRow[] {
   return core.overlay.scan(tags, { limit: ALL })
 }
 
+/** The label of that very name, or undefined. */
 export function findTag(core: Core, name: string): TagRow | undefined {
   return core.overlay.get(tags, [name])
 }
@@ -175,6 +176,7 @@ interface XdgTags {
   readonly unfit: readonly { readonly name: string; readonly errno: number }[]
 }
 
+/** Parses a value of user.xdg.tags; throws nothing. */
 export function fromXdgTags(value: Uint8Array): XdgTags {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const fit = new Set<string>()
