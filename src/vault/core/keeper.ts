@@ -1,4 +1,4 @@
-// How an open vault asks its lock holder, which knows its files, whether the vault is still where
+// What an open vault needs from the keeper of its files and lock: to know whether it is still where
 // it was opened.
 
 import type { Store } from '../../store/store.ts'

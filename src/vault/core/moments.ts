@@ -21,7 +21,7 @@ const STEP_MICROS = 250_000
 const LARGE_MICROS = 2_000_000
 const GATHERED_MICROS = 10_000_000
 /**
- * Latest moment that a vault may be opened at by the host's clock. A machine whose clock is wrong
+ * The latest moment that is taken from the host's clock on opening. A machine whose clock is wrong
  * at every other boot (1970, then right) adds the difference each time; beyond this, moments go on
  * from the last one, with ten years left of what a double holds exactly.
  */

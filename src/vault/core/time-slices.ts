@@ -6,7 +6,7 @@ import { SLICE_MS } from '../../base/turns.ts'
 import { StoreError } from '../../store/store.ts'
 import type { Core } from './core.ts'
 
-/** One in so many slices ends with a pause, so that a polling session gets the processor too. */
+/** After this many slices there is a pause, so that a polling session gets the processor, too. */
 export const PAUSE_EVERY = 16
 /** Weight of changes in one commit: a row weighs 1, a block BLOCK_WEIGHT. */
 const CHANGES_MAX = 2000

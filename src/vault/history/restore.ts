@@ -41,7 +41,7 @@ import { reviveInode } from './revive.ts'
 import { entriesAt, entryAt, inodeAt } from './timeline.ts'
 
 const PAGE_NAMES = 1000
-/** Rows of extents that share blocks take about one part in so many of the content. */
+/** Rows of extents that share blocks take about 1/512 of the content's size. */
 const EXTENT_SHARE = 512
 
 /**

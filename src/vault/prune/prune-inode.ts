@@ -148,13 +148,13 @@ export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
   await dropUnneeded(job, ino, await lifeOf(job, ino))
 }
 
-/** Whether anything of a life that stays existed at some time in [since, until). */
+/** Whether a kept state existed at some time in [since, until). */
 export function neededBy({ states, present }: Life): (lifetime: Lifetime) => boolean {
   const stays = intervalsOf(states, present)
   return ({ since, until }) => covers(stays, since, until)
 }
 
-/** Whether a past attribute or label belongs to anything of a life that stays. */
+/** Whether a past attribute or label belongs to a kept state. */
 export function carriedBy({ now }: PruneJob, life: Life): (lifetime: Lifetime) => boolean {
   const stays = intervalsOf(life.states, life.present)
   const pasts = intervalsOf(life.states, undefined)
@@ -166,7 +166,7 @@ export function carriedBy({ now }: PruneJob, life: Life): (lifetime: Lifetime) =
   }
 }
 
-/** Drops the rows of an inode that no state that stays needs. */
+/** Drops the rows of an inode that none of its kept states needs. */
 export async function dropUnneeded(job: PruneJob, ino: number, life: Life): Promise<void> {
   const { present, states, versions } = life
   const stays = intervalsOf(states, present)
@@ -230,9 +230,9 @@ function hasStateAfter(core: Core, ino: number, moment: Moment): boolean {
 }
 
 /**
- * A version is read as of its moment, so the state of that moment must stay: for versions that the
- * rules keep, for the newest version of an existing file, and for a version whose content a later
- * state that stays still has.
+ * A version is read as of its moment, so the state of that moment must be kept: for versions that
+ * the rules keep, for the newest version of an existing file, and for a version whose content a
+ * later kept state still has.
  */
 function keepVersions(
   states: State[],
@@ -260,7 +260,7 @@ function keepVersions(
 
 type Interval = { readonly since: Moment; until: Moment }
 
-/** The times at which the inode has a state that stays, merged and in order. */
+/** The times at which the inode has a kept state, merged and in order. */
 function intervalsOf(states: readonly State[], present: Moment | undefined): Interval[] {
   const intervals: Interval[] = []
   for (const { since, until, why } of states) {

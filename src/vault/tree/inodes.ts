@@ -116,7 +116,8 @@ export function createInode(
 /**
  * Called before an inode's row is changed: keeps the former state, if it can have been seen, as a
  * past row. The new state begins now, or at the moment of the enclosing change. A state that was
- * never visible is changed in place, and keeps its actor.
+ * never visible is changed in place, and keeps its actor. Throws ENOSPC or EROFS while the engine
+ * rejects changes.
  */
 export function alter(core: Core, inode: Inode, at?: Moment): void {
   assertWritable(core)
@@ -169,6 +170,7 @@ export function keepState(core: Core, inode: Inode): void {
 
 /**
  * Starts or continues a change of content; until it is sealed, history shows the state before it.
+ * Throws ENOSPC or EROFS while the engine rejects changes.
  */
 export function begin(core: Core, inode: Inode): void {
   assertWritable(core)
