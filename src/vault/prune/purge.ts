@@ -1,8 +1,8 @@
-// Purge: removes all that a path ever held, or some bytes wherever they were, regardless of rules,
-// snapshots and holds. The present stays. This file finds the target and drops its rows;
-// control/methods/purge.ts sees to it that nothing remains in the engine's files. Like prune, it
-// may be killed at any point and run again: names are dropped before what they lead to, versions
-// before states, states before what they were made of.
+// Purge: removes all that a path ever held, or some bytes wherever they were, regardless of rules
+// and, with `force`, of snapshots and holds. The present stays. This file finds the target and
+// drops its rows; control/methods/purge.ts sees to it that nothing remains in the engine's files.
+// Like prune, it may be killed at any point and run again: names are dropped before what they lead
+// to, versions before states, states before what they were made of.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
