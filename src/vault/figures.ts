@@ -1,6 +1,6 @@
-// What a vault holds, in figures: sizes, what sharing and compression save, what the past costs.
-// Walks all rows in slices beside requests, reads no content but a sample of blocks, and holds 20
-// bytes a block, of so many blocks at a time.
+// Figures of what a vault holds: sizes, savings by sharing and compression, the cost of history.
+// Walks all rows in slices alongside requests, reads no content except a sample of blocks, and uses
+// 20 bytes of memory a block, for a limited number of blocks at a time.
 
 import { Counters } from '../base/counters.ts'
 import { CHUNK_BYTES } from '../base/limits.ts'
@@ -20,33 +20,31 @@ import type { Core } from './core/core.ts'
 import { walkRows } from './core/rows.ts'
 import type { Slices } from './core/time-slices.ts'
 
-/** Blocks whose users are looked for in one walk over all extents. */
+/** Blocks classified in one walk over all extents. */
 const BLOCKS_A_WALK = 2_000_000
-/** Blocks that are read to know how well all of them are packed. */
+/** Blocks that are read to estimate how well all of them are compressed. */
 const SAMPLE_BLOCKS = 512
 
 export interface Figures {
-  /**
-   * Inodes by type; `logicalBytes` are the sizes of the files, each file once whatever its links.
-   */
+  /** Inodes by type; `logicalBytes` is the sum of file sizes, each file once whatever its links. */
   readonly files: number
   readonly directories: number
   readonly symlinks: number
   readonly others: number
   readonly logicalBytes: number
   readonly versions: number
-  /** Rows of the present and of the past that cover content, and how many bytes. */
+  /** Present and past rows that cover content, and the bytes they cover. */
   readonly extents: number
   readonly referencedBytes: number
   readonly inlineBytes: number
-  /** Extents of present files for each 128 KiB of them that has any: 1 is not fragmented. */
+  /** Extents of present files per mapped chunk (128 KiB); 1 means not fragmented. */
   readonly extentsPerChunk: number
   readonly blocks: number
-  /** Plain bytes of all blocks, and as they are packed: of a sample, when `isEstimated`. */
+  /** Plain and compressed bytes of all blocks; extrapolated from a sample when `isEstimated`. */
   readonly blockBytes: number
   readonly storedBytes: number
   readonly isEstimated: boolean
-  /** `referencedBytes` for each byte that is kept of them; plain bytes for each that is stored. */
+  /** `referencedBytes` per byte kept, and plain bytes per byte stored. */
   readonly deduplication: number
   readonly compression: number
   readonly history: HistoryFigures
@@ -54,10 +52,7 @@ export interface Figures {
   readonly unusedBytes: number
 }
 
-/**
- * What prune could free at most; blocks that the present uses, too, are not among them. Bytes as
- * they are stored.
- */
+/** What prune could free at most; excludes blocks that the present uses, too. Bytes as stored. */
 interface HistoryFigures {
   readonly states: number
   readonly names: number
@@ -67,8 +62,8 @@ interface HistoryFigures {
 }
 
 /**
- * Gathers the figures of what is durable. `onProgress` hears of rows; rejects with StoreError when
- * `slices` ends the work.
+ * Gathers the figures of what is durable. Calls `onProgress` with the number of rows so far;
+ * rejects with StoreError when `slices` ends the work.
  */
 export async function gatherFigures(
   core: Core,
@@ -170,7 +165,8 @@ class Walk {
 }
 
 /**
- * Looks who uses the blocks of one part of all hashes; the first part counts everything else, too.
+ * Classifies the blocks of one part of all hashes by use; the first part counts everything else,
+ * too.
  */
 async function classify(
   walk: Walk,
@@ -193,7 +189,7 @@ async function classify(
     if (row.hash !== '') use(row.isLive ? present : past, row.hash)
     else {
       count.inlineBytes += row.length
-      // A deleted file keeps its extents as they are.
+      // A deleted file keeps its rows in `extent`.
       if (!row.isLive) count.pastInlineBytes += row.length
     }
   }
@@ -222,7 +218,7 @@ async function classify(
   }
 }
 
-/** Hashes are as good as random: those that one number divides are a fair sample. */
+/** Hashes are uniformly distributed, so those divisible by a number are a fair sample. */
 async function sample(core: Core, sums: Sums, hash: string): Promise<void> {
   const row = await retryUntilLoaded(() => core.overlay.store.get(block, [hash]))
   if (row === undefined) return
@@ -231,17 +227,14 @@ async function sample(core: Core, sums: Sums, hash: string): Promise<void> {
   sums.sampleStored += row.data?.length ?? 0
 }
 
-/**
- * A hash as a number from 1 on; two blocks of a large vault share one so seldom that no figure
- * shows it.
- */
+/** A hash as a number from 1 on; collisions are too rare to affect the figures. */
 function keyOf(hash: string): number {
   let key = 0
   for (let at = 0; at < 6; at++) key = key * 256 + hash.charCodeAt(at)
   return key + 1
 }
 
-/** The rows of `extent`, with whether their inode is there; counts inodes and chunks on the way. */
+/** The rows of `extent`, with whether their inode exists; counts inodes and chunks on the way. */
 async function* presentExtents(
   walk: Walk,
   count: Sums,

@@ -1,6 +1,6 @@
-// What a crash leaves undone, done when the vault is opened: inodes that nobody has a name for go,
-// and changes that were not sealed are sealed as they are. The rows are a prefix of what happened,
-// so that there is nothing to repair.
+// Finishes what a crash left undone, when the vault is opened: drops inodes without a name, and
+// seals unsealed changes as they are. The rows are a prefix of all changes, so nothing needs
+// repair.
 
 import { idempotent } from '../base/step.ts'
 import {
@@ -22,7 +22,7 @@ import { findInode } from './tree/inodes.ts'
 
 const PAGE_ROWS = 4096
 
-/** Returns how many inodes were swept and sealed. */
+/** Returns how many inodes were dropped and sealed. */
 export function recover(core: Core, pageRows = PAGE_ROWS): { swept: number; sealed: number } {
   const orphans = core.overlay.scan(orphan, { limit: ALL })
   for (const { ino } of orphans) idempotent(() => sweep(core, ino, pageRows))
@@ -33,7 +33,7 @@ export function recover(core: Core, pageRows = PAGE_ROWS): { swept: number; seal
 
 function sweep(core: Core, ino: number, pageRows: number): void {
   const { overlay } = core
-  // In damaged rows: what is there is not swept.
+  // Damaged rows: the inode exists, so it is not dropped.
   if (overlay.get(inodes, [ino]) !== undefined) {
     overlay.delete(orphan, [ino])
     return

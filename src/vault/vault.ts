@@ -1,5 +1,5 @@
-// A vault: opening and closing it, its pulse (commits, late seals), and what it says of itself. The nouns beside this file
-// do the work on `core`; src/fs gives them their POSIX meaning.
+// A vault: opening and closing it, its periodic work (commits, late seals), and facts about it. The
+// folders beside this file do the work on `core`; src/fs gives it POSIX semantics.
 
 import { randomUUID } from 'node:crypto'
 import { nowMicros } from '../base/clock.ts'
@@ -63,24 +63,27 @@ import { prefetchEnd } from './tree/prefetch.ts'
 export interface VaultOptions {
   /** Memory for caches, in bytes. */
   readonly cacheBytes?: number
-  /** A change is durable after so long at the latest, plus one commit; else as the vault is set. */
+  /** The longest time until a change is durable, plus one commit; default: the vault's setting. */
   readonly commitMs?: number
-  /** A file that is held open and changed is sealed as a version this often; else as the vault is set. */
+  /** How often a file that is held open and written is sealed; default: the vault's setting. */
   readonly sealMs?: number
   readonly readOnly?: boolean
-  /** Who notices that the vault is removed while it is open; asked only of one that may change. */
+  /** Detects that the vault is removed while it is open; ignored for a read-only one. */
   readonly keeper?: Keeper
 }
 
 const CACHE_BYTES = 256 * 1024 * 1024
-/** Dirty bytes that start a commit before its time. */
+/** Dirty bytes that start a commit early. */
 const DIRTY_BYTES_MAX = 8 * 1024 * 1024
-/** How often late seals are looked for. */
+/** Interval of periodic work. */
 const PULSE_MS = 250
-/** How long tidying may hold up other work, of each pulse. */
+/** How long tidying may hold up other work in each pulse. */
 const TIDY_MS = 5
 
-/** Makes a new vault, durably, with an empty root directory that belongs to the caller. Throws StoreError when it exists. */
+/**
+ * Creates a new vault, durably, with an empty root directory owned by the caller. Throws StoreError
+ * when it exists.
+ */
 export async function createVault(path: string, backend: string): Promise<void> {
   const store = await openStore(path, { create: true, backend })
   try {
@@ -88,11 +91,11 @@ export async function createVault(path: string, backend: string): Promise<void> 
   } finally {
     await store.close()
   }
-  // Engines leave the name of what they make to chance.
+  // Engines do not sync the directory entries of the files they create.
   if (store.traits.persistent) syncFiles(path)
 }
 
-/** The first commit of a vault: its facts and its root directory. */
+/** The first commit of a vault: its settings and its root directory. */
 export function birthBatch(): Batch {
   const moment = nowMicros()
   const uid = process.getuid?.() ?? 0
@@ -136,10 +139,10 @@ export class Vault {
   readonly #pulse: NodeJS.Timeout | undefined
   readonly #lineage: Lineage
   readonly #keeper: Keeper | undefined
-  /** Hashes of the blocks that a layer on its way brings; those it left out are no longer its own. */
+  /** Hashes of the blocks that a layer on its way to the engine contains. */
   readonly #brought = new WeakMap<Layer, string[]>()
 
-  /** `usage`: as `readUsage` has it; left out for a vault whose counters are known to be right. */
+  /** `usage`: from `readUsage`; omitted for a vault whose counters are known to be right. */
   constructor(store: Store, path: string, options: VaultOptions, usage?: Usage) {
     this.#store = store
     this.path = path
@@ -173,7 +176,7 @@ export class Vault {
     }
     this.core.actors.prepare()
     const { swept, sealed } = recover(this.core)
-    // What was opened for reading stays as it is.
+    // A read-only vault is not changed.
     if (swept + sealed > 0 && !this.readOnly)
       log('info', `after a crash: ${sealed} open files sealed, ${swept} unlinked ones swept`)
     refreshHistory(this.core)
@@ -212,7 +215,7 @@ export class Vault {
     this.#lineage.note(core.overlay)
   }
 
-  /** Rewrites fragmented chunks while nobody writes, a few milliseconds at a time. */
+  /** Rewrites fragmented chunks while nothing is written, a few milliseconds at a time. */
   #tidy(): void {
     const { core } = this
     if (core.dirty.size > 0 || core.commits.behind) return
@@ -227,7 +230,9 @@ export class Vault {
     noteSlice(core, began)
   }
 
-  /** Copies what may change, leaves out blocks that nobody uses any more, and compresses the others. */
+  /**
+   * The batch for a layer: copies rows that may change, drops unused blocks, compresses the others.
+   */
   async #prepare(layer: Layer): Promise<Batch> {
     this.core.diskSpace.handOver(layer)
     const used = new Set<string>()
@@ -257,7 +262,10 @@ export class Vault {
     for (const hash of this.#brought.get(layer) ?? []) this.core.blocks.settle(hash)
   }
 
-  /** Starts a commit when much was written; a promise while the engine cannot keep up, for the writer to wait on. */
+  /**
+   * Starts a commit when much was written. Returns a promise for the writer to await while the
+   * engine cannot keep up.
+   */
   relieve(): Promise<void> | undefined {
     const { core } = this
     if (core.dirtyBytes < DIRTY_BYTES_MAX) return undefined
@@ -266,8 +274,8 @@ export class Vault {
   }
 
   /**
-   * Resolves when everything done so far is durable. Rejects with StoreError when the engine refuses, or the vault is not where it was
-   * opened any more.
+   * Resolves when everything done so far is durable. Rejects with StoreError when the engine
+   * refuses, or the vault was moved or removed.
    */
   async sync(): Promise<void> {
     if (this.readOnly) return
@@ -281,8 +289,8 @@ export class Vault {
   }
 
   /**
-   * Seals what is open, lets go of what has no name, makes everything durable and closes the engine. Rejects with StoreError when
-   * something was refused.
+   * Seals what is open, drops inodes without a name, makes everything durable and closes the
+   * engine. Rejects with StoreError when something was refused.
    */
   async close(): Promise<void> {
     clearInterval(this.#pulse)
@@ -299,7 +307,7 @@ export class Vault {
     }
   }
 
-  /** The kernel does not give back what it holds when it is unmounted, and nobody can use it any more. */
+  /** After an unmount the kernel no longer releases what it held, and nobody can use it. */
   async #reapOrphans(): Promise<void> {
     const { core } = this
     if (this.readOnly || core.commits.failure !== undefined) return
@@ -343,17 +351,20 @@ export class Vault {
     }
   }
 
-  /** The room on the host's file system. */
+  /** Space on the host's file system. */
   space(): Space {
     return this.core.diskSpace.space()
   }
 
-  /** Lets go of past states as prune.ts says, one run at a time. Rejects with StoreError when a commit is refused. */
+  /**
+   * Drops past states (prune.ts), one run at a time. Rejects with StoreError when a commit is
+   * refused.
+   */
   prune(options: PruneOptions): Promise<PruneReport> {
     return this.#sweeper.prune(options)
   }
 
-  /** Looks for what purge.ts is asked for, and does away with it. Rejects with StoreError when a commit is refused. */
+  /** Purges a path or content (purge.ts). Rejects with StoreError when a commit is refused. */
   purge(options: PurgeOptions): Promise<PurgeReport> {
     return this.#sweeper.run((slices) => purge(this.core, options, slices))
   }
@@ -363,13 +374,13 @@ export class Vault {
     await this.#store.compact(options)
   }
 
-  /** All that was done so far, as a store that stays as it is. Its owner closes it. */
+  /** A read-only view of all that was done so far; the caller closes it. */
   async view(): Promise<Store> {
     await this.sync()
     return await this.#store.view()
   }
 
-  /** Checks everything that is durable now; reads only, and lets other work go on. */
+  /** Checks everything that is durable now; reads only, and other work runs in between. */
   async check(options: CheckOptions): Promise<CheckReport> {
     const view = await this.view()
     try {

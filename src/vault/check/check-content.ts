@@ -1,4 +1,4 @@
-// The part of check.ts that looks at content: extents, past extents and the blocks they lead to.
+// The part of check.ts that checks content: extents, past extents and the blocks they refer to.
 
 import { crc32 } from 'node:zlib'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -18,12 +18,16 @@ import { everyProjection, everyRow } from '../core/rows.ts'
 import type { Report, RowAt } from './findings.ts'
 import type { Known } from './known.ts'
 
-/** Rows with content are large: few are read at a time. */
+/** Rows with content are large, so pages are small. */
 const PAGE_ROWS = 64
 
-/** Where a block is used: the size that is needed of it, and one inode that needs it. */
+/** How each block is used: how many bytes of it are needed, and one inode that needs them. */
 type Uses = Map<string, { bytes: number; ino: number }>
 
+/**
+ * Checks all extents, and the blocks (with `deep`, their bytes, too). Returns the number of blocks
+ * and their plain bytes.
+ */
 export async function checkContent(
   store: Store,
   known: ReadonlyMap<number, Known>,

@@ -1,6 +1,6 @@
-// The part of check.ts that looks at the past: states, versions, content and names of each inode
-// agree at every moment. Goes through the collections side by side, in the order of inodes, holding
-// the history of one at a time.
+// The part of check.ts that checks the past: the states, versions, content and names of each inode
+// agree at every moment. Walks the collections side by side in order of inodes, and holds the
+// history of one inode at a time.
 
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { firstIndex } from '../../base/sorted.ts'
@@ -29,10 +29,10 @@ import { everyProjection, everyRow } from '../core/rows.ts'
 import { isDeleted } from '../history/lifetimes.ts'
 import type { FindingCode, Report, RowAt } from './findings.ts'
 
-/** Later than any moment that a row can say. */
+/** Later than any moment in a row. */
 const NEVER = Number.POSITIVE_INFINITY
 
-/** Rows in the order of inodes, taken one inode at a time. */
+/** Groups rows by inode; they come in order of inodes. */
 class ByInode<R extends { ino: number }> {
   readonly #rows: AsyncGenerator<R>
   #next: R | undefined
@@ -42,7 +42,7 @@ class ByInode<R extends { ino: number }> {
     this.#rows = rows
   }
 
-  /** The smallest inode that is left. */
+  /** The smallest remaining inode, Infinity at the end. */
   async first(): Promise<number> {
     if (!this.#started) {
       this.#started = true
@@ -51,7 +51,7 @@ class ByInode<R extends { ino: number }> {
     return this.#next?.ino ?? Number.POSITIVE_INFINITY
   }
 
-  /** The rows of an inode; those of smaller ones are passed over. */
+  /** The rows of an inode; rows of smaller ones are skipped. */
   async take(ino: number): Promise<R[]> {
     const rows: R[] = []
     while ((await this.first()) <= ino) {
@@ -67,7 +67,7 @@ class ByInode<R extends { ino: number }> {
   }
 }
 
-/** A part of a file's content, from when to when. */
+/** A range of a file's content, with its lifetime. */
 interface Part {
   readonly ino: number
   readonly offset: number
@@ -79,6 +79,7 @@ interface Part {
 
 type Say = (code: FindingCode, what: string, at?: RowAt) => void
 
+/** Checks all rows of the past. Calls `tick` now and then, for progress. */
 export async function checkHistory(store: Store, report: Report, tick: () => void): Promise<void> {
   const known = await actorsOf(store)
   const complete = new Set<number>()
@@ -142,7 +143,7 @@ function checkActors(known: ReadonlySet<number>, ids: readonly number[], say: Sa
       })
 }
 
-/** Without the bytes, of which a file has more than memory. */
+/** Without the bytes: a file may have more than fits in memory. */
 async function* everyPart(store: Store, past: boolean): AsyncGenerator<Part> {
   const fields = ['ino', 'offset', 'since', 'length'] as const
   if (past)
@@ -198,7 +199,7 @@ function checkVersions(
   }
 }
 
-/** The state that holds a moment. */
+/** The state as of a moment. */
 function stateAt(states: readonly InodePastRow[], moment: number): InodePastRow | undefined {
   const isLater = (at: number): boolean => (states[at] as InodePastRow).since > moment
   const state = states[firstIndex(states.length, isLater) - 1]
@@ -206,8 +207,8 @@ function stateAt(states: readonly InodePastRow[], moment: number): InodePastRow 
 }
 
 /**
- * Proves that at each state the content does not overlap, ends with the file, and covers as much as
- * the state says.
+ * Checks that in each state the content does not overlap, stays within the file, and covers as many
+ * bytes as the state says.
  */
 function checkParts(parts: readonly Part[], states: readonly InodePastRow[], say: Say): void {
   const sealed = parts.filter((part) => part.since !== PROVISIONAL)
@@ -245,8 +246,7 @@ function lengthOf(part: Part | undefined): number {
 }
 
 function checkOverlaps(parts: readonly Part[], say: Say): void {
-  // Parts that may still be there when a later one begins, by their chunk's first byte to be seen
-  // again.
+  // Earlier parts that may overlap the next ones in offset.
   let there: Part[] = []
   const sorted = parts.toSorted((a, b) => a.offset - b.offset || a.since - b.since)
   for (const part of sorted) {
@@ -263,8 +263,8 @@ function checkOverlaps(parts: readonly Part[], say: Say): void {
 }
 
 /**
- * Proves that a name led to one inode at a time, in a directory, and that what was deleted can be
- * shown.
+ * Checks that each name led to one inode at a time, in a directory, and that deleted inodes have a
+ * state that can be shown.
  */
 async function checkNames(
   store: Store,

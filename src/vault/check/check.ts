@@ -1,5 +1,5 @@
-// fsck: proves that the rows of a store make sense together. Reads only, in pages, letting other
-// work go on between them.
+// fsck: checks that the rows of a store are consistent. Reads only, page by page, so that other
+// work can run in between.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -32,9 +32,9 @@ import { type FindingCode, kindOf, type Report, type RowAt } from './findings.ts
 import type { Known } from './known.ts'
 import { everyPage } from './read-all.ts'
 
-/** How often it is told how far check has come. */
+/** Rows between two progress reports. */
 const PROGRESS_ROWS = 500
-/** Rows that nothing else here reads. */
+/** Collections that no other check reads. */
 const readable = [
   setting,
   numbering,
@@ -46,6 +46,9 @@ const readable = [
   xattrPast,
 ] as unknown as readonly Collection<object>[]
 
+/**
+ * One finding. `kind` and `message` are for people, `path` as text; `ino` and `at` as in Report.
+ */
 export interface Problem {
   readonly kind: string
   readonly code: FindingCode
@@ -57,9 +60,9 @@ export interface Problem {
 
 export interface CheckOptions {
   /**
-   * Reads every block and compares it with its hash. Without it the bytes of blocks are not read:
-   * what is proved is that all rows make sense together, that inline content matches its checksum,
-   * and that every block is there and as long as it is used.
+   * Reads every block and compares it with its hash. Without it, blocks are not read; what is
+   * checked is that all rows are consistent, that inline content matches its checksum, and that
+   * every block exists and is as long as its uses need.
    */
   readonly deep: boolean
   readonly onProgress?: (done: number, total: number) => void
@@ -69,13 +72,14 @@ export interface CheckReport {
   readonly problems: readonly Problem[]
   readonly inodes: number
   readonly blocks: number
-  /** Plain bytes of all blocks that were looked at. */
+  /** Plain bytes of all blocks that were checked. */
   readonly bytes: number
 }
 
 /**
- * Checks a store that nobody changes meanwhile, or a view of `engine`. What cannot be read is among
- * the findings, and with `deep` what the engine says of itself.
+ * Checks a store that nobody changes meanwhile, or a view of `engine`. Rows that cannot be read are
+ * reported as problems, and with `deep` the findings of the engine's own check, too. Throws
+ * StoreError.
  */
 export async function checkStore(
   store: Store,
@@ -91,7 +95,7 @@ export async function checkStore(
   } catch (error) {
     if (!(error instanceof StoreError) || error.kind !== 'corrupt') throw error
     problems.push(...(await findUnreadable(store)))
-    // Readable row by row, but not as a whole: then that is what is told.
+    // Readable row by row, but not as a whole: report the error itself.
     if (problems.length === 0) throw error
     return { problems, inodes: 0, blocks: 0, bytes: 0 }
   }
@@ -115,7 +119,7 @@ async function countersOf(store: Store, report: Report): Promise<Counters> {
     return await retryUntilLoaded(() => readCounters(store))
   } catch (error) {
     const isDamaged = error instanceof StoreError && error.kind === 'corrupt'
-    // Without its format it may be anything.
+    // Without its format it may not be a vault at all.
     if (!isDamaged || readSetting(store, 'format') === undefined) throw error
     report('counter-damaged', error.message)
     return { moment: PROVISIONAL, nextIno: PROVISIONAL, inodes: 0 }
@@ -218,7 +222,7 @@ async function checkRows(store: Store, options: CheckOptions): Promise<CheckRepo
         collection: orphan.name,
         key: [ino],
       })
-  // Whoever made them, they must be rows.
+  // These have no checks of their own, but must be readable.
   for (const collection of readable) for await (const _ of everyRow(store, collection)) tick()
   await checkHistory(store, report, tick)
   const content = await checkContent(store, known, options.deep, report, tick)
@@ -252,7 +256,7 @@ function checkLinks(
     report('tree-reach', `inode ${ino} cannot be reached from the root`, ino)
 }
 
-/** Counters of a commit before the last are counted anew by whoever opens the vault. */
+/** Counters of an older commit are recounted whenever the vault is opened. */
 async function checkUsage(
   store: Store,
   counted: ReadonlyMap<number, Used>,
@@ -273,7 +277,8 @@ async function checkUsage(
 }
 
 /**
- * The path of an inode from the root, by one of its names; undefined when it does not lead there.
+ * The path of an inode from the root, by one of its names; undefined when it does not lead to the
+ * root.
  */
 function pathOf(known: Map<number, Known>, ino: number): string | undefined {
   const names: string[] = []
@@ -288,8 +293,8 @@ function pathOf(known: Map<number, Known>, ino: number): string | undefined {
 }
 
 /**
- * Tells of inodes whether their names lead to the root; each step of a way is gone once, however
- * many inodes are beyond it.
+ * A function that tells whether an inode's names lead to the root. It remembers each step, so none
+ * is taken twice.
  */
 function reachability(known: Map<number, Known>): (ino: number) => boolean {
   const reached = new Map([[ROOT_INO, true]])
@@ -297,7 +302,7 @@ function reachability(known: Map<number, Known>): (ino: number) => boolean {
     const way: number[] = []
     let at = ino
     while (!reached.has(at)) {
-      // Met again before it is known, it leads in a circle.
+      // Meeting it again before it is known means a cycle.
       reached.set(at, false)
       way.push(at)
       at = known.get(at)?.under ?? 0

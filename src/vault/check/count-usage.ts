@@ -1,4 +1,4 @@
-// What each user owns, counted from the rows: for a vault whose counters are not those of its last
+// Counts what each user owns from the rows: for a vault whose counters are not those of its last
 // commit, and for repair.
 
 import { inode as inodes } from '../../store/collections.ts'
@@ -7,7 +7,7 @@ import type { Store } from '../../store/store.ts'
 import { everyProjection } from '../core/rows.ts'
 import { count, storedUsage, Usage, type Used } from '../core/usage.ts'
 
-/** Counts the inodes of a store that nobody changes meanwhile, by their owners. */
+/** Counts the inodes by owner. Nobody may change the store meanwhile. */
 export async function countUsage(store: Store): Promise<Map<number, Used>> {
   const users = new Map<number, Used>()
   for await (const { uid, allocated } of everyProjection(store, inodes, [
@@ -19,7 +19,7 @@ export async function countUsage(store: Store): Promise<Map<number, Used>> {
   return users
 }
 
-/** The usage of a vault that nobody changes meanwhile. */
+/** The usage of a vault. Nobody may change the store meanwhile. */
 export async function readUsage(store: Store): Promise<Usage> {
   const stored = await retryUntilLoaded(() => storedUsage(store))
   if (stored.isCurrent && stored.odd.length === 0) return new Usage(stored.users)

@@ -1,5 +1,5 @@
-// What `vault check` can find: a code for each kind, by which repair.ts knows the remedy. The word
-// before the dash is the kind that people are told.
+// What `vault check` can find: a code for each finding, by which repair.ts selects the remedy. The
+// word before the dash is the kind that users see.
 
 import type { Key } from '../../store/collections.ts'
 
@@ -47,16 +47,16 @@ export type FindingCode =
   | 'history-label'
   | 'history-actor'
 
-/** A row that a finding is about: the name of its collection and its key. */
+/** The row that a finding is about: the name of its collection, and its key. */
 export interface RowAt {
   readonly collection: string
   readonly key: Key
 }
 
-/** `ino` and `at` say what the finding is about, as far as it is about one inode or row. */
+/** `ino` and `at`: the inode or row that the finding is about, if there is one. */
 export type Report = (code: FindingCode, message: string, ino?: number, at?: RowAt) => void
 
-/** What kind of thing is wrong: 'entry', 'links', 'extent', 'block', 'history' ... */
+/** The kind of a finding: 'entry', 'links', 'extent', 'block', 'history' ... */
 export function kindOf(code: FindingCode): string {
   return code.slice(0, code.indexOf('-'))
 }

@@ -1,15 +1,15 @@
-// What check knows of an inode while it walks over the tree.
+// What check learns about inodes on its walk over the tree.
 
-/** What the walk over the tree learned of one inode. */
+/** What check knows about one inode. */
 export interface Known {
   readonly mode: number
   readonly nlink: number
   readonly size: number
   readonly parent: number
   readonly allocated: number
-  /** The name that its row says it has. */
+  /** The name in its own row. */
   readonly home: string
-  /** Names that lead to it, names in it, and how many of these are directories. */
+  /** How many names lead to it, how many entries it has, and how many of these are directories. */
   names: number
   entries: number
   directories: number

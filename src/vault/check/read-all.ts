@@ -1,6 +1,6 @@
-// Every row of a collection, around those that the engine cannot read: a page that fails is read
-// row by row, what is behind a stretch that cannot be walked is read from the other end. For work
-// that must get to the end of a damaged vault.
+// Reads every row of a collection that the engine can read: a page that fails is read row by row,
+// and what follows a range that cannot be scanned is read backwards from the end. For work that
+// must get through a damaged vault.
 
 import { setImmediate } from 'node:timers/promises'
 import type { Collection, Key } from '../../store/collections.ts'
@@ -8,20 +8,20 @@ import { keyAfter, keyOf } from '../../store/keys.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import { type Range, type Store, StoreError } from '../../store/store.ts'
 
-/** One row that cannot be read, or with `key` undefined an unknown number of them. */
+/** A row that cannot be read; with `key` undefined, an unknown number of them. */
 export interface Damage {
   readonly collection: string
   readonly key: Key | undefined
   readonly message: string
 }
 
-/** Rows of a page: 8 MiB of blocks, 16 MiB of the largest extended attributes, at most. */
+/** Rows of a page: at most 8 MiB of blocks, or 16 MiB of the largest extended attributes. */
 const PAGE_ROWS = 2000
 const PAGE_ROWS_WITH_BYTES = 256
 const PAGE_BLOCKS = 64
 
 /**
- * Pages of rows, each row once: in key order but for what lies behind damage. `damaged` hears of
+ * Pages of rows, each row once, in key order except what follows damage. `damaged` is called for
  * what is left out.
  */
 export async function* everyPage<R extends object>(
@@ -46,7 +46,7 @@ function pageRows({ name, types }: Collection<never>): number {
   return types.includes('bytes') ? PAGE_ROWS_WITH_BYTES : PAGE_ROWS
 }
 
-/** Undefined when something in the page is damaged. */
+/** Undefined when the page cannot be read. */
 async function page<R extends object>(
   store: Store,
   collection: Collection<R>,
@@ -64,7 +64,7 @@ async function unlessCorrupt<T>(read: () => T): Promise<T | undefined> {
   }
 }
 
-/** Reads about a page by its keys. Returns where to go on, or undefined at the end. */
+/** Reads about a page key by key. Returns where to continue, or undefined at the end. */
 async function* oneByOne<R extends object>(
   store: Store,
   collection: Collection<R>,
@@ -98,7 +98,7 @@ async function* oneByOne<R extends object>(
   return from
 }
 
-/** What can be read downwards, to the stretch that cannot be walked. */
+/** Reads backwards from the end, up to the range that cannot be scanned. */
 async function* fromTheEnd<R extends object>(
   store: Store,
   collection: Collection<R>,

@@ -1,5 +1,5 @@
-// The remedies of remedies.ts that look at the past: states, versions and content of each inode
-// must agree at every moment.
+// The remedies for findings about the past: the states, versions and content of each inode must
+// agree at every moment.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -27,7 +27,7 @@ async function lastState(rows: RepairRows, ino: number): Promise<InodePastRow | 
   return (await rows.below<InodePastRow>(inodePast, ino)).at(-1)
 }
 
-/** A version is as long as the state that it is of; one without is dropped. */
+/** Gives a version the size of its state; drops a version without a state. */
 export async function mendVersions(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   for (const { at, ino, message } of problems) {
     const row = at === undefined ? undefined : await rows.get(version, at.key)
@@ -43,7 +43,7 @@ export async function mendVersions(rows: RepairRows, problems: readonly Problem[
   }
 }
 
-/** The last state of what is gone ends now. */
+/** Ends the last state of a deleted inode now. */
 export async function endStates(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   for (const ino of inosOf(problems)) {
     const last = await lastState(rows, ino)
@@ -56,7 +56,7 @@ export async function endStates(rows: RepairRows, problems: readonly Problem[]):
   }
 }
 
-/** A change that was going on becomes a state of its own. */
+/** Completes a change that was in progress, as a state of its own. */
 export async function seal(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   for (const ino of inosOf(problems)) {
     const row = await rows.get(inodes, [ino])
@@ -72,7 +72,7 @@ export async function seal(rows: RepairRows, problems: readonly Problem[]): Prom
   }
 }
 
-/** States end where the present begins. */
+/** Ends past states where the present one begins. */
 export async function endBefore(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   for (const ino of inosOf(problems)) {
     const row = await rows.get(inodes, [ino])
@@ -86,7 +86,7 @@ export async function endBefore(rows: RepairRows, problems: readonly Problem[]):
   }
 }
 
-/** Content of the past ends where the present begins, else it would be counted in both. */
+/** Ends past content where the present begins; otherwise it would count in both. */
 function endParts(rows: RepairRows, past: ExtentPastRow[], until: number): void {
   for (const part of past.splice(0)) {
     if (part.until <= until) past.push(part)
@@ -99,7 +99,7 @@ function endParts(rows: RepairRows, past: ExtentPastRow[], until: number): void 
   }
 }
 
-/** What was a directory then had no content. */
+/** Drops past content of directories, which have none. */
 function dropFromDirectories(
   rows: RepairRows,
   past: ExtentPastRow[],
@@ -112,7 +112,7 @@ function dropFromDirectories(
   }
 }
 
-/** What each state says it covers, counted from the content of then. */
+/** Recounts from past content what each state covers. */
 export async function recover(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   for (const ino of inosOf(problems)) {
     const row = await rows.get(inodes, [ino])
@@ -137,7 +137,7 @@ export async function recover(rows: RepairRows, problems: readonly Problem[]): P
     }
     for (const state of states) if (!isDirectory(state.mode)) rows.put(inodePast, mended(state))
     if (row !== undefined && row.since !== PROVISIONAL && !isDirectory(row.mode)) {
-      // Content of the present is part of the present state, whenever it says it began.
+      // Present content belongs to the present state, whatever beginning it claims.
       for (const part of present) {
         if (part.since === PROVISIONAL || part.since <= row.since) continue
         part.since = row.since
@@ -152,8 +152,8 @@ export async function recover(rows: RepairRows, problems: readonly Problem[]): P
 }
 
 /**
- * The last resort, for inodes whose rows no remedy brings to agree: their past is dropped, and the
- * present begins anew with the content that it has.
+ * The last resort, for inodes whose rows no remedy can make consistent: drops their past, and the
+ * present begins anew with the content it has.
  */
 export async function forgetPast(rows: RepairRows, inos: ReadonlySet<number>): Promise<void> {
   for (const ino of inos) {

@@ -1,6 +1,6 @@
-// THE table of repairs: what is done about each finding of `vault check`. A remedy gets all
-// findings of its code at once and looks again before it acts, because one before it may have
-// changed the rows. The order is that in which they run.
+// The table of repairs: the remedy for each finding of `vault check`. A remedy gets all findings of
+// its code at once, and reads the rows again before it acts, because an earlier remedy may have
+// changed them. Remedies run in the order of the table.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -26,8 +26,9 @@ import type { RepairRows } from './repair-rows.ts'
 
 type Remedy = (rows: RepairRows, problems: readonly Problem[]) => Promise<void>
 
+/** The remedy for each finding, in the order in which they run. */
 export const remedies: Readonly<Record<FindingCode, Remedy>> = {
-  // Only a copy of what can be read helps.
+  // Only copying what can be read helps.
   'engine-damaged': async () => undefined,
   'row-damaged': dropRows,
   'extent-chunk': dropRows,
@@ -65,7 +66,7 @@ export const remedies: Readonly<Record<FindingCode, Remedy>> = {
   'history-name': dropRows,
   'history-label': dropRows,
   'history-actor': makeActors,
-  // These are counted whenever a round of remedies is over.
+  // Recounted after each round of remedies.
   'counter-damaged': recountAll,
   'counter-next': recountAll,
   'counter-inodes': recountAll,
@@ -81,7 +82,7 @@ async function dropRows(rows: RepairRows, problems: readonly Problem[]): Promise
   }
 }
 
-/** What a lost block held reads as zeros from now on, in the present and the past. */
+/** Unmaps the bytes of lost blocks, which then read as zeros, in the present and the past. */
 async function dropUses(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   const lost = new Set(
     problems.flatMap(({ at }) => (at === undefined ? [] : [at.key[0] as string])),
@@ -128,7 +129,7 @@ async function mendType(rows: RepairRows, problems: readonly Problem[]): Promise
   }
 }
 
-/** A directory whose inode is lost is made anew, so that what is in it keeps its names. */
+/** Recreates directories whose inode is lost, so that entries in them keep their names. */
 async function makeParents(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   const parents = new Set(
     problems.flatMap(({ at }) => (at === undefined ? [] : [at.key[0] as number])),
@@ -151,8 +152,8 @@ async function makeParents(rows: RepairRows, problems: readonly Problem[]): Prom
 }
 
 /**
- * A directory has one name: that which its row knows, else the first, else one in /lost+found. The
- * root has none.
+ * Leaves a directory one name: the one in its row, else the first, else one in /lost+found. The
+ * root keeps none.
  */
 async function nameOnce(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   const names = await rows.namesOf(inosOf(problems))
@@ -180,7 +181,7 @@ async function nameOnce(rows: RepairRows, problems: readonly Problem[]): Promise
   }
 }
 
-/** Opens a ring of directories at one place; what is below follows. */
+/** Breaks a cycle of directories at one place; what is below follows. */
 async function reach(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   const names = await rows.namesOf(inosOf(problems))
   for (const [ino, [name]] of names) {
@@ -189,12 +190,12 @@ async function reach(rows: RepairRows, problems: readonly Problem[]): Promise<vo
     if (row === undefined) continue
     rows.delete(entry, [name.parent, name.name])
     await rows.adopt(row)
-    // One a round: the others may be reached then.
+    // One for each round: this may make the others reachable.
     return
   }
 }
 
-/** Follows the directories upwards by what their rows say. */
+/** Follows the parents that the rows of directories name. */
 async function isInRing(rows: RepairRows, start: number): Promise<boolean> {
   const seen = new Set<number>()
   for (let ino = start; ino !== ROOT_INO; ) {
@@ -207,7 +208,7 @@ async function isInRing(rows: RepairRows, start: number): Promise<boolean> {
   return false
 }
 
-/** What an inode's row says of other rows, counted from these. */
+/** Recounts what an inode's row says about other rows. */
 async function recount(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   const names = await rows.namesOf(inosOf(problems))
   for (const [ino, its] of names) {
@@ -254,7 +255,7 @@ function differences(before: InodeRow, after: InodeRow): string[] {
     .map((field) => `${field} ${JSON.stringify(before[field])} -> ${JSON.stringify(after[field])}`)
 }
 
-/** True when that changed anything. */
+/** Returns whether anything changed. */
 async function linkAnew(
   rows: RepairRows,
   ino: number,
@@ -285,7 +286,7 @@ async function countedNames(
   return { nlink: 2 + below, size }
 }
 
-/** A file is as long as its content at least: cutting it would lose what is there. */
+/** A file is at least as long as its content: truncating it would lose data. */
 async function coveredNow(
   rows: RepairRows,
   row: InodeRow,
@@ -299,7 +300,7 @@ async function coveredNow(
   return { allocated, size }
 }
 
-/** Rows keep the number of who made them; nobody knows any more who that was. */
+/** Creates an unknown actor for each missing number, which rows keep. */
 async function makeActors(rows: RepairRows, problems: readonly Problem[]): Promise<void> {
   const ids = new Set(problems.flatMap(({ at }) => (at === undefined ? [] : [Number(at.key[0])])))
   for (const id of ids) {

@@ -1,6 +1,6 @@
-// The rows of a vault that is being repaired: reading them without the vault's own caches and
-// history, and changing them in batches that leave the counters right. Knows what rows are, not
-// what is wrong with them.
+// The rows of a vault under repair: reads them without the vault's caches and history, and changes
+// them in batches that leave the counters correct. Knows what rows are, not what is wrong with
+// them.
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -37,7 +37,7 @@ export class RepairRows {
   isChanged = false
   #moment: number
   #nextIno: number
-  /** By collection, by key: a row to put, or undefined to delete it. */
+  /** By collection and key: a row to put, or undefined to delete it. */
   readonly #changes = new Map<
     Collection<object>,
     Map<string, { key: Key; row: object | undefined }>
@@ -50,7 +50,7 @@ export class RepairRows {
     this.#nextIno = counters.nextIno
   }
 
-  /** A moment after all others of the vault. */
+  /** A moment later than all others of the vault. */
   moment(): number {
     return ++this.#moment
   }
@@ -61,7 +61,7 @@ export class RepairRows {
     return retryUntilLoaded(() => this.store.get(collection, key))
   }
 
-  /** The committed rows whose keys begin with these parts. */
+  /** The committed rows whose keys begin with `ino`. */
   async below<R extends object>(collection: Collection<R>, ino: number): Promise<R[]> {
     const range = { gte: [ino], lt: [ino + 1], limit: ALL }
     return retryUntilLoaded(() => this.store.scan(collection, range))
@@ -90,7 +90,7 @@ export class RepairRows {
     its.set(JSON.stringify(key), { key, row })
   }
 
-  /** Commits what was changed. */
+  /** Commits the changes so far. */
   async flush(): Promise<void> {
     const batch: Changes[] = [...this.#changes].map(([collection, changes]) => ({
       collection,
@@ -103,7 +103,7 @@ export class RepairRows {
     this.isChanged = true
   }
 
-  /** Counts anew what the vault counts as a whole. */
+  /** Recounts the counters of the whole vault. */
   async close(): Promise<void> {
     let count = 0
     let last = ROOT_INO
@@ -123,7 +123,7 @@ export class RepairRows {
     await this.flush()
   }
 
-  /** Every name of these inodes, in one walk. */
+  /** All names of these inodes, found in one walk. */
   async namesOf(inos: ReadonlySet<number>): Promise<Map<number, EntryRow[]>> {
     const names = new Map<number, EntryRow[]>([...inos].map((ino) => [ino, []]))
     for await (const row of everyRow(this.store, entry)) names.get(row.ino)?.push(row)
@@ -131,8 +131,8 @@ export class RepairRows {
   }
 
   /**
-   * Gives an inode a name in /lost+found, which is made if it is missing; its former names must be
-   * gone.
+   * Gives an inode a name in /lost+found, which is created if needed; its former names must be
+   * deleted already.
    */
   async adopt(row: InodeRow): Promise<void> {
     const parent = row.ino === ROOT_INO ? ROOT_INO : await this.#lostAndFound()
@@ -149,7 +149,7 @@ export class RepairRows {
     const there = await this.get(entry, [ROOT_INO, LOST_AND_FOUND])
     const row = there === undefined ? undefined : await this.get(inodes, [there.ino])
     if (row !== undefined && isDirectory(row.mode)) return row.ino
-    // A file of that name keeps its inode, and gets a new name as any other that has none.
+    // A file of that name keeps its inode, and gets a new name like any other nameless one.
     const ino = await this.#freeIno()
     const made = this.newDirectory(ino, ROOT_INO, LOST_AND_FOUND)
     this.put(inodes, made)
@@ -182,7 +182,7 @@ export class RepairRows {
     })
   }
 
-  /** An empty directory of root's, for nobody else; link count and size are to be counted. */
+  /** An empty directory that only root can access; link count and size are still to be counted. */
   newDirectory(ino: number, parent: number, name: string): InodeRow {
     const root = { permissions: DIRECTORY_PERMISSIONS, uid: 0, gid: 0 }
     return directoryRow({ ...root, ino, parent, name, since: this.moment() })

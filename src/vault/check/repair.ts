@@ -1,7 +1,7 @@
-// Makes a damaged vault one that `check` finds nothing wrong with: check, apply to each finding the
-// remedy of its code, check again, until nothing is left or nothing helps. A remedy drops what
-// cannot be read or leads nowhere, counts anew, or gives what lost its name one in /lost+found; it
-// invents no content. Works on the rows of a store that nobody else has open.
+// Repairs a vault until `check` finds nothing: check, apply the remedy for each finding, check
+// again, until nothing is left or nothing helps. Remedies drop what cannot be read or leads
+// nowhere, recount, or give nameless inodes a name in /lost+found; they never invent content. Works
+// on the rows of a store that nobody else has open.
 
 import { nowMicros } from '../../base/clock.ts'
 import { clock, collections, PROVISIONAL } from '../../store/collections.ts'
@@ -17,15 +17,18 @@ import { forgetPast, inosOf } from './remedies-history.ts'
 import { RepairRows } from './repair-rows.ts'
 
 /**
- * One remedy can uncover the need of another, as often as rows lead to rows; this is far beyond.
+ * One remedy can reveal the need for another, as often as rows refer to rows; this is far beyond
+ * that.
  */
 const ROUNDS_MAX = 30
-/** After so many, remedies undo one another: what is left gives up its past. */
+/**
+ * After so many rounds, remedies are undoing one another: inodes with findings give up their past.
+ */
 const ROUNDS_GENTLE = 15
 
 /**
- * What an extent that is wrong in itself does to its neighbours is over when it is dropped: that is
- * looked at again before.
+ * A faulty extent also causes findings about its neighbours, which disappear when it is dropped: so
+ * these codes wait until none of the listed ones is left.
  */
 const first: Readonly<Partial<Record<FindingCode, readonly FindingCode[]>>> = {
   'extent-overlap': ['extent-chunk', 'extent-checksum'],
@@ -35,12 +38,12 @@ const first: Readonly<Partial<Record<FindingCode, readonly FindingCode[]>>> = {
 }
 
 interface RepairOptions {
-  /** Told of each step, in words. */
+  /** Called with each step, in words. */
   readonly onStep: (text: string) => void
   readonly onProgress?: (done: number, total: number) => void
 }
 
-/** `found` is what was wrong at first, `left` what still is. */
+/** `found`: problems at first; `left`: the final check. */
 export interface RepairReport {
   readonly found: number
   readonly steps: number
@@ -48,8 +51,8 @@ export interface RepairReport {
 }
 
 /**
- * Repairs a store. Rejects with StoreError when the engine refuses; what was done by then is sound
- * and can be gone on with.
+ * Repairs a store. Rejects with StoreError when the engine refuses; what was done by then is
+ * consistent, and repair can be run again.
  */
 export async function repairStore(store: Store, options: RepairOptions): Promise<RepairReport> {
   const { onStep, onProgress } = options
@@ -63,7 +66,7 @@ export async function repairStore(store: Store, options: RepairOptions): Promise
   const moment = found === 0 ? 0 : await lastMoment(store)
   for (let round = 0; report.problems.length > 0 && round < ROUNDS_MAX; round++) {
     const now = JSON.stringify(report.problems)
-    // Nothing helps any more.
+    // The same problems again, even with the last resort: nothing helps.
     if (seen.has(now) && !isGentle) break
     if (seen.has(now) || round >= ROUNDS_GENTLE) isGentle = false
     seen.add(now)
@@ -89,7 +92,7 @@ export async function repairStore(store: Store, options: RepairOptions): Promise
   return { found, steps, left: report }
 }
 
-/** The counters as far as they can be read. */
+/** The counters, as far as they can be read. */
 async function countersOf(store: Store): Promise<Counters> {
   try {
     return await retryUntilLoaded(() => readCounters(store))
@@ -98,7 +101,7 @@ async function countersOf(store: Store): Promise<Counters> {
   }
 }
 
-/** The newest moment that any row tells of: what a remedy makes is younger. */
+/** The newest moment in any row; what a remedy creates is later. */
 async function lastMoment(store: Store): Promise<number> {
   let last = 0
   const note = (value: unknown): void => {

@@ -1,5 +1,5 @@
-// Reading and writing the bytes of a file. New bytes are kept as pieces by chunk until they are
-// spilled: turned into extents, when a chunk is full, a change is sealed or a batch is handed over.
+// Reading and writing the bytes of a file. New bytes wait in a write buffer by chunk until they are
+// flushed to extents: when a chunk is full, a change is sealed or a batch is handed over.
 
 import { EFBIG, EIO, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX } from '../../base/limits.ts'
@@ -25,8 +25,8 @@ import { prefetchContent, prefetchFlush } from './prefetch.ts'
 const zeros = new Uint8Array(CHUNK_BYTES)
 
 /**
- * The bytes of [offset, offset + size) up to the end of the file, as pieces in order. They are
- * views: valid until the next change. Throws EIO where content is damaged or missing.
+ * The bytes of [offset, offset + size), up to the end of the file, as pieces in order. They are
+ * views, valid until the next change. Throws EIO where content is damaged or missing.
  */
 export function readContent(
   core: Core,
@@ -49,8 +49,8 @@ export function readContent(
 }
 
 /**
- * Appends the bytes of [from, to) that extents hold, zeros between them. Throws EIO where they are
- * damaged.
+ * Appends to `parts` the bytes of [from, to) that extents hold, with zeros for holes. Throws EIO
+ * where they are damaged.
  */
 export function readExtents(
   core: Core,
@@ -112,7 +112,9 @@ function readMixed(
   if (at < to) readExtents(core, extents, at, to, parts)
 }
 
-/** How many bytes of [offset, end) nothing covers: what a file takes more when they are written. */
+/**
+ * Bytes of [offset, end) that nothing covers yet: by so much the file grows when they are written.
+ */
 export function growthOf(core: Core, inode: Inode, offset: number, end: number): number {
   let bytes = Math.max(0, end - Math.max(offset, inode.size))
   const stop = Math.min(end, inode.size)
@@ -130,14 +132,14 @@ export function growthOf(core: Core, inode: Inode, offset: number, end: number):
   return bytes
 }
 
-/** Bytes of [from, to) in no extent and no piece. */
+/** Bytes of [from, to) in no extent and no buffered piece. */
 function uncovered(
   extents: readonly ExtentRow[],
   pieces: readonly BufferedWrite[],
   from: number,
   to: number,
 ): number {
-  // As a rule what is written again was written in one piece.
+  // The common case: a rewrite of what was written in one piece.
   for (const { offset, length } of extents) if (offset <= from && offset + length >= to) return 0
   for (const { start, bytes } of pieces) if (start <= from && start + bytes.length >= to) return 0
   const ranges = [
@@ -181,7 +183,7 @@ export function writeContent(core: Core, inode: Inode, offset: number, data: Uin
     at = to
   }
   if (end > inode.size) inode.size = end
-  // Whole chunks can be hashed while the writer goes on.
+  // Flushed early, so that full chunks are hashed while the writer goes on.
   for (let at = offset; at < end; ) {
     const chunk = Math.floor(at / CHUNK_BYTES)
     const pieces = inode.writeBuffer.get(chunk)
@@ -210,9 +212,7 @@ function spillChunk(
   reserve(core, inode, allocated - inode.allocated)
 }
 
-/**
- * Bytes as the content of an extent: inline, or as a block. They belong to the vault from here on.
- */
+/** Turns bytes into the content of an extent, inline or a block, and takes ownership of them. */
 export function toContent(core: Core, bytes: Uint8Array): Content {
   const { length } = bytes
   if (length <= INLINE_BYTES_MAX) return { length, hash: '', blockOffset: 0, data: bytes }
@@ -221,12 +221,12 @@ export function toContent(core: Core, bytes: Uint8Array): Content {
   return { length, hash, blockOffset: 0, data: null }
 }
 
-/** Turns all pieces of an inode into extents. */
+/** Turns all buffered pieces of an inode into extents. */
 export function flushWrites(core: Core, inode: Inode): void {
   const { writeBuffer: pages } = inode
   if (pages === undefined) return
   prefetchFlush(core, inode)
-  // The content is the same: whoever runs this again finds nothing to spill.
+  // The content stays the same, and a second run finds nothing to flush.
   idempotent(() => {
     for (const [chunk, pieces] of pages) spillChunk(core, inode, chunk, pieces)
     inode.writeBuffer = undefined
@@ -235,13 +235,13 @@ export function flushWrites(core: Core, inode: Inode): void {
   })
 }
 
-/** Sets the size; what grows reads as zeros. Throws EFBIG past FILE_BYTES_MAX. */
+/** Sets the size; an extension reads as zeros. Throws EFBIG past FILE_BYTES_MAX. */
 export function resizeContent(core: Core, inode: Inode, size: number): void {
   if (size > FILE_BYTES_MAX) fail(EFBIG)
   prefetchContent(core, inode, size, Number.POSITIVE_INFINITY)
   begin(core, inode)
   if (size < inode.size) unmap(core, inode, size, Number.POSITIVE_INFINITY)
-  // More often follows than not when a file is emptied: seal.ts waits with sealing that alone.
+  // An emptied file is usually written next: seal.ts waits before it seals a bare truncation.
   if (size > 0 || inode.change === WRITTEN) inode.change = size > 0 ? WRITTEN : TRUNCATED
   else inode.change = TRUNCATED
   inode.size = size
@@ -261,7 +261,7 @@ function unmap(core: Core, inode: Inode, from: number, to: number): void {
       cutWrites(pieces, from, to)
       if (pieces.length === 0) inode.writeBuffer.delete(chunk)
     }
-  // Of what is left it may be too much, until that is spilled.
+  // What is still reserved may be too much, until it is flushed.
   if (inode.writeBuffer?.size === 0) reserve(core, inode, -inode.reserved)
   const stop = Math.min(to, inode.size)
   if (inode.windows === undefined || inode.size <= CHUNK_BYTES) {
@@ -285,7 +285,7 @@ function mappedChunks(inode: Inode, from: number, to: number): number[] {
   return [...inode.chunks.keys()].filter((chunk) => chunk >= first && chunk < last)
 }
 
-/** How many bytes `copyContent` will cover of the target that nothing covers there now. */
+/** By how many bytes `copyContent` will increase what is covered of the target. */
 export function copyGrowth(
   core: Core,
   from: Inode,
@@ -301,7 +301,7 @@ export function copyGrowth(
   )
 }
 
-/** Bytes of [offset, end) that are covered, once what was written is stored. */
+/** Bytes of [offset, end) that extents cover, once buffered writes are flushed. */
 export function coveredOf(core: Core, inode: Inode, offset: number, end: number): number {
   flushWrites(core, inode)
   let bytes = 0
@@ -313,7 +313,8 @@ export function coveredOf(core: Core, inode: Inode, offset: number, end: number)
 
 /**
  * Copies a range by sharing its content; ranges of one file must not overlap. Returns the bytes
- * copied: fewer than that where the range has more than `extentsMax` extents.
+ * copied: fewer where the range has more than `extentsMax` extents. Throws EFBIG past
+ * FILE_BYTES_MAX.
  */
 export function copyContent(
   core: Core,

@@ -1,6 +1,6 @@
-// Files that were overwritten in small pieces are rewritten chunk by chunk into whole blocks when
-// the vault is quiet, so that reading them does not slow down with their history. The content is
-// the same: no version is made.
+// Rewrites chunks that were overwritten in small pieces as whole blocks while the vault is idle, so
+// that reading a file does not get slower with every write. The content stays the same, so this
+// makes no version.
 
 import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -15,10 +15,7 @@ import { prefetchInode } from '../tree/prefetch.ts'
 import { readContent, toContent } from './content.ts'
 import { chunkExtents, FRAGMENTS_MAX, place, sealExtents } from './extents.ts'
 
-/**
- * Rewrites one chunk of one file that has more than `max` extents there. Returns false when there
- * is nothing to do.
- */
+/** Rewrites one chunk with more than `max` extents. Returns false when nothing is left to do. */
 export function defragmentNext(core: Core, max = FRAGMENTS_MAX): boolean {
   const [ino] = core.fragmented
   if (ino === undefined) return false
@@ -32,7 +29,7 @@ export function defragmentNext(core: Core, max = FRAGMENTS_MAX): boolean {
     rewriteChunk(core, inode, chunk, max)
   } catch (error) {
     if (!(error instanceof FsError)) throw error
-    // Damaged content was logged by whoever read it, and stays as it is.
+    // Damaged content was logged when it was read, and stays as it is.
     core.fragmented.delete(ino)
   }
   return true
@@ -49,17 +46,17 @@ function rewriteChunk(core: Core, inode: Inode, chunk: number, max: number): voi
   const contents = runs.map(({ from, to }) =>
     concat(readContent(core, inode, from, to - from), to - from),
   )
-  // Of what is not recorded any more, extents end with the last recorded state.
+  // Where history is off, replaced extents end with the last recorded state.
   const recorded = isRecorded(core, inode) ? 0 : recordedUntil(core, inode.ino)
   for (const [index, { from, since }] of runs.entries()) {
     inode.journal = newJournal(undefined)
     place(core, inode, from, toContent(core, contents[index] as Uint8Array))
-    // The bytes are those of the newest piece's moment: older states keep their own, and of that
-    // one nothing is kept twice.
+    // The new extent counts from the newest of those it joins: older states keep their own extents,
+    // and that state's bytes are not kept twice.
     sealExtents(core, inode, Math.max(since, recorded))
   }
   inode.journal = undefined
-  // As many holes as pieces: joining cannot help this chunk.
+  // With as many runs as extents, joining cannot help this chunk.
   if (runs.length > max) core.fragmented.delete(inode.ino)
 }
 
@@ -70,7 +67,7 @@ interface Run {
   since: Moment
 }
 
-/** Ranges without a hole in them. */
+/** Ranges without holes. */
 function runsOf(extents: readonly ExtentRow[]): Run[] {
   const runs: Run[] = []
   for (const { offset, length, since } of extents) {

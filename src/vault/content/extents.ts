@@ -1,6 +1,6 @@
-// The rows that map a file's bytes to content, a chunk at a time: loading them in windows, cutting
-// them where newer bytes go, keeping what was sealed as past rows. See ExtentRow for what one
-// extent is.
+// The rows that map a file's bytes to content, chunk by chunk: loads them in windows, cuts them
+// where newer bytes go, and keeps sealed ones as past rows. See ExtentRow for the meaning of one
+// extent.
 
 import { crc32 } from 'node:zlib'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -15,12 +15,12 @@ import { isRecorded, recordedUntil, suspectBlock } from '../tree/history-recordi
 /** Chunks whose extents are loaded together: 8 MiB of a file. */
 const WINDOW_CHUNKS = 64
 const WINDOW_BYTES = WINDOW_CHUNKS * CHUNK_BYTES
-/** A file of which more chunks are known than this forgets them: they can be loaded again. */
+/** With more chunks in memory than this, a file drops them all: they can be loaded again. */
 const CHUNKS_MAX = 16384
 const PAGE_ROWS = 4096
-/** A chunk with more extents is rewritten when the vault is quiet (defragment.ts). */
+/** A chunk with more extents is rewritten while the vault is idle (defragment.ts). */
 export const FRAGMENTS_MAX = 32
-/** `crc` of an inline extent that was found damaged: no CRC-32 is as large, so that it stays so. */
+/** `crc` of an inline extent found damaged: larger than any CRC-32, so it never matches. */
 const DAMAGED = 2 ** 32
 
 /** The extents of one chunk in order of offset. The array is live: only this file changes it. */
@@ -61,7 +61,7 @@ function loadWindow(core: Core, inode: Inode, windows: Set<number>, window: numb
   noteFragments(core, inode)
 }
 
-/** Current extents of [from, to), in pages, so that a file of any size can be walked. */
+/** Current extents of [from, to), read in pages, so that files of any size can be walked. */
 export function scanExtents(
   core: Core,
   ino: number,
@@ -104,8 +104,8 @@ export interface Content {
 }
 
 /**
- * Maps [offset, offset + content.length), which lies in one chunk, to new content. The inode is
- * provisional.
+ * Maps [offset, offset + content.length), which lies in one chunk, to new content. The inode must
+ * be provisional.
  */
 export function place(core: Core, inode: Inode, offset: number, content: Content): void {
   const end = offset + content.length
@@ -130,7 +130,7 @@ function makeRow(ino: number, offset: number, content: Content): ExtentRow {
   return { ino, offset, length, hash, blockOffset, crc, data, since: PROVISIONAL }
 }
 
-/** What of an extent covers [from, to), as content for another place. */
+/** The part of an extent that covers [from, to), as content for another place. */
 export function sliceContent(row: ExtentRow, from: number, to: number): Content {
   const skipped = from - row.offset
   return {
@@ -141,7 +141,7 @@ export function sliceContent(row: ExtentRow, from: number, to: number): Content 
   }
 }
 
-/** Unmaps [from, to) of one chunk: a hole is left. The inode is provisional. */
+/** Unmaps [from, to) of one chunk, leaving a hole. The inode must be provisional. */
 export function cutChunk(core: Core, inode: Inode, chunk: number, from: number, to: number): void {
   const list = loadedChunk(core, inode, chunk)
   if (list === undefined) return
@@ -190,8 +190,8 @@ function putProvisional(core: Core, inode: Inode, row: ExtentRow): void {
 }
 
 /**
- * Gives all provisional extents of an inode their moment, and ends what they replaced: what would
- * not have lived until then was never there.
+ * Gives all provisional extents of an inode their moment, and ends those they replaced; a replaced
+ * extent that would not have lived until then is deleted.
  */
 export function sealExtents(core: Core, inode: Inode, moment: number): void {
   const { journal, ino } = inode

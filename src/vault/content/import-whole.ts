@@ -1,6 +1,6 @@
-// A new file that is complete at once: its rows are put as they will be committed, without the live
-// inode, the journal and the seal that a file which is written step by step needs. What comes out
-// is the same.
+// Creates a file with all of its content at once: puts its rows as they will be committed, without
+// the inode in memory, the journal and the seal that writing step by step needs. The result is the
+// same.
 
 import { crc32 } from 'node:zlib'
 import type { EntryHead } from '../../archive/records.ts'
@@ -22,8 +22,8 @@ import { assertWritable, getInode } from '../tree/inodes.ts'
 import { toContent } from './content.ts'
 
 /**
- * Makes a regular file or link with all of its content, which fits one chunk and is copied, at a
- * name that is free. It has no extended attributes and no labels. Returns its inode's number.
+ * Creates a regular file or symbolic link at a free name, with all of its content, which fits one
+ * chunk and is copied. It has no extended attributes and no labels. Returns its inode number.
  */
 export function createWhole(
   core: Core,

@@ -1,4 +1,4 @@
-// What a change of content is going to read, read before anything is changed; see tree/prefetch.ts.
+// Reads what a change of content will need before anything is changed; see tree/prefetch.ts.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import type { Core } from '../core/core.ts'
@@ -6,7 +6,7 @@ import type { Inode } from '../core/inode.ts'
 import { isReady, prefetchInode, prefetchJournal } from '../tree/prefetch.ts'
 import { chunkExtents, scanExtents } from './extents.ts'
 
-/** So many chunks are looked at whether or not they have content: a write has no more. */
+/** Chunks loaded whether or not they have content: no write has more. */
 const CHUNKS_MAX = 1024
 
 /** Before the content of [from, to) is changed. */
@@ -24,14 +24,14 @@ export function prefetchContent(core: Core, inode: Inode, from: number, to: numb
     chunkExtents(core, inode, Math.floor(offset / CHUNK_BYTES))
 }
 
-/** Before bytes that were written become extents. */
+/** Before buffered writes become extents. */
 export function prefetchFlush(core: Core, inode: Inode): void {
   if (isReady(core)) return
   prefetchInode(core, inode)
   for (const chunk of inode.writeBuffer?.keys() ?? []) chunkExtents(core, inode, chunk)
 }
 
-/** Before a change of content is sealed; what was written is spilled. */
+/** Before a change of content is sealed; buffered writes are flushed already. */
 export function prefetchSeal(core: Core, inode: Inode): void {
   if (isReady(core)) return
   prefetchInode(core, inode)

@@ -1,5 +1,5 @@
-// Whether a change of content changed anything: what was saved again as it was is taken back at the
-// seal, so that it makes no version and shares every row with the one before.
+// Whether a change of content changed any byte: a file that was saved again unchanged is reverted
+// at the seal, so that it makes no version and shares every row with the one before.
 
 import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -10,10 +10,7 @@ import type { Inode } from '../core/inode.ts'
 import { readExtents } from './content.ts'
 import { chunkExtents } from './extents.ts'
 
-/**
- * True when an inode with provisional rows holds, byte for byte, what it held when it was last
- * sealed.
- */
+/** True when a provisional inode holds, byte for byte, what it held when it was last sealed. */
 export function isSameContent(core: Core, inode: Inode): boolean {
   const { journal } = inode
   if (journal?.before === undefined || journal.before.size !== inode.size) return false
@@ -60,7 +57,7 @@ function isSameChunk(
   try {
     return bytesOf(core, before, from, to).equals(bytesOf(core, after, from, to))
   } catch (error) {
-    // What is damaged is not the same as anything.
+    // Damaged content counts as different.
     if (error instanceof FsError) return false
     throw error
   }
@@ -92,7 +89,7 @@ export function takeBack(core: Core, inode: Inode): void {
     core.overlay.put(extent, present)
   }
   allocate(core, inode, journal.before.allocated - inode.allocated)
-  // They are loaded again when they are needed.
+  // Extents are loaded again when they are needed.
   inode.chunks = new Map()
   inode.windows = new Set()
 }

@@ -17,14 +17,14 @@ import { prefetchSeal } from './prefetch.ts'
 import { isSameContent, takeBack } from './same-content.ts'
 
 /**
- * A file that was only emptied (or made and left empty) is sealed after this much quiet: as a rule
- * more follows at once.
+ * A file that was only truncated to zero (or created and left empty) is sealed after this much
+ * quiet: usually writes follow at once.
  */
 export const QUIET_MS = 1000
 
 /**
- * close(2): what was written is complete, and whoever closes it is its author: written it was in
- * the kernel's cache. A bare truncation waits for QUIET_MS.
+ * close(2): seals what was written. Its author is whoever closes the file, because the kernel's
+ * writeback cache hides who wrote. A bare truncation waits for QUIET_MS.
  */
 export function closeContent(core: Core, inode: Inode): void {
   if (!isProvisional(inode)) return
@@ -33,8 +33,8 @@ export function closeContent(core: Core, inode: Inode): void {
 }
 
 /**
- * Ends a change: the state as it is now counts from now on, as the next version unless its content
- * is the last one's.
+ * Ends a change of content: the present state begins now, as the next version unless the content
+ * equals the last one's.
  */
 export function seal(core: Core, inode: Inode): void {
   flushWrites(core, inode)
@@ -73,7 +73,7 @@ function sealChanged(core: Core, inode: Inode): void {
   })
 }
 
-/** Without history the newest version is the only one, but for those that were recorded before. */
+/** Without history only the newest version is kept, besides those that were recorded before. */
 function dropVersion(core: Core, inode: Inode): void {
   if (inode.versions === 0) return
   const before = core.overlay.get(version, [inode.ino, inode.versions])
@@ -82,7 +82,7 @@ function dropVersion(core: Core, inode: Inode): void {
 }
 
 /**
- * The content is as it was; times and what else was changed meanwhile is a change of attributes.
+ * The content is unchanged: times and anything else that was changed are a change of attributes.
  */
 function sealUnchanged(core: Core, inode: Inode): void {
   takeBack(core, inode)
@@ -99,8 +99,8 @@ function sealUnchanged(core: Core, inode: Inode): void {
 }
 
 /**
- * Seals what has been quiet for long enough, and what was held open for `heldMs`. Called a few
- * times a second.
+ * Seals what has been quiet for long enough, or was held open for `heldMs`. Called a few times a
+ * second.
  */
 export function sealQuiet(core: Core, heldMs: number): void {
   const now = steadyMs()
@@ -114,7 +114,7 @@ export function sealQuiet(core: Core, heldMs: number): void {
     try {
       tryNow(() => seal(core, inode))
     } catch (error) {
-      // One that cannot be sealed keeps no other from it.
+      // One that cannot be sealed does not stop the others.
       failures.push(error)
     }
   }
@@ -122,8 +122,9 @@ export function sealQuiet(core: Core, heldMs: number): void {
 }
 
 /**
- * What is being written over in an inode or below a directory, so that content of before would be
- * shown as of times at which others may come there.
+ * Inodes that are being overwritten: the given one, or those below it. Until they are sealed,
+ * history shows their former content as of now, when a change of names or permissions may already
+ * let others read it.
  */
 export function writtenOverBelow(core: Core, { ino, mode }: Inode): Inode[] {
   const own = core.open.get(ino)
@@ -146,14 +147,14 @@ function isBelow(core: Core, parent: number, ino: number): boolean {
   return true
 }
 
-/** Seals everything: what is open when the vault is closed. */
+/** Seals everything, when the vault is closed. */
 export function sealAll(core: Core): void {
   for (const inode of [...core.open.values()]) seal(core, inode)
 }
 
 /**
- * Seals what a snapshot of this moment is to show: all but files that were emptied just now, to be
- * written as a rule.
+ * Seals what a snapshot of this moment is to show: all but files that were just emptied, which are
+ * usually about to be written.
  */
 export function sealForSnapshot(core: Core): void {
   const now = steadyMs()

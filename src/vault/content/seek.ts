@@ -1,5 +1,5 @@
-// Where a file has data and where holes: lseek(2) with SEEK_DATA and SEEK_HOLE. A hole may be
-// behind any number of extents, so that it is looked for in slices, and no bytes are read for it.
+// Where a file has data and holes: lseek(2) with SEEK_DATA and SEEK_HOLE. Any number of extents may
+// precede a hole, so the search runs in slices, and reads no bytes of content.
 
 import { ENXIO, fail } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -10,13 +10,13 @@ import type { Core } from '../core/core.ts'
 import type { Inode } from '../core/inode.ts'
 import { flushWrites } from './content.ts'
 
-/** Extents read at a time: as a rule the first few tell. */
+/** Extents read at first: usually they are enough. */
 const PAGE_ROWS = 16
 const PAGE_ROWS_MAX = 1024
 
 /**
- * The next offset >= `offset` that holds data (or is in a hole, which the end of the file is).
- * Throws ENXIO past the end.
+ * The next offset >= `offset` that holds data or, without `data`, lies in a hole; the end of the
+ * file counts as one. Throws ENXIO past the end.
  */
 export function seekContent(core: Core, inode: Inode, offset: number, data: boolean): number {
   if (offset >= inode.size || offset < 0) fail(ENXIO)
@@ -24,7 +24,7 @@ export function seekContent(core: Core, inode: Inode, offset: number, data: bool
   const key = `seek\0${inode.ino}/${offset}/${data}`
   const seek = keptByStep(key, () => ({
     from: Math.floor(offset / CHUNK_BYTES) * CHUNK_BYTES,
-    /** Up to here all is data. */
+    /** Everything from `offset` up to here is data. */
     at: offset,
     pageRows: PAGE_ROWS,
   }))
@@ -47,7 +47,7 @@ export function seekContent(core: Core, inode: Inode, offset: number, data: bool
   return Math.min(seek.at, inode.size)
 }
 
-/** Which bytes the next extents hold. */
+/** Offsets and lengths of the next extents. */
 function spansIn(
   { overlay }: Core,
   { ino, size }: Inode,

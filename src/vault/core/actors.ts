@@ -1,40 +1,40 @@
-// Who made a change: a process becomes a row when it first changes something, and the rows that it
-// makes carry the number of that. Operations are synchronous, so that one "who acts now" is enough:
-// whoever begins one sets it, and work that lets others go on in between sets it again at each
-// step.
+// Who made a change. A process gets an `actor` row when it first changes something, and the rows it
+// writes carry that row's number. Operations are synchronous, so one current actor is enough: each
+// operation sets it at its start, and work that yields sets it again after every pause.
 //
-// A process is known by what it is shown as: user, number, command. So a number that is used again
-// needs no care: another user or command is another actor, and the same ones would be shown alike.
+// A process is identified by what is shown of it: uid, pid and command. Reuse of a pid by another
+// user or command therefore makes another actor; with the same three values, the two could not be
+// told apart anyway.
 
 import { COUNT_MAX } from '../../base/limits.ts'
 import { processOf } from '../../base/processes.ts'
 import { actor as actors } from '../../store/collections.ts'
 import type { Overlay } from '../../store/overlay.ts'
 
-/** Who did something. `pid` 0 and an empty `command` (a byte string) are not known. */
+/** Who did something. `pid` 0 and an empty `command` (a byte string) mean unknown. */
 export interface Actor {
   readonly uid: number
   readonly pid: number
   readonly command: string
 }
 
-/** A thread that acted of late; null: one of the kernel. */
+/** A thread that acted recently. `actor` null: a kernel thread. */
 interface Seen {
   readonly actor: Actor | null
   readonly checkedAtMs: number
   readonly checks: number
 }
 
-/** Threads, and actors, that are kept in mind. */
+/** Limit of each in-memory map: threads, and numbers of actors. */
 const KNOWN_MAX = 1000
 /**
- * A shell opens a file before it becomes the program that fills it: the first changes of a process
- * are looked at each ...
+ * A shell opens a file before it execs the program that fills it, so the first few changes of a
+ * thread are each looked up ...
  */
 const CHECKS_EAGER = 8
-/** ... and later ones this often, which costs a busy process a thousandth of its time. */
+/** ... and later ones at this interval, which costs a busy process a thousandth of its time. */
 const CHECK_MS = 20
-/** So many new rows are worth a look for those that nothing refers to. */
+/** After at least so many new rows, a sweep for unreferenced ones pays off. */
 const SWEEP_MIN = 20_000
 
 export class Actors {
@@ -42,15 +42,15 @@ export class Actors {
   readonly #find: typeof processOf
   /** By user and thread. */
   readonly #seen = new Map<string, Seen>()
-  /** Numbers of rows, by what they show. */
+  /** Numbers of rows, by `keyOf`. */
   readonly #ids = new Map<string, number>()
   #nextId: number | undefined
   #sweepAt = 0
   #uid = 0
   #thread = 0
-  /** Undefined: the thread above is to be looked at. */
+  /** Undefined: the current thread is not looked up yet. */
   #actor: Actor | null | undefined = null
-  /** Undefined until somebody asks: most of what is done changes nothing. */
+  /** Undefined until first read: most operations change nothing. */
   #current: number | undefined = 0
 
   constructor(overlay: Overlay, find: typeof processOf = processOf) {
@@ -59,14 +59,13 @@ export class Actors {
   }
 
   /**
-   * Reads what the first row that is made needs: when a vault is opened, since later a read may
-   * have to wait.
+   * Reads the next free number. Called when a vault is opened, since later a read may have to wait.
    */
   prepare(): void {
     this.#firstFree()
   }
 
-  /** From here on a thread of a user acts; thread 0 is in another pid namespace. */
+  /** Sets the user and thread that act from here on; thread 0 is in another pid namespace. */
   act(uid: number, thread: number): void {
     this.#uid = uid
     this.#thread = thread
@@ -74,19 +73,19 @@ export class Actors {
     this.#current = undefined
   }
 
-  /** From here on somebody acts of whom all is known; null: nobody is, the kernel writes back. */
+  /** Sets a fully known actor from here on; null: none, as when the kernel writes back. */
   actAs(actor: Actor | null): void {
     this.#actor = actor
     this.#current = undefined
   }
 
-  /** Whoever acts now, to be set again later. */
+  /** The current actor, to be restored later with `actAs`. */
   get actor(): Actor | null {
     if (this.#actor === undefined) this.#actor = this.#look()
     return this.#actor
   }
 
-  /** The number of whoever acts now, for a row to carry; 0: nobody that is known. */
+  /** The number of the current actor, for a row to carry; 0: unknown. Adds its row if it is new. */
   get current(): number {
     if (this.#current === undefined) {
       const { actor } = this
@@ -95,17 +94,17 @@ export class Actors {
     return this.#current
   }
 
-  /** So many rows are new that it is worth to look for those that nothing refers to. */
+  /** Whether enough rows are new that a sweep for unreferenced ones pays off. */
   get isCrowded(): boolean {
     return this.#nextId !== undefined && this.#nextId > this.#sweepAt
   }
 
-  /** Says that `left` rows stayed when all were looked at. */
+  /** Notes that a sweep is done, after which `left` rows remained. */
   swept(left: number): void {
     this.#sweepAt = this.#firstFree() + Math.max(SWEEP_MIN, left)
   }
 
-  /** Deletes a row that nothing refers to: if that one acts again, it is made anew. */
+  /** Deletes an unreferenced row; if that actor acts again, it gets a new one. */
   drop(id: number): void {
     const row = this.#overlay.get(actors, [id])
     if (row !== undefined) this.#ids.delete(keyOf(row))
@@ -130,7 +129,7 @@ export class Actors {
     const found = this.#thread === 0 ? undefined : this.#find(this.#thread)
     if (found === 'kernel') return null
     if (found !== undefined) return { uid, ...found }
-    // Of one that is gone is known what was seen of it.
+    // The thread is gone: use what was seen of it before.
     return seen === undefined ? { uid, pid: this.#thread, command: '' } : seen.actor
   }
 
@@ -139,7 +138,7 @@ export class Actors {
     let id = this.#ids.get(key)
     if (id === undefined) {
       id = this.#firstFree()
-      // Only a vault from a stranger has used up the numbers: who acts is not known there.
+      // Only a forged vault has used up the numbers; the actor is unknown there.
       if (id > COUNT_MAX) return 0
       this.#nextId = id + 1
       const { uid, pid, command } = actor
@@ -149,7 +148,7 @@ export class Actors {
     return id
   }
 
-  /** After a new start, numbers of rows that went are given again: nothing refers to them. */
+  /** After a restart, numbers of deleted rows are given out again: nothing refers to them. */
   #firstFree(): number {
     if (this.#nextId === undefined) {
       const [last] = this.#overlay.scan(actors, { reverse: true, limit: 1 })
@@ -160,7 +159,7 @@ export class Actors {
   }
 }
 
-/** Who a row means by its `actor` or `endedBy`; null when nobody knows. */
+/** The actor that a row names in `actor` or `endedBy`; null when it is unknown. */
 export function actorOf(core: { readonly overlay: Overlay }, id: number): Actor | null {
   const row = id === 0 ? undefined : core.overlay.get(actors, [id])
   return row === undefined ? null : { uid: row.uid, pid: row.pid, command: row.command }
@@ -171,7 +170,7 @@ function keyOf({ uid, pid, command }: Actor): string {
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  // What was set last stands last: the first is the one that was not looked at for longest.
+  // A Map keeps insertion order: the first key is the least recently used one.
   map.delete(key)
   map.set(key, value)
   if (map.size <= KNOWN_MAX) return

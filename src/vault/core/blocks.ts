@@ -1,5 +1,5 @@
-// Content-addressed blocks: hashing and compressing what is on its way to the store, loading and
-// verifying what is there. Knows bytes and hashes, nothing of files.
+// Content-addressed blocks: hashes and compresses what goes to the store, loads and verifies what
+// comes from it. Knows bytes and hashes, nothing of files.
 
 import { hash as digest } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -17,23 +17,23 @@ const ZSTD = 1
 /** Compression must save at least a tenth. */
 const WORTHWHILE = 0.9
 /**
- * After so many blocks in a row that did not compress, only one in so many is tried, and of that a
- * sample before the rest.
+ * After MISSES_MAX incompressible blocks in a row, only one block in MISSES_MAX is tried, and first
+ * a sample of it.
  */
 const MISSES_MAX = 8
 const SAMPLE_BYTES = 4096
-/** No block has more plain bytes, whatever a packed one would become. */
+/** Bounds decompression: no block has more plain bytes than a chunk. */
 const UNPACKED = { maxOutputLength: CHUNK_BYTES }
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 /**
- * Up to here the way to the thread pool and back costs more than the work: 130 against 16 us for 12
- * KiB.
+ * Above this size compression runs in the thread pool; below, the round trip costs more than the
+ * work: 130 us against 16 us for 12 KiB.
  */
 const SYNC_BYTES_MAX = 32 * 1024
 const compressLarge = promisify(zstdCompress)
 
 function compress(data: Uint8Array): Buffer | Promise<Buffer> {
-  // Told how much comes, zstd takes tables of that size.
+  // Given the size in advance, zstd allocates tables to match.
   const options = { ...LEVEL, pledgedSrcSize: data.length }
   return data.length <= SYNC_BYTES_MAX
     ? zstdCompressSync(data, options)
@@ -41,8 +41,7 @@ function compress(data: Uint8Array): Buffer | Promise<Buffer> {
 }
 
 /**
- * What a sample of the bytes says: a tenth of the work of all, and of the memory that it leaves to
- * the collector of garbage.
+ * Tries a sample of the bytes: a tenth of the work for all of them, and of the garbage it leaves.
  */
 function seemsWorthwhile(data: Uint8Array): boolean {
   const from = Math.max(0, data.length - SAMPLE_BYTES) >>> 1
@@ -51,13 +50,13 @@ function seemsWorthwhile(data: Uint8Array): boolean {
   return zstdCompressSync(sample, options).length < sample.length * WORTHWHILE
 }
 
-/** The hash of some bytes, as a byte string. */
+/** The SHA-256 of some bytes, as a byte string. */
 export function hashOf(bytes: Uint8Array): string {
   return digest('sha256', bytes, 'latin1' as 'hex')
 }
 
 /**
- * Plain bytes of a stored block. Throws StoreError 'corrupt' when they are not what the hash says.
+ * The plain bytes of a stored block. Throws StoreError 'corrupt' when they do not match the hash.
  */
 export function unpackBlock(row: BlockRow): Uint8Array {
   try {
@@ -77,7 +76,7 @@ export function isKnownCodec(codec: number): boolean {
   return codec === PLAIN || codec === ZSTD
 }
 
-/** A hash as people read it. */
+/** A hash in hexadecimal. */
 export function hexOf(hash: string): string {
   return Buffer.from(hash, 'latin1').toString('hex')
 }
@@ -97,8 +96,8 @@ export class Blocks {
   }
 
   /**
-   * Takes bytes as a block, which belong to it from here on. Returns the row to put, or undefined
-   * with the same hash known: it is stored or about to be.
+   * Adds bytes as a block and takes ownership of them. `row` is what the caller must put, or
+   * undefined when the block is known to be stored or on its way.
    */
   add(bytes: Uint8Array): { hash: string; row: BlockRow | undefined } {
     const hash = hashOf(bytes)
@@ -110,7 +109,7 @@ export class Blocks {
     return { hash, row: { hash, size: bytes.length, codec: PLAIN, data: bytes } }
   }
 
-  /** The row as it is to be stored: compressed where that helps, large ones in the thread pool. */
+  /** The row to store: compressed where that helps, large ones in the thread pool. */
   async pack(row: BlockRow): Promise<BlockRow> {
     const { data } = row
     if (data === null) return row
@@ -125,7 +124,7 @@ export class Blocks {
     return { ...row, codec: ZSTD, data: small }
   }
 
-  /** A block is durable, or was never needed: its bytes are free. */
+  /** The block is durable, or was never needed: releases its bytes. */
   settle(hash: string): void {
     const bytes = this.#pending.get(hash)
     if (bytes === undefined) return
@@ -134,8 +133,8 @@ export class Blocks {
   }
 
   /**
-   * Forgets a block whose row is about to go, so that the next `add` of the same bytes puts a new
-   * one. Returns false when it is on its way to the store, and must stay.
+   * Forgets a block whose row is about to be deleted, so that the next `add` of the same bytes puts
+   * a new row. Returns false when the block is on its way to the store and must stay.
    */
   drop(hash: string): boolean {
     if (this.#pending.has(hash)) return false
@@ -143,10 +142,7 @@ export class Blocks {
     return true
   }
 
-  /**
-   * The plain bytes of a block, verified. Throws EIO, and logs, when the block is missing or
-   * damaged.
-   */
+  /** The plain bytes of a block, verified. Logs and throws EIO when it is missing or damaged. */
   load(hash: string): Uint8Array {
     const known = this.#cache.get(hash) ?? this.#pending.get(hash)
     if (known !== undefined) {

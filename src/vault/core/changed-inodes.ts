@@ -1,9 +1,8 @@
-// Which inodes got another name or other content, as commits become durable: for whoever keeps
-// something that is derived from names and contents. Costs a look at the keys of a commit while
-// somebody follows, and nothing else.
+// Which inodes got another name or other content, as commits become durable: for a follower, such
+// as the search index, that keeps data derived from names and content. Costs a look at the keys of
+// each commit while there is a follower, and nothing else.
 //
-// Only rows are looked at, so that every way to a change counts: requests, imports, restores,
-// prune.
+// It works on rows, so that every kind of change counts: requests, imports, restores, prune.
 
 import { DT_DIR } from '../../base/mode.ts'
 import {
@@ -23,65 +22,64 @@ import type { Layer } from '../../store/overlay.ts'
 import { FreshFiles } from './fresh-files.ts'
 import type { Moment } from './moment.ts'
 
-/** Beyond this nobody counts any more: all inodes are looked at once. */
+/**
+ * Above this, changes are no longer tracked singly: `isLost` makes the follower rescan everything.
+ */
 const INODES_MAX = 200_000
 
-/** What changed until `moment`; all of it is durable. */
+/** What changed up to `moment`; all of it is durable. */
 export interface Changed {
-  /**
-   * Inodes with a new version or name, or without any name now, or of which less of the past is
-   * known.
-   */
+  /** Inodes with a new version or name, that lost their last name, or whose past was pruned. */
   readonly inodes: Set<number>
-  /** Those of which versions were dropped. */
+  /** Inodes of which versions were dropped. */
   readonly pruned: Set<number>
-  /** Directories that were moved: what is below them has another path. */
+  /** Directories that were moved: everything below them has another path. */
   readonly moved: Set<number>
-  /** More changed than could be kept in mind: the sets do not hold all. */
+  /** More changed than fits: the sets are incomplete. */
   readonly isLost: boolean
   readonly moment: Moment
-  /** How many commits with changes there were until then. */
+  /** Commits with changes so far. */
   readonly serial: number
 }
 
 export class ChangedInodes {
-  /** Of those that have been made whole, what is to be known of them. */
+  /** Files that were written whole recently; see fresh-files.ts. */
   readonly fresh = new FreshFiles()
   #changed: Changed
   #since: Moment
   #isKept = false
   #heard: (() => void) | undefined
 
-  /** `moment`: the newest one that is durable. */
+  /** `moment`: the newest durable one. */
   constructor(moment: Moment) {
     this.#changed = nothing(moment, 0)
     this.#since = moment
   }
 
-  /** Changes are kept that came after this one. */
+  /** Changes after this moment are kept. */
   get since(): Moment {
     return this.#since
   }
 
-  /** The newest moment that is durable with all before it. */
+  /** The newest moment that is durable, with all before it. */
   get moment(): Moment {
     return this.#changed.moment
   }
 
-  /** How many commits with changes there were since they are kept. */
+  /** Commits with changes since changes are kept. */
   get serial(): number {
     return this.#changed.serial
   }
 
-  /** How many inodes wait to be taken; infinite when that is not known. */
+  /** How many inodes wait to be taken; Infinity when changes were lost. */
   get size(): number {
     const { inodes, pruned, moved, isLost } = this.#changed
     return isLost ? Number.POSITIVE_INFINITY : inodes.size + pruned.size + moved.size
   }
 
   /**
-   * From here on changes are kept, for a follower that is about to come; where they are kept
-   * already, nothing is done.
+   * Starts keeping changes, ahead of a follower that will call `follow`. Does nothing when they are
+   * kept already.
    */
   keep(): void {
     if (this.#isKept) return
@@ -92,7 +90,7 @@ export class ChangedInodes {
   }
 
   /**
-   * `heard` is called when there are changes, which are kept from here on at the latest. One
+   * Calls `heard` whenever there are changes, and starts keeping them if `keep` has not. One
    * follower a vault; undefined ends it.
    */
   follow(heard: (() => void) | undefined): void {
@@ -106,14 +104,14 @@ export class ChangedInodes {
     this.fresh.want(false)
   }
 
-  /** Takes out what changed since the last time. */
+  /** Returns what changed since the last call, and clears it. */
   take(): Changed {
     const taken = this.#changed
     this.#changed = nothing(taken.moment, taken.serial)
     return taken
   }
 
-  /** A layer is durable. */
+  /** Called when a layer has become durable. */
   note(layer: Layer): void {
     const moment = momentOf(layer)
     if (moment !== undefined) this.#changed = { ...this.#changed, moment }
@@ -161,7 +159,7 @@ function noteNames(layer: Layer, inodes: Set<number>, moved: Set<number>): void 
       if (row === undefined) continue
       const { ino, type, origin } = row as EntryRow
       inodes.add(ino)
-      // What is below a new one has names of its own in the same layer or later.
+      // What is below a new directory gets entries of its own, in this layer or a later one.
       if (type === DT_DIR && origin !== CREATED) moved.add(ino)
     }
   for (const ino of groupsOf(layer, hardlink).keys()) inodes.add(ino as number)
@@ -175,7 +173,7 @@ function noteFresh(layer: Layer, fresh: FreshFiles): void {
 }
 
 /**
- * What went, and what lost states: the last name that is known of what is gone may be another one
+ * Inodes that ended or lost past states: the last name known of a deleted file may be another one
  * then, or none.
  */
 function noteEnds(layer: Layer, into: Set<number>): void {
@@ -184,7 +182,7 @@ function noteEnds(layer: Layer, into: Set<number>): void {
       for (const { row } of changes.values()) if (row === undefined) into.add(ino as number)
 }
 
-/** Each hand-over carries the newest moment of what it holds. */
+/** Every layer handed over carries the newest moment in it. */
 function momentOf(layer: Layer): Moment | undefined {
   const row = layer.find(setting as unknown as Collection<object>, ['moment'])?.row
   return row === undefined ? undefined : Number((row as SettingRow).value)

@@ -1,10 +1,10 @@
-// What a change of an inode adds to what its owner has, or takes from it.
+// Keeps the usage of an inode's owner (usage.ts) in step with changes of the inode.
 
 import type { Core } from './core.ts'
 import type { Inode } from './inode.ts'
 import { chargeOf } from './usage.ts'
 
-/** Counts bytes that extents cover, or no longer do. */
+/** Counts `bytes` that extents now cover; negative when they no longer do. */
 export function allocate(core: Core, inode: Inode, bytes: number): void {
   const change = Math.max(bytes, -inode.allocated)
   inode.allocated += change
@@ -12,8 +12,8 @@ export function allocate(core: Core, inode: Inode, bytes: number): void {
 }
 
 /**
- * Counts bytes that are written and cover none so far, or takes them back: once they have become
- * extents, or are cut off.
+ * Counts written bytes that no extent covers yet; negative once they have become extents, or are
+ * cut off.
  */
 export function reserve(core: Core, inode: Inode, bytes: number): void {
   const change = Math.max(bytes, -inode.reserved)
@@ -21,7 +21,7 @@ export function reserve(core: Core, inode: Inode, bytes: number): void {
   core.usage.add(inode.uid, change, 0)
 }
 
-/** Gives an inode to a user, with what it is charged. */
+/** Changes the owner of an inode and moves its charge. */
 export function setOwner(core: Core, inode: Inode, uid: number): void {
   if (uid === inode.uid) return
   const bytes = chargeOf(inode)

@@ -1,4 +1,4 @@
-// The steps of the host's clock as rows of the vault, and as what people are told of them.
+// Stores steps of the host's clock as rows of the vault, and reports them.
 
 import { log } from '../../base/log.ts'
 import { idempotent } from '../../base/step.ts'
@@ -6,10 +6,10 @@ import { clock } from '../../store/collections.ts'
 import { clockText, clockTexts } from './clock-steps.ts'
 import type { Core } from './core.ts'
 
-/** Steps that a vault tells of itself. */
+/** Steps shown in `VaultInfo`. */
 const TOLD_MAX = 5
 
-/** Looks at the clock, writes down where it was set, and says so. */
+/** Looks at the clock; stores and logs any step. */
 export function noteClock({ moments, overlay }: Core): void {
   const fresh = moments.takeSteps()
   const before = moments.steps.rows.at(-fresh.length - 1)?.offset ?? 0
@@ -19,7 +19,7 @@ export function noteClock({ moments, overlay }: Core): void {
   })
 }
 
-/** When the clock was set of late, the newest first; null when it never was. */
+/** The most recent steps of the host's clock, newest first; null when there were none. */
 export function lastSteps({ moments }: Core): string[] | null {
   const texts = clockTexts(moments.steps.rows)
   return texts.length === 0 ? null : texts.slice(-TOLD_MAX).reverse()

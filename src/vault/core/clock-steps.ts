@@ -1,10 +1,10 @@
-// Which time the host's clock showed at which moment. Moments go on at the rate of time; the clock
-// is set now and then, and each time a step says how far the two are apart from there on. Pure:
+// Maps between moments and the time that the host's clock showed. Moments advance at the rate of
+// real time; when the clock is set, a step records its offset from moments from there on. Pure:
 // rows in, numbers out.
 //
-// A time that the clock showed twice, because it was set back, means the later moment; `nth` 2 the
-// one before. One that it never showed, because it was set ahead, means the last moment before the
-// gap.
+// A time that the clock showed twice, because it was set back, means the later moment; `nth` 2
+// means the one before. A time that it never showed, because it was set ahead, means the last
+// moment before the gap.
 
 import type { ClockRow } from '../../store/collections.ts'
 import type { Moment } from './moment.ts'
@@ -13,7 +13,7 @@ import type { Moment } from './moment.ts'
 export type WallMicros = number
 
 export class ClockSteps {
-  /** The oldest first. */
+  /** Oldest first. */
   readonly #rows: ClockRow[]
 
   constructor(rows: readonly ClockRow[]) {
@@ -24,17 +24,17 @@ export class ClockSteps {
     return this.#rows
   }
 
-  /** How far the clock is from moments since the last step. */
+  /** The clock's offset from moments since the last step. */
   get offset(): number {
     return this.#rows.at(-1)?.offset ?? 0
   }
 
-  /** A step that is later than all others. */
+  /** Adds a step that is later than all others. */
   add(row: ClockRow): void {
     this.#rows.push(row)
   }
 
-  /** What the clock showed at a moment. What is after every moment stays so. */
+  /** What the clock showed at a moment. A moment beyond all others (MAX_SAFE_INTEGER) is kept. */
   wallOf(moment: Moment): WallMicros {
     if (moment >= Number.MAX_SAFE_INTEGER) return moment
     const era = this.#eraOf(moment)
@@ -42,8 +42,8 @@ export class ClockSteps {
   }
 
   /**
-   * The moment that a time means, seen from `now`; later than `now` where the clock has not come so
-   * far yet. Undefined when it has no `nth` one.
+   * The moment that a clock time means, seen from `now`; later than `now` where the clock has not
+   * reached it yet. Undefined when there is no `nth` one.
    */
   momentAt(wall: WallMicros, now: Moment, nth = 1): Moment | undefined {
     let left = nth
@@ -56,7 +56,7 @@ export class ClockSteps {
     return this.#lastBefore(wall)
   }
 
-  /** Which of the moments that had this time it is, from the latest: 1, 2, 3 ... */
+  /** Which of the moments with the same clock time this is, counted from the latest: 1, 2, 3 ... */
   nthOf(moment: Moment, now: Moment): number {
     const wall = this.wallOf(moment)
     let nth = 1
@@ -101,14 +101,14 @@ export class ClockSteps {
   }
 }
 
-/** The steps after a moment in words, the oldest first. */
+/** The steps after a moment, described in words, oldest first. */
 export function clockTexts(rows: readonly ClockRow[], after = 0): string[] {
   return rows.flatMap((row, at) =>
     row.moment > after ? [clockText(row, rows[at - 1]?.offset ?? 0)] : [],
   )
 }
 
-/** A step in words, after a step with the offset `before`. */
+/** A step in words; `before` is the offset before it. */
 export function clockText({ moment, offset }: ClockRow, before: number): string {
   const by = offset - before
   const what = by < 0 ? 'set back' : 'set ahead'

@@ -1,4 +1,4 @@
-// What a user may set for a vault: a table of keys, each with its check. The values lie in the
+// The settings that a user may change, as a table of keys with their checks. Values lie in the
 // setting collection under their own names, as they were typed; a key without a row has its
 // default. Knows nothing of what the values do.
 
@@ -9,7 +9,7 @@ import { setting } from '../../store/collections.ts'
 import { ALL } from '../../store/store.ts'
 import type { Core } from './core.ts'
 
-/** A key that does not exist, or a value that does not fit it; the message is for people. */
+/** An unknown key, or a value that does not fit it; the message is for people. */
 export class ConfigurationError extends Error {
   constructor(message: string) {
     super(message)
@@ -18,10 +18,10 @@ export class ConfigurationError extends Error {
 }
 
 interface Setting {
-  /** What holds without a row; '' where that is 'no rule'. */
+  /** The value without a row; '' where that means 'no rule'. */
   readonly fallback: string
   readonly describe: string
-  /** Throws ConfigurationError. */
+  /** Throws ConfigurationError for a value that does not fit. */
   check(key: string, value: string): void
 }
 
@@ -86,7 +86,7 @@ const interval = (fallback: string, describe: string): Setting => ({
 const GIB = MIB * 1024
 const TIB = GIB * 1024
 
-/** Every key, in the order in which they are shown. */
+/** Every key, in display order. */
 export const settings = {
   'keep.versions': count('newest versions of each file that prune keeps'),
   'keep.days': count('days of which prune keeps everything'),
@@ -128,10 +128,7 @@ export const settings = {
 
 export type SettingName = keyof typeof settings
 
-/**
- * Keys that end in a user, by name or number, and what they are before that. Their rows have the
- * number.
- */
+/** Prefixes of keys that end in a user, by name or number. Their rows always have the number. */
 const userSettings = {
   'quota.user.': limit('bytes that the files of a user may have'),
   'quota.user-files.': amount('files, directories and links that a user may own'),
@@ -140,8 +137,8 @@ const userSettings = {
 type UserSetting = keyof typeof userSettings
 
 /**
- * Every key with the value that holds; of those that end in a user, the ones that are set, with
- * names where this machine knows them.
+ * Every key with its effective value. Keys that end in a user are listed where they are set, with
+ * the user's name if this machine knows it.
  */
 export function configuration(core: Pick<Core, 'overlay'>): Record<string, string> {
   const found = (Object.keys(settings) as SettingName[]).map((key) => [key, configured(core, key)])
@@ -151,7 +148,7 @@ export function configuration(core: Pick<Core, 'overlay'>): Record<string, strin
   return Object.fromEntries(found)
 }
 
-/** The users for whom something is set, and the values as typed. */
+/** The users for whom a key is set, with the values as typed. */
 export function configuredUsers(
   core: Pick<Core, 'overlay'>,
   family: UserSetting,
@@ -161,25 +158,25 @@ export function configuredUsers(
   return new Map(rows.map(({ name, value }) => [Number(name.slice(family.length)), value]))
 }
 
-/** The value that holds, as typed; '' for a rule that is not set. */
+/** The effective value, as typed; '' for a rule that is not set. */
 export function configured(core: Pick<Core, 'overlay'>, key: SettingName): string {
   return core.overlay.get(setting, [key])?.value ?? settings[key].fallback
 }
 
-/** An interval that is set, in milliseconds. */
+/** The effective value of an interval, in milliseconds. */
 export function configuredMs(core: Pick<Core, 'overlay'>, key: 'seal' | 'commit'): number {
   return durationMs(configured(core, key)) ?? (durationMs(settings[key].fallback) as number)
 }
 
-/** The size of the largest file whose text is searched. */
+/** The size in bytes of the largest file whose text is indexed. */
 export function configuredBytes(core: Pick<Core, 'overlay'>): number {
   const key = 'search.max-text'
   return sizeBytes(configured(core, key)) ?? (sizeBytes(settings[key].fallback) as number)
 }
 
 /**
- * Changes settings; an empty value takes one back to its default. All or none. Throws
- * ConfigurationError. What is kept in memory of them is refreshed by the caller.
+ * Changes settings, all or none; an empty value resets one to its default. The caller refreshes
+ * what is kept of them in memory. Throws ConfigurationError.
  */
 export function configure(core: Core, changes: Readonly<Record<string, string>>): void {
   const rows = Object.entries(changes).map(([key, value]) => {
@@ -192,7 +189,7 @@ export function configure(core: Core, changes: Readonly<Record<string, string>>)
     else core.overlay.put(setting, { name, value })
 }
 
-/** What a key is the key of, and the name of its row. Throws ConfigurationError. */
+/** The check for a key, and the name of its row. Throws ConfigurationError. */
 function settingOf(key: string): { name: string; check: Setting['check'] } {
   if (Object.hasOwn(settings, key)) return { name: key, check: settings[key as SettingName].check }
   for (const [family, { check }] of Object.entries(userSettings)) {
@@ -239,7 +236,7 @@ export function amountOf(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
-/** The globs of a comma list. */
+/** The globs of a comma-separated list. */
 export function globsOf(list: string): string[] {
   return list
     .split(',')

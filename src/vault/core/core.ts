@@ -1,5 +1,5 @@
-// What the nouns of a vault share: rows, clock, blocks and caches, in one object that is passed to
-// their functions. Created by vault.ts alone.
+// What all parts of a vault share: rows, clock, blocks and caches, in one object that is passed to
+// their functions. Created only by vault.ts.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
 import type { EntryRow } from '../../store/collections.ts'
@@ -20,37 +20,37 @@ export interface Core {
   readonly overlay: Overlay
   readonly commits: GroupCommit
   readonly diskSpace: DiskSpace
-  /** What each user owns, and what each may. */
+  /** What each user owns, and the limits. */
   readonly usage: Usage
   readonly quota: Quota
   readonly moments: Moments
-  /** Who acts now, for the rows that tell who did it. */
+  /** Who acts now, for rows that record the actor. */
   readonly actors: Actors
   readonly blocks: Blocks
-  /** What was given other names or content, for an index that follows. */
+  /** Changes of names and content, for the search index. */
   readonly changed: ChangedInodes
   /**
-   * Inodes by number, as far as they were used of late. What has unsaved changes is in the overlay
-   * or `open` too.
+   * Recently used inodes, by number. Those with unsaved changes are also in the overlay or in
+   * `open`.
    */
   readonly inodes: GenerationCache<number, Inode>
   readonly directories: GenerationCache<number, Directory>
-  /** Former states of inodes, as far as they were read of late. */
+  /** Recently read past states of inodes. */
   readonly pasts: GenerationCache<number, PastState>
-  /** Inodes with provisional rows. They stay in memory until they are sealed. */
+  /** Inodes with provisional rows, which stay in memory until they are sealed. */
   readonly open: Map<number, Inode>
-  /** Inodes without a name that somebody still uses. */
+  /** Inodes without a name that are still in use. */
   readonly orphans: Map<number, Inode>
-  /** Inodes with `pages`. */
+  /** Inodes with a write buffer. */
   readonly dirty: Set<Inode>
-  /** Inodes of which some chunk has too many extents. */
+  /** Inodes with a chunk that has too many extents. */
   readonly fragmented: Set<number>
   readonly history: History
-  /** Labels of files that left a name a moment ago; see tags.ts. */
+  /** Labels of files that lost their name less than a second ago; see tags.ts. */
   readonly leftTags: Map<string, { readonly tags: readonly string[]; readonly untilMs: number }>
   /**
-   * The longest that work in the background (time-slices.ts) has held up requests since the vault
-   * was opened.
+   * The longest that background work (time-slices.ts) has held up requests since the vault was
+   * opened.
    */
   longestSliceMs: number
   longestSliceCpuMs: number
@@ -61,7 +61,7 @@ export interface Core {
 }
 
 /**
- * The caches of a core, sized for a budget of memory: an eighth each; blocks get half of it, the
+ * The caches of a core for a memory budget: an eighth each; blocks get half of the budget, the
  * engine the rest.
  */
 export function makeCaches(
@@ -94,8 +94,8 @@ export function makeCaches(
 }
 
 /**
- * Cached entries of one directory; `undefined` as a value: known to be missing. `complete`: all
- * names are here.
+ * Cached entries of one directory; an `undefined` value means that the name is known not to exist.
+ * `complete`: all names are cached.
  */
 export interface Directory {
   readonly names: Map<string, EntryRow | undefined>

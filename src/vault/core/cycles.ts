@@ -1,6 +1,6 @@
-// Walks from an inode up to the root end there, and walks down meet each directory once; rows that
-// are damaged, or somebody's gift, may lead in a circle instead, or by ever more ways to the same
-// directory.
+// Guards for walks over the tree. In a sound vault a walk up ends at the root, and a walk down
+// meets each directory once; damaged or forged rows may form a cycle, or lead to one directory by
+// ever more paths.
 
 import { ELOOP, fail } from '../../base/errno.ts'
 import { log } from '../../base/log.ts'
@@ -8,9 +8,9 @@ import { isDirectory } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
 
 /**
- * A check for one walk, to be told of each inode on it: true when the walk goes in a circle, at the
- * latest when it has been around three times (Brent's algorithm, which keeps one number and not all
- * of them).
+ * A cycle check for one walk, to be called with each inode on it. Returns true when the walk is in
+ * a cycle, at the latest on its third round (Brent's algorithm, which keeps one number instead of
+ * all of them).
  */
 export function cycleCheck(): (ino: number) => boolean {
   let mark = -1
@@ -26,19 +26,19 @@ export function cycleCheck(): (ino: number) => boolean {
   }
 }
 
-/** Where a directory says that it is. */
+/** Where a directory's own row says that it is. */
 type Home = Pick<InodeRow, 'ino' | 'parent' | 'name'>
 
 /**
- * Told of each directory that a walk meets, and of the name that led to it: false when it was met
- * before.
+ * To be called with each directory that a walk meets and the name that led to it. Returns false
+ * when the directory was met before.
  */
 export type MeetingCheck = (directory: Home, parent: number, name: string) => boolean
 
 /**
- * A check for one walk down from directory `top`. A directory is at the name that its row says, so
- * that nothing has to be remembered as long as all are; a state of the past may say another (where
- * no history is kept), and from the first of those on all are remembered.
+ * A check for one walk down from directory `top`. As long as every directory is met at the place
+ * that its row says, nothing has to be remembered. A past state may name another place (where no
+ * history is kept); from the first such one on, all directories are remembered.
  */
 export function meetingCheck(top: number): MeetingCheck {
   let met: Set<number> | undefined
@@ -60,10 +60,7 @@ export function meetingCheck(top: number): MeetingCheck {
   }
 }
 
-/**
- * Throws ELOOP for a directory that the walk has met before: what changes a tree does not go on
- * with such a one.
- */
+/** Throws ELOOP for a directory that the walk has met before. For walks that change the tree. */
 export function assertMeeting(
   isNew: MeetingCheck,
   directory: Home & { readonly mode: number },

@@ -1,7 +1,6 @@
-// Room on the disk: what a vault may still take in, so that a disk that fills refuses new bytes
-// while there is room left for the commits that delete, prune and compact. Asked before an
-// operation has changed anything; told by vault.ts what has become durable. Knows of an engine what
-// its traits say.
+// Free space on the disk. Refuses new bytes on a disk that is filling up while there is still room
+// for the commits that delete, prune and compact. Called before an operation has changed anything;
+// vault.ts reports what has become durable. Knows of an engine only its traits.
 
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -9,24 +8,24 @@ import { EDQUOT, ENOSPC, FsError } from '../../base/errno.ts'
 import type { GroupCommit } from '../../store/group-commit.ts'
 import { Fault, type Store, type StoreStats } from '../../store/store.ts'
 
-/** The disk is asked no more often, unless it seems to be full. */
+/** The disk is measured no more often than this, unless it seems to be full. */
 const FRESH_MS = 100
-/** The reserve is no more than this part of a small disk. */
+/** The reserve takes at most this share of a small disk. */
 const SHARE_MAX = 1 / 2
 /**
- * Below this part of the reserve nothing is begun any more, not even a deletion: the rest is for
+ * Below this share of the reserve no operation is accepted, not even a deletion: the rest is for
  * prune and compact.
  */
 const FLOOR = 1 / 4
-/**
- * Of what is free inside the engine's files so much can be used: the rest lies in pieces that are
- * too small.
- */
+/** Usable share of the free space inside the engine's files: the rest is too fragmented. */
 const USABLE = 3 / 4
-/** What the rows of one more name, attribute or deletion take, about. */
+/** Approximate bytes of the rows for one more name, attribute or deletion. */
 export const ROW_BYTES = 1024
 
-/** Bytes of the host's file system; `available` is without the reserve and what is on its way. */
+/**
+ * Bytes of the host's file system; `available` excludes the reserve and what is not yet on the
+ * disk.
+ */
 export interface Space {
   readonly total: number
   readonly free: number
@@ -38,7 +37,7 @@ interface Disk {
   readonly free: number
   readonly available: number
   readonly reserve: number
-  /** What the vault has on it, less what is free inside its files; 0 where nobody wants to know. */
+  /** What the vault takes, less the free space inside its files; 0 when it was not measured. */
   readonly taken: number
 }
 
@@ -54,9 +53,7 @@ export class DiskSpace {
   readonly #store: Store
   readonly #place: string
   readonly #commits: GroupCommit
-  /**
-   * Bytes that were taken in since the vault was opened, and those of them that are on the disk.
-   */
+  /** Bytes accepted since the vault was opened, and how many of them are durable. */
   #taken = 0
   #durable = 0
   readonly #handedOver = new WeakMap<object, number>()
@@ -71,8 +68,8 @@ export class DiskSpace {
   }
 
   /**
-   * What the vault may take on the disk (setting quota.history). What frees or hardly grows goes on
-   * beyond it.
+   * What the vault may take on the disk (setting quota.history). Operations that free space or
+   * hardly grow are accepted beyond it.
    */
   get limit(): number {
     return this.#limit
@@ -83,49 +80,50 @@ export class DiskSpace {
     this.#measuredMs = Number.NEGATIVE_INFINITY
   }
 
-  /** What it takes, with what is on its way. Known only where there is a limit. */
+  /** What the vault takes, with what is not yet on the disk. Known only where there is a limit. */
   get taken(): number {
     if (performance.now() > this.#measuredMs + FRESH_MS) this.#measure()
     return this.#disk.taken + this.#pending
   }
 
-  /** A batch leaves with all that was taken in. */
+  /** A batch with all that was accepted so far is handed to the engine. */
   handOver(layer: object): void {
     this.#handedOver.set(layer, this.#taken)
   }
 
-  /** It is on the disk. */
+  /** That batch is durable. */
   settle(layer: object): void {
     this.#settled(this.#handedOver.get(layer) ?? 0)
   }
 
   /**
-   * Takes in `bytes` that are going to be written. Throws ENOSPC when the disk has no room for
-   * them, and a Fault when that is known only once what is on its way has been committed: call it
-   * before the operation has changed anything.
+   * Accepts `bytes` that are about to be written. Throws ENOSPC when the disk has no room for them,
+   * EDQUOT beyond the limit, and a Fault when that is known only after pending bytes were
+   * committed: call it before the operation has changed anything.
    */
   grow(bytes: number): void {
     if (!this.#take(bytes, 1)) throw new Fault(() => this.#underWay())
   }
 
-  /** The same, as a promise to wait for before it is asked again, instead of a Fault. */
+  /** As `grow`, but returns a promise to await before trying again, instead of a Fault. */
   ask(bytes: number): Promise<void> | undefined {
     return this.#take(bytes, 1) ? undefined : this.#underWay()
   }
 
   /**
-   * Makes room for an operation that frees or hardly grows, which may use a part of the reserve.
-   * Throws as `grow` does.
+   * Accepts an operation that frees space or hardly grows; it may use part of the reserve. Throws
+   * as `grow` does.
    */
   shrink(): void {
     if (!this.#take(ROW_BYTES, FLOOR)) throw new Fault(() => this.#underWay())
   }
 
-  /** True while what nobody asked for, such as the times of reads, had better not be written. */
+  /** True while optional writes, such as access times, had better be skipped. */
   get isTight(): boolean {
     return this.#left(1) < 0
   }
 
+  /** Measures the disk now. */
   space(): Space {
     this.#measure()
     const { total, free, available, reserve } = this.#disk
@@ -136,7 +134,7 @@ export class DiskSpace {
     return this.#taken - this.#durable
   }
 
-  /** False when what is on its way must be written first. Throws ENOSPC, EDQUOT. */
+  /** False when pending bytes must be committed first. Throws ENOSPC, EDQUOT. */
   #take(bytes: number, share: number): boolean {
     const { growth } = this.#store.traits
     if (share === 1 && this.taken + bytes > this.#limit) {
@@ -149,8 +147,8 @@ export class DiskSpace {
       if (performance.now() > this.#measuredMs) this.#measure()
       const left = this.#left(share) - bytes * growth
       if (left < 0) {
-        // Most of what is on its way may be compressed, or replaced before it is written: then
-        // there is room.
+        // Pending bytes may compress, or be replaced before they are written, so there may be room
+        // after all.
         const isHopeless = left + this.#pending * growth < 0 || this.#commits.failure !== undefined
         if (isHopeless || this.#pending === 0) throw new FsError(ENOSPC)
         return false
@@ -161,15 +159,14 @@ export class DiskSpace {
   }
 
   /**
-   * Resolves when all that was taken in so far is on the disk, was no change after all, or was
-   * refused.
+   * Resolves when all that was accepted so far is durable, turned out to be no change, or failed.
    */
   async #underWay(): Promise<void> {
     const taken = this.#taken
     try {
       await this.#commits.commit()
     } catch {
-      // Whoever asks again hears of it.
+      // The failure shows on the next try.
       return
     }
     this.#settled(taken)
@@ -180,7 +177,7 @@ export class DiskSpace {
     this.#measuredMs = Number.NEGATIVE_INFINITY
   }
 
-  /** What may be written when so much of the reserve stays. */
+  /** What may be written while `share` of the reserve stays free. */
   #left(share: number): number {
     if (performance.now() > this.#measuredMs + FRESH_MS) this.#measure()
     const { available, reserve } = this.#disk
@@ -193,8 +190,8 @@ export class DiskSpace {
     try {
       this.#disk = this.#ofDisk()
     } catch (error) {
-      // The vault was removed with its folder: what it holds is kept elsewhere, and a full disk
-      // there refuses the commits.
+      // The vault was removed with its folder: its commits go to a copy elsewhere, and fail there
+      // if that disk is full.
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
     }
   }
@@ -205,8 +202,8 @@ export class DiskSpace {
     const total = blocks * bsize
     const reserve = Math.min(reserveBytes, total * SHARE_MAX)
     const host = bavail * bsize
-    // Asked only where it matters. What is free inside the files is of no use without a little room
-    // beside them.
+    // Measured only where it matters. Free space inside the files is of no use without a little
+    // room beside them.
     const isNear = host < reserve * 2 + this.#pending * growth
     const isAsked = isNear || this.#limit < Number.POSITIVE_INFINITY
     const stats: Partial<StoreStats> = isAsked ? this.#store.stats() : {}

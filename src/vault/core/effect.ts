@@ -1,10 +1,9 @@
-// What a command does to a path, as it tells it beforehand (--dry-run) or while it does it.
+// What a command does to a path, as reported by --dry-run or while it runs.
 
 /**
- * changed: its attributes alone. kept: it would have gone, and stays because no history of it is
- * kept.
+ * changed: only its attributes. kept: would have been removed, but stays because it has no history.
  */
 export type Effect = 'created' | 'replaced' | 'changed' | 'removed' | 'kept'
 
-/** Hears of each path, a byte string, that does not stay as it is. */
+/** Called with each path, a byte string, that is affected. */
 export type Heard = (effect: Effect, path: string) => void

@@ -1,4 +1,4 @@
-// What a vault says of itself without a walk over its rows.
+// Facts about a vault that need no walk over its rows.
 
 export interface VaultInfo {
   readonly id: string
@@ -6,12 +6,12 @@ export interface VaultInfo {
   readonly format: number
   readonly createdAt: string
   readonly path: string
-  /** When the host's clock was set of late, the newest first; null when it never was. */
+  /** Recent steps of the host's clock, newest first; null when there were none. */
   readonly clock: readonly string[] | null
 }
 
 /**
- * Figures that cost no walk over rows (figures.ts gathers the others); `engine` holds the engine's
+ * Figures that need no walk over rows (figures.ts gathers the others); `engine` holds the engine's
  * own.
  */
 export interface VaultStats {
@@ -23,7 +23,7 @@ export interface VaultStats {
   readonly dirtyBytes: number
   readonly blockHits: number
   readonly blockLoads: number
-  /** The longest that background work held up others, by the clock and in processor time. */
+  /** The longest that background work held up requests, in wall-clock and in processor time. */
   readonly longestSliceMs: number
   readonly longestSliceCpuMs: number
   readonly engine: Readonly<Record<string, number | string>>

@@ -1,17 +1,17 @@
-// Small files that were made whole a moment ago, as long as nobody has taken them into an index and
-// nothing has changed them: what an index would read of them is in memory here. Kept while somebody
-// wants them, and only as many as fit; of the others it reads.
+// Small files that were written whole a moment ago, with the content that an index would otherwise
+// read back from the store. A file is kept until it is indexed or changed, while an index follows
+// and memory allows; other files are read from the store.
 
 import type { InodeRow } from '../../store/collections.ts'
 
-/** Of content. An index that follows slower than files come reads what is beyond. */
+/** Of content. An index that falls further behind reads from the store. */
 const BYTES_MAX = 32 * 1024 * 1024
-/** Pieces of memory that contents are copied into. */
+/** Size of the slabs that contents are copied into. */
 const PIECE_BYTES = 512 * 1024
 
-/** A file of one version, which is what its row says. */
+/** A file with one version, described by its row. */
 export interface FreshFile {
-  /** The very row that was put: any change puts another. */
+  /** The very row object that was put: any change puts another. */
   readonly row: InodeRow
   readonly bytes: Uint8Array
   /** Whether the row is durable. */
@@ -25,7 +25,7 @@ export class FreshFiles {
   #memory = new Uint8Array(0)
   #used = 0
 
-  /** From here on files are kept, or none any more. */
+  /** Starts or stops keeping files. */
   want(isWanted: boolean): void {
     this.#isWanted = isWanted
     if (isWanted) return
@@ -35,14 +35,14 @@ export class FreshFiles {
     this.#used = 0
   }
 
-  /** A file was made, whose first version has this content; it is copied. */
+  /** Offers a new file whose first version has this content, which is copied. */
   offer(row: InodeRow, content: Uint8Array): void {
     if (!this.#isWanted || this.#bytes + content.length > BYTES_MAX) return
     this.#bytes += content.length
     this.#files.set(row.ino, { row, bytes: this.#copy(content), isDurable: false })
   }
 
-  /** The state of an inode that is durable now; undefined where it is gone. */
+  /** Notes the state of an inode that is now durable; undefined: the inode is gone. */
   note(ino: number, row: object | undefined): void {
     const file = this.#files.get(ino)
     if (file === undefined) return
@@ -50,12 +50,13 @@ export class FreshFiles {
     else this.forget(ino)
   }
 
-  /** A file that is durable and unchanged. */
+  /** The file, if it is durable and unchanged. */
   peek(ino: number): FreshFile | undefined {
     const file = this.#files.get(ino)
     return file?.isDurable === true ? file : undefined
   }
 
+  /** Drops a file, because it was indexed or changed. */
   forget(ino: number): void {
     const file = this.#files.get(ino)
     if (file === undefined) return

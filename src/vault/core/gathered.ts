@@ -1,13 +1,11 @@
-// What a command changed, gathered while it runs for those who watch directories: each name once,
-// with what it led to before, and of very many names only the directories that they are in. What
-// lies in a directory that came is found by whoever hears of that.
+// What a command changed, gathered while it runs for programs that watch directories: each name
+// once, with what it led to before. Beyond TOLD_MAX names only their directories are told. Of a new
+// directory only its own name is told: the watcher finds what is in it.
 
 import { DT_DIR } from '../../base/mode.ts'
 import type { EntryRow } from '../../store/collections.ts'
 
-/**
- * A name that leads to something else than it did; `before` is undefined where there was nothing.
- */
+/** A name that leads to another inode now; `before` is undefined where there was none. */
 export interface NameChange {
   readonly parent: number
   readonly name: string
@@ -15,11 +13,11 @@ export interface NameChange {
 }
 
 export interface Changes {
-  /** In the order in which they were changed. */
+  /** In the order of the changes. */
   readonly names: readonly NameChange[]
-  /** Inodes of which something else changed, and directories with more names than are told. */
+  /** Inodes with other changes, and directories with more changed names than are told. */
   readonly inodes: readonly number[]
-  /** Files of which the kernel believes a size that is not theirs. */
+  /** Files whose size the kernel has wrong. */
   readonly sizes?: readonly number[]
 }
 
@@ -29,7 +27,7 @@ export interface Target {
   readonly type: number
 }
 
-/** So many names are told one by one, and so many inodes: some tenths of a millisecond each. */
+/** Names told one by one, and inodes: some tenths of a millisecond each. */
 const TOLD_MAX = 1000
 
 export class Gathered {
@@ -37,6 +35,7 @@ export class Gathered {
   readonly #inodes = new Set<number>()
   readonly #came = new Set<number>()
 
+  /** Adds a name that leads to `after` now and led to `before`; the first `before` is kept. */
   addName(
     parent: number,
     name: string,
@@ -50,11 +49,12 @@ export class Gathered {
     else this.addInode(parent)
   }
 
+  /** Adds an inode whose attributes or content changed. */
   addInode(ino: number): void {
     if (this.#inodes.size < TOLD_MAX && !this.#came.has(ino)) this.#inodes.add(ino)
   }
 
-  /** All so far; what comes then is gathered anew. */
+  /** Returns all so far, and starts anew. */
   take(): Changes {
     const changes = { names: [...this.#names.values()], inodes: [...this.#inodes] }
     this.#names.clear()

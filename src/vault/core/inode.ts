@@ -1,4 +1,4 @@
-// An inode as it lives in memory: its row, and what is kept beside it while it is in use.
+// An inode in memory: its row, and what is kept beside it while it is in use.
 
 import {
   type ExtentRow,
@@ -10,21 +10,19 @@ import {
 import type { BufferedWrite } from './write-buffer.ts'
 
 /**
- * What happened to the content since it was last sealed. A bare truncation is sealed late: more
- * follows as a rule.
+ * What happened to the content since it was last sealed. A bare truncation is sealed late, since
+ * writes usually follow it.
  */
 export const UNCHANGED = 0
 export const TRUNCATED = 1
 export const WRITTEN = 2
 
-/** Links of a directory without directories: its name, and its dot. */
+/** Link count of a directory without subdirectories: its name, and its dot entry. */
 const NLINK_EMPTY = 2
 
-/** Keys of the provisional rows of one inode, so that sealing and dropping need no scan. */
+/** Keys of one inode's provisional rows, so that sealing and dropping need no scan. */
 export interface Journal {
-  /**
-   * The row that history shows meanwhile (until PROVISIONAL); undefined: none, the inode is new.
-   */
+  /** The row that history shows meanwhile (until PROVISIONAL); undefined for a new inode. */
   readonly before: InodePastRow | undefined
   /** Offsets of current extents with since PROVISIONAL. */
   readonly current: Set<number>
@@ -33,46 +31,44 @@ export interface Journal {
 }
 
 /**
- * What is known of the reads of a file, of which the kernel's cache may keep some from us; see
+ * What is known of reads of a file, some of which the kernel serves from its cache; see
  * src/fs/atime.ts.
  */
 export interface Reads {
-  /** atime is what a program set, and nobody has read since. */
+  /** atime was set by a program, and there was no read since. */
   isAtimeSet: boolean
-  /** The kernel may hold bytes that a read would be served from. */
+  /** The kernel may hold bytes that it would serve a read from. */
   mayBeCached: boolean
   /** The process whose next close(2) ends no read; 0: none. */
   quietPid: number
-  /** Where the kernel read what may have been for no process. */
+  /** Offset of a kernel read that may only have filled a page before a partial write. */
   doubtfulAt: number | undefined
 }
 
+/** An inode in memory; its fields from InodeRow are the current row. */
 export interface Inode extends InodeRow {
-  /** Bytes written and not yet turned into extents, by chunk. */
+  /** Bytes written but not yet turned into extents, by chunk. */
   writeBuffer: Map<number, BufferedWrite[]> | undefined
-  /** Bytes of `pages` that no extent covers so far; see usage.ts. */
+  /** Bytes of `writeBuffer` that no extent covers yet; see usage.ts. */
   reserved: number
-  /** Current extents by chunk, as far as loaded; sorted by offset. */
+  /** Current extents by chunk, as far as they are loaded; sorted by offset. */
   chunks: Map<number, ExtentRow[]>
   /** Windows of chunks that `chunks` is complete for; undefined: complete for all. */
   windows: Set<number> | undefined
   journal: Journal | undefined
   change: number
-  /** When the content was last changed, and when it became provisional; ms of `steadyMs`. */
+  /** When the content was last changed, and when the inode became provisional; ms of `steadyMs`. */
   changedAtMs: number
   openedAtMs: number
   /** The moment of creation, 0 when loaded from the store. */
   born: number
-  /**
-   * The moment at which it was last moved away from a name that was no temporary one; 0 when that
-   * is not known.
-   */
+  /** The moment when it was last moved away from a name that was not temporary; 0 when unknown. */
   movedAt: number
   xattrMap: Map<string, XattrRow> | undefined
   reads: Reads | undefined
 }
 
-/** Makes the live object of a row; `fresh`: it has nothing in the store yet. */
+/** The inode in memory for a row; `fresh`: it has nothing in the store yet. */
 export function toInode(row: InodeRow, fresh: boolean): Inode {
   return {
     ino: row.ino,
@@ -114,8 +110,8 @@ export function toInode(row: InodeRow, fresh: boolean): Inode {
 }
 
 /**
- * A directory has one less in it. A vault may come from anybody and count less than is there:
- * nothing is counted below nothing.
+ * Counts one subdirectory less, never below the count of an empty directory: the count in a forged
+ * vault may be too low.
  */
 export function dropSubdirectory(directory: Inode): void {
   directory.nlink = Math.max(NLINK_EMPTY, directory.nlink - 1)
@@ -155,7 +151,7 @@ export function isProvisional(inode: Inode): boolean {
   return inode.since === PROVISIONAL
 }
 
-/** Rough bytes of memory that an inode takes, for the cache's budget. */
+/** Approximate memory of an inode in bytes, for the cache's budget. */
 export function costOf(inode: Inode): number {
   let bytes = 600
   for (const extents of inode.chunks.values())
@@ -168,4 +164,5 @@ export function newJournal(before: InodePastRow | undefined): Journal {
   return { before, current: new Set(), past: [] }
 }
 
+/** The inode number of the root directory. */
 export const ROOT_INO = 1

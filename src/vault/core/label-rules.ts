@@ -1,13 +1,11 @@
-// What a snapshot or a tag may be called. Snapshots are file names in the views; tags are what
-// desktops write, and have a name there.
+// Which names snapshots and tags may have. Snapshots are file names in the views; tags are text
+// that desktops write, and are encoded to be file names there.
 
 import { EINVAL, ENAMETOOLONG, fail } from '../../base/errno.ts'
 import { NAME_BYTES_MAX, TAG_BYTES_MAX } from '../../base/limits.ts'
 import { cutName, SLASH } from '../../base/names.ts'
 
-/**
- * Throws EINVAL for a name that cannot be a file's or that would garble a terminal, ENAMETOOLONG.
- */
+/** Throws EINVAL for a name that no file can have or that would garble a terminal, ENAMETOOLONG. */
 export function assertSnapshotName(name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (name === '' || name === '.' || name === '..' || /[/\x00-\x1f\x7f-\x9f]/.test(name))
@@ -16,8 +14,9 @@ export function assertSnapshotName(name: string): void {
 }
 
 /**
- * Throws EINVAL for a tag that user.xdg.tags cannot hold, which separates by commas and trims, or
- * that would garble a terminal; ENAMETOOLONG. Slashes are how desktops write tags within tags.
+ * Throws EINVAL for a tag that user.xdg.tags, which separates tags by commas and trims them, cannot
+ * hold or that would garble a terminal; ENAMETOOLONG. Slashes are allowed: desktops use them for
+ * nested tags.
  */
 export function assertTag(name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
@@ -26,8 +25,8 @@ export function assertTag(name: string): void {
 }
 
 /**
- * What a tag is called in the views: U+2215 for a slash, %2E for the names that a directory has,
- * and no more than fits a name.
+ * The file name of a tag in the views: slashes become U+2215, the dots of '.' and '..' %2E, and a
+ * long name is cut to fit.
  */
 export function shownTag(tag: string): string {
   const shown = /^\.\.?$/.test(tag) ? tag.replaceAll('.', '%2E') : tag.replaceAll('/', SLASH)
@@ -35,7 +34,7 @@ export function shownTag(tag: string): string {
   return Buffer.from(cutName(bytes, NAME_BYTES_MAX), 'latin1').toString()
 }
 
-/** The tag that is made by a name in the views. */
+/** The tag for a name in the views; inverse of `shownTag`, but for cut names. */
 export function tagFromShown(shown: string): string {
   const dots = /^%2e(%2e)?$/i.exec(shown)
   if (dots !== null) return dots[1] === undefined ? '.' : '..'

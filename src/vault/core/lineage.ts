@@ -1,11 +1,11 @@
-// From which states a vault has come, so that nothing but a vault that holds all of a backup takes
-// its place. Whoever opens a vault and changes it begins a generation with an id of chance: two
-// copies that go their own ways differ from there on, whether they were made by restore, by cp or
-// by a file system's snapshot. Rows of the setting collection:
+// The ancestry of a vault, so that a backup is replaced only by a vault that holds all of it. Each
+// opening that changes a vault begins a generation with a random id: two copies that diverge differ
+// from there on, whether they were made by restore, by cp or by a file system's snapshot. Rows of
+// the setting collection:
 //
-//   commits               how many there were, in all generations
+//   commits               the number of commits so far, in all generations
 //   generation.00000001   "AFTER ID": its states are those with more commits than AFTER, up to the
-//   AFTER of the next
+//                         AFTER of the next generation
 
 import { randomBytes } from 'node:crypto'
 import { type Key, type SettingRow, setting } from '../../store/collections.ts'
@@ -15,8 +15,8 @@ import { ALL, type Store, StoreError } from '../../store/store.ts'
 import { readCounters, readSetting } from './settings.ts'
 
 /**
- * A state of a vault: the generation that made it, 0 and '' before the first, and the commits until
- * then.
+ * A state of a vault: the generation that made it (0 and '' before the first), and how many commits
+ * and which moment it had reached.
  */
 export interface LineageState {
   readonly number: number
@@ -30,15 +30,18 @@ const PREFIX = 'generation.'
 const AFTER_ALL = 'generation/'
 const DIGITS = 8
 const ID_BYTES = 9
-/** Older ones are forgotten: a backup that was not brought up since is taken for another's then. */
+/**
+ * Older ones are forgotten: a backup that was not updated since then no longer counts as this
+ * vault's.
+ */
 const GENERATIONS_MAX = 10_000
 
-/** True for a setting that tells of one vault's life, not of its content. */
+/** True for a setting about the history of the vault file itself, not about its content. */
 export function isOfLineage(name: string): boolean {
   return name === COMMITS || name.startsWith(PREFIX)
 }
 
-/** Where a vault has come to. */
+/** The present state of a vault. */
 export function readLineage(store: Store): LineageState {
   const [row] = generations(store, 1)
   const { moment } = readCounters(store)
@@ -52,7 +55,7 @@ export function readLineage(store: Store): LineageState {
   }
 }
 
-/** Throws StoreError 'corrupt' for what is no LineageState. */
+/** Checks a LineageState that was read from outside. Throws StoreError 'corrupt'. */
 export function checkLineage(value: unknown): LineageState {
   const { number, id, commits, moment } = (value ?? {}) as Partial<LineageState>
   const isSound =
@@ -63,8 +66,8 @@ export function checkLineage(value: unknown): LineageState {
 }
 
 /**
- * Whether a vault comes from that state: what the state held it holds, but for what it let go of
- * since.
+ * Whether a vault descends from that state: then it holds all that the state held, except what was
+ * pruned or purged since.
  */
 export function comesFrom(store: Store, state: LineageState): boolean {
   const own = readLineage(store)
@@ -76,9 +79,7 @@ export function comesFrom(store: Store, state: LineageState): boolean {
   return next !== undefined && state.commits <= next.after
 }
 
-/**
- * In one generation moments tell nothing more; where no commit was counted, they are all there is.
- */
+/** Within a generation the commit count says it all; before the first one only moments can tell. */
 function isNoLater(state: LineageState, own: LineageState): boolean {
   return state.number > 0 || state.moment <= own.moment
 }
@@ -93,7 +94,7 @@ export class Lineage {
     this.#commits = this.#before.commits
   }
 
-  /** Puts the rows of a commit; the first begins the generation. */
+  /** Puts the rows of a commit; the first one begins the generation. */
   note(overlay: Overlay): void {
     const { number, commits } = this.#before
     if (this.#commits === commits) {
@@ -106,7 +107,7 @@ export class Lineage {
   }
 }
 
-/** Begins a generation, for work on the rows of a vault that nobody has open. */
+/** Begins a generation, for offline work on the rows of a vault. */
 export async function continueLineage(store: Store): Promise<void> {
   const { number, commits } = await retryUntilLoaded(() => readLineage(store))
   const puts = [rowOf(number + 1, commits), commitsRow(commits + 1)]
@@ -114,8 +115,8 @@ export async function continueLineage(store: Store): Promise<void> {
 }
 
 /**
- * Begins a generation that holds less than those before it, or nothing is known of it: no backup of
- * them gives way to it.
+ * Begins a generation that holds less than those before it, or of whose ancestry nothing is known:
+ * it must not replace any backup of them.
  */
 export async function breakLineage(store: Store): Promise<void> {
   const { number, commits } = await retryUntilLoaded(() => readLineage(store))
@@ -138,7 +139,7 @@ function nameOf(number: number): string {
   return PREFIX + String(number).padStart(DIGITS, '0')
 }
 
-/** The newest first. */
+/** Newest first. */
 function generations(store: Store, limit: number): SettingRow[] {
   return store.scan(setting, { gte: [PREFIX], lt: [AFTER_ALL], reverse: true, limit })
 }

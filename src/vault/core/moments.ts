@@ -1,8 +1,8 @@
 // The vault's only clock: a strictly increasing count of microseconds, exact in a double until the
-// year 2255. It counts from 1970 as the host's clock does, but goes on at the rate of time when
-// that one is set: the difference of two moments is how long it was between them. Between two
-// openings only the host's clock can tell how long it was; where it is behind, or far ahead,
-// moments go on from the last one.
+// year 2255. It counts from 1970 as the host's clock does, but advances at the rate of real time
+// when that clock is set: the difference of two moments is the time that passed between them.
+// Across a restart only the host's clock can tell that; where it is behind, or far ahead, moments
+// go on from the last one.
 
 import { hostClock } from '../../base/clock.ts'
 import type { ClockRow } from '../../store/collections.ts'
@@ -10,23 +10,23 @@ import { ClockSteps, type WallMicros } from './clock-steps.ts'
 import type { Moment } from './moment.ts'
 
 /**
- * A name that lived shorter is a temporary one: of an editor's save, a lock. It leaves no trace in
- * listings of the past.
+ * A name that lived shorter is temporary, such as an editor's save file or a lock, and leaves no
+ * trace in listings of the past.
  */
 export const BRIEF_MICROS = 1_000_000
 
-/** Less is how NTP moves a clock, or that a process did not run between two looks. */
+/** A smaller difference may be NTP, or a pause of this process between two reads. */
 const STEP_MICROS = 250_000
-/** Steps that are smaller are gathered for a while: a clock that stands makes one at each look. */
+/** Smaller steps are merged for a while: a clock that stands still would make one at each read. */
 const LARGE_MICROS = 2_000_000
 const GATHERED_MICROS = 10_000_000
 /**
- * How far a closed vault's time may have gone on. A clock that is behind at every other opening (a
- * machine that starts in 1970) adds what it catches up each time; from here on moments go on from
- * the last one, with ten years left of what a double holds exactly.
+ * The latest moment that is taken from the host's clock on opening. A machine whose clock is wrong
+ * at every other boot (1970, then right) adds the difference each time; beyond this, moments go on
+ * from the last one, with ten years left of what a double holds exactly.
  */
 const OPENED_MAX = Number.MAX_SAFE_INTEGER - 10 * 366 * 86_400 * 1_000_000
-/** Reads of two clocks that lie so far apart are of one instant. */
+/** Two clock reads that are no further apart count as simultaneous. */
 const TOGETHER_MICROS = 5_000
 const TRIES = 20
 
@@ -34,20 +34,20 @@ export class Moments {
   /** The newest moment given out. */
   last: Moment
   /**
-   * Rows with a later `since` were seen by nobody yet: neither committed nor read as of a moment.
-   * Changing such a row's attributes needs no trace of the row before.
+   * Rows with a later `since` have been seen by nobody: neither committed nor read as of a moment.
+   * Changing the attributes of such a row needs no past row.
    */
   barrier: Moment
   readonly steps: ClockSteps
 
   #pretended: Moment | undefined
-  /** Steps that no commit has yet. */
+  /** Steps that are not in a commit yet. */
   #fresh: ClockRow[] = []
-  /** How far the host's clock is from moments; `steps` may not know of it yet. */
+  /** The host clock's current offset from moments; `steps` may not have it yet. */
   #offset: number
   /**
-   * How far it was from the clock that nobody sets, and how long the host had slept, when last
-   * looked at.
+   * The host clock's offset from the steady clock, and how long the host had slept, at the last
+   * look.
    */
   #apart: number
   #slept: number
@@ -67,30 +67,31 @@ export class Moments {
     this.#record()
   }
 
+  /** A new moment, later than all before it. */
   next(): Moment {
     this.last = Math.max(this.last + 1, this.#pretended ?? this.#look())
     return this.last
   }
 
-  /** What time it is, as a moment: ages count from here. */
+  /** The present time as a moment; ages count from here. */
   now(): Moment {
     return Math.max(this.last, this.#look())
   }
 
-  /** What the host's clock showed at a moment: for people, and to compare with times of files. */
+  /** What the host's clock showed at a moment: for display, and to compare with file times. */
   wallOf(moment: Moment): WallMicros {
     return this.steps.wallOf(moment)
   }
 
   /**
-   * The moment that a time of the host's clock means (clock-steps.ts); after `now` for what is in
-   * the future.
+   * The moment that a time of the host's clock means (clock-steps.ts); later than `now` for a time
+   * in the future. Undefined when there is no `nth` one.
    */
   momentAt(wall: WallMicros, nth = 1): Moment | undefined {
     return this.steps.momentAt(wall, this.now(), nth)
   }
 
-  /** Looks at the clock, and gives the steps that are to be written. */
+  /** Looks at the clock, and returns the steps that are not stored yet. */
   takeSteps(): readonly ClockRow[] {
     this.#look()
     if (this.#isDue()) this.#record()
@@ -100,20 +101,20 @@ export class Moments {
   }
 
   /**
-   * What follows happened at `moment`, or (undefined) happens now: a foreign history is being
-   * imported.
+   * Makes the following changes happen at `moment`, to import a foreign history; undefined returns
+   * to the present.
    */
   pretend(moment: Moment | undefined): void {
     this.#pretended = moment
   }
 
-  /** Only where nothing was there yet: the vault's history begins at `moment`. */
+  /** Lets the vault's history begin at `moment`. Only for a vault without history. */
   rewind(moment: Moment): void {
     this.last = moment
     this.barrier = moment
   }
 
-  /** From here on the present state is part of history. */
+  /** Makes the present state part of history. */
   observe(): void {
     this.barrier = this.last
   }
@@ -127,7 +128,9 @@ export class Moments {
     return Math.round(wall - this.#offset)
   }
 
-  /** The clock was set, or the host slept, or this process was held up between two reads. */
+  /**
+   * Called when the clock was set, the host slept, or this process was held up between two reads.
+   */
   #lookTwice(): Moment {
     const host = hostClock()
     let [wall, apart] = [0, 0]
@@ -158,7 +161,7 @@ export class Moments {
     )
   }
 
-  /** What comes from here on has the clock's new time. */
+  /** Adds a step: from here on moments map to the clock's new time. */
   #record(wall = hostClock().wallMicros()): void {
     this.last = Math.max(this.last + 1, Math.round(wall - this.#offset))
     const row = { moment: this.last, offset: this.#offset }

@@ -1,31 +1,28 @@
-// Who looks on while a command changes a vault: the kernel that has it mounted, and through it
-// every program. What is to be asked and told is here; announce.ts and the views answer.
+// The interface to whoever has the vault mounted while a command changes it: the kernel, and
+// through it every program. Implemented in announce.ts and by the views.
 
 import type { EntryRow } from '../../store/collections.ts'
 import type { Target } from './gathered.ts'
 
 export interface Observer {
-  /** True while somebody may use the inode although it has no name. */
+  /** True while the inode may be in use even without a name. */
   isHeld(ino: number): boolean
   /**
-   * Resolves when what programs have written into an inode, and the kernel still keeps, is in the
-   * vault.
+   * Resolves when what programs wrote to an inode, and the kernel still caches, is in the vault.
    */
   writtenBack(ino: number): Promise<void>
-  /**
-   * Hears of each name that leads to something else now, of what it led to and what it leads to.
-   */
+  /** Called with each name that leads to another inode now, and what it led to before and after. */
   nameChanged(
     parent: number,
     name: string,
     before: EntryRow | undefined,
     after: Target | undefined,
   ): void
-  /** Hears of each inode that changed and is there still. */
+  /** Called with each inode that changed and still exists. */
   inodeChanged(ino: number): void
 }
 
-/** Where nothing is mounted. */
+/** For a vault that is not mounted. */
 export const nobody: Observer = {
   isHeld: () => false,
   writtenBack: () => Promise.resolve(),

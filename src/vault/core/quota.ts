@@ -1,7 +1,7 @@
-// Quotas: what may be in a vault, and what a user may own of it, as the settings say. Asked before
-// an operation has changed anything. Only what grows is refused: a limit may lie below what is
-// there already. Whoever asks counts for nothing, but the owner of what grows does, root as anybody
-// else, because an agent often is root.
+// Quotas: limits on what a vault holds and on what a user owns in it. Checked before an operation
+// has changed anything. Only growth is refused, since a limit may lie below what exists. What
+// counts is the owner of what grows, not the caller; root is limited like any user, because agents
+// often run as root.
 
 import { EDQUOT, fail } from '../../base/errno.ts'
 import { amountOf, configured, configuredUsers, sizeBytes } from './configuration.ts'
@@ -10,13 +10,13 @@ import type { Inode } from './inode.ts'
 import { BOUNDLESS, type Limit } from './quota-limits.ts'
 import { chargeOf, type Used } from './usage.ts'
 
-/** What a limit leaves. */
+/** A limit, and what is used of it. */
 interface Allowance {
   readonly limit: Limit
   readonly used: Used
 }
 
-/** Takes over what is configured. Called when a vault is opened, and after `configure`. */
+/** Reads the settings. Called when a vault is opened, and after `configure`. */
 export function refreshQuota(core: Core): void {
   const { quota, diskSpace: room } = core
   const [all, inodes] = [configured(core, 'quota'), configured(core, 'quota.files')]
@@ -39,15 +39,14 @@ function limitOf(bytes: string, files: string): Limit {
   }
 }
 
-/** Lets what a user owns grow by bytes of content and by inodes. Throws EDQUOT. */
+/** Checks that a user may own `more` bytes of content and inodes. Throws EDQUOT. */
 export function admit(core: Core, uid: number, more: Used): void {
   assertAllowed(core, uid, more, more.bytes > 0)
 }
 
 /**
- * Lets an inode grow by bytes of content that will take the place of `freed`, which goes then;
- * without one it is as `admit`. `built`: what is charged for it so far, if it is there. Throws
- * EDQUOT.
+ * As `admit`, for an inode that grows by `bytes` and replaces `freed`, which is deleted then.
+ * `built`: what the new inode is charged so far, if it exists. Throws EDQUOT.
  */
 export function admitInstead(
   core: Core,
@@ -69,20 +68,20 @@ function assertAllowed(core: Core, uid: number, more: Used, isGrowing: boolean):
   if (own !== undefined) assertWithin(own, core.usage.of(uid), more, isGrowing)
 }
 
-/** Whether anything limits what a user owns. */
+/** Whether any limit applies to a user. */
 export function isLimited({ quota }: Core, uid: number): boolean {
   return quota.vault !== BOUNDLESS || quota.users.has(uid)
 }
 
 /**
- * How many bytes more a user may own; Infinity without a limit, below 0 where there is less room
- * than is used.
+ * How many more bytes a user may own; Infinity without a limit, negative when more is used than
+ * allowed.
  */
 export function left(core: Core, uid: number): number {
   return Math.min(...allowances(core, uid).map(({ limit, used }) => limit.bytes - used.bytes))
 }
 
-/** Lets a user become the owner of an inode. Throws EDQUOT. */
+/** Checks that a user may become the owner of an inode. Throws EDQUOT. */
 export function admitOwner(core: Core, inode: Inode, uid: number): void {
   const own = uid === inode.uid ? undefined : core.quota.users.get(uid)
   const bytes = chargeOf(inode)
@@ -94,7 +93,7 @@ function assertWithin(limit: Limit, used: Used, more: Used, isGrowing: boolean):
   if (more.files > 0 && used.files + more.files > limit.files) fail(EDQUOT)
 }
 
-/** What holds for a user: the vault's limit and then, if there is one, the user's own. */
+/** The limits that apply to a user: the vault's and then, if there is one, the user's own. */
 export function allowances(core: Core, uid: number): Allowance[] {
   const { quota, usage, diskSpace: room } = core
   const bytes = Math.max(usage.total.bytes, room.limit < BOUNDLESS.bytes ? room.taken : 0)

@@ -1,23 +1,23 @@
-// What is known of whether changes are recorded, and of what went without a trace;
-// tree/history-recording.ts says what it means.
+// Whether changes are recorded, and what was removed without a trace; see
+// tree/history-recording.ts.
 
 export interface History {
   isOn: boolean
-  /** What happens now leaves a trace, whatever is configured: see `withTrace`. */
+  /** Changes are recorded now, whatever the settings say; see `withTrace`. */
   isKept: boolean
-  /** Whether what was closed and deleted before anybody can have seen it is kept. */
+  /** Whether files that were closed and deleted within a second are kept. */
   isPassingKept: boolean
   /**
-   * Whether history.exclude names a name in a directory, or one above it; undefined where it names
-   * nothing.
+   * Whether history.exclude matches a name in a directory, or a directory above it; undefined
+   * without such globs.
    */
   isExcluded: ((parent: number, name: string) => boolean) | undefined
-  /** Inodes that went without a trace, in use or not, and those of them whose rows can be swept. */
+  /** Inodes that were removed without a trace, and those of them whose rows can be swept. */
   readonly traceless: Set<number>
   readonly leftovers: Set<number>
-  /** Hashes of blocks that may have lost their last user. */
+  /** Hashes of blocks that may be unreferenced. */
   readonly suspects: Set<string>
-  /** Prune or a sweep is at work: there is one at a time. */
+  /** True while prune or a sweep runs; there is one at a time. */
   isSwept: boolean
 }
 

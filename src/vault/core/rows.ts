@@ -1,5 +1,5 @@
-// Walking rows of the engine by pages, for work that looks at all of them and lets others go on in
-// between: only what is durable is seen, so whoever walks first makes durable what was done before.
+// Walks over rows of the engine, page by page, for work that visits all of them and yields to
+// requests in between. Only durable rows are seen, so callers commit first.
 
 import { setImmediate } from 'node:timers/promises'
 import type { Collection } from '../../store/collections.ts'
@@ -10,7 +10,7 @@ import type { Slices } from './time-slices.ts'
 
 const PAGE_ROWS = 512
 
-/** The rows of all pages. */
+/** Yields the rows of all pages, pausing after each. */
 export async function* walkPages<P>(
   pages: Pages<P>,
   turn: Slices['turn'] = () => setImmediate(),
@@ -23,7 +23,7 @@ export async function* walkPages<P>(
   }
 }
 
-/** The rows of a range in key order, `fields` of them, among which must be the whole key. */
+/** Yields the `fields` of a range's rows, in key order; they must include the whole key. */
 export function walkRows<R extends object, F extends keyof R & string>(
   store: Store,
   collection: Collection<R>,
@@ -34,7 +34,7 @@ export function walkRows<R extends object, F extends keyof R & string>(
   return walkPages(projectPages(store, collection, fields, range, PAGE_ROWS), () => slices.turn())
 }
 
-/** Every row of a collection that nobody changes meanwhile, in key order. */
+/** Yields every row of a collection, in key order; nobody may change it meanwhile. */
 export function everyRow<R extends object>(
   store: Store,
   collection: Collection<R>,
@@ -44,8 +44,8 @@ export function everyRow<R extends object>(
 }
 
 /**
- * The same of some columns, the whole key among them: those with bytes that are left out are not
- * read.
+ * As `everyRow`, but only some columns, the whole key among them; byte columns that are left out
+ * are not read.
  */
 export function everyProjection<R extends object, F extends keyof R & string>(
   store: Store,

@@ -1,16 +1,16 @@
-// Facts about the vault as a whole, kept as rows of the setting collection.
+// Facts about the vault as a whole, as rows of the setting collection.
 
 import { MOMENT_MAX } from '../../base/limits.ts'
 import { inodePast, inode as inodes, type SettingRow, setting } from '../../store/collections.ts'
 import { type Store, StoreError } from '../../store/store.ts'
 
-/** The format of the rows themselves; engines number their files separately. */
+/** The format of the rows themselves; engines version their files separately. */
 export const ROW_FORMAT = 1
 
-/** Beyond are the inodes of the views: the counter must not come there. */
+/** Higher numbers are inodes of the views: the counter must not get there. */
 const NEXT_INO_MAX = 2 ** 51
 
-/** Counters that each commit carries, so that they agree with the rows beside them. */
+/** Counters that every commit carries, so that they agree with its rows. */
 export interface Counters {
   readonly moment: number
   readonly nextIno: number
@@ -26,7 +26,7 @@ export function counterRows(counters: Counters): SettingRow[] {
   ]
 }
 
-/** What a new vault is told about itself. */
+/** The settings of a new vault. */
 export function birthRows(id: string, createdAt: string): SettingRow[] {
   return [
     { name: 'format', value: String(ROW_FORMAT) },
@@ -35,10 +35,7 @@ export function birthRows(id: string, createdAt: string): SettingRow[] {
   ]
 }
 
-/**
- * What a setting that is JSON says; undefined where it is missing or is none, as in a vault of
- * somebody else's making.
- */
+/** The value of a JSON setting; undefined where it is missing or invalid, as in a forged vault. */
 export function parsedSetting(value: string | undefined): unknown {
   try {
     return value === undefined ? undefined : JSON.parse(value)
@@ -53,8 +50,8 @@ export function readSetting(store: Store, name: string): string | undefined {
 }
 
 /**
- * The counters of a vault. Throws StoreError 'format' when it was written by a newer avfs,
- * 'corrupt' when it has none.
+ * The counters of a vault. Throws StoreError 'format' when a newer avfs wrote it, 'corrupt' when
+ * they are missing or damaged.
  */
 export function readCounters(store: Store): Counters {
   const format = Number(readSetting(store, 'format'))

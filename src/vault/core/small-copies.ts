@@ -1,5 +1,5 @@
-// Copies of small writes, cut from larger buffers: an ArrayBuffer a write would cost more than the
-// bytes.
+// Copies of small writes, carved from larger buffers: an ArrayBuffer for each write would cost more
+// than its bytes.
 
 import { takeBytes } from './buffer-pool.ts'
 

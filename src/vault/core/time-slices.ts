@@ -1,60 +1,60 @@
-// How long work is done beside requests: a few milliseconds at a time, and no more changed rows in
-// one commit than an fsync may have to wait for. Knows nothing of what the work is.
+// Paces background work: a few milliseconds at a time between requests, and no more changed rows in
+// one commit than an fsync may have to wait for. Knows nothing of the work itself.
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { SLICE_MS } from '../../base/turns.ts'
 import { StoreError } from '../../store/store.ts'
 import type { Core } from './core.ts'
 
-/** Once in so many slices a pause, so that a session that polls gets the processor too. */
+/** After this many slices there is a pause, so that a polling session gets the processor, too. */
 export const PAUSE_EVERY = 16
-/** Weight of the changes of one commit: rows, or blocks of which each is BLOCK_WEIGHT rows. */
+/** Weight of changes in one commit: a row weighs 1, a block BLOCK_WEIGHT. */
 const CHANGES_MAX = 2000
-/** A block lies on several pages, each of which is put on the free list. */
+/** A block occupies several pages, each of which goes to the free list. */
 export const BLOCK_WEIGHT = 20
 
+/** The pace of one piece of background work. */
 export interface Slices {
   /**
-   * To be awaited between two steps, at a point where the rows in the overlay make sense together.
-   * Throws StoreError 'closed' when the work is to end.
+   * Await between two steps, at a point where the rows in the overlay are consistent. Throws
+   * StoreError 'closed' when the work must end.
    */
   turn(): Promise<void> | undefined
-  /** Says that rows were changed or deleted. */
+  /** Counts rows that were changed or deleted. */
   changed(weight: number): void
   /**
-   * Resolves when all that was done is durable. Rejects with StoreError when the engine refuses.
+   * Resolves when all work so far is durable. Rejects with StoreError when the engine refuses it.
    */
   settle(): Promise<void>
 }
 
 /**
- * When a slice began: on the clock, and in processor time of this thread, which other processes do
- * not lengthen.
+ * When a slice began: wall-clock time, and processor time of this thread, which does not count
+ * other processes.
  */
 export interface Began {
   readonly atMs: number
   readonly cpuMs: number
 }
 
-/** A slice begins. */
 export function beginSlice(): Began {
   return { atMs: performance.now(), cpuMs: cpuMs() }
 }
 
-/** Notes how long a slice has held up requests until now. */
+/** Records how long a slice has held up requests. */
 export function noteSlice(core: Core, began: Began): void {
   core.longestSliceMs = Math.max(core.longestSliceMs, performance.now() - began.atMs)
   core.longestSliceCpuMs = Math.max(core.longestSliceCpuMs, cpuMs() - began.cpuMs)
 }
 
-/** Node before 24 knows it only of all threads together. */
+/** Node before 24 has no per-thread processor time: 0 there. */
 function cpuMs(): number {
   const { user, system } = process.threadCpuUsage?.() ?? { user: 0, system: 0 }
   return (user + system) / 1000
 }
 
 /**
- * Paces one piece of work on `core`. Once `isStopped` says so, every turn rejects with StoreError
+ * Paces one piece of work on `core`. Once `isStopped` returns true, every turn throws StoreError
  * 'closed'.
  */
 export function slicesOf(core: Core, isStopped: () => boolean = () => false): Slices {

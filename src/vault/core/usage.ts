@@ -1,12 +1,12 @@
-// What each user owns of a vault: bytes of content that is there and inodes, by uid. Counted as
-// they change, so that a limit (quota.ts) costs a comparison, and kept in the same commit as what
-// they count. Rows of the setting collection:
+// What each user owns in a vault, by uid: bytes of present content, and inodes. Counted as they
+// change, so that checking a limit (quota.ts) costs a comparison, and stored in the same commit as
+// what is counted. Rows of the setting collection:
 //
-//   usage         the moment of the vault when they were written; where it is another one they are
-//   counted anew
+//   usage         the moment of the vault when they were written; if the vault's moment differs,
+//                 everything is recounted
 //   usage.UID     "BYTES INODES"
 //
-// An inode that is open without a name is its owner's as long as it is open, but in no row: after a
+// An inode that is open without a name counts for its owner in memory, but not in the rows: after a
 // crash it is gone.
 
 import { steadyMs } from '../../base/clock.ts'
@@ -30,7 +30,7 @@ const UID_MAX = 2 ** 32 - 1
 
 export class Usage {
   readonly #users = new Map<number, Used>()
-  /** Users whose rows are no longer what is counted. */
+  /** Users whose rows are out of date. */
   readonly #changed = new Set<number>()
   #total: Used = NOTHING
 
@@ -40,7 +40,7 @@ export class Usage {
     this.#changed = new Set(changed)
   }
 
-  /** For another attempt at what changes it. */
+  /** A copy, for another attempt at an operation that changes it. */
   copy(): Usage {
     return new Usage(this.#users, this.#changed)
   }
@@ -49,6 +49,7 @@ export class Usage {
     return this.#total
   }
 
+  /** What a user owns. */
   of(uid: number): Used {
     return this.#users.get(uid) ?? NOTHING
   }
@@ -57,6 +58,7 @@ export class Usage {
     return this.#users
   }
 
+  /** Changes what a user owns; negative numbers take away. */
   add(uid: number, bytes: number, files: number): void {
     if (bytes === 0 && files === 0) return
     const its = this.of(uid)
@@ -67,18 +69,19 @@ export class Usage {
     this.#changed.add(uid)
   }
 
-  /** When an inode that somebody uses last lost its last name; ms of `steadyMs`. */
+  /** When an inode last lost its last name while in use; ms of `steadyMs`. */
   namelessSinceMs = Number.NEGATIVE_INFINITY
 
   /**
-   * An inode lost its last name, or has its first again: it leaves the rows, or is in them again.
+   * Called when an inode of `uid` loses its last name or gets one again: rows do not count nameless
+   * inodes.
    */
   renamed(uid: number): void {
     this.#changed.add(uid)
     this.namelessSinceMs = steadyMs()
   }
 
-  /** Puts the rows of users that changed since the last call into the commit that is being made. */
+  /** Puts the usage rows that changed since the last call into the commit being made. */
   note(overlay: Overlay, orphans: ReadonlyMap<number, Inode>, moment: number): void {
     const nameless = new Map<number, Used>()
     if (this.#changed.size > 0)
@@ -96,23 +99,23 @@ export class Usage {
 }
 
 /**
- * Bytes that an inode's owner is charged: those of its extents, and those written that are to
- * become more.
+ * Bytes that an inode's owner is charged: those of its extents, and those written that will need
+ * new ones.
  */
 export function chargeOf(inode: Inode): number {
   return inode.allocated + inode.reserved
 }
 
-/** Adds one inode to what users have. */
+/** Adds one inode to a user's count. */
 export function count(users: Map<number, Used>, uid: number, bytes: number): void {
   const its = users.get(uid) ?? NOTHING
   users.set(uid, { bytes: its.bytes + bytes, files: its.files + 1 })
 }
 
 /**
- * What the rows say, and whether they are those of the vault's last commit. `odd`: names of rows
- * that no count can come to, which say nothing; a vault may come from anybody, and less than
- * nothing would be room within every quota.
+ * The usage rows, and whether they belong to the vault's last commit. `odd`: names of rows with
+ * impossible values, which are ignored: a forged vault could claim negative usage and so evade
+ * every quota.
  */
 export function storedUsage(store: Store): {
   users: Map<number, Used>
@@ -147,12 +150,12 @@ function momentRow(moment: number): SettingRow {
   return { name: MOMENT, value: String(moment) }
 }
 
-/** All rows that tell of usage as of the vault's last commit, at `moment`. */
+/** All usage rows as of the vault's last commit, at `moment`. */
 export function usageRowsOf(users: ReadonlyMap<number, Used>, moment: number): SettingRow[] {
   return [momentRow(moment), ...[...users].map(([uid, its]) => usageRow(uid, its))]
 }
 
-/** Keys of the rows that tell of usage. */
+/** Keys of all usage rows. */
 export function usageKeys(store: Store): Key[] {
   return [[MOMENT], ...usageRows(store).map(({ name }): Key => [name])]
 }

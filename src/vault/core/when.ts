@@ -1,20 +1,20 @@
-// Moments as people write them: dates, times, ages. What they mean in a vault, whose moments are
-// not the host's time, is said by its Moments; an age counts moments, so that it is a true one
-// wherever the clock was set.
+// Moments as people write them: dates, times, ages. A vault's Moments map them to its own time,
+// which differs from the host's clock; an age counts moments, so it is right even where the clock
+// was set.
 //
 //   2026-11-22                      midnight, local time
-//   2026-11-22T10-00-00             local time; also 10:00:00, 10:00, a space or _ for the T, a
-//   fraction of a second
+//   2026-11-22T10-00-00             local time; also 10:00:00, 10:00, a space or _ for the T, and
+//                                   a fraction of a second
 //   2026-11-22T10-00-00Z            UTC; also +01:00, -0530
-//   10s 10m 2h 3d 4w 1y             so long ago
-//   now, yesterday                  a day ago
-//   @1795000000                     seconds since 1970, with a fraction if wanted
+//   10s 10m 2h 3d 4w 1y             an age
+//   now, yesterday                  yesterday: a day ago
+//   @1795000000                     seconds since 1970, optionally with a fraction
 //   @GMT-2026.11.22-10.00.00        as Samba writes it
-//   2026-11-22T10-00-00.123456Z~2   the time before the last one that the clock showed this, where
-//   it was set back
+//   2026-11-22T10-00-00.123456Z~2   where the clock was set back and showed this time more than
+//                                   once: the last but one
 //
-// A second without a fraction is meant whole: what was saved within it counts, so that the second
-// that stat(1) or date(1) gives shows what was saved in it.
+// A time without a fraction means the end of its second: what was saved within that second is
+// included, so the time shown by stat(1) or date(1) shows what was saved in it.
 
 import type { WallMicros } from './clock-steps.ts'
 import type { Moment } from './moment.ts'
@@ -37,14 +37,14 @@ const date =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T_ ](\d\d)[-:](\d\d)(?:[-:](\d\d)(?:[.,](\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?)?(?:~([1-9]\d{0,5}))?$/
 
 /**
- * So long ago, in microseconds; or the time that the host's clock showed, the nth from the latest
- * where it did so more than once.
+ * An age in microseconds, or a time of the host's clock: the nth from the latest where the clock
+ * showed it more than once.
  */
 export type When = { readonly ago: number } | { readonly wall: WallMicros; readonly nth: number }
 
 /**
- * What a text means, in whole microseconds, or undefined when it means none. It may lie in the
- * future or before a vault's birth.
+ * What a text means, in whole microseconds; undefined when it is no time. The result may lie in the
+ * future or before the vault's creation.
  */
 export function parseWhen(text: string, nowMicros: WallMicros): When | undefined {
   if (text === 'now') return { ago: 0 }
@@ -73,26 +73,26 @@ function whenOf(
   return wall === undefined ? undefined : { wall: counted(wall), nth: Number(nth) }
 }
 
-/** Beyond what counts exactly lies the far future, or the far past, whichever. */
+/** Clamps to safe integers: beyond them only "far future" or "far past" matters. */
 function counted(micros: number): number {
   return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(micros, Number.MAX_SAFE_INTEGER))
 }
 
-/** The time of the host's clock that a text means, for what is compared with times of files. */
+/** As a time of the host's clock, to compare with file times. */
 export function parseMoment(text: string, nowMicros: WallMicros): WallMicros | undefined {
   const when = parseWhen(text, nowMicros)
   return when === undefined || 'wall' in when ? when?.wall : nowMicros - when.ago
 }
 
 /**
- * The moment of a vault; in its future when the time has not come, undefined where it never came an
- * nth time.
+ * The moment that a `When` means in a vault; later than now for the future. Undefined when the
+ * clock never showed the time `nth` times.
  */
 export function momentMeant(moments: Moments, when: When): Moment | undefined {
   return 'ago' in when ? moments.now() - when.ago : moments.momentAt(when.wall, when.nth)
 }
 
-/** A moment as a file name that leads back to it. */
+/** A moment as a file name that `parseWhen` reads back. */
 export function nameOfMoment(moments: Moments, moment: Moment): string {
   const nth = moments.steps.nthOf(moment, moments.now())
   return `${formatMoment(moments.wallOf(moment))}${nth === 1 ? '' : `~${nth}`}`
@@ -107,7 +107,7 @@ function wallOf(
   const start = seconds * SECOND
   if (fraction !== undefined) return start + Number(fraction.padEnd(6, '0'))
   const end = start + SECOND - 1
-  // The running second is not over. A later one is of the past, too, where the clock was ahead.
+  // The current second is not over yet. With the clock set back, a later one can be of the past.
   return start <= nowMicros ? Math.min(end, nowMicros) : end
 }
 
@@ -116,11 +116,11 @@ function secondsOf(match: RegExpExecArray, zone: string | undefined): number | u
   const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((at) =>
     Number(match[at] ?? 0),
   ) as [number, number, number, number, number, number]
-  // Dates that are none, such as February 30, would be taken for others.
+  // Date would silently roll over invalid dates such as February 30.
   if (hour > 23 || minute > 59 || second > 59) return undefined
   const calendar = new Date(Date.UTC(year, month - 1, day))
   if (calendar.getUTCMonth() !== month - 1 || calendar.getUTCDate() !== day) return undefined
-  // JavaScript takes the years before 100 for those from 1900 on.
+  // Date.UTC takes years 0 to 99 for 1900 to 1999.
   if (calendar.getUTCFullYear() !== year) return undefined
   if (zone === undefined)
     return new Date(year, month - 1, day, hour, minute, second).getTime() / 1000

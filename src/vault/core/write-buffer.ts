@@ -1,14 +1,15 @@
-// Bytes that were written to one chunk of a file and are not extents yet: pieces that do not
-// overlap, sorted by start. Pure functions over an array; offsets are those of the file.
+// Bytes written to one chunk of a file that are not extents yet: non-overlapping pieces, sorted by
+// start. Pure functions over an array; offsets are those of the file.
 
 import { takeBytes } from './buffer-pool.ts'
 
+/** Written bytes, beginning at offset `start` of the file. */
 export interface BufferedWrite {
   readonly start: number
   readonly bytes: Uint8Array
 }
 
-/** Takes in newer bytes: what they cover of older pieces goes. */
+/** Adds newer bytes, which replace what they cover of older pieces. */
 export function bufferWrite(pieces: BufferedWrite[], piece: BufferedWrite): void {
   const last = pieces[pieces.length - 1]
   if (last === undefined || last.start + last.bytes.length <= piece.start) {
@@ -21,7 +22,7 @@ export function bufferWrite(pieces: BufferedWrite[], piece: BufferedWrite): void
   pieces.splice(at, 0, piece)
 }
 
-/** Forgets the bytes of [from, to). */
+/** Drops the bytes of [from, to). */
 export function cutWrites(pieces: BufferedWrite[], from: number, to: number): void {
   for (let at = pieces.length - 1; at >= 0; at--) {
     const { start, bytes } = pieces[at] as BufferedWrite
@@ -35,7 +36,7 @@ export function cutWrites(pieces: BufferedWrite[], from: number, to: number): vo
   }
 }
 
-/** Neighbouring pieces as one run of bytes each. */
+/** Merges adjacent pieces into runs. */
 export function mergedRuns(pieces: readonly BufferedWrite[]): BufferedWrite[] {
   const runs: BufferedWrite[] = []
   for (let at = 0; at < pieces.length; ) {

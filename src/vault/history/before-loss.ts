@@ -1,6 +1,6 @@
-// What a command takes away or replaces is history first, whole, however young it is and wherever
-// it lies: nobody who runs a command means to destroy. What programs do (rm, mv) is theirs, and
-// follows what is configured (history-recording.ts).
+// Makes what a command removes or replaces part of history first, complete, however young it is and
+// wherever it lies: nobody who runs an avfs command means to destroy data. Changes by programs (rm,
+// mv) follow the settings (history-recording.ts).
 
 import { isDirectory } from '../../base/mode.ts'
 import { DELETED, type EntryRow, LOST } from '../../store/collections.ts'
@@ -14,33 +14,33 @@ import { getInode } from '../tree/inodes.ts'
 import { dropName } from '../tree/names.ts'
 
 /**
- * Makes what has been written so far a version. Stands by itself in a step, before anything is
- * changed.
+ * Seals what has been written so far as a version. May restart the step, so call it before the step
+ * changes anything else.
  */
 export function completeState(core: Core, inode: Inode): void {
   if (isProvisional(inode) && inode.nlink > 0) seal(core, inode)
 }
 
 /**
- * From here on an inode, and a name of it, are history as they are. Called before the moment at
- * which they change or go.
+ * Makes the present state of an inode, and one of its names, part of history. Called before the
+ * moment at which they change or are removed.
  */
 export function observeLoss(core: Core, inode: Inode, row?: EntryRow): void {
   const { barrier } = core.moments
-  // Not every time: a directory leaves a row of the past for each.
+  // Only if needed: each observed change of a directory leaves a past row.
   if (Math.max(inode.since, inode.born, row?.since ?? 0) > barrier) core.moments.observe()
 }
 
 /**
- * Takes a name from an inode whose state is complete; `isHeld`: somebody may use it without one.
- * All that is read was read.
+ * Removes a name from an inode whose state is complete. `isHeld`: the inode may be in use without a
+ * name. Everything it reads must be prefetched.
  */
 export function removeKept(core: Core, row: EntryRow, inode: Inode, isHeld: boolean): void {
   const { parent, name, since } = row
   const directory = getInode(core, parent)
   observeLoss(core, inode, row)
   const moment = core.moments.next()
-  // One that is so young that it would pass for a temporary name is lost, and shows.
+  // A name young enough to pass for a temporary one gets fate LOST, which shows it in history.
   const fate = moment - since < BRIEF_MICROS ? LOST : DELETED
   withTrace(core, () => {
     removeEntry(core, directory, row, moment, fate)

@@ -1,5 +1,5 @@
-// What happened in a directory: to its names, and to the attributes and content of what they lead
-// to. Newest first, and no more than is asked for, however long the history is.
+// What happened in a directory: to its names, and to the attributes and content of the inodes they
+// lead to. Newest first and limited, however long the history is.
 
 import { keptByStep } from '../../base/step.ts'
 import { pauseWhenDue } from '../../store/pause.ts'
@@ -16,18 +16,18 @@ export interface HistoryEvent {
   readonly what: What
   readonly ino: number
   readonly size: number
-  /** Who did it; null when that is not known. */
+  /** Who did it; null when unknown. */
   readonly who: Actor | null
   /**
-   * Of 'renamed': the name before, in the same directory; with its whole path ('/d/a') in another.
-   * A byte string.
+   * For 'renamed': the former name, a byte string; with its whole path ('/d/a') if it was in
+   * another directory.
    */
   readonly from?: string
 }
 
 /**
- * What happened in a directory, newest first, at most `limit`; passing names (lifetimes.ts) only
- * with `all`. `shown`: if not everything is told.
+ * The events of a directory, newest first, at most `limit`; those of passing names (lifetimes.ts)
+ * only with `all`. `shown` filters what the caller may see.
  */
 export function historyOf(
   core: Core,
@@ -59,9 +59,9 @@ function formerName(core: Core, { parent, fromParent, fromName }: Span): string 
   return fromParent === parent ? fromName : below(lastPath(core, fromParent), fromName)
 }
 
-/** The moments at which something changed in a directory, newest first, at most `limit`. */
+/** The moments at which a directory changed, newest first, at most `limit`. */
 export function changesOf(core: Core, parent: number, limit: number): Moment[] {
-  // A rename over a file is two events of one moment.
+  // A rename over a file makes two events at the same moment.
   const moments = findEvents(core, parent, 2 * limit, false).map((event) => event.moment)
   return [...new Set(moments)].slice(0, limit)
 }

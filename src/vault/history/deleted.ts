@@ -1,6 +1,5 @@
-// What was deleted in a directory and is not there now: names whose last row says so, the newest
-// deletion first where a name was deleted more than once. Files that moved away or were replaced
-// are not lost and not listed.
+// Names that were deleted from a directory and do not exist now, newest deletion first where a name
+// was deleted more than once. Files that moved away or were replaced are not lost and not listed.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
 import { NAME_BYTES_MAX } from '../../base/limits.ts'
@@ -13,34 +12,34 @@ import { findEntry } from '../tree/directory.ts'
 import { isBrief, isDeleted } from './lifetimes.ts'
 
 const PAGE_ROWS = 1024
-/** For the deletions of names that were looked up, and what one of them takes. */
+/** Memory for cached deletions of names, and the approximate bytes of one. */
 const KNOWN_BYTES = 8 * 1024 * 1024
 const ENTRY_COST = 400
-/** Numbers from here on are moments: a name is not deleted so often. */
+/** A number from here on is a moment: no name was deleted so often. */
 const FIRST_MOMENT = 1e9
 
 export interface DeletedEntry {
   /**
-   * The name as listed: NAME for the newest deletion, NAME~2 for the one before ... Where that is
-   * longer than a name may be, its beginning and the moment of the deletion.
+   * The name as listed: NAME for the newest deletion, NAME~2 for the one before, and so on. Where
+   * that is too long, the beginning of the name and the moment of the deletion.
    */
   readonly name: string
   readonly ino: number
-  /** When it was deleted: its latest state is the one as of `until - 1`. */
+  /** When it was deleted; its last state is the one as of `until - 1`. */
   readonly until: Moment
   readonly row: EntryPastRow
 }
 
 /**
- * The deleted names of a directory in byte order of the true names, those of some rows at a time.
+ * Iterates over the deleted names of a directory, in byte order of their true names, page by page.
  */
 export class DeletedNames {
   readonly #core: Core
   readonly #parent: number
   readonly #pageRows: number
-  /** Where the next rows begin; undefined: that was all. */
+  /** Where the next page begins; undefined at the end. */
   #from: Key | undefined
-  /** The name that was read last, and what is known of its deletions: more may come. */
+  /** The last name read and its deletions so far: the next page may have more. */
   #name: string | undefined
   #rows: EntryPastRow[] = []
 
@@ -51,7 +50,7 @@ export class DeletedNames {
     this.#from = [parent]
   }
 
-  /** The next ones; undefined when that was all. Nothing has changed when it throws Fault. */
+  /** The next entries; undefined at the end. Leaves its state unchanged when it throws a Fault. */
   next(): DeletedEntry[] | undefined {
     if (this.#from === undefined) return undefined
     const range = { gte: this.#from, lt: [this.#parent + 1], limit: this.#pageRows }
@@ -94,8 +93,8 @@ export function findDeleted(core: Core, parent: number, name: string): DeletedEn
 }
 
 /**
- * The last deletion of a name, of a passing one too, which is not listed; undefined when it is
- * there or never was deleted.
+ * The last deletion of a name, even of a passing one, which is not listed; undefined when the name
+ * exists or was never deleted.
  */
 export function lastDeleted(core: Core, parent: number, name: string): EntryPastRow | undefined {
   if (findEntry(core, parent, name) !== undefined) return undefined
@@ -103,8 +102,8 @@ export function lastDeleted(core: Core, parent: number, name: string): EntryPast
 }
 
 /**
- * What the deletions of a name are listed as while it is not there, and what one more would be, for
- * when there was.
+ * The listed names of a name's deletions, as long as it does not exist, plus the one that a further
+ * deletion would take; or just the name if it was never deleted.
  */
 export function deletedAs(core: Core, parent: number, name: string): string[] {
   const rows = [...deletionsOf(core, parent, name).values()].map(({ row }) => row).reverse()
@@ -112,7 +111,7 @@ export function deletedAs(core: Core, parent: number, name: string): string[] {
   return oldest === undefined ? [name] : listed(core, [oldest, ...rows]).map((its) => its.name)
 }
 
-/** The deletions of one name by what they are listed as, the newest first. */
+/** The deletions of one name by listed name, newest first. */
 type Deletions = ReadonlyMap<string, DeletedEntry>
 
 const known = new WeakMap<Core, GenerationCache<string, Deletions>>()
@@ -134,7 +133,7 @@ function rowsOf(core: Core, parent: number, name: string): EntryPastRow[] {
   return core.overlay.scan(entryPast, range)
 }
 
-/** A name that was deleted often is asked for by each of its numbers. */
+/** A cache, because a name that was deleted often is looked up once for each of its numbers. */
 function remember(core: Core): GenerationCache<string, Deletions> {
   const cache = new GenerationCache<string, Deletions>(
     KNOWN_BYTES,
@@ -147,7 +146,7 @@ function remember(core: Core): GenerationCache<string, Deletions> {
       return
     }
     cache.delete(`${parent}/${name}`)
-    // NAME~2 is a number of NAME, unless something was called so itself.
+    // NAME~2 may be a number of NAME.
     for (
       let at = name.lastIndexOf('~');
       at >= 0;
@@ -156,12 +155,12 @@ function remember(core: Core): GenerationCache<string, Deletions> {
       cache.delete(`${parent}/${name.slice(0, at)}`)
   }
   core.overlay.watch(entryPast, forget)
-  // A name that follows another without a gap makes both last longer.
+  // A new entry may extend the lifetime of a past one that it follows without a gap.
   core.overlay.watch(entry, forget)
   return cache
 }
 
-/** NAME~2 is the second deletion of NAME, unless something was called so itself. */
+/** NAME~2 means the second deletion of NAME, unless a file was itself called NAME~2. */
 function trueName(core: Core, parent: number, name: string): string {
   const numbered = /^(.*)~([1-9]\d*)$/s.exec(name)
   if (numbered === null || wasName(core, parent, name)) return name
@@ -169,10 +168,7 @@ function trueName(core: Core, parent: number, name: string): string {
   return cutFrom(core, parent, begin, Number(number)) ?? begin
 }
 
-/**
- * The name that was too long for a number, from its beginning and the moment at which it was
- * deleted.
- */
+/** Finds a name that was too long for a number, by its beginning and the moment of its deletion. */
 function cutFrom(core: Core, parent: number, begin: string, until: Moment): string | undefined {
   if (until < FIRST_MOMENT) return undefined
   const last = begin + '\xff'.repeat(NAME_BYTES_MAX - begin.length)
@@ -196,7 +192,7 @@ function wasName(core: Core, parent: number, name: string): boolean {
   return core.overlay.scan(entryPast, range).length > 0
 }
 
-/** The deletions of one name as they are listed, oldest first in `rows`. */
+/** The deletions of one name as listed, newest first; `rows` are oldest first. */
 function listed(core: Core, rows: readonly EntryPastRow[]): DeletedEntry[] {
   const taken = rows.length > 1 ? numbersTaken(core, rows[0] as EntryPastRow) : none
   let number = 1
@@ -214,10 +210,10 @@ function listed(core: Core, rows: readonly EntryPastRow[]): DeletedEntry[] {
 
 const none: ReadonlySet<number> = new Set()
 
-/** The numbers for which something is or was called NAME~NUMBER itself. */
+/** The numbers for which a file is or was itself called NAME~NUMBER. */
 function numbersTaken(core: Core, { parent, name }: EntryPastRow): ReadonlySet<number> {
   const taken = new Set<number>()
-  // Up to the character after the digits; one look a name, however often it was there.
+  // ':' follows '9'. One seek for each name, however many rows it has.
   for (let from = `${name}~1`; ; ) {
     const range = { gte: [parent, from], lt: [parent, `${name}~:`], limit: 1 }
     const [row] = core.overlay.scan(entryPast, range)
@@ -228,15 +224,15 @@ function numbersTaken(core: Core, { parent, name }: EntryPastRow): ReadonlySet<n
   }
 }
 
-/** Those of the rows that are deletions of names that are not there now. */
+/** The rows that are deletions of names that do not exist now. */
 function deletedOf(core: Core, parent: number, rows: readonly EntryPastRow[]): EntryPastRow[] {
   const isThere = presence(core, parent, rows)
   return rows.filter((row) => isDeleted(row.fate) && !isThere(row.name) && !isBrief(core, row))
 }
 
 /**
- * Tells of the names of a page whether they are there now: read at once where few others lie
- * between them.
+ * A check whether the names of a page exist now. They are read in one scan, unless too many other
+ * names lie between them.
  */
 function presence(
   core: Core,

@@ -1,6 +1,6 @@
-// Looks through all that happened in a directory for the newest of it. A large directory takes
-// long, so that others go on in between (store/pause.ts): what is found is the history as of when
-// the search began, whatever happens meanwhile.
+// Searches the whole history of a directory for its newest events. That takes long for a large
+// directory, so the search pauses for other work (store/pause.ts); its result is the history as of
+// when it began, whatever happens meanwhile.
 
 import { keptByStep } from '../../base/step.ts'
 import {
@@ -27,15 +27,15 @@ import { isBrief } from './lifetimes.ts'
 
 /** Spans read at a time. */
 const PAGE_ROWS = 512
-/** Searches of one vault that are under way, or that are good until something happens. */
+/** Searches of one vault that are running, or whose results are still valid. */
 const SHARED_MAX = 16
-/** Longer ones are not kept for others. */
+/** Results with a higher limit are not shared. */
 const SHARED_EVENTS_MAX = 5000
 
 /**
- * 'changed' is a new version, 'attributes' all else of an inode (mode, owner, times, extended
- * attributes, tags); 'moved' is a name that left, 'renamed' one that came by rename(2), 'linked'
- * one more of a file that had one, 'restored' one that was brought back.
+ * 'changed' is a new version; 'attributes' any other change of an inode (mode, owner, times,
+ * extended attributes, tags); 'moved' a name that moved away, 'renamed' one that came by rename(2),
+ * 'linked' a further name of a file, 'restored' a name that was brought back.
  */
 export type What =
   | 'created'
@@ -47,7 +47,7 @@ export type What =
   | 'linked'
   | 'restored'
 
-/** An event as it is found: what is told of few of them is looked up at the end. */
+/** An event as found; details are looked up only for those that are returned. */
 export interface Found {
   readonly moment: Moment
   readonly what: What
@@ -56,18 +56,18 @@ export interface Found {
   readonly actor: number
 }
 
-/** An inode under a name of the directory; present ones without an end. */
+/** One inode under one name of the directory; present ones have no end. */
 export type Span = EntryPastRow | (EntryRow & { until: Moment; fate: undefined; endedBy: 0 })
 
 /**
- * To whom events are told: what of them, and whence names came. `key` is another for each who is
- * told something else.
+ * What the caller may see of events, and of where names came from. Callers that may see different
+ * things have different keys.
  */
 export interface Shown {
   readonly key: string
-  /** Something that happened in the directory; `moment` is one at which the name was there. */
+  /** Whether an event in the directory is visible; the name existed at `moment`. */
   readonly event: (moment: Moment) => boolean
-  /** A name that directory `parent` had at a moment. */
+  /** Whether a former name in directory `parent` is visible, as of a moment. */
   readonly from: (parent: number, moment: Moment) => boolean
 }
 
@@ -80,7 +80,7 @@ const arrivals: Readonly<Record<Origin, What>> = {
 
 const shared = new WeakMap<Core, Map<string, EventSearch>>()
 
-/** `all`: events of passing names, too. `shown`: if not everything is told. */
+/** `all`: also events of passing names. `shown`: filters what the caller may see. */
 interface Asked {
   readonly parent: number
   readonly limit: number
@@ -89,8 +89,8 @@ interface Asked {
 }
 
 /**
- * The newest events of a directory, at most `limit`. Whoever asks the same, and is told the same,
- * before anything has happened shares one search.
+ * The newest events of a directory, at most `limit`. Equal requests with the same `shown` share one
+ * search until something changes.
  */
 export function findEvents(
   core: Core,
@@ -120,17 +120,17 @@ function searchOf(core: Core, key: string, asked: Asked): EventSearch {
 }
 
 class EventSearch {
-  /** What was known of rows when it began. */
+  /** The state of the overlay when the search began. */
   readonly changes: number
   readonly #core: Core
   readonly #asked: Asked
   readonly #began: Moment
   readonly #present: Pages<EntryRow>
   readonly #past: Pages<EntryPastRow>
-  /** Spans that are read and not looked at. */
+  /** Spans that were read but not yet searched. */
   #spans: Span[] = []
   #at = 0
-  /** Those that ended since it began: they may have been met as present ones. */
+  /** Spans that ended after the search began: they may have been seen as present ones. */
   #ended: Span[] = []
   #events: Found[] = []
 
@@ -144,16 +144,16 @@ class EventSearch {
     this.#past = scanPages(core.overlay, entryPast, range, PAGE_ROWS)
   }
 
-  /** Goes on from where a Fault ended it. */
+  /** Runs to the end; when called again after a Fault, continues where it stopped. */
   finish(): readonly Found[] {
-    // What is present first: it may become past meanwhile, and never the other way.
+    // Present entries first: they may become past meanwhile, never the reverse.
     while (this.#look() || this.#readPresent() || this.#readPast());
     if (this.#ended.length > 0) this.#takeEnded()
     this.#trim()
     return this.#events
   }
 
-  /** Looks at one span; false when there is none. */
+  /** Searches one span; false when none is left. */
   #look(): boolean {
     const span = this.#spans[this.#at]
     if (span === undefined) return false
@@ -164,7 +164,7 @@ class EventSearch {
     const events = isTemporary ? [] : eventsOf(this.#core, span, limit)
     this.#events.push(...events.filter((event) => this.#isTold(event)))
     this.#at++
-    // Sorted now and then, so that memory stays bounded.
+    // Trimmed now and then to bound memory.
     if (this.#events.length > 4 * limit + 1000) this.#trim()
     return true
   }
@@ -211,7 +211,10 @@ class EventSearch {
   }
 }
 
-/** Newest first; of one moment what ended before what came, by name. */
+/**
+ * Newest first; at the same moment, events of ended spans before those of present ones, then by
+ * name.
+ */
 function inOrder(a: Found, b: Found): number {
   const byMoment = b.moment - a.moment
   if (byMoment !== 0 || a.span === b.span) return byMoment
@@ -243,7 +246,7 @@ function eventsOf(core: Core, span: Span, limit: number): Found[] {
       const what = state.versions > before.versions ? 'changed' : 'attributes'
       events.push({ moment: state.since, what, span, size: state.size, actor: state.actor })
     } else if (before === undefined || state.since <= since) {
-      // A file is there as soon as it is complete, and not before.
+      // A file appears in history once it is complete, not before.
       const isLate = state.since > since
       const moment = isLate ? state.since : since
       const actor = isLate ? state.actor : span.actor

@@ -1,5 +1,5 @@
-// How long a name was there: rows of one name that follow each other without a gap are one
-// lifetime, whichever inodes it led to. A lifetime under a second is that of a temporary name.
+// How long a name existed: consecutive rows of one name without a gap form one lifetime, whichever
+// inodes it led to. A lifetime under a second is that of a temporary name (a passing name).
 
 import { isDirectory } from '../../base/mode.ts'
 import {
@@ -19,18 +19,18 @@ import type { Moment } from '../core/moment.ts'
 import { BRIEF_MICROS } from '../core/moments.ts'
 import { findEntry } from '../tree/directory.ts'
 
-/** Whether a name was deleted, and not moved or replaced. */
+/** Whether a name was deleted, rather than moved or replaced. */
 export function isDeleted(fate: Fate | undefined): boolean {
   return fate === DELETED || fate === LOST
 }
 
-/** True when the lifetime that a row belongs to was brief, and no snapshot is of `moment`. */
+/** True when the row's lifetime was brief and no snapshot was taken at `moment`. */
 export function isBrief(core: Core, row: EntryPastRow, moment?: Moment): boolean {
   if (row.until - row.since >= BRIEF_MICROS || row.fate === LOST) return false
   return !livedOn(core, row) && (moment === undefined || !isSnapshot(core, moment))
 }
 
-/** Looks at the rows before and after until they make up a second. */
+/** Whether the lifetime lasted a second, or still goes on. */
 function livedOn(core: Core, row: EntryPastRow): boolean {
   const { parent, name } = row
   let { since, until } = row
@@ -50,10 +50,10 @@ function livedOn(core: Core, row: EntryPastRow): boolean {
 }
 
 /**
- * True when what a name leads to was moved there from one that was no temporary name: whoever
- * deletes it deletes something that was there before (mv a b && rm b). A file whose former name is
- * taken again was put aside by an editor, and has its versions there. Asked before the name is
- * taken away; of names that are not young the answer may be either.
+ * True when deleting a name would lose a file that existed before under a name that was not
+ * temporary (mv a b && rm b). A file whose former name is in use again was set aside by an editor,
+ * and has its versions there. Called before the name is removed; for names older than a second the
+ * answer is arbitrary.
  */
 export function wouldBeLost(core: Core, row: EntryRow, { mode, movedAt }: Inode): boolean {
   const { origin, fromParent, fromName, since } = row
@@ -62,14 +62,12 @@ export function wouldBeLost(core: Core, row: EntryRow, { mode, movedAt }: Inode)
   return movedAt === since || cameFromLasting(core, row)
 }
 
-/**
- * True when a row that ends at a moment is no temporary name's by itself, whatever was before it.
- */
+/** True when a row that ends at a moment lasted long enough by itself, whatever preceded it. */
 export function isLasting({ since }: EntryRow, moment: Moment): boolean {
   return moment - since >= BRIEF_MICROS
 }
 
-/** Goes back from rename to rename, of which there may be any number within a second. */
+/** Follows renames backwards; there may be any number of them within a second. */
 function cameFromLasting(core: Core, row: EntryRow): boolean {
   for (let at = row; ; ) {
     const source = pastBefore(core, at.fromParent, at.fromName, at.since)
@@ -95,7 +93,7 @@ export function pastBefore(
   })[0]
 }
 
-/** The moments of the snapshots; undefined: they have to be read. */
+/** The moments of all snapshots; undefined: not read yet. */
 const snapshots = new WeakMap<Core, { moments: ReadonlySet<Moment> | undefined }>()
 
 function isSnapshot(core: Core, moment: Moment): boolean {

@@ -1,6 +1,6 @@
-// Former states of inodes as they were read of late, the newest read of each. What is sealed never
-// changes, so that a state is kept with the extents that were read of it, as a live inode is; prune
-// alone takes states away (prune-inode.ts). Reads only.
+// A cache of past states of inodes, one for each inode: the one read last. Sealed states never
+// change, so a state is kept with its extents, as an inode in memory is; only prune removes states
+// (prune-inode.ts). Reads only.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import {
@@ -16,10 +16,10 @@ import type { Moment } from '../core/moment.ts'
 import { costOfExtents, type PastState } from '../core/past-state.ts'
 import { neighboursOf } from '../tree/neighbours.ts'
 
-/** A state that knows extents of more chunks forgets them: they can be read again. */
+/** With extents of more chunks than this, a state drops them all: they can be read again. */
 const CHUNKS_MAX = 4096
 
-/** The state of a moment if it was read before. */
+/** The cached state as of a moment, if any. */
 export function knownState(core: Core, ino: number, moment: Moment): PastState | undefined {
   const state = core.pasts.get(ino)
   return state !== undefined && state.row.since <= moment && moment < state.row.until
@@ -28,8 +28,8 @@ export function knownState(core: Core, ino: number, moment: Moment): PastState |
 }
 
 /**
- * The past row that holds a moment, or undefined. The caller has seen to it that no later change
- * overwrites it.
+ * The past row as of a moment, or undefined. The caller has made the moment part of history
+ * (`observe`), so that no later change overwrites it.
  */
 export function pastRowAt(core: Core, ino: number, moment: Moment): InodePastRow | undefined {
   const [row] = core.overlay.scan(inodePast, {
@@ -39,15 +39,12 @@ export function pastRowAt(core: Core, ino: number, moment: Moment): InodePastRow
     limit: 1,
   })
   if (row === undefined || row.until <= moment) return undefined
-  // While its file is being changed nobody knows how long a state lasted.
+  // Not cached while the file is being changed: the end of its state is still unknown.
   if (row.until !== PROVISIONAL) core.pasts.set(ino, { row, chunks: new Map() })
   return row
 }
 
-/**
- * Reads former states that are wanted soon, together where that is cheaper, for `knownState` to
- * find them.
- */
+/** Reads past states that will be needed soon into the cache, in one scan where that is cheaper. */
 export function readAhead<T>(
   core: Core,
   items: readonly T[],
@@ -69,7 +66,7 @@ export function readAhead<T>(
   }
 }
 
-/** The extents of one chunk of a state, read by `load` where they are not known. */
+/** The extents of one chunk of a state, read by `load` where they are not cached. */
 export function extentsOf(
   core: Core,
   state: PastState,
@@ -87,7 +84,7 @@ export function extentsOf(
 }
 
 /**
- * As a rule one former extent is all there is of a chunk: found by one seek, however long the
+ * The common case: one past extent covers the whole chunk. Found by one seek, however long the
  * file's history is.
  */
 function wholeExtent(core: Core, row: InodePastRow, chunk: number): ExtentRow[] | undefined {

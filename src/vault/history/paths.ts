@@ -1,6 +1,6 @@
-// From a path to what it names: now, at a moment, or where a name was that is no more. Paths are
-// byte strings that begin with /; links are not followed, because a link of the past may lead
-// anywhere today.
+// Resolves paths: now, at a moment, or in directories that no longer exist. Paths are byte strings
+// that begin with '/'. Symbolic links are not followed, because the target of an old link may be
+// anything today.
 
 import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import { entryPast, type InodeRow } from '../../store/collections.ts'
@@ -11,28 +11,26 @@ import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
 import { entryAt, inodeAt } from './timeline.ts'
 
-/**
- * A name in a directory, whether or not anything is there now; the root is the name '' in itself.
- */
+/** A name in a directory, whether or not it exists now; the root is the name '' in itself. */
 export interface Spot {
   readonly parent: number
   readonly name: string
 }
 
 /**
- * How often one path forks: each level may have had many directories of one name. Beyond that the
- * present or latest one counts.
+ * Limit of forks in one path: on each level, several directories may have had the name. Beyond it,
+ * only the present or latest one is tried.
  */
 const LOOKS_MAX = 1000
-/** How many former holders of a name are looked at for a directory. */
+/** Former inodes of a name that are searched for directories. */
 const FORMER_MAX = 1000
 
-/** The names of a path, from the root down. */
+/** The names in a path, from the root down. */
 export function namesOf(path: string): string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.')
 }
 
-/** What a path names now. */
+/** The inode at a path now. */
 export function findPath(core: Core, path: string): Inode | undefined {
   let ino = ROOT_INO
   for (const name of namesOf(path)) {
@@ -43,7 +41,7 @@ export function findPath(core: Core, path: string): Inode | undefined {
   return findInode(core, ino)
 }
 
-/** What a path named at a moment, as it was then. */
+/** The inode at a path as of a moment, with its state then. */
 export function findPathAt(core: Core, path: string, moment: Moment): InodeRow | undefined {
   let ino = ROOT_INO
   for (const name of namesOf(path)) {
@@ -55,7 +53,7 @@ export function findPathAt(core: Core, path: string, moment: Moment): InodeRow |
 }
 
 /**
- * The places of a path in every directory that was where its directory is: the present one first,
+ * The places of a path, in every directory that its parent path ever led to: the present one first,
  * then the latest.
  */
 export function* spotsOf(core: Core, path: string): Generator<Spot, undefined> {
@@ -66,10 +64,10 @@ export function* spotsOf(core: Core, path: string): Generator<Spot, undefined> {
   return undefined
 }
 
-/** Depth first and without recursion: a path may be deeper than the stack. */
+/** Depth first, without recursion: a path may be deeper than the stack. */
 function* directoriesOf(core: Core, top: number, names: readonly string[]): Generator<number> {
   let looks = LOOKS_MAX
-  /** Of each level, the directories that are still to be tried, the last one first. */
+  /** For each level, the directories still to be tried, in reverse order. */
   const levels = [[top]]
   while (levels.length > 0) {
     const ino = levels[levels.length - 1]?.pop()
@@ -78,7 +76,7 @@ function* directoriesOf(core: Core, top: number, names: readonly string[]): Gene
     else if (name === undefined) yield ino
     else {
       const found = [...directoriesAt(core, ino, name)].reverse()
-      // Only where there is a choice: the depth of a path is no search.
+      // Only forks count against the limit, not the depth of the path.
       if (found.length > 1 && looks-- <= 0) found.splice(0, found.length - 1)
       levels.push(found)
     }
@@ -91,7 +89,7 @@ function directoryNow(core: Core, parent: number, name: string): number | undefi
   return inode !== undefined && isDirectory(inode.mode) ? inode.ino : undefined
 }
 
-/** The directories that a name led to, the present one first, then the latest. */
+/** The directories that a name led to: the present one first, then the latest. */
 function directoriesAt(core: Core, parent: number, name: string): Set<number> {
   const now = directoryNow(core, parent, name)
   const rows = core.overlay.scan(entryPast, {
@@ -105,7 +103,7 @@ function directoriesAt(core: Core, parent: number, name: string): Set<number> {
   return new Set(now === undefined ? former : [now, ...former])
 }
 
-/** The directory that a path led to last, if it ever was one. */
+/** The directory that a path led to last, if there ever was one. */
 export function formerDirectory(core: Core, path: string): number | undefined {
   const [ino] = directoriesOf(core, ROOT_INO, namesOf(path))
   return ino

@@ -1,6 +1,6 @@
-// When the removal of a directory began. `rm -r` empties a directory before it removes it: as of
-// its deletion it held nothing, and what is wanted back is what it held before the first of its
-// names went.
+// When the removal of a directory began. `rm -r` empties a directory before it removes it, so as of
+// its deletion it was empty; what users want back is what it held before its first name was
+// deleted.
 
 import { GenerationCache } from '../../base/generation-cache.ts'
 import { DT_DIR } from '../../base/mode.ts'
@@ -10,40 +10,38 @@ import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { isDeleted } from './lifetimes.ts'
 
-/** Deletions with a longer pause between them are not of one removal. */
+/** A longer pause between deletions separates two removals. */
 const PAUSE_MICROS = 10_000_000
 const PAGE_ROWS = 1024
 
 type Deletion = Pick<EntryPastRow, 'ino' | 'type' | 'until'>
 
-/**
- * Removals whose beginning is kept in mind, at the least, and those that are followed at a time.
- */
+/** Minimum number of removals whose start is cached, and number of searches kept unfinished. */
 const KNOWN_MIN = 10_000
 const UNDERWAY_MAX = 16
 
 interface Removals {
   readonly starts: GenerationCache<string, Moment>
-  /** The ways into those that met a read which must wait: whoever asked asks again. */
+  /** Searches that were interrupted by a Fault, to be continued when the caller retries. */
   readonly underway: Map<string, Way>
 }
 
 interface Way {
   readonly path: Followed[]
-  /** Deletions of directories that were followed: rows of a damaged vault may lead back to one. */
+  /** Deletions of directories that were followed; rows of a damaged vault may form a cycle. */
   readonly met: Set<string>
 }
 const known = new WeakMap<Core, Removals>()
 
 /**
- * The moment at which what a deleted name led to was last whole: of a directory, with everything
- * that went with it.
+ * The last moment at which a deleted entry was whole: for a directory, with everything that was
+ * removed along with it.
  */
 export function wholeBefore(core: Core, row: Deletion): Moment {
   if (row.type !== DT_DIR) return row.until - 1
   const { starts, underway } = known.get(core) ?? remember(core)
   const key = keyOf(row)
-  // Each path into what was removed asks for it.
+  // Cached: it is needed for each path below the removed directory.
   const before = starts.get(key)
   if (before !== undefined) return before - 1
   const way = underway.get(key) ?? { path: [follow(core, row)], met: new Set([key]) }
@@ -55,7 +53,7 @@ export function wholeBefore(core: Core, row: Deletion): Moment {
   return start - 1
 }
 
-/** What was removed stays as it was, but for what is let go of it. */
+/** The start of a removal never changes, except when prune deletes past rows. */
 function remember(core: Core): Removals {
   const removals: Removals = {
     starts: new GenerationCache(2 * KNOWN_MIN, () => 1),
@@ -74,18 +72,15 @@ function keyOf({ ino, until }: Deletion): string {
   return `${ino}/${until}`
 }
 
-/** A directory of which the removal is followed back. */
+/** A directory whose removal is traced back. */
 interface Followed {
   readonly deletions: readonly Deletion[]
   at: number
-  /** When its removal began, as far as is known. */
+  /** When its removal began, as far as is known so far. */
   start: Moment
 }
 
-/**
- * Depth first and without recursion: trees may be deeper than the stack. Goes on where a read had
- * to wait.
- */
+/** Depth first, without recursion: trees may be deeper than the stack. Continues after a Fault. */
 function removalStart(core: Core, { path, met }: Way): Moment {
   for (;;) {
     const last = path[path.length - 1] as Followed
@@ -111,7 +106,7 @@ function follow(core: Core, { ino, until }: Deletion): Followed {
   return { deletions, at: 0, start: until }
 }
 
-/** What was deleted in a directory, the latest first. */
+/** The deletions in a directory, latest first. */
 function deletionsIn(core: Core, parent: number): Deletion[] {
   const found: Deletion[] = []
   const range = { gte: [parent], lt: [parent + 1] }

@@ -1,4 +1,4 @@
-// Mode, owner, times and extended attributes of a former state for an inode of the present.
+// Gives a present inode the mode, owner, times and extended attributes of a past state.
 
 import { isDirectory, S_ISGID, S_ISUID } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
@@ -13,7 +13,7 @@ import { XDG_TAGS } from '../tree/tags.ts'
 import { CAPABILITY, removeXattr, setXattr } from '../tree/xattrs.ts'
 import { xattrsAt } from './timeline.ts'
 
-/** Labels are no attributes: they are put on files of the present. */
+/** Excludes labels, which are set apart from attributes. */
 function attributesAt(core: Core, ino: number, moment: Moment): Map<string, Uint8Array> {
   const found = xattrsAt(core, ino, moment)
   found.delete(XDG_TAGS)
@@ -40,16 +40,16 @@ function isSame(value: Uint8Array | undefined, other: Uint8Array): boolean {
   return value !== undefined && Buffer.compare(value, other) === 0
 }
 
-/** Who brings something back, if it is not whoever holds the vault. */
+/** Who asks for the restore, unless it is the owner of the vault. */
 export interface Restorer {
   readonly uid: number
   readonly groups: ReadonlySet<number>
 }
 
 /**
- * Gives `now` the mode, owner, times and extended attributes of `then`, but not what a program
- * would gain that `by` could not give it himself: setuid is for its owner to give, setgid for an
- * owner in the group, capabilities for root.
+ * Gives `now` the mode, owner, times and extended attributes of `then`, except for privileges of
+ * programs that `by` could not grant: setuid only its owner can, setgid only an owner in the group,
+ * capabilities only root.
  */
 export function applyAttributes(
   core: Core,
@@ -75,7 +75,7 @@ export function applyAttributes(
   now.mtimeNs = then.mtimeNs
 }
 
-/** Bits of a mode that are not brought back. */
+/** Mode bits that must not be restored. */
 function withheld({ mode, uid, gid }: InodeRow, by: Restorer | undefined): number {
   if (by === undefined || by.uid === 0 || isDirectory(mode)) return 0
   if (by.uid !== uid) return S_ISUID | S_ISGID

@@ -1,4 +1,4 @@
-// Content of a former state for a file of the present: the same blocks under another inode.
+// Gives a present file the content of a past state, sharing its blocks.
 
 import { crc32 } from 'node:zlib'
 import { EIO, fail } from '../../base/errno.ts'
@@ -13,7 +13,7 @@ import type { Moment } from '../core/moment.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { extentsAt } from './timeline.ts'
 
-/** `extentsOf` in steps, for whoever lets other work go on between them. */
+/** As `extentsOf`, but asynchronous, so that other work can run between chunks. */
 export async function* eachExtents(
   core: Core,
   row: InodeRow,
@@ -28,7 +28,7 @@ export async function* eachExtents(
   }
 }
 
-/** Extents of a state, by offset: whole chunks at a time, over holes of any size. */
+/** The extents of a state by offset, whole chunks at a time; skips holes of any size. */
 export function* extentsOf(core: Core, row: InodeRow, moment: Moment): Generator<ExtentRow[]> {
   for (let at = 0; at < row.size; ) {
     const next = nextExtents(core, row, moment, at)
@@ -38,7 +38,7 @@ export function* extentsOf(core: Core, row: InodeRow, moment: Moment): Generator
   }
 }
 
-/** Those of the first chunk from `at` on that ever had content, and where that chunk ends. */
+/** The extents of the first chunk from `at` on that ever had content, and the end of that chunk. */
 function nextExtents(
   core: Core,
   row: InodeRow,
@@ -60,8 +60,8 @@ function nextOffset(core: Core, ino: number, at: number): number | undefined {
 }
 
 /**
- * Gives `to`, which is provisional and empty, the content of `then`. Lets other work go on
- * meanwhile: nobody may see `to` yet. Throws EIO for damaged content.
+ * Gives `to`, which is provisional and empty, the content of `then`. Other work runs in between, so
+ * `to` must not be visible yet. Throws EIO for damaged content.
  */
 export async function shareContent(
   core: Core,
@@ -80,7 +80,7 @@ export async function shareContent(
 
 function placeAll(core: Core, then: InodeRow, rows: readonly ExtentRow[], to: Inode): void {
   for (const row of rows) {
-    // A copy would get a new checksum, which would declare the bytes sound.
+    // A copied extent would get a new checksum, which would make damaged bytes look sound.
     if (row.hash === '' && !isSound(row)) fail(EIO)
     const end = Math.min(row.offset + row.length, then.size)
     if (end > row.offset) place(core, to, row.offset, sliceContent(row, row.offset, end))
@@ -92,8 +92,8 @@ function isSound({ data, length, crc }: ExtentRow): boolean {
 }
 
 /**
- * True when `now` holds what `then` held. False may be wrong: the same bytes can be cut in
- * different ways.
+ * True when `now` has the content of `then`. May be false for equal content: the same bytes can be
+ * divided into extents differently.
  */
 export function hasContent(core: Core, now: Inode, then: InodeRow, moment: Moment): boolean {
   if ((now.mode & ~0o7777) !== (then.mode & ~0o7777) || now.rdev !== then.rdev) return false

@@ -1,5 +1,5 @@
-// Names that a restore gives and takes away. What was there goes to history first, and the one
-// change of a step is all of it.
+// Adds and removes names for a restore. What a name led to is made part of history first, and each
+// step makes its whole change at once.
 
 import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { type EntryRow, type InodeRow, RESTORED } from '../../store/collections.ts'
@@ -19,7 +19,7 @@ import { completeState, observeLoss, removeKept } from './before-loss.ts'
 import { applyAttributes, prefetchAttributes } from './restore-attributes.ts'
 import { getDirectory, type Run, type Spot, spotBelow, spotIn } from './restore-run.ts'
 
-/** A name and what is to be replaced there. */
+/** A name, its directory and what it leads to now. */
 interface Held {
   readonly spot: Spot
   readonly directory: Inode
@@ -28,8 +28,8 @@ interface Held {
 }
 
 /**
- * Puts a file at a name, in the place of what is there. `then`: what it is to be, when this is its
- * first name; it then takes all names of what is there, if `everywhere`.
+ * Puts a file at a name and replaces what is there. `then`: the state it gets, when this is its
+ * first name; with `everywhere` it also takes over the other names of the replaced file.
  */
 export function nameFile(
   run: Run,
@@ -61,7 +61,7 @@ export function nameFile(
   }
 }
 
-/** What is at a name, with all read that putting another there reads. */
+/** What a name leads to now, with everything prefetched that replacing it will read. */
 function held(core: Core, spot: Spot): Held {
   const { parent, name } = spot
   const directory = getDirectory(core, parent)
@@ -72,7 +72,7 @@ function held(core: Core, spot: Spot): Held {
   return { spot, directory, before, replaced }
 }
 
-/** The other names of a file that is at a name. */
+/** The other names of a file, besides the given one. */
 export function otherNames(core: Core, inode: Inode, { parent, name }: Spot): Spot[] {
   const all = namesOfInode(core, inode)
   const others = all.filter((its) => its.parent !== parent || its.name !== name)
@@ -96,7 +96,7 @@ function put({ core, options }: Run, its: Held, made: Inode): void {
   options.heard(replaced === undefined ? 'created' : 'replaced', path)
 }
 
-/** Labels stay with the name; who moves a file brings its own as well. */
+/** Labels stay with the name; a rename adds those of the moved file. */
 function tagsFor(run: Run, then: InodeRow, replaced: Inode | undefined): string[] {
   const { core, moment, options } = run
   if (replaced === undefined) return tagsAt(core, then.ino, moment)
@@ -105,9 +105,9 @@ function tagsFor(run: Run, then: InodeRow, replaced: Inode | undefined): string[
 }
 
 /**
- * Takes away what was not there then, and all below it. What lies where no history is kept stays,
- * with the directories above it, and is told: whether it was there then is not known. Returns false
- * when something stays.
+ * Removes an entry that did not exist then, and everything below it. What lies where no history is
+ * kept stays, with the directories above it, and is reported as 'kept', since it may have existed
+ * then. Returns false when something stays.
  */
 export async function removeNewer(
   run: Run,
@@ -130,7 +130,7 @@ export async function removeNewer(
   return isEmpty
 }
 
-/** Takes a name away, and all below it; history keeps them, wherever they lie. */
+/** Removes a name and everything below it; all of it stays in history. */
 export async function removeTree(
   run: Run,
   spot: Spot,
@@ -143,8 +143,8 @@ export async function removeTree(
 }
 
 /**
- * What is in what a name leads to, for who goes on with all of it; nothing in what is no directory.
- * Throws ELOOP where a directory in it was met before.
+ * The entries of an inode that is about to be removed; none if it is not a directory. Throws ELOOP
+ * where a directory among them was met before.
  */
 export async function namesIn(
   core: Core,
@@ -154,7 +154,7 @@ export async function namesIn(
   const rows = await retryUntilLoaded(() =>
     isDirectory(getInode(core, ino).mode) ? listEntries(core, ino) : [],
   )
-  // Goes on where it had to wait.
+  // Continues after a Fault.
   let count = 0
   await retryUntilLoaded(() => {
     for (; count < rows.length; count++) {

@@ -1,5 +1,4 @@
-// What a restore would do, told without doing it: the same walk as restore.ts, which reads and
-// changes nothing.
+// A dry run of a restore: the same walk as restore.ts, but only reading.
 
 import { ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -22,12 +21,12 @@ import { namesIn, otherNames } from './restore-names.ts'
 import { type RestoreOptions, type Spot, spotBelow } from './restore-run.ts'
 import { entriesAt, entryAt, inodeAt } from './timeline.ts'
 
-/** A directory that would be made has no number yet. */
+/** `parent` is undefined for a directory that would be created. */
 type Planned = Omit<Spot, 'parent'> & { readonly parent: number | undefined }
 
 interface PlanOptions
   extends Pick<RestoreOptions, 'removeNewer' | 'passing' | 'writtenBack' | 'heard'> {
-  /** Awaited between two names; what it throws ends the walk. */
+  /** Awaited between two names; an error it throws ends the walk. */
   readonly between?: () => Promise<void> | undefined
 }
 
@@ -37,24 +36,25 @@ interface Plan {
   readonly options: PlanOptions
   readonly slices: Slices
   /**
-   * Files by their number of then, as a restore links them. One that would be made has that number,
-   * negated.
+   * The present file for each past inode number, as a restore links them. A file that would be
+   * created has the past number, negated.
    */
   readonly links: Map<number, number>
   readonly taken: Set<number>
-  /** To which file all names of one of now would lead. */
+  /** For each present file whose names would all be taken over, the file that takes them. */
   readonly given: Map<number, number>
-  /** Names that would lead elsewhere or be gone: they are not taken along. */
+  /** Names that would be replaced or removed, and so are not taken over. */
   readonly gone: Set<string>
-  /** Directories in which names would change, so that their times would move. */
+  /** Directories whose names, and thus times, would change. */
   readonly touched: Set<number>
-  /** Of the directories of then. */
+  /** For the directories of the past tree. */
   readonly isNew: MeetingCheck
 }
 
 /**
- * Tells `heard` what restoreTree would tell it. `missing`: directories on the way that would be
- * made, from the first one on. Throws as restoreTree does, as far as that depends on what is there.
+ * Reports to `heard` what restoreTree would report. An undefined `to.parent` means that the
+ * target's directory would be created first. Throws as restoreTree does, as far as that depends on
+ * the present state.
  */
 export async function planRestore(
   core: Core,
@@ -80,8 +80,8 @@ export async function planRestore(
 }
 
 /**
- * Tells which directories of a path restoreParents would make; returns the number of the last one
- * if it is there.
+ * Reports which directories restoreParents would create; returns the inode number of the last one
+ * if it exists.
  */
 export async function planParents(
   core: Core,

@@ -1,4 +1,4 @@
-// What the steps of one restore share: what is wanted, what was done, and where.
+// What the steps of one restore share: its options, its progress, and names.
 
 import { ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -16,23 +16,23 @@ import { below } from '../tree/places.ts'
 import type { Restorer } from './restore-attributes.ts'
 
 export interface RestoreOptions extends Observer {
-  /** Also remove what a directory did not hold then. */
+  /** Also remove what a directory did not contain then. */
   readonly removeNewer: boolean
   /**
-   * As rename(2) does it: what is at the name is replaced whatever it is, a directory if it is
-   * empty, and loses this name alone. So nothing of it is changed or kept.
+   * Act as rename(2): whatever is at the name is replaced (a directory only if it is empty) and
+   * loses only this name. So the present file is never updated in place.
    */
   readonly isRename?: boolean
-  /** Who asks for it; whoever holds the vault, if not told. */
+  /** Who asks for it; default: the owner of the vault. */
   readonly by?: Restorer
-  /** Also bring back names that lived for less than a second: what is wanted is one of them. */
+  /** Also restore names that lived for less than a second, because one of them was asked for. */
   readonly passing?: boolean
   readonly heard: Heard
 }
 
 /**
- * How many names were brought back, were the same already, were removed, and stayed because no
- * history of them is kept.
+ * How many names were restored, already the same, removed, or left in place because they have no
+ * history.
  */
 export interface RestoreReport {
   restored: number
@@ -41,7 +41,7 @@ export interface RestoreReport {
   kept: number
 }
 
-/** A name in a directory, and its path. The name '' stands for the directory itself. */
+/** A name in a directory, and its path. The name '' means the directory itself. */
 export interface Spot {
   readonly parent: number
   readonly name: string
@@ -50,23 +50,24 @@ export interface Spot {
 
 export interface Run {
   readonly core: Core
-  /** Who brings it back: others act in between. */
+  /** Who restores; set again after each pause, when others may have acted. */
   readonly actor: Actor | null
   readonly moment: Moment
   readonly options: RestoreOptions
   readonly slices: Slices
   readonly report: RestoreReport
   /**
-   * Files of now by their number of then, for those with several names. Their link count does not
-   * tell: a name counts at once, the row that counts it when the file is sealed.
+   * The present file for each past inode number, for files with several names. The past link count
+   * cannot tell: a name exists at once, but the row that counts it only when the file is sealed.
    */
   readonly links: Map<number, number>
-  /** Files of now that are one of then already: what were two then are two again. */
+  /** Present files already matched with a past one, so that two files then stay two files. */
   readonly taken: Set<number>
-  /** Of the directories of then. */
+  /** For the directories of the past tree. */
   readonly isNew: MeetingCheck
 }
 
+/** A directory that has a name. Throws ENOENT, ENOTDIR. */
 export function getDirectory(core: Core, ino: number): Inode {
   const inode = getInode(core, ino)
   if (!isDirectory(inode.mode)) fail(ENOTDIR)
@@ -74,12 +75,12 @@ export function getDirectory(core: Core, ino: number): Inode {
   return inode
 }
 
-/** A name in the directory that another one leads to. */
+/** The Spot of a name in the directory at `spot`. */
 export function spotBelow(spot: Spot, parent: number, name: string): Spot {
   return { parent, name, path: below(spot.path, name) as string }
 }
 
-/** A name in a directory of now. */
+/** The Spot of a name in a present directory. */
 export function spotIn(core: Core, parent: number, name: string): Spot {
   const path = pathOf(core, parent) ?? '/'
   return { parent, name, path: name === '' ? path : (below(path, name) as string) }

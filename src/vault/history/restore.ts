@@ -1,10 +1,9 @@
-// Bringing a former state back as a new one: a file or a whole directory as of a moment, put at a
-// name of the present. Content is shared with the past, not copied; what is replaced or removed
-// stays in history. What is the same already is left alone.
+// Restores a past state as a new one: a file or a whole directory as of a moment, put at a present
+// name. Content is shared with the past, not copied; what is replaced or removed stays in history,
+// and what is the same already is left alone.
 //
-// A file that differs is put in the place of the present one as a new inode, as editors save:
-// whoever has the old one open goes on with that, and everybody else sees the whole new one or the
-// whole old one.
+// A file that differs is replaced by a new inode, as editors save: whoever has the old one open
+// keeps it, and everybody else sees either the whole old file or the whole new one.
 
 import { ENOENT, fail } from '../../base/errno.ts'
 import { fileType, isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
@@ -42,14 +41,14 @@ import { reviveInode } from './revive.ts'
 import { entriesAt, entryAt, inodeAt } from './timeline.ts'
 
 const PAGE_NAMES = 1000
-/** Rows of extents that share blocks take about this part of the content. */
+/** Rows of extents that share blocks take about 1/512 of the content's size. */
 const EXTENT_SHARE = 512
 
 /**
- * Puts what inode `ino` was at `moment` at `name` in directory `parent`; the name '' stands for the
- * directory itself. Lets other work go on meanwhile, so that a directory is brought back name by
- * name. Throws ENOENT (it was not there then, or the directory is gone), ENOTDIR, EIO (damaged),
- * ENOSPC, EDQUOT.
+ * Puts the state of inode `ino` as of `moment` at `name` in directory `parent`; the name '' means
+ * the directory itself. Other work runs in between, so a directory is restored name by name. Throws
+ * ENOENT (there was no such state, or the directory is gone), ENOTDIR, EIO (damaged), ENOSPC,
+ * EDQUOT.
  */
 export async function restoreTree(
   core: Core,
@@ -58,7 +57,7 @@ export async function restoreTree(
   options: RestoreOptions,
 ): Promise<RestoreReport> {
   const run = newRun(core, from, options)
-  // The state that is read is history from here on: what changes now must not overwrite it.
+  // Makes the present part of history, so that later changes do not overwrite a state being read.
   core.moments.observe()
   const spot = await retryUntilLoaded(() => spotIn(core, to.parent, to.name))
   if (to.name === '')
@@ -86,7 +85,7 @@ function newRun(
   return { core, actor, moment, options, slices, report, ...fresh }
 }
 
-/** A copy, because the row of what has not changed since is that of the live inode. */
+/** A copy, because the row may belong to the inode in memory. */
 function stateOf(run: Run, ino: number): InodeRow {
   return { ...(inodeAt(run.core, ino, run.moment) ?? fail(ENOENT)) }
 }
@@ -126,7 +125,7 @@ function makeDirectory(run: Run, then: InodeRow, { parent, name, path }: Spot): 
   const tags = tagsAt(core, then.ino, run.moment)
   prefetchName(core, directory, name)
   prefetchTags(core, core.nextIno, tags)
-  // Under its old number a directory has its history again, and so have the names in it.
+  // Under its old number a directory regains its history, and that of the names in it.
   const made =
     reviveInode(core, then.ino, core.moments.next()) ??
     createInode(core, { ...then, parent }, core.moments.next(), false)
@@ -142,7 +141,7 @@ function makeDirectory(run: Run, then: InodeRow, { parent, name, path }: Spot): 
   return made
 }
 
-/** Makes the directory `ino` of now what `then` was. */
+/** Gives the present directory `ino` the entries and attributes of `then`. */
 async function restoreInto(
   run: Run,
   then: InodeRow,
@@ -169,7 +168,7 @@ async function restoreInto(
       const was = await retryUntilLoaded(() => entryAt(core, then.ino, row.name, moment))
       if (was === undefined) await removeNewer(run, spotBelow(spot, ino, row.name), row)
     }
-  // Last, because filling a directory moves its times.
+  // Last, because filling a directory changes its times.
   const isChanged = await retryUntilLoaded(() => finish(run, getInode(core, ino), then, isNew))
   if (isChanged && !isNew) options.heard('changed', spot.path)
 }
@@ -208,14 +207,14 @@ function take({ links, taken }: Run, then: InodeRow, now: Inode): void {
   taken.add(now.ino)
 }
 
-/** Whether a file of now takes its other names along: it stays what all of them lead to. */
+/** Whether the new file must also take over the other names of the present one. */
 export function isEverywhere(now: Inode | undefined, then: InodeRow): boolean {
   return now !== undefined && now.ino === then.ino && now.nlink > 1 && isRegular(now.mode)
 }
 
 /**
- * An inode with the content of then; what can be half done has no name yet, so that a crash leaves
- * nothing of it.
+ * Creates an inode with the content of `then`. It has no name until it is complete, so that a crash
+ * leaves nothing behind.
  */
 async function makeFile(run: Run, then: InodeRow, freed: Inode | undefined): Promise<Inode> {
   const { core, moment } = run
@@ -231,8 +230,8 @@ async function makeFile(run: Run, then: InodeRow, freed: Inode | undefined): Pro
 }
 
 /**
- * The directory of a path, where what is missing is made as it was at a moment, without what it
- * held. Throws ENOENT when it was not there then either, ENOTDIR.
+ * The directory at a path; missing directories on the way are created as of a moment, but empty.
+ * Throws ENOENT when one did not exist then either, ENOTDIR.
  */
 export async function restoreParents(
   core: Core,
@@ -267,7 +266,7 @@ export async function restoreParents(
   return parent
 }
 
-/** Gives an inode of now the attributes of then. Returns false when it has them. */
+/** Gives a present inode the attributes of `then`. Returns false when it had them. */
 function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
   const { core, moment, report } = run
   if (hasAttributes(core, now, then, moment)) {
@@ -277,7 +276,7 @@ function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
   admitOwner(core, now, then.uid)
   core.actors.actAs(run.actor)
   prefetchAttributes(core, then, moment)
-  // What was just made loses nothing.
+  // A new inode has no former state to keep.
   if (!isNew) observeLoss(core, now)
   withTrace(core, () => applyAttributes(core, now, then, moment, run.options.by))
   run.options.inodeChanged(now.ino)
@@ -286,8 +285,8 @@ function finish(run: Run, now: Inode, then: InodeRow, isNew = false): boolean {
 }
 
 /**
- * Removes a name, and all below it, as rm -r does; what it led to is in the past then. Resolves
- * when that is durable.
+ * Removes a name and everything below it, as rm -r does; it stays in history. Resolves when that is
+ * durable.
  */
 export async function removeDurably(core: Core, row: EntryRow, onlooker: Observer): Promise<void> {
   const options = { ...onlooker, removeNewer: false, heard: () => undefined }

@@ -1,5 +1,5 @@
-// An inode of the past as one of the present again, under its number: what belongs to the number
-// (extended attributes, labels, the history of a directory's names) is there again with it.
+// Makes a past inode present again under its number, with all that belongs to the number: extended
+// attributes, labels, the history of a directory's names.
 
 import { inodePast, inode as inodes } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
@@ -8,8 +8,8 @@ import type { Moment } from '../core/moment.ts'
 import { assertWritable, findInode } from '../tree/inodes.ts'
 
 /**
- * The directory with that number as it was last, empty and without a name. Undefined when it is
- * there still, somebody uses it although it has no name, or nothing is known of it.
+ * Revives a directory in its last state, empty and without a name. Undefined when it still exists,
+ * is in use without a name, or nothing is known of it.
  */
 export function reviveInode(core: Core, ino: number, moment: Moment): Inode | undefined {
   assertWritable(core)

@@ -1,4 +1,4 @@
-// Snapshots: names for moments. Taking one costs a row, however much the vault holds.
+// Snapshots: names for moments. Creating one costs a row, however much the vault holds.
 
 import { nowMicros } from '../../base/clock.ts'
 import { EEXIST, ENOENT, fail } from '../../base/errno.ts'
@@ -14,17 +14,14 @@ export type { SnapshotRow }
 
 const watchers = new WeakMap<Core, (name: string) => void>()
 
-/**
- * Calls `heard` with each name that is given, taken away or changes its meaning from here on. One
- * watcher a vault.
- */
+/** Calls `heard` with each snapshot name that is removed or renamed away. One watcher a vault. */
 export function watchSnapshots(core: Core, heard: (name: string) => void): void {
   watchers.set(core, heard)
 }
 
 /**
- * Names the present moment; what is open and complete is sealed first. What programs hold in the
- * kernel's cache is not yet the vault's. Throws EEXIST, EINVAL, ENAMETOOLONG.
+ * Names the present moment, after sealing open files except those just emptied. Does not include
+ * what programs wrote that is still in the kernel's cache. Throws EEXIST, EINVAL, ENAMETOOLONG.
  */
 export function createSnapshot(core: Core, name: string): Moment {
   assertSnapshotName(name)
@@ -37,7 +34,7 @@ export function createSnapshot(core: Core, name: string): Moment {
   return moment
 }
 
-/** Forgets the name; the moment stays readable. Throws ENOENT. */
+/** Deletes the name; the moment stays readable. Throws ENOENT. */
 export function deleteSnapshot(core: Core, name: string): void {
   assertWritable(core)
   if (findSnapshot(core, name) === undefined) fail(ENOENT)
@@ -45,7 +42,7 @@ export function deleteSnapshot(core: Core, name: string): void {
   watchers.get(core)?.(name)
 }
 
-/** Throws ENOENT, EEXIST, EINVAL, ENAMETOOLONG. */
+/** Renames a snapshot. Throws ENOENT, EEXIST, EINVAL, ENAMETOOLONG. */
 export function renameSnapshot(core: Core, name: string, newName: string): void {
   assertSnapshotName(newName)
   assertWritable(core)
@@ -57,7 +54,7 @@ export function renameSnapshot(core: Core, name: string, newName: string): void 
   watchers.get(core)?.(name)
 }
 
-/** All snapshots, the oldest first. */
+/** All snapshots, oldest first. */
 export function listSnapshots(core: Core): SnapshotRow[] {
   return core.overlay.scan(snapshot, { limit: ALL }).sort((a, b) => a.moment - b.moment)
 }

@@ -1,6 +1,6 @@
 // As-of reads: what the vault held after every change with since <= moment. Each part of a state
-// (attributes, names, content, extended attributes, labels) is found by itself; rows that are not
-// sealed never show. Reads only.
+// (attributes, names, content, extended attributes, labels) is found separately; unsealed rows
+// never show. Reads only.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import {
@@ -34,16 +34,15 @@ import { extentsOf, knownState, pastRowAt, readAhead } from './past-states.ts'
 /** Rows read at a time. */
 const PAGE_ROWS = 256
 
-/** The first moment of which anything is known: an earlier one is before the vault's birth. */
+/**
+ * The first moment of which anything is known: the creation of the vault, or later after a prune.
+ */
 export function birthOf(core: Core): Moment {
   const [first] = core.overlay.scan(inodePast, { gte: [ROOT_INO], lt: [ROOT_INO + 1], limit: 1 })
   return first?.since ?? core.overlay.get(inodes, [ROOT_INO])?.since ?? 0
 }
 
-/**
- * From here on, what is read as of a moment is history: no later change may overwrite it without a
- * trace.
- */
+/** Makes what is read as of a moment part of history, so that later changes do not overwrite it. */
 function observe(core: Core, moment: Moment): void {
   if (moment > core.moments.barrier) core.moments.observe()
 }
@@ -60,7 +59,7 @@ export function inodeAt(core: Core, ino: number, moment: Moment): InodeRow | und
 
 /**
  * The entry of that name as of a moment; undefined also when its inode had no complete state then.
- * Names that lived under a second are left out unless `passing`.
+ * Names that lived under a second are omitted unless `passing`.
  */
 export function entryAt(
   core: Core,
@@ -96,9 +95,9 @@ function pastEntryAt(
 }
 
 /**
- * Entries of a directory as of a moment, in byte order of their names, after the name `after` and
- * at most `limit`. Names that lived under a second are left out, unless `passing` or a snapshot
- * holds that very moment.
+ * Entries of a directory as of a moment, in byte order, at most `limit` after the name `after`.
+ * Names that lived under a second are omitted, unless `passing` or a snapshot was taken at that
+ * very moment.
  */
 export function entriesAt(
   core: Core,
@@ -120,7 +119,9 @@ export function entriesAt(
   return rows
 }
 
-/** The same, with those whose inodes had no complete state then: `inodeAt` tells. */
+/**
+ * As `entriesAt`, including entries whose inodes had no complete state then; check with `inodeAt`.
+ */
 export function namesAt(
   core: Core,
   parent: number,
@@ -149,15 +150,15 @@ export function namesAt(
   return rows
 }
 
-/** Reads the former states that names lead to, as a rule all of them at once. */
+/** Prefetches the past states that names lead to, usually in one scan. */
 export function readStates(core: Core, names: readonly EntryRow[], moment: Moment): void {
   const past = names.filter((row) => 'until' in row)
   readAhead(core, past, ({ ino }) => ({ ino, moment }))
 }
 
 /**
- * Which of the former inodes that names lead to have a state of that moment, where it is cheap to
- * tell: less is read than of states.
+ * Which of the past inodes that names lead to have a state as of a moment, where that is cheap to
+ * tell; reads less than their whole states.
  */
 export function statesThere(
   core: Core,
@@ -176,10 +177,7 @@ function presentEntries(core: Core, parent: number, from: string): Generator<Ent
   return rowsOn(scanPages(core.overlay, entry, range, PAGE_ROWS))
 }
 
-/**
- * Past rows of a directory that hold a moment, by name. A name with a long history is not walked
- * through.
- */
+/** Past rows of a directory as of a moment, by name. Skips through names with a long history. */
 function* pastEntriesAt(
   core: Core,
   parent: number,
@@ -210,7 +208,7 @@ function* pastEntriesAt(
   }
 }
 
-/** Extended attributes as of a moment, labels (user.xdg.tags) among them. */
+/** Extended attributes as of a moment, including labels (user.xdg.tags). */
 export function xattrsAt(core: Core, ino: number, moment: Moment): Map<string, Uint8Array> {
   observe(core, moment)
   const found = new Map<string, Uint8Array>()
@@ -226,8 +224,8 @@ export function xattrsAt(core: Core, ino: number, moment: Moment): Map<string, U
 }
 
 /**
- * The bytes of [offset, offset + size) of a state, which `inodeAt` gave for that moment. They are
- * views: valid until the next change. Throws EIO where content is damaged or missing.
+ * The bytes of [offset, offset + size) of a state that `inodeAt` returned for that moment. They are
+ * views, valid until the next change. Throws EIO where content is damaged or missing.
  */
 export function readAt(
   core: Core,
@@ -239,7 +237,7 @@ export function readAt(
   const { ino } = row
   const known = knownState(core, ino, moment)
   const present = known === undefined ? findInode(core, ino) : undefined
-  // Nothing has changed since.
+  // Unchanged since then.
   if (present !== undefined && present.nlink > 0 && present.since <= moment)
     return readContent(core, present, offset, size)
   const end = Math.min(offset + size, row.size)
@@ -269,7 +267,7 @@ export function extentsAt(core: Core, ino: number, chunk: number, moment: Moment
   return found.sort((a, b) => a.offset - b.offset)
 }
 
-/** Two seeks an offset, however long its history is. */
+/** Two seeks for each offset, however long its history is. */
 function seekPast(
   core: Core,
   ino: number,

@@ -1,6 +1,6 @@
-// A tree as it is, or as it was at a moment, in one form for those who look through it. The present
-// is what a program sees in a mount, down to what is written and not yet closed; the past is what
-// timeline.ts makes of the rows. Reads only.
+// One interface to a tree, as it is or as it was at a moment. The present includes what is written
+// but not yet closed, as programs see it in a mount; the past is read through timeline.ts. Reads
+// only.
 
 import { ENXIO, FsError } from '../../base/errno.ts'
 import type { Collection } from '../../store/collection.ts'
@@ -24,26 +24,29 @@ import { tagsAt, toXdgTags, XDG_TAGS } from '../tree/tags.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from './timeline.ts'
 
 export interface TreeState {
-  /** A copy of the row; undefined when it has none, or no name. */
+  /** A copy of the inode's row; undefined when it has none, or no name. */
   inode(ino: number): InodeRow | undefined
-  /** Entries of a directory by the bytes of their names, after the name `after`. */
+  /**
+   * Entries of a directory in byte order of their names, at most `limit` after the name `after`.
+   */
   entries(parent: number, after: string | undefined, limit: number): readonly EntryRow[]
   /**
-   * The bytes of [offset, offset + size) as far as there are any; views, valid until the next
+   * The bytes of [offset, offset + size), up to the end of the file; views, valid until the next
    * change. Throws EIO.
    */
   read(row: InodeRow, offset: number, size: number): readonly Uint8Array[]
   /**
-   * From a multiple of CHUNK_BYTES on: the file has zeros alone up to there, Infinity: to its end.
-   * There may be more of them.
+   * A lower bound for the next data at or after `offset`, a multiple of CHUNK_BYTES: the file has
+   * only zeros up to there. Infinity: up to its end.
    */
   dataFrom(row: InodeRow, offset: number): number
   /** In byte order. */
   tags(row: InodeRow): readonly string[]
-  /** Labels (user.xdg.tags) among them. */
+  /** Includes labels (user.xdg.tags). */
   xattrs(row: InodeRow): ReadonlyMap<string, Uint8Array>
 }
 
+/** The present tree. */
 export function stateNow(core: Core): TreeState {
   return {
     inode(ino) {
@@ -69,6 +72,7 @@ export function stateNow(core: Core): TreeState {
   }
 }
 
+/** The tree as of a moment. */
 export function stateAt(core: Core, moment: Moment): TreeState {
   return {
     inode(ino) {
@@ -93,7 +97,7 @@ function dataNow(core: Core, inode: Inode, offset: number): number {
   }
 }
 
-/** Where the next extent begins, whenever it was there. */
+/** Offset of the next extent, whenever it existed. */
 function extentFrom(
   core: Core,
   rows: Collection<ExtentRow> | Collection<ExtentPastRow>,

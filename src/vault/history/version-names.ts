@@ -1,6 +1,6 @@
-// What a version is called: the path and the number by which `avfs cat`, `log` and the views give
-// it. From a path to its versions, and from a version of an inode (which an index knows) to its
-// path. Reads only.
+// Names of versions: the path and number by which `avfs cat`, `log` and the views show a version.
+// Maps a path to its versions, and a version of an inode (as an index stores it) to its path. Reads
+// only.
 
 import { isDirectory } from '../../base/mode.ts'
 import { entryPast, hardlink, inodePast, type Key, numbering } from '../../store/collections.ts'
@@ -16,12 +16,12 @@ import { findPath, type Spot, spotsOf } from './paths.ts'
 import { type NameVersion, versionsOf } from './versions.ts'
 
 const ROWS_MAX = 1000
-/** Former names of one directory that are looked through. */
+/** Former names of one directory that are read at most. */
 const SPANS_MAX = 100_000
 
 /**
- * The versions of a path, oldest first: in its directory, else in the last one of that name that
- * knew the file.
+ * The versions of a path, oldest first. If its present directory knows none, those in the latest
+ * former directory that does.
  */
 export function versionsOfPath(core: Core, path: string): NameVersion[] {
   for (const { parent, name } of spotsOf(core, path)) {
@@ -32,21 +32,21 @@ export function versionsOfPath(core: Core, path: string): NameVersion[] {
 }
 
 /**
- * A name that an inode has or had; `holder`: the inode that is called so now, this one or another.
+ * A present or former name of an inode; `holder`: the inode that has the name now, possibly
+ * another.
  */
 export interface Alias extends Spot {
   readonly path: string
   readonly holder: number | undefined
 }
 
-/** `next`: when the version after it came; undefined for the newest. */
+/** `next`: the moment of the following version; undefined for the newest. */
 export interface NumberedVersion extends NameVersion {
   readonly next: Moment | undefined
 }
 
 /**
- * Names of inodes and numbers of versions, each found once. Good as long as nothing changes that
- * matters to who asks.
+ * Names of inodes and numbers of versions, with a cache. Valid as long as nothing relevant changes.
  */
 export class VersionNames {
   readonly #core: Core
@@ -59,9 +59,9 @@ export class VersionNames {
   }
 
   /**
-   * The names of an inode, that first by which people know it: of one that is there those that it
-   * has, of one that is gone that under which it was deleted, or else (it was replaced, or moved
-   * aside to be written anew) one that goes on.
+   * The names of an inode, best known first. For an inode that exists: its present names. For a
+   * deleted one: the name under which it was deleted or else, if it was replaced or moved aside to
+   * be rewritten, a name that is in use again.
    */
   *aliasesOf(ino: number): Generator<Alias, undefined> {
     const inode = findInode(this.#core, ino)
@@ -73,14 +73,14 @@ export class VersionNames {
   }
 
   /**
-   * The version `version` of an inode as its path tells of it, with the number that it has there;
-   * undefined: it has none there.
+   * Version `version` of an inode as listed under a path, with its number there; undefined if it is
+   * not listed.
    */
   under(path: string, ino: number, version: number): NumberedVersion | undefined {
     return this.#versionsOf(path).get(`${ino}.${version}`)
   }
 
-  /** The inodes of which a path has versions. */
+  /** The inodes that have versions under a path. */
   inodesUnder(path: string): Set<number> {
     return new Set([...this.#versionsOf(path).values()].map(({ ino }) => ino))
   }
@@ -113,7 +113,7 @@ export class VersionNames {
     yield* others.filter(({ holder }) => holder === undefined)
   }
 
-  /** Whether the end of an inode was that deleted/ tells of a name. */
+  /** Whether the inode's end is listed as a deletion of that name. */
   #wasDeletedAs({ parent, name }: Alias, ino: number): boolean {
     const core = this.#core
     const until = core.overlay.scan(inodePast, lastFirst(ino, 1))[0]?.until ?? 0
@@ -121,7 +121,7 @@ export class VersionNames {
     return row?.ino === ino && isDeleted(row.fate) && !isBrief(core, row)
   }
 
-  /** The names of what is there, and then those that it had. */
+  /** The present names of an inode, then its former ones. */
   *#namesOf(inode: Inode): Generator<Spot> {
     const { ino, mode, nlink } = inode
     yield inode
@@ -130,17 +130,14 @@ export class VersionNames {
     yield* this.#placesOf(ino)
   }
 
-  /** Where the past of an inode tells that it was, the latest first. */
+  /** Former places of an inode, latest first. */
   *#placesOf(ino: number): Generator<Spot> {
     for (const { parent, name } of this.#core.overlay.scan(inodePast, lastFirst(ino, 1)))
       if (name !== '') yield { parent, name }
     yield* this.#core.overlay.scan(inodePast, lastFirst(ino, ROWS_MAX))
   }
 
-  /**
-   * Names of which spans are left where prune let go of the states that tell of them. Looks through
-   * directories, once each.
-   */
+  /** Names of spans whose states prune has dropped. Reads whole directories, each once. */
   *#spansOf(ino: number): Generator<Spot> {
     const parents = new Set([...this.#placesOf(ino)].map(({ parent }) => parent))
     for (const parent of parents)
@@ -171,7 +168,7 @@ export class VersionNames {
       for (const directory of isThere ? [this.#directory(parent)] : this.#formerly(parent)) {
         const path = below(directory, name)
         if (path === undefined) continue
-        // Another directory may be where one was that is gone.
+        // Another directory may now be at the path of a deleted one.
         const holder = isThere ? findEntry(core, parent, name) : findPath(core, path)
         yield { parent, name, path, holder: holder?.ino }
       }
@@ -179,8 +176,7 @@ export class VersionNames {
   }
 
   /**
-   * Where a directory was that is gone; of one that nobody knows any more only what is in it is
-   * told.
+   * Former paths of a deleted directory; '/' when none is known, so that only the names in it show.
    */
   *#formerly(ino: number): Generator<string> {
     const path = this.#directory(ino)

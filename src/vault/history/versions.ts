@@ -1,8 +1,8 @@
-// The versions of a name: those of every inode it led to, one after the other. So a history goes on
-// through save by rename (the name gets a new inode), through delete and create, and through mv of
-// the file (the inode gets a new name).
+// The versions of a name: those of every inode it led to, in sequence. So a history continues
+// through save by rename (the name gets a new inode), delete and create, and mv of the file (the
+// inode gets a new name).
 //
-// A span is one inode under one name, an entry row. Spans of the name itself all count. A file that
+// A span is one inode under one name: an entry row. All spans of the name itself count. A file that
 // came from another name brings that name's history along, as far back as it was the same file
 // there.
 
@@ -33,18 +33,18 @@ import { neighboursOf } from '../tree/neighbours.ts'
 import { isDeleted, pastBefore } from './lifetimes.ts'
 import { inodeAt } from './timeline.ts'
 
-/** Spans of which rows are read together. */
+/** Spans whose rows are read together. */
 const TOGETHER = 512
-/** An editor that moves a file aside to save deletes what it moved within this. */
+/** An editor that moves a file aside to save deletes the moved file within this time. */
 const BACKUP_MICROS = 10 * BRIEF_MICROS
 
 export interface NameVersion {
-  /** 1 is the oldest. Numbers stay; what is pruned leaves gaps. */
+  /** 1 is the oldest. Numbers are permanent; pruned versions leave gaps. */
   readonly number: number
-  /** Which version of which inode it is. */
+  /** The inode, and the number of the version in it. */
   readonly ino: number
   readonly version: number
-  /** As of when `inodeAt` and `readAt` give this version's content. */
+  /** `inodeAt` and `readAt` return this version's content as of this moment. */
   readonly moment: Moment
   readonly size: number
   readonly mtime: number
@@ -52,19 +52,17 @@ export interface NameVersion {
   readonly mode: number
   readonly uid: number
   readonly gid: number
-  /**
-   * Who made it what it is there: wrote and closed it, or put the file in this place. Null when
-   * that is not known.
-   */
+  /** Who wrote and closed it, or put the file at this name; null when unknown. */
   readonly who: Actor | null
 }
 
 /**
- * A name that gets another file so often while its versions are counted is counted without a pause.
+ * After so many restarts, because the name got another file meanwhile, counting runs without
+ * pauses.
  */
 const TRIES = 3
 
-/** The versions of a name, there or not, oldest first. */
+/** The versions of a name, whether or not it exists now, oldest first. */
 export function versionsOf(core: Core, parent: number, name: string): NameVersion[] {
   const counting = keptByStep(`versions\0${parent}/${name}`, () => ({
     numbering: new Numbering(core, parent, name),
@@ -73,7 +71,7 @@ export function versionsOf(core: Core, parent: number, name: string): NameVersio
   }))
   for (;;) {
     if (counting.tries < TRIES) pauseWhenDue()
-    // The span that was the last one may have ended.
+    // Restart when another file got the name meanwhile.
     const now = spanNow(core, parent, name)
     if (now !== counting.of) {
       counting.numbering = new Numbering(core, parent, name)
@@ -84,33 +82,33 @@ export function versionsOf(core: Core, parent: number, name: string): NameVersio
   }
 }
 
-/** What a name leads to, and since when. */
+/** Identifies what a name leads to, and since when. */
 function spanNow(core: Core, parent: number, name: string): string {
   const row = findEntry(core, parent, name)
   return row === undefined ? '' : `${row.ino}/${row.since}`
 }
 
-/** Where the numbers of one span begin; see NumberingRow. */
+/** Where the version numbers of one span begin; see NumberingRow. */
 type NumberedSpan = Omit<NumberingRow, 'parent' | 'name'>
 
-/** `span` is the entry row of which that is told. */
+/** `span` is the entry row that `numbered` is about. */
 export interface NumberedEntry {
   readonly numbered: NumberedSpan
   readonly span: EntryRow
 }
 
-/** The numbers that the versions of a name have, found a few hundred spans at a time. */
+/** Numbers the versions of a name, a few hundred spans at a time. */
 export class Numbering {
   readonly versions: NameVersion[] = []
   readonly spans: NumberedEntry[] = []
   readonly #core: Core
   readonly #own: readonly Span[]
-  /** What prune wrote down, by the beginning of the span. */
+  /** Numbers that prune recorded, by the beginning of their span. */
   readonly #known: ReadonlyMap<Moment, NumberingRow>
   readonly #seen = new Set<string>()
-  /** The newest version of each inode that has a number already. */
+  /** The newest version of each inode that is numbered already. */
   readonly #counted = new Map<number, number>()
-  /** The span in which the versions of an inode were counted last. */
+  /** For each inode, the span in which its versions were last counted. */
   readonly #first = new Map<number, NumberedSpan>()
   #at = 0
   #numbers = 0
@@ -123,7 +121,9 @@ export class Numbering {
     this.#own = spansOf(core, parent, name, this.#known)
   }
 
-  /** Goes on; false when that was all. Nothing has changed when it throws Fault. */
+  /**
+   * Numbers some more spans; false at the end. Leaves its state unchanged when it throws a Fault.
+   */
   step(): boolean {
     const some = this.#own.slice(this.#at, this.#at + TOGETHER)
     const ahead = readAhead(this.#core, some)
@@ -135,8 +135,8 @@ export class Numbering {
       for (const [index, its] of lineage(this.#core, span, isSeen, seen, this.#known).entries()) {
         const found = this.#known.get(its.since)
         const from = counted.get(its.ino) ?? this.#counted.get(its.ino) ?? 0
-        // Where a span before it still counts those versions, what was written down is for when
-        // that one is gone.
+        // The recorded number applies only once the spans that count those versions earlier are
+        // pruned.
         const known = found?.ino === its.ino && found.version > from ? found : undefined
         const count = countOf(this.#core, its, ahead, known, from)
         counts.push({ ...count, begins: index === 0 })
@@ -156,8 +156,8 @@ export class Numbering {
     const begins = isFirst ? 1 : 0
     const first = { since, ino, version: start, number: before + start, replaced, begins }
     if (start > last) {
-      // It has none that is not counted yet: those before it may go, and leave it to this span to
-      // count them.
+      // The span has no versions of its own. If the spans before it are pruned, this one will count
+      // theirs.
       const numbered = { ...(this.#first.get(ino) ?? first), since, replaced, begins }
       this.spans.push({ numbered, span })
       return
@@ -172,7 +172,7 @@ export class Numbering {
   }
 }
 
-/** What a version takes over from the state in which its span began. */
+/** What a version inherits from the state in which its span began. */
 const STATE_FIELDS = [
   'ino',
   'since',
@@ -186,7 +186,7 @@ const STATE_FIELDS = [
 ] as const
 type State = Pick<InodePastRow, (typeof STATE_FIELDS)[number]>
 
-/** Rows of the inodes of some spans, as far as they could be read together. */
+/** Prefetched rows of the inodes of some spans, where they could be read together. */
 interface Ahead {
   readonly states: ReadonlyMap<number, readonly State[]>
   readonly versions: ReadonlyMap<number, readonly VersionRow[]>
@@ -210,8 +210,7 @@ function stateAtStart(core: Core, { ino, since }: Span, { states }: Ahead): Stat
 }
 
 /**
- * An entry row, present ones without an end; `replaced`: the name led to another file until it
- * began.
+ * An entry row, present ones without an end; `replaced`: the name led to another file just before.
  */
 interface Span extends EntryRow {
   readonly until: Moment
@@ -232,14 +231,14 @@ function spansOf(
   })
   const present = findEntry(core, parent, name)
   if (present !== undefined) rows.push({ ...present, until: PROVISIONAL })
-  // What it replaced may be pruned.
+  // The row of what it replaced may be pruned.
   return rows.map((row, at) => ({
     ...row,
     replaced: rows[at - 1]?.until === row.since || known.get(row.since)?.replaced === 1,
   }))
 }
 
-/** What prune wrote down of an entry row under its own name. */
+/** What prune recorded for an entry row under its own name. */
 function pinned(core: Core, { parent, name, since }: EntryRow): NumberingRow | undefined {
   return core.overlay.get(numberings, [parent, name, since])
 }
@@ -254,8 +253,8 @@ function spanBefore(core: Core, parent: number, name: string, moment: Moment): S
 }
 
 /**
- * A span and those before it that are the same file's, oldest first, without what was seen already;
- * `seen` gets them.
+ * A span and its predecessors that belong to the same file, oldest first, up to the first one
+ * already in `seen`; adds them to `seen`.
  */
 function lineage(
   core: Core,
@@ -270,7 +269,7 @@ function lineage(
     if (isSeen(key)) break
     seen.add(key)
     found.push(at)
-    // What it replaced was the span before it, which was seen.
+    // The span that it replaced comes earlier in the list, and is in `seen`.
     if (at === span && at.replaced) break
     if (known.get(at.since)?.begins === 1) break
   }
@@ -280,7 +279,7 @@ function lineage(
 function precedent(core: Core, span: Span): Span | undefined {
   const { parent, name, since } = span
   if (span.replaced) {
-    // What it replaced may be pruned; what was there before that is not its history.
+    // What it replaced may be pruned; anything earlier is not part of its history.
     const replaced = spanBefore(core, parent, name, since)
     return replaced?.until === since ? replaced : undefined
   }
@@ -290,7 +289,7 @@ function precedent(core: Core, span: Span): Span | undefined {
   return wasSavedAside(core, before, span) ? before : undefined
 }
 
-/** The span that ended when this one began, of the same inode: what rename(2) moved here. */
+/** The span of the same inode that ended when this one began: the source of a rename(2). */
 function sourceOf(core: Core, span: Span): Span | undefined {
   if (span.origin !== RENAMED) return undefined
   const row = spanBefore(core, span.fromParent, span.fromName, span.since)
@@ -298,15 +297,15 @@ function sourceOf(core: Core, span: Span): Span | undefined {
 }
 
 /**
- * Whether a span may look like one of a file that was moved aside to be written anew when the
- * states of that file are pruned.
+ * Whether a span could later be mistaken for a file that was rewritten after the old one was moved
+ * aside, once the states of the old one are pruned.
  */
 export function mayGrow(core: Core, { parent, name, since }: EntryRow): boolean {
   const before = pastBefore(core, parent, name, since)
   return before?.fate === MOVED && since - before.until < BRIEF_MICROS
 }
 
-/** True when a file was moved aside or deleted to be written anew: vim, git checkout. */
+/** True when the old file was moved aside or deleted to be rewritten: vim, git checkout. */
 function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolean {
   if (before === undefined || span.since - before.until >= BRIEF_MICROS) return false
   if (isDeleted(before.fate)) return true
@@ -318,8 +317,8 @@ function wasSavedAside(core: Core, before: Span | undefined, span: Span): boolea
 type Countable = { -readonly [K in keyof NameVersion]: NameVersion[K] }
 
 /**
- * The versions of one span, numbered as those of its inode: `start` to `last`, of which `rows` are
- * there.
+ * The versions of one span, with the numbers they have in their inode: `start` to `last`, of which
+ * `rows` still exist.
  */
 interface Count {
   readonly span: Span
@@ -330,8 +329,8 @@ interface Count {
 }
 
 /**
- * `start` is above `last` where the span has no version that is not counted yet; `counted` is the
- * newest that is.
+ * Counts the versions of a span. `counted` is the newest one of the inode that is counted already;
+ * `start` exceeds `last` when the span adds none.
  */
 function countOf(
   core: Core,
@@ -341,7 +340,7 @@ function countOf(
   counted: number,
 ): Count {
   const { ino, since } = span
-  // Of a file that took another's place, what it was before it did is not the name's.
+  // Of a file that replaced another, versions from before that are not part of this name's history.
   const arrived = span.replaced ? stateAtStart(core, span, ahead) : undefined
   const last = lastNumber(core, span, arrived)
   const start = Math.max(1, known?.version ?? firstNumber(core, span, arrived), counted + 1)
@@ -350,7 +349,7 @@ function countOf(
   const range = { gte: [ino, start], lt: [ino, last + 1], limit: ALL }
   for (const row of ahead.versions.get(ino) ?? core.overlay.scan(version, range)) {
     if (row.number < start || row.number > last) continue
-    // It is shown as it arrived: editors set the mode after they wrote.
+    // It is shown as it arrived: editors set the mode after writing.
     const came = arrived !== undefined && row.moment < since && row.number === arrived.versions
     const { mtime, mtimeNs, mode, uid, gid } = came ? arrived : row
     const moment = came ? since : row.moment
@@ -361,23 +360,23 @@ function countOf(
   return { span, known, start, last, rows }
 }
 
-/** The version that a file came with that took another's place. */
+/** The version with which a file that replaced another arrived. */
 function firstNumber(core: Core, span: Span, arrived: State | undefined): number {
   if (!span.replaced) return 1
   return arrived?.versions ?? newestBefore(core, span.ino, span.since + 1)
 }
 
-/** The newest version that a file had when the span ended. */
+/** The newest version of the file when the span ended. */
 function lastNumber(core: Core, span: Span, arrived: State | undefined): number {
   const { ino, until } = span
   if (until === PROVISIONAL) return findInode(core, ino)?.versions ?? 0
-  // As a rule a file that another one replaced is still what it was when it came.
+  // The common case: a file that was replaced had not changed since it arrived.
   const end = arrived?.until ?? 0
   const state = end >= until ? arrived : inodeAt(core, ino, until - 1)
   return state?.versions ?? newestBefore(core, ino, until)
 }
 
-/** The newest version before a moment that is there: for where the state of then was pruned. */
+/** The newest existing version before a moment, for when the state of that moment is pruned. */
 function newestBefore(core: Core, ino: number, moment: Moment): number {
   const rows = core.overlay.scan(version, { gte: [ino], lt: [ino + 1], limit: ALL })
   return rows.findLast((row) => row.moment < moment)?.number ?? 0

@@ -1,6 +1,6 @@
-// All that is below a directory, or was at one moment, depth first and by the bytes of the names.
-// Reads only, a page of a directory at a time: other work goes on between pages, and may change
-// what is seen of the present.
+// Walks everything below a directory, now or as of a moment, depth first and in byte order of the
+// names. Reads only, one page of a directory at a time: other work runs between pages, and may
+// change what is seen of the present.
 
 import { isDirectory } from '../../base/mode.ts'
 import type { EntryRow, InodeRow } from '../../store/collections.ts'
@@ -9,9 +9,9 @@ import { type MeetingCheck, meetingCheck } from '../core/cycles.ts'
 import type { TreeState } from './tree-state.ts'
 
 /**
- * `path` is below the top, without a slash before it, a byte string; the top's own is ''. Looking
- * into it costs its length, into `name`, its last one, and `depth`, the count of its names, does
- * not. `row` belongs to the walk.
+ * `path` is relative to the top, a byte string without a leading slash; '' for the top itself. It
+ * is joined from its parts only when it is inspected, which takes time in its length; `name`, its
+ * last part, and `depth`, the number of its parts, cost nothing. `row` is a copy.
  */
 export interface Walked {
   readonly path: string
@@ -24,7 +24,7 @@ interface OpenDirectory {
   readonly path: string
   readonly depth: number
   readonly ino: number
-  /** The last name that was read; undefined before the first. */
+  /** The last name read; undefined before the first. */
   after: string | undefined
   found: Walked[]
   at: number
@@ -34,10 +34,10 @@ interface OpenDirectory {
 const PAGE_NAMES = 200
 
 /**
- * Walks what is at or below `top`, a row of that state: itself first, and nothing for which
- * `isSkipped` says yes, which is asked of each below it in this order. A directory that more than
- * one name leads to, as in damaged rows, is met once. Yields as many as came of one look at the
- * rows, at least one; whoever walks lets others go on before it asks for more.
+ * Walks `top`, a row of that state, and what is below it, without what `isSkipped` returns true
+ * for; it is called in order for each inode below the top. A directory that several names lead to,
+ * as in damaged rows, is visited once. Yields all that came of one read, at least one; the caller
+ * lets other work run before it asks for more.
  */
 export async function* walkTree(
   state: TreeState,
@@ -58,7 +58,7 @@ export async function* walkTree(
   return undefined
 }
 
-/** Goes on in a directory up to the next one in it, which is returned, or to its end. */
+/** Continues in a directory up to its next subdirectory, which is returned, or to its end. */
 async function passTo(
   state: TreeState,
   directory: OpenDirectory,
@@ -83,7 +83,7 @@ async function readPage(state: TreeState, directory: OpenDirectory): Promise<voi
   const { ino, path, depth, after } = directory
   const entries = await retryUntilLoaded(() => state.entries(ino, after, PAGE_NAMES))
   const found: Walked[] = []
-  // Goes on where it had to wait: nothing but `found` knows of those before.
+  // Continues after a Fault.
   let count = 0
   await retryUntilLoaded(() => {
     for (; count < entries.length; count++) {

@@ -1,5 +1,5 @@
-// Freeing actors that no row refers to any more: mark and sweep beside requests, as gc-blocks.ts
-// does it for blocks.
+// Frees actors that no row refers to any more: mark and sweep alongside requests, like gc-blocks.ts
+// for blocks.
 
 import {
   actor as actors,
@@ -15,7 +15,7 @@ import type { Core } from '../core/core.ts'
 import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 
-/** Numbers held in memory at a time: more are looked at in portions. */
+/** Actor numbers held in memory at a time: more are processed in portions. */
 const CANDIDATES_MAX = 250_000
 
 interface Referring {
@@ -23,19 +23,19 @@ interface Referring {
   readonly endedBy?: number
 }
 
-/** What refers to actors, and by which columns. */
+/** The collections that refer to actors, and their columns that do. */
 const referring: readonly (readonly [Collection<object>, readonly string[]])[] = [
   [inodes, ['actor']],
   [inodePast, ['actor']],
   [version, ['actor']],
-  // A name's past after its present: that is the way it goes.
+  // Past entries after present ones, since rows only move in that direction.
   [entry, ['actor']],
   [entryPast, ['actor', 'endedBy']],
 ] as unknown as readonly (readonly [Collection<object>, readonly string[]])[]
 
 /**
- * Deletes the rows of actors that made nothing that is left. One at a time (see maintenance.ts);
- * rejects with StoreError when a commit is refused.
+ * Deletes actors that no row refers to. Only one run at a time (see maintenance.ts); rejects with
+ * StoreError when a commit is refused.
  */
 export async function collectActors(core: Core, slices: Slices): Promise<void> {
   await slices.settle()
@@ -47,7 +47,7 @@ export async function collectActors(core: Core, slices: Slices): Promise<void> {
       await withoutReferred(core, slices, candidates)
       for (const id of candidates) {
         await slices.turn()
-        // The witness may have taken it out meanwhile.
+        // The witness may have removed it meanwhile.
         if (!candidates.has(id)) continue
         await retryUntilLoaded(() => core.actors.drop(id))
         slices.changed(1)
@@ -74,8 +74,8 @@ async function* portions(core: Core, slices: Slices): AsyncGenerator<Set<number>
 }
 
 /**
- * Takes out what rows refer to; from here on until the witness goes, also what they come to refer
- * to.
+ * Removes from `candidates` what rows refer to, including rows that are put until the witness is
+ * unset.
  */
 async function withoutReferred(core: Core, slices: Slices, candidates: Set<number>): Promise<void> {
   const { overlay } = core

@@ -1,22 +1,22 @@
-// Freeing blocks that no extent uses any more, now or in the past: mark and sweep, without counts
-// that could go wrong. Runs beside requests. What comes to be used meanwhile is seen by the
-// overlay's witness; what was used before is durable when the walk begins, or in a layer that is
-// looked at first.
+// Frees blocks that no extent uses any more, present or past: mark and sweep, without reference
+// counts that could be wrong. Runs alongside requests: the overlay's witness sees what comes into
+// use meanwhile; what was in use before is durable when the walk begins, or in a layer that is
+// searched first.
 
 import { block, type ExtentRow, extent, extentPast } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 import { walkRows } from '../core/rows.ts'
 import { BLOCK_WEIGHT, type Slices } from '../core/time-slices.ts'
 
-/** Hashes held in memory at a time, about 30 MiB: a larger vault is walked more than once. */
+/** Hashes held in memory at a time, about 30 MiB: a vault with more is walked several times. */
 const CANDIDATES_MAX = 250_000
 
-/** What is looked at: all blocks, or those that may have lost their last user. */
+/** Which blocks to check: all, or those that may be unreferenced. */
 type Candidates = 'all' | Iterable<string>
 
 /**
- * Deletes unused blocks and returns their number. One at a time (see maintenance.ts); rejects with
- * StoreError when a commit is refused.
+ * Deletes unused blocks and returns their number. Only one run at a time (see maintenance.ts);
+ * rejects with StoreError when a commit is refused.
  */
 export async function collectBlocks(
   core: Core,
@@ -30,7 +30,7 @@ export async function collectBlocks(
     try {
       await withoutUsed(core, slices, candidates)
       for (const hash of candidates) {
-        // Still a candidate after the turn: the witness takes out what was put during it.
+        // Checked after the turn: the witness removes what was put during it.
         await slices.turn()
         if (!candidates.has(hash)) continue
         if (!dryRun) {
@@ -63,7 +63,7 @@ async function* portions(core: Core, slices: Slices, of: Candidates): AsyncGener
   yield candidates
 }
 
-/** Takes out what extents use; from here on until the witness goes, also what they come to use. */
+/** Removes from `candidates` what extents use, including those put until the witness is unset. */
 async function withoutUsed(core: Core, slices: Slices, candidates: Set<string>): Promise<void> {
   const { overlay } = core
   overlay.witness = (_, row) => {

@@ -1,4 +1,4 @@
-// Holds: paths and moments that prune leaves as they are, until they are released.
+// Holds: paths and moments that prune keeps until they are released.
 
 import { nowMicros } from '../../base/clock.ts'
 import { ENAMETOOLONG, fail } from '../../base/errno.ts'
@@ -10,9 +10,9 @@ import type { Core } from '../core/core.ts'
 export type { HoldRow }
 
 /**
- * Holds a path from the root ('/a.txt', a byte string; it need not exist any more) or the snapshot
- * of that name, whose moment stays readable even when the snapshot is deleted. Holding again
- * changes nothing. Returns undefined when there is no such snapshot. Throws ENAMETOOLONG.
+ * Holds a path from the root ('/a.txt', a byte string; it may no longer exist) or the snapshot of
+ * that name, whose moment stays readable even if the snapshot is deleted. Holding again changes
+ * nothing. Returns undefined when there is no such snapshot. Throws ENAMETOOLONG.
  */
 export function addHold(core: Core, name: string): HoldRow | undefined {
   if (name.length > HOLD_BYTES_MAX) fail(ENAMETOOLONG)
@@ -30,7 +30,7 @@ function snapshotMoment(core: Core, name: string): number | undefined {
   return core.overlay.get(snapshot, [Buffer.from(name, 'latin1').toString('utf8')])?.moment
 }
 
-/** Lets prune have it again. Returns false when it was not held. */
+/** Releases a hold. Returns false when there was none. */
 export function releaseHold(core: Core, name: string): boolean {
   if (core.overlay.get(hold, [name]) === undefined) return false
   core.overlay.delete(hold, [name])

@@ -1,6 +1,6 @@
-// Who prunes and sweeps, one at a time: `prune` when somebody asks for it, and by itself in the
-// background what went without a trace (history-recording.ts), blocks that lost their last user,
-// and actors when there are many new ones.
+// Runs prune and sweeps, one at a time: prune on request, and in the background sweeps of what was
+// removed without a trace (history-recording.ts), of blocks that may be unreferenced, and of actors
+// once many are new.
 
 import { log } from '../../base/log.ts'
 import type { Core } from '../core/core.ts'
@@ -13,9 +13,9 @@ import { type PruneJob, pruneInode } from './prune-inode.ts'
 import { NO_MARKS } from './prune-marks.ts'
 import { KEEP_ALL } from './retention.ts'
 
-/** Blocks are looked for no more often. */
+/** The shortest interval between sweeps of blocks. */
 const WAIT_MS = 10_000
-/** A walk over all extents may take so much of the time. */
+/** The share of time that walks over all extents may take. */
 const SHARE = 0.02
 
 export class Maintenance {
@@ -26,7 +26,7 @@ export class Maintenance {
   #everything: boolean
   #nextAt = 0
 
-  /** `suspectsAll`: nobody knows what is in use, so that all is looked at once. */
+  /** `suspectsAll`: it is unknown what is in use, so everything is checked once. */
   constructor(core: Core, suspectsAll: boolean) {
     this.#core = core
     this.#everything = suspectsAll || wasUnswept(core)
@@ -34,8 +34,8 @@ export class Maintenance {
   }
 
   /**
-   * Prunes after what runs already. Rejects with StoreError when a commit is refused or the vault
-   * is closed.
+   * Prunes, once any running sweep has finished. Rejects with StoreError when a commit is refused
+   * or the vault is closed.
    */
   async prune(options: PruneOptions): Promise<PruneReport> {
     const report = await this.run((slices) => prune(this.#core, options, slices))
@@ -43,7 +43,7 @@ export class Maintenance {
     return report
   }
 
-  /** Work in slices that ends at its next step when the vault is closed. */
+  /** Runs work in slices that ends at its next step when the vault is closed. */
   async run<T>(start: (slices: Slices) => Promise<T>): Promise<T> {
     const work = start(slicesOf(this.#core, () => this.#closing))
     this.#asked.add(work)
@@ -110,17 +110,19 @@ export class Maintenance {
     this.#nextAt = now + Math.max(WAIT_MS, (now - from) / SHARE)
   }
 
-  /** Ends what runs at its next step, in a state that can be left. */
+  /** Stops running work at its next step, where the rows are consistent. */
   async close(): Promise<void> {
     this.#closing = true
     await Promise.allSettled([this.#running, ...this.#asked])
   }
 }
 
-/** Frees the rows of inodes that went without a trace, but for what a recorded state needs. */
+/**
+ * Frees the rows of inodes that were removed without a trace, except those a recorded state needs.
+ */
 async function sweepLeftovers(core: Core, slices: Slices, leftovers: Set<number>): Promise<void> {
   if (leftovers.size === 0) return
-  // Those that come later have rows that are not durable yet: another time.
+  // Inodes added later have rows that are not durable yet: left for the next sweep.
   const inos = [...leftovers]
   const now = core.moments.last
   await slices.settle()

@@ -1,8 +1,8 @@
-// Pruning one inode: which of its states stay, and dropping what only the others need. States go as
-// a whole: as of a moment a file is exactly what it was, or it is not there.
+// Prunes one inode: decides which of its states stay, and drops what only the others need. States
+// are dropped as a whole: as of any moment, a file is exactly what it was, or it does not exist.
 //
-// The order keeps that true wherever it is cut off: first versions, then states, then what they
-// were made of.
+// The order preserves that if the work is interrupted anywhere: first versions, then states, then
+// what they were made of.
 
 import { firstIndex } from '../../base/sorted.ts'
 import {
@@ -29,12 +29,12 @@ import type { LastPlaces } from '../tree/places.ts'
 import type { Marks } from './prune-marks.ts'
 import { type Kept, keeps } from './retention.ts'
 
-/** Why a version stays; '' is for those that go. */
+/** Why a version stays; '' when it is dropped. */
 type Reason = 'newest' | 'versions' | 'age' | 'moment' | 'held' | ''
 
 export interface PrunedVersion {
   readonly ino: number
-  /** Where the file is or was last. */
+  /** The present or last path of the file. */
   readonly path: string | undefined
   readonly number: number
   readonly moment: Moment
@@ -45,7 +45,7 @@ export interface PrunedVersion {
 export interface PruneJob {
   readonly core: Core
   readonly slices: Slices
-  /** When it began: what is changed later is younger than all that goes. */
+  /** When the run began: what changes later is newer than anything that is dropped. */
   readonly now: Moment
   readonly kept: Kept
   readonly marks: Marks
@@ -54,12 +54,13 @@ export interface PruneJob {
   readonly explain: Explain | undefined
 }
 
-/** Hears of every version that is looked at. */
+/** Reports every version that is examined. */
 interface Explain {
   readonly paths: LastPlaces<string>
   tell(version: PrunedVersion): void
 }
 
+/** A past state of an inode, from `since` to before `until`. */
 export interface State {
   readonly since: Moment
   readonly until: Moment
@@ -74,19 +75,19 @@ export interface Version {
 
 export type Lifetime = { readonly since: Moment; readonly until: Moment }
 
-/** What one inode was, and what of it stays. */
+/** The states and versions of an inode; `why` of each state tells whether it stays. */
 export interface Life {
   readonly present: Moment | undefined
   readonly states: readonly State[]
   readonly versions: readonly Version[]
   /**
-   * Attributes and labels from before go also where the present state begins before they ended:
-   * those of a label that was renamed.
+   * Attributes and labels that began before this moment are dropped even if the present state
+   * overlaps them, such as a label that was renamed.
    */
   readonly forgottenUntil?: Moment
 }
 
-/** Finds the state of a moment; asked of moments in their order. */
+/** A function that finds the state of a moment; call it with ascending moments. */
 export function upwards(states: readonly State[]): (moment: Moment) => State | undefined {
   let at = 0
   return (moment) => {
@@ -96,7 +97,7 @@ export function upwards(states: readonly State[]): (moment: Moment) => State | u
   }
 }
 
-/** What an inode was; `why` tells of each state whether and why it stays. */
+/** Reads the life of an inode; `why` decides for each state whether and why it stays. */
 export async function readLife(
   job: PruneJob,
   ino: number,
@@ -132,40 +133,40 @@ async function lifeOf(job: PruneJob, ino: number): Promise<Life> {
   return life
 }
 
-/** In the place of a moment. */
+/** For an inode that is open without a name; takes the place of a moment. */
 const NAMELESS = 0
 
-/** Whether an inode is gone and none of the states that it had will stay. */
+/** Whether an inode is deleted and none of its states will stay. */
 export async function vanishes(job: PruneJob, ino: number): Promise<boolean> {
   if ((await retryUntilLoaded(() => presentSince(job, ino))) !== undefined) return false
   const { states } = await lifeOf(job, ino)
   return states.length > 0 && states.every(({ why }) => why === '')
 }
 
-/** Drops of one inode what nothing needs. The names that led to it are pruned already. */
+/** Drops what is not needed of one inode. The names that led to it must be pruned already. */
 export async function pruneInode(job: PruneJob, ino: number): Promise<void> {
   await dropUnneeded(job, ino, await lifeOf(job, ino))
 }
 
-/** Whether something of a life that stays was there at some time from `since` to before `until`. */
+/** Whether a kept state existed at some time in [since, until). */
 export function neededBy({ states, present }: Life): (lifetime: Lifetime) => boolean {
   const stays = intervalsOf(states, present)
   return ({ since, until }) => covers(stays, since, until)
 }
 
-/** Whether a former attribute or label is needed by something of a life that stays. */
+/** Whether a past attribute or label belongs to a kept state. */
 export function carriedBy({ now }: PruneJob, life: Life): (lifetime: Lifetime) => boolean {
   const stays = intervalsOf(life.states, life.present)
   const pasts = intervalsOf(life.states, undefined)
   const { forgottenUntil = 0 } = life
   return ({ since, until }) => {
-    // What ended meanwhile was carried by the present when it was looked at.
+    // What ended after the run began still belonged to the present when it was examined.
     const isForgotten = since < forgottenUntil && until <= now
     return covers(isForgotten ? pasts : stays, since, until)
   }
 }
 
-/** Drops what no state of a life needs that stays. */
+/** Drops the rows of an inode that none of its kept states needs. */
 export async function dropUnneeded(job: PruneJob, ino: number, life: Life): Promise<void> {
   const { present, states, versions } = life
   const stays = intervalsOf(states, present)
@@ -189,7 +190,7 @@ export async function dropUnneeded(job: PruneJob, ino: number, life: Life): Prom
   dropped.rows += await drop(job, ino, xattrPast, ['until'], (row) => !wasCarried(row))
   dropped.rows += await drop(job, ino, taggingPast, ['until'], (row) => !wasCarried(row))
   if (present !== undefined) return
-  // Asked for each row: a file may come back meanwhile.
+  // Checked for each row: a file may be restored meanwhile.
   const isNeeded = ({ since }: { since: Moment }) =>
     presentSince(job, ino) !== undefined || covers(stays, since, Number.POSITIVE_INFINITY)
   dropped.rows += await drop(job, ino, extent, ['since', 'hash'], (row) => !isNeeded(row))
@@ -204,9 +205,9 @@ function reasonOf(kept: Kept, since: Moment, until: Moment, isHeld: boolean): Re
 }
 
 /**
- * Since when the inode has been in the state in which prune met it, NAMELESS for one that is open
- * without a name; undefined when it was gone. All from there on stays: of what happens while prune
- * is at work, only a part is durable when it is looked at.
+ * Since when the inode has been in the state in which prune found it; NAMELESS for one that is open
+ * without a name, undefined for a deleted one. Everything from then on stays: of what happens while
+ * prune runs, only a part is durable when it is examined.
  */
 function presentSince({ core, now }: PruneJob, ino: number): Moment | undefined {
   if (core.orphans.has(ino)) return NAMELESS
@@ -229,9 +230,9 @@ function hasStateAfter(core: Core, ino: number, moment: Moment): boolean {
 }
 
 /**
- * A version is read as of its moment: the state of then stays with those of its versions that the
- * rules keep, with the newest of a file that is there, and where its content is kept under
- * attributes of later.
+ * A version is read as of its moment, so the state of that moment must be kept: for versions that
+ * the rules keep, for the newest version of an existing file, and for a version whose content a
+ * later kept state still has.
  */
 function keepVersions(
   states: State[],
@@ -259,7 +260,7 @@ function keepVersions(
 
 type Interval = { readonly since: Moment; until: Moment }
 
-/** The times at which the inode shows a state, joined and in order. */
+/** The times at which the inode has a kept state, merged and in order. */
 function intervalsOf(states: readonly State[], present: Moment | undefined): Interval[] {
   const intervals: Interval[] = []
   for (const { since, until, why } of states) {
@@ -268,7 +269,7 @@ function intervalsOf(states: readonly State[], present: Moment | undefined): Int
     if (last?.until === since) last.until = until
     else intervals.push({ since, until })
   }
-  // From 0 for an orphan: whoever has it open reads all of it, whatever the past is.
+  // From 0 for an open inode without a name: all of its content may still be read.
   if (present !== undefined) intervals.push({ since: present, until: Number.POSITIVE_INFINITY })
   return intervals
 }
@@ -290,7 +291,7 @@ function* explained(
     yield { ...its, why: stateAt(its.moment)?.why ?? (present === undefined ? '' : 'newest') }
 }
 
-/** Deletes the doomed rows of one inode in one collection, and returns how many there were. */
+/** Deletes the doomed rows of one inode in one collection, and returns their number. */
 async function drop<R extends { ino: number }, F extends keyof R & string>(
   job: PruneJob,
   ino: number,

@@ -1,6 +1,6 @@
-// What must be known of names before prune looks at single inodes: which versions the newest of
-// each name are, and what is held by its path. One walk over all names; a number is remembered for
-// each inode that it finds something about.
+// What prune must know about names before it examines single inodes: which versions are the newest
+// of each name, and what is held by its path. One walk over all names; memory grows with the inodes
+// it finds anything about.
 
 import { DT_DIR } from '../../base/mode.ts'
 import { withinRule } from '../../base/path-rule.ts'
@@ -20,25 +20,26 @@ const PAGE_ROWS = 64
 
 export interface Marks {
   /**
-   * Inode -> the oldest moment of a version that keep.versions keeps. Live files have their newest
-   * besides.
+   * Inode -> the moment of the oldest version that keep.versions keeps. The newest version of an
+   * existing file is always kept.
    */
   readonly oldest: Map<number, Moment>
   /**
-   * Inode -> moments of which its state stays: when it took a name, in the state in which its kept
-   * version is that name's; a directory that is gone, before names went that stay.
+   * Inode -> moments whose state stays: when the inode took a name under which one of its versions
+   * is kept; of a deleted directory, just before a kept name in it was removed.
    */
   readonly moments: Map<number, Moment[]>
-  /** Inodes that are gone, whose last state a name needs that stays: directories above all. */
+  /** Deleted inodes, mostly directories, whose last state is needed by a name that stays. */
   readonly gone: Set<number>
-  /** Inodes that were ever found at a held path. */
+  /** Inodes that were ever at a held path. */
   readonly held: Set<number>
   /** Held paths. */
   readonly holds: readonly string[]
-  /** Whether a name in a directory is held, by itself or with a directory above it. */
+  /** Whether a name in a directory, or a directory above it, is held. */
   isHeld(parent: number, name: string): boolean
 }
 
+/** Marks for a run without rules for names and without holds. */
 export const NO_MARKS: Marks = {
   oldest: new Map(),
   moments: new Map(),
@@ -48,7 +49,7 @@ export const NO_MARKS: Marks = {
   isHeld: () => false,
 }
 
-/** Walks over all names when rules or holds speak of them, seen from `now` (microseconds). */
+/** Walks all names if rules or holds depend on them. `now` in microseconds. */
 export async function markNames(
   core: Core,
   rules: Rules,
@@ -82,7 +83,7 @@ export async function markNames(
   return marks
 }
 
-/** The state of an inode at a moment stays. */
+/** Keeps the state of an inode as of a moment. */
 export function markMoment({ moments }: Marks, ino: number, moment: Moment): void {
   const its = moments.get(ino)
   if (its === undefined) moments.set(ino, [moment])
@@ -109,7 +110,7 @@ function markHeld(core: Core, { parent, name, present, pasts }: NameGroup, marks
 function markVersions(core: Core, group: NameGroup, count: number, marks: Marks): void {
   const { present, pasts } = group
   if (present !== undefined && pasts.length === 0 && count === 1) return
-  // Versions that an inode had when the name led elsewhere already are another name's.
+  // Versions that an inode got after the name led elsewhere belong to another name.
   const spans = new Map<number, { since: Moment; until: Moment }>()
   for (const { ino, since, until, type } of pasts)
     if (type !== DT_DIR) spans.set(ino, { since: spans.get(ino)?.since ?? since, until })
@@ -119,13 +120,14 @@ function markVersions(core: Core, group: NameGroup, count: number, marks: Marks)
       until: Number.POSITIVE_INFINITY,
     })
   const ends = new Set(pasts.map((past) => past.until))
-  // `shown`: as of when it is the name's; what a file brought along came with it.
+  // `shown`: the moment from which it is this name's; a file that was moved here brought it along.
   const found: { ino: number; moment: Moment; shown: Moment; came: boolean }[] = []
   for (const [ino, { since, until }] of spans)
     for (const moment of newestVersions(core, ino, until, count)) {
       const came = moment < since && ends.has(since)
       found.push({ ino, moment, shown: Math.max(moment, since), came })
-      // Of a file that took another's place, what it was before it did is not the name's.
+      // Of a file that replaced another, versions from before that are not part of this name's
+      // history.
       if (came) break
     }
   found.sort((a, b) => b.shown - a.shown || b.moment - a.moment)
@@ -155,13 +157,13 @@ function newestVersions(core: Core, ino: number, until: Moment, count: number): 
   return moments.slice(0, count)
 }
 
-/** One that is gone may be somebody's working directory still. */
+/** Whether an inode has a name; a nameless one may still be in use, e.g. as a working directory. */
 export function isThere(core: Core, ino: number): boolean {
   const known = core.inodes.get(ino)
   return known === undefined ? core.overlay.get(inodes, [ino]) !== undefined : known.nlink > 0
 }
 
-/** What is kept can be found again only as long as the directories above it are known. */
+/** Keeps the deleted directories above: without them, what is kept could not be found. */
 function markGone(core: Core, directory: number, marks: Marks): void {
   const gone: number[] = []
   const isCircle = cycleCheck()
@@ -177,6 +179,6 @@ function markGone(core: Core, directory: number, marks: Marks): void {
     gone.push(at)
     at = last.parent
   }
-  // All at once: where the walk is run again it must not take its own beginning for its end.
+  // Added at the end: if a Fault restarts the walk, it must not take its own marks for its end.
   for (const ino of gone) marks.gone.add(ino)
 }

@@ -1,6 +1,6 @@
-// Prune and the numbers of versions: a version keeps its number when those before it go. Before
-// anything is let go of, what the numbers of a name's versions are counted from is written down
-// (collections.ts, numbering).
+// Keeps the numbers of versions across prune: a version keeps its number when earlier ones are
+// dropped. Before anything is dropped, the base of the numbers of each name is recorded
+// (`numbering` in collections.ts).
 
 import { inodePast, inode as inodes, numbering, RENAMED } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -12,9 +12,9 @@ import { mayGrow, type NumberedEntry, Numbering } from '../history/versions.ts'
 import { type NameGroup, walkNames } from '../tree/name-walk.ts'
 
 /**
- * Writes down the numbers of names of which something before `window` may go; `isLeft` says which
- * names are left alone. Those to which files were moved are among them in any case: their history
- * may go on in another name.
+ * Records the numbers of names that may lose anything before `window`; names for which `isLeft`
+ * returns true are left alone. Names that files were moved to are always recorded, since their
+ * history may continue that of another name.
  */
 export async function keepNumbers(
   core: Core,
@@ -33,8 +33,8 @@ export async function keepNumbers(
 }
 
 /**
- * Whether a file may have brought the history of another name along: what takes another's place
- * does not.
+ * Whether a file may have brought along the history of another name; one that replaced a file does
+ * not.
  */
 function hasHeritage({ pasts, present }: NameGroup): boolean {
   const rows = present === undefined ? pasts : [...pasts, present]
@@ -53,15 +53,15 @@ async function keepOf(core: Core, { parent, name }: NameGroup, slices: Slices): 
 }
 
 /**
- * Whether what is pruned can change how a span is counted: not a file that was alone from the
- * beginning.
+ * Whether pruning can change how a span is counted. It cannot for a file that had the name alone
+ * from the beginning.
  */
 function isCounted(core: Core, { numbered, span }: NumberedEntry): boolean {
   const { version: first, number, replaced, begins } = numbered
   return first !== 1 || number !== 1 || replaced === 1 || (begins === 1 && mayGrow(core, span))
 }
 
-/** Deletes what speaks of inodes of which nothing is left. */
+/** Deletes numbers of inodes of which nothing is left. */
 export async function dropNumbers(core: Core, slices: Slices): Promise<void> {
   const fields = ['parent', 'name', 'since', 'ino'] as const
   for await (const row of walkRows(core.overlay.store, numbering, fields, {}, slices)) {
@@ -73,8 +73,8 @@ export async function dropNumbers(core: Core, slices: Slices): Promise<void> {
 }
 
 /**
- * Names lead to an inode as long as it has a state: where their histories begin is asked for also
- * when no version is left.
+ * Names lead to an inode as long as it has a state, and need its numbers even when no version is
+ * left.
  */
 function isOfUse({ overlay }: Core, ino: number): boolean {
   const range = { gte: [ino], lt: [ino + 1], limit: 1 }

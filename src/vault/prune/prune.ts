@@ -1,6 +1,6 @@
-// Prune: lets go of past states that no rule, snapshot or hold asks for, then of the blocks that
-// nothing uses any more. Works in slices beside requests, every one of which leaves rows that make
-// sense, so that it may be killed anywhere and run again. The present is never touched.
+// Prune: drops past states that no rule, snapshot or hold keeps, then blocks that are no longer
+// used. Works in slices alongside requests; each leaves the rows consistent, so it may be killed at
+// any point and run again. Never touches the present.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PathRule } from '../../base/path-rule.ts'
@@ -23,38 +23,38 @@ import { keeps, keepsEverything, keptBy, type Rules } from './retention.ts'
 
 export interface PruneOptions {
   readonly rules: Rules
-  /** Only what is or was found where the rule says; names are byte strings. */
+  /** Only what is or was at paths that the rule matches; names are byte strings. */
   readonly paths?: PathRule<unknown> | undefined
-  /** Counts what would go, and changes nothing. */
+  /** Counts what would be dropped, and changes nothing. */
   readonly dryRun?: boolean
   /** Also frees blocks of which only parts are used (repack.ts). */
   readonly tighten?: boolean
-  /** Told of every version that was looked at. */
+  /** Called with every version that is examined. */
   readonly explain?: ((version: PrunedVersion) => void) | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
-  /** Awaited where the rows make sense together; what it throws ends the run there. */
+  /** Awaited where the rows are consistent; an error it throws ends the run there. */
   readonly between?: (() => Promise<void> | undefined) | undefined
 }
 
 export interface PruneReport {
   readonly versions: number
-  /** Former states of inodes, former names, other rows of the past. */
+  /** Past states of inodes, past names, and other past rows that were dropped. */
   readonly states: number
   readonly names: number
   readonly rows: number
-  /** Blocks that were freed; with `dryRun` those that are unused already. */
+  /** Blocks that were freed; with `dryRun`, blocks that are unused already. */
   readonly blocks: number
 }
 
-/** How often a run looks whether the one before is over. */
+/** How often a waiting run checks whether the previous one is over. */
 const WAIT_MS = 10
 
-/** One run, after any other is over. Rejects with StoreError when a commit is refused. */
+/** Runs once any other run is over. Rejects with StoreError when a commit is refused. */
 export function prune(core: Core, options: PruneOptions, slices: Slices): Promise<PruneReport> {
   return sweptAlone(core, () => pruneAll(core, options, slices))
 }
 
-/** Work that lets go of rows: one at a time. */
+/** Runs work that drops rows; one at a time. */
 export async function sweptAlone<T>(core: Core, work: () => Promise<T>): Promise<T> {
   while (core.history.isSwept) await sleep(WAIT_MS)
   core.history.isSwept = true
@@ -68,10 +68,10 @@ export async function sweptAlone<T>(core: Core, work: () => Promise<T>): Promise
 async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Promise<PruneReport> {
   const { rules, dryRun = false } = options
   const meant = options.paths && meantBy(core, options.paths)
-  // What is changed from here on is younger than all that goes.
+  // What changes from here on is newer than anything that is dropped.
   core.moments.observe()
   const now = core.moments.last
-  // Ages count from today, also where nothing has changed for long.
+  // Ages count from today, even if nothing has changed for long.
   const today = core.moments.now()
   await slices.settle()
   const kept = await retryUntilLoaded(() => keptBy(core, rules, today))
@@ -85,8 +85,8 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   const job: PruneJob = { core, slices, now, kept, marks, dryRun, dropped, explain }
   const isLeftAlone = (group: NameGroup): boolean => isLeft(job, group, meant)
   if (!everything && !dryRun) await keepNumbers(core, kept.window, isLeftAlone, slices)
-  // First the names: one that stays leads to something as long as the inodes are as they were, and
-  // after that too.
+  // Names first: the inodes are still whole, so each name that stays leads to something, now and
+  // afterwards.
   if (!everything) await pruneNames(job, meant)
   await slices.settle()
   let done = 0
@@ -99,7 +99,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
   }
   await slices.settle()
   if (!everything && !dryRun) await dropNumbers(core, slices)
-  // All are looked at now.
+  // All blocks are checked below.
   if (!dryRun) core.history.suspects.clear()
   if (!dryRun && options.tighten === true) await repackBlocks(core, slices)
   const blocks = await collectBlocks(core, slices, 'all', dryRun)
@@ -108,7 +108,7 @@ async function pruneAll(core: Core, options: PruneOptions, slices: Slices): Prom
 }
 
 interface Meant {
-  /** A file with several names must be meant by all of them. */
+  /** A file with several names must match with all of them. */
   inode(ino: number): boolean
   name(parent: number, name: string): boolean
 }
@@ -136,8 +136,8 @@ async function pruneNames(job: PruneJob, meant: Meant | undefined): Promise<void
     const isParentThere = await retryUntilLoaded(() => isThere(core, parent))
     for (const [index, row] of pasts.entries()) {
       if (stays[index] && !(await isEmpty(job, row, meant))) {
-        // Brought back, a name leads to what it led to last, a directory to what it was before the
-        // first of its names went (removal.ts).
+        // A restored name leads to its last inode, and a restored directory to its state before its
+        // first name was removed (removal.ts).
         if (isDeleted(row.fate)) markMoment(job.marks, row.ino, row.until - 1)
         if (!isParentThere) markMoment(job.marks, parent, row.until - 1)
         continue
@@ -151,7 +151,7 @@ async function pruneNames(job: PruneJob, meant: Meant | undefined): Promise<void
   }
 }
 
-/** Whether a name is left alone as a whole. */
+/** Whether a name is left alone altogether. */
 function isLeft(
   { marks }: PruneJob,
   { parent, name }: NameGroup,
@@ -170,11 +170,11 @@ async function isEmpty(
   return isTouched && (await vanishes(job, ino))
 }
 
-/** Which past rows of a name are kept. */
+/** Which past rows of a name stay. */
 function needed({ kept, marks }: PruneJob, { pasts }: NameGroup): boolean[] {
   const stays = pasts.map((row) => keeps(kept, row.since, row.until) || leadsToKept(marks, row))
-  // Whether a name was a passing one is told from the rows that follow each other without a gap: a
-  // brief row that stays keeps as many of its neighbours as show that it was not.
+  // Whether a name is temporary is decided from consecutive rows without a gap, so a brief row that
+  // stays keeps enough of its neighbours to show that it was not.
   const keepNext = (index: number): boolean => {
     const row = pasts[index] as PastName
     stays[index] = true
@@ -192,7 +192,7 @@ function needed({ kept, marks }: PruneJob, { pasts }: NameGroup): boolean[] {
   return stays
 }
 
-/** Whether versions that are kept are found through this name. */
+/** Whether kept versions are found through this name. */
 function leadsToKept(marks: Marks, { ino, until }: PastName): boolean {
   const oldest = marks.oldest.get(ino)
   return (oldest !== undefined && oldest < until) || marks.gone.has(ino) || marks.held.has(ino)

@@ -1,6 +1,6 @@
-// What a file or directory that is there was beside its content: modes, owners, attributes and
-// labels of the past. Purge takes them with the states that had them, and the newest version is
-// from then on what is there.
+// What an existing file or directory had besides content: past modes, owners, attributes and
+// labels. Purge drops them with the states that had them; the newest version then shows the present
+// ones.
 
 import {
   type InodeRow,
@@ -27,7 +27,7 @@ import {
   type Version,
 } from './prune-inode.ts'
 
-/** The rows of former attributes and labels of an inode, but what they say. */
+/** The lifetimes of an inode's past attributes and labels, without their values. */
 async function pastAttributes({ core, slices }: PruneJob, ino: number): Promise<Lifetime[]> {
   const { store } = core.overlay
   const range = { gte: [ino], lt: [ino + 1] }
@@ -39,15 +39,15 @@ async function pastAttributes({ core, slices }: PruneJob, ino: number): Promise<
   return rows
 }
 
-/** Whether attributes or labels go with a life. */
+/** Whether a life that is purged loses attributes or labels. */
 export async function losesAttributes(job: PruneJob, ino: number, life: Life): Promise<boolean> {
   const wasCarried = carriedBy(job, life)
   return (await pastAttributes(job, ino)).some((row) => !wasCarried(row))
 }
 
 /**
- * A directory has a state for each change of what is in it. Of one that is there those stay that
- * tell no more than that: what is in it is to be found in the past.
+ * A directory has a state for each change of its entries. Of an existing directory, the states that
+ * reveal no more than that stay, so that its entries can be found in the past.
  */
 export async function keepPlainStates(
   job: PruneJob,
@@ -70,15 +70,15 @@ export async function keepPlainStates(
   }
 }
 
-/** A version, and the state that shows it from then on. */
+/** A version, and the state that will show it. */
 export interface MovedVersion {
   readonly number: number
   readonly to: Pick<InodeRow, 'mode' | 'uid' | 'gid' | 'mtime' | 'mtimeNs'> & { moment: Moment }
 }
 
 /**
- * Versions of which the state goes while a later one that stays has their content. They keep their
- * numbers, and are read as of the beginning of that state.
+ * Versions whose state is dropped while a later one that stays has their content. They keep their
+ * numbers, and are read as of the beginning of that later state.
  */
 export async function movedVersions(
   job: PruneJob,
@@ -116,14 +116,14 @@ function rowSince({ overlay }: Core, ino: number, since: Moment): InodeRow | und
   return present?.since === since ? present : overlay.get(inodePast, [ino, since])
 }
 
-/** From when on the present state has all attributes and labels that it has. */
+/** The moment from which the present state has all of its attributes and labels. */
 function settledSince({ overlay }: Core, ino: number, since: Moment): Moment {
   const range = { gte: [ino], lt: [ino + 1], limit: ALL }
   const rows = [...overlay.scan(xattr, range), ...overlay.scan(tagging, range)]
   return rows.reduce((last, row) => Math.max(last, row.since), since)
 }
 
-/** The versions of a life once they have moved. */
+/** The versions of a life after they were moved. */
 export function withMoved(
   versions: readonly Version[],
   moved: readonly MovedVersion[],
@@ -132,12 +132,12 @@ export function withMoved(
   return versions.map((its) => ({ ...its, moment: moments.get(its.number) ?? its.moment }))
 }
 
-/** Moves them, before the states go. */
+/** Moves versions, before their states are dropped. */
 export function moveVersions(core: Core, ino: number, moved: readonly MovedVersion[]): void {
   for (const { number, to } of moved) {
     const row = core.overlay.get(version, [ino, number])
     if (row === undefined) continue
-    // Who keeps where it was hears that it is not there any more.
+    // Deleted first, so that whoever watches versions learns that the old place is gone.
     core.overlay.delete(version, [ino, number])
     core.overlay.put(version, { ...row, ...to })
   }

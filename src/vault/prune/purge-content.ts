@@ -1,6 +1,6 @@
-// Where some bytes are or were: the files whose content holds them, and when. Every state of every
-// file is put together and searched, a chunk at a time, also across the borders of chunks and of
-// what was written at different times.
+// Finds where some bytes are or were: the files whose content contains them, and when. Every state
+// of every file is assembled and searched chunk by chunk, also across chunk borders and across
+// writes from different times.
 
 import { FsError } from '../../base/errno.ts'
 import { CHUNK_BYTES } from '../../base/limits.ts'
@@ -23,25 +23,27 @@ export interface Span {
   readonly until: Moment
 }
 
-/** Files that hold the bytes: in which of their past states, and those that hold them now. */
+/** Files that contain the bytes: in which of their states, and those that contain them now. */
 export interface Holding {
   readonly spans: ReadonlyMap<number, readonly Span[]>
   readonly living: readonly number[]
 }
 
-/** An extent with when it held; `until` is NOW for what does. */
+/** An extent with its lifetime; `until` is Infinity for a present one. */
 type Lasting = ExtentRow & { until: Moment }
 
 /**
- * What is looked for: `text`, which fits in a chunk, anywhere in a file. Content that is longer
- * than a chunk is looked for by the hashes of its whole chunks, too.
+ * What to search for: `text`, which fits in a chunk, anywhere in a file. Content longer than a
+ * chunk is also searched for by the hashes of its whole chunks.
  */
 export interface Wanted {
   readonly text: Uint8Array
   readonly chunks: ReadonlySet<string>
 }
 
-/** All of a content as what is looked for, but for an end so short that it is in many files. */
+/**
+ * What to search for to find a content, without a last part so short that many files contain it.
+ */
 export function wantedOf(content: Uint8Array): Wanted {
   if (content.length <= CHUNK_BYTES) return { text: content, chunks: new Set() }
   const end = Math.floor(content.length / CHUNK_BYTES) * CHUNK_BYTES
@@ -52,7 +54,7 @@ export function wantedOf(content: Uint8Array): Wanted {
   return { text: text.length < END_BYTES_MIN ? new Uint8Array() : text, chunks }
 }
 
-/** Durable rows only; see rows.ts. */
+/** The files that contain the bytes. Sees durable rows only; see rows.ts. */
 export async function holdersOf(
   core: Core,
   wanted: Wanted,
@@ -74,7 +76,7 @@ export async function holdersOf(
   return { spans, living }
 }
 
-/** The chunks that have or had content of each inode. */
+/** For each inode, the chunks that have or had content. */
 async function* chunksByInode(
   core: Core,
   slices: Slices,
@@ -97,7 +99,7 @@ async function* chunksByInode(
   }
 }
 
-/** When a chunk, with what lies before it as far as the bytes can begin there, held the bytes. */
+/** When a chunk contained the bytes, including matches that begin in the chunk before it. */
 async function spansOf(
   core: Core,
   ino: number,
@@ -125,7 +127,7 @@ async function spansOf(
 }
 
 function extentsWithin(core: Core, ino: number, from: number, to: number): Lasting[] {
-  // Extents do not cross the border of a chunk.
+  // Extents do not cross chunk borders.
   const gte = [ino, Math.floor(from / CHUNK_BYTES) * CHUNK_BYTES]
   const range = { gte, lt: [ino, to], limit: ALL }
   const now = core.overlay
@@ -136,7 +138,7 @@ function extentsWithin(core: Core, ino: number, from: number, to: number): Lasti
   return rows.sort((a, b) => a.offset - b.offset)
 }
 
-/** Damaged content holds nothing that could be found. */
+/** Damaged content counts as not containing the bytes. */
 function holds(
   core: Core,
   rows: readonly Lasting[],

@@ -1,6 +1,5 @@
-// The names of labels: one that nobody carries or carried any more, since all that did was purged,
-// goes with it. Which ones may is noted while a purge is at work, in its setting, because nothing
-// else tells it when it was cut short.
+// Names of labels that only purged files carried are dropped, too. The candidates are stored in a
+// setting while a purge runs, because nothing else would tell after an interruption.
 
 import { type SettingRow, setting, taggingPast, tag as tags } from '../../store/collections.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -11,32 +10,29 @@ import type { Slices } from '../core/time-slices.ts'
 import { labelledWith } from '../tree/label-index.ts'
 
 /**
- * The setting that says that a purge was begun: a cut one left nothing by which the next would find
- * its work.
+ * The setting that marks a purge in progress: after an interruption, the next run could not find
+ * its work from the rows.
  */
 const PURGING = 'purging'
 
-/** Whether a purge was begun and did not come to its end. */
+/** Whether a purge was begun and not completed. */
 export function isPurging(core: Core): boolean {
   return core.overlay.get(setting, [PURGING]) !== undefined
 }
 
-/** Called before the first of it goes, with the labels that what goes carried. */
+/** Called before anything is dropped, with the labels of what will be purged. */
 export function notePurging(core: Core, labels: readonly string[]): void {
   const all = [...new Set([...labelsOf(core.overlay.get(setting, [PURGING])), ...labels])]
   core.overlay.put(setting, { name: PURGING, value: JSON.stringify(all) })
 }
 
 function labelsOf(row: SettingRow | undefined): readonly string[] {
-  // A purge of an earlier avfs noted a moment there.
+  // Earlier versions of avfs stored a moment here.
   const noted = parsedSetting(row?.value)
   return Array.isArray(noted) ? noted.filter((label) => typeof label === 'string') : []
 }
 
-/**
- * Drops the labels that were noted and that nobody carries or carried. What was noted of them goes
- * as well.
- */
+/** Drops the noted labels that no file carries or carried, and clears the note. */
 export async function dropLabels(core: Core, slices: Slices): Promise<void> {
   const noted = await retryUntilLoaded(() => labelsOf(core.overlay.get(setting, [PURGING])))
   if (noted.length === 0) return
@@ -45,7 +41,7 @@ export async function dropLabels(core: Core, slices: Slices): Promise<void> {
   const { store } = core.overlay
   for await (const { tag } of walkRows(store, taggingPast, taggingPast.fields, {}, slices))
     left.delete(tag)
-  // In one step: a file may get one of them meanwhile.
+  // In one step: a file may get one of the labels meanwhile.
   await retryUntilLoaded(() => {
     for (const name of left)
       if (labelledWith(core, [name]).length === 0) core.overlay.delete(tags, [name])
@@ -54,7 +50,7 @@ export async function dropLabels(core: Core, slices: Slices): Promise<void> {
   await slices.settle()
 }
 
-/** Nothing of what was purged is left. */
+/** Marks the purge as complete. */
 export function endPurging(core: Core): void {
   core.overlay.delete(setting, [PURGING])
 }

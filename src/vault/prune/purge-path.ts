@@ -1,6 +1,6 @@
-// Everything that was ever found at a path or below it: which inodes, until when, by which names. A
-// directory counts with what was in it while it was there, so that what came to be in it after it
-// had moved away is not touched.
+// Everything that was ever at a path or below it: which inodes, until when, under which names. A
+// directory counts with its entries while it was there; what was added after it had moved away is
+// not touched.
 
 import { DT_DIR } from '../../base/mode.ts'
 import { type EntryPastRow, entry, entryPast, type Key } from '../../store/collections.ts'
@@ -11,7 +11,7 @@ import { walkRows } from '../core/rows.ts'
 import type { Slices } from '../core/time-slices.ts'
 import { namesOf } from '../history/paths.ts'
 
-/** `until` of what is there now. */
+/** `until` of what exists now. */
 export const NOW = Number.POSITIVE_INFINITY
 
 const FIELDS = ['parent', 'name', 'ino', 'type', 'since'] as const
@@ -19,13 +19,13 @@ const FIELDS = ['parent', 'name', 'ino', 'type', 'since'] as const
 type Name = Pick<EntryPastRow, (typeof FIELDS)[number] | 'until'>
 
 interface EverAt {
-  /** Files and directories, and before when they were there. */
+  /** Files and directories, and the moment before which they were there. */
   readonly until: ReadonlyMap<number, Moment>
   /** Keys of the past names. */
   readonly names: readonly Key[]
 }
 
-/** Durable rows only; see rows.ts. */
+/** All that was ever at or below a path. Sees durable rows only; see rows.ts. */
 export async function everAt(core: Core, path: string, slices: Slices): Promise<EverAt> {
   const until = new Map<number, Moment>()
   const names: Key[] = []
@@ -44,7 +44,7 @@ export async function everAt(core: Core, path: string, slices: Slices): Promise<
   return { until, names }
 }
 
-/** What had the path itself. */
+/** The inodes that were at the path itself. */
 async function tops(core: Core, path: string, slices: Slices): Promise<Name[]> {
   let found: Name[] = [
     { parent: ROOT_INO, name: '', ino: ROOT_INO, type: DT_DIR, since: 0, until: NOW },
@@ -59,8 +59,8 @@ async function tops(core: Core, path: string, slices: Slices): Promise<Name[]> {
 }
 
 /**
- * The names in a directory, or one of them, while that was where it was; `until` is cut to when
- * they were there.
+ * The entries of a directory (all, or one name) while it was at its place; `until` is cut to that
+ * time.
  */
 async function within(
   core: Core,
@@ -69,7 +69,7 @@ async function within(
   slices: Slices,
 ): Promise<Name[]> {
   const { ino } = directory
-  // No name holds a NUL: this is the end of the rows of one name.
+  // No name contains a NUL: this is the end of the rows of one name.
   const range =
     name === undefined
       ? { gte: [ino], lt: [ino + 1] }

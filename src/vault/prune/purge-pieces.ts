@@ -1,5 +1,5 @@
-// The content that a purge is about, as it lies in the engine: blocks and inline bytes. Who else
-// has the same, and samples by which it would be found in the engine's files.
+// The purged content as it lies in the engine, in blocks and inline bytes: who else has the same
+// content, and samples to search for in the engine's files.
 
 import { FsError } from '../../base/errno.ts'
 import { block, type ExtentRow, extent, extentPast, type Key } from '../../store/collections.ts'
@@ -13,33 +13,35 @@ import { lastPath } from '../tree/places.ts'
 import { type Life, neededBy } from './prune-inode.ts'
 import { NOW } from './purge-path.ts'
 
-/** Less says nothing: it is in many places, whatever it was. */
+/** Shorter pieces prove nothing: such bytes occur in many places. */
 const PIECE_BYTES_MIN = 8
-/** Each is looked for in every byte of the vault. */
+/** Samples at most: each is searched for in every byte of the vault's files. */
 const NEEDLES_MAX = 32
-/** Of one piece. */
+/** Samples of one piece. */
 const SAMPLES = 4
-/** Longer ones may lie apart: SQLite cuts rows in pages. */
+/** Length of a sample. Longer ones might be split: SQLite cuts rows into pages. */
 const NEEDLE_BYTES = 48
-/** Files that are named. */
+/** Files that are named at most. */
 const SHARERS_MAX = 100
 
-/** A file with some of the same content: its path (a byte string), and as of when; null: now. */
+/** A file with some of the same content: its path (a byte string), and a moment; null: now. */
 export interface Sharer {
   readonly path: string
   readonly moment: Moment | null
 }
 
-/** An extent, and until when it was one. */
+/** An extent, and until when it existed. */
 type Lasting = ExtentRow & { readonly until: Moment }
 type Needs = (lifetime: { since: Moment; until: Moment }) => boolean
 
-/** Samples of some bytes: a whole that is short, or stretches of it. */
+/**
+ * At most `most` samples of some bytes: all of them if they are short, else evenly spaced parts.
+ */
 export function samplesOf(bytes: Uint8Array, most: number): Uint8Array[] {
   if (bytes.length < PIECE_BYTES_MIN) return []
   const count = Math.min(most, Math.ceil(bytes.length / NEEDLE_BYTES))
   const length = Math.min(NEEDLE_BYTES, bytes.length)
-  // Evenly, the last one up to the end.
+  // Evenly spaced, the last one at the end.
   const step = count > 1 ? (bytes.length - length) / (count - 1) : 0
   return Array.from({ length: count }, (_, index) => {
     const from = Math.floor(index * step)
@@ -47,11 +49,12 @@ export function samplesOf(bytes: Uint8Array, most: number): Uint8Array[] {
   }).filter((sample) => new Set(sample).size >= PIECE_BYTES_MIN / 2)
 }
 
+/** Collects the purged pieces of content, then answers questions about them. */
 export class Pieces {
   readonly needles: Uint8Array[] = []
   readonly #core: Core
   readonly #slices: Slices
-  /** Hash of a block -> which bytes of it. */
+  /** Hash of a block -> which bytes of it are purged. */
   readonly #blocks = new Map<string, { from: number; to: number }>()
   /** Hashes of inline bytes. */
   readonly #inline = new Set<string>()
@@ -61,7 +64,7 @@ export class Pieces {
     this.#slices = slices
   }
 
-  /** Takes in what nothing of a life needs that stays. */
+  /** Adds the extents of an inode that nothing of its life that stays needs. */
   async take(ino: number, life: Life): Promise<void> {
     const needs = neededBy(life)
     const range = { gte: [ino], lt: [ino + 1] }
@@ -103,7 +106,7 @@ export class Pieces {
       this.#sample(bytes)
       if (packed?.data && packed.codec !== 0) this.#sample(packed.data)
     } catch (error) {
-      // What is damaged cannot be known again.
+      // A damaged block could not be recognized anyway.
       if (!(error instanceof FsError)) throw error
     }
   }
@@ -114,8 +117,8 @@ export class Pieces {
   }
 
   /**
-   * Who has some of it and keeps it; `needsOf` tells of those inodes of which something goes what
-   * stays.
+   * Files that keep some of the content. `needsOf` gives, for inodes that lose something, which of
+   * their extents stay.
    */
   async sharers(needsOf: (ino: number) => Needs | undefined): Promise<Sharer[]> {
     if (this.#blocks.size + this.#inline.size === 0) return []
@@ -125,7 +128,7 @@ export class Pieces {
       if (!this.#has(row) || needsOf(row.ino)?.(row) === false) continue
       const path = (await retryUntilLoaded(() => lastPath(this.#core, row.ino))) ?? '(gone)'
       const moment = row.until === NOW ? null : row.since
-      // The present says more than the past.
+      // A present use tells more than a past one.
       if (!found.has(path) || moment === null) found.set(path, { path, moment })
     }
     return [...found.values()]

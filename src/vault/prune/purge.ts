@@ -1,7 +1,7 @@
-// Purge: does away with what a path ever held, or with some bytes wherever they were, whatever
-// rules, snapshots and holds say. What is there now stays. This file finds what is meant and lets
-// its rows go; that nothing of it stays in the engine's files is the affair of whoever asks
-// (purge.ts). May be killed anywhere and run again, as prune may: names go before what they lead
+// Purge: removes all that a path ever held, or some bytes wherever they were, regardless of rules
+// and, with `force`, of snapshots and holds. The present stays. This file finds the target and
+// drops its rows; control/methods/purge.ts sees to it that nothing remains in the engine's files.
+// Like prune, it may be killed at any point and run again: names are dropped before what they lead
 // to, versions before states, states before what they were made of.
 
 import { isDirectory } from '../../base/mode.ts'
@@ -42,13 +42,13 @@ import { repackBlocks } from './repack.ts'
 import { KEEP_ALL } from './retention.ts'
 
 export interface PurgeOptions {
-  /** A path from the root, a byte string; or else bytes. */
+  /** A path from the root, a byte string; or content. */
   readonly of: { readonly path: string } | { readonly content: Uint8Array }
-  /** Also what snapshots and holds keep. */
+  /** Also purge what snapshots and holds keep. */
   readonly force: boolean
-  /** As if what is there now were deleted already; only with dryRun. */
+  /** As if the present files were deleted already; only with dryRun. */
   readonly current: boolean
-  /** Says what would go, and changes nothing. */
+  /** Reports what would be purged, and changes nothing. */
   readonly dryRun: boolean
   readonly onVersion: (version: PurgedVersion) => void
   readonly onProgress: (done: number, total: number) => void
@@ -60,55 +60,59 @@ export interface PurgedVersion {
   readonly size: number
 }
 
-/** `refused`: nothing was changed, because of what is named. Paths are byte strings. */
+/** `refused`: nothing was changed, for the reasons listed. Paths are byte strings. */
 export interface PurgeReport {
   readonly versions: number
   readonly states: number
   readonly names: number
   readonly rows: number
   readonly blocks: number
-  /** What keeps states that are meant; the labels that their files carry. */
+  /** The snapshots and holds that keep any of the target's states; labels of its files. */
   readonly snapshots: readonly string[]
   readonly holds: readonly string[]
   readonly tags: readonly string[]
-  /** Files whose content now is meant, which stays. */
+  /** Files whose present content is part of the target, and stays. */
   readonly living: readonly string[]
-  /** Deleted files that are meant and that some program has open. */
+  /** Deleted files of the target that a program has open. */
   readonly open: readonly string[]
   /** Where else some of the same content is, which stays. */
   readonly shared: readonly Sharer[]
   readonly refused: boolean
-  /** By which the content is known in the engine's files. */
+  /** Samples by which the content can be found in the engine's files. */
   readonly needles: readonly Uint8Array[]
 }
 
-/** By which given content is looked for. */
+/** Samples of given content. */
 const SAMPLES = 16
-/** When the last one ended, so that a backup that is older knows. */
+/** When the last purge ended, so that older backups can be recognized. */
 export const PURGED = 'purged'
 
-/** Nothing of what was purged is left. */
+/** Notes that nothing of the purged data is left. */
 export function notePurged(core: Core): void {
   endPurging(core)
   core.overlay.put(setting, { name: PURGED, value: String(core.moments.last) })
 }
 
 /**
- * Which states of an inode go; `end`: attributes that it had before go also where they were changed
- * without another state.
+ * Which states of an inode are purged. `end`: attributes that began before this moment are purged
+ * even if they changed without a new state.
  */
 interface Doom {
   readonly dooms: (since: number, until: number) => boolean
   readonly end: number
 }
 
-/** What is meant: of which inodes which states go, and which past names. */
+/** What is purged: states by inode, and past names. */
 interface Target {
   readonly doomed: ReadonlyMap<number, Doom>
   readonly names: readonly Key[]
   readonly living: readonly number[]
 }
 
+/**
+ * Runs once any other prune or purge is over; resolves when all that was dropped is durable.
+ * Rejects with StoreError when a commit is refused.
+ */
 export function purge(core: Core, options: PurgeOptions, slices: Slices): Promise<PurgeReport> {
   return sweptAlone(core, () => new Purge(core, options, slices).run())
 }
@@ -194,7 +198,7 @@ class Purge {
     return { doomed, names: [], living }
   }
 
-  /** Reads the lives of all inodes of which something goes, and what goes with it. */
+  /** Reads the lives of all inodes that lose something, and what they lose. */
   async #look({ doomed }: Target): Promise<void> {
     for (const [ino, { dooms, end }] of doomed) {
       const read = await readLife(this.#job, ino, (since, until) =>
@@ -208,12 +212,12 @@ class Purge {
       const stays = present !== undefined && !this.#options.current
       const life = { ...read, present: stays ? present : undefined, forgottenUntil: end }
       if (stays) {
-        // What came to an end while this is looked at belongs to the present.
+        // What ends while this runs belongs to the present.
         for (const state of states) if (state.since >= present) state.why = 'newest'
         if (end === NOW && (await retryUntilLoaded(() => this.#isDirectory(ino))))
           await keepPlainStates(this.#job, ino, states)
       }
-      // What left no state is gone all the same, and its rows with it.
+      // An inode without states is deleted nevertheless, and loses its rows.
       const isKept = states.every(({ why }) => why !== '')
       const forgets = stays && (await losesAttributes(this.#job, ino, life))
       if (isKept && !forgets && (stays || states.length > 0) && !this.#options.current) continue
@@ -238,7 +242,7 @@ class Purge {
     return row !== undefined && isDirectory(row.mode)
   }
 
-  /** Whether what of an inode is here at some time stays; undefined where all of it does. */
+  /** Tells what of an inode stays; undefined when it loses nothing. */
   #needs(ino: number): ReturnType<typeof neededBy> | undefined {
     const life = this.#lives.get(ino)
     return life === undefined ? undefined : neededBy(life)
@@ -265,7 +269,7 @@ class Purge {
     }
   }
 
-  /** Those that were at the path, and those that lead to what goes as a whole. */
+  /** Past names at the path, and those of inodes that are purged completely. */
   async #pastNames({ names }: Target): Promise<Key[]> {
     const vanishing = new Set<number>()
     for (const [ino, { present, states }] of this.#lives)
@@ -318,7 +322,7 @@ class Purge {
   }
 }
 
-/** Labels that an inode carries or carried. */
+/** All labels that an inode carries or carried. */
 function labelsEverOn(core: Core, ino: number): string[] {
   const range = { gte: [ino], lt: [ino + 1], limit: ALL }
   return [...core.overlay.scan(tagging, range), ...core.overlay.scan(taggingPast, range)].map(

@@ -1,7 +1,7 @@
-// Blocks of which only a part is used any more: a write into the middle of a file leaves the block
-// that was there, whole, to the pieces before and behind. Once no state needs the bytes between,
-// the pieces get content of their own, and gc-blocks.ts has the block. It is done where bytes are
-// to be gone that were let go of (prune, compact, purge); what it costs is one more walk.
+// Repacks blocks of which only a part is still used: a write into the middle of a file leaves the
+// whole old block to the pieces before and after it. Once no state needs the bytes between, the
+// pieces get content of their own, and gc-blocks.ts frees the block. Done where dropped bytes must
+// disappear (prune, compact, purge), at the cost of one more walk.
 
 import { crc32 } from 'node:zlib'
 import { FsError } from '../../base/errno.ts'
@@ -26,7 +26,7 @@ import { suspectBlock } from '../tree/history-recording.ts'
 /** Blocks held in memory at a time. */
 const PORTION_BLOCKS = 250_000
 
-/** Which bytes of a block an extent shows. */
+/** Which bytes of a block an extent uses. */
 interface Use {
   readonly isPast: boolean
   readonly key: Key
@@ -40,8 +40,7 @@ interface Used {
 }
 
 /**
- * Gives pieces of blocks that are used in part alone content of their own; returns how many blocks
- * that frees.
+ * Gives the extents of partly used blocks content of their own; returns how many blocks that frees.
  */
 export async function repackBlocks(core: Core, slices: Slices): Promise<number> {
   await slices.settle()
@@ -69,7 +68,7 @@ async function tightenPortion(
   await noteUses(core, slices, extentPast as unknown as Collection<ExtentRow>, true, portion)
   let freed = 0
   for (const [hash, { size, uses }] of portion) {
-    // One that nobody uses is collected as it is.
+    // An unused block is collected anyway.
     if (uses.length === 0 || covered(uses) >= size) continue
     let isFreed = true
     for (const use of uses) {
@@ -85,8 +84,8 @@ async function tightenPortion(
 }
 
 /**
- * Leaves in `portion` what no single extent uses as a whole. What comes to be used meanwhile shows
- * no more of a block than what was there.
+ * Removes from `portion` blocks that one extent uses whole, and notes the uses of the others. An
+ * extent added meanwhile uses no more of a block than existing ones do.
  */
 async function noteUses(
   core: Core,
@@ -122,7 +121,7 @@ function covered(uses: Use[]): number {
   return bytes
 }
 
-/** False when the extent cannot do without the block: its bytes are damaged. */
+/** False when the extent must keep the block, because its bytes are damaged. */
 function giveOwn(core: Core, hash: string, { isPast, key }: Use): boolean {
   const collection = isPast ? (extentPast as unknown as Collection<ExtentRow>) : extent
   const row = core.overlay.get(collection, key)
@@ -143,7 +142,7 @@ function giveOwn(core: Core, hash: string, { isPast, key }: Use): boolean {
   return true
 }
 
-/** An inode that is in use has its extents at hand. */
+/** Updates the extents of an inode in memory. */
 function replaceInMemory(core: Core, row: ExtentRow, own: ExtentRow): void {
   const inode = core.inodes.get(row.ino) ?? core.open.get(row.ino) ?? core.orphans.get(row.ino)
   const list = inode?.chunks.get(Math.floor(row.offset / CHUNK_BYTES))

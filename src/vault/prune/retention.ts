@@ -1,12 +1,12 @@
-// What prune keeps, as moments: rules are turned into a stretch of time of which everything is
-// kept, and into single moments at which the whole tree stays exact, as if each were a snapshot.
-// Pure but for reading rows of snapshots and holds.
+// What prune keeps, in terms of moments: rules become a recent window in which everything is kept,
+// and single moments at which the whole tree stays exact, as if each were a snapshot. Pure, except
+// that it reads the rows of snapshots and holds.
 //
-//   keep.days, --older-than     everything that was still there after some moment
-//   keep.hourly .. monthly      the last N full hours, midnights, Monday midnights, firsts of a
-//   month, in local time
+//   keep.days, --older-than     everything that still existed after some moment
+//   keep.hourly .. monthly      the last N full hours, midnights, Monday midnights, or firsts of a
+//                               month, in local time
 //   snapshots, held snapshots   their moments
-//   keep.versions, --keep       counted by name: see file-versions.ts
+//   keep.versions, --keep       counted by name: see prune-marks.ts
 
 import { firstIndex } from '../../base/sorted.ts'
 import { snapshot } from '../../store/collections.ts'
@@ -17,33 +17,31 @@ import type { Core } from '../core/core.ts'
 import type { Moment } from '../core/moment.ts'
 import { listHolds } from './holds.ts'
 
-/** Rules of one run; all absent means that everything is kept. */
+/** Rules of one run; without any, everything is kept. */
 export interface Rules {
   readonly versions?: number
-  /** Everything that is younger, in milliseconds. */
+  /** Keep everything younger than this, in milliseconds. */
   readonly youngerMs?: number
   readonly hourly?: number
   readonly daily?: number
   readonly weekly?: number
   readonly monthly?: number
-  /** `versions` covers deleted files for so long. */
+  /** How long `versions` covers deleted files, in milliseconds. */
   readonly deletedMs?: number
 }
 
-/**
- * A past row is kept when it ended after `window` or covers one of `moments`, which are in order.
- */
+/** A past row is kept when it ended after `window` or covers one of `moments`, which are sorted. */
 export interface Kept {
   readonly window: Moment
   readonly moments: readonly Moment[]
 }
 
-/** Keeps whatever is there. */
+/** Keeps everything. */
 export const KEEP_ALL: Kept = { window: 0, moments: [] }
 
 const DAY_MS = 86_400_000
 
-/** The rules that are stored in the vault. */
+/** The rules in the vault's settings. */
 export function storedRules(core: Core): Rules {
   const rules: { -readonly [K in keyof Rules]: number } = {}
   const take = (name: keyof Rules, key: SettingName, factor = 1): void => {
@@ -61,8 +59,7 @@ export function storedRules(core: Core): Rules {
 }
 
 /**
- * The rules of one run as they are typed: an age such as 30d. Undefined for an age that cannot be
- * read.
+ * The rules of one run as typed; `olderThan` is an age such as 30d. Undefined when it is invalid.
  */
 export function givenRules(
   keep: number | undefined,
@@ -76,12 +73,12 @@ export function givenRules(
   }
 }
 
-/** True when nothing says that anything may go. `deletedMs` alone is no rule. */
+/** True when no rule lets anything be dropped. `deletedMs` alone is no rule. */
 export function keepsEverything(rules: Rules): boolean {
   return Object.keys(rules).every((name) => name === 'deletedMs')
 }
 
-/** What the rules, the snapshots and the holds keep, seen from `now` (microseconds). */
+/** What the rules, snapshots and holds keep, as of `now` (microseconds). */
 export function keptBy(core: Core, rules: Rules, now: Moment): Kept {
   if (keepsEverything(rules)) return KEEP_ALL
   const moments = new Set<Moment>()
@@ -97,8 +94,8 @@ export function keptBy(core: Core, rules: Rules, now: Moment): Kept {
 }
 
 /**
- * The starts of the last hours, days, weeks and months that the rules ask for, the running one
- * included.
+ * The starts of the last hours, days, weeks and months that the rules ask for, including the
+ * current ones.
  */
 function boundaries(rules: Rules, now: Date): WallMicros[] {
   const [year, month, day] = [now.getFullYear(), now.getMonth(), now.getDate()]
@@ -115,7 +112,7 @@ function boundaries(rules: Rules, now: Date): WallMicros[] {
   return starts.map((ms) => ms * 1000)
 }
 
-/** Whether what held from `since` to before `until` is kept. */
+/** Whether something that existed in [since, until) is kept. */
 export function keeps(kept: Kept, since: Moment, until: Moment): boolean {
   if (until > kept.window) return true
   const { moments } = kept

@@ -1,5 +1,5 @@
-// Whose bytes are these: which of some samples are in what the vault holds, and in which file. For
-// bytes that were met in an engine's files, where they may be what something that stays holds, too.
+// Finds which of some samples occur in the vault's present and past files, and in which one. For
+// bytes that were found in an engine's files, where they may belong to something that stays.
 
 import { FsError } from '../../base/errno.ts'
 import {
@@ -19,8 +19,8 @@ import type { Slices } from '../core/time-slices.ts'
 import { lastPath } from '../tree/places.ts'
 
 /**
- * For each sample that a file of now or of the past holds, plain or packed, or that is in its name:
- * its path, a byte string.
+ * For each sample that a present or past file contains (plain or compressed), or that is in an
+ * attribute or name: the path of the file, a byte string.
  */
 export async function whoseBytes(
   core: Core,
@@ -74,7 +74,7 @@ export async function whoseBytes(
 
 const NOTHING = new Uint8Array()
 
-/** Nothing where it is damaged. */
+/** Empty when the block is damaged. */
 function plainBlock(core: Core, hash: string): Uint8Array {
   try {
     return core.blocks.load(hash)

@@ -1,6 +1,6 @@
-// Copies every row of a vault from one store to another and proves that both hold the same: per
-// collection a count and a digest that no order changes, and the hash of every block over its plain
-// bytes. Blocks go as they are stored: packed by the vault's codec, also where the target
+// Copies every row of a vault from one store to another and verifies that both hold the same: for
+// each collection a count and an order-independent digest, and the hash of every block over its
+// plain bytes. Blocks are copied as stored, compressed by the vault's codec, even if the target
 // compresses by itself. Knows stores and rows, nothing of files and names.
 
 import { crc32 } from 'node:zlib'
@@ -16,11 +16,11 @@ import { type Damage, everyPage } from '../check/read-all.ts'
 import { unpackBlock } from '../core/blocks.ts'
 import { RowDigest } from './row-digest.ts'
 
-/** Bytes in canonical form, and rows, that one commit of the target takes. */
+/** Bytes in canonical form, and rows, in one commit of the target. */
 export const COMMIT_BYTES = 8 * 1024 * 1024
 export const COMMIT_ROWS = 5000
 
-/** What a collection holds; `bytes` in canonical form, blocks as they are packed. */
+/** What a collection holds; `bytes` in canonical form, blocks as stored. */
 export interface CollectionTally {
   readonly name: string
   readonly rows: number
@@ -31,23 +31,22 @@ export interface CollectionTally {
 export type Survey = readonly CollectionTally[]
 
 interface SurveyOptions {
-  /** Hears of each row that is damaged. */
+  /** Called for each damaged row. */
   readonly damaged: (damage: Damage) => void
   /** Rows and bytes so far. */
   readonly onProgress?: ((rows: number, bytes: number) => void) | undefined
 }
 
 /**
- * Reads all rows and proves what each says of itself. Rows that cannot be read, or are wrong in
- * themselves, are not counted.
+ * Reads all rows and verifies each by itself. Rows that cannot be read or are invalid are not
+ * counted.
  */
 export function surveyStore(store: Store, options: SurveyOptions): Promise<Survey> {
   return eachRow(store, options, () => undefined)
 }
 
 /**
- * Copies all rows that are sound to an empty store; resolves when they are durable. Rejects with
- * StoreError.
+ * Copies all valid rows to an empty store; resolves when they are durable. Rejects with StoreError.
  */
 export async function copyStore(from: Store, to: Store, options: SurveyOptions): Promise<Survey> {
   let puts: object[] = []
@@ -59,7 +58,7 @@ export async function copyStore(from: Store, to: Store, options: SurveyOptions):
     const batch: Changes[] = [{ collection: of, puts, deletes: [] }]
     puts = []
     bytes = 0
-    // One is written while the next is read.
+    // One batch is written while the next is read.
     await running
     running = to.commit(batch)
     running.catch(() => undefined)
@@ -81,7 +80,7 @@ export async function copyStore(from: Store, to: Store, options: SurveyOptions):
   return survey
 }
 
-/** Why two surveys differ, a line a collection; [] when they hold the same. */
+/** The differences of two surveys, a line for each collection; [] when they are equal. */
 export function differences(wanted: Survey, found: Survey): string[] {
   return wanted.flatMap((its, index) => {
     const other = found[index]
@@ -124,7 +123,7 @@ async function eachRow(
   return survey
 }
 
-/** Counts a row. False for one that is left out. */
+/** Counts a row. Returns false for a damaged one, which is left out. */
 function isSound(
   collection: Collection<object>,
   row: object,
@@ -141,7 +140,7 @@ function isSound(
     report(error.message)
     return false
   }
-  // Without its row these bytes would read as zeros; with it they are EIO as before.
+  // Copied nevertheless: without the row its bytes would read as zeros, with it as EIO as before.
   if ('crc' in row && !isExtentSound(row as ExtentRow))
     report('inline content does not match its checksum; it is copied as it is')
   return true

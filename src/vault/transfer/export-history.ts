@@ -1,6 +1,6 @@
-// All that a vault holds beside its present tree, as records of files: a directory .avfs-history
-// with rows/NNNNN.jsonl, the content that they name in blocks/ab/HASH, and manifest.json last. So
-// it fits every kind of archive. docs/export.md has the layout.
+// Exports everything besides the present tree as file records: a directory .avfs-history with
+// rows/NNNNN.jsonl, the content they refer to in blocks/ab/HASH, and manifest.json last. So it fits
+// into any archive format. docs/export.md has the layout.
 
 import { createHash, type Hash } from 'node:crypto'
 import {
@@ -20,7 +20,7 @@ import { ROW_FORMAT, readCounters } from '../core/settings.ts'
 import { HISTORY_FORMAT, HISTORY_NAME, isOwn, lineOf, type Manifest } from './history-rows.ts'
 
 interface HistoryOptions {
-  /** The id of the directory that it goes into, and the next one that is free. */
+  /** The id of the directory that it goes into, and the next free id. */
   readonly parent: number
   readonly firstId: number
   send(piece: Buffer): Promise<void> | void
@@ -28,7 +28,7 @@ interface HistoryOptions {
 }
 
 const FILE_BYTES = 4 * 1024 * 1024
-/** Rows that may hold content: few at a time. */
+/** Rows that may hold content: pages are small. */
 const PAGE_ROWS = 64
 
 interface Run {
@@ -57,7 +57,7 @@ export async function exportHistory(view: Store, options: HistoryOptions): Promi
 async function sendBlocks(run: Run, view: Store, top: number): Promise<number> {
   const id = await sendDirectory(run, top, 'blocks')
   let [count, prefix, below] = [0, '', 0]
-  // In order of their hashes, so that each directory is filled once.
+  // In order of hashes, so that each directory is filled once.
   for await (const row of everyRow(view, block, PAGE_ROWS)) {
     const name = hexOf(row.hash)
     try {

@@ -1,6 +1,6 @@
-// A tree of the vault as it was at one moment, as records (src/archive/records.ts). Reads only, and
-// lets other work go on: what changes meanwhile does not show. Names are walked depth first, so
-// that a directory is left when all below it was sent.
+// Sends a tree of the vault as of one moment as records (src/archive/records.ts). Reads only, and
+// other work runs in between: later changes do not show. Walks names depth first, so that a
+// directory is left when everything below it was sent.
 
 import { setImmediate } from 'node:timers/promises'
 import {
@@ -29,14 +29,11 @@ import { eachExtents } from '../history/restore-content.ts'
 import { entriesAt, inodeAt, readAt, xattrsAt } from '../history/timeline.ts'
 
 interface ExportOptions {
-  /** Also what is below a directory. */
+  /** Also send what is below a directory. */
   readonly recursive: boolean
-  /**
-   * Sends more into the top directory before it is left; `nextId` is free, and so are those after
-   * it.
-   */
+  /** Sends more into the top directory before it is left; ids from `nextId` on are free. */
   readonly beside?: ((parent: number, nextId: number) => Promise<void>) | undefined
-  /** Takes a piece of the stream, which it may keep. */
+  /** Takes ownership of a piece of the stream. */
   send(piece: Buffer): Promise<void> | void
   problem(path: string, message: string): void
   progress(files: number, bytes: number): void
@@ -54,8 +51,8 @@ interface Run {
   readonly options: ExportOptions
   readonly report: ExportReport
   /**
-   * Files that were sent. Of the past all are noted: a link count of then does not tell, because a
-   * name counts at once and the row that counts it when the file is sealed.
+   * Files that were sent. For a past moment all are noted, since a past link count cannot tell: a
+   * name exists at once, but the row that counts it only when the file is sealed.
    */
   readonly sent: Set<number>
   readonly isNew: MeetingCheck
@@ -69,11 +66,11 @@ interface Run {
 const PIECE_BYTES = 512 * 1024
 const PAGE_NAMES = 1000
 const SLICE_MS = 4
-/** A file in more pieces is sent without a map of them. */
+/** A file with more runs of data is sent without a map of them. */
 const RUNS_MAX = 100_000
 
 /**
- * Sends what inode `row` was at `moment`: an ENTRY of parent 0 without a name, then what is below
+ * Sends inode `row` as it was at `moment`: an ENTRY with parent 0 and no name, then what is below
  * it. Rejects with what `send` rejects with.
  */
 export async function exportTree(
@@ -223,7 +220,7 @@ async function sendContent(
   }
 }
 
-/** Ranges that hold data, in order; what touches is one, up to some MiB. */
+/** Ranges that hold data, in order; adjacent ones are merged, up to some MiB. */
 async function* runsOf(
   core: Core,
   row: InodeRow,
@@ -234,7 +231,7 @@ async function* runsOf(
   for await (const rows of eachExtents(core, row, moment))
     for (const extent of rows) {
       const end = Math.min(extent.offset + extent.length, row.size)
-      // Those of damaged rows may overlap.
+      // In damaged rows extents may overlap.
       const start = Math.max(extent.offset, to)
       if (end <= start) continue
       if (start === to && to - from < 64 * CHUNK_BYTES) {
@@ -248,7 +245,7 @@ async function* runsOf(
   if (to > from) yield [from, to]
 }
 
-/** The content of a SPARSE record; undefined where the file is in too many pieces. */
+/** The content of a SPARSE record; undefined for a file with too many runs. */
 async function mapOf(run: Run, row: InodeRow): Promise<Buffer | undefined> {
   const runs: [number, number][] = []
   for await (const [from, to] of runsOf(run.core, row, run.moment)) {
@@ -270,7 +267,7 @@ async function mapOf(run: Run, row: InodeRow): Promise<Buffer | undefined> {
 function headOf(run: Run, row: InodeRow, parent: number, id: number, flags: number): EntryHead {
   const { mode, uid, gid, rdev, mtime, mtimeNs, atime, atimeNs } = row
   const size = isDirectory(mode) ? 0 : row.size
-  // Of the past every file may have more names.
+  // For a past moment, every file may have more names.
   const nlink = run.isPresent || isDirectory(mode) ? row.nlink : Math.max(2, row.nlink)
   const key = String(row.ino)
   return {

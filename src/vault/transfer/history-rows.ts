@@ -1,17 +1,17 @@
 // Rows of a vault as lines of JSON, for an export with history: {"inode_past":{"ino":2,...}}. Names
-// are byte strings (a char a byte), digests hexadecimal, bytes base64. Knows the schema, not what
-// rows mean.
+// are byte strings (one character a byte), digests are hexadecimal, bytes base64. Knows the schema,
+// not the meaning of rows.
 
 import { type Collection, collections, type SettingRow, setting } from '../../store/collections.ts'
 import { isOfLineage } from '../core/lineage.ts'
 import { BACKUP_SETTING } from './sync-have.ts'
 
-/** The name of the directory beside the present tree that holds the rest. */
+/** The name of the directory in the exported tree that holds the history. */
 export const HISTORY_NAME = '.avfs-history'
-/** Of the layout; docs/export.md describes it. */
+/** Version of the layout; docs/export.md describes it. */
 export const HISTORY_FORMAT = 1
 
-/** What manifest.json says. */
+/** The content of manifest.json. */
 export interface Manifest {
   readonly format: number
   readonly rowFormat: number
@@ -19,13 +19,13 @@ export interface Manifest {
   readonly moment: number
   readonly blocks: number
   /**
-   * By collection: how many rows, and the SHA-256 of their lines in order of key, each with its
-   * line feed, hexadecimal.
+   * By collection: the number of rows, and the SHA-256 in hexadecimal of their lines in key order,
+   * each with its line feed.
    */
   readonly rows: Readonly<Record<string, { readonly count: number; readonly sha256: string }>>
 }
 
-/** Settings that are a vault's own, who it is: they are no part of its history. */
+/** Settings that identify a vault, and are not part of its history. */
 export function isOwnSetting({ name }: SettingRow): boolean {
   return name === 'id' || name === BACKUP_SETTING || isOfLineage(name)
 }
@@ -39,7 +39,7 @@ type Cell = number | string | Uint8Array | null | undefined
 
 const byName = new Map(collections.map((its) => [its.name, its]))
 
-/** A row as a line without its line feed. */
+/** A row as a line, without its line feed. */
 export function lineOf({ name, fields, types }: Collection<object>, row: object): string {
   const values = row as Record<string, Cell>
   const cells = (fields as readonly string[]).map((field, at) => {
@@ -51,7 +51,7 @@ export function lineOf({ name, fields, types }: Collection<object>, row: object)
   return JSON.stringify({ [name]: Object.fromEntries(cells) })
 }
 
-/** The row that a line is. Throws RangeError for what is none. */
+/** The row in a line. Throws RangeError for an invalid line. */
 export function rowOf(line: string): { collection: Collection<object>; row: object } {
   const [name, values] = Object.entries(parsed(line))[0] ?? ['', undefined]
   const collection = byName.get(name)
@@ -78,7 +78,7 @@ function parsed(line: string): object {
     const value: unknown = JSON.parse(line)
     if (typeof value === 'object' && value !== null) return value
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw notARow()
 }

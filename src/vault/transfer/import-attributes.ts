@@ -1,4 +1,4 @@
-// Mode, owner, times, extended attributes and labels of an imported record for an inode.
+// Applies mode, owner, times, extended attributes and labels of an imported record.
 
 import type { Attribute, EntryHead } from '../../archive/records.ts'
 import { EINVAL, EOPNOTSUPP, FsError, fail } from '../../base/errno.ts'
@@ -12,10 +12,7 @@ import { alter, stampChange } from '../tree/inodes.ts'
 import { fromXdgTags, setTags, XDG_TAGS } from '../tree/tags.ts'
 import { removeXattr, setXattr } from '../tree/xattrs.ts'
 
-/**
- * True when an inode has all that the record says of it but its content; the time of access does
- * not count.
- */
+/** True when an inode has everything that the record says, besides content; atime is ignored. */
 export function hasHead(
   core: Core,
   inode: Inode,
@@ -38,9 +35,9 @@ export function hasHead(
 }
 
 /**
- * The mode that a record gives. An access list says the same of owner, group or mask, and others
- * (acl(5)): where the two differ the list is believed, as when it is set last. One that says no
- * more than a mode is not kept.
+ * The mode that a record gives. An access list also states the permissions of owner, group or mask,
+ * and others (acl(5)): where the two differ, the list wins, as if it was set last. A list that says
+ * no more than a mode is not kept.
  */
 function modeOf(
   { mode }: EntryHead,
@@ -68,9 +65,9 @@ function hasTags(core: Core, inode: Inode, value: Uint8Array): boolean {
 }
 
 /**
- * Gives an inode all that a record says of it but its content. Labels stay when the record has
- * none. Throws EINVAL or EOPNOTSUPP for attributes that no file of a vault can have; the others are
- * set all the same.
+ * Gives an inode everything that a record says, besides content. Labels stay when the record has
+ * none. Throws EINVAL or EOPNOTSUPP for attributes that are invalid in a vault, after setting the
+ * others.
  */
 export function applyHead(
   core: Core,

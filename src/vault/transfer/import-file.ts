@@ -1,6 +1,6 @@
-// Imported files: those that come whole in one record, further names of one that came before, and
-// large ones that arrive piece by piece. A large file is built without a name, so that a crash
-// leaves nothing of it; one that may be there already is compared while it arrives.
+// Imported files: those that are complete in one record, further names of earlier ones, and large
+// files that arrive piece by piece. A large file is built without a name, so that a crash leaves
+// nothing behind; if the vault may already have it, it is compared while it arrives.
 
 import {
   type Attribute,
@@ -43,7 +43,7 @@ import { assertFree, assertTarget, completeAt, nameNode } from './import-name.ts
 import { prefetchCopy, prefetchHead, prefetchPut, prefetchSpot } from './import-prefetch.ts'
 import { existing, guard, type LargeFile, type Run, type Spot } from './import-run.ts'
 
-/** Puts what is complete in its record. Returns false when its content is yet to come. */
+/** Puts a node that is complete in its record. Returns false when its content is yet to come. */
 export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot): boolean {
   const { core, options, report, links } = run
   if ((head.flags & LINK) !== 0) {
@@ -84,18 +84,19 @@ export function putNode(run: Run, record: Buffer, head: EntryHead, place: Spot):
   return true
 }
 
-/** A file that goes with its name. */
+/** The file, if this is its only name: then replacing the name deletes it. */
 function alone(inode: Inode | undefined): Inode | undefined {
   return inode?.nlink === 1 ? inode : undefined
 }
 
-/** True when a file of now has that content, judged by size, time and then every byte. */
+/** True when a present file has that type and content; compares size, then every byte. */
 export function holds(run: Run, found: Inode, head: EntryHead, content: Uint8Array): boolean {
   if ((found.mode & S_IFMT) !== (head.mode & S_IFMT) || found.rdev !== head.rdev) return false
   if (!isRegular(found.mode) && !isSymlink(found.mode)) return true
   return found.size === content.length && isEqual(run, found, 0, content)
 }
 
+/** True when a present file has exactly these bytes at `offset`. Throws EIO where it is damaged. */
 export function isEqual(run: Run, found: Inode, offset: number, bytes: Uint8Array): boolean {
   let at = 0
   for (const part of readContent(run.core, found, offset, bytes.length)) {
@@ -105,7 +106,7 @@ export function isEqual(run: Run, found: Inode, offset: number, bytes: Uint8Arra
   return at === bytes.length
 }
 
-/** Leaves a file as it is, but for its attributes. */
+/** Keeps a file, and updates its attributes. */
 function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attribute[]): void {
   const { core, options, report } = run
   if (hasHead(core, found, head, attributes)) {
@@ -121,8 +122,8 @@ function keep(run: Run, found: Inode, head: EntryHead, attributes: readonly Attr
 }
 
 /**
- * Gives a new inode its attributes and its name, for which `prefetchPut` has read. What is refused
- * of the attributes is told; the file is there all the same.
+ * Gives a new inode its attributes and name, for which `prefetchPut` was called. Attributes that
+ * are refused are reported; the file is created nevertheless.
  */
 function complete(
   run: Run,
@@ -140,7 +141,7 @@ function complete(
     if (!(error instanceof FsError)) throw error
     refusal = error
   }
-  // A file that takes another's place takes its labels over, as in save by rename.
+  // A file that replaces another inherits its labels, as in save by rename.
   if (before !== undefined && before.tags > 0 && !attributes.some(({ name }) => name === XDG_TAGS))
     setTags(core, made, tagsOf(core, before.ino))
   if (isRegular(made.mode) || isSymlink(made.mode)) seal(core, made)
@@ -155,13 +156,13 @@ function putLink(run: Run, head: EntryHead, place: Spot): void {
   const { core, links, large, report } = run
   const ino = links.get(head.key)
   if (ino === undefined) {
-    // Its first name is still on its way.
+    // Its first name is still arriving.
     for (const file of large.values())
       if (headOf(file.record).key === head.key) {
         waiting(file).push(place)
         return
       }
-    // That name was refused, which was told.
+    // That name was refused, which was reported.
     fail(ENXIO)
   }
   const inode = findInode(core, ino)
@@ -189,7 +190,7 @@ function waiting(file: LargeFile): Spot[] {
   return names
 }
 
-/** A file begins whose content arrives by and by. */
+/** Starts a file whose content arrives in pieces. */
 export function startLarge(run: Run, record: Buffer, head: EntryHead, place: Spot): void {
   const { core, large } = run
   assertFree(run, place)
@@ -216,7 +217,8 @@ export function startLarge(run: Run, record: Buffer, head: EntryHead, place: Spo
 }
 
 /**
- * What a file is built in, with as much of it as has come. A step that is run again finds it made.
+ * Creates the inode that a file is built in, with what has arrived so far. A repeated step finds it
+ * created.
  */
 function build({ core }: Run, file: LargeFile): Inode {
   const { made, same, reached } = file
@@ -236,7 +238,7 @@ function build({ core }: Run, file: LargeFile): Inode {
   })
 }
 
-/** The next piece; what lies between it and the one before is a hole. */
+/** Takes the next piece; the gap after the piece before is a hole. */
 export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Uint8Array): void {
   const { core, report } = run
   const { same } = file
@@ -256,7 +258,7 @@ export function dataArrived(run: Run, file: LargeFile, offset: number, bytes: Ui
   report.bytes += bytes.length
 }
 
-/** True when a file of now holds no data in [from, to). */
+/** True when a present file has no data in [from, to). */
 export function isHole({ core }: Run, inode: Inode, from: number, to: number): boolean {
   if (from >= to || from >= inode.size) return true
   try {
@@ -267,6 +269,7 @@ export function isHole({ core }: Run, inode: Inode, from: number, to: number): b
   }
 }
 
+/** Completes a large file of `size` bytes and gives it its names; drops it if it FAILED. */
 export function fileEnded(run: Run, file: LargeFile, size: number, flags: number): void {
   const { core, links } = run
   if ((flags & FAILED) !== 0) {
@@ -276,7 +279,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
   const head = headOf(file.record)
   const attributes = attributesOf(file.record)
   try {
-    // Much may have happened since it began.
+    // Much may have changed since it began.
     assertFree(run, file)
   } catch (error) {
     if (error instanceof FsError) dropBuilding(run, file)
@@ -296,7 +299,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
   } else {
     completeAt(run, file)
     const made = build(run, file)
-    // Run again, it finds the size as it is to be.
+    // A repeated step finds the size set.
     if (made.size !== size) idempotent(() => resizeContent(core, made, size))
     flushWrites(core, made)
     prefetchSeal(core, made)
@@ -307,7 +310,7 @@ export function fileEnded(run: Run, file: LargeFile, size: number, flags: number
   for (const place of waiting(file)) guard(run, place.path, () => putLink(run, head, place))
 }
 
-/** Forgets a file that did not come to its end. */
+/** Drops a file that was not completed. */
 export function dropBuilding({ core }: Run, { made }: LargeFile): void {
   if (made !== undefined && made.nlink === 0) reap(core, made, core.moments.next())
 }

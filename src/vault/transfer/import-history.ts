@@ -1,6 +1,6 @@
-// The files of an exported history (export-history.ts) as rows of a new store, in whatever order
-// they come. Everything is checked against the manifest before `finish` calls it done; until then
-// the store is nobody's vault.
+// Imports the files of an exported history (export-history.ts) as rows of a new store, in any
+// order. `finish` checks everything against the manifest; until then the store is not a usable
+// vault.
 
 import { createHash, type Hash } from 'node:crypto'
 import {
@@ -25,20 +25,20 @@ import {
 
 export interface HistoryImporter {
   /**
-   * Takes one file; `path` is below .avfs-history. Throws RangeError for what does not belong
-   * there.
+   * Takes one file; `path` is relative to .avfs-history. Throws RangeError for an unexpected or
+   * invalid file.
    */
   take(path: string, bytes: Buffer): Promise<void>
   /**
-   * Checks that all is there. Throws RangeError. Resolves to how many rows and blocks there are,
-   * when they are durable.
+   * Checks that everything has arrived. Throws RangeError. Resolves to the numbers of rows and
+   * blocks, once they are durable.
    */
   finish(): Promise<{ rows: number; blocks: number }>
 }
 
 const BATCH_BYTES = 8 * 1024 * 1024
 
-/** `own`: the settings of the vault that this becomes. */
+/** `own`: the settings that identify the new vault. */
 export function historyImporter(store: Store, own: readonly SettingRow[]): HistoryImporter {
   const waiting = new Map<Collection<object>, object[]>()
   let bytesWaiting = 0
@@ -108,7 +108,7 @@ function manifestOf(bytes: Buffer): Manifest {
   return manifest
 }
 
-/** Undefined for what is no manifest. */
+/** Undefined for an invalid manifest. */
 function parsedManifest(text: string): Manifest | undefined {
   const { format, rowFormat, moment, blocks, rows } = Object(parsedSetting(text)) as Manifest
   const areNumbers = [format, rowFormat, moment, blocks].every(Number.isSafeInteger)
@@ -116,7 +116,7 @@ function parsedManifest(text: string): Manifest | undefined {
   return { format, rowFormat, moment, blocks, rows }
 }
 
-/** Every row that was exported is there again, and no other. Throws RangeError. */
+/** Checks that exactly the exported rows are present. Throws RangeError. */
 async function verify(store: Store, manifest: Manifest): Promise<number> {
   let rows = 0
   for (const collection of collections) {
@@ -129,7 +129,7 @@ async function verify(store: Store, manifest: Manifest): Promise<number> {
       hash.update(`${lineOf(collection, row)}\n`)
       count++
     }
-    // A collection that is newer than the export has no rows there.
+    // The export may be older than a collection.
     if (its === undefined && count === 0) continue
     if (count !== its?.count || hash.digest('hex') !== its.sha256)
       throw new RangeError(`the rows of ${collection.name} are not those that were exported`)

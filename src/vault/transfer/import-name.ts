@@ -1,4 +1,4 @@
-// Giving an imported file its name, in the place of what had it.
+// Gives an imported file its name, replacing what has it.
 
 import { BY_PATH, type EntryHead } from '../../archive/records.ts'
 import { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, fail } from '../../base/errno.ts'
@@ -17,28 +17,28 @@ import { dropName, giveName } from '../tree/names.ts'
 import { prefetchRemoval, prefetchSpot } from './import-prefetch.ts'
 import { existing, type Run, type Spot } from './import-run.ts'
 
-/** The name below which a mount shows its views. */
+/** The directory in which a mount shows its views. */
 const VIEWS = '.avfs'
 
-/** Throws EINVAL or ENAMETOOLONG for what can be no name in a vault. */
+/** Throws EINVAL or ENAMETOOLONG for an invalid file name. */
 export function assertName(name: string): void {
   if (name.length > NAME_BYTES_MAX) fail(ENAMETOOLONG)
   if (!isFileName(name) || name === VIEWS) fail(EINVAL)
 }
 
-/** The same for a path below the target. */
+/** As `assertName`, for each name of a path below the target. */
 export function assertPath(path: string): void {
   for (const name of path.split('/')) assertName(name)
 }
 
-/** Throws EINVAL or ENAMETOOLONG for what can be no file at all: `name` is that of its record. */
+/** Throws EINVAL or ENAMETOOLONG for a record of no valid file; `name` is the record's. */
 export function assertFit({ mode, parent }: EntryHead, name: string): void {
   if (!isKnownType(mode)) fail(EINVAL)
   if (parent === BY_PATH) assertPath(name)
   else if (parent !== 0) assertName(name)
 }
 
-/** Throws EINVAL or ENAMETOOLONG for what no link can lead to: symlink(2) takes none of these. */
+/** Throws EINVAL or ENAMETOOLONG for a link target that symlink(2) would refuse. */
 export function assertTarget({ mode }: EntryHead, content: Uint8Array): void {
   if (!isSymlink(mode)) return
   if (content.length === 0 || content.includes(0)) fail(EINVAL)
@@ -46,9 +46,9 @@ export function assertTarget({ mode }: EntryHead, content: Uint8Array): void {
 }
 
 /**
- * Throws what `nameNode` would throw, before anything was made: EINVAL, ENAMETOOLONG, EISDIR (a
- * directory is there), ENOENT, ENOTDIR. Somebody may have removed the directory that is being
- * filled.
+ * Throws what `nameNode` would throw, before anything is created: EINVAL, ENAMETOOLONG, EISDIR
+ * (there is a directory of that name), ENOENT, ENOTDIR. The directory being filled may have been
+ * removed.
  */
 export function assertFree({ core }: Run, { parent, name }: Spot): void {
   assertName(name)
@@ -60,21 +60,22 @@ export function assertFree({ core }: Run, { parent, name }: Spot): void {
   if (found !== undefined && isDirectory(found.mode)) fail(EISDIR)
 }
 
-/** Before what is at a place is replaced. A Fault when it has to be waited for. */
+/** Call before replacing what is at a place. Throws a Fault when it has to wait. */
 export function completeAt(run: Run, place: Spot): void {
   const found = existing(run.core, place)
   if (found !== undefined) complete(run, found)
 }
 
 /**
- * What programs have written into a file that is in the way comes first: it goes to history whole.
+ * Gets what programs have written into a file that will be replaced, and seals it, so that history
+ * has all of it.
  */
 function complete(run: Run, inode: Inode): void {
   settled(run, inode)
   completeState(run.core, inode)
 }
 
-/** Waits until the kernel has handed over what it has of a file. */
+/** Waits until the kernel has written back a file. */
 export function settled({ options, writtenBack }: Run, inode: Inode): void {
   const { ino } = inode
   if (isRegular(inode.mode) && options.isHeld(ino) && !writtenBack.has(ino))
@@ -85,8 +86,8 @@ export function settled({ options, writtenBack }: Run, inode: Inode): void {
 }
 
 /**
- * Puts an inode, whose links are counted, at a name that `assertFree` let pass; a file that is
- * there goes to the past.
+ * Puts an inode, whose links are counted already, at a name that `assertFree` accepted; an existing
+ * file becomes part of the past.
  */
 export function nameNode(
   run: Run,
@@ -113,7 +114,7 @@ export function nameNode(
   options.nameChanged(parent, name, before, to)
 }
 
-/** Takes a name away; history keeps it, wherever it lies. */
+/** Removes a name; history keeps it, wherever it lies. */
 export function removeNode(run: Run, row: EntryRow): void {
   const { core, options } = run
   prefetchRemoval(core, row)
@@ -124,6 +125,7 @@ export function removeNode(run: Run, row: EntryRow): void {
   options.inodeChanged(inode.ino)
 }
 
+/** Creates an empty directory at a free name. Throws as `assertFree`, and EDQUOT. */
 export function makeDirectory(run: Run, head: EntryHead, place: Spot): Inode {
   const { core } = run
   const { mode, uid, gid } = head

@@ -1,5 +1,4 @@
-// What an import would do, told without doing it: takes the same stream as import.ts, compares, and
-// changes nothing.
+// A dry run of an import: takes the same stream as import.ts and compares, but changes nothing.
 
 import { setImmediate } from 'node:timers/promises'
 import {
@@ -39,14 +38,14 @@ import { assertFit, assertName, assertPath, assertTarget, settled } from './impo
 import { existing, guard, type ImportOptions, type Run, type Spot } from './import-run.ts'
 import { parsedStep } from './import-steps.ts'
 
-/** A directory of the stream; `ino` is undefined where it is not there yet. */
+/** A directory of the stream; `ino` is undefined where it does not exist yet. */
 interface Directory {
   readonly ino: number | undefined
   readonly path: string
   readonly record: Buffer
 }
 
-/** A file whose content is on its way, compared as long as it is the same. */
+/** A file whose content is arriving; it is compared until a difference is found. */
 interface Arriving {
   readonly record: Buffer
   readonly path: string
@@ -55,7 +54,7 @@ interface Arriving {
   reached: number
 }
 
-/** A file of a foreign history: whether it was there before, and is when all steps are done. */
+/** A file of a foreign history: whether it existed before, and whether it does after all steps. */
 interface Shadow {
   readonly was: boolean
   is: boolean
@@ -72,7 +71,7 @@ interface Plan {
 
 const SLICE_MS = 4
 
-/** As `importer`, but that it tells what would become of each path, and changes nothing. */
+/** As `importer`, but reports what would become of each path, and changes nothing. */
 export function importPlan(vault: Vault, options: ImportOptions, heard: Heard): Importer {
   const run = newRun(vault, options)
   const plan: Plan = {
@@ -205,12 +204,12 @@ function planFile(
 const REGULAR = 0o100000
 const TYPE = 0o170000
 
-/** Whatever is no regular file is whole in its record. */
+/** A file that is not regular is complete in its record. */
 function isSpecial({ mode }: EntryHead): boolean {
   return (mode & TYPE) !== REGULAR
 }
 
-/** What becomes of a file, by what is the same: its content, and all of it. */
+/** Reports what becomes of a file: unchanged, or changed only in attributes, or replaced. */
 function conclude(
   { run, heard }: Plan,
   path: string,
@@ -252,7 +251,7 @@ function planEnd(plan: Plan, record: Buffer): void {
   if (head.nlink > 1) links.set(head.key, isSame ? now.ino : 'made')
 }
 
-/** A directory that is there gets other attributes, perhaps. */
+/** Reports an existing directory whose attributes would change. */
 function planLeave({ run, heard, directories }: Plan, id: number): void {
   const directory = directories.get(id)
   if (directory?.ino !== undefined) {
@@ -281,7 +280,7 @@ function planByPath(plan: Plan, record: Buffer, head: EntryHead, name: string): 
   const now = shadows.has(path) ? undefined : findPath(run.core, path)
   if (now !== undefined && !isDirectory(now.mode)) {
     settled(run, now)
-    // Nothing was told of it so far, and it stays what it is.
+    // Not reported so far, and stays the same.
     const isWhole = isSpecial(head) || (head.flags & WHOLE) !== 0
     if (isWhole && holds(run, now, head, contentOf(record))) return
   }
@@ -299,7 +298,7 @@ function planStep(plan: Plan, record: Buffer): void {
   })
 }
 
-/** What all steps together do to files. */
+/** Reports what all steps together do to files. */
 function tellShadows({ run, heard, shadows }: Plan): void {
   for (const [path, { was, is }] of shadows) {
     if (!was && !is) continue

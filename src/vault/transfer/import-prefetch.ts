@@ -1,5 +1,5 @@
-// What an import is going to read for a change, read before it (prefetch.ts says why): a step of it
-// is one record. Knows nothing of where records come from.
+// Prefetches what an import will read for a change (see tree/prefetch.ts); a step is one record.
+// Knows nothing of where records come from.
 
 import type { Attribute } from '../../archive/records.ts'
 import type { EntryRow } from '../../store/collections.ts'
@@ -20,10 +20,7 @@ import {
 import { fromXdgTags, XDG_TAGS } from '../tree/tags.ts'
 import type { Spot } from './import-run.ts'
 
-/**
- * Before a name is given, perhaps in the place of a file that is there. Throws ENOENT without its
- * directory.
- */
+/** Before a name is added, possibly replacing a file. Throws ENOENT if its directory is gone. */
 export function prefetchSpot(core: Core, { parent, name }: Spot): void {
   if (isReady(core)) return
   prefetchName(core, getInode(core, parent), name)
@@ -32,9 +29,7 @@ export function prefetchSpot(core: Core, { parent, name }: Spot): void {
   if (replaced !== undefined) prefetchLoss(core, replaced, parent, name)
 }
 
-/**
- * Before a new file is put at a place; `ino` is its number, which may be the next one to be given.
- */
+/** Before a new file is put at a place; `ino` is its number, possibly the next free one. */
 export function prefetchPut(
   core: Core,
   place: Spot,
@@ -48,7 +43,7 @@ export function prefetchPut(
   prefetchTags(core, ino, labelsIn(attributes) ?? kept)
 }
 
-/** Before a file or directory that is there gets attributes. */
+/** Before an existing file or directory gets attributes. */
 export function prefetchHead(core: Core, inode: Inode, attributes: readonly Attribute[]): void {
   if (isReady(core)) return
   prefetchInode(core, inode)
@@ -62,14 +57,14 @@ export function prefetchCopy(core: Core, inode: Inode, end: number): void {
   for (const _ of scanExtents(core, inode.ino, 0, end));
 }
 
-/** Before a name is taken away. */
+/** Before a name is removed. */
 export function prefetchRemoval(core: Core, { parent, name, ino }: EntryRow): void {
   if (isReady(core)) return
   prefetchName(core, getInode(core, parent), name)
   prefetchLoss(core, getInode(core, ino), parent, name)
 }
 
-/** The labels that attributes name; undefined when they say nothing of labels. */
+/** The labels in attributes; undefined when there is no attribute for labels. */
 function labelsIn(attributes: readonly Attribute[]): readonly string[] | undefined {
   const found = attributes.find(({ name }) => name === XDG_TAGS)
   return found && fromXdgTags(found.value).fit

@@ -1,4 +1,4 @@
-// What the steps of one import share: what is wanted, what has come, and where it goes.
+// What the steps of one import share: its options, its progress, and where it goes.
 
 import { EDQUOT, ENOSPC, EROFS, errnoName, FsError } from '../../base/errno.ts'
 import type { Actor } from '../core/actors.ts'
@@ -10,28 +10,28 @@ import { findEntry } from '../tree/directory.ts'
 import { findInode } from '../tree/inodes.ts'
 import type { Vault } from '../vault.ts'
 
-/** A file of which pieces are still to come. */
+/** A file whose content is still arriving. */
 export interface LargeFile extends Spot {
   readonly record: Buffer
-  /** What it is built in; undefined as long as it is the same as `same`. */
+  /** The inode it is built in; undefined as long as it equals `same`. */
   made: Inode | undefined
-  /** The file of now that it may be the same as. */
+  /** The present file that it may be equal to. */
   same: Inode | undefined
-  /** How far it has come. */
+  /** The end of what has arrived. */
   reached: number
 }
 
 export interface ImportOptions extends Observer {
-  /** Where the tree goes; the name '' stands for the directory itself. */
+  /** Where the tree goes; the name '' means the directory itself. */
   readonly parent: number
   readonly name: string
-  /** The path of that, for messages; a byte string without a slash at its end ('' for the root). */
+  /** The path of that, for messages; a byte string without a trailing slash ('' for the root). */
   readonly path: string
-  /** What a file is called that goes into an existing directory. */
+  /** The name of a file that goes into an existing directory. */
   readonly basename: string
-  /** Other work may go on between two records. */
+  /** Other work may run between two records. */
   readonly isShared: boolean
-  /** Hears of what was refused. */
+  /** Called with what was refused. */
   problem(path: string, message: string): void
   progress(files: number, bytes: number): void
 }
@@ -45,17 +45,17 @@ export interface ImportReport {
 }
 
 /**
- * A directory that is being filled; refused ones have no inode, and what is below them is left out.
+ * A directory that is being filled; a refused one has no inode, and what is below it is skipped.
  */
 export interface Target {
   readonly ino: number | undefined
   readonly path: string
-  /** What it is to be when it is complete. */
+  /** Its record, whose attributes it gets when it is complete. */
   readonly record: Buffer
   readonly isNew: boolean
 }
 
-/** A name that a record is to have. */
+/** The name for a record. */
 export interface Spot {
   readonly parent: number
   readonly name: string
@@ -63,7 +63,7 @@ export interface Spot {
 }
 
 export interface Run {
-  /** On whose behalf all is done: others act in between. */
+  /** Who imports; set again after each pause, when others may have acted. */
   readonly actor: Actor | null
   readonly vault: Vault
   readonly core: Core
@@ -71,11 +71,11 @@ export interface Run {
   readonly report: ImportReport
   readonly directories: Map<number, Target>
   readonly large: Map<number, LargeFile>
-  /** Inodes of now by the key of their file, for those with several names. */
+  /** Present inodes by the key of their file, for files with several names. */
   readonly links: Map<string, number>
-  /** What the kernel has handed over for the record that is being taken. */
+  /** Inodes that the kernel has written back for the current record. */
   readonly writtenBack: Set<number>
-  /** The moment that the steps of a foreign history have come to. */
+  /** The moment that the steps of a foreign history have reached. */
   pretended: Moment | undefined
 }
 
@@ -85,7 +85,7 @@ export function existing(core: Core, { parent, name }: Spot): Inode | undefined 
   return ino === undefined ? undefined : findInode(core, ino)
 }
 
-/** Tells what was refused; a full or closed vault ends all. */
+/** Reports what was refused; errors in `FINAL` end the import. */
 export function guard(run: Run, path: string, work: () => void): void {
   try {
     work()
@@ -96,6 +96,7 @@ export function guard(run: Run, path: string, work: () => void): void {
 }
 
 /**
- * What goes for all that is still to come: the vault is full, by its disk or a quota, or closed.
+ * Errors that all further records would get, too: the disk or a quota is full, or the vault is
+ * closed.
  */
 const FINAL: readonly number[] = [ENOSPC, EDQUOT, EROFS]

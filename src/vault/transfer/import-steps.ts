@@ -1,6 +1,6 @@
-// A foreign history as it is imported: files put, moved and removed by their paths, step by step,
-// each step a moment of its own. Into a vault in which nothing ever was, with the times that its
-// steps had; else with those of now.
+// Imports a foreign history: files are put, moved and removed by path, step by step, each step at a
+// moment of its own. In a vault without any past, steps get their original times; elsewhere the
+// present ones.
 
 import { type EntryHead, numberOf, plainHead, stepOf } from '../../archive/records.ts'
 import { EEXIST, FsError, fail } from '../../base/errno.ts'
@@ -26,9 +26,9 @@ import { prefetchSpot } from './import-prefetch.ts'
 import { existing, guard, type Run, type Spot } from './import-run.ts'
 
 /**
- * What a STEP says, its moment beside it. time: what follows happened then. move, remove: of files,
- * by their paths below the target (byte strings without a slash in front). snapshot: a name for
- * what is there now.
+ * What a STEP record says; its moment is beside it. time: what follows happened then. move, remove:
+ * of files, by their paths below the target (byte strings without a leading slash). snapshot: names
+ * the present state.
  */
 export type Step =
   | { readonly step: 'time' }
@@ -36,7 +36,7 @@ export type Step =
   | { readonly step: 'remove'; readonly path: string }
   | { readonly step: 'snapshot'; readonly name: string }
 
-/** Does what a record says. Throws RangeError for what is no step. */
+/** Performs the step in a record. Throws RangeError for an invalid one. */
 export function takeStep(run: Run, record: Buffer): void {
   const step = parsedStep(record)
   if (step.step === 'time') beginStep(run, Math.max(EARLIEST, numberOf(record)))
@@ -47,7 +47,7 @@ export function takeStep(run: Run, record: Buffer): void {
   else takeSnapshot(run, step.name)
 }
 
-/** Throws RangeError for what is no step. */
+/** Throws RangeError for an invalid step. */
 export function parsedStep(record: Buffer): Step {
   try {
     const { step, from, to, path, name } = Object(stepOf(record)) as Record<string, unknown>
@@ -56,7 +56,7 @@ export function parsedStep(record: Buffer): Step {
     if (step === 'remove' && isText(path)) return { step, path }
     if (step === 'snapshot' && isText(name)) return { step, name }
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new RangeError('this is no stream of records')
 }
@@ -66,14 +66,14 @@ function isText(value: unknown): value is string {
 }
 
 /**
- * What was done before is a state of its own, and what follows happens at `moment`, as far as the
+ * Makes what was done before a state of its own; what follows happens at `moment`, as far as the
  * vault's past allows.
  */
 function beginStep(run: Run, moment: number): void {
   const { core } = run
   core.moments.observe()
   if (run.pretended === undefined) {
-    // Only a vault without a past can have begun earlier.
+    // Only a vault without a past can begin earlier.
     if (!isUntouched(run) || moment >= core.moments.last) return
     beginAt(run, moment - 1_000_000)
   }
@@ -81,7 +81,7 @@ function beginStep(run: Run, moment: number): void {
   core.moments.pretend(run.pretended)
 }
 
-/** A second, so that the vault's birth is not before 1970. */
+/** One second after 1970, so that the vault's creation is not before 1970. */
 const EARLIEST = 1_000_000
 
 function isUntouched({ core, report }: Run): boolean {
@@ -110,11 +110,11 @@ function takeSnapshot(run: Run, name: string): void {
   }
 }
 
-/** Puts a file at a path below the target; directories on the way are made. */
+/** Puts a file at a path below the target; missing directories are created. */
 export function putAtPath(run: Run, record: Buffer, head: EntryHead, path: string): void {
   const place = spotOf(run, path, head)
   const found = existing(run.core, place)
-  // A submodule becomes a file, or the other way round.
+  // A directory may become a file, such as a git submodule.
   if (found !== undefined && isDirectory(found.mode)) removeTree(run, place)
   if (!putNode(run, record, head, place)) startLarge(run, record, head, place)
 }
@@ -125,8 +125,8 @@ function targetDirectory(run: Run): number {
 }
 
 /**
- * The place of a path; with `head` the directories on the way are made, in the place of files if
- * need be. A step that is run again finds them.
+ * The place of a path; with `head`, missing directories are created, replacing files if need be. A
+ * repeated step finds them created.
  */
 function spotOf(run: Run, path: string, head: EntryHead | undefined): Spot {
   const { core, options } = run
@@ -166,8 +166,8 @@ function remove(run: Run, path: string): void {
 }
 
 /**
- * A directory that holds nothing any more goes, and so on upwards: git knows none. What this reads
- * is known by the way to the name that went.
+ * Removes a directory that became empty, and its parents likewise, because git has no empty
+ * directories. What this reads was already read on the way to the removed name.
  */
 function removeEmpty(run: Run, ino: number): void {
   const { core } = run

@@ -1,7 +1,7 @@
-// Putting a tree that comes as records (src/archive/records.ts) into the vault, in the place of a
-// name. What is there already is merged as cp -a does: directories are filled, a file that differs
-// is replaced by a whole new one (its versions stay), one that is the same is left alone. Nothing
-// shows half done; what was refused is told, and the rest goes on.
+// Imports a tree of records (src/archive/records.ts) at a name of the vault, and merges it as cp -a
+// does: existing directories are filled, a file that differs is replaced by a new one as a whole
+// (its versions stay), an equal one is left alone. Nothing is visible half done; what is refused is
+// reported, and the rest continues.
 
 import { setImmediate } from 'node:timers/promises'
 import {
@@ -49,26 +49,27 @@ import {
 import { putAtPath, takeStep } from './import-steps.ts'
 
 const SLICE_MS = 4
-/** Rows in one commit, so that memory stays bounded whatever a file weighs. */
+/** Rows in one commit, so that memory stays bounded whatever the size of a file. */
 const ROWS_MAX = 20_000
-/** Names of a directory that are read at once before it is filled. */
+/** A directory with fewer names is listed at once before it is filled. */
 const LISTED_MAX = 20_000
 
 /** Takes one stream. */
 export interface Importer {
   /**
-   * Takes the next bytes, wherever they are cut. Throws RangeError for what is no stream, FsError
-   * ENOSPC or EROFS.
+   * Takes the next bytes, cut anywhere. Throws RangeError for an invalid stream, FsError ENOSPC,
+   * EDQUOT or EROFS.
    */
   take(piece: Uint8Array): Promise<void>
   /**
-   * The stream is over: makes everything durable. Rejects with StoreError when the engine refuses.
+   * Ends the stream and makes everything durable. Rejects with StoreError when the engine refuses.
    */
   finish(): Promise<ImportReport>
-  /** Must be called in the end, whatever happened: lets go of what did not come to its end. */
+  /** Must be called at the end, also after errors: drops files that were not completed. */
   end(): void
 }
 
+/** An importer for one stream; the actor of the import is the current one. */
 export function importer(vault: Vault, options: ImportOptions): Importer {
   const run = newRun(vault, options)
   const units = new Units()
@@ -140,7 +141,7 @@ async function takeAll(run: Run, piece: Buffer): Promise<Buffer> {
   }
 }
 
-/** False when something has to be waited for. */
+/** False when it had to wait for a read: take it again. */
 function takenAtOnce(run: Run, record: Buffer): boolean {
   startStep()
   try {
@@ -153,7 +154,7 @@ function takenAtOnce(run: Run, record: Buffer): boolean {
 }
 
 /**
- * Does a part of the import once all it reads is in memory. Others may have acted while it waited.
+ * Runs a part of the import once all it reads is in memory. Others may have acted while it waited.
  */
 async function step(run: Run, work: () => void): Promise<void> {
   await retryUntilLoaded(() => {
@@ -162,7 +163,7 @@ async function step(run: Run, work: () => void): Promise<void> {
   })
 }
 
-/** A step: it may be run again as long as it has changed nothing. */
+/** One step: it may be repeated as long as it has changed nothing. */
 function takeRecord(run: Run, record: Buffer): void {
   const kind = record.readUInt8(4)
   if (kind === ENTRY) takeEntry(run, record)
@@ -185,7 +186,7 @@ function takeRecord(run: Run, record: Buffer): void {
   } else if (kind === STEP) takeStep(run, record)
 }
 
-/** Whoever sends a stream may be anybody: what does not fit a row must not come so far. */
+/** Streams are untrusted: values that do not fit a row must not get further. */
 function assertCount(value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(NO_STREAM)
 }
@@ -195,9 +196,7 @@ function assertWhole({ mtime, mtimeNs, atime, atimeNs, mode }: EntryHead): void 
   if (!isFit || mtimeNs > 999_999_999 || atimeNs > 999_999_999) throw new RangeError(NO_STREAM)
 }
 
-/**
- * Links have all permissions, whatever an archive says of them: no file system of Linux has others.
- */
+/** Symbolic links get all permissions, whatever an archive says: on Linux they have no others. */
 function fitHead(head: EntryHead): EntryHead {
   return isSymlink(head.mode) ? { ...head, mode: S_IFLNK | 0o777 } : head
 }
@@ -225,12 +224,12 @@ function takeEntry(run: Run, record: Buffer): void {
   })
 }
 
-/** Where the top of the stream goes. */
+/** The place for the top of the stream. */
 export function rootPlace(run: Run, head: EntryHead): Spot {
   const { parent, name, path, basename } = run.options
   const there = name === '' ? parent : findEntry(run.core, parent, name)?.ino
   const inode = there === undefined ? undefined : findInode(run.core, there)
-  // As cp does: a file that is to be where a directory is goes into it.
+  // As with cp, a file whose target is a directory goes into it.
   if (inode !== undefined && isDirectory(inode.mode) && !isDirectory(head.mode))
     return { parent: inode.ino, name: basename, path: `${path}/${basename}` }
   return { parent, name, path }
@@ -245,7 +244,7 @@ function placeBelow(run: Run, parent: number, name: string): Spot | undefined {
 function enterDirectory(run: Run, record: Buffer, head: EntryHead, place: Spot): void {
   const { core, directories } = run
   const { path } = place
-  // Its records come back to the sender.
+  // The sender reuses the memory of its records.
   const kept = Buffer.from(record)
   directories.set(head.id, { ino: undefined, path, record: kept, isNew: false })
   const found = existing(core, place)
@@ -259,7 +258,7 @@ function enterDirectory(run: Run, record: Buffer, head: EntryHead, place: Spot):
   directories.set(head.id, { ino: made.ino, path, record: kept, isNew: true })
 }
 
-/** A directory is complete: what it is comes last, because filling it moves its times. */
+/** Completes a directory. Attributes come last, because filling it changes its times. */
 function leave(run: Run, { ino, path, record, isNew }: Target): void {
   const { core, options } = run
   const inode = ino === undefined ? undefined : findInode(core, ino)

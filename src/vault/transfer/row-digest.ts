@@ -1,10 +1,12 @@
-// What a collection holds as one number that no order and no engine changes: the sum, modulo 2^256,
-// of the SHA-256 of each row in a canonical form. Of a block only hash and size count, since its
-// bytes may be packed otherwise; unpackBlock proves them.
+// A digest of a collection that depends on neither order nor engine: the sum, modulo 2^256, of the
+// SHA-256 of each row in a canonical form. Of a block only hash and size count, since its bytes may
+// be compressed differently; unpackBlock verifies them. A field, little-endian, is a u8 type, then
 //
-//   field   u8 type, then   0 null: nothing   1 number: f64   2 name, digest: u32 length, bytes   3
-//   text: the same in UTF-8
-//                           4 bytes: u32 length, bytes        (little-endian)
+//   0   null           nothing
+//   1   number         f64
+//   2   name, digest   u32 length, bytes
+//   3   text           u32 length, bytes in UTF-8
+//   4   bytes          u32 length, bytes
 
 import { hash } from 'node:crypto'
 import { block, type Collection, type ColumnType } from '../../store/collections.ts'
@@ -14,8 +16,8 @@ const HEAD_BYTES = 9
 const WORDS = 8
 
 /**
- * Rows of one collection: how many, how long in canonical form with all their bytes, and their
- * digest so far.
+ * Of some rows of one collection: their number, their length in canonical form with all their
+ * bytes, and their digest.
  */
 export class RowDigest {
   rows = 0
@@ -27,7 +29,10 @@ export class RowDigest {
     this.#collection = collection
   }
 
-  /** Throws StoreError 'corrupt', and counts nothing, when a value does not fit its column. */
+  /**
+   * Adds a row. Throws StoreError 'corrupt', and adds nothing, when a value does not fit its
+   * column.
+   */
   add(row: object): void {
     const { digest, length } = this.#digestOf(row)
     this.#sumUp((word) => digest.readUInt32LE(word * 4))
@@ -35,16 +40,16 @@ export class RowDigest {
     this.bytes += length
   }
 
-  /** Takes back a row that was added. */
+  /** Subtracts a row that was added. */
   remove(row: object): void {
     const { digest, length } = this.#digestOf(row)
-    // Minus x is not x plus one.
+    // -x equals ~x + 1.
     this.#sumUp((word) => ~digest.readUInt32LE(word * 4) >>> 0, 1)
     this.rows--
     this.bytes -= length
   }
 
-  /** Adds the rows of another digest of the collection. */
+  /** Adds the rows of another digest of the same collection. */
   addAll(other: RowDigest): void {
     this.#sumUp((word) => other.#sum[word] as number)
     this.rows += other.rows
@@ -82,7 +87,7 @@ function dataLength(row: object): number {
   return data?.length ?? 0
 }
 
-/** Grows to the longest row; one at a time is encoded. */
+/** Grows to the longest row; rows are encoded one at a time. */
 let scratch = Buffer.alloc(4096)
 
 function encode(collection: Collection<object>, row: object): number {
@@ -98,7 +103,7 @@ function encode(collection: Collection<object>, row: object): number {
   return at
 }
 
-/** Returns where the next value begins, or -1 for one of a wrong type. */
+/** Returns where the next value begins, or -1 for a value of the wrong type. */
 function encodeValue(type: ColumnType, value: unknown, at: number): number {
   if (type === 'uint' || type === 'int') {
     if (!Number.isSafeInteger(value) || (type === 'uint' && (value as number) < 0)) return -1

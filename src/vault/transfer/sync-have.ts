@@ -1,6 +1,6 @@
-// What a copy of a vault has already, said so shortly that it can be sent to whoever has the vault:
-// of each collection a digest for each stretch of rows, of blocks their hashes. sync-send.ts
-// answers with what differs, sync-take.ts makes the copy that.
+// Summarizes what a copy of a vault holds, short enough to be sent to where the vault is: digests
+// of stretches of rows for each collection, and the hashes of blocks. sync-send.ts answers with the
+// differences, sync-take.ts applies them to the copy.
 
 import {
   type BlockRow,
@@ -19,31 +19,31 @@ import { everyProjection, everyRow } from '../core/rows.ts'
 import type { CollectionTally, Survey } from './copy-rows.ts'
 import { RowDigest } from './row-digest.ts'
 
-/** What a backup says of itself: a row that is no part of what is backed up. */
+/** What a backup notes about itself: a setting that is not part of what is backed up. */
 export const BACKUP_SETTING = 'backup'
 
-/** Rows of a stretch: the fewer, the less is sent again beside a row that has changed. */
+/** Rows of a stretch: the fewer, the less is sent again with a row that has changed. */
 const STRETCH_ROWS = 64
 const PAGE_BLOCKS = 64
 
 /**
- * Stretch number i begins at `starts[i]`, or before all keys for the first, and ends where the next
- * begins.
+ * Stretch i begins at `starts[i]` (the first one before all keys), and ends where the next begins.
  */
 export interface Stretches {
   readonly starts: readonly Key[]
   readonly digests: readonly string[]
 }
 
+/** What a copy holds: stretches by collection, and blocks. */
 export interface Have {
   readonly stretches: Readonly<Record<string, Stretches>>
-  /** Hashes in their order, one behind the other. */
+  /** All hashes in order, concatenated. */
   readonly blocks: Uint8Array
 }
 
 export type Digests = ReadonlyMap<string, RowDigest>
 
-/** The digests of all collections of `digests`, as copy-rows.ts compares them. */
+/** The digests of all collections, in the form that copy-rows.ts compares. */
 export function surveyOf(digests: Digests): Survey {
   return collections.map(({ name }): CollectionTally => {
     const { rows = 0, bytes = 0, digest = '' } = digests.get(name) ?? {}
@@ -52,7 +52,7 @@ export function surveyOf(digests: Digests): Survey {
 }
 
 /**
- * Reads all of a store; `deep`: the bytes of blocks are proved, too. Throws StoreError 'corrupt'
+ * Reads all of a store; with `deep`, verifies the bytes of blocks, too. Throws StoreError 'corrupt'
  * where something is damaged.
  */
 export async function readHave(
@@ -100,8 +100,8 @@ export function isBlock(collection: Collection<object>): boolean {
 }
 
 /**
- * All rows of a collection but what a backup says of itself; of blocks, unless `deep`, what is
- * known of them without their bytes.
+ * All rows of a collection except the backup's note about itself; blocks without their bytes unless
+ * `deep`.
  */
 export async function* rowsOf(
   store: Store,
@@ -121,7 +121,7 @@ function isMark(collection: Collection<object>, row: object): boolean {
   return collection.name === setting.name && (row as SettingRow).name === BACKUP_SETTING
 }
 
-/** Throws StoreError 'corrupt' for what is no Have. */
+/** Checks a Have from outside. Throws StoreError 'corrupt'. */
 export function checkHave(value: unknown): Have {
   const { stretches, blocks } = Object(value) as Partial<Have>
   const isSound =
@@ -134,7 +134,7 @@ export function checkHave(value: unknown): Have {
   return { stretches, blocks }
 }
 
-/** A copy of an older avfs may know less collections. */
+/** A copy of an older avfs may have fewer collections. */
 function isStretches(collection: Collection<object>, value: unknown): boolean {
   if (value === undefined) return true
   const { starts, digests } = Object(value) as Partial<Stretches>

@@ -1,6 +1,6 @@
-// What a copy of a vault lacks, as pieces for sync-take.ts: rows of each stretch that differs,
-// blocks that it has not, and the hashes of those that it has in vain. Every row but the bytes of
-// known blocks is read, and counts in the survey of the result.
+// Sends what a copy of a vault lacks, as pieces for sync-take.ts: the rows of each stretch that
+// differs, missing blocks, and the hashes of blocks that are no longer needed. Reads every row,
+// except the bytes of known blocks, and counts them all in the resulting survey.
 
 import { serialize } from 'node:v8'
 import { type BlockRow, block, collections, type Key } from '../../store/collections.ts'
@@ -15,7 +15,7 @@ import { type Digests, type Have, isBlock, rowsOf, type Stretches, surveyOf } fr
 const SENT_ROWS = 1000
 const SENT_BYTES = 4 * 1024 * 1024
 
-/** The rows of a collection with gte <= key < lt are these, and no others. */
+/** The rows of a collection with gte <= key < lt: exactly these. */
 export interface SentRows {
   readonly collection: string
   readonly gte: Key | undefined
@@ -23,7 +23,10 @@ export interface SentRows {
   readonly rows: readonly object[]
 }
 
-/** Blocks come before the rows that need them; those in vain are to go when all rows are there. */
+/**
+ * Blocks come before the rows that need them; `vain` blocks are to be deleted once all rows are
+ * there.
+ */
 export type Sent =
   | SentRows
   | { readonly blocks: readonly BlockRow[] }
@@ -61,7 +64,7 @@ interface Run {
   bytes: number
 }
 
-/** Returns the hashes of blocks that are there in vain. Both sides are in the order of hashes. */
+/** Returns the hashes of blocks that are no longer needed. Both sides are sorted by hash. */
 async function sendBlocks(run: Run, known: Uint8Array): Promise<Uint8Array> {
   const digest = new RowDigest(block as never)
   run.digests.set(block.name, digest)
@@ -111,7 +114,7 @@ async function sendRows(
   run.digests.set(collection.name, total)
   let stretch = new RowDigest(collection)
   let index = 0
-  // Of a long stretch some may be sent already.
+  // Parts of a long stretch may be sent already.
   let gte: Key | undefined
   let isCut = false
   let rows: object[] = []

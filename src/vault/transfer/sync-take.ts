@@ -1,6 +1,6 @@
-// Makes a copy of a vault what sync-send.ts says. A copy that nobody counts on yet takes rows as
-// they come; one that is good as it is takes blocks, which change nothing by themselves, and then
-// all rows at once.
+// Applies the pieces of sync-send.ts to a copy of a vault. A new copy takes rows as they come. One
+// that is already a valid backup first takes blocks, which change nothing by themselves, and then
+// all rows in one commit.
 
 import { deserialize } from 'node:v8'
 import {
@@ -22,13 +22,14 @@ import { RowDigest } from './row-digest.ts'
 import { BACKUP_SETTING, type Digests } from './sync-have.ts'
 import type { Sent, SentRows } from './sync-send.ts'
 
-/** What one commit may be asked to take. */
+/** Limits of that one commit. */
 const ONCE_BYTES_MAX = 64 * 1024 * 1024
 export const ONCE_ROWS_MAX = 200_000
 
-/** More is new than can be taken at once. */
+/** The changes exceed what one commit may hold. */
 export class TooMuchError extends Error {}
 
+/** Takes the pieces for one copy: `take` each, then `expected` and `finish`. */
 export class SyncTaker {
   readonly #store: Store
   readonly #onceRowsMax: number
@@ -42,8 +43,8 @@ export class SyncTaker {
   written = { rows: 0, bytes: 0 }
 
   /**
-   * `digests` are those of what the store has; it takes up to `onceRowsMax` rows at one stroke, or
-   * with 0 rows as they come.
+   * `digests` are those of the store. It takes up to `onceRowsMax` rows in one commit; with 0, rows
+   * are committed as they come.
    */
   constructor(store: Store, digests: Digests, onceRowsMax: number) {
     this.#store = store
@@ -56,7 +57,10 @@ export class SyncTaker {
     }
   }
 
-  /** Throws StoreError 'corrupt' for a block that is not what its hash says, TooMuchError. */
+  /**
+   * Takes one piece. Throws StoreError 'corrupt' for a block that does not match its hash,
+   * TooMuchError.
+   */
   async take(piece: Uint8Array): Promise<void> {
     const sent = deserialize(Buffer.from(piece)) as Sent
     if ('blocks' in sent) await this.#takeBlocks(sent.blocks)
@@ -137,7 +141,7 @@ export class SyncTaker {
     if (batch.length > 0) await this.#store.commit(batch)
   }
 
-  /** What the copy is going to hold, once `finish` has let go of blocks that are there in vain. */
+  /** The digests of the copy after `finish` has deleted unneeded blocks. */
   async expected(): Promise<Digests> {
     const digest = this.#digests.get(block.name)
     for (const hash of this.#vainHashes()) {
@@ -148,8 +152,8 @@ export class SyncTaker {
   }
 
   /**
-   * Takes what is left, with a row that says so; of the copy as it was, blocks that nothing needs
-   * go last.
+   * Commits what is left, together with the row `mark`; blocks that are no longer needed are
+   * deleted last.
    */
   async finish(mark?: SettingRow): Promise<void> {
     await this.#commit(mark)
@@ -160,7 +164,7 @@ export class SyncTaker {
       ])
   }
 
-  /** Reads the blocks again that were put. Throws StoreError 'corrupt'. */
+  /** Reads the new blocks back and verifies them. Throws StoreError 'corrupt'. */
   async proveBlocks(): Promise<void> {
     for (const hash of this.#newBlocks) {
       const row = await retryUntilLoaded(() => this.#store.get(block, [hash]))

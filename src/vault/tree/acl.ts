@@ -26,7 +26,7 @@ interface AclEntry {
   id: number
 }
 
-/** Throws EINVAL when the bytes are no valid list. An empty list is []. */
+/** Parses a list; an empty one is []. Throws EINVAL when the bytes are not a valid list. */
 export function parseAcl(value: Uint8Array): AclEntry[] {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
   if (value.length < HEADER_BYTES || view.getUint32(0, true) !== VERSION) fail(EINVAL)
@@ -55,8 +55,8 @@ function encodeAcl(entries: readonly AclEntry[]): Uint8Array {
 }
 
 /**
- * True for a list as the kernel takes it (posix_acl_valid): one entry each for owner, group and
- * others, none twice, and a mask where anybody is named.
+ * Whether the kernel would accept the list (posix_acl_valid): exactly one entry each for owner,
+ * group and others, no duplicates, and a mask if a user or group is named.
  */
 export function isWholeAcl(entries: readonly AclEntry[]): boolean {
   const tags = entries.map(({ tag }) => tag)
@@ -79,8 +79,8 @@ function isMinimal(entries: readonly AclEntry[]): boolean {
 }
 
 /**
- * The permission bits that an access list stands for, and the list to store: undefined when the
- * mode says it all.
+ * The mode with the permission bits that an access list stands for. `keep`: the list says more than
+ * the mode, and must be stored.
  */
 export function modeOfAcl(mode: number, value: Uint8Array): { mode: number; keep: boolean } {
   const entries = parseAcl(value)
@@ -109,8 +109,8 @@ export function aclAfterChmod(value: Uint8Array, mode: number): Uint8Array {
 }
 
 /**
- * What a new object gets below a directory with a default list: the mode, limited by the list, and
- * its access list when that says more than the mode. The umask does not count then (acl(5), "Object
+ * What a new object inherits from a directory's default list: the mode, limited by the list, and an
+ * access list when that says more than the mode. The umask is ignored then (acl(5), "Object
  * creation and default ACLs").
  */
 export function inheritAcl(
@@ -136,8 +136,8 @@ export function inheritAcl(
 }
 
 /**
- * Whether a list gives all of `wanted` (r 4, w 2, x 1) to somebody who is not the owner, as acl(5),
- * "Access check algorithm", has it. `gid` is the owning group.
+ * Whether a list grants all of `wanted` (r 4, w 2, x 1) to someone who is not the owner; see
+ * acl(5), "Access check algorithm". `gid` is the owning group.
  */
 export function allowedByAcl(
   value: Uint8Array,

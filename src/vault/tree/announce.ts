@@ -1,5 +1,6 @@
-// Tells the kernel what a command changed below it, so that it shows at once, and asks it for what
-// it still has. Inodes and directories that it does not hold are no concern of it.
+// Tells the kernel what a command changed without going through it, so that the changes show at
+// once, and makes it write back what it still has. Skips inodes and directories that the kernel
+// does not hold.
 
 import { isRegular } from '../../base/mode.ts'
 import { inBackground } from '../../store/retry.ts'
@@ -10,24 +11,21 @@ import { findInode } from './inodes.ts'
 import { namesOfInode } from './names.ts'
 
 /**
- * The kernel that has the vault mounted: what it must be told of changes that do not come through
- * it, and what it holds.
+ * The kernel that has the vault mounted: it must be told of changes that do not come through it,
+ * and knows which inodes are in use.
  */
 export interface Kernel {
   /**
-   * Lets programs that watch directories hear of changes; resolves when they have, or after a
-   * while.
+   * Triggers inotify events for the changes; resolves when they were delivered, or after a while.
    */
   echo?(changes: Changes): Promise<void>
   /** Drops the cached entry `name` of directory `parent`; resolves when that is done. */
   entryChanged(parent: number, name: string): Promise<void>
-  /**
-   * Drops cached data of an inode; what was not written back of it arrives before this resolves.
-   */
+  /** Drops cached data of an inode; dirty pages are written back before this resolves. */
   inodeChanged(ino: number): Promise<void>
-  /** Resolves when it knows what prune let go of so far. */
+  /** Resolves when the kernel knows what prune has removed so far. */
   told?(): Promise<void>
-  /** True while the kernel knows the inode: one that loses its last name stays usable. */
+  /** True while the kernel knows the inode: it stays usable without a name. */
   holds(ino: number): boolean
 }
 
@@ -36,7 +34,7 @@ interface Announcer extends Observer {
   sent(): Promise<void>
 }
 
-/** Without a kernel nobody has to be told. */
+/** An observer that tells `kernel`; without a kernel it does nothing. */
 export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
   if (kernel === undefined) return { ...nobody, sent: () => Promise.resolve() }
   const inodes = new Set<number>()
@@ -61,12 +59,13 @@ export function announcer(core: Core, kernel: Kernel | undefined): Announcer {
       tellName(parent, name)
     },
     inodeChanged(ino) {
-      // Whoever watches the directory hears of it, too.
+      // Programs that watch the directory hear of it, too.
       changes.addInode(ino)
       if (!kernel.holds(ino)) return
       inodes.add(ino)
-      // The kernel believes its own size and times of a file until it has forgotten every name of
-      // it. A directory is believed at once, and who works in it would lose its path.
+      // The kernel trusts its own size and times of a file until every name of it is dropped. Of a
+      // directory it accepts new ones at once, and dropping its name would break the working
+      // directory of processes in it.
       wait(
         inBackground(() => {
           const inode = findInode(core, ino)

@@ -1,5 +1,5 @@
-// The row of an empty directory that no call made: the root of a new vault, and what a repair
-// makes.
+// The row of an empty directory that no system call made: the root of a new vault, or one that a
+// repair creates.
 
 import { S_IFDIR } from '../../base/mode.ts'
 import type { InodeRow } from '../../store/collections.ts'
@@ -8,7 +8,7 @@ type NewDirectory = Pick<InodeRow, 'ino' | 'parent' | 'name' | 'uid' | 'gid' | '
   readonly permissions: number
 }
 
-/** All of its times are `since`, as the vault counts. */
+/** All of its times are `since`, a moment. */
 export function directoryRow({ permissions, since, ...own }: NewDirectory): InodeRow {
   const sec = Math.floor(since / 1_000_000)
   return {

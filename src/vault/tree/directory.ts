@@ -1,5 +1,5 @@
 // Names in directories: finding, listing, adding, removing and replacing entries, with a cache of
-// what each directory holds. A name that is removed or replaced after it could be seen stays
+// each directory's entries. A name that is removed or replaced after it could be seen stays
 // readable as a past row.
 
 import { DT_DIR, isDirectory } from '../../base/mode.ts'
@@ -21,11 +21,11 @@ import { isRecorded, isRecordedName } from './history-recording.ts'
 import { alter, stampChange } from './inodes.ts'
 import { directoryMoved } from './places.ts'
 
-/** Rough bytes of memory an entry takes. */
+/** Approximate bytes of memory for an entry. */
 const ENTRY_COST = 200
 /** Entries read from the store at a time. */
 const PAGE_ROWS = 4096
-/** Directories with more names are listed from the store each time. */
+/** Directories with more names are not cached whole. */
 const CACHED_NAMES_MAX = 20000
 
 function directoryOf(core: Core, ino: number): Directory {
@@ -37,7 +37,7 @@ function directoryOf(core: Core, ino: number): Directory {
   return directory
 }
 
-/** Remembers that a directory is new, so that misses in it need no store. */
+/** Marks a new directory as empty in the cache, so that lookups in it do not reach the store. */
 export function startDirectory(core: Core, ino: number): void {
   core.directories.set(ino, { names: new Map(), complete: true })
 }
@@ -62,7 +62,7 @@ function remember(core: Core, directory: Directory, name: string, row: EntryRow 
   core.directories.grow(ENTRY_COST)
 }
 
-/** All entries of a directory as they are now. The array belongs to the caller. */
+/** All entries of a directory as they are now. The caller owns the array. */
 export function listEntries(core: Core, parent: number): EntryRow[] {
   const directory = directoryOf(core, parent)
   if (directory.complete) {
@@ -85,20 +85,20 @@ export function listEntries(core: Core, parent: number): EntryRow[] {
 
 const watchers = new WeakMap<Core, (parent: number, name: string) => void>()
 
-/** Calls `heard` with each name that is given or taken away from here on. One watcher a vault. */
+/** Calls `heard` with each name that is added, replaced or removed. One watcher a vault. */
 export function watchNames(core: Core, heard: (parent: number, name: string) => void): void {
   watchers.set(core, heard)
 }
 
 /**
- * Rows that replaced others: with the name's past they belong to, they are part of history from the
+ * Rows that replaced others. They belong to the name's past, so they are part of history from the
  * beginning.
  */
 const replacing = new WeakSet<EntryRow>()
 
 /**
- * Puts a name into a directory; a name that was there is replaced and stays in history. `from`: of
- * RENAMED, the entry that rename(2) takes away at the same moment.
+ * Puts a name into a directory; an existing entry of that name is replaced and stays in history.
+ * `from`: for origin RENAMED, the entry that rename(2) removes at the same moment.
  */
 export function putEntry(
   core: Core,
@@ -132,12 +132,12 @@ export function putEntry(
   watchers.get(core)?.(parent.ino, name)
 }
 
-/** Directories in which a name left a trace although nobody can have seen it. */
+/** Directories in which a name left a trace although it was never visible. */
 const keeping = new WeakSet<Inode>()
 
 /**
- * Whether an inode that loses its last name is kept even if nobody can have seen it: a file that
- * was closed with content, and a directory that held such a one.
+ * Whether an inode that loses its last name is kept even if it was never visible: a file that was
+ * closed with content, or a directory that held one.
  */
 export function isWorthKeeping(core: Core, inode: Inode): boolean {
   if (isDirectory(inode.mode)) return keeping.has(inode)
@@ -146,8 +146,8 @@ export function isWorthKeeping(core: Core, inode: Inode): boolean {
 }
 
 /**
- * Takes a name out of a directory. Returns true when nobody can have seen it, so that it left no
- * trace; never of what `isKept`.
+ * Removes a name from a directory. Returns true when the name was never visible and so left no
+ * trace; always false with `isKept`.
  */
 export function removeEntry(
   core: Core,
@@ -157,7 +157,7 @@ export function removeEntry(
   fate: Fate,
   isKept = false,
 ): boolean {
-  // While the engine is behind, a name can grow old before it is handed over.
+  // While commits are slow, a name can exist for long before it is handed over.
   const young = row.since > core.moments.barrier && moment - row.since < BRIEF_MICROS
   const traceless = young && row.fromParent === 0 && !replacing.has(row) && !isKept
   if (isKept) keeping.add(parent)

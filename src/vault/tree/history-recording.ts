@@ -1,9 +1,9 @@
-// Whether a change leaves a trace: not with history=off, and not below what history.exclude names.
-// Asked by whoever is about to put a row of the past. What goes without a trace is noted here for
+// Whether a change leaves a trace: not with history=off, and not below paths that history.exclude
+// matches. Consulted before a past row is put. What is removed without a trace is noted here for
 // maintenance.ts, which frees it.
 //
-// What was recorded before stays exact: rows that a recorded state needs become past rows all the
-// same.
+// History that was recorded before stays exact: rows that a recorded state needs become past rows
+// all the same.
 
 import { globRule } from '../../base/glob.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -16,12 +16,12 @@ import type { Moment } from '../core/moment.ts'
 import type { History } from '../core/recording.ts'
 import { LastPlaces } from './places.ts'
 
-/** More are found by a walk over all blocks. */
+/** Beyond this, unreferenced blocks are found by a walk over all of them. */
 const SUSPECTS_MAX = 100_000
-/** The setting that tells the next opening that something was left to sweep. */
+/** The setting by which the next opening knows that something is left to sweep. */
 const UNSWEPT = 'unswept'
 
-/** Takes over what is configured. Called when a vault is opened, and after `configure`. */
+/** Reads the settings. Called when a vault is opened, and after `configure`. */
 export function refreshHistory(core: Core): void {
   const { history } = core
   history.isOn = configured(core, 'history') === 'on'
@@ -40,8 +40,8 @@ function exclusion(core: Core, globs: readonly string[]): History['isExcluded'] 
 }
 
 /**
- * Does a part of a step of which a trace stays, also where nothing is recorded otherwise: what a
- * command takes away or replaces can be brought back.
+ * Runs part of a step with recording on, whatever the settings say, so that what a command removes
+ * or replaces can be restored.
  */
 export function withTrace<T>(core: Core, work: () => T): T {
   const { history } = core
@@ -55,14 +55,17 @@ export function withTrace<T>(core: Core, work: () => T): T {
 }
 
 /**
- * Whether history.exclude names a name in a directory, or one above it; also with history=off, and
- * whatever is kept all the same.
+ * Whether history.exclude matches a name in a directory, or a directory above it. Ignores
+ * history=off and `withTrace`.
  */
 export function isExcluded(core: Core, parent: number, name: string): boolean {
   return core.history.isExcluded?.(parent, name) === true
 }
 
-/** Whether changes of an inode are recorded. A file with several names is, wherever they are. */
+/**
+ * Whether changes of an inode are recorded; those of a file with several names always are, unless
+ * history is off.
+ */
 export function isRecorded(core: Core, inode: Inode): boolean {
   const { isOn, isKept, isExcluded } = core.history
   if (isKept || isExcluded === undefined) return isKept || isOn
@@ -84,12 +87,12 @@ export function recordedUntil(core: Core, ino: number): Moment {
   return core.overlay.scan(inodePast, range)[0]?.until ?? 0
 }
 
-/** An inode goes without a trace: its rows are swept once nobody uses it. */
+/** Marks an inode that was removed without a trace: its rows are swept once it is unused. */
 export function leaveNoTrace(core: Core, ino: number): void {
   core.history.traceless.add(ino)
 }
 
-/** Nobody uses an inode any more: if it goes without a trace, its rows are free. */
+/** Called when an inode is no longer in use: if it left no trace, its rows can be swept. */
 export function releaseTraceless(core: Core, ino: number): void {
   const { traceless, leftovers } = core.history
   if (!traceless.delete(ino)) return
@@ -97,7 +100,7 @@ export function releaseTraceless(core: Core, ino: number): void {
   leftovers.add(ino)
 }
 
-/** A block may have lost its last user. */
+/** Notes a block that may be unreferenced. */
 export function suspectBlock(core: Core, hash: string): void {
   const { suspects } = core.history
   if (suspects.size >= SUSPECTS_MAX) return
@@ -116,7 +119,7 @@ function noteUnswept(core: Core): void {
     core.overlay.put(setting, { name: UNSWEPT, value: 'yes' })
 }
 
-/** All is swept. */
+/** Clears the setting when all is swept. */
 export function noteSwept(core: Core): void {
   const { leftovers, suspects } = core.history
   if (leftovers.size + suspects.size === 0) core.overlay.delete(setting, [UNSWEPT])

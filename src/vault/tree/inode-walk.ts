@@ -1,5 +1,5 @@
-// Every inode of which prune may have something to drop, in order of number: those with rows of the
-// past, and those that are gone and left rows of the present. Durable rows only; see rows.ts.
+// Walks the inodes of which prune may have something to drop, in order of number: those with past
+// rows, and deleted ones that still have rows of the present. Durable rows only; see rows.ts.
 
 import {
   type Collection,
@@ -53,7 +53,7 @@ async function step(walk: Walk): Promise<void> {
   walk.at = done === true ? Number.POSITIVE_INFINITY : value
 }
 
-/** The inodes of a collection; of the rows of each no more than a page is read. */
+/** The inode numbers in a collection; of each inode's rows at most one page is read. */
 async function* numbersOf(core: Core, collection: OfInode, slices: Slices): AsyncGenerator<number> {
   for (let next = 0; ; ) {
     const range = { gte: [next], limit: PAGE_ROWS }

@@ -1,6 +1,6 @@
-// Finding, making, changing and ending inodes. Every change of an inode's row goes through `alter`
-// (complete in itself, such as chmod) or `begin` (part of a change of content that is sealed
-// later), so that what was before stays readable.
+// Finding, creating, changing and ending inodes. Every change of an inode's row goes through
+// `alter` (complete in itself, such as chmod) or `begin` (part of a change of content that is
+// sealed later), so that the state before it stays readable.
 
 import { steadyMs, wallTime } from '../../base/clock.ts'
 import { EMLINK, ENOENT, ENOSPC, EROFS, fail } from '../../base/errno.ts'
@@ -27,7 +27,7 @@ import type { Moment } from '../core/moment.ts'
 import { chargeOf } from '../core/usage.ts'
 import { isRecorded, leaveNoTrace, releaseTraceless } from './history-recording.ts'
 
-/** The live inode, or undefined when there is none. */
+/** The inode in memory, or undefined when it does not exist. */
 export function findInode(core: Core, ino: number): Inode | undefined {
   const cached = core.inodes.get(ino)
   if (cached !== undefined) return cached
@@ -35,18 +35,18 @@ export function findInode(core: Core, ino: number): Inode | undefined {
   if (used !== undefined) return used
   const row = core.overlay.get(inodes, [ino])
   if (row === undefined) return undefined
-  // The overlay holds live objects; the store gives bare rows.
+  // The overlay may hold an Inode; the store gives plain rows.
   const found = 'chunks' in row ? (row as Inode) : toInode(row, false)
   core.inodes.set(ino, found)
   return found
 }
 
-/** The live inode. Throws ENOENT when there is none. */
+/** The inode in memory. Throws ENOENT when it does not exist. */
 export function getInode(core: Core, ino: number): Inode {
   return findInode(core, ino) ?? fail(ENOENT)
 }
 
-/** Throws ENOSPC or EROFS while the engine takes no changes. */
+/** Throws ENOSPC or EROFS while the engine rejects changes. */
 export function assertWritable(core: Core): void {
   const { failure } = core.commits
   if (failure !== undefined) fail(failure.kind === 'full' ? ENOSPC : EROFS)
@@ -61,7 +61,7 @@ interface NewInode {
 }
 
 /**
- * Makes an inode that is complete as it is (a directory, a FIFO ...) or is to be filled
+ * Creates an inode that is complete as it is (a directory, a FIFO ...), or whose content follows
  * (`provisional`).
  */
 export function createInode(
@@ -114,9 +114,10 @@ export function createInode(
 }
 
 /**
- * Keeps the row as it was, if anybody can have seen it, and lets the caller change it: the new
- * state counts from now, or from the moment of the change that this one is part of. A state that
- * nobody has seen stays that of whoever began it.
+ * Called before an inode's row is changed: keeps the former state, if it can have been seen, as a
+ * past row. The new state begins now, or at the moment of the enclosing change. A state that was
+ * never visible is changed in place, and keeps its actor. Throws ENOSPC or EROFS while the engine
+ * rejects changes.
  */
 export function alter(core: Core, inode: Inode, at?: Moment): void {
   assertWritable(core)
@@ -134,8 +135,8 @@ export function alter(core: Core, inode: Inode, at?: Moment): void {
 }
 
 /**
- * The same for a change of what is kept in rows of its own, attributes and labels: gives the moment
- * from which those count. It is that from which the state counts, so that none of them is a part of
+ * As `alter`, for a change of attributes or labels, which have rows of their own. Returns the
+ * moment from which those rows count: the one at which the state begins, so that none of them spans
  * two states.
  */
 export function alterNow(core: Core, inode: Inode): Moment {
@@ -146,8 +147,8 @@ export function alterNow(core: Core, inode: Inode): Moment {
 }
 
 /**
- * Whether an attribute or a label that an inode has since a moment must be kept when it ends:
- * somebody can have seen it, or it is a part of a state that is on record.
+ * Whether an attribute or label that exists since a moment must be kept when it ends: it can have
+ * been seen, or is part of a recorded state.
  */
 export function isOnRecord(core: Core, inode: Inode | undefined, since: Moment): boolean {
   if (since <= core.moments.barrier) return true
@@ -155,8 +156,8 @@ export function isOnRecord(core: Core, inode: Inode | undefined, since: Moment):
 }
 
 /**
- * Puts the state that an inode has on record, although nobody may have seen it yet: what is altered
- * from here on is another one.
+ * Records the present state of an inode even if it was never visible: further changes begin another
+ * state.
  */
 export function keepState(core: Core, inode: Inode): void {
   if (isProvisional(inode) || inode.since <= core.moments.barrier) return
@@ -168,8 +169,8 @@ export function keepState(core: Core, inode: Inode): void {
 }
 
 /**
- * Starts or goes on with a change of content: until it is sealed, history shows the state before
- * it.
+ * Starts or continues a change of content; until it is sealed, history shows the state before it.
+ * Throws ENOSPC or EROFS while the engine rejects changes.
  */
 export function begin(core: Core, inode: Inode): void {
   assertWritable(core)
@@ -190,14 +191,14 @@ export function begin(core: Core, inode: Inode): void {
 }
 
 /**
- * Makes whoever acts, if that is known, the author of a change that is not sealed: the last one who
- * touched it is.
+ * Makes the current actor, if known, the author of an unsealed change: the last one to touch it
+ * wins.
  */
 export function claim(core: Core, inode: Inode): void {
   const { current } = core.actors
   if (current === 0 || current === inode.actor) return
   inode.actor = current
-  // At once: an actor that no row refers to may be swept.
+  // Put at once: an actor that no row refers to may be swept.
   if (inode.nlink > 0) core.overlay.put(inodes, inode)
 }
 
@@ -212,7 +213,7 @@ export function stampChange(inode: Inode, modified: boolean): void {
   }
 }
 
-/** Makes a new inode one without a name: O_TMPFILE. */
+/** Turns a new inode into one without a name (O_TMPFILE). */
 export function detach(core: Core, inode: Inode): void {
   inode.nlink = 0
   core.orphans.set(inode.ino, inode)
@@ -224,12 +225,12 @@ export function detach(core: Core, inode: Inode): void {
   core.usage.renamed(inode.uid)
 }
 
-/** The counter comes with the vault, which may be anybody's, and may be too low. */
+/** Never below 0: the counter of a forged vault may be too low. */
 function countOneLess(core: Core): void {
   core.inodeCount = Math.max(0, core.inodeCount - 1)
 }
 
-/** One name more. Throws EMLINK at the limit. */
+/** Adds one to the link count. Throws EMLINK at the limit. */
 export function addLink(core: Core, inode: Inode): void {
   if (inode.nlink >= LINK_COUNT_MAX) fail(EMLINK)
   const orphaned = core.orphans.delete(inode.ino)
@@ -252,9 +253,9 @@ export function addLink(core: Core, inode: Inode): void {
 }
 
 /**
- * One name less. With the last one the inode becomes part of the past; its content stays usable as
- * long as `used`. `traceless`: nobody can have seen the name, so that a file that came and went
- * leaves no rows.
+ * Takes one from the link count. At zero the inode becomes part of the past; its content stays
+ * usable as long as it is `used`. `traceless`: the name was never visible, so that a file that was
+ * never seen leaves no rows.
  */
 export function dropLink(
   core: Core,
@@ -263,12 +264,12 @@ export function dropLink(
   used: boolean,
   traceless: boolean,
 ): void {
-  // By a name of which its link count does not know, nothing more ends.
+  // A damaged link count may be lower than the number of names: the inode has ended already.
   if (core.orphans.has(inode.ino)) return
   const last = inode.nlink <= 1 || (inode.mode & 0o170000) === 0o040000
   if (!last) {
     alter(core, inode, moment)
-    // A name of it is part of history.
+    // A name of it is in history.
     if (!traceless) inode.born = 0
     inode.nlink--
     stampChange(inode, false)
@@ -287,14 +288,17 @@ export function dropLink(
   } else reap(core, inode, moment)
 }
 
-/** Moves the inode's row to the past, where it ends at `moment`. */
+/**
+ * Moves the inode's row to the past, ending at `moment`; with `erase`, drops all of its history.
+ */
 function endInode(core: Core, inode: Inode, moment: Moment, erase: boolean): void {
   const { ino } = inode
   if (erase) {
     inode.versions = 0
     const past = [inodePast, entryPast, version, xattrPast, extentPast, tagging, taggingPast]
     for (const collection of past) core.overlay.discard(collection as typeof inodePast, ino)
-    // Sealed or not, these extents are nobody's history: they go when the last user goes.
+    // No history shows these extents, sealed or not: they are deleted when the inode is no longer
+    // in use.
     inode.journal ??= newJournal(undefined)
     for (const rows of inode.chunks.values())
       for (const row of rows) inode.journal.current.add(row.offset)
@@ -307,16 +311,13 @@ function endInode(core: Core, inode: Inode, moment: Moment, erase: boolean): voi
   countOneLess(core)
 }
 
-/** Ends the row that history showed while the inode was provisional. */
+/** Ends the past row that history showed while the inode was provisional. */
 export function endBefore(core: Core, inode: Inode, moment: Moment): void {
   const before = inode.journal?.before
   if (before !== undefined) core.overlay.put(inodePast, { ...before, until: moment })
 }
 
-/**
- * Forgets an inode that has no name and that nobody uses: what it wrote since it was last sealed
- * goes with it.
- */
+/** Drops an inode that has no name and is not in use, with what was written since the last seal. */
 export function reap(core: Core, inode: Inode, moment: Moment): void {
   const { ino, journal } = inode
   core.usage.add(inode.uid, -chargeOf(inode), -1)

@@ -1,7 +1,7 @@
-// Which inodes carry a label, and which of them are called alike: rows of labels are found by inode
-// alone, and a tag's directory is asked by label and name. Kept in memory from the first such
-// question on, as rows change; of more labels than fit nothing is kept, and each question looks at
-// all rows.
+// An in-memory index of labels: which inodes carry a label, and which of them have similar names.
+// Label rows are keyed by inode, but the directory of a tag is looked up by label and name. Built
+// on the first such question, then kept up to date as rows change; with too many labels nothing is
+// kept, and each question reads all rows.
 
 import { addTo, dropFrom } from '../../base/sets.ts'
 import {
@@ -16,11 +16,11 @@ import type { Core } from '../core/core.ts'
 import { findInode } from './inodes.ts'
 import { placesOf } from './names.ts'
 
-/** Labels of inodes that are kept: some 50 MB. */
+/** Labels that are indexed at most: some 50 MB. */
 const LABELS_MAX = 250_000
 /**
- * Of longer names only the beginning counts: shorter than any that is cut to make room for a
- * number.
+ * Only the beginning of longer names counts. It is shorter than any name that is cut to make room
+ * for a number.
  */
 const FAMILY_BYTES = 128
 
@@ -33,22 +33,21 @@ interface LabelIndex {
   readonly inodes: Map<number, Labelled>
   readonly byTag: Map<string, Set<number>>
   readonly byFamily: Map<string, Set<number>>
-  /** Those whose names have to be read, for the first time or again. */
+  /** Inodes whose names have to be read (again). */
   readonly unread: Set<number>
   labels: number
 }
 const known = new WeakMap<Core, LabelIndex>()
 
 /**
- * What names have in common that may be told apart by a number (NAME, NAME~2, NAME~2~2): in a
- * listing in which each has a name of its own, what one is called depends on those of its family
- * alone.
+ * The common stem of names that differ only by a number (NAME, NAME~2, NAME~2~2). In a listing of
+ * distinct names, the name shown for an inode depends only on others of its family.
  */
 export function familyOf(name: string): string {
   return name.slice(0, FAMILY_BYTES).replace(/(?:~\d*)+$/, '')
 }
 
-/** The inodes that carry all of these labels, by number; some may be gone. */
+/** Inodes that carry all of these labels, sorted by number; some may be deleted. */
 export function labelledWith(core: Core, tags: readonly string[]): number[] {
   const { inodes: all, byTag } = indexOf(core)
   const sets = tags.map((tag) => byTag.get(tag) ?? new Set<number>())
@@ -57,7 +56,7 @@ export function labelledWith(core: Core, tags: readonly string[]): number[] {
   return found.sort((a, b) => a - b)
 }
 
-/** Those of them that have a name of a family. */
+/** Those of them with a name of the family. */
 export function labelledAlike(core: Core, tags: readonly string[], family: string): number[] {
   const index = indexOf(core)
   readNames(core, index)
@@ -92,7 +91,7 @@ function newIndex(): LabelIndex {
 
 const followed = new WeakSet<Core>()
 
-/** From here on what is kept changes as the rows do. */
+/** Starts updating the index as rows change. */
 function follow(core: Core): void {
   followed.add(core)
   core.overlay.watch(tagging, ([ino, tag]: Key, row) => {
@@ -102,7 +101,7 @@ function follow(core: Core): void {
     else for (const its of tag === undefined ? tagsOf(index, ino) : [tag]) take(index, ino, its)
     if (index.labels > LABELS_MAX) known.delete(core)
   })
-  // Names change after the inode was put: they are read when they are asked for.
+  // Names are changed after the inode's row was put, so they are read on demand.
   const renamed = ([ino]: Key): void => {
     const index = known.get(core)
     if (index?.inodes.has(ino as number)) index.unread.add(ino as number)
@@ -139,7 +138,7 @@ function take(index: LabelIndex, ino: KeyPart | undefined, tag: KeyPart): void {
   index.unread.delete(ino as number)
 }
 
-/** Reads the names that are not known. One that must wait has changed nothing but what is kept. */
+/** Reads missing names. A Fault in between leaves the index consistent. */
 function readNames(core: Core, index: LabelIndex): void {
   for (const ino of index.unread) {
     const inode = findInode(core, ino)

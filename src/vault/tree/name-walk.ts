@@ -1,4 +1,4 @@
-// Every name that is or was, one at a time with all the inodes it led to, in key order. Durable
+// Walks all names, present and past, each with all inodes that it led to, in key order. Durable
 // rows only; see rows.ts.
 
 import { type EntryPastRow, entry, entryPast } from '../../store/collections.ts'
@@ -11,6 +11,7 @@ export type PastName = Pick<
   'parent' | 'name' | 'since' | 'until' | 'ino' | 'type' | 'origin' | 'fate'
 >
 
+/** One name in a directory, with all it led to. */
 export interface NameGroup {
   readonly parent: number
   readonly name: string
@@ -23,7 +24,7 @@ export interface NameGroup {
 const FIELDS = ['parent', 'name', 'ino', 'type', 'origin', 'since'] as const
 const PAST_FIELDS = [...FIELDS, 'until', 'fate'] as const
 
-/** Names that have past rows. `present` is not looked up. */
+/** Names that have past rows. `present` is not filled in. */
 export async function* walkPastNames(core: Core, slices: Slices): AsyncGenerator<NameGroup> {
   let group: NameGroup | undefined
   for await (const row of walkRows(core.overlay.store, entryPast, PAST_FIELDS, {}, slices)) {
@@ -36,7 +37,7 @@ export async function* walkPastNames(core: Core, slices: Slices): AsyncGenerator
   if (group !== undefined) yield group
 }
 
-/** All names. */
+/** All names, present and past. */
 export async function* walkNames(core: Core, slices: Slices): AsyncGenerator<NameGroup> {
   const present = walkRows(core.overlay.store, entry, FIELDS, {}, slices)
   const pasts = walkPastNames(core, slices)
@@ -57,7 +58,8 @@ export async function* walkNames(core: Core, slices: Slices): AsyncGenerator<Nam
 type Name = { readonly parent: number; readonly name: string }
 
 /**
- * As the keys sort; what is missing comes last. Names are byte strings, whose chars sort as bytes.
+ * Compares in key order; undefined sorts last. Names are byte strings, whose characters sort as
+ * bytes.
  */
 function compareNames(a: Name | undefined, b: Name | undefined): number {
   if (a === undefined) return 1

@@ -1,6 +1,6 @@
-// Where an inode is found, from its number: the first name stands in its row, so that a file costs
-// no row more, and those of hard links beside it. Called by whoever gives, takes or moves a name in
-// a directory, after the inode was altered.
+// The names of an inode, by its number. The first one is in the inode's own row, so that a file
+// costs no further row; those of hard links have rows of their own. Called by whatever adds,
+// removes or moves a directory entry, after the inode was altered.
 
 import { LINK_COUNT_MAX } from '../../base/limits.ts'
 import { isDirectory } from '../../base/mode.ts'
@@ -11,7 +11,7 @@ import { type Inode, ROOT_INO } from '../core/inode.ts'
 import type { Moment } from '../core/moment.ts'
 import { dropLink, findInode } from './inodes.ts'
 
-/** Notes a new name; its link count is already counted. */
+/** Adds a name; the link count already includes it. */
 export function giveName(core: Core, inode: Inode, parent: number, name: string): void {
   if (inode.nlink > 1 && !isDirectory(inode.mode))
     core.overlay.put(hardlink, { ino: inode.ino, parent, name })
@@ -21,7 +21,7 @@ export function giveName(core: Core, inode: Inode, parent: number, name: string)
   }
 }
 
-/** All names of an inode, the first one first; none of one that has lost them. */
+/** All names of an inode, the first one first; none if it has lost them. */
 export function namesOfInode(core: Core, inode: Inode): { parent: number; name: string }[] {
   if (inode.nlink === 0 || inode.name === '') return []
   const { ino, parent, name } = inode
@@ -30,7 +30,7 @@ export function namesOfInode(core: Core, inode: Inode): { parent: number; name: 
   return [{ parent, name }, ...core.overlay.scan(hardlink, range)]
 }
 
-/** Takes a name from an inode; with the last one the inode goes, as `dropLink` says. */
+/** Removes a name; with the last one the inode ends (see `dropLink`). */
 export function dropName(
   core: Core,
   inode: Inode,
@@ -44,7 +44,7 @@ export function dropName(
   if (inode.nlink > 0) takeName(core, inode, parent, name)
 }
 
-/** Forgets one of several names. */
+/** Removes one of several names. */
 function takeName(core: Core, inode: Inode, parent: number, name: string): void {
   const { ino } = inode
   if (inode.parent !== parent || inode.name !== name) {
@@ -58,12 +58,12 @@ function takeName(core: Core, inode: Inode, parent: number, name: string): void 
   inode.name = next.name
 }
 
-/** Names of one inode that are looked at. */
+/** Names of one inode that `placesOf` returns, besides the first. */
 export const LINKS_MAX = 1000
 
 /**
- * The names of an inode and the directories that they are in; of one with very many hard links the
- * first.
+ * The names of an inode with their directories; only the first ones if there are very many hard
+ * links.
  */
 export function placesOf(
   core: Core,
@@ -74,7 +74,7 @@ export function placesOf(
   return [{ parent, name }, ...others]
 }
 
-/** A name became another one. */
+/** Renames one name of an inode. */
 export function moveName(
   core: Core,
   inode: Inode,
@@ -93,7 +93,7 @@ export function moveName(
 
 /**
  * The path of an inode from the vault's root, as a byte string ('/' for the root); undefined when
- * it has no name now.
+ * it has no name.
  */
 export function pathOf(core: Core, ino: number): string | undefined {
   const names: string[] = []

@@ -1,21 +1,18 @@
-// Rows of many inodes at once. What was made together has numbers close together (saves by rename,
-// the files of a directory), and one scan over all of them costs a tenth of one scan each. Only
-// what is durable comes from here; callers ask the overlay for the rest.
+// Reads rows of many inodes at once. Inodes that were created together (saves by rename, the files
+// of a directory) have close numbers, and one scan over all of them costs a tenth of one scan each.
+// Returns durable rows only; callers ask the overlay for the rest.
 
 import type { Collection } from '../../store/collections.ts'
 import type { Core } from '../core/core.ts'
 
-/**
- * Inodes of one scan, how far apart they may lie, and the rows that it may find, each for one
- * wanted inode.
- */
+/** Limits of one scan: inodes; its span of numbers and its rows, both for each wanted inode. */
 const INODES_MAX = 512
 const SPREAD_MAX = 4
 const ROWS_MAX = 8
 
 /**
- * The rows of inodes that lie close together, in key order, `fields` of them. Inodes of which it
- * does not have all rows as they are now are left out.
+ * The `fields` of rows of inodes with close numbers, in key order. Inodes whose current rows are
+ * not all known from the scan are left out.
  */
 export function neighboursOf<R extends { ino: number }, F extends keyof R & string>(
   core: Core,
@@ -42,7 +39,7 @@ function scanTogether<R extends { ino: number }, F extends keyof R & string>(
   if (inos.length === 1 || last - first > inos.length * SPREAD_MAX) return
   const limit = inos.length * ROWS_MAX
   const rows = overlay.store.project(collection, fields, { gte: [first], lt: [last + 1], limit })
-  // Of the last inode there may be more.
+  // Rows of the last inode may be cut off by the limit.
   const end = rows.length < limit ? last + 1 : (rows[limit - 1]?.ino ?? first)
   for (const ino of inos) if (ino < end && overlay.settled(collection, ino)) found.set(ino, [])
   for (const row of rows) found.get(row.ino)?.push(row)

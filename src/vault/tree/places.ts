@@ -1,6 +1,5 @@
-// Where an inode is or was found last, for rules that speak of paths: pathOf of names.ts for those
-// that are gone too. Whoever asks for many of them asks LastPlaces, which looks at each directory
-// once.
+// Where an inode is, or was last, for rules about paths: like pathOf of names.ts, but also for
+// deleted inodes. For many lookups use LastPlaces, which resolves each directory once.
 
 import { isDirectory } from '../../base/mode.ts'
 import type { PathRule } from '../../base/path-rule.ts'
@@ -10,13 +9,10 @@ import type { Core } from '../core/core.ts'
 import { cycleCheck } from '../core/cycles.ts'
 import { ROOT_INO } from '../core/inode.ts'
 
-/** Paths of directories that were found before, as long as nothing changes meanwhile. */
+/** Paths of directories that were found before; valid as long as nothing changes. */
 export type KnownPaths = Map<number, string>
 
-/**
- * The path of a directory or file, now or when it was last there; undefined when that is not known
- * any more.
- */
+/** The present or last path of a directory or file; undefined when it is no longer known. */
 export function lastPath(core: Core, ino: number, known?: KnownPaths): string | undefined {
   const names: string[] = []
   const isCircle = cycleCheck()
@@ -45,7 +41,7 @@ function lastRow(core: Core, ino: number) {
   )
 }
 
-/** All paths of an inode: more than one for hard links. */
+/** All paths of an inode; a hard link has more than one. */
 export function lastPaths(core: Core, ino: number): string[] {
   const paths = [lastPath(core, ino)]
   const others = core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: ALL })
@@ -63,19 +59,19 @@ export function below(directory: string | undefined, name: string): string | und
   return PATHS.enter(directory, name)
 }
 
-/** Whether a path is another one or below it. */
+/** Whether a path is `top` or below it. */
 export function isWithin(path: string, top: string): boolean {
   return top === '/' || path === top || path.startsWith(`${top}/`)
 }
 
-/** Directories of which it is remembered where they are. */
+/** Directories whose place is cached. */
 const KNOWN_MAX = 100_000
 
-/** Where things are in the sense of a rule, now or when they were last there. */
+/** Where inodes are, now or last, in terms of a rule. */
 export class LastPlaces<S> {
   readonly #core: Core
   readonly #rule: PathRule<S>
-  /** With a directory all those above it. */
+  /** For each directory in it, all directories above are in it, too. */
   readonly #known = new Map<number, S>()
 
   constructor(core: Core, rule: PathRule<S>) {
@@ -85,7 +81,7 @@ export class LastPlaces<S> {
     asked.set(core, all.add(new WeakRef(this)))
   }
 
-  /** Of a directory; undefined when it is not known any more where it was. */
+  /** The place of a directory; undefined when it is no longer known. */
   directory(ino: number): S | undefined {
     const way: { readonly ino: number; readonly name: string }[] = []
     const isCircle = cycleCheck()
@@ -110,13 +106,13 @@ export class LastPlaces<S> {
     return above
   }
 
-  /** Of a name in a directory. */
+  /** The place of a name in a directory. */
   named(parent: number, name: string): S | undefined {
     const above = this.directory(parent)
     return above === undefined ? undefined : this.#rule.enter(above, name)
   }
 
-  /** Of an inode, under the first of its names. */
+  /** The place of an inode under its first name. */
   of(ino: number): S | undefined {
     if (ino === ROOT_INO || this.#known.has(ino)) return this.directory(ino)
     const row = lastRow(this.#core, ino)
@@ -124,14 +120,14 @@ export class LastPlaces<S> {
     return isDirectory(row.mode) ? this.directory(ino) : this.named(row.parent, row.name)
   }
 
-  /** Of an inode, under all of its names. */
+  /** The places of an inode under all of its names. */
   all(ino: number): S[] {
     const others = this.#core.overlay.scan(hardlink, { gte: [ino], lt: [ino + 1], limit: ALL })
     const found = [this.of(ino), ...others.map(({ parent, name }) => this.named(parent, name))]
     return found.filter((its) => its !== undefined)
   }
 
-  /** A directory is elsewhere from here on. */
+  /** Called when a directory has moved. */
   moved(ino: number): void {
     if (this.#known.has(ino)) this.#known.clear()
   }
@@ -139,7 +135,7 @@ export class LastPlaces<S> {
 
 const asked = new WeakMap<Core, Set<WeakRef<LastPlaces<unknown>>>>()
 
-/** To be told of each directory that takes a name and is not new. */
+/** Must be called for each existing directory that gets another name. */
 export function directoryMoved(core: Core, ino: number): void {
   const all = asked.get(core)
   for (const ref of all ?? []) {

@@ -1,7 +1,6 @@
-// What a change is going to read, read before anything is changed: a read that must wait (Fault)
-// comes up here, while the operation can still be run again from its start, and what was read once
-// in a step is at hand for the rest of it. On an engine that answers at once there is nothing to
-// do.
+// Reads what a change will need before anything is changed: a read that must wait (a Fault) happens
+// here, while the operation can still be restarted, and later reads in the same step find the
+// result at hand. Does nothing on an engine that answers at once.
 
 import { isDirectory } from '../../base/mode.ts'
 import { hasChanged } from '../../base/step.ts'
@@ -14,7 +13,10 @@ import { findEntry } from './directory.ts'
 import { isRecorded, isRecordedName, recordedUntil } from './history-recording.ts'
 import { findInode } from './inodes.ts'
 
-/** True when nothing has to be read now; what comes after a change was read before it. */
+/**
+ * True when nothing has to be prefetched: the engine is synchronous, or the step has begun to
+ * change rows and so prefetched before.
+ */
 export function isReady(core: Core): boolean {
   return core.overlay.store.traits.synchronous || hasChanged()
 }
@@ -45,7 +47,7 @@ export function prefetchInode(core: Core, inode: Inode): void {
 export function prefetchLoss(core: Core, inode: Inode, parent: number, name: string): void {
   if (isReady(core)) return
   prefetchEnd(core, inode)
-  // Another one takes its place in the inode's row.
+  // Another name takes its place in the inode's row.
   const isFirst = inode.parent === parent && inode.name === name
   if (isFirst && inode.nlink > 1 && !isDirectory(inode.mode))
     core.overlay.scan(hardlink, { gte: [inode.ino], lt: [inode.ino + 1], limit: 1 })
@@ -58,7 +60,7 @@ export function prefetchEnd(core: Core, inode: Inode): void {
   prefetchJournal(core, inode)
 }
 
-/** Before these labels are put on an inode; `ino` may be that of one that is made next. */
+/** Before these labels are put on an inode; `ino` may be that of one yet to be created. */
 export function prefetchTags(core: Core, ino: number, names: readonly string[]): void {
   if (isReady(core) || names.length === 0) return
   core.overlay.scan(tagging, { gte: [ino], lt: [ino + 1], limit: ALL })
@@ -68,7 +70,7 @@ export function prefetchTags(core: Core, ino: number, names: readonly string[]):
   }
 }
 
-/** Before labels are taken from whatever carries them, there or not. */
+/** Before labels are removed from inodes, which may be deleted. */
 export function prefetchTagged(core: Core, inos: readonly number[]): void {
   if (isReady(core)) return
   for (const ino of inos) {
@@ -78,7 +80,7 @@ export function prefetchTagged(core: Core, inos: readonly number[]): void {
   }
 }
 
-/** Before what was changed in a content that is not sealed becomes history. */
+/** Before an unsealed change of content becomes history. */
 export function prefetchJournal(core: Core, inode: Inode): void {
   for (const [offset, since] of inode.journal?.past ?? [])
     core.overlay.get(extentPast, [inode.ino, offset, since])

@@ -1,6 +1,6 @@
-// Labels: those that exist, and which inodes carry them. They belong to the inode; a file that
-// takes another's place takes its labels over (save by rename). Desktops read and write them as
-// user.xdg.tags: names with commas between.
+// Labels: which exist, and which inodes carry them. They belong to the inode; a file that replaces
+// another (save by rename) inherits its labels. Desktops read and write them as user.xdg.tags:
+// names separated by commas.
 
 import { steadyMs } from '../../base/clock.ts'
 import { EEXIST, EINVAL, ENOENT, ENOTEMPTY, FsError, fail } from '../../base/errno.ts'
@@ -27,11 +27,11 @@ import { prefetchInode, prefetchTagged, prefetchTags } from './prefetch.ts'
 
 export const XDG_TAGS = 'user.xdg.tags'
 
-/** Of UTF-8, in bytes. */
+/** Bytes of the longest UTF-8 character. */
 const LONGEST_CHARACTER = 4
 const NONE: readonly string[] = []
 
-/** Makes a label that no file carries yet. Throws EEXIST, EINVAL, ENAMETOOLONG. */
+/** Creates a label that no file carries yet. Throws EEXIST, EINVAL, ENAMETOOLONG. */
 export function addTag(core: Core, name: string): void {
   assertTag(name)
   assertWritable(core)
@@ -39,7 +39,7 @@ export function addTag(core: Core, name: string): void {
   core.overlay.put(tags, { name, since: core.moments.next() })
 }
 
-/** Drops a label that no file carries. Throws ENOENT, ENOTEMPTY. */
+/** Deletes a label that no file carries. Throws ENOENT, ENOTEMPTY. */
 export function dropTag(core: Core, name: string): void {
   assertWritable(core)
   if (core.overlay.get(tags, [name]) === undefined) fail(ENOENT)
@@ -50,7 +50,7 @@ export function dropTag(core: Core, name: string): void {
     rows.map(({ ino }) => ino),
   )
   const moment = core.moments.next()
-  // Those of deleted files stay in the past.
+  // Labels of deleted files stay in the past.
   for (const row of rows) retire(core, row, moment)
   core.overlay.delete(tags, [name])
 }
@@ -81,11 +81,12 @@ export function listTags(core: Core): TagRow[] {
   return core.overlay.scan(tags, { limit: ALL })
 }
 
+/** The label of that very name, or undefined. */
 export function findTag(core: Core, name: string): TagRow | undefined {
   return core.overlay.get(tags, [name])
 }
 
-/** What a label is called in the views; where another one is called so, a slash is %2F. */
+/** The name of a label in the views; slashes become %2F where another label has that name. */
 export function nameInViews(core: Core, tag: string): string {
   const shown = shownTag(tag)
   const isTaken = shown !== tag && findTag(core, shown) !== undefined
@@ -93,20 +94,20 @@ export function nameInViews(core: Core, tag: string): string {
 }
 
 /**
- * The label that a name in the views stands for: one of that very name, or one that is shown so; of
- * several that are, the first. A slash may also be %2F.
+ * The label for a name in the views: the one with that very name, or the first one that is shown
+ * so. A slash may also be written %2F.
  */
 export function findShownTag(core: Core, shown: string): TagRow | undefined {
   const exact = findTag(core, shown) ?? findTag(core, tagFromShown(shown))
-  // Where a name was cut nothing but a search tells what it was.
+  // For a name that was cut only a search can tell.
   if (exact !== undefined || Buffer.byteLength(shown) <= NAME_BYTES_MAX - LONGEST_CHARACTER)
     return exact
   return listTags(core).find(({ name }) => shownTag(name) === shown)
 }
 
 /**
- * Gives a file a label, which is made if it is new; one that it has already changes nothing. Throws
- * EINVAL, ENAMETOOLONG.
+ * Adds a label to a file, and creates the label if it is new; does nothing when the file has it.
+ * Throws EINVAL, ENAMETOOLONG.
  */
 export function tagFile(core: Core, inode: Inode, name: string): void {
   assertTag(name)
@@ -119,7 +120,7 @@ export function tagFile(core: Core, inode: Inode, name: string): void {
   stampChange(inode, false)
 }
 
-/** Takes a label from a file. Throws ENOENT when it has none of that name. */
+/** Removes a label from a file. Throws ENOENT when the file does not have it. */
 export function untagFile(core: Core, inode: Inode, name: string): void {
   assertWritable(core)
   const row = inode.tags === 0 ? undefined : core.overlay.get(tagging, [inode.ino, name])
@@ -149,7 +150,7 @@ function isThere(core: Core, ino: number): boolean {
   return (findInode(core, ino)?.nlink ?? 0) > 0
 }
 
-/** The labels of an inode as of a moment, in byte order; a deleted one's too. */
+/** The labels of an inode as of a moment, in byte order; also of a deleted inode. */
 export function tagsAt(core: Core, ino: number, moment: Moment): string[] {
   const past = core.overlay
     .scan(taggingPast, { gte: [ino], lt: [ino + 1], limit: ALL })
@@ -158,23 +159,24 @@ export function tagsAt(core: Core, ino: number, moment: Moment): string[] {
   return [...past, ...present].map((row) => row.tag).sort()
 }
 
-/** Inodes with a name that carry all of these labels, by number. */
+/** Inodes with a name that carry all of these labels, sorted by number. */
 export function filesWith(core: Core, names: readonly string[]): number[] {
   return labelledWith(core, names).filter((ino) => isThere(core, ino))
 }
 
-/** Labels as the value of user.xdg.tags. */
+/** Labels as a value of user.xdg.tags. */
 export function toXdgTags(names: readonly string[]): Uint8Array {
   return Buffer.from(names.join(','))
 }
 
-/** What a value of user.xdg.tags names. */
+/** The labels in a value of user.xdg.tags. */
 interface XdgTags {
   readonly fit: readonly string[]
-  /** Those that are not UTF-8, or no label, and why: they take no others along. */
+  /** Those that are not UTF-8 or not valid labels, and why; they do not affect the others. */
   readonly unfit: readonly { readonly name: string; readonly errno: number }[]
 }
 
+/** Parses a value of user.xdg.tags; throws nothing. */
 export function fromXdgTags(value: Uint8Array): XdgTags {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const fit = new Set<string>()
@@ -195,9 +197,9 @@ export function fromXdgTags(value: Uint8Array): XdgTags {
 }
 
 /**
- * The labels that are kept of a value of user.xdg.tags. A desktop writes all of a file at once: one
- * that is none must not lose it the others, and is only logged. Throws EINVAL, ENAMETOOLONG when
- * there is nothing else.
+ * The valid labels in a value of user.xdg.tags. A desktop writes all labels of a file at once, so
+ * an invalid one is logged and left out instead of losing the others. Throws EINVAL, ENAMETOOLONG
+ * when none is valid but some are invalid.
  */
 export function fitTags(value: Uint8Array): readonly string[] {
   const { fit, unfit } = fromXdgTags(value)
@@ -206,7 +208,7 @@ export function fitTags(value: Uint8Array): readonly string[] {
   return fit
 }
 
-/** Makes these the labels of a file. Throws EINVAL, ENAMETOOLONG before anything changes. */
+/** Replaces the labels of a file. Throws EINVAL, ENAMETOOLONG before anything changes. */
 export function setTags(core: Core, inode: Inode, names: readonly string[]): void {
   for (const name of names) assertTag(name)
   const before = tagsOf(core, inode.ino)
@@ -217,8 +219,8 @@ export function setTags(core: Core, inode: Inode, names: readonly string[]): voi
 }
 
 /**
- * Remembers for a second what labels a name had whose file goes: who makes a file there next takes
- * them over.
+ * Remembers for a second the labels of a name whose file is being removed: the next file that is
+ * created there inherits them.
  */
 export function leaveTags(core: Core, inode: Inode, parent: number, name: string): void {
   if (inode.tags === 0) return
@@ -236,7 +238,7 @@ export function tagsLeftAt(core: Core, parent: number, name: string): readonly s
   return core.leftTags.get(`${parent}/${name}`)?.tags ?? NONE
 }
 
-/** Gives a file at a name the labels that were left there. */
+/** Gives a file the labels that were left at its name. */
 export function claimTags(core: Core, inode: Inode, parent: number, name: string): void {
   if (core.leftTags.size === 0) return
   const key = `${parent}/${name}`

@@ -1,4 +1,5 @@
-// Extended attributes of an inode: read once, kept beside it, each with a lifetime of its own.
+// Extended attributes of an inode: loaded once and cached, each with a lifetime of its own in
+// history.
 
 import { E2BIG, EEXIST, EINVAL, ENODATA, ENOSPC, ERANGE, fail } from '../../base/errno.ts'
 import {
@@ -17,12 +18,12 @@ import { prefetchInode } from './prefetch.ts'
 
 export const XATTR_CREATE = 1
 export const XATTR_REPLACE = 2
-/** capabilities(7) of a program's file. */
+/** File capabilities; see capabilities(7). */
 export const CAPABILITY = 'security.capability'
 
 /**
  * setxattr(2). `value` is copied. Throws EEXIST, ENODATA, E2BIG, ERANGE, EINVAL, ENOSPC (the list
- * would not fit any reader).
+ * of names would exceed what listxattr(2) can return).
  */
 export function setXattr(
   core: Core,
