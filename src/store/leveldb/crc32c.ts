@@ -1,4 +1,4 @@
-// CRC-32C (Castagnoli, RFC 3720), which zlib does not have.
+// CRC-32C (Castagnoli, RFC 3720), which zlib does not provide.
 
 const POLYNOMIAL = 0x82f63b78
 
@@ -16,7 +16,10 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0
 }
 
-/** As LevelDB stores checksums, so that one of bytes that hold checksums is no trouble. */
+/**
+ * The form in which LevelDB stores checksums, because the CRC of data that contain their own CRC is
+ * weak.
+ */
 export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }
