@@ -68,7 +68,6 @@ interface Run {
   lastId: number
 }
 
-/** What was sent. */
 interface GitReport {
   readonly commits: number
   readonly snapshots: number

@@ -37,7 +37,6 @@ let host: HostClock = {
   },
 }
 
-/** The host's clock. */
 export function hostClock(): HostClock {
   return host
 }

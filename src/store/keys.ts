@@ -4,7 +4,6 @@
 import type { Collection, Key, KeyPart } from './collections.ts'
 import type { Range } from './store.ts'
 
-/** The key of a row. */
 export function keyOf<R extends object>(collection: Collection<R>, row: R): Key {
   const { fields, keyLength } = collection
   const key: KeyPart[] = []

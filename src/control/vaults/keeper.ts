@@ -118,7 +118,7 @@ class VaultKeeper implements Keeper {
   async #copy(): Promise<Rescue> {
     const store = this.#store as Store
     try {
-      // The last ordinary commit; commits that wait for this copy are not #running.
+      // Here #running is still an earlier commit, not one that waits for this copy.
       await this.#running.catch(() => undefined)
       const rescued = await rescue(this.#path, store)
       this.#rescued = rescued

@@ -13,7 +13,6 @@ export function thisProcess(): Actor {
   return { uid: process.getuid?.() ?? 0, pid: process.pid, command: 'avfs' }
 }
 
-/** The header of this process. */
 export function callerHeader(): string {
   const { uid, pid, command } = thisProcess()
   return `${uid} ${pid} ${command}`

@@ -55,7 +55,6 @@ export class Segment implements Uses {
     this.pinnedUntilMs = pinnedUntilMs
   }
 
-  /** Number of entries. */
   get size(): number {
     return this.#offsets.length - 1
   }

@@ -8,7 +8,6 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc >>> 0
 })
 
-/** The checksum of the bytes. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff
   for (let i = 0; i < bytes.length; i++)
@@ -17,8 +16,8 @@ export function crc32c(bytes: Uint8Array): number {
 }
 
 /**
- * The form in which LevelDB stores checksums, because the CRC of data that contain their own CRC is
- * weak.
+ * The form in which LevelDB stores checksums, because computing the CRC of bytes that contain CRCs
+ * is problematic (util/crc32c.h).
  */
 export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0

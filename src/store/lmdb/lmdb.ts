@@ -21,7 +21,6 @@ const KEY_BYTES_MAX = 1978
 const META_PAGES = 2
 const CHANGE_HEAD_BYTES = 10
 
-/** An open file. */
 interface Env {
   readonly root: lmdb.RootDatabase<Buffer, Uint8Array>
   readonly groups: readonly Bytes[]

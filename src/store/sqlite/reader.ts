@@ -4,7 +4,7 @@
 //
 // Reads in one turn of the event loop share a read transaction: with one transaction per statement
 // they cost three times as much. It ends with the turn, so that it does not delay checkpoints for
-// longer. A view's reader keeps its first transaction to the end.
+// longer. A reader of a view or a read-only vault keeps its first transaction to the end.
 
 import type { Database, Statement } from 'better-sqlite3'
 import type { Collection, ColumnType, Key, KeyPart } from '../collections.ts'
