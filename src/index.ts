@@ -1,5 +1,5 @@
-// The library: what a program that embeds avfs may use. The command line and the daemon are built
-// on the same names.
+// The public API of the library, for programs that embed avfs. The command line and the daemon are
+// built on the same exports.
 
 export { createFileSystem, type FileSystem } from './fs/file-system.ts'
 export type {

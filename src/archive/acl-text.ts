@@ -1,6 +1,6 @@
-// POSIX access lists between the bytes of system.posix_acl_* (see src/vault/tree/acl.ts) and the
-// text that tar archives hold (SCHILY.acl.access): 'user::rw-,user:1234:r--,mask::r--'. Users and
-// groups are numbers; names are looked up when read.
+// Converts POSIX access lists between the bytes of system.posix_acl_* (see src/vault/tree/acl.ts)
+// and the text in tar archives (SCHILY.acl.access): 'user::rw-,user:1234:r--,mask::r--'. Users and
+// groups are written as numbers; names are looked up when read.
 
 import { accountId } from '../base/accounts.ts'
 
@@ -14,7 +14,7 @@ const TAGS: Readonly<Record<number, string>> = {
 }
 const UNDEFINED_ID = 0xffffffff
 
-/** Undefined for what is no list. */
+/** Undefined if `value` is not an access list. */
 export function aclToText(value: Uint8Array): string | undefined {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
   if (value.length < 4 || view.getUint32(0, true) !== 2 || (value.length - 4) % 8 !== 0)
@@ -32,13 +32,13 @@ export function aclToText(value: Uint8Array): string | undefined {
   return entries.join(',')
 }
 
-/** Undefined for what is no list, or names somebody who is unknown here. */
+/** Undefined if `text` is not an access list, or names an unknown user or group. */
 export function aclFromText(text: string): Uint8Array | undefined {
   const entries: { tag: number; perm: number; id: number }[] = []
   for (const each of text.split(/[,\n]/)) {
     const [entry = ''] = each.trim().split(/\s*#/)
     if (entry === '') continue
-    // GNU tar may write the number behind: 'user:name:rwx:1234'.
+    // GNU tar may append the id: 'user:name:rwx:1234'.
     const [kind = '', who = '', letters = '', number = ''] = entry.split(':')
     const id = number !== '' ? Number(number) : who === '' ? UNDEFINED_ID : idOf(kind, who)
     const tag = tagOf(kind, who)

@@ -1,16 +1,16 @@
-// Bytes of a stream in the portions that a reader asks for.
+// Reads a stream in portions of requested lengths.
 
 import { ArchiveError, ENDS_TOO_EARLY } from './errors.ts'
 
-/** What its methods throw for a stream that cannot be read on is ArchiveError. */
+/** Its methods throw ArchiveError when the stream cannot be read on. */
 export interface ByteReader {
   /** The next `length` bytes, or fewer at the end of the stream. */
   upTo(length: number): Promise<Buffer>
   /** The next `length` bytes. Throws ArchiveError when the stream ends before. */
   exactly(length: number): Promise<Buffer>
-  /** Some of the next bytes, at least one and at most `length`. Throws ArchiveError at the end. */
+  /** At least one and at most `length` of the next bytes. Throws ArchiveError at the end. */
   some(length: number): Promise<Buffer>
-  /** Leaves bytes out. Throws ArchiveError when the stream ends within them. */
+  /** Skips bytes. Throws ArchiveError when the stream ends within them. */
   skip(length: number): Promise<void>
 }
 

@@ -1,11 +1,11 @@
-// When commits happened, as far as their dates can be believed: a history goes forward, and dates
-// of other machines do not always. Knows no git.
+// Derives times of commits from their dates, as far as these are plausible: history goes forward,
+// but the clocks of different machines disagree. Knows no git.
 
 /**
- * A time for each commit, none before the one before it, from the dates that they carry (seconds
- * since 1970; undefined: none). The most commits that can keep their date do, so that one clock
- * that was wrong once moves its own commits alone: those take the date of the commit before them,
- * or of the next where theirs is later. Nothing is in the future.
+ * A time for each commit, never before that of the previous one, from the dates that they carry
+ * (seconds since 1970; undefined: none). As many commits as possible keep their dates, so that one
+ * wrong clock shifts only its own commits: those get the time of the commit before them, or of the
+ * next one if theirs is later. No time is in the future.
  */
 export function timesOfCommits(dates: readonly (number | undefined)[], now: number): number[] {
   const kept = keptDates(dates, now)
@@ -20,17 +20,17 @@ export function timesOfCommits(dates: readonly (number | undefined)[], now: numb
     before = Math.max(before, Math.min(date ?? before, times[at] as number))
     times[at] = before
   })
-  // What has no date and nothing before it is as old as what comes after it.
+  // Commits without a date at the beginning get the time of the first one after them.
   const first = times.find((time) => time !== Number.NEGATIVE_INFINITY) ?? now
   return times.map((time) => Math.max(time, first))
 }
 
 /**
- * The longest run of dates that go forward (patience sorting, from the end: of two that exclude
- * each other the earlier commit is believed).
+ * The longest non-decreasing subsequence of dates (patience sorting, from the end: if two exclude
+ * each other, the earlier commit is kept).
  */
 function keptDates(dates: readonly (number | undefined)[], now: number): Set<number> {
-  /** By the length of a run: the commit that begins it, with the latest date. */
+  /** By length of the subsequence: the index of its first commit, the one with the latest date. */
   const begins: number[] = []
   const follows = new Map<number, number | undefined>()
   const dateOf = (at: number | undefined): number => dates[at as number] as number

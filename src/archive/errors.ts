@@ -1,8 +1,8 @@
-// What is wrong with an archive that is read.
+// The error for an invalid archive.
 
 /**
- * An archive that is none, is damaged, or ends too early or goes on; what came whole before that
- * was handed over.
+ * Data that are not an archive, or an archive that is damaged, cut off, or followed by other data.
+ * Whatever came whole before that has been passed on.
  */
 export class ArchiveError extends Error {
   constructor(message: string, options?: ErrorOptions) {

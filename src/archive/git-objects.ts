@@ -1,15 +1,16 @@
-// What a child of git says: lines, and objects by their names, one question after the other.
+// Reads the output of git's child processes: lines, and objects by their names, one request after
+// another.
 
 import type { ChildProcess } from 'node:child_process'
 import { type ByteReader, byteReader } from './byte-reader.ts'
 import { GitError, type Repository } from './git-repository.ts'
 
-/** As far as a double counts. */
+/** The largest time that a double represents exactly. */
 const SECONDS_MAX = Number.MAX_SAFE_INTEGER
-/** A commit says when it was made within its first lines. */
+/** The committer line of a commit is among its first bytes. */
 const COMMIT_HEAD_BYTES_MAX = 64 * 1024
 
-/** Resolves to nothing when git has ended well. Rejects with what it said. */
+/** Resolves when git has ended successfully. Rejects with its error output. */
 export function ended(child: ChildProcess): Promise<void> {
   let said = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -27,7 +28,7 @@ export function ended(child: ChildProcess): Promise<void> {
   return over
 }
 
-/** What git says, a line each. Rejects with GitError. */
+/** The lines that git prints. Rejects with GitError. */
 export async function linesOf(
   repository: Repository,
   args: readonly string[],
@@ -42,12 +43,12 @@ export async function linesOf(
   return text.split('\n').slice(0, -1)
 }
 
-/** Seconds since 1970, as git writes them. */
+/** Parses seconds since 1970 as git writes them. */
 export function dateOf(text: string): number {
   return Math.max(-SECONDS_MAX, Math.min(SECONDS_MAX, Number(text)))
 }
 
-/** Content by its name: a child that answers one question after the other. */
+/** Reads objects by name from one child, which answers requests in order. */
 export class Objects {
   readonly reader: ByteReader
   readonly #child: ChildProcess
@@ -60,12 +61,12 @@ export class Objects {
     this.reader = byteReader((this.#child.stdout ?? []) as AsyncIterable<Buffer>)
   }
 
-  /** Asks for objects; each is to be read in this order. */
+  /** Requests objects, which must be read in this order. */
   ask(objects: readonly string[]): void {
     this.#child.stdin?.write(objects.map((its) => `${its}\n`).join(''))
   }
 
-  /** The size of the next object, whose bytes and a line feed come next. */
+  /** The size of the next object, whose bytes and a line feed follow. */
   async next(type = 'blob'): Promise<number> {
     let line = ''
     for (;;) {
@@ -82,7 +83,7 @@ export class Objects {
     return Number(size)
   }
 
-  /** When a commit says that it was made; undefined where that is no number. */
+  /** The date in a commit; undefined if it is not a number. */
   async dateOf(commit: string): Promise<number | undefined> {
     this.ask([commit])
     const size = await this.next('commit')

@@ -1,9 +1,8 @@
-// Where git runs, and with what: the one place that sets its environment and its configuration. A
-// repository may come from anybody, and its settings name programs (signatures, transports,
-// filters, monitors, hooks, pagers) or can end git. So git never reads them: it works in a folder
-// of ours that has the repository's HEAD, links to its refs, and a configuration of our own;
-// objects are read where they are. Of the settings only two words count, which say how objects and
-// refs are written.
+// Runs git: the only place that sets its environment and configuration. A repository may come from
+// anybody, and its settings can name programs to run (signatures, transports, filters, monitors,
+// hooks, pagers) or make git fail. So git never reads them: it runs in a temporary folder with the
+// repository's HEAD, links to its refs, and a configuration made here; objects are read where they
+// are. Only two of the repository's settings are used, the formats of objects and refs.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
@@ -29,36 +28,38 @@ import { oddFile } from './odd-file.ts'
 export interface Repository {
   /** Starts git with these arguments; its output and errors are pipes. */
   git(args: readonly string[], stdin: 'ignore' | 'pipe'): ChildProcess
-  /** Whether objects may be missing, because they were to be fetched when they are needed. */
+  /**
+   * Whether objects may be missing, because they were to be fetched on demand (a partial clone).
+   */
   readonly isPartial: boolean
   close(): void
 }
 
-/** What git does not do. */
+/** git failed, or there is no repository. */
 export class GitError extends Error {}
 
-/** A HEAD, a pointer to another folder. */
+/** Maximal size of a HEAD, or of a file that points to another folder. */
 const SMALL_BYTES_MAX = 64 * 1024
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** So deep git follows objects that lie elsewhere. */
+/** The depth to which git follows alternates (objects stored elsewhere). */
 const ALTERNATES_MAX = 5
-/** Links of the folder of ours: what says which commits there are. */
+/** Linked into the temporary folder: what determines which commits exist. */
 const linked = ['refs', 'packed-refs', 'reftable', 'shallow']
 
 /**
- * The repository that `path` is, or lies in; also another user's, since nothing of it is run.
- * Throws GitError where there is none. Its folder of temporary files goes with `close`, or with the
- * process. While it is open, the first signal that ends programs ends git alone.
+ * Opens the repository at `path`, or that `path` lies in; also another user's, since nothing in it
+ * is executed. Throws GitError if there is none. The temporary folder is removed by `close`, or at
+ * the end of the process. While it is open, the first terminating signal only ends git's children.
  */
 export function openRepository(path: string): Repository {
   const own = gitFolderOf(resolve(path))
   if (own === undefined) throw new GitError(`git: ${path} is not in a git repository`)
-  // The folder of a worktree names the one that has all but its HEAD.
+  // A worktree's folder points to the common folder, which has everything but its HEAD.
   const common = pointer(join(own, 'commondir'), own) ?? own
   const objects = join(common, 'objects')
   const folder = mkdtempSync(join(tmpdir(), 'avfs-git-'))
   const children = new Set<ChildProcess>()
-  // Another signal ends the process at once.
+  // Handlers are removed, so a second signal ends the process at once.
   const stop = (): void => {
     for (const signal of SIGNALS) process.off(signal, stop)
     for (const child of children) child.kill()
@@ -69,7 +70,7 @@ export function openRepository(path: string): Repository {
     rmSync(folder, { recursive: true, force: true })
   }
   process.on('exit', close)
-  // Whoever waits for git hears then that it has ended.
+  // Callers that wait for git then get an error.
   for (const signal of SIGNALS) process.on(signal, stop)
   const environment = environmentOf(folder, objects)
   const odd = oddFile([...linked.map((name) => join(common, name)), ...objectFolders(objects)])
@@ -100,7 +101,7 @@ export function openRepository(path: string): Repository {
   }
 }
 
-/** Nothing that git would take from its caller but where programs are. */
+/** Passes on nothing of the caller's environment but PATH. */
 function environmentOf(folder: string, objects: string): NodeJS.ProcessEnv {
   const { PATH } = process.env
   return {
@@ -114,14 +115,14 @@ function environmentOf(folder: string, objects: string): NodeJS.ProcessEnv {
     GIT_ATTR_NOSYSTEM: '1',
     GIT_OPTIONAL_LOCKS: '0',
     GIT_TERMINAL_PROMPT: '0',
-    // What is not here is not fetched: before git 2.44 only the list of transports that are
-    // allowed, which is empty, says that.
+    // Missing objects must not be fetched; before git 2.44 only the empty list of allowed
+    // transports prevents that.
     GIT_NO_LAZY_FETCH: '1',
     GIT_ALLOW_PROTOCOL: '',
   }
 }
 
-/** Derived data of the repository's (graphs of commits, indexes over packs) is not believed. */
+/** The repository's derived data (commit graphs, multi-pack indexes) are not trusted. */
 function configurationOf(form: readonly (readonly [string, string | undefined])[]): string {
   const extensions = form.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
   return [
@@ -142,8 +143,8 @@ function configurationOf(form: readonly (readonly [string, string | undefined])[
 const forms: readonly string[] = ['sha256', 'reftable']
 
 /**
- * How something is written, where the repository says that it is not as usual. Settings that git
- * cannot read say nothing.
+ * A setting of the repository's format, if given. A configuration that git cannot read counts as
+ * empty.
  */
 function settingOf(config: string, name: string, env: NodeJS.ProcessEnv): string | undefined {
   const text = smallFile(config)
@@ -163,7 +164,7 @@ function settingOf(config: string, name: string, env: NodeJS.ProcessEnv): string
   }
 }
 
-/** Where objects are: in the repository, and where it says that more of them are. */
+/** The folders of objects: the repository's own, and its alternates. */
 function objectFolders(objects: string): string[] {
   const folders = new Set<string>()
   const add = (folder: string, depth: number): void => {
@@ -179,7 +180,7 @@ function objectFolders(objects: string): string[] {
   return [...folders]
 }
 
-/** The git folder of a working tree or a bare repository, or of what it lies in. */
+/** The git folder of the working tree or bare repository that `path` is or lies in. */
 function gitFolderOf(path: string): string | undefined {
   for (let at = path; ; at = dirname(at)) {
     const inside = join(at, '.git')
@@ -193,19 +194,22 @@ function isGitFolder(path: string): boolean {
   return ['HEAD', 'objects', 'refs'].every(
     (name) =>
       existsSync(join(path, name)) ||
-      // A worktree's own.
+      // The folder of a worktree.
       (name !== 'HEAD' && existsSync(join(path, 'commondir'))),
   )
 }
 
-/** The folder that a small file names, relative to `folder`. */
+/** The folder that a pointer file names, relative to `folder`. */
 function pointer(file: string, folder: string, prefix = ''): string | undefined {
   const text = smallFile(file)?.toString()
   if (text?.startsWith(prefix) !== true) return undefined
   return resolve(folder, text.slice(prefix.length).replace(/[\r\n]+$/, ''))
 }
 
-/** The bytes of a regular file, undefined for anything else: a pipe would never end. */
+/**
+ * The bytes of a small regular file; undefined for anything else, such as a pipe, which may never
+ * end.
+ */
 function smallFile(path: string): Buffer | undefined {
   let fd: number | undefined
   try {
@@ -220,7 +224,7 @@ function smallFile(path: string): Buffer | undefined {
   }
 }
 
-/** Whether a pack is one of those that leave out what a server has promised to keep. */
+/** Whether a pack is a promisor pack, which omits objects that a server has promised to keep. */
 function hasPromises(packs: string): boolean {
   const isFolder = statSync(packs, { throwIfNoEntry: false })?.isDirectory() === true
   return isFolder && readdirSync(packs).some((name) => name.endsWith('.promisor'))

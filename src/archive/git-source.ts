@@ -1,7 +1,7 @@
-// The commits of a git repository as records: the line of first parents, the oldest first, each a
-// step with the time of its commit. What git finds to be renamed is moved, so that a file keeps its
-// history; tags on the line become snapshots. git does the reading: `log --raw` says what changed,
-// `cat-file --batch` gives content as it is asked for, so that memory is bounded.
+// Reads the commits of a git repository as records: the first-parent line, oldest first, each
+// commit a step with its time. Files that git detects as renamed are moved, so that they keep their
+// history; tags on the line become snapshots. git does the reading: `log --raw` lists changes,
+// `cat-file --batch` returns content on request, so memory is bounded.
 
 import { ENAMETOOLONG, errnoName } from '../base/errno.ts'
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts'
@@ -28,11 +28,11 @@ import {
 } from './records.ts'
 
 const GITLINK = 0o160000
-/** Of a path that is too long for anything, the beginning is told. */
+/** Longer paths are cut in messages. */
 const SHOWN_BYTES_MAX = 200
 /**
- * How many objects are asked for before the first is read: what git answers must fit no pipe
- * meanwhile, but its question does.
+ * Objects requested before the first is read: git's answers may fill the pipe, but the requests
+ * must fit theirs.
  */
 const ASKED_MAX = 64
 
@@ -42,17 +42,17 @@ interface Change {
   /** A, M, T, D or R. */
   readonly status: string
   readonly path: string
-  /** Where a renamed file was. */
+  /** The old path of a renamed file. */
   readonly from: string | undefined
-  /** Renamed and otherwise the same. */
+  /** Renamed without other changes. */
   readonly isSame: boolean
 }
 
 /** Seconds since 1970. */
 interface When {
-  /** What the commit says. */
+  /** The commit's own date. */
   readonly date: number
-  /** When it happened in the history. */
+  /** Its time in the history. */
   readonly time: number
 }
 
@@ -68,17 +68,16 @@ interface Run {
   lastId: number
 }
 
-/** What was sent. */
 interface GitReport {
   readonly commits: number
   readonly snapshots: number
-  /** Tags on commits that are not on the line. */
+  /** Tags on commits that are not on the first-parent line. */
   readonly tagsLeftOut: number
 }
 
 /**
- * Sends the history of what HEAD points to. Rejects with Error when git fails, with ArchiveError
- * where the history breaks off: the commits before were sent.
+ * Sends the history of HEAD. Rejects with Error if git fails, with ArchiveError if the history is
+ * incomplete: the commits before the gap have been sent.
  */
 export async function readGit(
   path: string,
@@ -145,7 +144,7 @@ async function sendCommit(run: Run, commit: Commit): Promise<void> {
   }
 }
 
-/** Files that changed places are put anew: no order of moves would do it. */
+/** Files that exchange names are written anew: no order of moves would do. */
 function untangled(changes: readonly Change[]): Change[] {
   const targets = new Set(changes.map(({ path }) => path))
   return changes.map((its) =>
@@ -185,7 +184,7 @@ async function sendFile(run: Run, commit: Commit, { mode, path }: Change): Promi
     }
     await run.out.push(endRecord(head.id, size, 0))
   }
-  // A line feed behind each object.
+  // Each object is followed by a line feed.
   await reader.skip(1)
 }
 
@@ -194,7 +193,8 @@ function headOf(run: Run, { date }: Commit, parent: number, mode: number): Entry
 }
 
 /**
- * The names of tags by the commits that they lead to; one that leads nowhere is by its own hash.
+ * The names of tags by the commit they point to; a tag whose target is missing is under its own
+ * hash.
  */
 async function tagsOf(repository: Repository): Promise<Map<string, string[]>> {
   const refs = await linesOf(repository, [
@@ -203,7 +203,7 @@ async function tagsOf(repository: Repository): Promise<Map<string, string[]>> {
     'refs/tags',
   ])
   const objects = refs.map((line) => line.slice(0, line.indexOf(' ')))
-  // Not by for-each-ref, which ends at the first that is missing.
+  // Not by for-each-ref, which stops at the first missing object.
   const asked = objects.map((object) => `${object}^{}\n`).join('')
   const peeled = await linesOf(repository, ['cat-file', '--batch-check=%(objectname)'], asked)
   const tags = new Map<string, string[]>()
@@ -217,7 +217,7 @@ async function tagsOf(repository: Repository): Promise<Map<string, string[]>> {
 const PARTIAL =
   ' (a partial clone, of which nothing is fetched here: git fetch --refetch --no-filter makes it whole)'
 
-// What git decides by settings is said, whatever another version takes for given.
+// States every option whose default depends on settings or versions of git.
 const LINE = ['log', '--no-show-signature', '--reverse', '--first-parent']
 const LOG = [
   ...LINE,
@@ -229,7 +229,7 @@ const LOG = [
 ]
 const FORM = ['--raw', '-z', '--no-abbrev', '--format=commit %H', '--end-of-options']
 
-/** When each commit of the line was made, by its hash, the oldest first. */
+/** The times of the commits on the line by hash, oldest first. */
 async function whenOf(repository: Repository, objects: Objects): Promise<Map<string, When>> {
   const child = repository.git([...LINE, '-z', '--format=%H %ct', 'HEAD'], 'ignore')
   const over = ended(child)
@@ -238,7 +238,7 @@ async function whenOf(repository: Repository, objects: Objects): Promise<Map<str
   for await (const token of tokensOf((child.stdout ?? []) as AsyncIterable<Buffer>)) {
     const [hash = '', text = ''] = token.split(' ')
     hashes.push(hash)
-    // git has no words for dates before 1970, but keeps them.
+    // git does not print dates before 1970, though commits have them.
     dates.push(text === '' ? await objects.dateOf(hash) : dateOf(text))
   }
   await over
@@ -255,7 +255,7 @@ async function* commitsOf(
   repository: Repository,
   when: ReadonlyMap<string, When>,
 ): AsyncGenerator<Commit> {
-  // HEAD may move on meanwhile.
+  // HEAD may move meanwhile.
   const tip = [...when.keys()].pop() ?? 'HEAD'
   const child = repository.git([...LOG, ...FORM, tip], 'ignore')
   const over = ended(child)
@@ -282,7 +282,7 @@ async function* commitsOf(
   }
 }
 
-/** ':100644 100755 OLD NEW R086' and then one path, or two. */
+/** Parses ':100644 100755 OLD NEW R086', followed by one path, or two. */
 async function changeOf(token: string, tokens: AsyncGenerator<string>): Promise<Change> {
   const [, mode = '', , object = '', status = ''] = token.split(' ')
   const path = async (): Promise<string> => {
@@ -305,7 +305,7 @@ async function changeOf(token: string, tokens: AsyncGenerator<string>): Promise<
   }
 }
 
-/** What NULs separate, as byte strings. */
+/** The NUL-separated tokens of a stream, as byte strings. */
 async function* tokensOf(source: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<string> {
   let rest = ''
   for await (const piece of source) {

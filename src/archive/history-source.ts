@@ -1,5 +1,5 @@
-// The files of an exported history (docs/export.md), picked out of a stream of records: the folder
-// itself, or a tar archive that has it inside.
+// Picks the files of an exported history (docs/export.md) out of a stream of records: of the folder
+// itself, or of a tar archive that contains it.
 
 import { isDirectory } from '../base/mode.ts'
 import {
@@ -19,18 +19,18 @@ import {
 } from './records.ts'
 
 export const HISTORY_DIRECTORY = '.avfs-history'
-/** Files of a history have a few MiB. */
+/** A bound only: files of a history have a few MiB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024
 
 /**
- * Hands over each file below .avfs-history, its path from there; `isTop`: the stream's own top is
- * that directory. Throws RangeError for a file that is not whole.
+ * Calls `take` with each file below .avfs-history, by its relative path; `isTop`: the top of the
+ * stream is that directory. Throws RangeError for an incomplete file.
  */
 export function historyFiles(
   take: (path: string, bytes: Buffer) => Promise<void>,
   isTop: boolean,
 ): (piece: Uint8Array) => Promise<void> {
-  /** Paths of directories within the history, by id; undefined: outside of it. */
+  /** Relative paths of directories by id; undefined: not in the history. */
   const directories = new Map<number, string | undefined>()
   const open = new Map<number, { path: string; bytes: Buffer }>()
 

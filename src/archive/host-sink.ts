@@ -1,7 +1,7 @@
-// Records as files of the host, below a path. What is there already is merged: directories are
-// filled, anything else is replaced (unlinked first, as tar does), and a directory never takes the
-// place of a file or the other way round. Links are not followed. What the user may not set is
-// counted, what could not be made is told; the rest goes on.
+// Writes records as files of the host below a path. An existing tree is merged: directories are
+// filled, anything else is replaced (unlinked first, as tar does), and a directory never replaces a
+// file or the other way round. Links are not followed. Attributes that the user may not set are
+// counted and nodes that could not be made are reported; the rest continues.
 
 import {
   closeSync,
@@ -33,7 +33,7 @@ import {
   nameOf,
 } from './records.ts'
 
-/** How often the user may not have set something. */
+/** How often the user was not permitted to set something. */
 export interface Refused {
   owners: number
   attributes: number
@@ -45,12 +45,12 @@ interface HostSink {
   readonly refused: Refused
   /** Takes one record. Throws the system's error when the disk is full. */
   take(record: Buffer): void
-  /** Closes what is left open, however it ended. */
+  /** Closes and removes unfinished files, after success or failure. */
   end(): void
 }
 
 interface SinkOptions {
-  /** What a file is called that goes into an existing directory; a byte string. */
+  /** The name of a file that is written into an existing directory; a byte string. */
   readonly basename: string
   problem(path: string, message: string): void
 }
@@ -65,10 +65,10 @@ interface Run {
   readonly root: string
   readonly options: SinkOptions
   readonly refused: Refused
-  /** Directories that are being filled; without a path: refused, with all that is below. */
+  /** Directories being filled. Without a path, it was refused with everything below it. */
   readonly directories: Map<number, { path: string | undefined; record: Buffer }>
   readonly open: Map<number, OpenFile>
-  /** The first path of each file that has several. */
+  /** The first path of each file with several names. */
   readonly links: Map<string, string>
 }
 
@@ -78,7 +78,7 @@ function bytesOf(path: string): Buffer {
   return Buffer.from(path, 'latin1')
 }
 
-/** Puts what comes as parent 0 at `root`, a byte string. */
+/** Writes the entry with parent 0 at `root`, a byte string. */
 export function hostSink(root: string, options: SinkOptions): HostSink {
   const refused: Refused = { owners: 0, attributes: 0, modes: 0, times: 0 }
   const run: Run = {
@@ -98,7 +98,7 @@ export function hostSink(root: string, options: SinkOptions): HostSink {
   }
 }
 
-/** What is not whole must not look as if it were. */
+/** Removes an incomplete file, which must not pass for a complete one. */
 function drop(run: Run, id: number, { fd, path }: OpenFile): void {
   run.open.delete(id)
   closeSync(fd)
@@ -126,7 +126,7 @@ function writeAll(fd: number, bytes: Buffer, offset: number): void {
     done += writeSync(fd, bytes, done, bytes.length - done, offset + done)
 }
 
-/** A full disk ends all: nothing after it would do better. */
+/** Reports an error and continues, except that a full disk ends everything. */
 function telling(run: Run, path: string, work: () => void): boolean {
   try {
     work()
@@ -140,7 +140,7 @@ function telling(run: Run, path: string, work: () => void): boolean {
   }
 }
 
-/** An error like those of node:fs. */
+/** Throws an error like those of node:fs. */
 function assertDone(result: number, path: string): number {
   if (result >= 0) return result
   const code = errnoName(-result)
@@ -167,7 +167,7 @@ function takeEntry(run: Run, record: Buffer): void {
   })
 }
 
-/** As the addon wants it; a copy also outlives the piece. */
+/** Aligned, as the addon requires; a copy also outlives the piece. */
 function atMultipleOf8(record: Buffer): Buffer {
   return record.byteOffset % 8 === 0 ? record : copyOf(record)
 }
@@ -207,8 +207,8 @@ function makeNode(run: Run, head: EntryHead, path: string, record: Buffer): void
 }
 
 /**
- * A directory that is there. What the user named may be a link to one; below it no link is
- * followed.
+ * Whether a directory exists. The path given by the user may be a link to one; links below it are
+ * not followed.
  */
 function isFilled(run: Run, head: EntryHead, path: string): boolean {
   const found = head.parent === 0 ? statSync(bytesOf(run.root)) : lstatSync(bytesOf(path))
@@ -216,7 +216,8 @@ function isFilled(run: Run, head: EntryHead, path: string): boolean {
 }
 
 /**
- * Takes away a file that is in the way. Throws EISDIR or ENOTDIR where it is not one of its kind.
+ * Removes a file that is in the way. Throws EISDIR or ENOTDIR if only one of the two is a
+ * directory.
  */
 function makeRoom(path: string, head: EntryHead): void {
   const found = lstatSync(bytesOf(path), { throwIfNoEntry: false })
@@ -228,7 +229,7 @@ function makeRoom(path: string, head: EntryHead): void {
 
 function makeLink(run: Run, head: EntryHead, path: string): void {
   const first = run.links.get(head.key)
-  // The file itself was refused, which was told.
+  // The file itself was refused, which was reported.
   if (first === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
   try {
     linkSync(bytesOf(first), bytesOf(path))

@@ -1,6 +1,6 @@
-// A file or folder of the host as records. Directories are read by the addon in the thread pool, a
-// few at a time, so that the one who takes the records works while the next ones are read. Nothing
-// is changed, not even an atime where that can be helped.
+// Reads a file or folder of the host as records. The addon reads directories in the thread pool, a
+// few at a time, so that the next ones are read while records are processed. Nothing is changed,
+// not even an atime where that can be avoided.
 
 import { close, constants, fstat, open, read } from 'node:fs'
 import { getSystemErrorMessage, promisify } from 'node:util'
@@ -25,17 +25,17 @@ import {
   WHOLE_BYTES_MAX,
 } from './records.ts'
 
-/** Takes pieces of a stream in order; a piece may be used again once the promise resolves. */
+/** Takes pieces of a stream in order; a piece may be reused once the promise resolves. */
 export type Sink = (piece: Buffer) => Promise<void> | void
 
 export interface SourceOptions {
-  /** Hears what could not be read, or changed while it was; `path` is a byte string. */
+  /** Called for what could not be read, or changed while it was; `path` is a byte string. */
   problem(path: string, message: string): void
-  /** Hears of names and bytes as they are read. */
+  /** Called with numbers of names and bytes as they are read. */
   read(names: number, bytes: number): void
   /**
-   * Files that must not be opened: in the directory with this key (as in a record), the names that
-   * begin so. Opening and closing a vault's own file would end the locks that its engine holds.
+   * Files that must not be opened: names that begin with `prefix` in the directory with this key
+   * (as in a record). Opening and closing a vault's own file would release its engine's locks.
    */
   readonly guarded?: { readonly key: string; readonly prefix: string } | undefined
 }
@@ -58,9 +58,9 @@ interface LargeFile {
 interface Run {
   readonly sink: Sink
   readonly options: SourceOptions
-  /** Directories still to be read, the next one last. */
+  /** Directories to be read, the next one last. */
   readonly waiting: Directory[]
-  /** Keys of files with several names that came before. */
+  /** Keys of files with several names that have already come. */
   readonly linked: Set<string>
   lastId: number
 }
@@ -77,7 +77,7 @@ function bytesOf(path: string): Buffer {
   return Buffer.from(path, 'latin1')
 }
 
-/** The record of a path itself, without a name, or an errno. */
+/** The record, without a name, of a path itself, or an errno. */
 export function nodeAt(path: string): Buffer | number {
   if (path.length > PATH_BYTES_MAX) return ENAMETOOLONG
   const into = new ArrayBuffer(NODE_BYTES)
@@ -86,9 +86,9 @@ export function nodeAt(path: string): Buffer | number {
 }
 
 /**
- * Sends what is at `path`, a byte string: an ENTRY of parent 0 without a name, then what is below
- * it. Rejects with ENOENT and the like when there is nothing to begin with; all else is told to
- * `problem`.
+ * Sends what is at `path`, a byte string: an ENTRY of parent 0 without a name, then everything
+ * below it. Rejects with ENOENT and the like if `path` itself cannot be read; other errors are
+ * passed to `problem`.
  */
 export async function readHost(path: string, sink: Sink, options: SourceOptions): Promise<void> {
   const node = nodeAt(path)
@@ -108,7 +108,7 @@ function textOf(path: string): string {
   return bytesOf(path).toString('utf8')
 }
 
-/** Several readers at once, until no directory waits and none is being read. */
+/** Runs several readers until no directory waits or is being read. */
 async function drain(run: Run): Promise<void> {
   const active = new Set<Promise<void>>()
   for (;;) {
@@ -116,7 +116,7 @@ async function drain(run: Run): Promise<void> {
       const next = run.waiting.pop()
       if (next === undefined) break
       const work: Promise<void> = sendDirectory(run, next).finally(() => active.delete(work))
-      // When one fails the others are cut off too; who asked hears of the first.
+      // When one fails the others are abandoned too; the caller gets the first error.
       work.catch(() => undefined)
       active.add(work)
     }
@@ -142,7 +142,7 @@ async function sendDirectory(run: Run, directory: Directory): Promise<void> {
       if (length < 0) run.options.problem(directory.path, errnoName(-length))
       break
     }
-    // The next names are read while these are taken.
+    // The next names are read while these are processed.
     reading = readDirectory(reader, next, inlineMax)
     const piece = Buffer.from(into, 0, length)
     const large = take(run, piece, directory)
@@ -161,8 +161,8 @@ function takeBatch(): ArrayBuffer {
 }
 
 /**
- * Gives the records of a batch their parent and ids, notes directories for later and returns the
- * files to send next.
+ * Gives the records of a batch their parent and ids, queues directories and returns the large files
+ * to send next.
  */
 function take(run: Run, piece: Buffer, directory: Directory): LargeFile[] {
   const { options } = run
@@ -217,7 +217,7 @@ function isGuarded(run: Run, directory: Directory, record: Buffer): boolean {
   return prefix === guarded.prefix
 }
 
-/** True when another name of the file came before; else this one is the first. */
+/** True if another name of the file came before; otherwise remembers this one as the first. */
 function isKnown(run: Run, record: Buffer): boolean {
   const key = keyOf(record)
   if (run.linked.has(key)) return true
@@ -250,15 +250,13 @@ async function sendFile(run: Run, { path, id }: LargeFile): Promise<void> {
   await sink(endRecord(id, size, flags))
 }
 
-/**
- * Sends what is data and leaves out what is a hole. Returns the size of the file as it was read.
- */
+/** Sends a file's data without its holes. Returns the size of the file as it was read. */
 async function sendContent(run: Run, fd: number, id: number, size: number): Promise<number> {
   const seek = addon().seek
   for (let at = 0; at < size; ) {
     const found = seek(fd, at, 0)
     if (found === -ENXIO) return size
-    // A file system that knows no holes has data everywhere.
+    // A file system without holes has data everywhere.
     const from = found < 0 ? at : found
     const hole = found < 0 ? size : seek(fd, from, 1)
     const to = Math.min(size, hole < 0 ? size : hole)
@@ -289,7 +287,7 @@ async function sendRange(
     const count = await reading
     if (count === 0) break
     reading = fetch(next, at + count)
-    // A failure is heard when it is awaited.
+    // A failure is reported when this is awaited.
     reading.catch(() => undefined)
     await run.sink(into.subarray(0, dataHead(into, id, at, count)))
     run.options.read(0, count)

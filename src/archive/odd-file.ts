@@ -1,4 +1,4 @@
-// What a program that reads a folder of a stranger's would wait for, or read without end: pipes,
+// Finds files in a folder made by others that would block a reading program or never end: pipes,
 // devices, sockets, and links to them.
 
 import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs'
@@ -6,8 +6,8 @@ import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs'
 const SLASH = Buffer.from('/')
 
 /**
- * The first of these paths, or of what is below them, that is neither a regular file nor a
- * directory; undefined if all are, or not there.
+ * The first of these paths, or of the paths below them, that is neither a regular file nor a
+ * directory; undefined if there is none.
  */
 export function oddFile(paths: readonly string[]): string | undefined {
   const left = paths.map((path) => Buffer.from(path))
@@ -25,7 +25,7 @@ export function oddFile(paths: readonly string[]): string | undefined {
   return undefined
 }
 
-/** Of what a link leads to; undefined for one that leads nowhere. */
+/** The stat of a link's target; undefined if the link is broken. */
 function statOf(path: Buffer): Stats | undefined {
   try {
     return statSync(path)
@@ -34,7 +34,7 @@ function statOf(path: Buffer): Stats | undefined {
   }
 }
 
-/** Nothing of a folder that cannot be read: nobody reads from it then. */
+/** Empty if the folder cannot be read: then nothing else can read it either. */
 function entriesOf(path: Buffer): Dirent<Buffer>[] {
   try {
     return readdirSync(path, { withFileTypes: true, encoding: 'buffer' })

@@ -1,4 +1,4 @@
-// Records on their way out: gathered to pieces that are worth a call each.
+// Collects outgoing records into pieces that are large enough for a call each.
 
 const PIECE_BYTES = 512 * 1024
 
@@ -11,14 +11,14 @@ export class Outbox {
     this.#send = send
   }
 
-  /** Resolves when there is room for the next one. */
+  /** Resolves when the next one may be pushed. */
   async push(record: Buffer): Promise<void> {
     this.#records.push(record)
     this.#bytes += record.length
     if (this.#bytes >= PIECE_BYTES) await this.flush()
   }
 
-  /** Sends what is left. */
+  /** Sends the rest. */
   async flush(): Promise<void> {
     if (this.#bytes === 0) return
     const piece = Buffer.concat(this.#records)

@@ -1,23 +1,23 @@
-// A tree of files as a stream of records: what every way into a vault and out of it speaks (folders
-// of the host, tar, git, the control socket). native/fuse/record.h has the layout of an ENTRY for
-// the addon, which reads and makes the host's files.
+// A tree of files as a stream of records: the common format of all imports and exports (folders of
+// the host, tar, git, the control socket). native/fuse/record.h has the layout of an ENTRY for the
+// addon, which reads and makes the host's files.
 //
-// Every record begins at a multiple of 8 with u32 length (padding counted) and u8 kind; all is
+// Every record begins at a multiple of 8 with u32 length (including padding) and u8 kind; all is
 // little-endian, names are bytes.
 //
 //   ENTRY    a file or directory, 96 bytes and then name, extended attributes, content (see below)
-//   DATA     24 bytes: u32 id at 8, f64 offset at 16; then the bytes, as many as `used` (u32 at 12)
-//   says
+//   DATA     24 bytes: u32 id at 8, f64 offset at 16; then the bytes, whose number is `used` (u32
+//            at 12)
 //   END      24 bytes: u8 flags at 5, u32 id at 8, f64 size at 16: a file whose ENTRY was not WHOLE
-//   is complete (or FAILED)
-//   LEAVE    16 bytes: u32 id at 8: no more names come in this directory
+//            is complete (or FAILED)
+//   LEAVE    16 bytes: u32 id at 8: no more names follow in this directory
 //   PROBLEM  an ENTRY's head with `error` and a name: it could not be read
-//   STEP     24 bytes: u32 bytes of JSON at 8, f64 at 16; JSON: a change that is no file
-//   (src/vault/transfer/import-steps.ts)
+//   STEP     24 bytes: u32 bytes of JSON at 8, f64 at 16; JSON: a change that is not a file
+//            (src/vault/transfer/import-steps.ts)
 //
 // In an ENTRY: 5 u8 flags, 6 u16 nameLength, 8 u32 parent (a directory's id, 0 for the target
 // itself), 12 u32 id (of a directory or of a file that is not WHOLE), 16 u32 mode, 20 uid, 24 gid,
-// 28 nlink, 32 rdev (as FUSE has it), 36 mtimeNs, 40 f64 size, 48 f64 mtime, 56 f64 atime, 64 u32
+// 28 nlink, 32 rdev (as in FUSE), 36 mtimeNs, 40 f64 size, 48 f64 mtime, 56 f64 atime, 64 u32
 // atimeNs, 68 xattrBytes, 72 16 bytes that are the same for all names of one file, 88 u32
 // contentBytes, 92 u32 error. An extended attribute is u16 name length, u16 0, u32 value length,
 // name, value. The content of a WHOLE record is that of the file, or a link's target. That of a
@@ -30,37 +30,37 @@ export const LEAVE = 4
 const PROBLEM = 5
 export const STEP = 6
 
-/** All of the content is in the record. */
+/** The record contains all of the content. */
 export const WHOLE = 1
 /** The file changed while it was read. */
 export const CHANGED = 2
-/** Another name of a file that came before; the record has no content. */
+/** Another name of an earlier file; the record has no content. */
 export const LINK = 4
 /** Its content could not be read to the end. */
 export const FAILED = 8
-/** `content` is a map of data. */
+/** `content` is a map of the data. */
 export const SPARSE = 16
 /**
- * A directory on the way to others, of which nothing is known: one that is there stays as it is.
+ * A directory on the path to others, of which nothing is known: an existing one is left unchanged.
  */
 export const IMPLIED = 32
 
-/** A parent that says: the name is a path below the target. */
+/** As a parent: the name is a path below the target. */
 export const BY_PATH = 0xffffffff
 
 export const ENTRY_BYTES = 96
-/** No longer name has a place in an ENTRY; of extended attributes neither. */
+/** The longest name that fits an ENTRY, also of an extended attribute. */
 export const RECORD_NAME_BYTES_MAX = 0xffff
-/** What sinks say of a name that leads elsewhere. */
+/** Message of sinks about an invalid name. */
 export const NO_NAME = 'no file can be called that: left out'
 const SMALL_BYTES = 24
 /** The content of a larger file follows its record, in pieces. */
 export const WHOLE_BYTES_MAX = 64 * 1024
 export const DATA_BYTES_MAX = 1024 * 1024
-/** A stream with a longer record is none. */
+/** A stream with a longer record is invalid. */
 const RECORD_BYTES_MAX = 64 * 1024 * 1024
 
-/** The head of an ENTRY in plain fields; `key` is the same for all names of a file. */
+/** The fixed fields of an ENTRY; `key` is the same for all names of a file. */
 export interface EntryHead {
   readonly flags: number
   readonly parent: number
@@ -78,7 +78,7 @@ export interface EntryHead {
   readonly key: string
 }
 
-/** The head of what the caller made at a time, for others to be made of. */
+/** A head for entries that the caller makes at a given time, to be overridden as needed. */
 export function plainHead(seconds: number): EntryHead {
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
   const times = { mtime: seconds, mtimeNs: 0, atime: seconds, atimeNs: 0 }
@@ -98,7 +98,7 @@ function padded(length: number): number {
   return (length + 7) & ~7
 }
 
-/** A whole ENTRY. `name` is a byte string, `key` one of at most 16 bytes. */
+/** Makes a complete ENTRY. `name` is a byte string, `key` one of at most 16 bytes. */
 export function entryRecord(
   head: EntryHead,
   name: string,
@@ -143,7 +143,7 @@ export function entryRecord(
   return record
 }
 
-/** Zeroed, with the length in place; at a multiple of 8 in its memory, as the addon wants it. */
+/** Zeroed, with its length set; its memory is aligned to 8 bytes, as the addon requires. */
 function aligned(length: number): Buffer {
   const record = Buffer.from(new ArrayBuffer(length))
   record.writeUInt32LE(length, 0)
@@ -163,10 +163,10 @@ export function dataRecord(id: number, offset: number, parts: readonly Uint8Arra
   return record
 }
 
-/** Where the bytes of a DATA begin, for who reads them into place. */
+/** Offset of the bytes in a DATA, for callers that read into it directly. */
 export const DATA_HEAD_BYTES = SMALL_BYTES
 
-/** Writes the head of a DATA with `used` bytes before them; returns the length of the record. */
+/** Writes the head of a DATA before its `used` bytes; returns the length of the record. */
 export function dataHead(record: Buffer, id: number, offset: number, used: number): number {
   const length = padded(SMALL_BYTES + used)
   record.writeUInt32LE(length, 0)
@@ -193,7 +193,7 @@ export function leaveRecord(id: number): Buffer {
   return record
 }
 
-/** A STEP: JSON, with a number beside it. */
+/** Makes a STEP of a JSON value and a number. */
 export function stepRecord(value: object, number = 0): Buffer {
   const text = Buffer.from(JSON.stringify(value))
   const record = aligned(padded(SMALL_BYTES + text.length))
@@ -204,13 +204,13 @@ export function stepRecord(value: object, number = 0): Buffer {
   return record
 }
 
-/** The value of a STEP. */
+/** The JSON value of a STEP. */
 export function stepOf(record: Buffer): unknown {
   const length = record.readUInt32LE(8)
   return JSON.parse(record.toString('utf8', SMALL_BYTES, SMALL_BYTES + length))
 }
 
-/** The number beside the value of a STEP. */
+/** The number of a STEP. */
 export function numberOf(record: Buffer): number {
   return record.readDoubleLE(16)
 }
@@ -265,7 +265,7 @@ export function contentOf(record: Buffer): Buffer {
   return record.subarray(at, at + length)
 }
 
-/** The map of data that a SPARSE entry has for content. */
+/** The map of data, which is the content of a SPARSE entry. */
 export function mapOf(record: Buffer): [offset: number, length: number][] {
   const content = contentOf(record)
   const found: [number, number][] = []
@@ -274,7 +274,7 @@ export function mapOf(record: Buffer): [offset: number, length: number][] {
   return found
 }
 
-/** What a DATA is about. `bytes` is a view. */
+/** The fields of a DATA. `bytes` is a view. */
 export function dataOf(record: Buffer): { id: number; offset: number; bytes: Buffer } {
   const end = SMALL_BYTES + record.readUInt32LE(12)
   return {
@@ -292,14 +292,14 @@ export function endOf(record: Buffer): { id: number; size: number; flags: number
   }
 }
 
-/** The id that a LEAVE names. */
+/** The directory id of a LEAVE. */
 export function leftOf(record: Buffer): number {
   return record.readUInt32LE(8)
 }
 
 /**
- * The records of a piece of a stream that begins with one, and what is left of the last. Throws
- * RangeError for what is none.
+ * The records of a piece that begins with one; returns the incomplete rest. Throws RangeError for
+ * invalid records.
  */
 export function* recordsIn(piece: Buffer): Generator<Buffer, Buffer> {
   let at = 0
@@ -315,7 +315,7 @@ export function* recordsIn(piece: Buffer): Generator<Buffer, Buffer> {
   return piece.subarray(at)
 }
 
-/** Whoever sends it may be anybody: lengths inside a record must add up. */
+/** The sender is not trusted: lengths inside a record must add up. */
 function assertWhole(piece: Buffer, at: number, length: number): void {
   const kind = piece.readUInt8(at + 4)
   let used = length

@@ -1,7 +1,7 @@
-// Records as an SQLite archive (sqlite.org/sqlar.html), as sqlite3 -A reads it: files, directories
-// and links with their modes and times in seconds. It has no place for more; what it leaves out is
-// told by the caller. Whole files are kept in memory, because a row holds one, and no more than
-// SQLite's limit fits.
+// Writes records as an SQLite archive (sqlite.org/sqlar.html) for sqlite3 -A: files, directories
+// and links with their modes and times in seconds. The format holds no more; the caller reports
+// what is left out. Whole files are kept in memory, because a row holds one, and nothing larger
+// than SQLite's limit fits.
 
 import { deflateSync } from 'node:zlib'
 import Database from 'better-sqlite3'
@@ -25,7 +25,7 @@ import {
   WHOLE,
 } from './records.ts'
 
-/** SQLITE_MAX_LENGTH, less what a row needs beside. */
+/** SQLITE_MAX_LENGTH, less the rest of a row. */
 const FILE_BYTES_MAX = 1_000_000_000 - 10_000
 
 const NO_TIME = -1
@@ -39,13 +39,13 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS sqlar(
 
 interface SqlarSink {
   take(record: Buffer): void
-  /** Makes it durable. */
+  /** Makes the archive durable. */
   finish(): void
-  /** Closes the file, whatever happened. */
+  /** Closes the file, after success or failure. */
   end(): void
 }
 
-/** A new archive at `file`; `top` is what the tree itself is called, '' for a root. */
+/** Creates an archive at `file`; `top` is the path of the tree itself in it, '' for a root. */
 export function sqlarSink(
   file: string,
   top: string,
@@ -69,10 +69,10 @@ export function sqlarSink(
     const small = deflateSync(bytes)
     put(head, path, small.length < bytes.length ? small : bytes, bytes.length)
   }
-  // sqlite3 3.40 takes the size -1 that it gives links itself for that of compressed data, and
-  // gives the time of a link to what it leads to, which may be missing: it stops at both. It leaves
-  // out a time before 1970, and reads the size of the target, as later ones do. Text as they have
-  // it, where it is some.
+  // sqlite3 3.40 itself stores size -1 for links, but then reads that as compressed data, and it
+  // sets a link's time on the target, which may be missing: it stops at either. So the size is the
+  // target's length, which all versions read, and the time is before 1970, which they skip. The
+  // target is text, as sqlite3 stores it, if it is valid UTF-8.
   const putLink = (head: EntryHead, path: string, target: Buffer): void => {
     const text = target.toString()
     const data = Buffer.from(text).equals(target) ? text : target

@@ -1,7 +1,7 @@
 // Extended attributes and access lists in pax headers. GNU tar writes SCHILY.xattr.NAME with the
-// bytes of the value, and in the name %3D and %25 for what would end a key. libarchive writes the
-// name with every byte that is no printable ASCII as %XX, and beside it, or alone,
-// LIBARCHIVE.xattr.NAME with the value in base64, because pax text is UTF-8; that one is believed.
+// raw value, escaping = and % in the name as %3D and %25. libarchive escapes every byte of the name
+// that is not printable ASCII as %XX. Beside it, or instead, it writes LIBARCHIVE.xattr.NAME with
+// the value in base64, because pax text is UTF-8; that one takes precedence.
 
 import { XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX } from '../base/limits.ts'
 import { aclFromText } from './acl-text.ts'
@@ -10,7 +10,7 @@ import type { Attribute } from './records.ts'
 const SCHILY = 'SCHILY.xattr.'
 const LIBARCHIVE = 'LIBARCHIVE.xattr.'
 
-/** What the records of a member say of attributes. `problem` hears of what has no place here. */
+/** The attributes in the pax records of a member. `problem` is called for what cannot be kept. */
 export function attributesOf(
   pax: ReadonlyMap<string, string>,
   problem: (message: string) => void,
@@ -22,7 +22,7 @@ export function attributesOf(
   for (const [key, value] of pax)
     if (key.startsWith(LIBARCHIVE))
       found.set(nameOf(key.slice(LIBARCHIVE.length)), Buffer.from(value, 'base64'))
-  // Access lists come as text, too, which names their users.
+  // Access lists are taken only from their text form, which names the users.
   for (const kind of ['access', 'default'] as const) {
     found.delete(`system.posix_acl_${kind}`)
     const text = pax.get(`SCHILY.acl.${kind}`)

@@ -1,5 +1,5 @@
-// The bytes of a tar header and of pax records, as POSIX.1-2017 (pax, "ustar Interchange Format")
-// and GNU tar have them. Text is byte strings. Knows one header at a time, nothing of trees.
+// Encodes and decodes tar headers and pax records as in POSIX.1-2017 (pax, "ustar Interchange
+// Format") and GNU tar. Text is byte strings. Knows single headers, nothing of trees.
 //
 //   0 name 100   100 mode 8   108 uid 8   116 gid 8   124 size 12   136 mtime 12   148 checksum 8
 //   156 type 1   157 linkname 100
@@ -27,16 +27,16 @@ export interface TarHeader {
   readonly minor: number
 }
 
-/** Where values end that a field of octal digits holds. */
+/** The largest values that fit the octal digits of a field. */
 const UID_MAX = 0o7777777
 export const SIZE_MAX = 0o77777777777
 
-/** How many bytes up to the next block. */
+/** Number of padding bytes up to the next block. */
 export function paddingOf(size: number): number {
   return (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES
 }
 
-/** Names of up to 100 bytes; what does not fit is cut, and stands in a pax record before it. */
+/** Names longer than 100 bytes are cut; the full name belongs in a pax record before the header. */
 export function encodeHeader(header: TarHeader): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES)
   block.write(header.name.slice(0, 100), 0, 'latin1')
@@ -66,8 +66,8 @@ function checksumOf(block: Buffer): number {
 }
 
 /**
- * What a block says; undefined for one of zeros, which ends an archive. Throws ArchiveError when it
- * is no header.
+ * Decodes a block; undefined for a block of zeros, which ends an archive. Throws ArchiveError if it
+ * is not a header.
  */
 export function decodeHeader(block: Buffer): TarHeader | undefined {
   const sum = checksumOf(block)
@@ -75,7 +75,7 @@ export function decodeHeader(block: Buffer): TarHeader | undefined {
   if (number(block, 148, 8) !== sum)
     throw new ArchiveError('this is no tar archive, or it is damaged')
   const isUstar = block.toString('latin1', 257, 262) === 'ustar'
-  // GNU tar's own format has other things in the place of the prefix.
+  // GNU tar's own format uses the bytes of the prefix for other fields.
   const isGnu = block.toString('latin1', 257, 265) === 'ustar  \0'
   const prefix = isUstar && !isGnu ? text(block, 345, 155) : ''
   const name = text(block, 0, 100)
@@ -93,7 +93,7 @@ export function decodeHeader(block: Buffer): TarHeader | undefined {
   }
 }
 
-/** What is no number stays none. */
+/** NaN stays NaN. */
 function bitsOf(mode: number): number {
   return Number.isNaN(mode) ? mode : mode & 0o7777
 }
@@ -105,8 +105,7 @@ function text(block: Buffer, at: number, length: number): string {
 }
 
 /**
- * Octal digits, or with the first bit set a number of base 256; blanks are 0, and what is no number
- * NaN.
+ * Octal digits, or a number in base 256 if the first bit is set; blanks are 0, anything else NaN.
  */
 export function number(block: Buffer, at: number, length: number): number {
   const first = block[at] as number
@@ -121,7 +120,7 @@ export function number(block: Buffer, at: number, length: number): number {
   return value
 }
 
-/** Records of a pax header, each 'LENGTH KEY=VALUE\n' with its own length counted. */
+/** Encodes records of a pax header, each 'LENGTH KEY=VALUE\n', where LENGTH includes itself. */
 export function encodePax(records: Iterable<readonly [key: string, value: string]>): Buffer {
   let bytes = ''
   for (const [key, value] of records) {
@@ -135,8 +134,8 @@ export function encodePax(records: Iterable<readonly [key: string, value: string
 }
 
 /**
- * The records of a pax header, in order; a key may come up more than once. Throws ArchiveError for
- * what is none.
+ * The records of a pax header, in order; a key may occur more than once. Throws ArchiveError for
+ * invalid ones.
  */
 export function decodePax(bytes: Buffer): [key: string, value: string][] {
   const found: [string, string][] = []
@@ -154,7 +153,7 @@ export function decodePax(bytes: Buffer): [key: string, value: string][] {
   return found
 }
 
-/** Seconds and nanoseconds as pax writes them: '-1.500000000'. */
+/** Seconds and nanoseconds in pax notation: '-1.500000000'. */
 export function paxTime(sec: number, ns: number): string {
   if (ns === 0) return String(sec)
   const [whole, part] = sec < 0 ? [sec + 1, 1_000_000_000 - ns] : [sec, ns]
@@ -167,12 +166,12 @@ export interface PaxTime {
   readonly ns: number
 }
 
-/** A whole number as pax writes it; NaN for anything else. */
+/** Parses a whole number of a pax record; NaN for anything else. */
 export function parsePaxCount(value: string): number {
   return /^\d+$/.test(value) ? Number(value) : Number.NaN
 }
 
-/** What `paxTime` wrote, or another program; the seconds of what is no time are NaN. */
+/** Parses a time in pax notation, of any program; its seconds are NaN if it is invalid. */
 export function parsePaxTime(value: string): PaxTime {
   const [, sign, whole, part = ''] = /^(-?)(\d+)(?:\.(\d*))?$/.exec(value) ?? []
   if (whole === undefined) return { sec: Number.NaN, ns: 0 }
@@ -183,7 +182,7 @@ export function parsePaxTime(value: string): PaxTime {
     : { sec: -Number(whole) - 1, ns: 1_000_000_000 - ns }
 }
 
-/** True for values that a header's own fields cannot hold. */
+/** True if values do not fit the header's own fields. */
 export function needsPax(header: TarHeader): boolean {
   return header.uid > UID_MAX || header.gid > UID_MAX || header.size > SIZE_MAX
 }

@@ -1,6 +1,6 @@
-// The members of a tar archive, each with all that stands before it about it: pax and GNU headers,
-// maps of sparse files. Knows where an archive ends, nothing of trees. The content of a member is
-// the caller's to read.
+// Reads the members of a tar archive, each with the headers before it that describe it: pax and GNU
+// headers, maps of sparse files. Finds where an archive ends; knows nothing of trees. The caller
+// reads the content of a member.
 
 import { NAME_BYTES_MAX } from '../base/limits.ts'
 import type { ByteReader } from './byte-reader.ts'
@@ -20,20 +20,20 @@ import { isCount, type SparseFile, sparseOf } from './tar-sparse.ts'
 export interface Members {
   readonly reader: ByteReader
   readonly problem: (path: string, message: string) => void
-  /** What pax headers said of all that follows. */
+  /** Records of global pax headers, which apply to all later members. */
   readonly globals: Map<string, string>
-  /** The last member that was read with its content. */
+  /** The last member whose content was read. */
   last: string | undefined
-  /** How much that was. */
+  /** Total size of the global pax headers. */
   globalBytes: number
   /**
-   * Nobody knows where the next header is: what stands before it is the content of a member whose
-   * size is none.
+   * The position of the next header is unknown: the blocks before it are content of a member whose
+   * size is invalid.
    */
   isLost: boolean
-  /** A block of zeros came: the archive may end here. */
+  /** A block of zeros has come: the archive may end here. */
   hasEnded: boolean
-  /** That of the last header. */
+  /** The block of the last header. */
   block: Buffer
 }
 
@@ -41,16 +41,16 @@ export interface Member extends TarHeader {
   readonly pax: ReadonlyMap<string, string>
   readonly sparse: SparseFile | undefined
   readonly times: { readonly mtime: PaxTime; readonly atime: PaxTime }
-  /** Why it is left out. */
+  /** Why the member is left out. */
   readonly damage: string | undefined
 }
 
-/** Names and extended attributes of one file, and those of all; more is no archive. */
+/** Bound on the headers of one member, and on all global ones; a larger archive is invalid. */
 const EXTRA_BYTES_MAX = 16 * 1024 * 1024
 export const MAP_DAMAGED = 'its map of a sparse file is damaged'
 const NO_ARCHIVE_BEHIND = 'behind the end of the archive there is something that is none'
 
-/** `problem` hears of what is left out. */
+/** `problem` is called for what is left out. */
 export function membersOf(reader: ByteReader, problem: Members['problem']): Members {
   return {
     reader,
@@ -68,7 +68,7 @@ export function membersOf(reader: ByteReader, problem: Members['problem']): Memb
 export async function nextMember(members: Members): Promise<Member | undefined> {
   let header = await nextHeader(members)
   if (members.hasEnded && header !== undefined) {
-    // Another archive.
+    // Another, concatenated archive.
     members.globals.clear()
     members.globalBytes = 0
     members.hasEnded = false
@@ -83,7 +83,7 @@ export async function nextMember(members: Members): Promise<Member | undefined> 
     isAwaited ||= header.type !== 'g'
     bytes += header.size
     if (header.type === 'g') members.globalBytes += header.size
-    // Also where that is no number.
+    // Written so that NaN fails, too.
     if (!(Math.max(bytes, members.globalBytes) <= EXTRA_BYTES_MAX))
       throw new ArchiveError('a header of the archive is too large')
     const extra = await extraOf(members, header.size)
@@ -118,8 +118,8 @@ export async function nextMember(members: Members): Promise<Member | undefined> 
 }
 
 /**
- * What the next block says; undefined at the end of the stream. Behind a damaged one goes on with
- * the next that is a header, as GNU tar does.
+ * The header in the next block; undefined at the end of the stream. After a damaged block it
+ * continues with the next valid header, as GNU tar does.
  */
 async function nextHeader(members: Members): Promise<TarHeader | undefined> {
   for (let { isLost } = members; ; ) {
@@ -139,7 +139,7 @@ async function nextHeader(members: Members): Promise<TarHeader | undefined> {
     } catch (error) {
       if (!(error instanceof ArchiveError) || members.last === undefined) throw error
       if (isLost) {
-        // The zeros were those of a lost file.
+        // The zeros belonged to a lost file.
         members.hasEnded = false
         continue
       }
@@ -173,7 +173,7 @@ function overridden(
     const value = said(pax, key)
     return value === undefined ? header[key] : parsePaxCount(value)
   }) as [number, number, number]
-  // What it holds may be taken for more of the archive, but is passed over as far as it is none.
+  // Its content may be taken for members as far as it looks like headers; anything else is skipped.
   if (!isCount(size)) members.isLost = true
   const stored = isCount(size) ? size : isCount(header.size) ? header.size : 0
   const its = {
@@ -189,13 +189,13 @@ function overridden(
   return { ...its, damage: more.damage ?? (isCount(size) ? damageOf(its) : 'its size is damaged') }
 }
 
-/** What a pax header says; an empty value says that it says nothing. */
+/** The value of a pax record; an empty value cancels the record. */
 function said(pax: ReadonlyMap<string, string>, key: string): string | undefined {
   const value = pax.get(key)
   return value === '' ? undefined : value
 }
 
-/** Of Linux's device numbers. */
+/** Limits of Linux's device numbers. */
 const MAJOR_MAX = 0xfff
 const MINOR_MAX = 0xfffff
 
@@ -216,7 +216,7 @@ function timesOf(header: TarHeader, pax: ReadonlyMap<string, string>): Member['t
   return { mtime, atime: atime === undefined ? mtime : parsePaxTime(atime) }
 }
 
-/** A byte string for people. */
+/** A byte string as text for messages. */
 export function asText(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString()
 }

@@ -1,7 +1,7 @@
-// Records as a tar archive that GNU tar reads with everything: pax headers for long names,
+// Writes records as a tar archive that GNU tar reads completely: pax headers for long names,
 // nanoseconds, extended attributes (SCHILY.xattr.*), access lists (SCHILY.acl.*) and large numbers;
-// sparse files in GNU's format 1.0. Names that are not UTF-8 stay as they are. Sockets have no
-// place in an archive.
+// sparse files in GNU's format 1.0. Names that are not UTF-8 are kept as they are. Sockets cannot
+// be archived.
 
 import {
   isDirectory,
@@ -51,26 +51,26 @@ interface TarSink {
 }
 
 interface Run {
-  /** What the path of the tree itself is called in the archive; '.' for a root. */
+  /** The path of the tree itself in the archive; '.' for a root. */
   readonly top: string
   readonly write: (bytes: Buffer) => Promise<void>
   readonly problem: (path: string, message: string) => void
-  /** Whether holes are left out, in GNU's way. */
+  /** Whether holes are omitted, in GNU's format. */
   readonly isSparse: boolean
   readonly directories: Map<number, string>
   readonly links: Map<string, string>
-  /** The file whose data is coming, if it is not left out. */
+  /** The file whose data is coming, unless it is left out. */
   current: Current | undefined
   written: number
 }
 
-/** A file in the archive: how far it is, in bytes of the archive's copy. */
+/** A file being written; positions are in the bytes stored in the archive. */
 interface Current {
   readonly id: number
   readonly stored: number
-  /** Stretches of the file that are stored, one behind the other. */
+  /** Ranges of the file that are stored, one after another. */
   readonly runs: readonly [offset: number, length: number][]
-  /** The stretch that data comes for, and how much is stored before it. */
+  /** The range that data comes for, and the number of bytes stored before it. */
   at: number
   before: number
   reached: number
@@ -84,7 +84,7 @@ const types: Readonly<Record<number, string>> = { [S_IFCHR]: '3', [S_IFBLK]: '4'
 
 /**
  * `top` is a byte string; `write` gets the archive's bytes in order; without `isSparse` holes are
- * zeros.
+ * written as zeros.
  */
 export function tarSink(
   top: string,
@@ -125,21 +125,21 @@ async function takeRecord(run: Run, record: Buffer): Promise<void> {
     const { current } = run
     if (current?.id !== id) return
     await fill(run, current, placeOf(current, offset))
-    // The header has promised so many bytes, and no more: they would be taken for headers.
+    // No more than the header's size, or a reader would take the rest for headers.
     const fit = bytes.subarray(0, current.stored - current.reached)
     await put(run, fit)
     current.reached += fit.length
   } else if (kind === END) {
     const { current } = run
     if (current?.id !== endOf(record).id) return
-    // Also when it could not be read to its end: the header has promised so many bytes.
+    // Filled up even after a failed read, because the header states the size.
     await fill(run, current, current.stored)
     await put(run, ZEROS.subarray(0, paddingOf(current.stored)))
     run.current = undefined
   } else if (kind === LEAVE) run.directories.delete(leftOf(record))
 }
 
-/** Where an offset of the file is in the archive's copy. Offsets come in order. */
+/** The stored position of a file offset. Offsets must ascend. */
 function placeOf(current: Current, offset: number): number {
   for (; ; current.at++) {
     const run = current.runs[current.at]
@@ -151,8 +151,8 @@ function placeOf(current: Current, offset: number): number {
 }
 
 /**
- * Stretches that begin and end with blocks, but at the end of the file: GNU tar reads each from a
- * block of its own, so that those that do not would be taken for others.
+ * Extends ranges to whole blocks, except at the end of the file: GNU tar reads each range from a
+ * new block, so others would be misread.
  */
 function inBlocks(runs: readonly [number, number][], size: number): [number, number][] {
   const found: [number, number][] = []
@@ -166,7 +166,7 @@ function inBlocks(runs: readonly [number, number][], size: number): [number, num
   return found
 }
 
-/** Zeros up to an offset. */
+/** Writes zeros up to a position. */
 async function fill(run: Run, current: Current, to: number): Promise<void> {
   while (current.reached < to) {
     const length = Math.min(ZEROS.length, to - current.reached)
@@ -226,7 +226,7 @@ async function putFile(
     return
   }
   const runs = inBlocks(mapOf(record), head.size)
-  // As GNU tar ends a map whose last part is a hole.
+  // GNU tar ends a map like this if the file ends with a hole.
   const end = runs[runs.length - 1]
   if (end === undefined || end[0] + end[1] < head.size) runs.push([head.size, 0])
   const map = mapText(runs)
@@ -249,7 +249,7 @@ function mapText(runs: readonly [number, number][]): Buffer {
 
 function plain(head: EntryHead, name: string): TarHeader {
   const { mode, uid, gid, mtime, rdev } = head
-  // As FUSE encodes devices: 12 bits of major between the two parts of minor.
+  // FUSE's encoding of devices: 12 bits of major number between the two parts of the minor number.
   const major = (rdev >>> 8) & 0xfff
   const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00)
   return { name, mode, uid, gid, size: 0, mtime, type: '0', linkname: '', major, minor }
@@ -292,7 +292,7 @@ async function putHeader(run: Run, header: TarHeader, pax: Map<string, string>):
   await put(run, Buffer.concat(parts))
 }
 
-/** pax text is UTF-8: any other name goes the way that GNU tar had before. */
+/** pax text is UTF-8: any other name uses GNU tar's older long-name header. */
 function putLong(
   parts: Buffer[],
   pax: Map<string, string>,

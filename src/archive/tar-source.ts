@@ -1,7 +1,7 @@
-// A tar archive as records: ustar, pax and GNU tar's own formats, sparse files of all of them.
-// Members are taken as they come; paths that lead out of the tree are refused. Owners are numbers:
-// what the archive calls them does not count. The stream is read to its very end: archives in a row
-// are one, and one without the zeros that end it was cut off.
+// Reads a tar archive as records: ustar, pax and GNU tar's own formats with their sparse files.
+// Members are processed in order; paths that lead out of the tree are refused. Owners are taken
+// from the numbers, not the names. The stream is read to its very end: concatenated archives are
+// read as one, and an archive without the zeros that end it is truncated.
 
 import { isDirectory, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from '../base/mode.ts'
 import { type ByteReader, byteReader } from './byte-reader.ts'
@@ -40,19 +40,19 @@ interface Run {
   readonly reader: ByteReader
   readonly out: Outbox
   readonly options: TarOptions
-  /** Ids of directories by their path ('' for the tree itself). */
+  /** Ids of directories by path ('' for the tree itself). */
   readonly directories: Map<string, number>
   readonly ids: number[]
-  /** Keys of what can have further names, by path. */
+  /** Keys of files that may get further names, by path. */
   readonly keys: Map<string, string>
   lastKey: number
   lastId: number
   readonly members: Members
-  /** The member that is being read. */
+  /** The member being read. */
   current: string | undefined
 }
 
-/** Of a name that is too long for anything, the beginning is told. */
+/** Longer names are cut in messages. */
 const SHOWN_BYTES_MAX = 300
 const modes: Readonly<Record<string, number>> = {
   '0': S_IFREG,
@@ -67,9 +67,9 @@ const modes: Readonly<Record<string, number>> = {
 }
 
 /**
- * Sends what is in an archive, as a tree whose top is a directory. Rejects with ArchiveError for
- * what is no tar archive, and for one that cannot be read to its end: what stands before the damage
- * was sent then, and a file that it cuts was taken back.
+ * Sends the contents of an archive as a tree whose top is a directory. Rejects with ArchiveError
+ * for what is not a tar archive, or one that cannot be read to its end: what comes before the
+ * damage has been sent then, and a file that is cut off by it was taken back.
  */
 export async function readTar(
   source: AsyncIterable<Uint8Array>,
@@ -92,13 +92,13 @@ export async function readTar(
   const failure = await readMembers(run)
   if (failure !== undefined && members.last === undefined) throw failure
   await directoryOf(run, '')
-  // The innermost first: what they are comes when all below is there.
+  // Innermost first: a directory's attributes are set after everything below it.
   for (const id of run.ids.reverse()) await run.out.push(leaveRecord(id))
   await run.out.flush()
   if (failure !== undefined) throw failure
 }
 
-/** Takes one member after the other; what ends that early says where. */
+/** Processes members in order; returns the error that ends the archive early. */
 async function readMembers(run: Run): Promise<ArchiveError | undefined> {
   const { members } = run
   try {
@@ -120,9 +120,7 @@ async function readMembers(run: Run): Promise<ArchiveError | undefined> {
   }
 }
 
-/**
- * The path of a member below the tree, '' for the tree itself; undefined when it leads out of it.
- */
+/** A member's path in the tree, '' for the tree itself; undefined if it leads out of it. */
 function pathOf(name: string): string | undefined {
   const names = name.split('/').filter((each) => each !== '' && each !== '.')
   return names.includes('..') ? undefined : names.join('/')
@@ -132,11 +130,11 @@ async function takeMember(run: Run, member: Member): Promise<void> {
   const { options, keys } = run
   const stored = member.size
   const path = pathOf(member.name)
-  // A link to itself would be a file of the tree's own.
+  // The tree's own path ('') must be a directory; a hard link there is refused, too.
   const isKnown = member.type === '1' || modes[member.type] !== undefined
   if (path === undefined || !isKnown || (path === '' && modes[member.type] !== S_IFDIR)) {
     const why = isKnown ? 'leads out of the archive' : `is of a kind (${member.type}) unknown here`
-    // A volume's name is no file.
+    // A volume label is not a file.
     if (member.type !== 'V') options.problem(member.name, why)
     await run.reader.skip(stored + paddingOf(stored))
     return
@@ -166,7 +164,7 @@ async function takeMember(run: Run, member: Member): Promise<void> {
     await run.reader.skip(stored + paddingOf(stored))
     return
   }
-  // A name may come more than once, and its links are those of the file that it was then.
+  // A name may occur more than once; its links refer to the file that it was at that point.
   const key = `t${++run.lastKey}`
   keys.set(path, key)
   await putFile(run, member, parent, name, key)
@@ -201,7 +199,7 @@ async function putFile(
   }
 }
 
-/** A file of which not all comes is taken back. */
+/** An incomplete file is taken back. */
 async function putContent(run: Run, id: number, { name, size, sparse }: Member): Promise<void> {
   const { reader } = run
   let left = size
@@ -212,7 +210,7 @@ async function putContent(run: Run, id: number, { name, size, sparse }: Member):
       left -= read.bytes
       map = read.map
     }
-    // A map that is none, or not that of what is stored.
+    // The map is invalid, or does not match the size of what is stored.
     if (map?.reduce((sum, [, length]) => sum + length, 0) !== left) map = undefined
     for (const [offset, length] of map ?? [])
       for (let at = 0; at < length; ) {
@@ -241,7 +239,7 @@ function headOf(member: Member, parent: number, id: number, flags: number, key: 
     mode: type | member.mode,
     uid,
     gid,
-    // Which ones have further names shows later.
+    // Which files have further names is not known yet.
     nlink: isDirectory(type) ? 1 : 2,
     rdev: ((minor & 0xff) | (major << 8) | ((minor & 0xfff00) << 12)) >>> 0,
     size: member.sparse?.size ?? size,
@@ -260,7 +258,7 @@ async function putDirectory(run: Run, path: string, member: Member): Promise<voi
   run.ids.push(id)
   const slash = path.lastIndexOf('/')
   const parent = path === '' ? 0 : await directoryOf(run, slash < 0 ? '' : path.slice(0, slash))
-  // One that was implied by its files is told again, with what it is.
+  // A directory implied by its files is sent again, with its attributes.
   if (known === undefined || path !== '') directories.set(path, id)
   const head = { ...headOf(member, parent, id, 0, ''), mode: S_IFDIR | member.mode }
   await run.out.push(
@@ -272,7 +270,7 @@ async function putDirectory(run: Run, path: string, member: Member): Promise<voi
   )
 }
 
-/** The id of a directory; those that no member told of are implied, from the top down. */
+/** The id of a directory; missing ones are implied, from the top down. */
 async function directoryOf(run: Run, path: string): Promise<number> {
   const { directories } = run
   const implied: string[] = []

@@ -1,26 +1,26 @@
-// Sparse files in tar archives, in the four ways in which GNU tar has written them: its own old
-// format (type S), and pax 0.0, 0.1 and 1.0. Where the data lies comes before the data, in a header
-// or (1.0) in the first blocks of the content.
+// Sparse files in tar archives, in the four formats of GNU tar: its own old one (type S), and pax
+// 0.0, 0.1 and 1.0. The map of the data comes before the data, in a header or (1.0) in the first
+// blocks of the content.
 
 import type { ByteReader } from './byte-reader.ts'
 import { BLOCK_BYTES, number, parsePaxCount } from './tar-header.ts'
 
 export interface SparseFile {
   readonly size: number
-  /** Where the data lies; undefined: the content begins with it (`readMap`). */
+  /** Undefined: the content begins with the map (`readMap`). */
   readonly map: SparseMap | undefined
 }
 
-/** Stretches one behind the other. */
+/** Ranges in ascending order. */
 export type SparseMap = readonly (readonly [offset: number, length: number])[]
 
 const RUNS_MAX = 1_000_000
 const NUMBERS_MAX = 2 * RUNS_MAX
 
 /**
- * What a header says of holes; undefined when it is no sparse file. `pairs` are the
- * GNU.sparse.offset and .numbytes records in their order. Reads on where the old format goes on in
- * further blocks.
+ * The sparse file that a header describes; undefined if it is not sparse. `pairs` are the
+ * GNU.sparse.offset and .numbytes records in order. Reads further blocks if the old format has
+ * some.
  */
 export async function sparseOf(
   reader: ByteReader,
@@ -42,7 +42,7 @@ export async function sparseOf(
   return withMap(parsePaxCount(size), list.map(parsePaxCount))
 }
 
-/** True for what counts bytes. */
+/** True for a valid number of bytes. */
 export function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
@@ -52,7 +52,7 @@ function withMap(size: number, numbers: readonly number[]): SparseFile | 'damage
   return map === undefined ? 'damaged' : { size, map }
 }
 
-/** Undefined for what can be no map of a file of that size. */
+/** Undefined if these numbers are not a valid map of a file of that size. */
 function mapOf(size: number, numbers: readonly number[]): SparseMap | undefined {
   const map: [number, number][] = []
   let end = 0
@@ -88,8 +88,9 @@ function fieldsOf(block: Buffer, from: number, count: number): number[] {
 }
 
 /**
- * The map at the beginning of a file of format 1.0, of which `stored` bytes are in the archive: a
- * count, then offsets and lengths, a line each. `bytes`: what it took, also when it is none.
+ * Reads the map at the beginning of a file of format 1.0, of which `stored` bytes are in the
+ * archive: a count, then offsets and lengths, a line each. `bytes` is what was read, even if the
+ * map is invalid.
  */
 export async function readMap(
   reader: ByteReader,
@@ -104,7 +105,7 @@ export async function readMap(
     if (!(wanted <= NUMBERS_MAX) || bytes + BLOCK_BYTES > stored) return { map: undefined, bytes }
     text += (await reader.exactly(BLOCK_BYTES)).toString('latin1')
     bytes += BLOCK_BYTES
-    // The last part may be half a number.
+    // The last line may be incomplete.
     lines = text.split('\n')
     if (lines.length > 1) wanted = 1 + 2 * parsePaxCount(lines[0] ?? '')
   }

@@ -1,5 +1,5 @@
-// What is in a stream that may be compressed, told by its first bytes. gzip and zstd are read to
-// their very end, all members and frames of them; of others it is said what they are.
+// Decompresses a stream whose format is detected by its first bytes. gzip and zstd are read to the
+// very end, with all members and frames; other formats are only identified.
 
 import { Readable, type Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
@@ -7,8 +7,8 @@ import { ArchiveError, ENDS_TOO_EARLY } from './errors.ts'
 import { isZstd, zstdFrames } from './zstd-frames.ts'
 
 /**
- * What begins with these bytes (hexadecimal), and the program that unpacks it to its standard
- * output.
+ * The first bytes of a format (hexadecimal), its name, and the program that decompresses it to
+ * standard output.
  */
 const OTHERS: readonly (readonly [magic: string, name: string, program: string])[] = [
   ['fd377a585a00', 'xz', 'xz -dc'],
@@ -22,11 +22,11 @@ const OTHERS: readonly (readonly [magic: string, name: string, program: string])
 ]
 const MAGIC_BYTES_MAX = 16
 
-/** Compressed in a way that is not read here. */
+/** A compression that is not supported here. */
 export class CompressionError extends Error {
-  /** What it is called. */
+  /** Its name. */
   readonly compression: string
-  /** The command that unpacks it from its standard input. */
+  /** The command that decompresses its standard input. */
   readonly program: string
   constructor(compression: string, program: string) {
     super(`compressed by ${compression}`)
@@ -37,8 +37,8 @@ export class CompressionError extends Error {
 }
 
 /**
- * The bytes that a stream holds, unpacked. They end with ArchiveError where the stream is damaged,
- * ends too early or goes on behind its end. Rejects with CompressionError.
+ * The decompressed bytes of a stream. They end with ArchiveError if the stream is damaged, cut off,
+ * or followed by other data. Rejects with CompressionError.
  */
 export async function unpacked(
   source: AsyncIterable<Uint8Array>,
@@ -86,7 +86,7 @@ async function* decoded(
   }
 }
 
-/** What zlib says, in words. */
+/** zlib's errors in plain words. */
 function plainer(error: Error): Error {
   const { code } = error as NodeJS.ErrnoException
   if (!code?.startsWith('Z_') && !code?.startsWith('ZSTD_')) return error
@@ -96,12 +96,12 @@ function plainer(error: Error): Error {
 }
 
 /**
- * Members in a row are one stream, and zeros behind them padding; Node's decoder reads them so, but
- * ends at any padding.
+ * Concatenated members are one stream, and zeros after them are padding. Node's decoder agrees, but
+ * stops at padding, so whatever it has not read must be zeros.
  */
 async function* gunzipped(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let given = 0
-  /** Where the last byte ends that is no padding. */
+  /** The end of the last byte that is not padding. */
   let solid = 0
   const pieces = counted()
   async function* counted(): AsyncGenerator<Uint8Array> {

@@ -1,13 +1,13 @@
-// Where the frames of a zstd stream end (RFC 8878, "Zstandard Frames"). Frames in a row are one
-// stream (cat of parts, pzstd, t2sz, zstd:chunked), and skippable ones may stand anywhere. Node's
-// decoder takes what follows a frame in the same piece for no part of the stream, and reads on when
-// the next piece begins with a frame: so that is where pieces are cut. Knows no tar.
+// Finds the ends of the frames of a zstd stream (RFC 8878, "Zstandard Frames"). Concatenated frames
+// are one stream (cat of parts, pzstd, t2sz, zstd:chunked), and skippable ones may be anywhere.
+// Node's decoder ignores what follows a frame in the same piece, but continues if the next piece
+// begins with a frame: so pieces are cut there. Knows no tar.
 
 import { type ByteReader, byteReader } from './byte-reader.ts'
 import { ArchiveError } from './errors.ts'
 
 const MAGIC = 0xfd2fb528
-/** The lowest four bits are the user's. */
+/** The lowest four bits are arbitrary. */
 const SKIPPABLE_MAGIC = 0x184d2a50
 const MAGIC_BYTES = 4
 const SUM_BYTES = 4
@@ -28,9 +28,9 @@ function isSkippable(magic: number): boolean {
 }
 
 /**
- * The same bytes without skippable frames, in pieces of which none holds parts of two frames. Zeros
- * behind the last frame are padding. Throws ArchiveError when the stream ends within a frame or
- * goes on with something else.
+ * The same bytes without skippable frames, in pieces that never span two frames. Zeros after the
+ * last frame are padding. Throws ArchiveError if the stream ends within a frame or continues with
+ * something else.
  */
 export async function* zstdFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const reader = byteReader(source)
@@ -64,10 +64,7 @@ async function* frame(reader: ByteReader, magic: Buffer): AsyncGenerator<Buffer>
   }
 }
 
-/**
- * How long a frame's header is behind its descriptor: the window, the number of the dictionary and
- * the size of the content.
- */
+/** The length of a frame's header after its descriptor: window, dictionary id and content size. */
 function headerBytesOf(descriptor: number): number {
   const isSingle = (descriptor & 0x20) !== 0
   const dictionary = [0, 1, 2, 4][descriptor & 3] as number

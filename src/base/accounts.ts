@@ -1,29 +1,26 @@
-// Users and groups as the host's own files list them: passwd(5), group(5). Those of a directory
-// service are not in them. Names are byte strings.
+// Users and groups in the host's own files, passwd(5) and group(5), which do not include those of a
+// directory service. Names are byte strings.
 
 import { readFileSync } from 'node:fs'
 
 type AccountList = '/etc/passwd' | '/etc/group'
 
-/**
- * The number of a user or group: of a name that is listed, or of its digits; undefined for anything
- * else.
- */
+/** The id of a user or group, given by a listed name or in digits; undefined for anything else. */
 export function accountId(list: AccountList, who: string): number | undefined {
   if (/^\d{1,10}$/.test(who)) return Number(who)
   const found = accounts(list).find(([name]) => name === who)
   return found === undefined ? undefined : Number(found[2])
 }
 
-/** What a user or group is called, or undefined. */
+/** The name of a user or group, or undefined. */
 export function accountName(list: AccountList, id: number): string | undefined {
   return accounts(list).find((fields) => fields[2] === `${id}`)?.[0]
 }
 
 /**
- * Whether the group `gid` has, or may have, members beside `user`. Most systems give each user a
- * group alone: what that may write, nobody else writes. A group that is not listed is taken to have
- * some.
+ * Whether the group `gid` has, or may have, members other than `user`. Most systems give each user
+ * a private group: what it may write, nobody else writes. A group that is not listed is assumed to
+ * have others.
  */
 export function groupHasOthers(gid: number, user: string): boolean {
   const groups = accounts('/etc/group').filter(([, , id]) => id === `${gid}`)

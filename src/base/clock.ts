@@ -1,4 +1,4 @@
-// The time of day, as stat(2) tells it and as the vault counts it, and a clock that nobody sets.
+// The time of day, as in stat(2) and as the vault counts it, and a monotonic clock.
 
 import { readFileSync } from 'node:fs'
 
@@ -11,13 +11,15 @@ interface WallTime {
   ns: number
 }
 
-/** What the host says of the time, in microseconds. */
+/** The host's clocks, in microseconds. */
 export interface HostClock {
-  /** Since 1970, a whole number; people, NTP and hypervisors set it. */
+  /** Since 1970, a whole number; may be set by people, NTP and hypervisors. */
   wallMicros(): number
-  /** Since some moment: never set, and stands while the host sleeps. */
+  /** Monotonic, from an arbitrary start; stands still while the host sleeps. */
   steadyMicros(): number
-  /** How long the host has slept since some moment, as exact as the kernel tells: 10 ms. */
+  /**
+   * How long the host has slept since an arbitrary start, with the kernel's resolution of 10 ms.
+   */
   sleptMicros(): number
 }
 
@@ -26,7 +28,7 @@ let host: HostClock = {
   steadyMicros: () => performance.now() * 1000,
   sleptMicros() {
     try {
-      // CLOCK_BOOTTIME, which counts what CLOCK_MONOTONIC, that of hrtime, leaves out.
+      // CLOCK_BOOTTIME, which includes sleep; CLOCK_MONOTONIC, which hrtime uses, does not.
       const uptimeSeconds = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
       return Math.round(uptimeSeconds * 1e6 - Number(process.hrtime.bigint() / 1000n))
     } catch {
@@ -35,14 +37,13 @@ let host: HostClock = {
   },
 }
 
-/** The host's clock. */
 export function hostClock(): HostClock {
   return host
 }
 
 /**
- * Replaces the host's clock, for the whole process; returns the one before. Clocks that jump are
- * tested with it.
+ * Replaces the host's clock for the whole process and returns the previous one. For tests of clocks
+ * that jump.
  */
 export function setHostClock(clock: HostClock): HostClock {
   const before = host
@@ -50,9 +51,7 @@ export function setHostClock(clock: HostClock): HostClock {
   return before
 }
 
-/**
- * Milliseconds since some moment, of a clock that nobody sets: for how long it is since something.
- */
+/** Monotonic milliseconds from an arbitrary start, for measuring intervals. */
 export function steadyMs(): number {
   return host.steadyMicros() / 1000
 }
@@ -66,9 +65,8 @@ let read = (into: WallTime): void => {
 }
 
 /**
- * Replaces the source of `wallTime`. The daemon passes the kernel's coarse clock, so that times
- * that the kernel sets (mtime of cached writes) and those that avfs sets never contradict the order
- * of events.
+ * Replaces the source of `wallTime`. The daemon passes the kernel's coarse clock, so that times set
+ * by the kernel (mtime of cached writes) and times set by avfs are in the order of events.
  */
 export function setWallClock(source: (into: WallTime) => void): void {
   read = source

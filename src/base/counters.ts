@@ -1,14 +1,14 @@
-// Counts by number, for millions of them: open addressing in typed arrays, 12 bytes a slot, where a
-// Map takes several times that and as much again while it grows.
+// Counters by number, for millions of them: open addressing in typed arrays, 12 bytes a slot. A Map
+// takes several times that, and as much again while it grows.
 
 const SLOTS_MIN = 1024
-/** Slots are at most so full, removed ones included. */
+/** Maximal share of used slots, including those of removed keys. */
 const LOAD_MAX = 0.6
 const EMPTY = 0
-/** A key that was removed: the search goes on behind it. */
+/** A removed key: a search continues after it. */
 const REMOVED = -1
 
-/** Counts of keys, which are whole numbers from 1 to 2^53 - 1; a count of 0 takes no room. */
+/** Counters of keys, which are whole numbers from 1 to 2^53 - 1; a count of 0 takes no memory. */
 export class Counters {
   #keys = new Float64Array(SLOTS_MIN)
   #counts = new Uint32Array(SLOTS_MIN)
@@ -30,7 +30,7 @@ export class Counters {
     return this.#find(key) >= 0
   }
 
-  /** Adds to a count; below 1 it is forgotten. Returns what it is now. */
+  /** Adds to a count, which is removed if it falls below 1. Returns the new count. */
   add(key: number, change: number): number {
     let at = this.#find(key)
     const count = (at < 0 ? 0 : (this.#counts[at] as number)) + change

@@ -1,5 +1,5 @@
-// The error numbers of Linux and the one error class that carries them to the kernel. Stands below
-// everything: whoever refuses an operation throws FsError, the session turns it into a reply.
+// Linux error numbers, and the error class that carries one to the kernel. The lowest layer: code
+// that refuses an operation throws FsError, and the session turns it into a reply.
 
 import { constants } from 'node:os'
 
@@ -42,7 +42,7 @@ export const {
   EDQUOT,
 } = constants.errno
 
-/** Of two names for one number that of linux/errno.h. */
+/** Where two names have one number, that of linux/errno.h. */
 const names = new Map<number, string>()
 for (const [name, errno] of Object.entries(constants.errno))
   if (name !== 'ENOTSUP' && name !== 'EWOULDBLOCK') names.set(errno, name)
@@ -52,7 +52,7 @@ export function errnoName(errno: number): string {
   return names.get(errno) ?? `errno ${errno}`
 }
 
-/** An operation refused with an errno for the kernel. Expected: it is answered, not logged. */
+/** An operation refused with an errno for the kernel. Expected, so it is answered, not logged. */
 export class FsError extends Error {
   readonly errno: number
   constructor(errno: number, message?: string) {
@@ -65,8 +65,8 @@ export class FsError extends Error {
 const shared = new Map<number, FsError>()
 
 /**
- * Throws the shared FsError of an errno; shared, because a stack trace a refusal would cost more
- * than the refusal.
+ * Throws the FsError of an errno. The errors are shared, because a new stack trace for each refusal
+ * would cost more than the refusal.
  */
 export function fail(errno: number): never {
   let error = shared.get(errno)

@@ -1,11 +1,11 @@
-// A cache with a cost budget that forgets what was not asked for of late. Two generations instead
-// of a list: a hit in the old one moves to the young one, and when the young one is full it becomes
-// the old one. Nothing is touched per hit.
+// A cache with a cost budget that evicts what was not used lately. It has two generations instead
+// of a linked list: a hit in the old one moves to the young one, and when the young one is full it
+// becomes the old one. A hit in the young one changes nothing.
 
-/** All that there are, for `clearCaches`. */
+/** All caches, for `clearCaches`. */
 const caches = new Set<WeakRef<GenerationCache<unknown, unknown>>>()
 
-/** Lets go of all that is cached: memory is short. */
+/** Empties all caches, when memory is short. */
 export function clearCaches(): void {
   for (const its of caches) {
     const cache = its.deref()
@@ -47,7 +47,7 @@ export class GenerationCache<K, V> {
     this.grow(this.#costs(value))
   }
 
-  /** Says that a cached value came to cost so much more. */
+  /** Adds to the cost of a cached value that has grown. */
   grow(cost: number): void {
     this.#spent += cost
     if (this.#spent > this.#budget) {

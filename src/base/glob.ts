@@ -1,18 +1,18 @@
-// Globs on paths and on names, the one reading of them for all commands (docs/search.md tells users
-// what they mean). They are given by people who may mean no good: a text is read once, with all
-// places of the globs that it may be at, so that it costs no more steps than its length times
-// theirs. Text in, answers out.
+// Globs on paths and names, interpreted the same way for all commands (docs/search.md describes
+// them to users). They may come from an attacker: a text is read once while all positions in the
+// globs that it may have reached are tracked, so matching takes at most its length times theirs in
+// steps.
 //
 //   *        anything but a slash        ?       one character but a slash
 //   **       any number of directories   [a-z]   one of these, [!a-z] or [^a-z] none of these
 //   {a,b}    either                      \x      x as it is
 //
-// With a leading slash a glob starts at the top, else anywhere. A directory that is meant brings
-// along all that is below it.
+// A glob with a leading slash starts at the top, any other anywhere. A directory that matches
+// includes everything below it.
 
 import type { PathRule } from './path-rule.ts'
 
-/** A glob that makes no sense; the message is for people. */
+/** An invalid glob; the message is for people. */
 export class GlobError extends Error {
   constructor(message: string) {
     super(message)
@@ -26,19 +26,19 @@ export type Matcher = (text: string) => boolean
 const ALTERNATIVES_MAX = 1000
 const GLOB_LENGTH_MAX = 4096
 /**
- * Of all that the globs stand for: they are compiled, and followed with each name, while others
- * wait.
+ * Total characters of all alternatives: compiling them, and matching each name with them, must not
+ * block the process.
  */
 const ALTERNATIVES_LENGTH_MAX = 16_384
 
 type Token = 'star' | 'directories' | 'rest' | 'end' | ((char: string) => boolean)
 
-/** Where a text may be among the tokens of all globs, each place once. */
+/** The positions among the tokens of all globs that a text may have reached, each once. */
 type Places = readonly number[]
 
 /**
- * Whether a path from the top ('a/b', without a slash before it) or a directory above it is meant
- * by one of the globs. Throws GlobError.
+ * Whether a glob matches a path ('a/b', relative to the top) or a directory above it. Throws
+ * GlobError.
  */
 export function pathMatcher(globs: readonly string[]): Matcher {
   const rule = globRule(globs)
@@ -51,10 +51,10 @@ export function pathMatcher(globs: readonly string[]): Matcher {
 
 const MEANT: Places = []
 const NOT_MEANT: Places = []
-/** Different places that are kept, so that directories which are alike share one. */
+/** Number of position lists kept for sharing between directories that have the same. */
 const SHARED_MAX = 1000
 
-/** The same a name at a time, for walks; names are text. Throws GlobError. */
+/** `pathMatcher` one name at a time, for walks; names are text. Throws GlobError. */
 export function globRule(globs: readonly string[]): PathRule<Places> {
   const followed = new Followed(
     alternativesOf(globs).map((glob) => {
@@ -83,13 +83,13 @@ export function globRule(globs: readonly string[]): PathRule<Places> {
   }
 }
 
-/** Whether a name without slashes is as one of the globs says. Throws GlobError. */
+/** Whether a glob matches a name without slashes. Throws GlobError. */
 export function nameMatcher(globs: readonly string[]): Matcher {
   const followed = new Followed(alternativesOf(globs).map(tokensOf))
   return (name) => followed.isMeant(followed.after(followed.start, name))
 }
 
-/** The globs without braces that globs stand for. */
+/** All alternatives of the globs, without braces. */
 function alternativesOf(globs: readonly string[]): string[] {
   const all = globs.flatMap(withoutBraces)
   if (all.reduce((sum, { length }) => sum + length, 0) > ALTERNATIVES_LENGTH_MAX)
@@ -114,7 +114,7 @@ function withoutBraces(glob: string): string[] {
   return done
 }
 
-/** What the first braces with a comma make of a glob; undefined without such. */
+/** The globs that result from expanding the first braces with a comma; undefined without such. */
 function firstBraces(glob: string): string[] | undefined {
   for (let from = 0; from < glob.length; from++) {
     if (glob[from] === '\\') from++
@@ -127,9 +127,7 @@ function firstBraces(glob: string): string[] | undefined {
   return undefined
 }
 
-/**
- * What is between the commas of the braces that open at `from`; undefined when they do not close.
- */
+/** The alternatives in the braces that open at `from`; undefined if they do not close. */
 function partsOf(glob: string, from: number): { choices: string[]; end: number } | undefined {
   const choices: string[] = []
   let start = from + 1
@@ -174,11 +172,11 @@ function tokensOf(glob: string): Token[] {
   return tokens
 }
 
-/** [...] that opens at `from`; what does not close is a bracket. */
+/** The class [...] that opens at `from`; without a closing bracket, a literal '['. */
 function classOf(chars: readonly string[], from: number): { token: Token; end: number } {
   const isNegated = chars[from + 1] === '!' || chars[from + 1] === '^'
   const first = from + (isNegated ? 2 : 1)
-  // A bracket in first place is one of the characters.
+  // A bracket in first place is a member of the class.
   const end = chars.indexOf(']', first + 1)
   if (end < 0) return { token: (its) => its === '[', end: from }
   const ranges: [number, number][] = []
@@ -196,11 +194,11 @@ function codeOf(char: string | undefined): number {
   return char?.codePointAt(0) ?? 0
 }
 
-/** Texts followed through all globs at once. */
+/** Matches texts with all globs at once. */
 class Followed {
   readonly #tokens: readonly Token[]
   readonly start: Places
-  /** By place: the last character with which it was reached, so that none is twice in a list. */
+  /** By position: the last character that reached it, so that no position is twice in a list. */
   readonly #reached: Float64Array
   #character = 1
 
@@ -216,7 +214,7 @@ class Followed {
     this.start = start
   }
 
-  /** Where a text leads from some places; MEANT: whatever comes is meant. */
+  /** The positions after a text; MEANT: everything that may follow matches. */
   after(from: Places, text: string): Places {
     let places = from
     for (const char of text) {
@@ -228,7 +226,7 @@ class Followed {
         if (token === 'star') {
           if (char !== '/') this.#arrive(place, next)
         } else if (token === 'directories') {
-          // Within a directory's name it stays; behind the slash it may end.
+          // A character of a directory's name keeps the position; a slash may end it.
           if (char === '/') this.#arrive(place, next)
           else next.push(place)
         } else if (token !== 'end' && token?.(char)) this.#arrive(place + 1, next)
@@ -244,8 +242,8 @@ class Followed {
   }
 
   /**
-   * Adds a place and those that are reached from it without a character, of which there are three
-   * at most.
+   * Adds a position and those reached from it without a character, of which there are three at
+   * most.
    */
   #arrive(place: number, places: number[]): void {
     for (let at = place; this.#reached[at] !== this.#character; at++) {

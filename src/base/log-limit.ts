@@ -1,12 +1,12 @@
-// How many lines a log takes: what a user can cause, a user can cause a million times, and a full
-// disk would be everybody's. Each level has its own limit, so that many notes hide no error.
+// Limits the lines of a log: a user may cause a line a million times, and the log may fill a disk
+// that everybody uses. Each level has its own limit, so that many notes do not suppress errors.
 
 import type { LogLevel, LogSink } from './log.ts'
 
-/** Lines of one level at once, and a second after that. */
+/** Lines of one level in a burst, and per second after that. */
 export const LINES_AT_ONCE = 200
 export const LINES_A_SECOND = 1
-/** When it is told how many were left out, if no line comes before. */
+/** Delay after which the number of dropped lines is reported if no other line comes first. */
 const TELL_MS = 10_000
 
 interface Bucket {
@@ -16,7 +16,7 @@ interface Bucket {
 }
 
 /**
- * The sink for as many lines as the limit lets through, and what says how many it did not. Traces
+ * A sink that passes on as many lines as the limit allows, and reports how many it dropped. Traces
  * are not limited.
  */
 export function limited(write: LogSink, nowMs = () => performance.now()): LogSink {

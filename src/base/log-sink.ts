@@ -1,12 +1,12 @@
-// Where the lines of a daemon go: standard error, which may be a file on a full disk, or a pipe or
-// terminal whose reader has gone or has stopped. None of that may end the daemon or hold it up, so
-// a line that does not fit is dropped.
+// Where the daemon's log lines go: standard error, which may be a file on a full disk, or a pipe or
+// terminal whose reader has gone or stopped. None of this may end or block the daemon, so a line
+// that cannot be written is dropped.
 
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 
 const { O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants
 
-/** Takes lines for setLog. Says, once there is room again, how many were dropped. */
+/** Returns a sink for setLog. Once lines can be written again, it reports how many were dropped. */
 export function standardErrorSink(): (line: string) => void {
   const fd = ownDescriptor()
   let dropped = 0
@@ -22,18 +22,19 @@ export function standardErrorSink(): (line: string) => void {
 }
 
 /**
- * One that does not wait for a reader. Whether it does is a matter of the open file, which other
- * programs of the terminal share, so that it is opened once more.
+ * A descriptor that does not block. O_NONBLOCK is a flag of the open file description, which other
+ * programs on the terminal share, so the file is opened again.
  */
 function ownDescriptor(): number {
   const { fd } = process.stderr
   const stat = fstatSync(fd)
-  // A file has no reader to wait for, and a second open file would have a place of its own in it.
+  // Writing to a file does not wait for a reader, and a second description would have its own
+  // offset.
   if (!stat.isFIFO() && !stat.isCharacterDevice()) return fd
   try {
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   } catch {
-    // Another user's terminal.
+    // The terminal belongs to another user.
     return fd
   }
 }

@@ -1,22 +1,21 @@
-// One line an event on standard error (or the daemon's log file): time, level, message, cause.
-// Names and errors that come from others are shown with their control characters escaped, so that
-// nobody can write lines of his own, or to a terminal. Knows nothing of files; whoever starts the
-// process says where lines go.
+// Writes one line per event to standard error (or the daemon's log file): time, level, message,
+// cause. Control characters in names and foreign errors are escaped, so that nobody can forge lines
+// or control a terminal. Knows nothing of files; the process's entry point decides where lines go.
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /**
- * Takes lines, each of which ends in a newline; those of a trace were asked for by whoever started
- * the process.
+ * Takes lines, each of which ends in a newline. 'trace' lines were requested by the user who
+ * started the process.
  */
 export type LogSink = (line: string, level: LogLevel | 'trace') => void
 
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 /**
- * What may change how a line is shown: controls, formats such as those of direction, separators of
- * lines.
+ * Characters that may change how a line is displayed: controls, formats such as those for
+ * direction, line separators.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-/** Longer messages are cut off: two paths fit. */
+/** Longer messages are cut off; two paths fit. */
 const MESSAGE_LENGTH_MAX = 10_000
 const escapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
@@ -36,12 +35,12 @@ export function log(level: LogLevel, message: string, cause?: unknown): void {
   sink(`${new Date().toISOString()} ${level} ${printable(message)}${why}\n`, level)
 }
 
-/** Writes a line that is one of many, however many there are. */
+/** Writes a line of a trace, at any level and without a limit. */
 export function logTrace(message: string): void {
   sink(`${new Date().toISOString()} info ${printable(message)}\n`, 'trace')
 }
 
-/** The text in one line, without anything that a terminal obeys. */
+/** The text as one line, without anything that controls a terminal. */
 function printable(text: string): string {
   const cut = text.length > MESSAGE_LENGTH_MAX ? `${text.slice(0, MESSAGE_LENGTH_MAX)} ...` : text
   return cut.replace(UNPRINTABLE, (char) => {
@@ -53,7 +52,7 @@ function printable(text: string): string {
 
 function explain(cause: unknown): string {
   if (!(cause instanceof Error)) return printable(String(cause))
-  // The stack begins with the message, which may be of any kind; its lines are ours.
+  // The stack begins with the message, whose text may forge lines: only frames are taken from it.
   const { stack = '', name, message } = cause
   const frames = stack.split('\n').filter((line) => /^ {4}at /.test(line))
   const own = [printable(`${name}: ${message}`), ...frames.map(printable)].join('\n')

@@ -1,6 +1,6 @@
-// How near the process is to the memory that it may have, in V8's heap and outside of it, so that
-// it can let go of caches and refuse what would take more. At the limit of its heap V8 ends the
-// process, and outside of it the kernel does: neither asks.
+// How close the process is to its memory limits, in V8's heap and outside of it, so that it can
+// drop caches and refuse what would take more. At the limit of its heap V8 aborts the process;
+// outside of it the kernel kills it. Neither gives a warning.
 
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
@@ -9,51 +9,51 @@ import { runInNewContext } from 'node:vm'
 import { log } from './log.ts'
 
 /**
- * Parts of what the process may have. V8 collects garbage no later than halfway between what is in
- * use and its limit, so that from three quarters on half of the limit is in use indeed, and from
- * seven eighths on three quarters.
+ * Shares of a limit. V8 collects garbage no later than halfway between live data and its limit. So
+ * three quarters in use mean that at least half of the limit is live, seven eighths that three
+ * quarters are.
  */
 const HIGH = 3 / 4
 const CRITICAL = 7 / 8
 /**
- * The limit that V8 tells is that of old and new objects together; what lasts is old, for which
- * there is so much less (start-daemon.ts).
+ * V8's limit covers both old and young objects; what stays is old, and has that much less
+ * (start-daemon.ts).
  */
 const YOUNG_BYTES = 3 * 8 * 1024 ** 2
-/** A look takes 30 us. */
+/** How long a measurement is used again: taking one costs 30 us. */
 const FRESH_MS = 50
-/** Whatever was let go of must be collected before it counts. */
+/** Interval between sheds: what was dropped must be collected before it shows. */
 const SHED_EVERY_MS = 1000
 /**
- * Collecting garbage takes a tenth of the time at most: 20 ms of a heap of 32 MiB, seconds of one
- * of 4 GiB.
+ * The share of time that forced collections may take: one takes 20 ms with a heap of 32 MiB,
+ * seconds with one of 4 GiB.
  */
 const COLLECT_PART = 1 / 10
 
 /**
- * Bytes in use, and how many there may be; of the heap those of old objects alone: most of the
- * young are garbage already.
+ * Bytes in use and their limits. Of the heap, old objects only: most young ones are garbage
+ * already.
  */
 export interface MemoryUse {
   readonly heap: number
   readonly heapMax: number
-  /** Of the process without what is mapped from files. */
+  /** Of the process, without mapped files. */
   readonly all: number
   readonly allMax: number
 }
 
 export interface Memory {
-  /** True while what is kept in memory for later should be let go of. Lets go of caches before. */
+  /** True while data kept for later should be dropped. Drops caches first. */
   isShort(): boolean
-  /** True while only that should be done which takes no more memory. Collects garbage before. */
+  /** True while only work that takes no more memory should be done. Collects garbage first. */
   isCritical(): boolean
-  /** Resolves when `isCritical` looks at what was let go of before this call. */
+  /** Resolves when `isCritical` will take into account what was dropped before this call. */
   looked(): Promise<void>
-  /** Calls `shed` when memory is short, once a second at most. */
+  /** Calls `shed` when memory is short, at most once a second. */
   onShort(shed: () => void): void
 }
 
-/** Looks at memory when it is asked, and not more often than is useful. */
+/** Measures memory on request, but no more often than is useful. */
 export function watchMemory(
   look = lookAtMemory,
   nowMs = () => performance.now(),
@@ -115,7 +115,7 @@ function partOf({ heap, heapMax, all, allMax }: MemoryUse): number {
 
 let gc: (() => void) | undefined
 
-/** V8 collects when it needs memory; what asks how much there is cannot wait for that. */
+/** V8 collects only when it needs memory; this measurement cannot wait for that. */
 function collectGarbage(): void {
   if (gc === undefined) {
     setFlagsFromString('--expose-gc')
@@ -129,7 +129,7 @@ function told({ heap, heapMax, all, allMax }: MemoryUse): string {
   return `${mib(heap)} of ${mib(heapMax)} MiB in the heap, ${mib(all)} of ${mib(allMax)} MiB in all`
 }
 
-/** What a control group, or the machine, has. */
+/** The memory of the control group or, without one, of the machine. */
 function limitBytes(): number {
   const constrained = process.constrainedMemory()
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()

@@ -47,7 +47,7 @@ export function isSymlink(mode: number): boolean {
   return (mode & S_IFMT) === S_IFLNK
 }
 
-/** Whether a mode is one of a kind of file that there is. */
+/** Whether a mode has an existing file type. */
 export function isKnownType(mode: number): boolean {
   return KNOWN_TYPES.has(mode & S_IFMT)
 }

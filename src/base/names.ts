@@ -1,10 +1,8 @@
-// File names: which there are, where byte strings have to be cut, and what stands for a slash.
+// File names: which are valid, where byte strings may be cut, and what replaces a slash.
 
 import { NAME_BYTES_MAX } from './limits.ts'
 
-/**
- * U+2215, the division slash: what is called after something with slashes has it in their place.
- */
+/** U+2215, the division slash: replaces slashes in names that are made from text with slashes. */
 export const SLASH = '\u2215'
 
 /** Whether a byte string can be the name of a file in a directory. */
@@ -13,7 +11,7 @@ export function isFileName(name: string): boolean {
   return !name.includes('/') && !name.includes('\0')
 }
 
-/** The beginning of a name, at most `room` bytes, cut between characters of UTF-8. */
+/** The beginning of a name, at most `room` bytes, cut between UTF-8 characters. */
 export function cutName(name: string, room: number): string {
   return name.length <= room ? name : name.slice(0, room).replace(/[\xc0-\xff][\x80-\xbf]*$/, '')
 }

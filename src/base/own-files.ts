@@ -1,7 +1,7 @@
-// Files and folders of the host that only this user (and root) may change: what is read, written or
-// removed by a fixed name beside those of other users goes through here. No link is followed at the
-// end of a path, nothing waits for the other end of a FIFO, and what belongs to somebody else is
-// refused with what to do about it.
+// Access to files and folders of the host that only this user (and root) may change: whatever is
+// read, written or removed under a fixed name in a shared place goes through here. A symbolic link
+// at the end of a path is not followed, opening a FIFO does not block, and what belongs to another
+// user is refused with advice.
 
 import {
   closeSync,
@@ -22,11 +22,11 @@ const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants
 const WRITABLE_BY_GROUP = 0o020
 const WRITABLE_BY_ALL = 0o002
 const STICKY = 0o1000
-/** As many as the kernel follows in one path. */
+/** The number of links that the kernel follows in one path. */
 export const LINKS_MAX = 40
 const ADVICE = 'remove it, or use a folder that only you can write'
 
-/** A file or folder that somebody else put there, or could change. */
+/** A file or folder that another user put there, or could change. */
 export class StrangerError extends Error {
   readonly path: string
   constructor(path: string, what: string) {
@@ -36,20 +36,20 @@ export class StrangerError extends Error {
   }
 }
 
-/** The user of this process; 0 where there are no users. */
+/** The user of this process; 0 on a platform without users. */
 export function ownUser(): number {
   return process.geteuid?.() ?? 0
 }
 
-/** Whether what `uid` owns may be believed: it is this user's, or root's. */
+/** Whether files of `uid` can be trusted: it is this user or root. */
 export function isTrusted(uid: number): boolean {
   return uid === ownUser() || uid === 0
 }
 
 /**
- * Throws StrangerError unless `path` is a folder that only `owner` (by default this user) can
- * write, and no other user can put another in its place: nobody else owns or can write what leads
- * there, but for folders with the sticky bit, such as /tmp.
+ * Throws StrangerError unless `path` is a folder that only `owner` (by default this user) can write
+ * and that no other user can replace: nobody else owns or can write the folders that lead to it,
+ * except those with the sticky bit, such as /tmp.
  */
 export function assertOwnFolder(path: string, owner = ownUser()): void {
   const found = walk(path, owner)
@@ -70,7 +70,7 @@ export function isOwnFolder(path: string): boolean {
   }
 }
 
-/** Looks at each step of a path, and each link on it. Returns what is at its end. */
+/** Checks each step of a path, and each link on it. Returns the stat of its end. */
 function walk(path: string, owner: number): Stats {
   let at = '/'
   let found = lstatSync(at)
@@ -86,7 +86,8 @@ function walk(path: string, owner: number): Stats {
     }
     const next = join(at, name)
     found = lstatSync(next)
-    // In a user namespace the host's root has another number, which all who have none there share.
+    // In a user namespace the host's root has another uid, the overflow uid that all unmapped users
+    // share.
     const isHosts = found.isDirectory() && found.uid === root
     if (found.uid !== owner && !isTrusted(found.uid) && !isHosts)
       throw new StrangerError(next, `belongs to user ${found.uid}, on the way to ${path}`)
@@ -107,7 +108,7 @@ function walk(path: string, owner: number): Stats {
   return found
 }
 
-/** With `sticky`, a folder in which others can change only what is theirs does not count. */
+/** With `sticky`, a folder in which others can change only their own files does not count. */
 function othersWrite({ mode, gid }: Stats, sticky: boolean): boolean {
   if (sticky && (mode & STICKY) !== 0) return false
   if ((mode & WRITABLE_BY_ALL) !== 0) return true
@@ -118,15 +119,15 @@ function userName(): string {
   try {
     return userInfo().username
   } catch {
-    // One without a line in /etc/passwd.
+    // A user without a line in /etc/passwd.
     return ''
   }
 }
 
 /**
- * Opens a regular file that is this user's or root's own; `flags` are those of open(2). In a folder
- * that others can write too, it must have one name only, since a second may be one that somebody
- * else gave to a file of ours. Throws StrangerError, or what open(2) says.
+ * Opens a regular file that belongs to this user or root; `flags` are those of open(2). In a folder
+ * that others can write, the file must have a single name, since a second may be a hard link that
+ * another user made to a file of ours. Throws StrangerError, or the error of open(2).
  */
 export function openOwn(path: string, flags: number, mode = 0o600): number {
   const fd = openNamed(path, flags, mode)
@@ -141,15 +142,16 @@ export function openOwn(path: string, flags: number, mode = 0o600): number {
 }
 
 /**
- * Opens a regular file, whoever owns it. Throws StrangerError for a link or anything else, or what
- * open(2) says.
+ * Opens a regular file, whoever owns it. Throws StrangerError for a link or anything else, or the
+ * error of open(2).
  */
 export function openNamed(path: string, flags: number, mode = 0o600): number {
   let fd: number
   try {
     fd = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
   } catch (error) {
-    // The errno depends on what it is, and on the kernel's own guards (fs.protected_symlinks).
+    // The errno depends on the type of file, and on the kernel's protections
+    // (fs.protected_symlinks).
     const found = lstatSync(path, { throwIfNoEntry: false })
     if (found?.isSymbolicLink() === true) throw new StrangerError(path, `is a link: ${ADVICE}`)
     if (found?.isFile() === false) throw new StrangerError(path, `is no regular file: ${ADVICE}`)
@@ -160,13 +162,13 @@ export function openNamed(path: string, flags: number, mode = 0o600): number {
   throw new StrangerError(path, `is no regular file: ${ADVICE}`)
 }
 
-/** Whether an open file, found at `path`, may be believed and written. */
+/** Whether an open file, found at `path`, can be trusted and written. */
 export function isOwnFile(found: Stats, path: string): boolean {
   const isOurs = isTrusted(found.uid) || isFolderOwners(found.uid, path)
   return isOurs && (found.nlink <= 1 || isOwnFolder(dirname(path)))
 }
 
-/** Root works in the folders of others, who may do there what they like all the same. */
+/** Root may use files of a folder's owner, who can change everything in that folder anyway. */
 function isFolderOwners(uid: number, path: string): boolean {
   return ownUser() === 0 && statSync(dirname(path)).uid === uid
 }
@@ -177,8 +179,8 @@ function strangeness({ uid, nlink }: Stats): string {
 }
 
 /**
- * The text of an own file of at most `bytesMax`, or undefined where there is none. Throws
- * StrangerError, also for a longer one.
+ * The text of an own file of at most `bytesMax`, or undefined if there is none. Throws
+ * StrangerError, also if the file is longer.
  */
 export function readOwn(path: string, bytesMax: number): string | undefined {
   let fd: number
@@ -195,7 +197,7 @@ export function readOwn(path: string, bytesMax: number): string | undefined {
   }
 }
 
-/** All of an open file. Throws StrangerError where it has more than `bytesMax`. */
+/** All of an open file. Throws StrangerError if it has more than `bytesMax`. */
 export function readText(fd: number, bytesMax: number, path: string): string {
   const bytes = Buffer.alloc(bytesMax + 1)
   const length = readSync(fd, bytes, 0, bytes.length, 0)

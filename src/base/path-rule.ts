@@ -1,9 +1,9 @@
-// Rules about paths, followed a name at a time from the root down: a tree costs each of its names
-// once, however deep it is. Pure.
+// Rules that select paths, evaluated name by name from the root down, so that a walk evaluates each
+// name of a tree only once, however deep it is. Pure.
 
 /**
- * `S` is what is known behind a directory. Values that are alike should be one: they are kept for
- * many directories.
+ * `S` is the state of a rule below a directory. Equal states should be one object: they are kept
+ * for many directories.
  */
 export interface PathRule<S> {
   readonly top: S
@@ -14,7 +14,7 @@ export interface PathRule<S> {
 type Step = 'in' | 'out' | PathTree
 interface PathTree extends Map<string, Step> {}
 
-/** Means some paths, each given as its names from the root down, and all that is below them. */
+/** Selects some paths, each given as its names from the root down, and everything below them. */
 export function withinRule(paths: readonly (readonly string[])[]): PathRule<Step> {
   let top: Step = new Map()
   for (const names of paths) {
@@ -35,7 +35,7 @@ export function withinRule(paths: readonly (readonly string[])[]): PathRule<Step
   }
 }
 
-/** A rule about text for names that are byte strings. */
+/** Adapts a rule about text to names that are byte strings. */
 export function overBytes<S>(rule: PathRule<S>): PathRule<S> {
   return {
     ...rule,
@@ -43,7 +43,7 @@ export function overBytes<S>(rule: PathRule<S>): PathRule<S> {
   }
 }
 
-/** Means what both rules mean. */
+/** Selects what both rules select. */
 export function bothRules<A, B>(a: PathRule<A>, b: PathRule<B>): PathRule<readonly [A, B]> {
   return {
     top: [a.top, b.top],
@@ -56,8 +56,8 @@ export function bothRules<A, B>(a: PathRule<A>, b: PathRule<B>): PathRule<readon
 }
 
 /**
- * What a rule says to each that walkTree comes by, of which all directories must be asked about, in
- * their order.
+ * Evaluates a rule on the items of walkTree, which must be passed in order, including all
+ * directories.
  */
 export function alongWalk<S>(
   rule: PathRule<S>,

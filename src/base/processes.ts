@@ -1,4 +1,4 @@
-// What proc(5) says of another process: which process a thread belongs to, and what it is called.
+// Information from proc(5) on other processes: the process of a thread, and its name.
 
 import { closeSync, openSync, readSync } from 'node:fs'
 
@@ -14,15 +14,14 @@ interface Status extends Process {
   readonly parent: number
 }
 
-/** kthreadd: what it started are threads of the kernel, where they can be seen at all. */
+/** kthreadd: its children are kernel threads, where they are visible at all. */
 const KERNEL = 2
-/** Enough of /proc/PID/status for its first lines: Name, Tgid and PPid are among them. */
+/** Enough of /proc/PID/status for its first lines, among them Name, Tgid and PPid. */
 const buffer = Buffer.alloc(256)
 let kernelIsSeen: boolean | undefined
 
 /**
- * The process of a thread; 'kernel' for a thread of the kernel, undefined when there is none that
- * can be seen (any more).
+ * The process of a thread; 'kernel' for a kernel thread, undefined if none is visible (any more).
  */
 export function processOf(thread: number): Process | 'kernel' | undefined {
   const its = statusOf(thread)
@@ -53,7 +52,7 @@ function statusOf(id: number): Status | undefined {
       new RegExp(`^${name}:\\t(.*)$`, 'm').exec(text)?.[1] ?? ''
     return { pid: Number(field('Tgid')), command: field('Name'), parent: Number(field('PPid')) }
   } catch {
-    // It ended between the two.
+    // It ended in between.
     return undefined
   } finally {
     closeSync(descriptor)

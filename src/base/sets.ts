@@ -1,4 +1,4 @@
-// Maps of sets, of which none is empty.
+// Maps of non-empty sets.
 
 export function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
   const its = sets.get(key)

@@ -1,8 +1,8 @@
-// Looks into what is sorted, by bisection.
+// Binary search.
 
 /**
- * The first index in 0 .. count at which `holds`, which is false before some index and true from it
- * on.
+ * The first index in 0 .. count at which `holds` is true. `holds` must be false before some index
+ * and true from there on.
  */
 export function firstIndex(count: number, holds: (index: number) => boolean): number {
   let low = 0

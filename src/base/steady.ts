@@ -1,9 +1,10 @@
-// Work that a timer brings up again and again: a failure is told and must not end the process, nor
-// the timer.
+// Periodic work: a failure is logged and must not end the process or the timer.
 
 import { log } from './log.ts'
 
-/** `work` that never throws. What it throws is logged, once as long as it fails the same way. */
+/**
+ * Wraps `work` so that it never throws. Its error is logged, but not again while it stays the same.
+ */
 export function steady(what: string, work: () => void): () => void {
   let told: string | undefined
   return () => {

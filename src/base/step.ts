@@ -1,18 +1,15 @@
-// Whether what runs now has changed anything yet. A step is what runs synchronously between two
-// waits: a request, or a piece of background work. One that meets a read that must wait is run
-// again from its start, and so must not have changed anything before: whoever throws Fault is told
+// Tracks whether the current step has changed anything yet. A step is what runs synchronously
+// between two waits: a request, or a piece of background work. A step that meets a read that must
+// wait runs again from its start, so it must not have changed anything before: Fault checks that
 // here.
 
-/**
- * A part of a step that takes long: how far it may go now, and what it has found out in those
- * before.
- */
+/** A time slice of a long step: how far it may go now, and what it has found in earlier slices. */
 export interface Slice {
   /** On the clock of performance.now(). */
   untilMs: number
   /**
-   * It has been asked whether it is over: what follows the first time is always done, so that each
-   * slice gets on.
+   * `isSliceOver` has been called: the first part is always done, so that each slice makes
+   * progress.
    */
   isBegun: boolean
   kept: Map<string, unknown> | undefined
@@ -22,30 +19,30 @@ let changed = false
 let count = 0
 let slice: Slice | undefined
 
-/** A step begins: called by whoever runs it again when a read must wait. */
+/** Begins a step; called by the code that runs the step again after a Fault. */
 export function startStep(): void {
   changed = false
   count++
 }
 
-/** A number for the step that runs now. */
+/** The number of the current step. */
 export function stepNumber(): number {
   return count
 }
 
-/** The step has changed something: a row, an inode in memory, a count. */
+/** Records that the step has changed something: a row, an inode in memory, a count. */
 export function noteChange(): void {
   changed = true
 }
 
-/** True when running the step again would do something twice. */
+/** True if running the step again would repeat a change. */
 export function hasChanged(): boolean {
   return changed
 }
 
 /**
- * Does a part of a step that stands by itself: if the step is run again, the part finds its work
- * done, so that it does not count as a change.
+ * Does an idempotent part of a step: if the step runs again, that part finds its work done, so it
+ * does not count as a change.
  */
 export function idempotent<T>(work: () => T): T {
   const before = changed
@@ -55,8 +52,8 @@ export function idempotent<T>(work: () => T): T {
 }
 
 /**
- * What asks for work that is to be done once when the step that runs now is over, however often it
- * is asked for.
+ * Returns a function that schedules `work` to run once after the current step, however often it is
+ * called in that step.
  */
 export function afterStep(work: () => void): () => void {
   let isDue = false
@@ -71,8 +68,8 @@ export function afterStep(work: () => void): () => void {
 }
 
 /**
- * What runs from here on is in this slice, or (undefined) in none. Returns the one before, to be
- * entered again at the end.
+ * Sets the current slice; undefined for none. Returns the previous one, which the caller must enter
+ * again at the end.
  */
 export function enterSlice(next: Slice | undefined): Slice | undefined {
   const before = slice
@@ -80,7 +77,7 @@ export function enterSlice(next: Slice | undefined): Slice | undefined {
   return before
 }
 
-/** Begins a slice that may last so long, with what was kept of those before. */
+/** Starts a slice of `lastsMs`, with what earlier ones have kept. */
 export function renewSlice(its: Slice, lastsMs: number, kept: Slice['kept']): void {
   its.untilMs = performance.now() + lastsMs
   its.isBegun = false
@@ -88,8 +85,8 @@ export function renewSlice(its: Slice, lastsMs: number, kept: Slice['kept']): vo
 }
 
 /**
- * Whether the step had better let others go on, asked before each part of it. Never outside of a
- * slice, nor once it has changed something.
+ * Whether the step should yield; call it before each part of the work. Never true outside of a
+ * slice, or once the step has changed something.
  */
 export function isSliceOver(): boolean {
   if (slice === undefined || changed) return false
@@ -99,8 +96,8 @@ export function isSliceOver(): boolean {
 }
 
 /**
- * What the step has kept under `key`, when it is run again; else what `make` returns. Outside of a
- * slice nothing is kept.
+ * What an earlier run of the step has kept under `key`, else the result of `make`, which is kept.
+ * Outside of a slice nothing is kept.
  */
 export function keptByStep<T>(key: string, make: () => T): T {
   if (slice === undefined) return make()

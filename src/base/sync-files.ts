@@ -1,9 +1,9 @@
-// Makes files and names of the host durable. Knows nothing of what they hold.
+// Makes files and names of the host durable. Knows nothing of their contents.
 
 import { closeSync, fsyncSync, lstatSync, openSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** fsync(2) of a file or, for names in it, a folder. */
+/** fsync(2) of a file, or of a folder for the names in it. */
 export function syncOne(path: string | Buffer): void {
   const fd = openSync(path, 'r')
   try {
@@ -13,7 +13,7 @@ export function syncOne(path: string | Buffer): void {
   }
 }
 
-/** Makes a file or a folder with all that is in it durable, and its name. */
+/** Makes a file, or a folder with everything in it, durable, and its name, too. */
 export function syncFiles(path: string): void {
   if (lstatSync(path).isDirectory())
     for (const name of readdirSync(path)) syncFiles(join(path, name))

@@ -1,21 +1,23 @@
-// Whose turn it is when long work is done a slice at a time: one slice, then whoever asks for
-// something short, then the next. So a request waits for one slice at most, however many do long
-// work.
+// Schedules long work in slices: one slice, then pending short requests, then the next slice. So a
+// request waits for one slice at most, however many long operations run.
 
 import { stepNumber } from './step.ts'
 
-/** Long enough that coming back costs little, short enough that nobody notices. */
+/** Long enough that resuming costs little, short enough to go unnoticed. */
 export const SLICE_MS = 2
-/** While others ask, long work gets one part in so many of the time. */
+/** While there are other requests, long work gets one in this many parts of the time. */
 const PARTS = 4
 
 const waiting: (() => void)[] = []
 let isDue = false
-/** The step in which the last slice began, and when the next may while others ask. */
+/**
+ * The step in which the last slice began, and the time before which no other begins while there are
+ * requests.
+ */
 let lastStep = 0
 let nextMs = 0
 
-/** Resolves when it is the caller's turn: in the order of calls, one a turn of the event loop. */
+/** Resolves when it is the caller's turn: in the order of calls, one per turn of the event loop. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve)

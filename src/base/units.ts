@@ -1,26 +1,26 @@
-// Units of a stream of bytes, each of which begins with its own length (u32, little-endian, itself
-// counted), put together from pieces that are cut anywhere. Every byte is copied once at most,
-// however large a unit is.
+// Reassembles units of a byte stream from pieces that are cut anywhere. Each unit begins with its
+// own length (u32, little-endian, including itself). Every byte is copied at most once, however
+// large a unit is.
 
-/** Longer units are a mistake of the sender. */
+/** A longer unit is an error of the sender. */
 const UNIT_BYTES_MAX = 64 * 1024 * 1024
 const LENGTH_BYTES = 4
 
 export class Units {
   #parts: Buffer[] = []
   #bytes = 0
-  /** How many bytes there must be to go on. */
+  /** Number of bytes needed to continue. */
   #wanted = LENGTH_BYTES
 
-  /** How many bytes wait for the rest of their unit. */
+  /** Number of bytes that wait for the rest of their unit. */
   get waiting(): number {
     return this.#bytes
   }
 
   /**
-   * Adds a piece. Returns bytes that begin with a unit and hold it whole, and perhaps more, of
-   * which the caller gives back by `keep` what it did not take; undefined as long as the first one
-   * is not whole. Throws RangeError for a length that cannot be.
+   * Adds a piece. Returns bytes that begin with a whole unit, possibly followed by more, of which
+   * the caller returns by `keep` what it did not use; undefined until the first unit is complete.
+   * Throws RangeError for an impossible length.
    */
   add(piece: Uint8Array): Buffer | undefined {
     const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
@@ -36,7 +36,7 @@ export class Units {
     return joined
   }
 
-  /** Takes back what follows the units that were taken; a copy is kept. */
+  /** Takes back what follows the units that were used; keeps a copy. */
   keep(rest: Buffer): void {
     if (rest.length === 0) return
     const isFirst = this.#bytes === 0

@@ -1,5 +1,5 @@
-// The version of avfs, as package.json says it. The file stands two directories above this one, in
-// a checkout and in the npm package.
+// The version of avfs in package.json, which lies two directories above this file, in a checkout
+// and in the npm package.
 
 import { readFileSync } from 'node:fs'
 

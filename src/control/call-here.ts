@@ -1,5 +1,5 @@
-// A method run in this process, on a vault that nobody else holds: opened for as long as it takes.
-// Apart from call.ts because of all that it loads.
+// Runs a method in this process, on a vault that nobody else has open; the vault is opened for the
+// duration of the call. Separate from call.ts because of everything that it loads.
 
 import { Searcher } from '../search/searcher.ts'
 import { openStore } from '../store/open.ts'
@@ -20,8 +20,8 @@ import type { Feed, Piece, Receive, Report } from './wire/protocol.ts'
 const LEFT = 'what was done until then is whole, and stays'
 
 /**
- * See callVault. Throws LockedError when somebody holds the vault, StoppedError when a signal ended
- * it before its end.
+ * See callVault. Throws LockedError if the vault is held, StoppedError if a signal ended the call
+ * early.
  */
 export function callHere<N extends MethodName>(
   vaultPath: string,
@@ -33,7 +33,7 @@ export function callHere<N extends MethodName>(
 ): Promise<ResultOf<N>> {
   const call = (isGone: () => boolean): Promise<ResultOf<N>> =>
     runHere(vaultPath, name, parameters, report, receive, feed, isGone)
-  // Who only looks leaves nothing half done.
+  // A method that only reads can be ended anywhere.
   if (methods[name].readOnly) return endable(() => call(() => false))
   return stoppable(LEFT, async ({ isStopped, assertGoing }) => {
     try {
@@ -55,7 +55,7 @@ async function runHere<N extends MethodName>(
   isGone: () => boolean,
 ): Promise<ResultOf<N>> {
   const lock = await acquireLock(vaultPath, { mountPoint: null, socket: null })
-  // The process may end without coming back here.
+  // The process may exit without returning here.
   process.once('exit', lock.release)
   try {
     const { readOnly, alsoReadOnly, run, runOnStore }: Method<N> = methods[name]

@@ -1,5 +1,6 @@
-// The one way to do something with a vault from outside: through its daemon when one holds it, else
-// by opening it here for as long as it takes. Both run the same row of methods.ts.
+// The only way to run a method on a vault from outside: through its daemon if one holds the vault,
+// otherwise by opening it in this process for the duration of the call. Both use the same table,
+// methods.ts.
 
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,17 +9,14 @@ import { LockedError, type LockHolder, lockHolder } from './vaults/lock.ts'
 import { callDaemon, NoDaemonError } from './wire/client.ts'
 import type { Feed, Receive, Report } from './wire/protocol.ts'
 
-/**
- * How long to wait for a holder that is only starting, ending or running a short command of its
- * own.
- */
+/** How long to wait for a holder that is starting, ending, or running a short command. */
 const WAIT_MS = 5_000
 const RETRY_MS = 50
 
 /**
- * Runs `method` on the vault at `vaultPath`, which must exist; `receive` gets what it hands over
- * before its result, and `feed`, called once at most, sends what it is to take. Throws LockedError
- * when its holder cannot be asked.
+ * Runs `method` on the vault at `vaultPath`, which must exist. `receive` gets the pieces that come
+ * before the result; `feed`, called at most once, sends the method's input. Throws LockedError if
+ * the holder cannot be asked.
  */
 export async function callVault<N extends MethodName>(
   vaultPath: string,
@@ -33,8 +31,7 @@ export async function callVault<N extends MethodName>(
     const holder = lockHolder(vaultPath)
     try {
       if (holder === undefined) {
-        // Loaded only here: it brings the whole vault along, and a daemon needs none of it in this
-        // process.
+        // Loaded only here: it loads the whole vault code, which a call to a daemon does not need.
         const { callHere } = await import('./call-here.ts')
         return await callHere(vaultPath, method, parameters, report, receive, feed)
       }

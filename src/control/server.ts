@@ -1,5 +1,5 @@
-// The daemon's end of the control socket; see protocol.ts for what is said. Knows the methods only
-// as a table.
+// The daemon's end of the control socket; the protocol is in wire/protocol.ts. Knows the methods
+// only as a table.
 
 import { chmodSync, rmSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -21,7 +21,7 @@ import { createServer } from './wire/http.ts'
 import { type MethodReply, replyTo } from './wire/method-reply.ts'
 import { BINARY, type DaemonInfo, toWire } from './wire/protocol.ts'
 
-/** What the server needs of its daemon; `metrics` is Prometheus text. */
+/** What the server needs from the daemon; `metrics` returns Prometheus text. */
 interface Served {
   readonly vault: Vault
   readonly info: DaemonInfo
@@ -32,26 +32,26 @@ interface Served {
 
 export interface ControlServer {
   /**
-   * Takes no more requests, cuts the callers of those that run off, waits for what they do, removes
-   * the socket.
+   * Accepts no more requests, disconnects the callers of running ones, waits until these end, and
+   * removes the socket.
    */
   close(): Promise<void>
 }
 
 const BODY_BYTES_MAX = 1024 * 1024
-/** Each takes a descriptor, and a mount must not run out of them. */
+/** Each takes a descriptor, and the mount must not run out of them. */
 const CONNECTIONS_MAX = 256
 
 /**
- * Listens on `socket` (mode 0600); a socket file that is there is a leftover, because the caller
- * holds the vault's lock.
+ * Listens on `socket` (mode 0600). An existing socket file is a leftover, because the caller holds
+ * the vault's lock.
  */
 export async function startControlServer(socket: string, served: Served): Promise<ControlServer> {
   rmSync(socket, { force: true })
   const running = new Set<Promise<void>>()
   const server = createServer((request, response) => {
     const answered = answer(served, request, response).catch((error: unknown) => {
-      // Who goes away before all is asked is no failure here.
+      // A client that disconnects early is not a failure.
       if (systemCode(error) !== 'ECONNRESET')
         log('warn', `control request ${request.method} ${request.url} failed`, error)
       response.destroy()
@@ -59,7 +59,7 @@ export async function startControlServer(socket: string, served: Served): Promis
     running.add(answered)
     void answered.then(() => running.delete(answered))
   })
-  // A large import takes as long as it takes.
+  // No time limit: a large import may take long.
   server.requestTimeout = 0
   server.on('connection', (socket) => {
     if (!isOwnCaller(socket)) socket.destroy()
@@ -73,14 +73,14 @@ export async function startControlServer(socket: string, served: Served): Promis
         server.close(() => resolve())
         server.closeAllConnections()
       })
-      // The vault is closed next: what changes it must have come to its end, or to a place where it
-      // can stop.
+      // The vault is closed next, so methods that change it must have ended, or stopped at a safe
+      // point.
       await Promise.all(running)
     },
   }
 }
 
-/** Whether this user or root asks; the modes of the socket say so already. */
+/** Whether the peer is this user or root; a second check beside the modes of the socket. */
 function isOwnCaller(socket: Socket): boolean {
   try {
     return isTrusted(peerUser(socket))
@@ -92,8 +92,7 @@ function isOwnCaller(socket: Socket): boolean {
 function listen(server: Server, socket: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    // The mode of the file is set by the umask at bind(2): chmod alone would leave an instant for
-    // others.
+    // The umask sets the mode at bind(2); with chmod others could connect for an instant.
     const umask = process.umask(0o177)
     server.listen(socket, () => {
       chmodSync(socket, 0o600)
@@ -138,15 +137,15 @@ async function runMethod(
 ): Promise<void> {
   const { report, send, isGone } = reply
   try {
-    // A method that changes something does so, or keeps in mind who asked, before it lets anybody
-    // else go on.
+    // Valid until the method first yields: it must make its changes, or note the actor, before
+    // that.
     if (!methods[name].readOnly) vault.core.actors.actAs(caller)
     const call = { report, send, kernel, isGone, body, searcher: () => searcher }
     const result = await methods[name].run(vault, parameters, call)
     if (!methods[name].readOnly) await kernel?.told?.()
     reply.end({ result })
   } catch (error) {
-    // A refusal is an answer; all else is worth a line, of a caller that is gone no alarming one.
+    // Refusals are only returned. Anything else is logged, less urgently if the caller has gone.
     const level = isGone() ? 'info' : 'warn'
     if (!(error instanceof ControlError)) log(level, `control method ${name} failed`, error)
     reply.end({ error: toWire(error) })
@@ -163,7 +162,7 @@ async function readText(request: IncomingMessage): Promise<string | undefined> {
   return body
 }
 
-/** The first line of a body, and the rest as it comes. */
+/** The first line of a body, and the rest as a stream. */
 async function firstLine(
   request: IncomingMessage,
 ): Promise<[string | undefined, AsyncIterable<Uint8Array>]> {

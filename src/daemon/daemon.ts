@@ -51,25 +51,24 @@ import { stopper } from './stop.ts'
 const CLOSING_WAIT_MS = 15_000
 const CLOSING_POLL_MS = 50
 
-/** Who started the daemon. */
+/** The process that started the daemon. */
 interface Starter {
-  /** Hears of notices and, once INIT is answered, of readiness. */
+  /** Receives notices and, once INIT is answered, that the mount is ready. */
   tell(message: DaemonMessage): void
-  /** False once it does not wait for the mount any more. */
+  /** False once it no longer waits for the mount. */
   isWaiting(): boolean
 }
 
 /**
  * Serves the vault until it is unmounted, and resolves to the exit code: 0 when everything is
- * durable. Rejects when it could not mount, or nobody waits for that any more; nothing is left
- * behind then.
+ * durable. Rejects if it could not mount, or the starter no longer waits; nothing is left behind
+ * then.
  */
 export async function runDaemon(config: DaemonConfig, starter: Starter): Promise<number> {
   setLog('info', limited(standardErrorSink()))
   outliveErrors()
   followKernelClock()
-  // Whatever directory this was started in must not be kept busy, and may be the mount point
-  // itself.
+  // The working directory would stay in use, and may be the mount point itself.
   process.chdir('/')
   const notice = (text: string): void => {
     log('info', text)
@@ -89,7 +88,7 @@ export async function runDaemon(config: DaemonConfig, starter: Starter): Promise
     try {
       await serve(config, vault, searcher, starter).finally(() => searcher.close())
     } finally {
-      // The lock outlives the vault: who finds it free finds everything on disk.
+      // The lock is released last: whoever gets it finds everything on disk.
       await vault.close()
     }
   } finally {
@@ -100,8 +99,8 @@ export async function runDaemon(config: DaemonConfig, starter: Starter): Promise
 }
 
 /**
- * Times that avfs sets and those that the kernel sets on cached writes come from one clock, so that
- * they never contradict.
+ * Takes times from the kernel's coarse clock, which the kernel also uses for cached writes, so that
+ * both kinds of times are in order.
  */
 function followKernelClock(): void {
   const ns = new Uint32Array(1)
@@ -113,7 +112,7 @@ function followKernelClock(): void {
 }
 
 /**
- * Takes the lock; a holder that is not mounted is about to close, or only a command, and is waited
+ * Takes the lock. A holder that serves no mount is about to close, or is a command, and is waited
  * for.
  */
 async function lockWhenClosed(config: DaemonConfig): Promise<Lock> {
@@ -122,7 +121,7 @@ async function lockWhenClosed(config: DaemonConfig): Promise<Lock> {
     try {
       return await acquireLock(config.vaultPath, config)
     } catch (error) {
-      // Who has the vault without a lock file that tells of it may have it for long.
+      // A holder without a valid lock file may keep the vault for long.
       const isKnown = error instanceof LockedError && error.holder.pid !== 0
       const isClosing = isKnown && !isServing(error.holder)
       if (!isClosing || performance.now() > deadline) throw error
@@ -131,7 +130,7 @@ async function lockWhenClosed(config: DaemonConfig): Promise<Lock> {
   }
 }
 
-/** A daemon that was killed leaves a lock file and a mount point on which every call fails. */
+/** Clears what a killed daemon leaves: a lock file, and a mount point on which every call fails. */
 async function clearRemains(
   config: DaemonConfig,
   lock: Lock,
@@ -150,7 +149,7 @@ async function clearRemains(
   const directories = new Set([config.mountPoint, leftover?.mountPoint ?? config.mountPoint])
   for (const directory of directories) {
     const mounted = mountAt(directory)
-    // What a lock file names may be anything: it may have come with the vault.
+    // The lock file is not trusted: it may have come with the vault.
     if (mounted?.type.startsWith('fuse') !== true) continue
     if (directory !== config.mountPoint && !isOurs(mounted, config)) continue
     if (!(await isDeadMount(directory))) continue
@@ -164,8 +163,8 @@ function isOurs({ type, source }: MountEntry, { name }: DaemonConfig): boolean {
 }
 
 /**
- * Whether what a lock file names is there, although nobody holds this lock: then the file is a
- * copy.
+ * Whether the holder in a lock file still serves its mount although this lock was free: then the
+ * vault file is a copy.
  */
 async function isStillServed(holder: LockHolder): Promise<boolean> {
   const { pid, mountPoint } = holder
@@ -251,7 +250,7 @@ function atimeRule({ flags }: MountSettings): AtimeRule {
   return flags.includes('strictatime') ? 'strictatime' : 'relatime'
 }
 
-/** nosuid and nodev are what a mount gets unless it says otherwise. */
+/** Mounts have nosuid and nodev unless the settings say otherwise. */
 function kernelOptions({ flags }: MountSettings): string {
   const lifted = ['suid', 'dev'].filter((flag) => !flags.includes(`no${flag}`))
   return [...lifted, ...flags].join(',')
@@ -270,16 +269,15 @@ function infoOf({ name, vaultPath, mountPoint }: DaemonConfig): DaemonInfo {
 }
 
 /**
- * The process that start-daemon.ts starts: its one argument is a DaemonConfig, its parent listens
- * until it is ready.
+ * The entry point of the process that start-daemon.ts starts: its argument is a DaemonConfig, and
+ * its parent waits until it is ready.
  */
 async function main(argument: string): Promise<void> {
   const config = JSON.parse(argument) as DaemonConfig
   process.title = `avfs mount ${config.name} ${config.mountPoint}`
-  // The terminal that it was started from may go.
+  // The terminal that it was started from may be closed.
   process.on('SIGHUP', () => undefined)
-  // Nothing is written there but warnings of Node's own; a full disk must not make exceptions of
-  // them.
+  // Only Node's own warnings are written there; on a full disk they must not become exceptions.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const starter = parentProcess()
   try {
@@ -289,17 +287,17 @@ async function main(argument: string): Promise<void> {
     starter.tell({ failed: toWire(error) })
     process.exitCode = 1
   }
-  // Nothing may keep a daemon alive that holds no vault any more.
+  // Nothing may keep a daemon alive that no longer has a vault.
   process.exit()
 }
 
-/** The process at the other end of Node's own channel; it may be gone at any time. */
+/** The process at the other end of Node's IPC channel; it may end at any time. */
 function parentProcess(): Starter {
   let isOver = false
   let isWaiting = true
   process.once('disconnect', () => {
     if (isOver) return
-    // It has given up (Ctrl-C): then nobody knows of this mount.
+    // The parent has given up (Ctrl-C): then the mount must not stay.
     isWaiting = false
     log('info', 'whoever started this has gone')
     if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM')
@@ -310,7 +308,7 @@ function parentProcess(): Starter {
       if (!process.connected) return
       const isLast = !('notice' in message)
       isOver ||= isLast
-      // With a callback, an error of the channel is no exception.
+      // With a callback, an error of the channel does not throw.
       process.send?.(message, undefined, undefined, () => undefined)
       if (isLast && process.connected) process.disconnect()
     },

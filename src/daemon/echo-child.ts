@@ -1,7 +1,7 @@
-// The process that makes changes once more through the mount, for those who watch it
-// (src/fs/echo.ts): started by echoes.ts, told what to do over IPC, and gone with the daemon. A
-// process and not a thread: a thread of the daemon that waits for the daemon's own answer would
-// keep its descriptors open when it is killed, and the mount would hang for good.
+// A process that repeats changes through the mount, so that programs that watch it (inotify) notice
+// them (src/fs/echo.ts). echoes.ts starts it and sends tasks over IPC; it ends with the daemon. It
+// is a process because a thread of the daemon that waits for the daemon's own answer would keep its
+// descriptors open when the daemon is killed, and the mount would hang for good.
 
 import {
   closeSync,
@@ -18,7 +18,7 @@ import { type EntryHead, entryRecord } from '../archive/records.ts'
 import { addon } from '../base/native.ts'
 import type { EchoAttributes, EchoStep, EchoTask } from '../fs/echo-step.ts'
 
-/** open(2): a directory to walk from, which nobody hears of. */
+/** open(2): opens a directory for path lookups only, without an event to watchers. */
 const O_PATH = 0x200000
 
 function bytes(path: string): Buffer {
@@ -33,8 +33,8 @@ function touch(path: Buffer, to: EchoAttributes): void {
 }
 
 /**
- * Sets the size of a file, if the name still leads to that very file: somebody may have put
- * another, or a link to the host's, there.
+ * Sets the size of a file, if the name still refers to that file: a user may have replaced it, for
+ * example by a link to a file of the host.
  */
 function resize(path: Buffer, device: number, ino: number, size: number): void {
   const found = openSync(path, O_PATH | constants.O_NOFOLLOW)
@@ -56,8 +56,8 @@ function take(step: EchoStep, path: Buffer, device: number, source: string): voi
 }
 
 /**
- * Does a step in its directory, which is held meanwhile. Nothing may be done anywhere but in the
- * mount: another one may lie over a part of it, or it may be gone.
+ * Does a step in its directory, which is held open meanwhile. Nothing outside of the mount may be
+ * changed: another file system may be mounted over a part of it, or the mount may be gone.
  */
 function takeWithin(step: EchoStep, device: number, source: string): void {
   const directory = openSync(bytes(step.directory), O_PATH | constants.O_DIRECTORY)
@@ -70,8 +70,8 @@ function takeWithin(step: EchoStep, device: number, source: string): void {
 }
 
 /**
- * Does all that can be done; returns why something was not. Who is not root may not do everything:
- * somebody does not hear then.
+ * Does as many steps as possible; returns the errors of the others. Without root, some steps may be
+ * refused, and their watchers notice nothing.
  */
 function run({ source, steps }: EchoTask): string[] {
   const refused: string[] = []

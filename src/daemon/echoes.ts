@@ -1,6 +1,6 @@
-// Lets programs that watch a mount hear of what commands change in the vault: starts the process
-// that makes changes once more (echo-child.ts), hands it the steps (src/fs/echo.ts), and ends it
-// when it has had nothing to do for a while. One batch at a time.
+// Lets programs that watch a mount notice changes made by commands: starts the process that repeats
+// changes (echo-child.ts), sends it the steps (src/fs/echo.ts), and ends it after it has been idle
+// for a while. One batch at a time.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +11,7 @@ import type { KernelNotices } from '../fs/operations.ts'
 import { retryUntilLoaded } from '../store/retry.ts'
 import type { Changes } from '../vault/core/gathered.ts'
 
-/** A command does not wait longer for those who watch. */
+/** A command waits no longer than this for watchers. */
 const WAIT_MS = 10_000
 const IDLE_MS = 5_000
 
@@ -19,7 +19,7 @@ const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const childFile = fileURLToPath(new URL(`./echo-child.${extension}`, import.meta.url))
 
 interface Echoes {
-  /** Resolves when who watches has heard, or after WAIT_MS. Never rejects. */
+  /** Resolves when watchers have been notified, or after WAIT_MS. Never rejects. */
   run(changes: Changes, notices: Pick<KernelNotices, 'entryChanged'>): Promise<void>
   end(): void
 }
@@ -60,7 +60,7 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
     clearTimeout(idle)
     const task = await retryUntilLoaded(() => echo.plan(changes, top))
     try {
-      // What somebody looked up meanwhile is in the way.
+      // Names looked up meanwhile are cached by the kernel and must be dropped first.
       await Promise.all(changes.names.map((its) => notices.entryChanged(its.parent, its.name)))
       if (task.steps.length > 0) await handOver(started(), task)
     } finally {
@@ -82,7 +82,9 @@ export function startEchoes(echo: Pick<Echo, 'by' | 'plan' | 'clear'>, mountPoin
   }
 }
 
-/** Resolves when the process has done them all, is gone, or has had its time: then it is killed. */
+/**
+ * Resolves when the process has done all steps or has ended, or after WAIT_MS, when it is killed.
+ */
 async function handOver(child: ChildProcess, task: EchoTask): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const heard = (refused: unknown): void => {

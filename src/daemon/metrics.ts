@@ -1,4 +1,4 @@
-// What /metrics says of a daemon: the session's counters by operation, and the vault's figures.
+// The figures of a daemon for /metrics: the session's counters by operation, and the vault's sizes.
 
 import { type MetricFamily, prometheusText, type Sample } from '../control/wire/prometheus.ts'
 import { LATENCY_BUCKETS, type SessionMetrics } from '../fuse/metrics.ts'
@@ -40,7 +40,7 @@ function byOperation(counts: Float64Array): Sample[] {
   })
 }
 
-/** Cumulative, as a scrape wants it; the last bucket has no upper end. */
+/** Cumulative, as Prometheus requires; the last bucket has no upper bound. */
 function latencies({ latency, elapsedMs, requests }: SessionMetrics): Sample[] {
   return [...elapsedMs].flatMap((sumMs, opcode) => {
     const operation = operationTable[opcode]?.name

@@ -1,6 +1,6 @@
-// What a daemon does on SIGTERM and SIGINT: unmounts while it goes on answering, because unmounting
-// writes back what the kernel still holds. A mount that is in use stays until it is free; a second
-// signal takes it away all the same.
+// Handles SIGTERM and SIGINT in a daemon: unmounts while still answering, because unmounting writes
+// back what the kernel has cached. A mount in use stays until it is free; a second signal unmounts
+// it anyway.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { log } from '../base/log.ts'
@@ -12,14 +12,14 @@ import type { Session } from '../fuse/session.ts'
 import type { Vault } from '../vault/vault.ts'
 
 const RETRY_MS = 500
-/** How long the kernel may take to hand over what it holds before a lazy unmount. */
+/** How long the kernel may take to write back before a lazy unmount. */
 const WRITE_BACK_MS = 60_000
 
 export interface Stopping {
   readonly config: DaemonConfig
   readonly vault: Vault
   readonly session: Session
-  /** Called when the session was stopped here; a plain unmount ends it by itself. */
+  /** Called when the session was stopped here; a normal unmount ends it by itself. */
   over(): void
 }
 
@@ -41,7 +41,8 @@ async function stopWhenFree(stopping: Stopping, isOvertaken: () => boolean): Pro
   const { config, vault, session } = stopping
   for (let attempt = 0; !isOvertaken(); attempt++) {
     if (!isMounted(config)) {
-      // Unmounted lazily by someone: no program can get in any more, and those inside lose.
+      // Unmounted lazily by another process: no program can enter any more, and those inside lose
+      // access.
       await session.stop()
       return stopping.over()
     }
@@ -51,7 +52,7 @@ async function stopWhenFree(stopping: Stopping, isOvertaken: () => boolean): Pro
       if (!(error instanceof ControlError) || error.kind !== 'busy') return await stopNow(stopping)
     }
     if (attempt === 0) {
-      // So that nothing is lost if whoever stops us loses patience and kills.
+      // So that nothing is lost if the sender of the signal loses patience and kills the daemon.
       await writeBack(config.mountPoint)
       await vault.sync().catch((error: unknown) => log('error', 'not all is durable', error))
       log('warn', `in use, waiting: ${usersOf(config)}; a second signal unmounts all the same`)

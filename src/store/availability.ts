@@ -1,6 +1,5 @@
-// Whether an engine can be used here, and what to do where it cannot. An engine beyond the default
-// needs an npm package that is optional, or an addon that is built by make: neither is there until
-// somebody wants it.
+// Whether an engine can be used here, and what to do where it cannot. Every engine but the default
+// needs an optional npm package, or an addon that make builds; neither is installed by default.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,8 +15,8 @@ export type Requirement =
   | undefined
 
 /**
- * `version` is the engine's own. What is not available has `why` and the `command` that makes it
- * so.
+ * `version` is the engine's own. An unavailable engine has a reason, `why`, and the `command` that
+ * makes it available.
  */
 export type Availability =
   | {
@@ -39,7 +38,7 @@ export type Availability =
  */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 
-/** Asks by loading: an addon that is there may still not fit this machine. */
+/** Checks by loading: an addon that exists may still not fit this machine. */
 export async function availabilityOf(
   requirement: Requirement,
   version: () => Promise<string>,
@@ -78,7 +77,7 @@ function commandFor(requirement: Requirement): string {
   return `npm install --prefix ${ROOT} --no-save${production} ${npm}@${version}`
 }
 
-/** Not the npm package, which has no Makefile. */
+/** False in the npm package, which has no Makefile. */
 function isCheckout(): boolean {
   return existsSync(join(ROOT, 'Makefile'))
 }

@@ -1,5 +1,5 @@
-// What a collection is: a kind of row, with typed columns of which the first are its key.
-// collections.ts declares all that there are. A row is a plain object. Knows nothing of what rows
+// What a collection is: a kind of row with typed columns, the first of which are its key. All
+// collections are declared in collections.ts. A row is a plain object. Knows nothing of what rows
 // mean.
 //
 //   type    in memory                          in SQLite   order
@@ -12,7 +12,7 @@
 
 export type ColumnType = 'uint' | 'int' | 'name' | 'digest' | 'text' | 'bytes'
 
-/** One component of a key as it stands in memory. */
+/** One component of a key, as it is in memory. */
 export type KeyPart = number | string
 
 /** A key, or the first components of one. */

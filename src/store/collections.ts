@@ -1,19 +1,20 @@
-// THE schema: every kind of row that a vault holds, declared once (collection.ts says what a column may be). Engines map a
-// collection to a table, a column family or a key prefix; migration, verification and statistics are loops over `collections`.
-// A temporal collection holds the present, with `since`; `<name>_past` holds what was, with `since` and `until`.
+// THE schema: every kind of row that a vault holds (column types: collection.ts). Engines map a
+// collection to a table, column family or key prefix; migration, checks and statistics loop over
+// all. A temporal collection holds the present, `<name>_past` what was, up to `until`.
 
 import type { FileType } from '../base/mode.ts'
 import { type Collection, collection } from './collection.ts'
 
 export type { Collection, ColumnType, Key, KeyPart } from './collection.ts'
 
-/** `since` of a row whose change is not sealed yet, and `until` of the past row that it hides: after every moment. */
+/** After every moment: the `since` of an unsealed change, the `until` of the past row it hides. */
 export const PROVISIONAL = Number.MAX_SAFE_INTEGER
 
 /**
- * stat(2)'s fields; a directory's `size` is the number of its entries. `allocated` counts the bytes that extents cover, `parent` and `name` are where
- * it is found (of hard links the first; the others are rows of `hardlink`), `xattrs` and `tags` count its extended attributes and labels, `versions`
- * is the number of its newest version. `actor` is who made it what it is since `since`.
+ * Fields of stat(2); a directory's `size` is its number of entries. `allocated` counts the bytes
+ * that extents cover. `parent` and `name` are its first name (its other hard links are rows of
+ * `hardlink`). `xattrs` and `tags` count its extended attributes and labels; `versions` is its
+ * newest version's number. `actor` changed it to this state at `since`.
  */
 export interface InodeRow {
   ino: number
@@ -76,7 +77,7 @@ export const inodePast = collection<InodePastRow>('inode_past', 2, {
   ...attributes,
 })
 
-/** How a name came to lead where it leads; `origin` of an EntryRow. */
+/** How a name came to refer to its inode: `origin` of an EntryRow. */
 export const CREATED = 0
 export const RENAMED = 1
 export const LINKED = 2
@@ -84,8 +85,8 @@ export const RESTORED = 3
 export type Origin = typeof CREATED | typeof RENAMED | typeof LINKED | typeof RESTORED
 
 /**
- * A name in a directory; `type` is the inode's mode >> 12, kept here so that listings need no inode. `fromParent` and
- * `fromName` say which name became this one by rename(2) at `since`; 0 and '' if none did. `actor` is who did it.
+ * A name in a directory. `type` is the inode's mode >> 12, copied here for listings. If rename(2)
+ * made it at `since`, `fromParent` and `fromName` are the old name, else 0 and ''. `actor` did it.
  */
 export interface EntryRow {
   parent: number
@@ -98,15 +99,15 @@ export interface EntryRow {
   actor: number
   since: number
 }
-/** What ended a name. UNSEEN: it is gone, and its file was never complete. LOST: deleted, the young name of what was not young, or by a command. */
+/** What ended a name: `fate` of an EntryPastRow. */
 export const DELETED = 0
 export const REPLACED = 1
 export const MOVED = 2
-export const UNSEEN = 3
-export const LOST = 4
+export const UNSEEN = 3 // gone before its file was ever complete
+export const LOST = 4 // DELETED by a command, or a young name of an older file: always shown
 export type Fate = 0 | 1 | 2 | 3 | 4
 
-/** `endedBy` is the actor who did that. */
+/** `endedBy` is the actor who ended it. */
 export interface EntryPastRow extends EntryRow {
   until: number
   fate: Fate
@@ -151,8 +152,8 @@ export const hardlink = collection<HardlinkRow>('hardlink', 3, {
 })
 
 /**
- * `length` bytes of a file at `offset`, never across a multiple of CHUNK_BYTES: either inline (`data`, with `crc` its
- * CRC-32 and hash '') or `length` bytes at `blockOffset` of block `hash`. What no extent covers is a hole.
+ * `length` bytes of a file at `offset`, within one chunk (CHUNK_BYTES): inline (`data`, their
+ * CRC-32 `crc`, hash '') or at `blockOffset` of block `hash`. What no extent covers is a hole.
  */
 export interface ExtentRow {
   ino: number
@@ -189,11 +190,11 @@ export const extentPast = collection<ExtentPastRow>('extent_past', 3, {
   data: 'bytes',
 })
 
-/** Up to CHUNK_BYTES of content under the SHA-256 of its `size` plain bytes; `codec` 0 plain, 1 zstd. Never changes. */
+/** Up to CHUNK_BYTES of content, stored once for all files that have it. Never changes. */
 export interface BlockRow {
-  hash: string
-  size: number
-  codec: number
+  hash: string // SHA-256 of the plain bytes
+  size: number // length of the plain bytes
+  codec: number // 0 plain, 1 zstd
   data: Uint8Array | null
 }
 export const block = collection<BlockRow>('block', 1, {
@@ -226,7 +227,7 @@ export const xattrPast = collection<XattrPastRow>('xattr_past', 3, {
   value: 'bytes',
 })
 
-/** The complete state number `number` (1, 2, 3 ...) of a file, sealed at `moment` by `actor`, with its attributes of then. */
+/** Version `number` (from 1) of a file, sealed at `moment` by `actor`, with its attributes then. */
 export interface VersionRow {
   ino: number
   number: number
@@ -253,8 +254,8 @@ export const version = collection<VersionRow>('version', 2, {
 })
 
 /**
- * A process that changed something: its user, its number and what it was called (comm of proc(5), a byte string), since it was
- * first seen. Number 0 and an empty command stand for what is not known; rows that say actor 0 know nobody at all.
+ * A process that changed something: its user, pid and command (comm of proc(5), a byte string),
+ * first seen at `since`; 0 and '' if unknown. Actor 0 in other rows means no known process.
  */
 interface ActorRow {
   id: number
@@ -272,9 +273,9 @@ export const actor = collection<ActorRow>('actor', 1, {
 })
 
 /**
- * What prune writes down before it lets go of what the numbers of a name's versions are counted from: version `version` of the
- * inode that the name got at `since` (or that came with its history then) is version `number` of the name; `replaced` is 1 when
- * that inode took another's place, `begins` when no history of another span comes before it.
+ * Kept by prune when it drops what a name's version numbers count from: version `version` of the
+ * inode that got the name (or joined its history) at `since` is version `number` of the name.
+ * `replaced`: 1 if it replaced another inode; `begins`: 1 if no other span's history precedes it.
  */
 export interface NumberingRow {
   parent: number
@@ -337,7 +338,7 @@ export const taggingPast = collection<TaggingPastRow>('tagging_past', 3, {
   until: 'uint',
 })
 
-/** What prune must leave alone: a path ('/a.txt', with its history and what is below it; moment 0), or a snapshot's name (its UTF-8) with its moment. */
+/** What prune must keep: a path's subtree and history (moment 0), or a snapshot and moment. */
 export interface HoldRow {
   name: string
   moment: number
@@ -349,14 +350,14 @@ export const hold = collection<HoldRow>('hold', 1, {
   createdAt: 'uint',
 })
 
-/** From `moment` on the host's clock, which was set then, shows moment + `offset`; before the first row the two are the same. */
+/** From `moment` on, the host's clock shows moment + `offset`; before the first row, the moment. */
 export interface ClockRow {
   moment: number
   offset: number
 }
 export const clock = collection<ClockRow>('clock', 1, { moment: 'uint', offset: 'int' })
 
-/** An inode that is open but has no name: swept when the vault is opened after a crash. */
+/** An inode that is open but has no name: deleted when the vault is opened after a crash. */
 interface OrphanRow {
   ino: number
 }

@@ -1,7 +1,7 @@
-// Which values the columns of collections.ts can have, beside what their types say: a vault may
-// come from anybody, and what could be no name, kind of file or number in any vault that avfs
-// writes must not come as far as who works with it. What rows say together is check's. A function a
-// collection and a set of columns, compiled as those of kv/row-codec.ts are, since each row that is
+// The values that columns of collections.ts may have, beyond what their types say. A vault may come
+// from anybody: a value that avfs never writes (an impossible name, file type or number) must not
+// reach the layers above. Consistency between rows is left to vault check. There is one compiled
+// function for each collection and set of columns, as in kv/row-codec.ts, because every row that is
 // read passes it.
 
 import { compileFunction } from 'node:vm'
@@ -19,10 +19,10 @@ import { isKnownType } from '../base/mode.ts'
 import { isFileName } from '../base/names.ts'
 import { type Collection, type ColumnType, PROVISIONAL } from './collections.ts'
 
-/** The first column of a row whose value is none of its domain; undefined when there is none. */
+/** Returns the name of the first column whose value is outside its domain, or undefined. */
 export type Unfit = (row: object) => string | undefined
 
-/** Numbers of inodes beyond are those of the views. */
+/** Inode numbers above this belong to views. */
 const INO_MAX = 2 ** 52 - 1
 const UINT32_MAX = 2 ** 32 - 1
 const MODE_MAX = 0xffff
@@ -31,7 +31,7 @@ const FATES = 4
 const ORIGINS = 3
 export const HASH_BYTES = 32
 
-/** A condition on `v`, in JavaScript; what it calls is in `scope`. */
+/** A condition on `v`, in JavaScript; the functions that it calls are in `scope`. */
 type Domain = string
 
 const types: Readonly<Record<ColumnType, Domain>> = {
@@ -54,7 +54,7 @@ const maybeName = "v === '' || isFileName(v)"
 const label = 'isLabel(v)'
 const tag = 'isTag(v)'
 
-/** By column, where it means the same in every collection. */
+/** By column, for columns that mean the same in every collection. */
 const ofColumns: Readonly<Record<string, Domain>> = {
   ino,
   parent: directory,
@@ -89,7 +89,7 @@ const ofColumns: Readonly<Record<string, Domain>> = {
   tag,
 }
 
-/** By collection and column, where it does not. */
+/** By collection and column, for the others. */
 const ofOne: Readonly<Record<string, Domain>> = {
   'inode.name': maybeName,
   'inode_past.name': maybeName,
@@ -111,7 +111,7 @@ const ofOne: Readonly<Record<string, Domain>> = {
   'block.hash': `v.length === ${HASH_BYTES}`,
 }
 
-/** A byte string without NUL. */
+/** A byte string without NUL, not empty. */
 function isBytes(value: string, bytesMax: number): boolean {
   return value !== '' && value.length <= bytesMax && !value.includes('\0')
 }
@@ -133,14 +133,16 @@ function isMode(value: number): boolean {
   return value <= MODE_MAX && isKnownType(value)
 }
 
-/** Longer ones would be read into memory whole, as those that symlink(2) makes are. */
+/**
+ * Symlink targets are read into memory whole, so their length is bounded as symlink(2) bounds it.
+ */
 function isTarget(mode: number, size: number): boolean {
   return mode >>> MODE_SHIFT !== 10 || size <= SYMLINK_BYTES_MAX
 }
 
 const scope = { isBytes, isFileName, isLabel, isTag, isMode, isTarget }
 
-/** What tells which of these columns of a row is none of its domain. */
+/** The function that finds a column of these whose value is outside its domain. */
 export function unfitOf(
   collection: Collection<never> | Collection<object>,
   fields: readonly string[],

@@ -1,14 +1,14 @@
-// Decides when changes become durable: at the latest after `intervalMs`, when much is dirty, or at
-// once when someone waits. One batch is prepared while another is being written; all who ask
-// meanwhile share the next one. A commit that the engine refuses stays in memory, is tried again,
-// and everybody who asks is told why.
+// Decides when changes become durable: after `intervalMs` at the latest, earlier when much is
+// dirty, or at once when a caller waits. One batch is prepared while another is being written; all
+// callers that ask meanwhile share the next one. A commit that the engine refuses stays in memory
+// and is retried, and every waiting caller gets the error.
 
 import { log } from '../base/log.ts'
 import { startStep } from '../base/step.ts'
 import type { Layer, Overlay } from './overlay.ts'
 import { type Batch, Fault, type StoreError } from './store.ts'
 
-/** How long a refused commit waits before it is tried again. */
+/** Delay before a refused commit is retried. */
 const RETRY_MS = 1000
 /** Batches between overlay and engine: one being prepared, one being written. */
 const WAITING_MAX = 2
@@ -16,10 +16,11 @@ const WAITING_MAX = 2
 interface GroupCommitOptions {
   readonly intervalMs: number
   /**
-   * Called just before changes are handed over: puts into the overlay what is still kept elsewhere.
+   * Called just before changes are handed over: moves changes still buffered elsewhere into the
+   * overlay.
    */
   readonly collect: () => void
-  /** Completes a layer (hashes, compresses) and says what to write. */
+  /** Completes a layer (hashes, compresses) and returns the batch to write. */
   readonly prepare: (layer: Layer) => Promise<Batch>
   /** Called when a layer has become durable. */
   readonly settled: (layer: Layer) => void
@@ -30,13 +31,13 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions
   #waiting = 0
   #next: Promise<void> | undefined
-  /** Ends when the engine has taken the newest layer. */
+  /** Resolves when the engine has committed the newest layer. */
   #tail: Promise<void> = Promise.resolve()
-  /** What those who wait for the newest layer are told. */
+  /** The promise that callers get who wait for the newest layer. */
   #told: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #failure: StoreError | undefined
-  /** Tell those who wait for a layer that is under way. */
+  /** Reject functions of the promises of all layers under way. */
   readonly #refusals = new Set<(error: unknown) => void>()
   #wake: (() => void)[] = []
   #stopped = false
@@ -47,13 +48,13 @@ export class GroupCommit {
     this.#options = options
   }
 
-  /** Why the engine refused the last commit, as long as it is not written. */
+  /** Why the engine refused the last commit; undefined once it is written. */
   get failure(): StoreError | undefined {
     return this.#failure
   }
 
   /**
-   * Starts the clock: changes made from now on are durable within `intervalMs` and the time of one
+   * Starts the timer: changes made from now on are durable within `intervalMs` plus the time of one
    * commit.
    */
   start(): void {
@@ -61,14 +62,14 @@ export class GroupCommit {
     this.#timer.unref()
   }
 
-  /** Commits soon; nobody waits for it. */
+  /** Starts a commit that nobody waits for. */
   nudge(): void {
     if (this.#next === undefined) this.commit().catch(() => {})
   }
 
   /**
    * Resolves when everything that was done before this call is durable. Rejects with the engine's
-   * StoreError when it refuses; the changes are kept and tried again.
+   * StoreError when it refuses; the changes are kept and retried.
    */
   commit(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
@@ -78,20 +79,19 @@ export class GroupCommit {
     return this.#next
   }
 
-  /** True while the engine is more than a batch behind. */
+  /** True while the engine is more than one batch behind. */
   get behind(): boolean {
     return this.#waiting >= WAITING_MAX
   }
 
-  /** A promise while the engine is more than a batch behind, for a writer to wait on. */
+  /** For backpressure: a promise while the engine is more than one batch behind, else undefined. */
   get pressure(): Promise<void> | undefined {
     if (!this.behind) return undefined
     return new Promise((resolve) => this.#wake.push(resolve))
   }
 
   /**
-   * Stops the clock after a last commit. Rejects with StoreError when the engine refuses it once
-   * more.
+   * Stops the timer after a last commit. Rejects with StoreError when the engine refuses that one.
    */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
@@ -104,19 +104,19 @@ export class GroupCommit {
   async #later(): Promise<void> {
     while (this.behind && this.#failure === undefined)
       await new Promise<void>((go) => this.#wake.push(go))
-    // Whoever asks from here on wants changes that are not in this layer.
+    // Later callers may have changes that are not in this layer: they need a new commit.
     this.#next = undefined
     return this.#handOver()
   }
 
   async #handOver(): Promise<void> {
-    // Not awaited: a writer that asks must find at once that nothing is dirty.
+    // No await unless a read must wait: a caller must learn in the same turn that nothing is dirty.
     for (let wait = this.#collect(); wait !== undefined; wait = this.#collect()) await wait
     if (this.#overlay.size === 0) return this.#told
     const layer = this.#overlay.handOver()
     this.#waiting++
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    // Nobody may be waiting; a refusal is logged where it happens.
+    // Perhaps nobody waits for it; a refusal is logged where it happens.
     promise.catch(() => {})
     this.#told = promise
     this.#refusals.add(reject)
@@ -125,7 +125,10 @@ export class GroupCommit {
     return promise
   }
 
-  /** Returns what to wait for when a read must wait; what others change meanwhile comes along. */
+  /**
+   * Returns a promise when a read must wait. Changes made during that wait become part of the
+   * layer.
+   */
   #collect(): Promise<void> | undefined {
     if (this.#failure !== undefined) throw this.#failure
     startStep()
@@ -153,7 +156,7 @@ export class GroupCommit {
         if (this.#failure === undefined)
           log('error', 'a commit was refused; it is kept in memory and tried again', error)
         this.#failure = error as StoreError
-        // Those of the layers behind it too, which cannot be written before it.
+        // Layers behind this one are refused too, since they cannot be written before it.
         for (const refuse of this.#refusals) refuse(error)
         this.#release()
         if (this.#stopped) throw error
@@ -162,7 +165,7 @@ export class GroupCommit {
     }
     if (this.#failure !== undefined) log('info', 'the refused commit is written now')
     this.#failure = undefined
-    // Not while a newer layer is under way: who asks then waits for that one.
+    // While a newer layer is under way, #told is the promise of that one: leave it.
     if (this.#waiting === 1) this.#told = Promise.resolve()
     this.#refusals.delete(refused)
     this.commits++

@@ -1,13 +1,13 @@
-// A store that shows no row with a value that no vault of ours can have (domains.ts), whatever its
-// engine's file holds. The whole key alone may still be asked for by `project`, so that such a row
-// can be found and dropped.
+// A store that returns no row with a value that avfs could not have written (domains.ts), whatever
+// the engine's file holds. `project` of the key columns alone still returns such rows, so that they
+// can be found and deleted.
 
 import type { Collection, Key } from './collections.ts'
 import { type Unfit, unfitOf } from './domains.ts'
 import { inRange, keyOf } from './keys.ts'
 import { corrupt, type Range, type Store } from './store.ts'
 
-/** The same store; `get`, `scan` and `project` throw StoreError 'corrupt' for what cannot be. */
+/** Wraps a store: `get`, `scan` and `project` throw StoreError 'corrupt' for impossible values. */
 export function guarded(inner: Store): Store {
   const { auxiliary } = inner
   const checks = new Map<string, Unfit>()
@@ -66,8 +66,8 @@ export function guarded(inner: Store): Store {
 }
 
 /**
- * A key whose text is no UTF-8 is read as another one, which may lie before the row: whoever goes on
- * behind it meets the same row for ever.
+ * A key whose text is not UTF-8 is decoded as a different key, which may sort before the row. A
+ * walk that continues after the decoded key would then meet the same row for ever.
  */
 function assertWithin<R extends object>(
   collection: Collection<R>,
@@ -83,7 +83,7 @@ function assertWithin<R extends object>(
     throw unfitRow(collection, first, 'place in its order')
 }
 
-/** A key must be one that can be asked for. */
+/** The key's parts must have a type that a key can be looked up by. */
 function unfitKey(fields: readonly string[]): Unfit {
   return (row) =>
     fields.find((field) => {

@@ -1,10 +1,9 @@
-// Keys as they stand in memory: their order, and how one is taken from a row. Every engine sorts as
-// compareKeys does, however it encodes its keys. Knows nothing of engines.
+// Keys in memory: their order, and how to take one from a row. Every engine sorts as compareKeys
+// does, however it encodes keys. Knows nothing of engines.
 
 import type { Collection, Key, KeyPart } from './collections.ts'
 import type { Range } from './store.ts'
 
-/** The key of a row. */
 export function keyOf<R extends object>(collection: Collection<R>, row: R): Key {
   const { fields, keyLength } = collection
   const key: KeyPart[] = []
@@ -15,8 +14,7 @@ export function keyOf<R extends object>(collection: Collection<R>, row: R): Key 
 }
 
 /**
- * A bound behind a key and all that begin with it, and before every other; undefined where there
- * can be none.
+ * The least bound after a key and all keys that begin with it; undefined where there can be none.
  */
 export function keyAfter(key: Key): Key | undefined {
   const last = key[key.length - 1]
@@ -51,8 +49,8 @@ function compareParts(a: KeyPart, b: KeyPart): number {
   return compareStrings(a as string, b as string)
 }
 
-// A byte string sorts by its chars. Text sorts by its UTF-8, which is the order of code points: the
-// order of UTF-16 units but for surrogates, which stand for points above every other unit.
+// A byte string sorts by its chars. Text sorts by its UTF-8, which is code point order; UTF-16
+// order differs only for surrogates, which stand for code points above all others.
 function compareStrings(a: string, b: string): number {
   const shorter = Math.min(a.length, b.length)
   for (let i = 0; i < shorter; i++) {

@@ -1,13 +1,13 @@
-// The engine that keeps rows in memory: for tests, and the model of what the others must do. Rows
-// lie sorted in pieces of bounded length, so that neither a put nor a scan costs more as a
-// collection grows.
+// The engine that keeps rows in memory: for tests, and as the reference for the other engines. Rows
+// are sorted in pieces of bounded length, so that the cost of a put or scan does not grow with the
+// collection.
 
 import { firstIndex } from '../base/sorted.ts'
 import { type Collection, collections, type Key } from './collections.ts'
 import { compareKeys, keyOf } from './keys.ts'
 import { type Batch, type Range, type Store, StoreError, type StoreStats } from './store.ts'
 
-/** Opens a new, empty store that is gone when it is closed. */
+/** Opens a new, empty store, which is gone when it is closed. */
 export function openMemory(): Store {
   return new MemoryStore()
 }
@@ -17,26 +17,26 @@ interface Item {
   readonly row: object
 }
 
-/** Where a key is, or where it would be inserted. */
+/** The position of a key, or where it would be inserted. */
 interface Position {
   readonly piece: number
   readonly index: number
   readonly found: boolean
 }
 
-/** A piece that grows beyond this is halved. */
+/** A longer piece is split in halves. */
 const PIECE_ITEMS_MAX = 512
 
 /** Items in key order. */
 class SortedItems {
-  /** None is empty but the first. */
+  /** Only the first may be empty. */
   readonly #pieces: Item[][]
 
   constructor(pieces: Item[][] = [[]]) {
     this.#pieces = pieces
   }
 
-  /** The same items, which are never changed in place. */
+  /** A copy that shares the items, which are never changed in place. */
   copy(): SortedItems {
     return new SortedItems(this.#pieces.map((items) => [...items]))
   }
@@ -63,7 +63,7 @@ class SortedItems {
     if (items.length === 0 && this.#pieces.length > 1) this.#pieces.splice(piece, 1)
   }
 
-  /** The items from `gte` on, upwards. */
+  /** The items from `gte` on, ascending. */
   *from(gte: Key): Generator<Item> {
     const start = this.#find(gte)
     for (let p = start.piece; p < this.#pieces.length; p++) {
@@ -73,7 +73,7 @@ class SortedItems {
     }
   }
 
-  /** The items before `lt` (all without), downwards. */
+  /** The items before `lt` (all if undefined), descending. */
   *before(lt: Key | undefined): Generator<Item> {
     const last = this.#pieces.length - 1
     const end = lt === undefined ? undefined : this.#find(lt)
@@ -156,7 +156,7 @@ class MemoryStore implements Store {
   async commit(batch: Batch): Promise<void> {
     this.#assertOpen()
     if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
-    // All is copied, and so checked, before anything is changed.
+    // Everything is copied, and thereby checked, before anything is changed.
     const changes = batch.map(({ collection, puts, deletes }) => ({
       items: this.#itemsOf(collection),
       puts: puts.map((row) => ({ key: keyOf(collection, row), row: copyRow(collection, row) })),
@@ -205,8 +205,8 @@ class MemoryStore implements Store {
 }
 
 /**
- * The row's fields alone, with bytes of its own. Throws TypeError for a value that does not fit its
- * column.
+ * A copy of a row, of its declared fields only, with its own bytes. Throws TypeError for a value
+ * that does not fit its column.
  */
 function copyRow(collection: Collection<never> | Collection<object>, row: object): object {
   const { name, fields, types } = collection

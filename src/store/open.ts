@@ -1,4 +1,4 @@
-// The one file that names the engines. Each is loaded when it is first used, and all but the first
+// The only file that names the engines. Each is loaded when it is first used, and any but the first
 // may be missing.
 
 import { existsSync, readdirSync, statSync } from 'node:fs'
@@ -13,33 +13,33 @@ import { isReadable } from './sqlite/readable.ts'
 import { type Store, StoreError } from './store.ts'
 
 interface OpenOptions {
-  /** Makes a new vault, and refuses one that is there already and has rows. */
+  /** Creates a vault; refuses an existing one that has rows. */
   readonly create?: boolean
   /** An engine's name; by default that of the path's suffix. */
   readonly backend?: string
   /**
-   * Refuses commits, and shows what was committed when it was opened, whatever others commit
-   * meanwhile.
+   * Refuses commits, and shows what was committed at the time of opening, whatever others commit
+   * later.
    */
   readonly readOnly?: boolean
-  /** What the engine may keep in memory for reads. */
+  /** Memory for the engine's read caches. */
   readonly cacheBytes?: number
 }
 
 export interface Backend {
   readonly name: string
   /**
-   * What the names of its vaults end in: an existing vault's engine is known by it. '' if it has no
-   * files.
+   * The suffix of its vaults' names, by which an existing vault's engine is recognized. '' if it
+   * has no files.
    */
   readonly suffix: string
   /** A vault is a folder, and not a file. */
   readonly isFolder: boolean
-  /** What it may leave beside the vault: these follow the vault's whole name. */
+  /** What may lie beside the vault: suffixes appended to the vault's whole name. */
   readonly companions: readonly string[]
   /**
-   * Of the files of a vault that cannot be written, by their last names, those that a reader
-   * neither changes nor removes. Undefined stands for a vault that can be read as it is.
+   * For a vault that cannot be written: a predicate on its file names that is true for the files
+   * that a reader neither changes nor removes. Undefined if the vault can be read where it is.
    */
   readonly linked: (path: string) => IsLinked | undefined
   readonly requirement: Requirement
@@ -59,9 +59,7 @@ const none: IsLinked = () => false
 
 const require = createRequire(import.meta.url)
 
-/**
- * What follows the path of a vault in that of its index, where the engine's own file takes none.
- */
+/** The suffix of the index of a vault whose engine cannot hold the index in its own file. */
 export const INDEX_ENDING = '.search'
 
 /** Every engine: a new one is a row here. The first is the default. */
@@ -71,7 +69,7 @@ export const backends: readonly Backend[] = [
     suffix: '.avfs',
     isFolder: false,
     companions: ['-wal', '-shm', '-journal'],
-    // It knows its log by the real path of the file, so that a link would not do.
+    // SQLite finds its log by the real path of the file, so a symbolic link would not do.
     linked: (path) => (isReadable(path) ? undefined : none),
     requirement: undefined,
     version: async () => (await import('./sqlite/sqlite.ts')).sqliteVersion(),
@@ -123,7 +121,7 @@ export const backends: readonly Backend[] = [
     name: 'sled',
     suffix: '.sled',
     isFolder: true,
-    // To open it is to write.
+    // Opening it writes.
     linked: () => none,
     companions: [INDEX_ENDING],
     requirement: { make: 'sled' },
@@ -150,15 +148,16 @@ export const persistentBackends = backends.filter(({ suffix }) => suffix !== '')
 
 /**
  * Opens the vault at a path. Rejects with StoreError: 'format' for an unknown engine, a file that
- * is no vault or a vault of a newer avfs, 'io' where there is none (or, with `create`, one),
- * 'unavailable' where its engine cannot be loaded; with StrangerError where a part of it is
- * somebody else's. Whoever made it, its rows have values that rows can have (guarded.ts).
+ * is not a vault or a vault of a newer avfs, 'io' where there is none (or, with `create`, where
+ * there is one), 'unavailable' where its engine cannot be loaded; with StrangerError where a part
+ * of it belongs to another user. Rows are validated as they are read (guarded.ts), whoever made the
+ * vault.
  */
 export async function openStore(path: string, options: OpenOptions = {}): Promise<Store> {
   return guarded(await openEngine(path, options))
 }
 
-/** The same with rows of any values, which engines take and give as they are. */
+/** `openStore` without validation: rows are returned as the engine has them. */
 export async function openEngine(path: string, options: OpenOptions = {}): Promise<Store> {
   const backend = backendOf(path, options.backend)
   const availability = await availabilityOfBackend(backend)
@@ -171,19 +170,25 @@ export async function openEngine(path: string, options: OpenOptions = {}): Promi
     : openElsewhere(path, options, isLinked)
 }
 
-/** Before an engine opens it: it would wait at a pipe, and tell of a folder in the host's words. */
+/**
+ * Checked before an engine opens it: opening a pipe would block, and a folder would be reported in
+ * the host's words.
+ */
 function assertKind({ suffix, isFolder }: Backend, path: string): void {
   const found = suffix === '' ? undefined : statSync(path, { throwIfNoEntry: false })
   if (found !== undefined && !(isFolder ? found.isDirectory() : found.isFile()))
     throw new StoreError('format', `${path} is not an avfs vault`)
 }
 
-/** Undefined where the vault can be opened as it is. */
+/** Undefined where the vault can be opened where it is. */
 function linkedOf(backend: Backend, path: string): IsLinked | undefined {
   return isWritablePlace(path) || !existsSync(path) ? undefined : backend.linked(path)
 }
 
-/** The index is not brought along: who searches opens it where it is. */
+/**
+ * Opens the vault through a folder of links and copies. The index is left out: a search opens it
+ * where it is.
+ */
 async function openElsewhere(
   path: string,
   options: OpenOptions,
@@ -203,7 +208,7 @@ async function openElsewhere(
   }
 }
 
-/** The engine of that name, or else of the path's suffix, or else the default. */
+/** The engine of that name; without a name, that of the path's suffix, else the default. */
 export function backendOf(path: string, name?: string): Backend {
   if (name === undefined) {
     const found = persistentBackends.find(({ suffix }) => path.endsWith(suffix))
@@ -237,23 +242,23 @@ function unavailable(
   )
 }
 
-/** All files and folders of a vault, those that are there. */
+/** All existing files and folders of a vault. */
 export function filesOf(path: string): string[] {
   const { companions } = backendOf(path)
   return [path, ...companions.map((end) => path + end)].filter((file) => existsSync(file))
 }
 
-/** What a vault's files have together, and when the last of them changed, without opening it. */
+/** The total size of a vault's files, and when the last of them changed, without opening it. */
 export function sizeOnDisk(path: string): { bytes: number; changedMs: number } {
   let bytes = 0
   let changedMs = 0
   const add = (file: string): void => {
-    // An engine may be removing it just now.
+    // An engine may just be removing it.
     const found = statSync(file, { throwIfNoEntry: false })
     if (found === undefined) return
     if (found.isDirectory()) for (const name of readdirSync(file)) add(join(file, name))
     else {
-      // One with holes takes less than its length, one with room behind its end no more.
+      // A sparse file takes less than its length; preallocated space behind the end does not count.
       bytes += Math.min(found.size, found.blocks * 512)
       changedMs = Math.max(changedMs, found.mtimeMs)
     }

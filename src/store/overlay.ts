@@ -1,9 +1,9 @@
-// Rows that changed since the last commit, over the layers that are being committed, over the
-// engine. All reads and writes of a vault go through here, so that an operation sees every one
-// before it. Synchronous; group-commit.ts empties it.
+// Rows changed since the last commit, on top of the layers being committed, on top of the engine.
+// All reads and writes of a vault go through here, so that an operation sees the effects of every
+// one before it. Synchronous; group-commit.ts empties it.
 //
 // A layer keeps, per collection: first key part -> rest of the key -> change. Nearly all scans stay
-// below one first part (the names of a directory, the extents of a file), so that part is the
+// within one first part (the names of a directory, the extents of a file), so that part is the
 // index.
 
 import { noteChange } from '../base/step.ts'
@@ -11,16 +11,16 @@ import type { Collection, Key, KeyPart } from './collections.ts'
 import { compareKeys } from './keys.ts'
 import type { Batch, Changes, Range, Store } from './store.ts'
 
-/** A row that is to be put, or a key that is to be deleted. */
+/** A row to be put, or a key to be deleted. */
 type Change = { key: Key; row: object | undefined }
 type Watcher = (key: Key, row: object | undefined) => void
-/** Changes below one first key part; `sorted` by key, as long as no key came since. */
+/** Changes that share a first key part; `sorted` is a cache, dropped when a new key is added. */
 interface Group {
   readonly changes: Map<KeyPart, Change>
   sorted: Change[] | undefined
 }
 
-/** Changes of one commit. */
+/** The changes of one commit. */
 export class Layer {
   readonly groups = new Map<Collection<object>, Map<KeyPart, Group>>()
   #size = 0
@@ -95,18 +95,18 @@ function rest(key: Key): KeyPart {
   return key.length === 1 ? 0 : `${key[1]}\0${key[2]}`
 }
 
-/** The newest state of every row. Rows that it returns belong to it: change them only by `put`. */
+/** The newest state of every row. It owns the rows that it returns: change them only by `put`. */
 export class Overlay {
   readonly store: Store
   /**
-   * Grows with each row that is put or taken away: as long as it is the same, whatever was derived
-   * from rows is good.
+   * A counter that grows with each put or delete: what is derived from rows is valid as long as it
+   * stays the same.
    */
   changes = 0
   #fresh = new Layer()
-  /** Handed over and not yet durable, oldest first. */
+  /** Layers handed over but not yet durable, oldest first. */
   #waiting: Layer[] = []
-  /** Told of every row that is put, while somebody must know what comes to be used. */
+  /** If set, called with every row that is put, to record which rows come into use. */
   witness: ((collection: Collection<object>, row: object) => void) | undefined
   readonly #watchers = new Map<Collection<object>, Watcher[]>()
 
@@ -156,9 +156,9 @@ export class Overlay {
   }
 
   /**
-   * Calls `heard` with each key of a collection that is put (with its row) or taken away (without)
-   * from here on, for whoever keeps what is derived from rows. It must not read: the operation has
-   * changed something already.
+   * Calls `heard` with the key of every later put (with its row) and delete (without) in a
+   * collection, for caches derived from rows. It must not read: the operation has already changed
+   * something, so a Fault is not allowed.
    */
   watch<R extends object>(
     collection: Collection<R>,
@@ -183,7 +183,7 @@ export class Overlay {
     const any = collection as unknown as Collection<object>
     const changes = this.#changesWithin(any, range)
     if (changes.size === 0) return this.store.scan(collection, range)
-    // Each change hides at most one row of the engine, so this page holds `limit` rows that stand.
+    // Each change hides at most one row of the engine, so at least `limit` of these rows remain.
     const stored = this.store.scan(any, { ...range, limit: range.limit + changes.size })
     const key = (row: object): Key =>
       any.fields
@@ -202,9 +202,7 @@ export class Overlay {
     return found.map(({ row }) => row) as R[]
   }
 
-  /**
-   * The newest change of each key of a range, in its order, as far as `limit` rows can need them.
-   */
+  /** The newest change of each key of a range, in order, as far as `limit` rows can need them. */
   #changesWithin(collection: Collection<object>, range: Range): Map<string, Change> {
     const { gte, lt } = range
     const first = gte?.[0]
@@ -235,20 +233,19 @@ export class Overlay {
     return layer
   }
 
-  /** The oldest layer is durable in the engine now. */
+  /** The oldest layer is now durable in the engine, and dropped here. */
   settle(): void {
     this.#waiting.shift()
   }
 
   /**
-   * The rows of a collection that were put and are not durable yet; a key may come up more than
-   * once.
+   * The rows of a collection that were put and are not durable yet; a key may occur more than once.
    */
   *unsettled<R extends object>(collection: Collection<R>): Generator<R> {
     for (const layer of [...this.#waiting, this.#fresh]) yield* layer.rows(collection)
   }
 
-  /** True while nothing of `collection` below `first` waits to be durable. */
+  /** True if no change of `collection` below `first` still waits to become durable. */
   settled<R extends object>(collection: Collection<R>, first: KeyPart): boolean {
     const any = collection as unknown as Collection<object>
     return ![...this.#waiting, this.#fresh].some((layer) => layer.groups.get(any)?.has(first))
@@ -259,10 +256,7 @@ function byKey(a: Change, b: Change): number {
   return compareKeys(a.key, b.key)
 }
 
-/**
- * Sorted lists as one, where a later list hides the same keys of those before. Ends when `limit`
- * rows stand.
- */
+/** Merges sorted lists; for equal keys the later list wins. Ends once `limit` rows are found. */
 function mergeLists(lists: readonly Change[][], range: Range): Map<string, Change> {
   const { gte, lt, limit } = range
   const reverse = range.reverse === true
@@ -293,7 +287,7 @@ function mergeLists(lists: readonly Change[][], range: Range): Map<string, Chang
   return found
 }
 
-/** How many of a sorted list come before a key. */
+/** The number of items of a sorted list that come before a key. */
 function countBelow(list: readonly Change[], key: Key): number {
   let low = 0
   let high = list.length

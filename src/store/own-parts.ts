@@ -1,6 +1,6 @@
-// What lies in a vault's folder, and beside the vault under the names that its engine uses, before
-// that opens it: an engine follows links, and takes a log or a lock for its own by the name alone.
-// A stranger may have put them there, or in an archive with the vault.
+// Checks the files of a vault, and those beside it under names that its engine uses, before the
+// engine opens them: an engine follows symbolic links, and trusts a log or lock by its name alone.
+// Another user may have placed them there, or in an archive together with the vault.
 
 import { lstatSync, readdirSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
@@ -9,8 +9,8 @@ import { isTrusted, ownUser, StrangerError } from '../base/own-files.ts'
 const ADVICE = 'look what it is, and remove it or the vault'
 
 /**
- * Throws StrangerError where a folder of the vault has a link in it, or where one of `files`, the
- * vault's own first, is a link or belongs to somebody else than the vault, this user or root.
+ * Throws StrangerError if a folder of the vault contains a symbolic link, or if one of `files` (the
+ * vault's own first) is one or belongs to anyone but the vault's owner, this user or root.
  */
 export function assertOwnParts(files: readonly string[]): void {
   const [path, ...beside] = files

@@ -1,5 +1,5 @@
-// Rows of a range a page at a time, so that a range of any length can be walked. A page that must
-// wait is read again by the next call; whoever walks says how to wait, and when others go on.
+// Reads the rows of a range page by page, so that a range of any length can be walked. A page whose
+// read must wait is read again by the next call; the caller decides how to wait, and when to yield.
 
 import type { Collection, Key } from './collections.ts'
 import { compareKeys, keyAfter, keyOf } from './keys.ts'
@@ -8,10 +8,12 @@ import type { Range, Store } from './store.ts'
 type Bounds = Pick<Range, 'gte' | 'lt'>
 type Reader<M extends 'scan' | 'project'> = Pick<Store, M>
 
-/** The next rows in key order; undefined when that was all. Nothing has changed when it throws. */
+/**
+ * The next rows in key order; undefined after the last. When it throws, its position is unchanged.
+ */
 export type Pages<P> = () => P[] | undefined
 
-/** Whole rows, `limit` of them a page. */
+/** Whole rows, `limit` to a page. */
 export function scanPages<R extends object>(
   from: Reader<'scan'>,
   collection: Collection<R>,
@@ -21,7 +23,7 @@ export function scanPages<R extends object>(
   return pagesOf(collection, bounds, limit, (range) => from.scan(collection, range))
 }
 
-/** Some columns, among which must be the whole key: bytes that are left out are not read. */
+/** Some columns only, which must include the whole key; the bytes of other columns are not read. */
 export function projectPages<R extends object, F extends keyof R & string>(
   from: Reader<'project'>,
   collection: Collection<R>,
@@ -39,7 +41,7 @@ function pagesOf<R extends object, P extends object>(
   read: (range: Range) => P[],
 ): Pages<P> {
   const { gte = [], lt } = bounds
-  // What has nothing in it is not asked for: nobody may have made it ready.
+  // An empty range is not read: it may never have been prefetched, so the read could throw Fault.
   const isEmpty = lt !== undefined && compareKeys(gte, lt) >= 0
   let from: Key | undefined = isEmpty ? undefined : gte
   return () => {

@@ -1,7 +1,7 @@
-// A vault where nothing can be written (a snapshot of the host, a backup disk, a DVD, another
-// user's folder) is read by way of a folder of its own elsewhere: links to the files that its
-// engine only reads, copies of those that it writes, and room for those that it makes. Nothing of
-// it is kept.
+// Reads a vault where nothing can be written (a snapshot of the host, a backup disk, a DVD, another
+// user's folder) through a temporary folder elsewhere: links to the files that the engine only
+// reads, copies of those that it writes, and space for those that it creates. The folder is removed
+// afterwards.
 
 import {
   accessSync,
@@ -28,21 +28,21 @@ import { addon } from '../base/native.ts'
 import { assertOwnFolder, ownUser } from '../base/own-files.ts'
 import { StoreError } from './store.ts'
 
-/** Of a path of a vault, or the rest of its name: what stays where it is and is linked to. */
+/** True for a file that is linked rather than copied, by its path in the vault or its suffix. */
 export type IsLinked = (name: string) => boolean
 
 interface ReadingPlace {
-  /** What to open in place of the vault. */
+  /** The path to open in place of the vault's. */
   readonly path: string
   remove(): void
 }
 
 const PREFIX = 'avfs-reading-'
 const PIECE_BYTES = 4 * 1024 * 1024
-/** Copying more than this is worth a line in the log. */
+/** A copy of more than this is logged. */
 const MUCH_BYTES = 64 * 1024 * 1024
 
-/** Whether a vault at this path can be written by this process. */
+/** Whether this process can write a vault at this path. */
 export function isWritablePlace(path: string): boolean {
   const folders = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? [path] : []
   return [dirname(path), ...folders].every((folder) => {
@@ -56,8 +56,8 @@ export function isWritablePlace(path: string): boolean {
 }
 
 /**
- * Makes the folder for a vault of these files, its own first. Throws StoreError 'full' where it has
- * no room for the copies.
+ * Makes the folder for a vault's files, the vault's own first. Throws StoreError 'full' when there
+ * is no space for the copies.
  */
 export function makeReadingPlace(files: readonly string[], isLinked: IsLinked): ReadingPlace {
   removeLeftovers()
@@ -91,7 +91,7 @@ function bring(from: string, to: string, isLinked: IsLinked, copied: { bytes: nu
   } else copied.bytes += copyFile(from, to)
 }
 
-/** Copies what is no hole, and returns how much that was. */
+/** Copies all but the holes of a file, and returns how many bytes that was. */
 function copyFile(from: string, to: string): number {
   const input = openSync(from, 'r')
   const output = openSync(to, 'wx', 0o600)
@@ -128,8 +128,8 @@ function needRoom(folder: string, bytes: number, what: string): void {
 }
 
 /**
- * What readers of this user left that were killed: a name in a folder that is everybody's says
- * nothing of whose it is.
+ * Removes the folders of this user's readers that were killed. The owner is checked, because
+ * anybody can create a folder of that name in the shared temporary folder.
  */
 function removeLeftovers(): void {
   for (const name of readdirSync(tmpdir())) {
@@ -140,7 +140,7 @@ function removeLeftovers(): void {
     try {
       rmSync(join(tmpdir(), name), { recursive: true, force: true })
     } catch {
-      // Being removed by another reader.
+      // Another reader is removing it.
     }
   }
 }

@@ -1,5 +1,5 @@
-// How work that is not a request of the kernel waits for reads that cannot be answered at once: it
-// is run again when they can. dispatch.ts does the same for requests.
+// Runs work that is not a kernel request and reads what may not be in memory: after a Fault it is
+// run again, once the data are loaded. dispatch.ts does the same for requests.
 
 import { log } from '../base/log.ts'
 import {
@@ -17,15 +17,15 @@ import { Fault } from './store.ts'
 const FAULTS_MAX = 10_000
 
 /**
- * What `work` returns, once all it reads is in memory. It is a step: run again from its start after
- * each Fault, so that it must have changed nothing by then. Whatever else it throws ends the wait.
- * On an engine that never faults it has run when this returns.
+ * Returns the result of `work`, which is a step: it runs again from its start after each Fault, so
+ * it must have changed nothing by then. Any other error is passed on. On an engine that never
+ * faults `work` has run when this function returns.
  */
 export async function retryUntilLoaded<T>(work: () => T): Promise<T> {
   return await untilAnswered(work, undefined)
 }
 
-/** `retryUntilLoaded` for reading that may take long: others go on in between. */
+/** `retryUntilLoaded` for long reads: yields to other work between time slices. */
 export async function retryInSlices<T>(work: () => T): Promise<T> {
   return await untilAnswered(work, { untilMs: 0, isBegun: false, kept: undefined })
 }
@@ -50,8 +50,8 @@ async function untilAnswered<T>(work: () => T, slice: Slice | undefined): Promis
 }
 
 /**
- * `retryUntilLoaded` for what the step that calls it does not wait for: it is done now, or soon.
- * Errors are logged; never rejects.
+ * `retryUntilLoaded` for work that the calling step does not wait for. Errors are logged; never
+ * rejects.
  */
 export function inBackground(work: () => void): Promise<void> {
   const isWithin = hasChanged()
@@ -61,8 +61,8 @@ export function inBackground(work: () => void): Promise<void> {
 }
 
 /**
- * For work that comes up again by itself: true when it was done; false when it met a read that must
- * wait, which is loaded by the time it is tried again, as a rule.
+ * For work that will be tried again anyway: returns true when it is done, false when it met a read
+ * that must wait. The data are then loaded and usually in memory at the next attempt.
  */
 export function tryNow(work: () => void): boolean {
   startStep()

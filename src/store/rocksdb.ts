@@ -1,5 +1,5 @@
-// The RocksDB engine: a vault is a folder of tables, a column family a group. How it is laid out
-// and tuned is native/rocksdb/options.cc.
+// The RocksDB engine: a vault is a folder of tables, with one column family for each group. Layout
+// and tuning are in native/rocksdb/options.cc.
 
 import { requireAddon } from './kv/addon.ts'
 import type { KvEngine, KvOpenOptions } from './kv/engine.ts'
@@ -13,7 +13,7 @@ export function openRocksdb(path: string, options: KvOpenOptions): Promise<KvEng
     persistent: true,
     compresses: true,
     compactsOnline: true,
-    // RocksDB itself takes more; this leaves a batch room to hold a key beside a value.
+    // RocksDB's own limit is higher; this leaves room in a batch for a key together with a value.
     keyBytesMax: 65_535,
     durability: 'write-ahead log, one fdatasync a commit',
     growth: 2,
@@ -21,7 +21,7 @@ export function openRocksdb(path: string, options: KvOpenOptions): Promise<KvEng
   })
 }
 
-/** RocksDB's version; rejects with what require throws where the addon cannot be loaded. */
+/** RocksDB's version; rejects with what require throws when the addon cannot be loaded. */
 export async function rocksdbVersion(): Promise<string> {
   return requireAddon<NativeAddon>('rocksdb').version
 }

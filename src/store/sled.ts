@@ -1,15 +1,12 @@
-// The sled engine: a vault is a folder with sled's log and a file of long values. sled has neither
-// snapshots nor compaction nor a real sync, and writes long values again and again: native/sled
-// mends that.
+// The sled engine: a vault is a folder with sled's log and a file of long values. sled has no
+// snapshots, no compaction and no real sync, and it rewrites long values again and again;
+// native/sled provides the first three and keeps long values apart.
 
 import { requireAddon } from './kv/addon.ts'
 import type { KvEngine, KvOpenOptions } from './kv/engine.ts'
 import { type NativeAddon, openNative } from './kv/native-engine.ts'
 
-/**
- * Opens NAME.sled. A reader writes nothing into the vault, but sled tidies its log when it opens
- * it.
- */
+/** Opens NAME.sled. A reader changes no data, but sled tidies its log on opening. */
 export function openSled(path: string, options: KvOpenOptions): Promise<KvEngine> {
   return openNative(path, options, {
     backend: 'sled',
@@ -17,7 +14,7 @@ export function openSled(path: string, options: KvOpenOptions): Promise<KvEngine
     persistent: true,
     compresses: true,
     compactsOnline: true,
-    // Sixteen keys and near values of a leaf must stay far below a quarter of a segment.
+    // Sixteen keys and inline values of a leaf must stay far below a quarter of a segment.
     keyBytesMax: 16_384,
     durability: 'log-structured, one fdatasync a commit, two with long values',
     growth: 4,
@@ -25,7 +22,7 @@ export function openSled(path: string, options: KvOpenOptions): Promise<KvEngine
   })
 }
 
-/** sled's version; rejects with what require throws where the addon cannot be loaded. */
+/** sled's version; rejects with what require throws when the addon cannot be loaded. */
 export async function sledVersion(): Promise<string> {
   return requireAddon<NativeAddon>('sled').version
 }

@@ -5,12 +5,12 @@ import { addon } from '../../base/native.ts'
 import { ControlError } from '../wire/errors.ts'
 
 const ENOLCK = 37
-/** Of file systems that have no such locks. */
+/** The errors of file systems without such locks. */
 const MISSING = new Set([EBADF, ENOLCK, ENOSYS, EOPNOTSUPP])
 
 /**
- * 'ours', 'held' by somebody who is in the way, or 'none' where there are no such locks. Throws
- * ControlError.
+ * 'ours'; 'held' if another process holds a conflicting lock; 'none' if the file system has no
+ * locks. Throws ControlError.
  */
 export function flock(fd: number, kind: 'exclusive' | 'shared'): 'ours' | 'held' | 'none' {
   const result = addon().flock(fd, kind === 'exclusive' ? 1 : 0)

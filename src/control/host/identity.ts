@@ -1,16 +1,16 @@
-// Which file or folder a path led to, so that it is noticed when it leads to another, or to none.
-// It is held open meanwhile: a number of an inode that nobody holds is given to the next file.
+// Remembers which file or folder a path led to, to detect that it was replaced or removed. The file
+// is held open meanwhile, since a free inode number is given to the next file.
 
 import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs'
 import { systemCode } from '../wire/errors.ts'
 
 /**
- * O_PATH of open(2), which Node does not name: no permission is asked for, and closing it lets go
- * of no lock of this process.
+ * O_PATH of open(2), for which Node has no constant: it needs no permission on the file, and
+ * closing it releases none of this process's locks.
  */
 const O_PATH = 0o10000000
 
-/** What became of a path. */
+/** What happened to a path. */
 export type Loss = 'removed' | 'replaced'
 
 export class Identity {
@@ -20,8 +20,7 @@ export class Identity {
   readonly #ino: number
 
   /**
-   * Takes an open descriptor of what is at `path` over; without one, opens it. Throws what open(2)
-   * says.
+   * Takes over an open descriptor of what is at `path`, or opens it. Throws the error of open(2).
    */
   constructor(path: string, fd = openSync(path, O_PATH | constants.O_NOFOLLOW)) {
     this.path = path
@@ -31,13 +30,13 @@ export class Identity {
     this.#ino = ino
   }
 
-  /** Undefined as long as the path leads to the same, or cannot be looked up now. */
+  /** Undefined while the path leads to the same file, or cannot be looked up now. */
   loss(): Loss | undefined {
     let found: Stats | undefined
     try {
       found = statSync(this.path, { throwIfNoEntry: false })
     } catch (error) {
-      // A folder on the way is a file now.
+      // A folder of the path is a file now.
       return systemCode(error) === 'ENOTDIR' ? 'removed' : undefined
     }
     if (found === undefined) return 'removed'

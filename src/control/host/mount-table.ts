@@ -1,18 +1,18 @@
-// What the kernel says of mounts: /proc/self/mountinfo, and which processes keep a mount busy.
-// Reads /proc only and never looks below a mount point, because the file system there may be dead,
-// or our own.
+// The kernel's information on mounts: /proc/self/mountinfo, and the processes that keep a mount
+// busy. Reads only /proc and never anything below a mount point, because the file system there may
+// be dead, or our own.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { systemCode } from '../wire/errors.ts'
 
-/** The type that `findmnt` and /proc/mounts show for a mounted vault. */
+/** The type of a mounted vault in `findmnt` and /proc/mounts. */
 export const MOUNT_TYPE = 'fuse.avfs'
 
 /**
- * One line of mountinfo, see proc(5). `device` is the same for all mounts of one file system, of
- * which `root` is the directory that is mounted here (bind mounts). `userId` is who mounted it (a
- * FUSE option), undefined for other file systems.
+ * A line of mountinfo, see proc(5). `device` is the same for all mounts of one file system, and
+ * `root` is the directory in it that is mounted (bind mounts). `userId` is the user who mounted it
+ * (a FUSE option), undefined for other file systems.
  */
 export interface MountEntry {
   readonly device: string
@@ -34,8 +34,8 @@ interface MountUser {
 }
 
 /**
- * The file system on top at `mountPoint` (an absolute path without links), or undefined when
- * nothing is mounted there.
+ * The topmost file system at `mountPoint` (an absolute path without links), or undefined if nothing
+ * is mounted there.
  */
 export function mountAt(mountPoint: string): MountEntry | undefined {
   return mounts().findLast((entry) => entry.mountPoint === mountPoint)
@@ -46,11 +46,11 @@ export function mounts(): MountEntry[] {
   return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
 }
 
-/** Parses mountinfo text; lines that make no sense are left out. */
+/** Parses mountinfo text; invalid lines are left out. */
 export function parseMountInfo(text: string): MountEntry[] {
   return text.split('\n').flatMap((line) => {
     const fields = line.split(' ')
-    // Optional fields of any number stand between the sixth field and the dash.
+    // Any number of optional fields may be between the sixth field and the dash.
     const dash = fields.indexOf('-', 6)
     const [type, source, options] = dash < 0 ? [] : fields.slice(dash + 1)
     const [, , device, root, mountPoint] = fields
@@ -71,12 +71,11 @@ export function parseMountInfo(text: string): MountEntry[] {
 }
 
 /**
- * True when the file system at `mountPoint` has lost its daemon: the kernel answers ENOTCONN by
- * itself.
+ * True if the file system at `mountPoint` has lost its daemon: the kernel itself answers ENOTCONN.
  */
 export async function isDeadMount(mountPoint: string): Promise<boolean> {
   try {
-    // Not stat(2): attributes that the kernel has cached outlive the daemon.
+    // Not stat(2): attributes cached by the kernel outlive the daemon.
     await statfs(mountPoint)
     return false
   } catch (error) {
@@ -84,7 +83,7 @@ export async function isDeadMount(mountPoint: string): Promise<boolean> {
   }
 }
 
-/** Who keeps the mount busy, as far as this user may see. */
+/** The processes that keep the mount busy, as far as this user can see them. */
 export function mountUsers(mountPoint: string): MountUser[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -1,10 +1,10 @@
-// Ctrl-C, kill(1) and a terminal that is closed, for work of a command that must not be cut in two.
+// Handles SIGINT, SIGTERM and SIGHUP for work of a command that must not be interrupted halfway.
 
 import { constants } from 'node:os'
 import { log } from '../../base/log.ts'
 import { ControlError } from '../wire/errors.ts'
 
-/** A signal ended the work at a place where it can end. */
+/** A signal ended the work at a safe point. */
 export class StoppedError extends ControlError {
   readonly signal: NodeJS.Signals
   constructor(signal: NodeJS.Signals, left: string) {
@@ -16,16 +16,16 @@ export class StoppedError extends ControlError {
 
 export interface Stopping {
   isStopped(): boolean
-  /** Throws StoppedError once a signal has come; for places at which nothing is half done. */
+  /** Throws StoppedError once a signal has come; for points at which nothing is half done. */
   assertGoing(): void
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Runs work that a signal must not cut in two. The first one is kept until the work looks, which
- * may be never; another ends the process at once, as kill -9 would. `left` tells people what is so
- * when it was stopped.
+ * Runs work that a signal must not interrupt halfway. The first signal is kept until the work
+ * checks for it, which may be never; another one ends the process at once, as kill -9 would. `left`
+ * tells people what state the stopped work leaves.
  */
 export function stoppable<T>(left: string, work: (stopping: Stopping) => Promise<T>): Promise<T> {
   let came: NodeJS.Signals | undefined
@@ -42,12 +42,14 @@ export function stoppable<T>(left: string, work: (stopping: Stopping) => Promise
   )
 }
 
-/** Runs work that may end anywhere, as a process that ends in order: what it holds is let go of. */
+/**
+ * Runs work that may end anywhere: a signal exits the process normally, releasing what it holds.
+ */
 export function endable<T>(work: () => Promise<T>): Promise<T> {
   return listening((signal) => process.exit(exitCodeOf(signal)), work)
 }
 
-/** The exit code of a process that a signal ended, as shells have it. */
+/** The exit code that shells use for a process ended by a signal. */
 export function exitCodeOf(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }

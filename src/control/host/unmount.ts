@@ -1,6 +1,5 @@
-// Takes a FUSE mount away, from outside the daemon or by it. The programs of the system do the
-// work, in a process of their own: unmounting writes back what the kernel holds, so the daemon must
-// go on answering meanwhile.
+// Unmounts a FUSE mount, from outside the daemon or by it. The system's programs do it in a process
+// of their own: unmounting writes back the kernel's cache, so the daemon must keep answering.
 
 import { spawn } from 'node:child_process'
 import { ControlError, systemCode } from '../wire/errors.ts'
@@ -11,8 +10,8 @@ interface ProgramResult {
 }
 
 /**
- * Unmounts `mountPoint`; lazy: detaches it at once and lets open files go when they are closed.
- * Throws ControlError 'busy' when files or directories in it are in use, 'failed' otherwise.
+ * Unmounts `mountPoint`; `lazy` detaches it at once, and open files stay usable until they are
+ * closed. Throws ControlError 'busy' if files or directories in it are in use, 'failed' otherwise.
  */
 export async function unmount(mountPoint: string, lazy: boolean): Promise<void> {
   const result =
@@ -28,14 +27,14 @@ export async function unmount(mountPoint: string, lazy: boolean): Promise<void> 
 }
 
 /**
- * Makes the kernel write back all it holds for `mountPoint`; what fails is left to the caller's own
- * flush. Returns early when `signal` says so.
+ * Makes the kernel write back its cache for `mountPoint`; errors are left to the caller's own
+ * flush. Returns early if `signal` aborts.
  */
 export async function writeBack(mountPoint: string, signal?: AbortSignal): Promise<void> {
   await run('sync', ['-f', '--', mountPoint], signal)
 }
 
-/** Runs a program to its end, without a shell; or until `signal`, which ends it. */
+/** Runs a program to its end, without a shell, or until `signal` ends it. */
 export function run(
   program: string,
   args: readonly string[],
@@ -45,7 +44,7 @@ export function run(
     const child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       cwd: '/',
-      // The messages are read here.
+      // The messages are parsed here.
       env: { ...process.env, LC_ALL: 'C' },
     })
     let stderr = ''
@@ -59,7 +58,7 @@ export function run(
     child.on('close', (status) => resolve({ status: status ?? 1, stderr }))
     signal?.addEventListener('abort', () => {
       child.kill('SIGKILL')
-      // Within a system call it may not end for as long as that takes, and is not waited for.
+      // In a system call it may not end for long, and is not waited for.
       child.stderr.destroy()
       child.unref()
       resolve({ status: 1, stderr })

@@ -1,4 +1,4 @@
-// The method by which a backup gets what it lacks: of one moment, whatever is written meanwhile.
+// The method that sends a backup what it lacks, as of one moment, whatever is written meanwhile.
 
 import { deserialize } from 'node:v8'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -14,8 +14,8 @@ import type { BackupState } from './method-types.ts'
 
 export const backupMethods = {
   /**
-   * What a copy has in the body (sync-have.ts), what it lacks as pieces (sync-send.ts), and then a
-   * BackupState. `over`: the LineageState of the copy that is to give way.
+   * The body says what the copy has (sync-have.ts). Sends what it lacks as pieces (sync-send.ts),
+   * and then a BackupState. `over`: the LineageState of the copy that would be replaced.
    */
   backup: { readOnly: true, run: sendBackup },
 } satisfies Partial<Methods>
@@ -57,7 +57,7 @@ async function sendBackup(
   }
 }
 
-/** What a copy says of itself. Throws ControlError with `message` where it makes no sense. */
+/** Parses what a copy reports. Throws ControlError with `message` if it is invalid. */
 function said<T>(read: () => T, message: string): T {
   try {
     return read()

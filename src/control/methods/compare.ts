@@ -1,6 +1,6 @@
-// compare: what differs between two states of a path, file by file, with both contents of what is
-// text, for the caller to set beside each other: finding differences in lines takes long enough to
-// hold up a mounted vault.
+// compare: the differences between two states of a path, file by file, with both contents of text
+// files. The caller computes differences of lines, because that takes long enough to block a
+// mounted vault.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
@@ -21,7 +21,7 @@ import { type FoundState, findState, type Versions, versionsOnce, wantedOf } fro
 
 /** Larger files are not compared line by line. */
 const TEXT_BYTES_MAX = 16 * 1024 * 1024
-/** As git and diff do: a NUL this early means that it is no text. */
+/** As in git and diff: a file with a NUL among its first bytes is not text. */
 const PROBE_BYTES = 8000
 const PAGE_NAMES = 1000
 
@@ -51,7 +51,7 @@ async function compare(
     const after = findSide(core, path, later, versions)
     const earlier = isEmpty(wanted) ? previous(versions(), later) : wanted
     const before = findSide(core, path, earlier, versions)
-    // What was there at neither time: let the error say so.
+    // Present at neither time: findState throws the fitting error.
     if (before === undefined && after === undefined) findState(core, path, later, versions)
     return { before, after }
   })
@@ -59,9 +59,7 @@ async function compare(
   return { before: before?.version ?? null, after: after?.version ?? null }
 }
 
-/**
- * A state that need not be there: a file that was made or deleted meanwhile is a difference too.
- */
+/** A state that may be missing: a file created or deleted in between is a difference, too. */
 function findSide(
   core: Core,
   path: string,
@@ -77,7 +75,7 @@ function findSide(
   }
 }
 
-/** A state, and what a walk through it has met. */
+/** A state, and the inodes that a walk through it has met. */
 interface Looked extends State {
   readonly isNew: MeetingCheck
 }
@@ -90,7 +88,7 @@ function isEmpty({ version, when, snapshot }: Wanted): boolean {
   return version === undefined && when === undefined && snapshot === undefined
 }
 
-/** What the last save changed: the version before the newest. */
+/** The version before `later`, by default before the newest. */
 function previous(versions: readonly NameVersion[], later: Wanted): Wanted {
   const at =
     later.version === undefined

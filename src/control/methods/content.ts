@@ -1,4 +1,4 @@
-// The bytes of a state for who asked for them: in pieces, since a file may be larger than memory.
+// Reads the content of a state in pieces, since a file may be larger than memory.
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 import type { InodeRow } from '../../store/collections.ts'
@@ -7,16 +7,19 @@ import type { Core } from '../../vault/core/core.ts'
 import type { Moment } from '../../vault/core/moment.ts'
 import { readAt } from '../../vault/history/timeline.ts'
 
-/** Content is handed over in pieces of this. */
+/** The size of a piece. */
 const PIECE_BYTES = 4 * CHUNK_BYTES
 
-/** What an inode was at a moment. */
+/** An inode as of a moment. */
 export interface State {
   readonly row: InodeRow
   readonly moment: Moment
 }
 
-/** A copy of [offset, offset + size), as far as there is content: it outlives the next change. */
+/**
+ * A copy of the content in [offset, offset + size), up to its end, which later changes do not
+ * affect.
+ */
 export function bytesOf(core: Core, { row, moment }: State, offset: number, size: number): Buffer {
   return Buffer.concat(readAt(core, row, moment, offset, size))
 }

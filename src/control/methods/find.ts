@@ -1,6 +1,6 @@
-// Methods that look through a whole tree as it is or was: find says what is there, contents hands
-// over the bytes of its files. Regular expressions are the caller's affair: one can take for ever,
-// and would hold up a mounted vault.
+// Methods that walk through a tree, present or past: find lists entries, contents sends the content
+// of files. Regular expressions are evaluated by the caller: one can take for ever, and would block
+// a mounted vault.
 
 import { FsError } from '../../base/errno.ts'
 import { globRule, nameMatcher } from '../../base/glob.ts'
@@ -28,10 +28,10 @@ import { findState, wantedOf } from './state.ts'
 export const findMethods = {
   /**
    * {path, state, names, paths, types, size, mtime, tags, keys}: items are {entries}, each with one
-   * FoundEntry or more, in order of path. All but `path` may be missing; what is given must all
-   * hold. `names`, `paths`: globs, of which one must fit. `types`: st_mode's types, of which one
-   * must fit. `size`, `mtime`: {above, below}, in bytes and seconds. `tags` and `keys` must all be
-   * there.
+   * or more FoundEntry, in order of path. Only `path` is required; all given conditions must hold.
+   * `names`, `paths`: globs, of which one must match. `types`: file types of st_mode, of which one
+   * must match. `size`, `mtime`: {above, below}, in bytes and seconds. `tags` and `keys` must all
+   * be present.
    */
   find: {
     readOnly: true,
@@ -42,8 +42,8 @@ export const findMethods = {
   },
   /**
    * {path, state, include, exclude}: items are {stretches}, of all regular files at or below
-   * `path`, in order of path, each item followed by the bytes of its stretches. A file that was
-   * asked for by its own path is not held against the globs.
+   * `path`, in order of path, each item followed by the bytes of its stretches. A file named by
+   * `path` itself is sent whatever the globs say.
    */
   contents: {
     readOnly: true,
@@ -64,11 +64,11 @@ interface Look {
   readonly state: TreeState
   readonly top: InodeRow
   /**
-   * The counts in a row tell whether there are labels and attributes; a row of the past may count
-   * others.
+   * The present is walked: a row's counts tell whether it has labels and attributes. The counts of
+   * a past row may not hold for the moment walked.
    */
   readonly isNow: boolean
-  /** Lets others go on; throws when nobody waits for an answer any more. */
+  /** Yields to other work when due; throws if the caller has gone. */
   rest(): Promise<void> | undefined
 }
 
@@ -126,7 +126,7 @@ async function find(
   return {}
 }
 
-/** What of the conditions is told by a row and its path. */
+/** Tests the conditions that depend only on a row and its path. */
 function conditionsOf(path: string, parameters: Given<'find'>): (walked: Walked) => boolean {
   const names = parameters.names === undefined ? undefined : stringsOf(parameters, 'names')
   const isNamed = names && refusingGlobs(() => nameMatcher(names))
@@ -136,7 +136,7 @@ function conditionsOf(path: string, parameters: Given<'find'>): (walked: Walked)
   const mtime = rangeOf(parameters, 'mtime')
   const topName = path.slice(path.lastIndexOf('/') + 1)
   return (walked) => {
-    // All are asked: a directory says where those in it are.
+    // Evaluated for every entry: the state of a directory is needed for those in it.
     if (isPlaced?.(walked) === false) return false
     const { name, depth, row } = walked
     if (types !== undefined && !types.includes(row.mode & S_IFMT)) return false
@@ -210,12 +210,12 @@ async function sendContent(
       const piece = await retryUntilLoaded(() =>
         Buffer.concat(state.read(row, from, STRETCH_BYTES)),
       )
-      // A file of now may have become shorter or longer.
+      // A present file may have been shortened or extended.
       const isLast = piece.length < STRETCH_BYTES
       await add({ path, bytes: piece.length, isLast }, piece)
       if (isLast) return
       at += STRETCH_BYTES
-      // Of a long hole one stretch says what all of it has: no line ends in it.
+      // Within a long hole, one stretch stands for all: no line ends in it.
       if (ZEROS.equals(piece)) at = await retryUntilLoaded(() => behindHole(state, row, from))
       await rest()
     }
@@ -225,7 +225,7 @@ async function sendContent(
   }
 }
 
-/** Where to go on behind a stretch of zeros. */
+/** The offset at which to continue after a stretch of zeros. */
 function behindHole(state: TreeState, row: InodeRow, at: number): number {
   const next = at + STRETCH_BYTES
   if (next >= row.size) return next
@@ -233,7 +233,7 @@ function behindHole(state: TreeState, row: InodeRow, at: number): number {
   return Math.max(next, data - (data % STRETCH_BYTES))
 }
 
-/** Puts small files together: a message costs more than they do. */
+/** Batches small files, since a message costs more than they do. */
 function stretches(send: Receive<ItemOf<'contents'>>): {
   add: Add
   flush(): Promise<void>
@@ -260,7 +260,7 @@ function stretches(send: Receive<ItemOf<'contents'>>): {
   }
 }
 
-/** Whether globs mean what a walk comes by; undefined where none are given. */
+/** A test whether globs select an entry of a walk; undefined without globs. */
 function placedBy<K extends string>(
   parameters: { readonly [P in K]?: unknown },
   name: K,
@@ -270,7 +270,7 @@ function placedBy<K extends string>(
   return alongWalk(overBytes(refusingGlobs(() => globRule(globs))))
 }
 
-/** Both ends excluded. */
+/** Both bounds are exclusive. */
 function rangeOf<K extends string>(
   parameters: { readonly [P in K]?: unknown },
   name: K,

@@ -1,5 +1,4 @@
-// Methods that look into the past of a path and bring it back: log, cat, restore, undelete. compare
-// is in compare.ts.
+// Methods on the history of a path: log, cat, restore, undelete. compare is in compare.ts.
 
 import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts'
 import { retryInSlices, retryUntilLoaded } from '../../store/retry.ts'
@@ -31,8 +30,8 @@ import { effectsTo } from './told.ts'
 export const historyMethods = {
   /**
    * {path, limit, all?}: items are versions of a file or events of a directory, newest first; the
-   * result says which, and where the host's clock was set meanwhile. `all`: passing names too.
-   * Times that methods give are those that the clock showed, in microseconds since 1970.
+   * result says which, and where the host's clock was set in between. `all` includes short-lived
+   * names. Times in all methods are those that the clock showed, in microseconds since 1970.
    */
   log: {
     readOnly: true,
@@ -43,7 +42,7 @@ export const historyMethods = {
       return refusing(path, () => log(vault.core, path, { limit, all }, send))
     },
   },
-  /** {path, state}: hands over the bytes of a file, or the target of a link. */
+  /** {path, state}: sends the bytes of a file, or the target of a link. */
   cat: {
     readOnly: true,
     run: (vault, parameters, { send }) => {
@@ -52,9 +51,9 @@ export const historyMethods = {
     },
   },
   /**
-   * {path, state, to, removeNewer, dryRun}: puts a former state at `to` (a path; `path` itself if
-   * missing). Items are {effect, path} of what stays although it was not there then, and with
-   * `dryRun`, which changes nothing, of all that would be done.
+   * {path, state, to, removeNewer, dryRun}: restores a former state at `to` (a path; default
+   * `path`). Items are {effect, path} of what stays although it was not there then, and with
+   * `dryRun`, which changes nothing, of everything that would be done.
    */
   restore: {
     readOnly: false,
@@ -64,7 +63,7 @@ export const historyMethods = {
       return refusing(path, () => restore(vault, path, parameters, call))
     },
   },
-  /** {path, dryRun}: brings back what was deleted under that name. Items as those of restore. */
+  /** {path, dryRun}: restores what was deleted under that name. Items as those of restore. */
   undelete: {
     readOnly: false,
     alsoReadOnly: true,
@@ -100,8 +99,8 @@ async function log(
 }
 
 /**
- * Of which file or directory a path tells: a file without versions has neither. Throws ControlError
- * where it never led anywhere.
+ * The versions of a file, or the directory, that a path refers to or referred to last. Throws
+ * ControlError if it never referred to anything.
  */
 function logged(
   core: Core,
@@ -150,7 +149,7 @@ async function restore(
   return await bringBack(vault, from, to, { removeNewer, ends, dryRun }, call)
 }
 
-/** As cp(1): into a directory that is there, else under that name. */
+/** As in cp(1): inside an existing directory, otherwise exactly this path. */
 function targetOf(core: Core, to: string, path: string, from: FoundState): string {
   const there = findPath(core, to)
   if (there === undefined || !isDirectory(there.mode) || there.ino === from.ino) return to
@@ -187,13 +186,10 @@ async function undelete(
 
 interface How {
   readonly removeNewer: boolean
-  /**
-   * Missing directories above the target are made again when it is the place where the thing was
-   * itself.
-   */
+  /** 'itself': restored to its own place, where missing parent directories are created. */
   readonly ends: 'itself' | 'another'
   readonly dryRun: boolean
-  /** Names that lived for less than a second come back, too. */
+  /** Also restores names that existed for less than a second. */
   readonly passing?: boolean
 }
 
@@ -241,7 +237,8 @@ async function bringBack(
 }
 
 /**
- * The name of a path, and its directory; `made` is that where it was, which may have to be made.
+ * The parent directory and name of a path. For 'itself' the parent comes from `made`, which creates
+ * it if necessary.
  */
 async function spotOf<P>(
   core: Core,

@@ -1,7 +1,7 @@
-// The index beside an import: it follows what comes while that is in memory and another processor
-// is free. Where the vault is not mounted nobody else keeps the index, so an import of some size
-// opens it, and stays until it has taken in all; but no longer than the import itself took: what is
-// left then is for the next that opens the vault.
+// Keeps the index up to date during an import, while the imported data are in memory and another
+// processor is free. If the vault is not mounted, nothing else maintains the index, so a larger
+// import opens it and waits until it has caught up, but no longer than the import itself took. The
+// rest is done when the vault is opened next.
 
 import type { Searcher } from '../../search/searcher.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -10,21 +10,23 @@ import { configured } from '../../vault/core/configuration.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { Call } from './method.ts'
 
-/** What is smaller is in a vault before its index is open. */
+/** Anything smaller is imported before the index is open. */
 const BYTES_MIN = 1024 * 1024
-/** Waited for in any case. */
+/** The minimal time to wait. */
 const WAIT_MS_MIN = 10_000
 
 interface IndexBeside {
-  /** So many bytes are being imported. */
+  /** Called with the number of bytes imported since the last call. */
   took(bytes: number): void
-  /** All of it is durable: resolves when the index has it too, or it took too long. */
+  /**
+   * Called when everything is durable. Resolves when the index has it too, or after the time limit.
+   */
   caughtUp(): Promise<void>
-  /** Must be called in the end. */
+  /** Must be called at the end. */
   end(): void
 }
 
-/** Begins nothing yet, but keeps in mind what comes. */
+/** Does not open the index yet, but records changes. Undefined if search is off. */
 export async function indexBeside(
   vault: Vault,
   call: Pick<Call, 'kernel' | 'searcher' | 'isGone'>,
@@ -53,7 +55,7 @@ export async function indexBeside(
           call.isGone,
         )
       } catch (error) {
-        // Whatever is amiss with the index is no matter of the import.
+        // A failure of the index must not fail the import.
         if (!(error instanceof StoreError)) throw error
       }
     },

@@ -1,5 +1,4 @@
-// Methods on what people put beside the content: snapshots, tags and extended attributes of theirs
-// (user.*).
+// Methods on user metadata: snapshots, tags and extended attributes in user.*.
 
 import { FsError } from '../../base/errno.ts'
 import {
@@ -50,12 +49,12 @@ import type { ItemOf, ResultOf } from './method-types.ts'
 import { pathOf, stringOf, stringsOf, valuesOf } from './parameters.ts'
 import { assertWritableVault, refusing } from './refusal.ts'
 
-/** The namespace of xattr(7) that belongs to people. */
+/** The namespace of user attributes; xattr(7). */
 const USER = 'user.'
 const PAGE_ROWS = 1000
 
 export const labelMethods = {
-  /** {name}: the state of now under a name. */
+  /** {name}: names the present state. */
   snapshotCreate: {
     readOnly: false,
     run: (vault, parameters) => {
@@ -98,14 +97,14 @@ export const labelMethods = {
       }
     },
   },
-  /** {path, tags}; `unfit` are those that can be no tags, beside others that were added. */
+  /** {path, tags}; `unfit` are invalid tags, if others were added. */
   tagAdd: {
     readOnly: false,
     run: (vault, parameters, { kernel }) =>
       changingFile(vault, parameters, kernel, (inode) => {
         const tags = stringsOf(parameters, 'tags')
         const fit = tags.filter(isTag)
-        // One that cannot be must not keep the others away.
+        // An invalid tag must not prevent the others.
         if (fit.length === 0) for (const tag of tags) assertTag(tag)
         vault.core.diskSpace.grow(ROW_BYTES)
         prefetchTags(vault.core, inode.ino, fit)
@@ -128,8 +127,8 @@ export const labelMethods = {
       }),
   },
   /**
-   * {path}: the tags of a file or directory; of the root: all tags, with the number of what carries
-   * them.
+   * {path}: the tags of a file or directory; of the root: all tags, with the number of files that
+   * have them.
    */
   tagList: {
     readOnly: true,
@@ -150,7 +149,7 @@ export const labelMethods = {
         return { paths: paths.filter((path) => isWithin(path, top)).sort() }
       }),
   },
-  /** {path}: the values under its keys. */
+  /** {path}: its user attributes. */
   metaList: {
     readOnly: true,
     run: (vault, parameters) =>
@@ -168,7 +167,7 @@ export const labelMethods = {
         return { values: shownValues(vault.core, inode) }
       }),
   },
-  /** {path, keys}: items {path, values} of what is at or below `path` and has all keys. */
+  /** {path, keys}: items {path, values} for everything at or below `path` that has all keys. */
   metaFind: {
     readOnly: true,
     run: (vault, parameters, call) => metaFind(vault.core, parameters, call),
@@ -192,7 +191,7 @@ async function changing<T extends object>(vault: Vault, what: string, work: () =
   return result
 }
 
-/** Changes what `path` names, makes it durable and tells the kernel. */
+/** Changes a file or directory, makes the change durable and tells the kernel. */
 async function changingFile<T extends object>(
   vault: Vault,
   parameters: { readonly path?: unknown },
@@ -248,9 +247,9 @@ function shownValues(core: Core, inode: Inode): Record<string, string> {
 
 type Values = ReadonlyMap<string, Uint8Array | null>
 
-/** All of them or, with a ControlError, none. */
+/** Sets all values or, throwing ControlError, none. */
 function setValues(core: Core, inode: Inode, path: string, values: Values): void {
-  // As user_xattr of xattr(7): links and devices cannot carry any.
+  // As for user attributes in xattr(7): links and devices cannot have any.
   if (!isRegular(inode.mode) && !isDirectory(inode.mode)) {
     throw new ControlError('failed', `${toText(path)} is neither a file nor a directory`)
   }
@@ -267,7 +266,7 @@ function setValues(core: Core, inode: Inode, path: string, values: Values): void
   }
 }
 
-/** Throws ControlError where a key is missing, or one is more than a file can have. */
+/** Throws ControlError if a key to be removed is missing, or there would be too many. */
 function assertFit(core: Core, inode: Inode, path: string, values: Values): void {
   const shown = toText(path)
   const names = new Set(listXattrs(core, inode))
@@ -318,14 +317,14 @@ async function metaFind(
   return {}
 }
 
-/** The paths and attributes of an inode that is there and has all keys. */
+/** The paths and attributes of an inode that is not deleted and has all keys. */
 function withKeys(
   core: Core,
   ino: number,
   keys: readonly string[],
 ): { paths: string[]; values: Record<string, string> } | undefined {
   const inode = findInode(core, ino)
-  // The attributes of what was deleted stay where they are.
+  // A deleted inode keeps its attributes.
   if (inode === undefined || inode.nlink === 0) return undefined
   const values = shownValues(core, inode)
   if (!keys.every((key) => Object.hasOwn(values, key))) return undefined

@@ -1,8 +1,10 @@
-// What can be asked of an open vault, as types: what each method is given, what it hands over before its result, and the result. The
-// table of methods fulfils them (methods.ts), and callers are held to them (call.ts). What comes off the wire is checked all the
-// same (parameters.ts). Types only: who calls loads nothing with them.
+// Types of the methods of an open vault: parameters, result, and the items sent before the result.
+// The table of methods implements them (methods.ts), callers are checked against them (call.ts).
+// Input from other processes is still validated (parameters.ts). Only types: importing them loads
+// nothing.
 //
-// Paths, names and globs are byte strings. Times are those that the host's clock showed, in microseconds since 1970.
+// Paths, names and globs are byte strings. Times are those that the host's clock showed, in
+// microseconds since 1970.
 
 import type { SearchStatus } from '../../search/searcher.ts'
 import type { Fragment } from '../../search/snippet.ts'
@@ -24,14 +26,14 @@ import type { Survey } from '../../vault/transfer/copy-rows.ts'
 import type { ExportReport } from '../../vault/transfer/export.ts'
 import type { ImportReport } from '../../vault/transfer/import-run.ts'
 
-/** P: its parameters. R: its result. I: its items; most methods have none. */
+/** P: parameters. R: result. I: items; most methods have none. */
 interface Types<P, R, I = never> {
   readonly parameters: P
   readonly result: R
   readonly item: I
 }
 
-/** Every method, by its name. What each does stands in the file of its family. */
+/** Every method by name. What each does is documented in the file of its family. */
 interface MethodTypes {
   readonly info: Types<Nothing, VaultInfo>
   readonly stats: Types<Nothing, Stats>
@@ -90,7 +92,7 @@ interface Named {
   readonly name: string
 }
 
-/** Which state is meant: one of these at most; none stands for the newest complete one. */
+/** The requested state: at most one of these; none means the newest complete state. */
 export interface Wanted {
   readonly version?: number
   readonly when?: When
@@ -101,7 +103,7 @@ interface AtState extends AtPath {
   readonly state?: Wanted | undefined
 }
 
-/** What becomes of a path; shown as text, not as bytes. */
+/** What happens to a path, which is shown as text, not as bytes. */
 export interface PathEffect {
   readonly effect: Effect
   readonly path: string
@@ -113,17 +115,17 @@ export interface PathProblem {
   readonly message: string
 }
 
-/** How many paths each effect has, where nothing was changed. */
+/** Number of paths for each effect of a dry run. */
 export type Planned = { readonly dryRun: true } & Readonly<Record<Effect, number>>
 
 interface Check {
   readonly deep?: boolean
 }
 
-/** What `stats` answers: the figures that cost nothing, the engine's own among them, and those that need a walk. */
+/** The figures that are known at once, including the engine's, and those that need a walk. */
 export type Stats = Figures & VaultStats & { readonly search: SearchStatus }
 
-/** `blocks` nobody used any more; not `compacted` where requests would have to wait. */
+/** `blocks`: unused ones that were removed. Not `compacted` if requests would have had to wait. */
 export interface Compacted {
   readonly bytesBefore: number
   readonly bytesAfter: number
@@ -131,18 +133,18 @@ export interface Compacted {
   readonly compacted: boolean
 }
 
-/** `lost`: what is to be told of a vault that is not where it was any more. */
+/** `lost`: the message about a vault that is no longer in its place. */
 interface Synced {
   readonly lost?: string
 }
 
-/** `limit`: 0 for all. */
+/** `limit`: 0 for no limit. */
 interface Log extends AtPath {
   readonly limit: number
   readonly all?: boolean
 }
 
-/** Items are versions of a file or events of a directory. `clock`: where the host's clock was set meanwhile. */
+/** `kind` tells the type of items. `clock`: where the host's clock was set in between. */
 interface Logged {
   readonly kind: 'file' | 'directory'
   readonly clock: readonly string[]
@@ -163,7 +165,7 @@ interface Undelete extends AtPath {
   readonly dryRun?: boolean
 }
 
-/** `path` is as it was at `moment`, or would be. */
+/** `path` was restored to its state at `moment`, or with dryRun would be. */
 export type BroughtBack = { readonly path: string; readonly moment: number } & (
   | (Readonly<RestoreReport> & { readonly version: number | null })
   | Planned
@@ -174,7 +176,7 @@ interface Compare extends AtPath {
   readonly after?: Wanted | undefined
 }
 
-/** The versions that were compared, where they were asked for by number. */
+/** The compared versions, if requested by number. */
 interface Compared {
   readonly before: number | null
   readonly after: number | null
@@ -188,8 +190,8 @@ export interface Side {
 }
 
 /**
- * A path that differs: '' for the compared path itself, else a byte string below it. `text`: the bytes of both sides follow, first
- * those of `before`. Without `text` the content is the same, or no text (`binary`).
+ * A path that differs: '' for the compared path itself, else a byte string relative to it. `text`:
+ * the bytes of both sides follow, `before` first. Without `text`, the content is equal or `binary`.
  */
 export interface Difference {
   readonly path: string
@@ -199,7 +201,7 @@ export interface Difference {
   readonly binary: boolean
 }
 
-/** Both ends excluded. */
+/** Both bounds are exclusive. */
 export interface Range {
   readonly above?: number
   readonly below?: number
@@ -215,13 +217,13 @@ interface Find extends AtState {
   readonly keys?: readonly string[] | undefined
 }
 
-/** What find tells of each: `path` is a byte string below that which was asked for, '' for itself; `mtime` in seconds. */
+/** `path` is a byte string relative to the requested path, '' for itself; `mtime` is in seconds. */
 export interface FoundEntry {
   readonly path: string
   readonly mode: number
   readonly size: number
   readonly mtime: number
-  /** Of the keys that were asked for, without user.; byte strings. */
+  /** Values of the requested keys, without user.; byte strings. */
   readonly values?: Values
 }
 
@@ -234,7 +236,10 @@ interface Contents extends AtState {
   readonly exclude?: readonly string[] | undefined
 }
 
-/** A stretch of a file; its bytes follow the item in which it stands, in order. A `problem` ends a file early. */
+/**
+ * A part of a file. Its bytes follow the item that lists it, in order. `problem`: the file ends
+ * early.
+ */
 export interface Stretch {
   readonly path: string
   readonly bytes: number
@@ -262,13 +267,13 @@ interface Tags extends AtPath {
   readonly tags: readonly string[]
 }
 
-/** The tags of a file now. `unfit` are those that can be no tags, beside others that were added. */
+/** The present tags of the file. `unfit`: invalid tags, if others were added. */
 interface TagsLeft {
   readonly tags: readonly string[]
   readonly unfit?: readonly string[]
 }
 
-/** Of the root: with the number of what carries it. */
+/** `files`, for the root only: the number of files with the tag. */
 interface TagUse extends Named {
   readonly files?: number
 }
@@ -308,14 +313,17 @@ interface Purge {
   readonly dryRun?: boolean
 }
 
-/** `finished`: nothing of it was left, and a purge that was cut short is ended. */
+/** `finished`: nothing was left to purge, and an interrupted purge was completed. */
 export type Purged = Omit<PurgeReport, 'needles'> & {
   readonly finished: boolean
   readonly removed: readonly string[]
   readonly proof: Proof | null
 }
 
-/** So many bytes of files were searched for so many samples; where one was found that nothing which stays explains, and what does. */
+/**
+ * Numbers of bytes searched and of samples. `traces`: occurrences that no remaining data explain;
+ * `elsewhere`: what explains others.
+ */
 export interface Proof {
   readonly bytes: number
   readonly samples: number
@@ -330,7 +338,7 @@ interface Export extends AtState {
 
 type Exported = Readonly<ExportReport> & { readonly moment: number; readonly problems: number }
 
-/** `basename`: what a file is called that goes into an existing directory. */
+/** `basename`: the name of a file that is imported into an existing directory. */
 interface Import extends AtPath {
   readonly basename: string
   readonly dryRun?: boolean
@@ -338,19 +346,22 @@ interface Import extends AtPath {
 
 export type Imported = Readonly<ImportReport> & { readonly problems: number } & Partial<Planned>
 
-/** `over`: where the copy comes from that is to give way. */
+/** `over`: the state of the vault that the copy to be replaced was made from. */
 interface Backup {
   readonly over?: LineageState | undefined
 }
 
-/** Which state of which vault was sent, and what the host's clock showed then (`wall`); `purged` is '' where nothing was ever purged. */
+/**
+ * The state that was sent, of which vault. `wall`: what the host's clock showed at `moment`.
+ * `purged` is '' if nothing was ever purged.
+ */
 export interface BackupState {
   readonly id: string
   readonly moment: number
   readonly wall: number
   readonly purged: string
   readonly survey: Survey
-  /** False where the vault does not come from the state of the copy: nothing was sent then. */
+  /** False if the vault's history does not include the copy's state: nothing was sent then. */
   readonly isHeld: boolean
 }
 
@@ -363,7 +374,7 @@ interface Search extends AtPath {
   readonly allVersions?: boolean
 }
 
-/** As FoundVersion of results.ts; null stands for what is undefined there. */
+/** Like FoundVersion of results.ts, with null for undefined. */
 interface FoundItemVersion {
   readonly number: number | null
   readonly moment: number
@@ -371,7 +382,7 @@ interface FoundItemVersion {
   readonly size: number
 }
 
-/** What search tells of each: `path` is from the root; versions are oldest first, fragments of the last of them. */
+/** `path` is from the root; versions are oldest first; fragments are of the newest one. */
 export interface FoundItem {
   readonly path: string
   readonly ino: number

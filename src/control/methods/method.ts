@@ -1,4 +1,4 @@
-// What a method is: what it is given, what it may ask of its caller, and how it runs.
+// What a method is: its parameters, what it gets from its caller, and how it runs.
 
 import type { Searcher } from '../../search/searcher.ts'
 import type { Store } from '../../store/store.ts'
@@ -7,36 +7,38 @@ import type { Vault } from '../../vault/vault.ts'
 import type { Receive, Report } from '../wire/protocol.ts'
 import type { ItemOf, MethodName, ParametersOf, ResultOf } from './method-types.ts'
 
-/** Parameters as they come off the wire: names to values that each method checks itself. */
+/** Parameters as they arrive: names with values of any type, which each method checks. */
 export type Parameters = Readonly<Record<string, unknown>>
 
-/** The same, of one method: none but its own names are asked for. */
+/** The parameters of one method, unchecked, limited to its own names. */
 export type Given<N extends MethodName> = { readonly [P in keyof ParametersOf<N>]?: unknown }
 
 /** One call of a method. */
 export interface Call<Item extends object = object> {
   readonly report: Report
-  /** Hands a piece over; resolves when the next one is welcome. */
+  /** Sends a piece; resolves when the next one may be sent. */
   readonly send: Receive<Item>
   /** Undefined when the vault is not mounted. */
   readonly kernel: Kernel | undefined
-  /** The search of the vault; where it is not open by itself, it is until the call ends. */
+  /** The vault's searcher; if it is not open yet, it is opened until the call ends. */
   readonly searcher: () => Searcher
-  /** True when nobody waits for the result any more: long work that only looks ends then. */
+  /**
+   * True once the caller no longer waits for the result: a long method that only reads ends then.
+   */
   readonly isGone: () => boolean
-  /** What the caller sends along. A piece may be used again once the next one is asked for. */
+  /** The caller's input. A piece may be reused once the next one is requested. */
   readonly body: AsyncIterable<Uint8Array> | undefined
 }
 
 export interface Method<N extends MethodName = MethodName> {
-  /** Needs no write access: a vault is opened read-only for it. */
+  /** Needs no write access: the vault is opened read-only for it. */
   readonly readOnly: boolean
-  /** Does what it can for a vault that cannot be written, too. */
+  /** Also runs, as far as possible, on a vault that cannot be written. */
   readonly alsoReadOnly?: true
   run(vault: Vault, parameters: Given<N>, call: Call<ItemOf<N>>): Promise<ResultOf<N>>
   /**
-   * In place of `run` on a vault that nobody has open, for what must work where opening it as a
-   * vault would fail.
+   * Runs instead of `run` on a vault that is not open, for methods that must work even if opening
+   * it as a vault would fail.
    */
   runOnStore?(store: Store, parameters: Given<N>, call: Call<ItemOf<N>>): Promise<ResultOf<N>>
 }

@@ -1,6 +1,6 @@
-// What can be asked of an open vault: one table. The daemon runs it for those who ask over the
-// socket, the command line runs it on a vault that nobody holds; neither adds anything. A new
-// method is a row here, its types in method-types.ts, and a command.
+// The methods of an open vault, in one table. The daemon runs them for callers on its socket, the
+// command line runs them on a vault that nobody holds; neither adds anything. A new method is a row
+// here, its types in method-types.ts, and a command.
 
 import { type CheckOptions, checkStore } from '../../vault/check/check.ts'
 import { slicesOf } from '../../vault/core/time-slices.ts'
@@ -54,7 +54,7 @@ const vaultMethods = {
         await vault.sync()
         return {}
       } catch (error) {
-        // What was refused is nowhere but in memory.
+        // A refused commit exists only in memory.
         const isRefused = vault.core.commits.failure !== undefined
         const lost = isRefused ? undefined : await vault.loss()
         if (lost === undefined) throw error
@@ -90,7 +90,7 @@ export const methods: Methods = {
   ...searchMethods,
 }
 
-/** True for the name of a row of `methods`. */
+/** Whether `name` is a row of `methods`. */
 export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(methods, name)
 }

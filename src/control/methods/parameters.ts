@@ -1,14 +1,14 @@
-// Parameters of methods, checked as they come off the wire. Who writes an own caller makes
-// mistakes; the command line does not.
+// Checks parameters of methods as they arrive: other programs than our command line may call, and
+// make mistakes.
 
 import type { When } from '../../vault/core/when.ts'
 import { ControlError } from '../wire/errors.ts'
 import type { Parameters } from './method.ts'
 
-/** Parameters of which one is asked for by its name. */
+/** Parameters from which one is read by its name. */
 type With<K extends string> = { readonly [P in K]?: unknown }
 
-/** A string. Throws ControlError when it is missing or something else. */
+/** A string. Throws ControlError if it is missing or has another type. */
 export function stringOf<K extends string>(parameters: With<K>, name: K): string {
   const value = parameters[name]
   if (!isText(value)) throw wrong(name, 'a string')
@@ -16,8 +16,8 @@ export function stringOf<K extends string>(parameters: With<K>, name: K): string
 }
 
 /**
- * True or false; false when it is missing. What is to change nothing must not do so for 'true' in
- * quotes.
+ * A boolean, by default false. Strict, so that a quoted 'true' does not turn a dry run into a
+ * change.
  */
 export function flagOf<K extends string>(parameters: With<K>, name: K): boolean {
   const { [name]: value = false } = parameters
@@ -49,14 +49,14 @@ export function countOf<K extends string>(parameters: With<K>, name: K): number 
   return value
 }
 
-/** An object; an empty one when it is missing. */
+/** An object, by default an empty one. */
 export function objectOf<K extends string>(parameters: With<K>, name: K, what: string): Parameters {
   const { [name]: value = {} } = parameters
   if (!isObject(value)) throw wrong(name, what)
   return value
 }
 
-/** True for names with values, which may be anything. */
+/** Whether a value is an object with string keys. */
 export function isObject(value: unknown): value is Parameters {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -95,7 +95,7 @@ export function textsOf<K extends string>(parameters: With<K>, name: K): Map<str
   return texts
 }
 
-/** {key: value}, all of them byte strings, the keys without a NUL; null where a key is to go. */
+/** {key: value}, all byte strings, keys without NUL; null marks a key to be removed. */
 export function valuesOf<K extends string>(
   parameters: With<K>,
   name: K,

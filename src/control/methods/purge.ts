@@ -1,5 +1,5 @@
-// The method that does away with content for good: what of the history is meant goes, the index
-// forgets it, the engine writes its files anew, and the bytes of those are searched for it.
+// The method that destroys content for good: it removes the given content from the history and the
+// index, makes the engine rewrite its files, and then searches their bytes for it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { removeIndexFolder } from '../../search/index-place.ts'
@@ -23,13 +23,12 @@ import { flagOf, pathOf } from './parameters.ts'
 import { isDryRun } from './refusal.ts'
 import { findTraces, type Trace } from './traces.ts'
 
-/** A content that is given is held in memory. */
+/** Content passed in is held in memory. */
 const CONTENT_BYTES_MAX = 64 * 1024 * 1024
-/** Less is in too many files. */
+/** Shorter content occurs in too many files. */
 const CONTENT_BYTES_MIN = 8
 /**
- * How long files that were deleted wait for the kernel to forget them, and an engine for its old
- * files to go.
+ * How long to wait for the kernel to forget deleted files, and for an engine to remove old files.
  */
 const WAIT_MS = 5000
 const POLL_MS = 50
@@ -37,9 +36,9 @@ const POLL_MS = 50
 export const purgeMethods = {
   /**
    * {path} or the content in the body, {force?, current?, dryRun?}: items are PurgedVersion.
-   * `finished`: nothing of it was left, and a purge that was cut short is ended. `proof`: how many
-   * bytes of files were searched for how many samples, where one was found that nothing which stays
-   * explains, and what explains others.
+   * `finished`: nothing was left to purge, and an interrupted purge was completed. `proof`: how
+   * many bytes of files were searched for how many samples, where one was found that no remaining
+   * data explain, and what explains others.
    */
   purge: { readOnly: false, alsoReadOnly: true, run: purgeContent },
 } satisfies Partial<Methods>
@@ -79,7 +78,7 @@ async function purgeContent(
   const isEmpty = report.states + report.versions + report.names + report.rows === 0
   const wasCut = await retryUntilLoaded(() => isPurging(core))
   if (isEmpty && !wasCut) throw nothingOf(path, content, await isThere(vault, path))
-  // What was deleted where nothing is recorded left no past, but rows that are to be swept.
+  // Files deleted where history is not recorded have no past, only rows to be swept.
   if (removed.length > 0) await vault.prune({ rules: {}, tighten: true })
   await dropLabels(core, slicesOf(core))
   await forgetInIndex(vault, call)
@@ -141,7 +140,7 @@ function nothingOf(path: string, content: Uint8Array | undefined, there: boolean
   return new ControlError('absent', message, shown)
 }
 
-/** Deletes what is at these paths, and waits until the kernel has forgotten it. */
+/** Deletes these paths, and waits until the kernel has forgotten the inodes. */
 async function removeCurrent(
   { core }: Vault,
   paths: readonly string[],
@@ -168,7 +167,7 @@ async function removeCurrent(
   return removed
 }
 
-/** An index that cannot be opened is thrown away: it can be made again. */
+/** An index that cannot be opened is deleted: it can be rebuilt. */
 async function forgetInIndex(vault: Vault, { searcher }: Pick<Call, 'searcher'>): Promise<void> {
   try {
     await searcher().compact()
@@ -194,7 +193,7 @@ async function prove(
       for (const [sample, path] of whose) explained.set(sample, path)
     }
     const left = traces.filter(({ sample }) => !explained.has(sample))
-    // Engines remove the files that they have written anew some time after.
+    // Engines remove the files that they have rewritten with some delay.
     if (left.length > 0 && performance.now() < end) await sleep(POLL_MS * 10)
     else
       return {

@@ -1,4 +1,4 @@
-// What the vault refuses, in words for people.
+// Messages for people about what the vault refuses.
 
 import {
   EDQUOT,
@@ -37,12 +37,14 @@ const words: Readonly<Record<number, { kind: ControlErrorKind; text: string }>> 
   [EROFS]: { kind: 'failed', text: 'the vault cannot be written now' },
 }
 
-/** What an errno means for people. */
+/** The message for an errno. */
 export function inWords(error: FsError): { kind: ControlErrorKind; text: string } {
   return words[error.errno] ?? { kind: 'failed', text: error.message }
 }
 
-/** Does some work about `what`, a byte string; an errno becomes a ControlError in words. */
+/**
+ * Runs `work` on the path `what`, a byte string; an FsError becomes a ControlError with a message.
+ */
 export async function refusing<T>(what: string, work: () => Promise<T> | T): Promise<T> {
   try {
     return await work()
@@ -53,7 +55,7 @@ export async function refusing<T>(what: string, work: () => Promise<T> | T): Pro
   }
 }
 
-/** Reads globs; what makes no sense becomes a ControlError. */
+/** Parses globs; an invalid one becomes a ControlError. */
 export function refusingGlobs<T>(read: () => T): T {
   try {
     return read()
@@ -63,7 +65,7 @@ export function refusingGlobs<T>(read: () => T): T {
   }
 }
 
-/** Throws ControlError for a vault in a place where nothing can be written. */
+/** Throws ControlError if the vault is in a place where nothing can be written. */
 export function assertWritablePlace(path: string): void {
   if (isWritablePlace(path)) return
   const works =
@@ -79,8 +81,8 @@ export function assertWritableVault(vault: Vault): void {
 }
 
 /**
- * The flag dryRun: who only wants to know what would be done need not be able to do it. Throws
- * ControlError where nobody is.
+ * The flag dryRun, which also works on a vault that cannot be written. Without it, throws
+ * ControlError on such a vault.
  */
 export function isDryRun(vault: Vault, parameters: { readonly dryRun?: unknown }): boolean {
   if (flagOf(parameters, 'dryRun')) return true
@@ -89,7 +91,7 @@ export function isDryRun(vault: Vault, parameters: { readonly dryRun?: unknown }
 }
 
 /**
- * An error of reading a vault as what is thrown: of a damaged one, says which it is and what to do.
+ * Adds to an error of a damaged vault which vault it is and what to do; returns others unchanged.
  */
 export function namingDamaged(path: string, advice: string, error: unknown): unknown {
   const isDamaged = error instanceof StoreError && error.kind === 'corrupt'

@@ -1,4 +1,4 @@
-// Methods on what a vault keeps: its settings, prune, holds.
+// Methods on what a vault keeps: settings, prune, holds.
 
 import { globRule } from '../../base/glob.ts'
 import { bothRules, overBytes, withinRule } from '../../base/path-rule.ts'
@@ -31,7 +31,7 @@ export const retentionMethods = {
     readOnly: true,
     run: (vault) => retryUntilLoaded(() => configuration(vault.core)),
   },
-  /** {changes: {key: value}}; '' takes a key back to its default. All or none. */
+  /** {changes: {key: value}}; '' resets a key to its default. All or none. */
   configSet: {
     readOnly: false,
     run: async (vault, parameters, { searcher }) => {
@@ -52,8 +52,8 @@ export const retentionMethods = {
     },
   },
   /**
-   * {path, glob?, keep?, olderThan?, dryRun?, explain?}; hands over each version that was looked at
-   * with `explain`, and each that would go with `dryRun`.
+   * {path, glob?, keep?, olderThan?, dryRun?, explain?}; sends each version that was considered
+   * with `explain`, and each that would be removed with `dryRun`.
    */
   prune: { readOnly: false, alsoReadOnly: true, run: prune },
   /** {name}: a path from the root or a snapshot, as a byte string. */
@@ -84,7 +84,7 @@ export const retentionMethods = {
     readOnly: true,
     run: async ({ core }) => {
       const holds = await retryUntilLoaded(() => listHolds(core))
-      // 0 is no moment: all of a path's history.
+      // Moment 0 is not a time, but stands for all of a path's history.
       const shown = (moment: number): number => (moment === 0 ? 0 : core.moments.wallOf(moment))
       return { holds: holds.map((its) => ({ ...its, moment: shown(its.moment) })) }
     },
@@ -100,7 +100,7 @@ async function prune(
   const rules = await retryUntilLoaded(() => rulesOf(vault, parameters))
   const isAll = flagOf(parameters, 'explain')
   const isTold = isAll || dryRun
-  // Sent as it comes: a vault can have more versions than fit in memory.
+  // Sent during the walk: a vault can have more versions than fit in memory.
   const told = toldTo(call.send)
   const explain = (its: PrunedVersion): void => {
     if (isAll || its.why === '')
@@ -113,7 +113,7 @@ async function prune(
     tighten: true,
     explain: isTold ? explain : undefined,
     onProgress: call.report,
-    // Who gives up wants no more to go.
+    // Stop removing when the caller has given up.
     between: () => {
       assertWanted(call.isGone)
       return told.sent()
@@ -122,7 +122,7 @@ async function prune(
   return { ...report, keptEverything: keepsEverything(rules) }
 }
 
-/** What is typed replaces what is stored, for one run. */
+/** Options of the command replace the vault's settings for this run. */
 function rulesOf(vault: Vault, parameters: Given<'prune'>): Rules {
   const keep = parameters.keep === undefined ? undefined : countOf(parameters, 'keep')
   const age = parameters.olderThan === undefined ? undefined : stringOf(parameters, 'olderThan')

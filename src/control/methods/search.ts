@@ -1,4 +1,4 @@
-// Methods on the index of a vault: what a query finds, how far the index is, making it anew.
+// Methods on the index of a vault: queries, its state, rebuilding it.
 
 import { pathMatcher } from '../../base/glob.ts'
 import { QuerySyntaxError } from '../../search/query.ts'
@@ -19,8 +19,8 @@ import { countOf, flagOf, pathOf, stringOf, whenOf } from './parameters.ts'
 import { refusingGlobs } from './refusal.ts'
 
 /**
- * A mounted vault answers with what it has after so long; a command that opened it waits until its
- * index is ready.
+ * After this time a mounted vault answers with what it has; a command that opened the vault waits
+ * until the index is complete.
  */
 const MOUNTED_WAIT_MS = 5_000
 const ALONE_WAIT_MS = 24 * 3_600_000
@@ -29,14 +29,14 @@ const FRAGMENTS = 3
 export const searchMethods = {
   /**
    * {query, path, limit, glob?, tag?, since?, allVersions?}: items are FoundItem, best first. The
-   * result {complete} says whether everything that was saved before was in the index.
+   * result {complete} says whether everything saved before the call was in the index.
    */
   search: { readOnly: false, alsoReadOnly: true, run: search },
   searchStatus: {
     readOnly: true,
     run: async (vault, _, { searcher }) => statusOf(vault, searcher()),
   },
-  /** Makes the index anew; the result is as that of searchStatus. */
+  /** Rebuilds the index; the result is as that of searchStatus. */
   searchRebuild: {
     readOnly: false,
     run: (vault, _, { searcher, kernel, report, isGone }) =>
@@ -82,7 +82,7 @@ async function search(
       query,
       top,
       limit,
-      // What the clock never showed so often is older than all.
+      // A time that the clock showed less often counts as before everything.
       since: since ?? 0,
       pastToo,
       tags: tag === undefined ? [] : [tag],
@@ -116,7 +116,7 @@ function itemOf(
   return { path, ino, score, deleted: !isThere, mode: row.mode, versions: shown, fragments }
 }
 
-/** What search refuses, in words for people. */
+/** Turns errors of search into messages for people. */
 async function inSearchWords<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -129,7 +129,7 @@ async function inSearchWords<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Where there is an index, makes it smaller. */
+/** Compacts the index, if there is one. */
 export async function compactIndex(searcher: Searcher): Promise<void> {
   try {
     await searcher.compact()

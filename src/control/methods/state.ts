@@ -1,5 +1,5 @@
-// Which state of a path a caller means: a version by number, a moment, a snapshot, or the newest
-// complete one; and finding it.
+// Finds the state of a path that a caller asks for: a version by number, a moment, a snapshot, or
+// the newest complete one.
 
 import type { EntryPastRow, InodeRow } from '../../store/collections.ts'
 import type { Core } from '../../vault/core/core.ts'
@@ -16,7 +16,7 @@ import { ControlError } from '../wire/errors.ts'
 import type { Wanted } from './method-types.ts'
 import { countOf, objectOf, stringOf, whenOf } from './parameters.ts'
 
-/** A state that is there. `row` is a copy; `version` is set when it was asked for by number. */
+/** An existing state. `row` is a copy; `version` is set if it was requested by number. */
 export interface FoundState {
   readonly ino: number
   readonly moment: Moment
@@ -31,7 +31,7 @@ interface LastDeletion {
   readonly isPassing: boolean
 }
 
-/** The state that the parameter `name` (an object) asks for. */
+/** The state requested by the parameter `name` (an object). */
 export function wantedOf<K extends string>(
   parameters: { readonly [P in K]?: unknown },
   name: K,
@@ -42,7 +42,7 @@ export function wantedOf<K extends string>(
   return given.snapshot === undefined ? {} : { snapshot: stringOf(given, 'snapshot') }
 }
 
-/** The versions of a path, found once, when they are asked for; good within a step. */
+/** The versions of a path, computed when first needed; valid within one step. */
 export function versionsOnce(core: Core, path: string): Versions {
   let found: readonly NameVersion[] | undefined
   return () => {
@@ -52,8 +52,8 @@ export function versionsOnce(core: Core, path: string): Versions {
 }
 
 /**
- * Finds a state of a path. Throws ControlError 'absent', saying what there is instead. `versions`:
- * those of the path, for who asks for more than one state.
+ * Finds a state of a path. Throws ControlError 'absent', saying what exists instead. `versions` are
+ * those of the path, for callers that need more than one state.
  */
 export function findState(
   core: Core,
@@ -69,8 +69,8 @@ export function findState(
 }
 
 /**
- * The moment that is meant. Throws ControlError 'absent' for the future, a time before the vault,
- * an unknown snapshot.
+ * The requested moment. Throws ControlError 'absent' for the future, a time before the vault, an
+ * unknown snapshot.
  */
 export function momentOf(core: Core, { when, snapshot }: Wanted): Moment {
   if (snapshot !== undefined) {
@@ -95,8 +95,9 @@ export function momentOf(core: Core, { when, snapshot }: Wanted): Moment {
 }
 
 /**
- * What was deleted under a path: in its directory, else in the last one of that name that lost such
- * a file. Where nothing is listed under it, what passed within a second.
+ * The last deletion of a path: in its present directory, else in the last directory of that path
+ * that lost such a file. If no deletion is listed, one of a name that existed for less than a
+ * second.
  */
 export function lastDeletion(core: Core, path: string): LastDeletion | undefined {
   let passed: EntryPastRow | undefined
@@ -129,7 +130,7 @@ function versionState(
 }
 
 /**
- * What has its name from a later move was there at that moment all the same, under the name before.
+ * A file that got its present name by a later move existed at that moment under its earlier name.
  */
 function beforeMove(core: Core, path: string, moment: Moment): InodeRow | undefined {
   const now = findPath(core, path)

@@ -1,5 +1,5 @@
-// What a step has to tell and cannot wait for: kept, and handed over between two steps, so that no
-// more than that of one step waits for a slow reader.
+// Collects items during a step, which cannot wait, and sends them between steps, so that at most
+// one step's items are kept in memory for a slow reader.
 
 import type { Effect, Heard } from '../../vault/core/effect.ts'
 import { toText } from '../wire/byte-strings.ts'
@@ -9,11 +9,11 @@ import type { PathEffect } from './method-types.ts'
 export interface Told<Item extends object> {
   /** Keeps an item for the caller. */
   tell(item: Item): void
-  /** How many were told in all. */
+  /** The number of items so far. */
   readonly count: number
   /**
-   * To be awaited between two steps, and at the end: hands over what there is. Rejects when nobody
-   * takes it.
+   * Sends the collected items; await it between steps and at the end. Rejects if the caller has
+   * gone.
    */
   sent(): Promise<void> | undefined
 }
@@ -43,7 +43,7 @@ interface ToldEffects extends Pick<Told<PathEffect>, 'sent'> {
   readonly heard: Heard
 }
 
-/** The same of what becomes of each path, which is counted. */
+/** The same for effects on paths, which are also counted. */
 export function effectsTo(send: Receive<PathEffect>): ToldEffects {
   const told = toldTo(send)
   const counts = { created: 0, replaced: 0, changed: 0, removed: 0, kept: 0 }

@@ -1,5 +1,4 @@
-// Searches the bytes of a vault's files, as they lie on the disk, for samples of what is to be
-// gone.
+// Searches the raw bytes of a vault's files on disk for samples of what should be gone.
 
 import { lstatSync, readdirSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -9,20 +8,20 @@ import { systemCode } from '../wire/errors.ts'
 
 const PIECE_BYTES = 4 * 1024 * 1024
 
-/** Where a sample was found first. */
+/** The first occurrence of a sample. */
 export interface Trace {
   readonly sample: Uint8Array
   readonly file: string
   readonly offset: number
 }
 
-/** `bytes` were searched. */
+/** `bytes` is the number of bytes searched. */
 export interface Search {
   readonly bytes: number
   readonly traces: readonly Trace[]
 }
 
-/** The vault may be open. */
+/** The vault may be open meanwhile. */
 export async function findTraces(
   vaultPath: string,
   samples: readonly Uint8Array[],
@@ -66,7 +65,7 @@ async function opened(file: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Each piece begins with the end of the one before, as a sample may lie across. */
+/** Each piece begins with the end of the one before, since a sample may span both. */
 async function* piecesOf(
   handle: FileHandle,
   samples: readonly Uint8Array[],

@@ -1,6 +1,6 @@
-// Methods that take a tree out of a vault and put one into it: export, import. What goes through is
-// a stream of records (src/archive/records.ts); where it comes from and goes to is the caller's
-// affair, with the caller's rights.
+// The methods export and import, which send a tree out of a vault or take one in as a stream of
+// records (src/archive/records.ts). The caller reads or writes the other side, with its own
+// permissions.
 
 import { isDirectory } from '../../base/mode.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
@@ -27,8 +27,8 @@ import { effectsTo, toldTo } from './told.ts'
 
 export const transferMethods = {
   /**
-   * {path, state, recursive, history}: hands over the records of what is there, and with `history`
-   * (of the root) all that the vault holds; items are {path, message} of what could not be read.
+   * {path, state, recursive, history}: sends the records of a tree, or with `history` (of the root)
+   * of everything in the vault; items are {path, message} of what could not be read.
    */
   export: {
     readOnly: true,
@@ -38,9 +38,9 @@ export const transferMethods = {
     },
   },
   /**
-   * {path, basename, dryRun}, and records in the body: makes `path` what they say. Items are {path,
-   * message} of what was refused, and with `dryRun`, which changes nothing, {effect, path} of what
-   * would be done.
+   * {path, basename, dryRun}, and records in the body: makes `path` what they describe. Items are
+   * {path, message} of what was refused, and with `dryRun`, which changes nothing, {effect, path}
+   * of what would be done.
    */
   import: {
     readOnly: false,
@@ -60,7 +60,7 @@ async function exportPath(
 ): Promise<ResultOf<'export'>> {
   const { core } = vault
   const wanted = wantedOf(parameters, 'state')
-  // An export of now shows what programs have written so far.
+  // An export of the present includes what programs have written so far.
   if (!vault.readOnly && Object.keys(wanted).length === 0)
     await retryUntilLoaded(() => sealForSnapshot(core))
   const state = await retryUntilLoaded(() => findState(core, path, wanted))

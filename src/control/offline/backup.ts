@@ -1,7 +1,7 @@
-// A backup is a vault: DEST can be mounted, checked and exported as any other, on any engine. It is
-// made beside its name and gets that when it is whole and proved, so that the former backup is good
-// until then; what was cut short is gone on with. With `incremental` the backup that is there takes
-// what is new at one stroke.
+// A backup is a vault: DEST can be mounted, checked and exported like any other, on any engine. A
+// full backup is made under a temporary name and gets its own when it is complete and verified, so
+// that the former backup stays valid until then; an interrupted one is resumed. With `incremental`
+// the existing backup takes what is new in one transaction.
 
 import { existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -34,7 +34,7 @@ import { lockOffline } from './offline.ts'
 
 export type BackupStep = 'looking' | 'copying' | 'verifying'
 
-/** Has what a copy lacks sent to `receive`. */
+/** Makes the vault send what a copy lacks to `receive`. */
 export type Ask = (
   receive: Receive,
   have: Uint8Array,
@@ -43,17 +43,17 @@ export type Ask = (
 ) => Promise<BackupState>
 
 export interface BackupOptions {
-  /** The vault's own id: a backup of another is refused. */
+  /** The vault's own id: a backup of another vault is refused. */
   readonly id: string
   readonly incremental: boolean
-  /** The copy is no backup but a vault like the one that is asked. */
+  /** The copy becomes a vault like the one that is copied, not a backup. */
   readonly plain?: boolean
   readonly ask: Ask
-  /** How many rows may be taken at one stroke, where that is not the usual. */
+  /** Overrides how many rows may be taken in one transaction. */
   readonly onceRowsMax?: number
   readonly notice: (text: string) => void
   readonly onProgress: (step: BackupStep, bytes: number) => void
-  /** Told of each point at which a crash leaves something else behind, for tests. */
+  /** For tests: called at each point at which a crash would leave a different state behind. */
   readonly reached?: (point: string) => Promise<void> | void
 }
 
@@ -61,18 +61,18 @@ export interface BackupReport {
   readonly path: string
   readonly backend: string
   readonly incremental: boolean
-  /** Microseconds since 1970: all up to then is in it. */
+  /** Microseconds since 1970: the backup has everything up to then. */
   readonly moment: number
   readonly rows: number
   readonly bytes: number
-  /** Of those what was new. */
+  /** The part of them that was new. */
   readonly written: { readonly rows: number; readonly bytes: number }
   readonly seconds: number
 }
 
 /**
- * The row by which a backup is known; `settings` is the digest of the others, which whoever uses it
- * as a vault changes.
+ * The row that marks a backup; `settings` is the digest of the other settings, which change as soon
+ * as it is used as a vault.
  */
 interface Mark {
   readonly id: string
@@ -82,8 +82,8 @@ interface Mark {
 }
 
 /**
- * Where a backup at `given` is or would be: with the ending of an engine as it is; in a folder
- * under the vault's own name.
+ * The path of a backup: `given` itself if it ends in an engine's suffix; in a folder, the vault's
+ * own name.
  */
 export function backupPlace(given: string, source: { name: string; backend: string }): string {
   const path = resolve(given)
@@ -94,9 +94,9 @@ export function backupPlace(given: string, source: { name: string; backend: stri
 }
 
 /**
- * Makes or brings up the backup at `path`. Throws ControlError: 'exists' where something else is
- * there, 'failed' when the copy is not what it should be, 'locked' when it is in use; a backup that
- * was there is as good as before then.
+ * Makes or updates the backup at `path`. Throws ControlError: 'exists' if something else is there,
+ * 'failed' if the copy is not as expected, 'locked' if it is in use; an existing backup is unharmed
+ * then.
  */
 export async function backUp(path: string, options: BackupOptions): Promise<BackupReport> {
   const began = performance.now()
@@ -114,8 +114,7 @@ export async function backUp(path: string, options: BackupOptions): Promise<Back
     const done =
       (isIncremental ? await bringUp(path, before, options) : undefined) ??
       (await makeAnew(path, before, options))
-    // A whole copy that was cut short before is of no use any more, and may hold what was purged
-    // since.
+    // An interrupted full copy is obsolete, and may contain what was purged since.
     removeFiles(`${path}.partial`)
     return {
       ...{ path, backend: backendOf(path).name, incremental: isIncremental },
@@ -134,7 +133,7 @@ interface Done {
   readonly written: { readonly rows: number; readonly bytes: number }
 }
 
-/** A backup that is to give way, and the state of the vault that it is of. */
+/** The backup to be replaced or updated, and the state of the vault that it holds. */
 interface Former extends Mark {
   readonly lineage: LineageState
 }
@@ -142,7 +141,7 @@ interface Former extends Mark {
 const NOT_HELD =
   'may hold what the vault does not: the vault was restored, copied or repaired, and does not come from the state that is there; choose another place, or remove it'
 
-/** What a backup of this vault says of itself. Throws ControlError 'exists' for all else. */
+/** The mark of a backup of this vault. Throws ControlError 'exists' for anything else. */
 async function formerAt(path: string, id: string): Promise<Former> {
   const store = await openStore(path, { readOnly: true })
   try {
@@ -160,7 +159,7 @@ async function formerAt(path: string, id: string): Promise<Former> {
   }
 }
 
-/** Undefined for what no backup says of itself. */
+/** Undefined if `value` is not a valid mark. */
 function markOf(value: string | undefined): Mark | undefined {
   const { id, moment, purged, settings } = Object(parsedSetting(value)) as Mark
   const areTexts = [id, purged, settings].every((its) => typeof its === 'string')
@@ -189,7 +188,7 @@ function note(store: Store, row: SettingRow): Promise<void> {
   return store.commit([{ collection: setting as never, puts: [row], deletes: [] }])
 }
 
-/** All of it, beside; or what is left of it to do. */
+/** Makes a full copy beside the backup, or resumes one. */
 async function makeAnew(
   path: string,
   former: Former | undefined,
@@ -206,8 +205,8 @@ async function makeAnew(
   let digests: Digests
   let isRefused = false
   try {
-    // Blocks come before all rows: whose they are is known from the beginning, so that they need
-    // not come again.
+    // The id is noted first: blocks are sent before rows, and need not be sent again after an
+    // interruption, if the copy is known to be of this vault.
     if (!isResumed) await note(store, { name: 'id', value: options.id })
     const had = await readHave(store, true, (bytes) => onProgress('looking', bytes))
     const taker = new SyncTaker(store, had.digests, 0)
@@ -215,7 +214,7 @@ async function makeAnew(
     const state = await receive(path, former, options, had.have, taker)
     await reached('copied')
     await taker.finish()
-    // What was purged since it was begun is to go from it, too.
+    // What was purged since the copy was begun must be destroyed here, too.
     if (isResumed && state.purged !== '') await store.compact({ anew: true })
     done = { state, written: taker.written }
   } catch (error) {
@@ -241,13 +240,13 @@ async function makeAnew(
   return done
 }
 
-/** Whether this user has made it: who owns the copy owns the backup. */
+/** Whether this user made the partial copy: its owner would own the backup. */
 function isOwnCopy(partial: string): boolean {
   const found = lstatSync(partial, { throwIfNoEntry: false })
   return found?.uid === ownUser() && !found.isSymbolicLink()
 }
 
-/** Whether a copy that was cut short is of this vault; one that cannot be read is of no use. */
+/** Whether a partial copy is of this vault; an unreadable one is useless. */
 async function isPartOf(partial: string, backend: string, id: string): Promise<boolean> {
   try {
     const store = await openStore(partial, { backend })
@@ -261,7 +260,7 @@ async function isPartOf(partial: string, backend: string, id: string): Promise<b
   }
 }
 
-/** What is new, at one stroke. Undefined where that is too much. */
+/** Takes what is new in one transaction. Undefined if that is too much. */
 async function bringUp(
   path: string,
   before: Former,
@@ -281,7 +280,7 @@ async function bringUp(
     await reached('proved')
     await taker.finish(markRow(state, before.purged, digests))
     await reached('taken')
-    // What was purged from the vault is to go from here, too.
+    // What was purged from the vault must be destroyed here, too.
     if (state.purged !== before.purged) {
       await store.compact({ anew: true })
       await note(store, markRow(state, state.purged, digests))
@@ -300,7 +299,10 @@ async function bringUp(
   }
 }
 
-/** Throws ControlError 'exists' where the vault does not hold what `former`, at `path`, holds. */
+/**
+ * Receives what the copy lacks. Throws ControlError 'exists' if the vault does not contain what
+ * `former`, at `path`, does.
+ */
 async function receive(
   path: string,
   former: Former | undefined,
@@ -308,7 +310,7 @@ async function receive(
   have: object,
   taker: SyncTaker,
 ): Promise<BackupState> {
-  // What it threw, not what became of the call because of it.
+  // The error of the taker, which is the cause; the call's own error only follows from it.
   let failure: unknown
   const take = async (piece: Piece): Promise<void> => {
     if (!(piece instanceof Uint8Array)) return
@@ -330,7 +332,7 @@ async function receive(
   }
 }
 
-/** Throws ControlError 'failed' unless a copy holds what was sent. */
+/** Throws ControlError 'failed' unless the copy holds what was sent. */
 function assertSame({ survey }: BackupState, digests: Digests, path: string): void {
   const [wrong] = differences(survey, surveyOf(digests))
   if (wrong !== undefined)

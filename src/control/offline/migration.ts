@@ -1,6 +1,6 @@
-// Moves a vault to another engine: a copy beside it, proved to hold the same, takes its name. At
-// every moment the vault or the copy is whole under that name, so that a crash costs no more than
-// the time; see migration-note.ts.
+// Moves a vault to another engine: makes a copy beside it, verifies that it holds the same, and
+// gives it the vault's name. At every moment either the vault or the copy is whole, so that a crash
+// costs only time; see migration-note.ts.
 
 import { existsSync, lstatSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -33,7 +33,7 @@ export type MigrationStep = 'checking' | 'reading' | 'copying' | 'verifying'
 
 interface MigrateOptions {
   readonly to: string
-  /** Where the copy goes instead of the vault's place; the vault stays as it is then. */
+  /** Where to put the copy instead of replacing the vault, which then stays as it is. */
   readonly output: string | undefined
   readonly keepOriginal: boolean
   readonly dryRun: boolean
@@ -41,19 +41,19 @@ interface MigrateOptions {
   readonly damaged: (damage: Damage) => void
   readonly notice: (text: string) => void
   readonly onProgress: (step: MigrationStep, rows: number, bytes: number, total: number) => void
-  /** Told of each point at which a crash leaves something else behind, for tests. */
+  /** For tests: called at each point at which a crash would leave a different state behind. */
   readonly reached?: (point: string) => Promise<void> | void
 }
 
-/** `path` is null where nothing was made or kept. */
+/** `path` is null if no copy was made or kept. */
 export interface MigrationReport {
   readonly name: string
   readonly from: { readonly backend: string; readonly path: string; readonly bytes: number }
   readonly to: { readonly backend: string; readonly path: string; readonly bytes: number }
-  /** Where the vault was put that the copy replaced; null if it is gone or was not replaced. */
+  /** Where the replaced vault was moved; null if it was removed or not replaced. */
   readonly original: string | null
   readonly dryRun: boolean
-  /** Nothing was left to do but to remove what an earlier run had replaced. */
+  /** Only the leftovers of an earlier run had to be removed. */
   readonly finished: boolean
   readonly damaged: number
   readonly rows: number
@@ -63,8 +63,8 @@ export interface MigrationReport {
 }
 
 /**
- * Room that a copy needs, by the size of a vault on SQLite: the most that was measured
- * (docs/backends.md) and a tenth of it or more.
+ * Size of a copy relative to the same vault on SQLite: the measured maximum (docs/backends.md) and
+ * at least a tenth more.
  */
 const ROOM: Readonly<Record<string, number>> = {
   sqlite: 1.2,
@@ -76,9 +76,9 @@ const ROOM: Readonly<Record<string, number>> = {
 const ROOM_DEFAULT = 2
 
 /**
- * Migrates the vault `given`. Throws ControlError: 'locked' when someone has it open, 'exists' when
- * the target is there, 'failed' when rows are damaged, the copy differs or the disk has no room.
- * The vault is untouched then.
+ * Migrates the vault `given`. Throws ControlError: 'locked' if it is open, 'exists' if the target
+ * exists, 'failed' if rows are damaged, the copy differs or the disk has no space. The vault is
+ * unchanged then.
  */
 export async function migrateVault(
   given: string,
@@ -153,7 +153,7 @@ function finishedReport(
   return { ...sides, to: sides.from, ...nothing, finished: true, seconds }
 }
 
-/** The path of the copy. Throws StoreError 'format' for an engine that does not exist. */
+/** The path of the copy. Throws StoreError 'format' for an unknown engine. */
 function targetOf(source: string, to: string, output: string | undefined): string {
   const { suffix } = backendOf('', to)
   if (suffix === '') throw new ControlError('failed', `${to} keeps nothing on disk`)
@@ -162,7 +162,7 @@ function targetOf(source: string, to: string, output: string | undefined): strin
   return path.endsWith(suffix) ? path : path + suffix
 }
 
-/** Removes what an earlier run has replaced. True when it did. */
+/** Removes the vault that an earlier run has replaced. True if there was one. */
 async function finishEarlier(given: string, notice: (text: string) => void): Promise<boolean> {
   const { path } = vaultPlace(given)
   if (!existsSync(path)) return false
@@ -182,7 +182,7 @@ async function finishEarlier(given: string, notice: (text: string) => void): Pro
   return replaced.length > 0
 }
 
-/** Links by which a vault was found that is gone. */
+/** Symbolic links to a vault that no longer exists. */
 function deadLinks(stem: string): string[] {
   return persistentBackends
     .map(({ suffix }) => stem + suffix)
@@ -191,8 +191,8 @@ function deadLinks(stem: string): string[] {
 }
 
 /**
- * Takes back what a run left that did not come to its end. Throws ControlError 'exists' when its
- * copy was used since.
+ * Reverts an earlier run that did not finish. Throws ControlError 'exists' if its copy has been
+ * used since.
  */
 async function clearEarlier(source: string, notice: (text: string) => void): Promise<void> {
   if (!hasNote(source)) return
@@ -247,7 +247,7 @@ async function rehearse(source: string, total: number, options: MigrateOptions):
   }
 }
 
-/** What the engine says of itself: it may lose rows without a trace in those that are left. */
+/** The engine's own check: damage may have lost rows without leaving a trace in the others. */
 async function checkEngine(
   store: Store,
   total: number,
@@ -270,7 +270,7 @@ async function migrate(
   const partial = `${target}.partial`
   removeFiles(partial)
   const note = { step: 'copying', backend: to, settings: '' } as const
-  // A vault that stays counts, whatever becomes of the copy elsewhere.
+  // A vault that stays needs no note: it is valid whatever happens to the copy.
   const isNoted = output === undefined
   if (isNoted) writeNote(source, note)
   let copied: { survey: Survey; damaged: number }
@@ -299,7 +299,7 @@ async function migrate(
     output === undefined && lstatSync(named).isSymbolicLink()
       ? `${stemOfPath(named)}${backendOf('', to).suffix}`
       : undefined
-  // A vault elsewhere is found by a link, which tells its engine, too.
+  // A vault outside the vaults directory is found by a link, whose name tells the engine, too.
   if (link !== undefined) symlinkSync(target, link)
   const original = output === undefined && keepOriginal ? freePath(source, 'original') : null
   if (original !== null) moveFiles(source, original)
@@ -310,7 +310,10 @@ async function migrate(
   return { ...copied, original }
 }
 
-/** No backup gives way to a copy that left something behind. Returns the digest of its settings. */
+/**
+ * Breaks the lineage, so that an incomplete copy cannot replace any backup. Returns the digest of
+ * its settings.
+ */
 async function withoutLineage(partial: string, backend: string): Promise<string> {
   const store = await openStore(partial, { backend })
   try {
@@ -332,8 +335,7 @@ async function copyTo(
     count++
     options.damaged(damage)
   }
-  // Not for reading only: what the engine's log holds is to be in the vault itself when that is
-  // moved.
+  // Not read-only, so that the engine merges its log into the vault, which may be moved later.
   const from = await openStore(source, { readOnly: !isWritablePlace(source) })
   let survey: Survey
   try {
@@ -360,8 +362,7 @@ async function copyTo(
 }
 
 /**
- * Reads the copy as whoever opens it next will. Throws ControlError 'failed' unless it holds the
- * same.
+ * Opens the copy like any later user of it. Throws ControlError 'failed' unless it holds the same.
  */
 async function verify(partial: string, wanted: Survey, options: MigrateOptions): Promise<void> {
   const store = await openStore(partial, { backend: options.to, readOnly: true })
@@ -370,7 +371,7 @@ async function verify(partial: string, wanted: Survey, options: MigrateOptions):
   try {
     const found = await surveyStore(store, {
       damaged: ({ collection, message }) => {
-        // What was damaged before was told before.
+        // Damaged content was already reported during the copy.
         if (collection !== 'extent' && collection !== 'extent_past') wrong.push(message)
       },
       onProgress: (rows, bytes) => options.onProgress('verifying', rows, bytes, total),

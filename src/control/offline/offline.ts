@@ -1,5 +1,4 @@
-// What work on the files of a vault needs that nobody may have open meanwhile: its lock, and room
-// on the disk.
+// What work on the files of a closed vault needs: its lock, and space on the disk.
 
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -7,8 +6,8 @@ import { acquireLock, type Lock, LockedError } from '../vaults/lock.ts'
 import { ControlError } from '../wire/errors.ts'
 
 /**
- * Takes the lock of a vault until release() or the end of the process. Throws ControlError 'locked'
- * with the way to unmount.
+ * Takes the lock of a vault until release() or the end of the process. Throws ControlError
+ * 'locked', which says how to unmount.
  */
 export async function lockOffline(path: string): Promise<Lock> {
   try {
@@ -35,8 +34,8 @@ export async function lockOffline(path: string): Promise<Lock> {
 const ROOM_BYTES_MIN = 16 * 1024 * 1024
 
 /**
- * Throws ControlError 'failed' unless the folder of `path` has room for so many bytes; `advice`
- * says what to do then.
+ * Throws ControlError 'failed' unless the folder of `path` has `bytes` free; `advice` says what to
+ * do then.
  */
 export function needRoom(path: string, bytes: number, advice: string): void {
   const folder = dirname(path)

@@ -1,6 +1,6 @@
-// An exported history as a vault: it is built beside the vault's file and takes its place when all
-// of it is there and verified, so that a crash leaves the empty vault or the whole one. Only a
-// vault in which nothing was done yet is replaced.
+// Turns an exported history into a vault: it is built beside the vault's file and replaces it when
+// it is complete and verified, so that a crash leaves either the empty vault or the complete one.
+// Only an unused vault can be replaced.
 
 import { syncFiles } from '../../base/sync-files.ts'
 import {
@@ -27,7 +27,7 @@ import { ControlError } from '../wire/errors.ts'
 type Filling = (take: HistoryImporter['take']) => Promise<void>
 
 /**
- * Fills the vault at `vaultPath` by what `feed` hands to the importer. Throws ControlError,
+ * Fills the vault at `vaultPath` with what `feed` sends to the importer. Throws ControlError,
  * LockedError, StoppedError; nothing has changed then.
  */
 export function importHistory(
@@ -54,7 +54,7 @@ async function importInto(
   try {
     finishSwitch(vaultPath)
     const { backend, settings } = await emptyVault(vaultPath)
-    // What a run that was killed has left.
+    // Leftovers of a run that was killed.
     removeFiles(aside)
     const store = await openStore(aside, { create: true, backend })
     let result: { rows: number; blocks: number }
@@ -86,14 +86,14 @@ async function fill(
   await continueLineage(store)
   const { problems } = await checkStore(store, { deep: false })
   const [first] = problems
-  // What was open when it was exported is sealed at the next opening, and no problem.
+  // Versions unsealed at the export are sealed at the next opening; they are no problem.
   if (first !== undefined) throw new RangeError(`the history is damaged: ${first.message}`)
   return result
 }
 
-/** Its settings. Throws ControlError when there is or was anything in it. */
+/** The settings of a vault. Throws ControlError if it has, or ever had, any content. */
 async function emptyVault(path: string): Promise<{ backend: string; settings: SettingRow[] }> {
-  // Not for reading only: what the engine's log holds must not stay beside another file.
+  // Not read-only: the engine must merge its log, which must not remain beside another file.
   const store = await openStore(path)
   try {
     const { nextIno } = await retryUntilLoaded(() => readCounters(store))

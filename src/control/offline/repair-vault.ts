@@ -1,6 +1,5 @@
-// Repairs a vault that nobody has open: on a copy of what can be read of it, which takes its name
-// when it is sound, or in place. The vault as it was stays as NAME.damaged unless it is repaired in
-// place.
+// Repairs a closed vault, either on a copy of what can be read of it, which replaces the vault when
+// it is sound, or in place. Unless it is repaired in place, the original is kept as NAME.damaged.
 
 import { syncFiles } from '../../base/sync-files.ts'
 import { backendOf, openStore } from '../../store/open.ts'
@@ -17,18 +16,18 @@ import { existingVault, freePath } from '../vaults/vault-names.ts'
 import type { Report } from '../wire/protocol.ts'
 import { lockOffline, needRoom } from './offline.ts'
 
-/** A copy is as large as the vault, but for what engines take while they write. */
+/** A copy is as large as the vault, plus what engines take temporarily while they write. */
 const ROOM = 1.5
 
 interface RepairVaultOptions {
-  /** Repairs a copy and keeps the vault as it was; else in place. */
+  /** Repairs a copy and keeps the original; otherwise in place. */
   readonly copy: boolean
   readonly onStep: (text: string) => void
   readonly report: Report
   readonly reached?: SwitchOptions['reached']
 }
 
-/** `original`: where the vault is as it was; null if it was sound or repaired in place. */
+/** `original`: where the vault was moved; null if it was sound or repaired in place. */
 export interface VaultRepair extends CheckReport {
   readonly found: number
   readonly steps: number
@@ -36,9 +35,9 @@ export interface VaultRepair extends CheckReport {
 }
 
 /**
- * Repairs the vault `given`. Throws ControlError 'locked' when it is in use, StoppedError when a
- * signal came before its copy was ready; in place, what is begun is ended. Unless all is mended, a
- * copy is given up.
+ * Repairs the vault `given`. Throws ControlError 'locked' if it is in use, StoppedError if a signal
+ * came before its copy was ready; a repair in place is completed first. The copy is discarded
+ * unless all damage is repaired.
  */
 export function repairVault(given: string, options: RepairVaultOptions): Promise<VaultRepair> {
   return stoppable('the vault is as it was', ({ assertGoing }) =>
@@ -80,7 +79,8 @@ async function repairHere(path: string, options: RepairVaultOptions): Promise<Va
 
 async function repair(store: Store, { onStep, report }: RepairVaultOptions): Promise<RepairReport> {
   const repaired = await repairStore(store, { onStep, onProgress: report })
-  // A backup may be the only one to have what was damaged here.
+  // A backup may be the only place that still has what was damaged here, so it must not be
+  // replaced.
   if (repaired.left.problems.length === 0) await breakLineage(store)
   return repaired
 }
@@ -96,7 +96,7 @@ async function repairCopy(
   const partial = `${path}.repaired`
   needRoom(path, bytesOf(path) * ROOM, '--no-copy repairs the vault in place')
   removeFiles(partial)
-  // The copy is the remedy of these.
+  // Copying has removed these.
   for (const { code, message } of problems)
     if (code === 'engine-damaged') onStep(`left behind: ${message}`)
   try {
@@ -108,7 +108,7 @@ async function repairCopy(
     try {
       await copyStore(from, to, {
         damaged: ({ collection, message }) => {
-          // Inline content comes along, and its remedy says what becomes of it.
+          // Damaged inline content is copied, and repaired like other content.
           if ('extent extent_past'.split(' ').includes(collection) && /checksum/.test(message))
             return
           skipped++
@@ -136,13 +136,13 @@ async function repairCopy(
   }
 }
 
-/** Brings what a crash left in the engine's log into the vault, so that its files are all of it. */
+/** Merges the log that a crash left into the vault, so that its files are complete. */
 async function foldLog(path: string): Promise<void> {
   try {
     const store = await openStore(path)
     await store.close()
   } catch (error) {
-    // As damaged as that it can only be read.
+    // It is so damaged that it can only be read.
     if (!(error instanceof StoreError)) throw error
   }
 }

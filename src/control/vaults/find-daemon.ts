@@ -1,5 +1,5 @@
-// From a line of the mount table to the daemon that serves it: one of the user who mounted, as the
-// kernel says, or of this one.
+// Finds the daemon that serves a line of the mount table. The daemon must belong to the user who
+// mounted, according to the kernel, or to this one.
 
 import { statSync } from 'node:fs'
 import { ownUser, StrangerError } from '../../base/own-files.ts'
@@ -13,13 +13,13 @@ import { socketCandidates } from './paths.ts'
 export type FoundDaemon = DaemonInfo & { readonly socket: string }
 
 /**
- * The daemon of a mounted vault, or undefined when nobody answers: the mount is dead, or another
- * user's. Throws StrangerError where nobody does but there is a socket that is not to be trusted,
- * SilentDaemonError where one listens and says nothing.
+ * The daemon of a mounted vault, or undefined if none answers: the mount is dead, or another
+ * user's. Throws StrangerError if none answers but there is an untrusted socket, SilentDaemonError
+ * if a daemon listens and does not answer.
  */
 export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | undefined> {
-  // A bind mount has no socket of its own: it is served by whoever serves the mount that it was
-  // made from.
+  // A bind mount has no socket of its own: it is served by the daemon of the mount it was made
+  // from.
   const places = [mounted, ...mounts().filter((entry) => isSame(entry, mounted))]
   const seen = new Set<string>()
   let stranger: StrangerError | undefined
@@ -36,7 +36,7 @@ export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | und
         assertVaultOf(owner, info, socket)
         return { ...info, socket }
       } catch (error) {
-        // Else a leftover of a daemon that died, or none.
+        // Otherwise there is no socket, or one of a daemon that died.
         if (error instanceof StrangerError) stranger = error
         if (error instanceof SilentDaemonError) silent = socket
       }
@@ -47,8 +47,8 @@ export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | und
 }
 
 /**
- * Throws StrangerError where the daemon of another user, whom root asks, names a vault that is not
- * that user's: commands open what a daemon names when it has gone.
+ * Throws StrangerError if another user's daemon, which root may ask, names a vault that is not that
+ * user's: commands open the named vault themselves when the daemon has gone.
  */
 function assertVaultOf(owner: number, { path }: DaemonInfo, socket: string): void {
   const found = statSync(path, { throwIfNoEntry: false })

@@ -1,7 +1,7 @@
-// Keeps what a vault holds when its file, its folder or its lock is removed or replaced while it is
-// open: the engine goes on in what has no name any more, and would lose it all at its end. Looked
-// for at each commit, some times a second, and at the end. From then on fsync(2) and unmounting
-// fail, and a whole copy beside the vault's place takes its store's part.
+// Saves a vault's contents when its file, its folder or its lock is removed or replaced while it is
+// open: the engine would go on in a file without a name, and everything would be lost at the end.
+// Checked at each commit, several times a second, and at the end. From then on fsync(2) and
+// unmounting fail, and a complete copy beside the vault's place replaces its store.
 
 import { existsSync, statSync } from 'node:fs'
 import { log } from '../../base/log.ts'
@@ -12,15 +12,15 @@ import { systemCode } from '../wire/errors.ts'
 import type { Lock, Missing } from './lock.ts'
 import { type Rescue, rescue } from './rescue.ts'
 
-/** A copy that could not be made (a full disk) is tried again. */
+/** Delay before a failed copy (a full disk) is tried again. */
 const RETRY_MS = 10_000
 /**
- * Files that engines hold open for as long as they run, by what follows the vault's path: in a
+ * Files that engines hold open while they run, as suffixes of the vault's path: the lock in a
  * folder, and SQLite's log.
  */
 const HELD_FILES = ['/LOCK', '-wal']
 
-/** The keeper of the vault at `vaultPath`, which `lock` is of. */
+/** The keeper of the vault at `vaultPath`, whose lock is `lock`. */
 export function keeperOf(vaultPath: string, lock: Lock): Keeper {
   return new VaultKeeper(vaultPath, lock)
 }
@@ -30,7 +30,7 @@ class VaultKeeper implements Keeper {
   readonly #lock: Lock
   #store: Store | undefined
   #parts: readonly Identity[] = []
-  /** While the engine itself puts another file in the vault's place. */
+  /** Not 0 while the engine itself replaces the vault's file. */
   #replacing = 0
   #loss: Missing | undefined
   #running: Promise<void> = Promise.resolve()
@@ -54,7 +54,7 @@ class VaultKeeper implements Keeper {
       this.#running = this.#loss?.of === 'vault' ? this.#commitLost(batch, commit) : commit(batch)
       return this.#running
     }
-    // One that goes on with commits changes the vault in its place.
+    // An engine that compacts online does so within the vault's own files.
     if (!store.traits.compactsOnline)
       store.compact = async (options) => {
         this.#replacing++
@@ -77,7 +77,7 @@ class VaultKeeper implements Keeper {
     if (found.of === 'vault') this.#rescue().catch(() => undefined)
   }
 
-  /** The vault counts more than its lock file. */
+  /** The loss of the vault, or else of its lock file. */
   #found(): Missing | undefined {
     const found = this.#lock.loss()
     if (found?.of === 'vault') return found
@@ -101,13 +101,13 @@ class VaultKeeper implements Keeper {
     return this.#told()
   }
 
-  /** Without a copy, the open file without a name is still the best place. */
+  /** If there is no copy, the unlinked file is still the best place. */
   async #commitLost(batch: Batch, commit: Store['commit']): Promise<void> {
     const rescued = await this.#rescue().catch(() => undefined)
     return rescued === undefined ? commit(batch) : rescued.store.commit(batch)
   }
 
-  /** Makes the copy, once; a failure is tried again after a time, or `now`. */
+  /** Makes the copy, once. A failure is retried after a delay, or at once if `now`. */
   #rescue(now = false): Promise<Rescue> {
     if (!now && performance.now() < this.#failedMs + RETRY_MS)
       return Promise.reject(new StoreError('io', this.#told()))
@@ -118,7 +118,7 @@ class VaultKeeper implements Keeper {
   async #copy(): Promise<Rescue> {
     const store = this.#store as Store
     try {
-      // What waits for this one is not it.
+      // Here #running is still an earlier commit, not one that waits for this copy.
       await this.#running.catch(() => undefined)
       const rescued = await rescue(this.#path, store)
       this.#rescued = rescued
@@ -149,8 +149,8 @@ class VaultKeeper implements Keeper {
   }
 
   /**
-   * Closing, SQLite removes its log by the name, which may be that of another vault's now, and
-   * others write what they have left.
+   * On closing, SQLite removes its log by name, which may belong to another vault by now, and other
+   * engines write remaining data.
    */
   #mayClose(): boolean {
     if (this.#loss?.of !== 'vault' || !existsSync(this.#path)) return true
@@ -170,7 +170,7 @@ class VaultKeeper implements Keeper {
   }
 }
 
-/** Whoever has the one store reads and writes the other. */
+/** Makes `store` read and write `other`. */
 function standIn(store: Store, other: Store): void {
   Object.assign(store, {
     get: other.get.bind(other),
@@ -187,7 +187,7 @@ function heldFile(path: string): Identity[] {
   try {
     return [new Identity(path)]
   } catch (error) {
-    // Another engine's.
+    // A file of another engine.
     if (['ENOTDIR', 'ENOENT'].includes(systemCode(error) ?? '')) return []
     throw error
   }

@@ -1,7 +1,7 @@
-// One writer a vault: the file <vault>.lock, held with flock(2) by whoever has the vault open,
-// tells the others who that is. The kernel lets go of the lock when its holder dies, so a lock file
-// that can be locked is a leftover, whatever it says. What the file of a stranger says is not read.
-// The vault is locked as well (vault-lock.ts). Knows nothing of what a vault is.
+// One writer per vault. Whoever has the vault open holds the file <vault>.lock with flock(2), and
+// the file says who that is. The kernel releases the lock when its holder dies, so a lock file that
+// is not locked is a leftover, whatever it says. Lock files of untrusted users are not read. The
+// vault itself is locked, too (vault-lock.ts). Knows nothing of what a vault is.
 
 import { createHash } from 'node:crypto'
 import {
@@ -26,7 +26,7 @@ import { runtimeDirectory } from './paths.ts'
 import { lockVault, type VaultLock } from './vault-lock.ts'
 
 /**
- * Who holds a vault; `mountPoint` and `socket` are null for a command that opened it for a moment.
+ * Who holds a vault; `mountPoint` and `socket` are null for a command that opened it briefly.
  * `since` is ISO 8601.
  */
 export interface LockHolder {
@@ -37,28 +37,28 @@ export interface LockHolder {
   readonly since: string
 }
 
-/** What is not where it was any more: the vault or its lock file, and where that was. */
+/** What is missing from its place, the vault or its lock file, and where that was. */
 export interface Missing {
   readonly of: 'vault' | 'lock'
   readonly path: string
   readonly how: Loss
 }
 
-/** A held lock. `leftover` is what a holder that died without a clean close had written. */
+/** A held lock. `leftover` is what a holder that died had written. */
 export interface Lock {
   readonly leftover: LockHolder | undefined
   /**
-   * What became of the vault, or else of the lock file, since it was taken; undefined while both
-   * are there.
+   * What happened to the vault, or else to the lock file, since it was taken; undefined while both
+   * are in place.
    */
   loss(): Missing | undefined
-  /** To be called after an engine has put another file in the vault's place. */
+  /** Must be called after an engine has replaced the vault's file. */
   renew(): void
-  /** Removes the lock file and lets go; idempotent. Call it after the vault is closed. */
+  /** Removes the lock file and releases the lock; idempotent. Call it after the vault is closed. */
   release(): void
 }
 
-/** Someone else has the vault open; `holder` says who. */
+/** Another process has the vault open; `holder` says which. */
 export class LockedError extends ControlError {
   readonly holder: LockHolder
   constructor(vaultPath: string, holder: LockHolder) {
@@ -68,8 +68,8 @@ export class LockedError extends ControlError {
   }
 }
 
-/** A lock file is locked for an instant by those who only look; that must not pass for a holder. */
 const HOLDER_BYTES_MAX = 64 * 1024
+/** Readers of a lock file lock it for an instant: retry, so that they do not pass for a holder. */
 const PROBE_RETRIES = 5
 const PROBE_WAIT_MS = 20
 
@@ -82,8 +82,8 @@ function describeHolder(holder: LockHolder): string {
 }
 
 /**
- * True when the holder has the vault mounted here; else it is starting, closing, or a command that
- * is soon done.
+ * True if the holder has the vault mounted on this host (or runs on another); otherwise it is
+ * starting, closing, or a short command.
  */
 export function isServing({ host, mountPoint }: LockHolder): boolean {
   if (host !== hostname()) return true
@@ -91,8 +91,8 @@ export function isServing({ host, mountPoint }: LockHolder): boolean {
 }
 
 /**
- * Path of the lock file of a vault: beside it, or where nothing can be written in a folder of this
- * user's own.
+ * The path of a vault's lock file: beside it, or in this user's own folder if nothing can be
+ * written there.
  */
 export function lockPath(vaultPath: string): string {
   const beside = `${vaultPath}.lock`
@@ -101,7 +101,7 @@ export function lockPath(vaultPath: string): string {
   return join(runtimeDirectory(), `${name}.lock`)
 }
 
-/** Whether somebody who can write there has it. */
+/** Whether a process that can write beside the vault holds it. */
 function isHeld(path: string): boolean {
   const fd = openIfThere(path)
   if (fd === undefined) return false
@@ -123,8 +123,8 @@ function openIfThere(path: string): number | undefined {
 }
 
 /**
- * Takes the lock of the vault, for as long as this process lives or until release(). Throws
- * LockedError when it is held.
+ * Takes the lock of the vault until release() or the end of the process. Throws LockedError if it
+ * is held.
  */
 export async function acquireLock(
   vaultPath: string,
@@ -133,7 +133,7 @@ export async function acquireLock(
   for (let attempt = 0; ; attempt++) {
     const path = lockPath(vaultPath)
     const holder = isWritablePlace(vaultPath) ? undefined : lockHolder(vaultPath)
-    // A lock that somebody else may write, and this process not.
+    // The lock of a process that can write beside the vault, while this one cannot.
     if (holder !== undefined && attempt >= PROBE_RETRIES) throw new LockedError(vaultPath, holder)
     if (holder !== undefined) {
       await sleep(PROBE_WAIT_MS)
@@ -142,12 +142,12 @@ export async function acquireLock(
     const fd = openToHold(path)
     try {
       if (isOurs(fd, 'exclusive')) {
-        // The former holder may have removed the file after we opened it: then the lock we hold
-        // protects nothing. One that has a name elsewhere (a backup of links) is not written.
+        // If the former holder has removed the file since it was opened, our lock protects nothing.
+        // A file with another hard link (a backup made of links) is not written.
         if (isLockFile(fd, path)) {
           const vault = lockVault(vaultPath)
           if (vault !== undefined) return hold(vaultPath, fd, path, vault, at)
-          // Nobody is told of in this one.
+          // It names no holder yet.
           if (fstatSync(fd).size === 0) unlinkSync(path)
           if (attempt >= PROBE_RETRIES) throw new LockedError(vaultPath, unknownHolder)
         }
@@ -174,8 +174,8 @@ function openToHold(path: string): number {
 }
 
 /**
- * Whether an open file whose lock we hold is the one at `path`, and that alone. Removes a name that
- * it shares with others.
+ * Whether an open file whose lock we hold is the file at `path`, with no other link. Otherwise
+ * removes a name that it shares with another.
  */
 function isLockFile(fd: number, path: string): boolean {
   if (!isStillNamed(fd, path)) return false
@@ -211,7 +211,7 @@ function hold(
     socket: at.socket,
     since: new Date().toISOString(),
   }
-  // Who can read it can lock it.
+  // Whoever can read it can lock it.
   fchmodSync(fd, 0o600)
   ftruncateSync(fd)
   writeSync(fd, `${JSON.stringify(holder)}\n`)
@@ -244,14 +244,14 @@ const unknownHolder: LockHolder = {
   since: new Date(0).toISOString(),
 }
 
-/** What the lock file says, unless it is a stranger's. */
+/** The holder in a lock file, if the file is trusted. */
 function readHolder(fd: number, path: string): LockHolder | undefined {
   try {
     if (!isOwnFile(fstatSync(fd), path)) return undefined
     const parsed: unknown = JSON.parse(readText(fd, HOLDER_BYTES_MAX, path))
     return isHolder(parsed) ? parsed : undefined
   } catch {
-    // Gone, or its holder is just writing it.
+    // Removed, or its holder is just writing it.
     return undefined
   }
 }
@@ -273,7 +273,8 @@ function isStillNamed(fd: number, path: string): boolean {
 }
 
 /**
- * Takes a lock unless somebody's is in the way. Throws ControlError where a file cannot be locked.
+ * Takes a lock unless another process holds it. Throws ControlError if the file system has no
+ * locks.
  */
 function isOurs(fd: number, kind: 'exclusive' | 'shared'): boolean {
   const got = flock(fd, kind)

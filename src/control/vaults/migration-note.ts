@@ -1,13 +1,12 @@
-// The note beside a vault that is being migrated, so that whoever comes after a crash knows what is
-// whole. While the note and the vault are both there, the vault is what counts, whatever else has
-// its name:
+// The note beside a vault that is being migrated, which says after a crash what is whole. While
+// both the note and the vault exist, the vault is valid, and any copy is not:
 //
-//   copying     the partial copy is worth nothing
+//   copying     the partial copy is worthless
 //   switching   the copy is whole, and perhaps has its name already; the vault is about to go
-//   no vault    the copy has taken its place; what is left of the vault is to be removed
+//   no vault    the copy has replaced it; what is left of the vault is to be removed
 //
-// Where the copy lies follows from the vault's own path and the engine: a note names no path, since
-// a vault may come from a stranger.
+// The path of the copy follows from the vault's own path and the engine: a note contains no path,
+// since a vault may come from another user.
 
 import { lstatSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -21,12 +20,13 @@ interface MigrationNote {
   /** The engine of the copy. */
   readonly backend: string
   /**
-   * Digest of the settings of the copy when it was whole; '' before. Who uses a vault changes them.
+   * Digest of the copy's settings when it was completed; '' before. Any use of a vault changes
+   * them.
    */
   readonly settings: string
 }
 
-/** What follows the path of a vault in that of its note. */
+/** The suffix of the note, after the vault's path. */
 export const NOTE_ENDING = '.migration'
 const NOTE_BYTES_MAX = 4096
 
@@ -35,8 +35,8 @@ function notePath(vaultPath: string): string {
 }
 
 /**
- * The note beside a vault, or undefined when there is none that makes sense. Throws StrangerError
- * for that of another user.
+ * The note beside a vault, or undefined if there is no valid one. Throws StrangerError for a note
+ * of another user.
  */
 export function readNote(vaultPath: string): MigrationNote | undefined {
   const text = readOwn(notePath(vaultPath), NOTE_BYTES_MAX)
@@ -56,7 +56,7 @@ function isNote(value: unknown): value is MigrationNote {
   return isKnown && (step === 'copying' || step === 'switching') && typeof settings === 'string'
 }
 
-/** Writes the note, whole or not at all; durable when it returns. */
+/** Writes the note atomically; durable when it returns. */
 export function writeNote(vaultPath: string, note: MigrationNote): void {
   writeWhole(notePath(vaultPath), `${JSON.stringify(note)}\n`)
 }

@@ -1,11 +1,11 @@
-// Where sockets, logs and mount points live (vault-names.ts: vaults). Everything is derived from
-// the environment that is passed in, so tests need not change their own.
+// The locations of sockets, logs and mount points (of vaults: vault-names.ts). They are derived
+// from the environment that is passed in, so tests need not change their own.
 //
 //   sockets   $XDG_RUNTIME_DIR/avfs, else /run/user/UID/avfs, else for root /run/avfs, else run in
-//   the directory of logs
+//             the directory of logs
 //   logs      $XDG_STATE_HOME/avfs (~/.local/state/avfs)
 //
-// None of these may be one that another user can write or put another in the place of.
+// None of these may be writable or replaceable by another user.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, realpathSync } from 'node:fs'
@@ -15,15 +15,15 @@ import { assertOwnFolder, isOwnFolder, ownUser } from '../../base/own-files.ts'
 import { ControlError } from '../wire/errors.ts'
 import { absolute, type Environment, homeOf } from './vault-names.ts'
 
-/** sun_path of unix(7) holds 108 bytes with its NUL. */
+/** sun_path of unix(7) holds 108 bytes including the NUL. */
 const SOCKET_PATH_BYTES_MAX = 107
 const ROOT_DIRECTORY = '/run/avfs'
-/** Of sockets, in the directory of logs. */
+/** Name of the directory of sockets in the directory of logs. */
 const RUN = 'run'
 
 /**
- * The directory of this user's sockets; made, with mode 0700, if it is missing. Throws
- * StrangerError unless it is his alone.
+ * The directory of this user's sockets; created with mode 0700 if missing. Throws StrangerError
+ * unless only this user can change it.
  */
 export function runtimeDirectory(env: Environment = process.env): string {
   return made(ownRuntimeDirectory(env), 'XDG_RUNTIME_DIR')
@@ -38,10 +38,7 @@ function ownRuntimeDirectory(env: Environment): string {
   return join(stateDirectory(env), RUN)
 }
 
-/**
- * The socket of the daemon that serves `mountPoint`, and so the way from a mount point to its
- * daemon.
- */
+/** The socket of the daemon that serves `mountPoint`. */
 export function socketPath(mountPoint: string, env: Environment = process.env): string {
   const path = join(runtimeDirectory(env), socketName(mountPoint))
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
@@ -55,8 +52,8 @@ export function socketPath(mountPoint: string, env: Environment = process.env): 
 }
 
 /**
- * Where the socket of `mountPoint` may be when user `uid` mounted it, perhaps in another
- * environment than this one.
+ * Where the socket of `mountPoint` may be if user `uid` mounted it, perhaps in a different
+ * environment.
  */
 export function socketCandidates(
   mountPoint: string,
@@ -73,7 +70,7 @@ export function socketCandidates(
   return [...new Set([...own, ...directories])].map((its) => join(its, socketName(mountPoint)))
 }
 
-/** The directory of logs of a user, as far as it is known. */
+/** The log directories that a user may have. */
 function stateOf(user: number, env: Environment): string[] {
   if (user === ownUser()) return [statePath(env)]
   const home = homeOfUser(user)
@@ -84,17 +81,14 @@ function socketName(mountPoint: string): string {
   return `${createHash('sha256').update(mountPoint).digest('hex').slice(0, 24)}.sock`
 }
 
-/**
- * Where a daemon in the background writes its log unless told otherwise; the directory is made if
- * it is missing.
- */
+/** The default log file of a background daemon; its directory is created if missing. */
 export function logPath(name: string, env: Environment = process.env): string {
   return join(stateDirectory(env), `${name}.log`)
 }
 
 /**
- * The directory of logs; made, with mode 0700, if it is missing. Throws StrangerError unless it is
- * this user's alone.
+ * The directory of logs; created with mode 0700 if missing. Throws StrangerError unless only this
+ * user can change it.
  */
 export function stateDirectory(env: Environment = process.env): string {
   return made(statePath(env), 'XDG_STATE_HOME')
@@ -118,7 +112,7 @@ function statePath(env: Environment): string {
 
 /**
  * The absolute, link-free path of a mount point. Only its parent is looked up: the directory itself
- * may be a dead mount, whose every lookup fails.
+ * may be a dead mount, where every lookup fails.
  */
 export function mountPointPath(given: string): string {
   const path = resolve(given)

@@ -1,6 +1,6 @@
-// Which file of which vault a PATH on the command line means: NAME:/a.txt, a path inside a mounted
-// vault, or that of a vault. Looks at the mount table and at directories, so that only callers of a
-// daemon may use it, never a daemon: it would wait for itself.
+// Finds the vault and the file in it that a PATH on the command line means: NAME:/a.txt, a path
+// inside a mounted vault, or the path of a vault. Reads the mount table and directories, so it is
+// only for callers of a daemon, never for a daemon, which would wait for itself.
 //
 // Paths are byte strings (a char a byte), because names are bytes.
 
@@ -17,7 +17,8 @@ import { mountOnTheWay } from './way-in.ts'
 
 /**
  * A file of a vault: `path` begins with / and need not exist. `mountPoint`: where the vault is
- * mounted, if it is. `show` names another path of the vault in the way in which this one was given.
+ * mounted, if it is. `show` prints another path of the vault in the form in which this one was
+ * given.
  */
 export interface Place {
   readonly vaultPath: string
@@ -29,8 +30,8 @@ export interface Place {
 const VIEWS = '.avfs'
 
 /**
- * Finds what `given`, a byte string, means. Throws ControlError: 'missing' when there is no such
- * vault or no vault is mounted there, 'name' for what is below .avfs.
+ * Finds what `given`, a byte string, means. Throws ControlError: 'missing' if there is no such
+ * vault or no vault is mounted there, 'name' for paths below .avfs.
  */
 export async function findPlace(given: string, env: Environment = process.env): Promise<Place> {
   const place = placeInVault(given, env) ?? (await placeInMount(given)) ?? rootOfVault(given, env)
@@ -46,7 +47,7 @@ export async function findPlace(given: string, env: Environment = process.env): 
   return place
 }
 
-/** NAME:/path. What has a slash before the colon is a vault only when its file is there. */
+/** NAME:/path. If NAME contains a slash, it is a vault only if its file exists. */
 function placeInVault(given: string, env: Environment): Place | undefined {
   const colon = given.indexOf(':/')
   if (colon < 1) return undefined
@@ -58,7 +59,9 @@ function placeInVault(given: string, env: Environment): Place | undefined {
   return { vaultPath, mountPoint, path: tidy(given.slice(colon + 1)), show }
 }
 
-/** The path of a vault: what is in a mounted vault is a file of that, whatever its name. */
+/**
+ * The path of a vault. A path inside a mounted vault is a file of that vault, whatever its name.
+ */
 function rootOfVault(given: string, env: Environment): Place | undefined {
   const name = toText(given)
   return isVaultPath(name, env) ? rootOf(name, env) : undefined
@@ -73,7 +76,7 @@ function rootOf(name: string, env: Environment): Place {
 async function placeInMount(given: string): Promise<Place | undefined> {
   const absolute = tidy(absoluteBytes(given))
   const onTheWay = await answeringAt(absolute)
-  // A link inside a vault is a file of it; a link from outside is a way into it.
+  // A link inside a vault is itself a file of the vault; a link from outside leads into it.
   const found = inMount(realParent(absolute)) ?? inMount(realPath(absolute) ?? '')
   if (found === undefined) return undefined
   const { mounted, path } = found
@@ -97,14 +100,14 @@ function nobodyAnswers({ source, mountPoint, userId }: MountEntry): ControlError
 }
 
 /**
- * Before anything is looked at that may lie in the mount of a vault. Throws SilentDaemonError when
- * its daemon does not answer: no system call there would return.
+ * Must be called before accessing a path that may lie in the mount of a vault. Throws
+ * SilentDaemonError if its daemon does not answer: no system call there would return.
  */
 export async function assertAnswering(absolute: string): Promise<void> {
   await answeringAt(absolute)
 }
 
-/** The first mount of a vault on the way, and who answers for it. */
+/** The first mount of a vault on the path, and the daemon that answers for it. */
 async function answeringAt(absolute: string) {
   const mounted = mountOnTheWay(absolute)
   return mounted && { mounted, daemon: await findDaemon(mounted) }
@@ -121,7 +124,7 @@ function isSameMount(one: MountEntry, other: MountEntry): boolean {
 export async function findVault(given: string, env: Environment = process.env): Promise<Place> {
   const name = toText(given)
   if (given.includes('/') || given === '.' || given === '..') return await findPlace(given, env)
-  // A vault's name wins over that of a directory.
+  // A vault's name takes precedence over that of a directory.
   if (isVault(name, env)) return rootOf(name, env)
   await assertAnswering(absoluteBytes(given))
   if (existsSync(Buffer.from(given, 'latin1'))) return await findPlace(given, env)
@@ -132,7 +135,7 @@ function isVault(name: string, env: Environment): boolean {
   try {
     return existsSync(vaultPlace(name, env).path)
   } catch {
-    // Not even fit for a vault's name.
+    // Not a valid name of a vault.
     return false
   }
 }
@@ -142,10 +145,7 @@ function tidy(path: string): string {
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal
 }
 
-/**
- * The path with the links in its directories followed, as far as they exist; the last name stays as
- * it is.
- */
+/** The path with links in its directories resolved, as far as they exist; the last name is kept. */
 function realParent(absolute: string): string {
   const names: string[] = []
   for (let at = absolute; ; ) {
@@ -162,7 +162,7 @@ function realPath(path: string): string | undefined {
   try {
     return realpathSync(Buffer.from(path, 'latin1'), 'latin1')
   } catch {
-    // Missing, a dead mount, or closed to us: what is above it may still lead to a mount.
+    // Missing, a dead mount, or not permitted: the path above may still lead to a mount.
     return undefined
   }
 }
@@ -170,7 +170,7 @@ function realPath(path: string): string | undefined {
 function inMount(path: string): { mounted: MountEntry; path: string } | undefined {
   const above = mounts().filter(({ mountPoint }) => isBelow(path, toBytes(mountPoint)))
   const length = Math.max(...above.map(({ mountPoint }) => mountPoint.length))
-  // The last one made at a directory is on top.
+  // Of several mounts on a directory, the last is on top.
   const mounted = above.findLast(({ mountPoint }) => mountPoint.length === length)
   if (mounted?.type !== MOUNT_TYPE) return undefined
   const { root, mountPoint } = mounted
@@ -178,7 +178,7 @@ function inMount(path: string): { mounted: MountEntry; path: string } | undefine
   return { mounted, path: tidy(`${toBytes(root)}/${below}`) }
 }
 
-/** True when the kernel shows the vault of `place` at its mount point to us. */
+/** Whether the vault of `place` is mounted at its mount point in this namespace. */
 export function isMounted({ mountPoint }: Place): boolean {
   return mountPoint !== undefined && mountAt(mountPoint)?.type === MOUNT_TYPE
 }

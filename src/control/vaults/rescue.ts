@@ -1,6 +1,6 @@
-// A copy of an open vault whose files have lost their names: whole, on the same engine, as
-// NAME.rescued with its own ending beside the vault's place, or in the folder of logs where that is
-// gone. It is open when it is handed over.
+// Makes a copy of an open vault whose files have lost their names: complete, on the same engine,
+// named NAME.rescued with the engine's suffix, beside the vault's place, or in the log directory if
+// that is gone. The copy is returned open.
 
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -18,14 +18,14 @@ import { freePath } from './vault-names.ts'
 export interface Rescue {
   readonly path: string
   readonly store: Store
-  /** Rows of the vault that could not be read. */
+  /** Number of rows that could not be read. */
   readonly missing: number
   close(): Promise<void>
 }
 
 /**
- * Copies all that `store`, the vault of `path`, has committed; nobody commits meanwhile. Rejects
- * when no folder takes it.
+ * Copies everything that `store`, of the vault at `path`, has committed; there must be no commits
+ * meanwhile. Rejects if no folder can hold the copy.
  */
 export async function rescue(path: string, store: Store): Promise<Rescue> {
   let failure: unknown
@@ -64,7 +64,7 @@ async function copy(target: string, from: Store): Promise<{ store: Store; missin
         log('warn', `not in ${target}: ${message}`)
       }
       await copyStore(readable(from), to, { damaged })
-      // A backup may have what is missing here.
+      // A backup may still have what is missing here.
       if (missing > 0) await breakLineage(to)
     } finally {
       await to.close()
@@ -79,8 +79,8 @@ async function copy(target: string, from: Store): Promise<{ store: Store; missin
 }
 
 /**
- * What cannot be read because the engine's files are gone is as damaged as any other, and is left
- * out.
+ * Treats rows that cannot be read, because the engine's files are gone, as damaged, so that they
+ * are left out.
  */
 function readable(store: Store): Store {
   const reading =

@@ -1,14 +1,14 @@
-// A copy of a closed vault takes its name: repair and the import of a history end so. Under that
-// name is the vault or the copy, whole, at every moment; where the file system cannot exchange two
-// names, none is there for an instant. A note beside the vault tells whoever comes after a crash
-// how far that came:
+// Replaces a closed vault by a copy of it, as the last step of a repair or the import of a history.
+// At every moment that name refers to the complete vault or the complete copy; where the file
+// system cannot exchange two names, it is missing for an instant. After a crash, a note beside the
+// vault tells how far the switch came:
 //
-//   the vault is the old one   the copy is removed, if it is there: the work is done again
-//   the vault is the copy      what it replaced gets the name that it was to get, or is removed
+//   the vault is the old one   the copy, if any, is removed: the work is done again
+//   the vault is the copy      the old vault gets its new name, or is removed
 //   there is no vault          the copy gets the name
 //
-// It holds names, not paths, and none but those that a copy and what it replaces may have: a vault
-// may come from a stranger, with a note.
+// The note contains names, not paths, and only those that a copy or a replaced vault can have: a
+// vault may come from another user, together with a note.
 
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -21,34 +21,34 @@ import { ControlError, systemCode } from '../wire/errors.ts'
 import { filesOf, moveFiles, removeFiles, writeWhole } from './vault-files.ts'
 
 export interface SwitchOptions {
-  /** Told of each point at which a crash leaves something else behind, for tests. */
+  /** For tests: called at each point at which a crash would leave a different state behind. */
   readonly reached?: ((point: string) => void) | undefined
-  /** Whether two names changed places; false where the file system cannot. */
+  /** Exchanges two names; false if the file system cannot. */
   readonly exchange?: (path: string, other: string) => boolean
 }
 
 interface Note {
   /**
-   * The name of the copy beside the vault, and its inode number; what it replaces is to be named
-   * `former`, or to go.
+   * `fresh` is the name of the copy beside the vault, `ino` its inode number; `former` is the new
+   * name of the old vault, null if it is to be removed.
    */
   readonly fresh: string
   readonly ino: string
   readonly former: string | null
 }
 
-/** What follows the path of a vault in that of its note. */
+/** The suffix of the note, after the vault's path. */
 const SWITCH_ENDING = '.switch'
 const NOTE_BYTES_MAX = 4096
-/** What follows the path of a vault in that of a copy of it: of a repair, an import, a backup. */
+/** Suffixes of copies of a vault, after its path: of a repair, an import, a backup. */
 const COPY = /^\.(repaired|importing|partial)$/
-/** What stands in the name of a vault that was replaced, before the ending of its engine. */
+/** What is inserted in the name of a replaced vault, before the suffix of its engine. */
 const FORMER = /^\.damaged(-\d+)?$/
 
 /**
- * Gives the durable copy `fresh` the name `path` of a vault that is closed and locked; the vault is
- * at `former` then, or gone when that is null. Both are of one engine and lie in one folder.
- * Durable when it returns; when it throws, the vault has its name.
+ * Gives the durable copy `fresh` the name `path` of a closed and locked vault, which is then at
+ * `former`, or removed if that is null. Both must have the same engine and folder. Durable when it
+ * returns; if it throws, the vault has its name.
  */
 export function switchFiles(
   fresh: string,
@@ -57,7 +57,7 @@ export function switchFiles(
   options: SwitchOptions = {},
 ): void {
   const { reached = () => undefined, exchange = exchanged } = options
-  // What the copy has beside it holds nothing after its clean close.
+  // After a clean close, the copy's companion files hold nothing.
   for (const file of besides(fresh)) rmSync(file, { recursive: true })
   if (former === null && statSync(path).isFile() && besides(path).length === 0) {
     renameSync(fresh, path)
@@ -69,7 +69,7 @@ export function switchFiles(
   removeFiles(asideOf(path))
   writeWhole(path + SWITCH_ENDING, `${JSON.stringify(note)}\n`)
   reached('noted')
-  // A log is the old vault's, and must not be met beside the copy.
+  // A log belongs to the old vault, and must not be found beside the copy.
   moveBesides(path, aside)
   reached('parted')
   try {
@@ -85,7 +85,7 @@ export function switchFiles(
   removeNote(path)
 }
 
-/** After an exchange: what was the vault gets its name. */
+/** After an exchange, moves the old vault from the copy's name to `aside`. */
 function turnOver(
   fresh: string,
   path: string,
@@ -98,7 +98,7 @@ function turnOver(
     reached('exchanged')
     moveFiles(fresh, aside)
   } catch (error) {
-    // Whoever has the copy made removes it then, under the name that it knows.
+    // Exchanged back, so that the caller finds the copy under its name and removes it.
     if (existsSync(fresh)) exchange(fresh, path)
     throw error
   }
@@ -115,7 +115,7 @@ function moveBoth(
   try {
     renameSync(fresh, path)
   } catch (error) {
-    // Else somebody looked for the vault in that instant, and did what the note says.
+    // Otherwise another process met the missing vault and did what the note says.
     if (!existsSync(path)) {
       moveFiles(aside, path)
       throw error
@@ -124,12 +124,12 @@ function moveBoth(
   syncOne(dirname(path))
 }
 
-/** Where what is to go lies meanwhile. */
+/** The temporary path of a vault to be removed. */
 function asideOf(path: string): string {
   return `${path}.former`
 }
 
-/** What an engine has left beside a vault. */
+/** The companion files that an engine has left beside a vault. */
 function besides(path: string): string[] {
   return filesOf(path).filter((file) => file !== path)
 }
@@ -138,14 +138,17 @@ function moveBesides(from: string, to: string): void {
   for (const file of besides(from)) renameSync(file, to + file.slice(from.length))
 }
 
-/** Ends a switch that was cut short, of a vault that is locked. Undefined when there was none. */
+/**
+ * Completes an interrupted switch of a locked vault. Returns a message, or undefined if there was
+ * none.
+ */
 export function finishSwitch(path: string): string | undefined {
   nameCopy(path)
   const note = readNote(path)
   if (note === undefined || !existsSync(path)) return undefined
   const aside = note.former ?? asideOf(path)
   const isDone = inoOf(path) === note.ino
-  // What is beside a vault that is there is that one's.
+  // Companion files that are already in place belong to the vault there.
   if (!isDone && !existsSync(aside)) moveBesides(aside, path)
   if (!isDone || note.former === null) removeFiles(note.fresh)
   else if (existsSync(note.fresh)) moveAside(note.fresh, note.former)
@@ -167,22 +170,23 @@ function moveAside(from: string, to: string): void {
   moveFiles(from, to)
 }
 
-/** Gives a copy the name of the vault that is not there, if the note says so; needs no lock. */
+/** Gives the copy the name of a missing vault, if the note says so; needs no lock. */
 export function nameCopy(path: string): void {
   if (existsSync(path)) return
   const note = readNote(path)
-  // What was replaced, if it is that, is not to come back when the copy was deleted.
+  // Checks the inode: what has the copy's name may be the old vault, exchanged, which must not come
+  // back if the copy was deleted.
   if (note === undefined || !existsSync(note.fresh) || inoOf(note.fresh) !== note.ino) return
   try {
     renameSync(note.fresh, path)
   } catch (error) {
-    // Another was faster.
+    // Another process was faster.
     if (systemCode(error) !== 'ENOENT') throw error
   }
   syncOne(dirname(path))
 }
 
-/** Throws StrangerError for the note of another user, ControlError for one that makes no sense. */
+/** Throws StrangerError for a note of another user, ControlError for an invalid one. */
 function readNote(path: string): Note | undefined {
   const text = readOwn(path + SWITCH_ENDING, NOTE_BYTES_MAX)
   if (text === undefined) return undefined
@@ -196,7 +200,7 @@ function noteOf(path: string, text: string): Note {
     const parsed: unknown = JSON.parse(text)
     if (isNote(parsed, basename(path))) return parsed
   } catch {
-    // Told below.
+    // Reported below.
   }
   const note = path + SWITCH_ENDING
   throw new ControlError('failed', `${note} makes no sense: look what it is, and remove it`, note)
@@ -223,7 +227,7 @@ function removeNote(path: string): void {
   syncOne(dirname(path))
 }
 
-/** Which folder it is, whatever its name. */
+/** Identifies a file or folder, whatever its name. */
 function inoOf(path: string): string {
   return `${statSync(path, { bigint: true }).ino}`
 }

@@ -1,6 +1,6 @@
-// The files of a vault that is closed, as things on disk: what belongs to it, how large it is, and
-// making a move, a copy or a removal of it durable. A vault is a file or a folder, and what an
-// engine leaves beside it. Knows no engine.
+// The files of a closed vault on disk: which belong to it, their size, and how to move, write or
+// remove them durably. A vault is a file or a folder, plus what an engine leaves beside it. Knows
+// no engine.
 
 import {
   closeSync,
@@ -17,20 +17,17 @@ import { syncOne } from '../../base/sync-files.ts'
 import { backends } from '../../store/open.ts'
 
 /**
- * Of all engines, since a vault on its way to its name does not tell its own. Nothing of it is
- * needed after a clean close.
+ * The companion suffixes of all engines, since a temporary name does not tell the vault's engine.
+ * None of these files is needed after a clean close.
  */
 const companions = [...new Set(backends.flatMap((backend) => backend.companions))]
 
-/**
- * The paths of a vault that exist, its own last: without that it is no vault, and the others are
- * leftovers.
- */
+/** The existing paths of a vault, its own last: without that, the others are leftovers. */
 export function filesOf(path: string): string[] {
   return [...companions.map((suffix) => path + suffix), path].filter(isThere)
 }
 
-/** True for a link that leads nowhere, too: a name that is taken. */
+/** True also for a broken link: the name is taken. */
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
@@ -41,15 +38,15 @@ export function bytesOf(path: string): number {
 }
 
 function sizeOf(path: string): number {
-  // An engine that has it open removes files of its own while they are counted.
+  // An engine that has it open may remove files meanwhile.
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (stat?.isDirectory() !== true) return stat?.size ?? 0
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
 }
 
 /**
- * Writes a small file, whole or not at all; durable when it returns. What somebody has put in its
- * way is not followed.
+ * Writes a small file atomically; durable when it returns. A link that somebody has placed there is
+ * not followed.
  */
 export function writeWhole(path: string, text: string): void {
   const fresh = `${path}.new`
@@ -65,17 +62,17 @@ export function writeWhole(path: string, text: string): void {
   syncOne(dirname(path))
 }
 
-/** Gives a closed vault another name in the same file system; durable when it returns. */
+/** Renames a closed vault within its file system; durable when it returns. */
 export function moveFiles(from: string, to: string): void {
-  // The vault itself last: what is beside it holds nothing after a clean close.
+  // The vault itself last: its companion files hold nothing after a clean close.
   for (const file of filesOf(from)) renameSync(file, to + file.slice(from.length))
   syncOne(dirname(to))
   if (dirname(from) !== dirname(to)) syncOne(dirname(from))
 }
 
 /**
- * Removes a vault, as far as it is there. Cut short, it leaves no vault under this name, or a whole
- * one.
+ * Removes a vault, as far as it exists. If interrupted, there is either no vault under this name,
+ * or a complete one.
  */
 export function removeFiles(path: string): void {
   const doomed = removedPath(path)
@@ -88,7 +85,7 @@ export function removeFiles(path: string): void {
   rmSync(doomed, { recursive: true, force: true })
 }
 
-/** Where a vault is on its way to be removed. */
+/** The temporary path of a vault that is being removed. */
 function removedPath(path: string): string {
   return `${path}.removed`
 }

@@ -1,6 +1,6 @@
-// The lock on the vault itself, beside that on its lock file: who removes a lock file, or has the
-// vault under another name, gets no second writer all the same. flock(2) knows nothing of the locks
-// of fcntl(2) that engines set.
+// A lock on the vault itself, in addition to that on its lock file: removing the lock file, or
+// opening the vault by another name, does not admit a second writer. flock(2) does not interfere
+// with the fcntl(2) locks of engines.
 
 import { closeSync, constants, openSync, statfsSync } from 'node:fs'
 import { isWritablePlace } from '../../store/read-only-place.ts'
@@ -11,8 +11,8 @@ import { systemCode } from '../wire/errors.ts'
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 
 /**
- * File systems whose flock(2) is one of the server, and shuts out the engine's own locks or the
- * reads of others: NFS, CIFS, SMB2, SMB, 9p, Ceph. See magic.h of the kernel.
+ * File systems whose flock(2) works on the server and conflicts with the engine's own locks or with
+ * other readers: NFS, CIFS, SMB2, SMB, 9p, Ceph. See the kernel's magic.h.
  */
 const ELSEWHERE = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x517b, 0x01021997, 0x00c36400])
 
@@ -26,15 +26,15 @@ export class VaultLock {
     this.#identity = identity
   }
 
-  /** What became of the vault since it was locked. */
+  /** What happened to the vault since it was locked. */
   loss(): Loss | undefined {
     return this.#identity?.loss()
   }
 
-  /** After an engine has put another file in its place: locks that one. */
+  /** Locks the file that an engine has put in the vault's place. */
   renew(): void {
     const before = this.#identity
-    // To open the same file once more and close it would take the engine's locks away.
+    // Opening and closing the same file again would release the engine's locks.
     if (this.loss() === undefined) return
     const locked = lockVault(this.#path)
     if (locked === undefined) return
@@ -49,9 +49,9 @@ export class VaultLock {
 }
 
 /**
- * Locks the vault at `path`, a path without links; one that is not there yet is not locked.
- * Undefined when another process has it. One that cannot be written is only looked at, so that many
- * may read it.
+ * Locks the vault at `path`, a path without links; a missing one is not locked. Undefined if
+ * another process holds it. A vault that cannot be written is only checked, so that many may read
+ * it.
  */
 export function lockVault(path: string): VaultLock | undefined {
   const fd = opened(path)
@@ -68,7 +68,7 @@ function opened(path: string): number | undefined {
   try {
     return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
   } catch (error) {
-    // The engine says what is wrong with it.
+    // The engine will report what is wrong.
     if (['ENOENT', 'EACCES', 'ELOOP', 'ENXIO'].includes(systemCode(error) ?? '')) return undefined
     throw error
   }

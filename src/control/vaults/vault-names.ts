@@ -1,11 +1,10 @@
-// Which file or folder a vault's name means: the suffix says which engine it belongs to, so that
-// nothing need be opened.
+// Finds the file or folder of a vault by its name: the suffix tells its engine, so that nothing has
+// to be opened.
 //
 //   vaults    $AVFS_HOME, else ~/.avfs/vaults when it exists, else $XDG_DATA_HOME/avfs/vaults
-//   (~/.local/share/avfs/vaults)
+//             (~/.local/share/avfs/vaults)
 //
-// A vault elsewhere has its name by a link in that directory (`avfs vault create NAME --path
-// FILE`).
+// A vault elsewhere gets a name by a link in that directory (`avfs vault create NAME --path FILE`).
 
 import {
   existsSync,
@@ -25,10 +24,7 @@ import { nameCopy } from './switch-files.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/**
- * A vault as the user names it: `name` for people (df shows it), absolute `path`, its engine. It
- * need not exist.
- */
+/** A vault, which need not exist: `name` for people (shown by df), absolute `path`, its engine. */
 export interface VaultPlace {
   readonly name: string
   readonly path: string
@@ -37,10 +33,10 @@ export interface VaultPlace {
 
 const SUFFIXES = persistentBackends.map(({ suffix }) => suffix)
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._@+-]*$/
-/** Leaves room for suffixes (.avfs-wal, .avfs.lock) below NAME_MAX. */
+/** Leaves room for suffixes (.avfs-wal, .avfs.lock) within NAME_MAX. */
 const NAME_LENGTH_MAX = 200
 
-/** The directory of the vaults that are named without a slash. Need not exist. */
+/** The directory of vaults whose names have no slash. Need not exist. */
 export function vaultsDirectory(env: Environment = process.env): string {
   if (env.AVFS_HOME) return resolve(env.AVFS_HOME)
   const home = homeOf(env)
@@ -50,8 +46,8 @@ export function vaultsDirectory(env: Environment = process.env): string {
 }
 
 /**
- * The home directory: $HOME, or what the host knows of the user. Throws ControlError 'failed' when
- * it knows nothing.
+ * The home directory: $HOME, or that in the host's list of users. Throws ControlError 'failed' if
+ * neither is known.
  */
 export function homeOf(env: Environment): string {
   const given = absolute(env.HOME)
@@ -65,17 +61,17 @@ export function homeOf(env: Environment): string {
 }
 
 /**
- * A directory that a variable names. A relative one counts as none (XDG Base Directory
- * Specification): it would mean whatever the current directory has there, which may be anybody's.
+ * A directory from an environment variable. A relative path is ignored (XDG Base Directory
+ * Specification), because it would depend on the current directory, which may be anybody's.
  */
 export function absolute(directory: string | undefined): string | undefined {
   return directory !== undefined && isAbsolute(directory) ? directory : undefined
 }
 
 /**
- * Where the vault `given` is or would be: a plain name below `vaultsDirectory`, a name with a slash
- * anywhere, with or without its suffix. Throws ControlError: 'name', or 'failed' when there are two
- * of that name under two engines.
+ * The place of the vault `given`: a plain name is in `vaultsDirectory`, a name with a slash
+ * anywhere, with or without its suffix. Throws ControlError: 'name', or 'failed' if two engines
+ * have a vault of that name.
  */
 export function vaultPlace(given: string, env: Environment = process.env): VaultPlace {
   const { stem, suffix } = stemOf(given, env)
@@ -85,8 +81,8 @@ export function vaultPlace(given: string, env: Environment = process.env): Vault
 }
 
 /**
- * Like vaultPlace, of a vault that exists, its path without links. Throws ControlError 'missing',
- * saying how to create it.
+ * Like vaultPlace, for an existing vault, with links in its path resolved. Throws ControlError
+ * 'missing', which says how to create it.
  */
 export function existingVault(given: string, env: Environment = process.env): VaultPlace {
   const { stem } = stemOf(given, env)
@@ -102,7 +98,10 @@ export function existingVault(given: string, env: Environment = process.env): Va
   return { ...place, path: realpathSync(place.path) }
 }
 
-/** Whether `given` is the path, with a slash, of a file or folder such as an engine makes. */
+/**
+ * Whether `given` has a slash and is the path of a file or folder of the kind that its engine
+ * makes.
+ */
 export function isVaultPath(given: string, env: Environment = process.env): boolean {
   if (!given.includes('/') || given.endsWith('/')) return false
   const { path } = vaultPlace(given, env)
@@ -111,9 +110,9 @@ export function isVaultPath(given: string, env: Environment = process.env): bool
 }
 
 /**
- * Where a new vault of that engine (by default that of the suffix in `given`, or else the first)
- * would be. Throws ControlError: 'exists' when the name is taken, whatever the engine, 'name' for a
- * name that no vault can have.
+ * The place of a new vault of an engine (by default that of the suffix in `given`, otherwise the
+ * first). Throws ControlError: 'exists' if any engine has a vault of that name, 'name' for an
+ * invalid name.
  */
 export function newVault(
   given: string,
@@ -135,15 +134,12 @@ export function newVault(
   return placeAt(stem + wanted)
 }
 
-/**
- * Makes the directory of vaults for a new one that `given` names; a path that was typed gets no
- * directory made for it.
- */
+/** Makes the directory of vaults for a new vault; for a path with a slash no directory is made. */
 export function makeVaultsDirectory(given: string, { path }: VaultPlace): void {
   if (!given.includes('/')) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
 }
 
-/** The vaults of `vaultsDirectory`, by name. A link that leads nowhere is none. */
+/** The vaults in `vaultsDirectory`, by name. Broken links are ignored. */
 export function listVaults(env: Environment = process.env): VaultPlace[] {
   const directory = vaultsDirectory(env)
   if (!existsSync(directory)) return []
@@ -156,7 +152,7 @@ export function listVaults(env: Environment = process.env): VaultPlace[] {
     .filter(({ path }) => existsSync(path))
 }
 
-/** The absolute path without the suffix of an engine, and that suffix where `given` has one. */
+/** The absolute path without the suffix of an engine, and that suffix if `given` has one. */
 function stemOf(given: string, env: Environment): { stem: string; suffix: string | undefined } {
   const suffix = SUFFIXES.find((end) => given.endsWith(end) && !given.endsWith(`/${end}`))
   const bare = suffix === undefined ? given : given.slice(0, -suffix.length)
@@ -178,11 +174,11 @@ function checkName(given: string, bare: string): void {
   )
 }
 
-/** The vault of that name that is there, [] if none. */
+/** The existing vault of that name, [] if none. */
 function existing(stem: string, given: string): string[] {
   const found = SUFFIXES.map((suffix) => stem + suffix).filter((path) => existsSync(path))
   if (found.length <= 1) return found
-  // One that is being migrated counts until it is gone.
+  // The original of an unfinished migration takes precedence until it is gone.
   const migrated = found.filter((path) => hasNote(realpathSync(path)))
   if (migrated.length === 1) return migrated
   const names = found.map((path) => basename(path)).join(' and ')
@@ -193,7 +189,7 @@ function existing(stem: string, given: string): string[] {
   )
 }
 
-/** Where a link leads, also when nothing is there; other paths as they are. */
+/** The target of a link, even if it does not exist; other paths unchanged. */
 function linked(path: string): string {
   const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
   return isLink ? resolve(dirname(path), readlinkSync(path)) : path
@@ -204,29 +200,26 @@ function placeAt(path: string): VaultPlace {
   return { name: basename(path, suffix), path, backend: name }
 }
 
-/** True for a link that leads nowhere, too. */
+/** True also for a broken link. */
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 /**
- * The paths that a vault has on each engine, if they are there with `ending` behind; `stem` has no
- * suffix.
+ * The paths of vaults with this stem on every engine, of which the file with `ending` appended
+ * exists. `stem` has no suffix.
  */
 export function namesakes(stem: string, ending = ''): string[] {
   return SUFFIXES.map((suffix) => stem + suffix).filter((path) => existsSync(path + ending))
 }
 
-/** A path without what tells the engine. */
+/** A path without an engine's suffix. */
 export function stemOfPath(path: string): string {
   const suffix = SUFFIXES.find((end) => path.endsWith(end) && !path.endsWith(`/${end}`))
   return suffix === undefined ? path : path.slice(0, -suffix.length)
 }
 
-/**
- * A path beside a vault for the same as it was, of which nothing is there: NAME.WORD with its own
- * ending.
- */
+/** An unused path for a former state of a vault, beside it: NAME.WORD with the vault's suffix. */
 export function freePath(path: string, word: string): string {
   const stem = stemOfPath(path)
   const suffix = path.slice(stem.length)
@@ -236,10 +229,7 @@ export function freePath(path: string, word: string): string {
   }
 }
 
-/**
- * Where a migration of the vault at `path` to another engine puts its copy, and where that lies
- * until it is whole.
- */
+/** The path of a migrated copy of the vault at `path`, and its path while it is incomplete. */
 export function migratedPaths(path: string, backend: string): { target: string; partial: string } {
   const target = stemOfPath(path) + backendOf('', backend).suffix
   return { target, partial: `${target}.partial` }

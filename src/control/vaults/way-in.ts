@@ -1,5 +1,5 @@
-// Whether a path leads into a mounted vault, found without asking that vault for anything: its
-// daemon may be stopped, and then every system call in the mount waits. Paths are byte strings.
+// Whether a path leads into a mounted vault, found without accessing the mount: if its daemon is
+// stopped, every system call there would block. Paths are byte strings.
 
 import { lstatSync, readlinkSync } from 'node:fs'
 import { posix } from 'node:path'
@@ -7,7 +7,7 @@ import { LINKS_MAX } from '../../base/own-files.ts'
 import { MOUNT_TYPE, type MountEntry, mounts } from '../host/mount-table.ts'
 import { toBytes } from '../wire/byte-strings.ts'
 
-/** The first mount of a vault on the way that an absolute path takes, or undefined. */
+/** The first mount of a vault that an absolute path leads through, or undefined. */
 export function mountOnTheWay(absolute: string): MountEntry | undefined {
   const all = mounts()
   const on = (path: string): MountEntry | undefined =>
@@ -36,7 +36,7 @@ function linkAt(path: string): string | undefined {
   try {
     return lstatSync(bytes).isSymbolicLink() ? readlinkSync(bytes, 'latin1') : undefined
   } catch {
-    // Missing, or closed to us.
+    // Missing, or not permitted.
     return undefined
   }
 }

@@ -1,6 +1,6 @@
-// Has the kernel write back what it holds for a mounted vault, from a command. The daemon is to
-// answer for that, and where it is stopped no system call in its mount returns, so it is asked
-// whether it is there, before and meanwhile.
+// Makes the kernel write back its cache for a mounted vault, from a command. If the daemon is
+// stopped, no system call in its mount returns, so it is asked for a sign of life before and
+// meanwhile.
 
 import { MOUNT_TYPE, mountAt } from '../host/mount-table.ts'
 import { writeBack } from '../host/unmount.ts'
@@ -8,8 +8,8 @@ import { SilentDaemonError, watchSilence } from '../wire/silence.ts'
 import { findDaemon } from './find-daemon.ts'
 
 /**
- * Makes the kernel hand over what programs have written and not closed at `mountPoint`, if a vault
- * is mounted there. Throws SilentDaemonError when its daemon does not answer.
+ * Writes back what programs have written to unclosed files at `mountPoint`, if a vault is mounted
+ * there. Throws SilentDaemonError if its daemon does not answer.
  */
 export async function writtenBackAt(mountPoint: string): Promise<void> {
   const mounted = mountAt(mountPoint)

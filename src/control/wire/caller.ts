@@ -1,27 +1,26 @@
-// Who asks over the control socket. A caller names itself in a header: only the owner of the vault
-// (and root) can connect, and Node does not hand out what SO_PEERCRED says.
+// Identifies the caller on the control socket. The caller names itself in a header: only the
+// vault's owner (and root) can connect, and Node does not expose SO_PEERCRED.
 
 import type { Actor } from '../../vault/core/actors.ts'
 
-/** The header that names the caller: 'UID PID COMMAND', all of it printable. */
+/** The header that names the caller: 'UID PID COMMAND', all printable. */
 export const CALLER_HEADER = 'avfs-caller'
 
 const form = /^(\d{1,10}) (\d{1,10}) ([\x21-\x7e]{1,15})$/
 
-/** The process that this runs in, as an actor. */
+/** This process as an actor. */
 export function thisProcess(): Actor {
   return { uid: process.getuid?.() ?? 0, pid: process.pid, command: 'avfs' }
 }
 
-/** The header of this process. */
 export function callerHeader(): string {
   const { uid, pid, command } = thisProcess()
   return `${uid} ${pid} ${command}`
 }
 
 /**
- * Who the header names. One that does not (curl) is somebody who may use the socket: its owner, as
- * far as is known.
+ * The caller named by the header. Without one (curl) the caller is taken for the socket's owner,
+ * with no known process.
  */
 export function callerOf(header: string | readonly string[] | undefined): Actor {
   const [, uid, pid, command] = form.exec(String(header)) ?? []

@@ -1,5 +1,5 @@
-// The caller's end of the control socket; see protocol.ts for what is said. Knows nothing of vaults
-// or of the methods.
+// The caller's end of the control socket; the protocol is in protocol.ts. Knows nothing of vaults
+// or methods.
 
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -22,7 +22,7 @@ import {
 } from './protocol.ts'
 import { ANSWER_MS, SilentDaemonError, watchSilence } from './silence.ts'
 
-/** Nobody listens on the socket: the daemon is gone, or about to go. */
+/** No process listens on the socket: the daemon has ended, or is about to. */
 export class NoDaemonError extends ControlError {
   constructor(socket: string, cause: unknown) {
     super('failed', `no daemon answers on ${socket}`, socket, { cause })
@@ -31,7 +31,7 @@ export class NoDaemonError extends ControlError {
 }
 
 /**
- * Asks the daemon who it is. Throws NoDaemonError, SilentDaemonError, ControlError for half an
+ * The daemon's DaemonInfo. Throws NoDaemonError, SilentDaemonError, ControlError for an incomplete
  * answer.
  */
 export async function daemonInfo(socket: string): Promise<DaemonInfo> {
@@ -39,8 +39,8 @@ export async function daemonInfo(socket: string): Promise<DaemonInfo> {
 }
 
 /**
- * What the daemon says at /metrics, as Prometheus text. Throws NoDaemonError, ControlError for half
- * an answer.
+ * The daemon's /metrics, as Prometheus text. Throws NoDaemonError, ControlError for an incomplete
+ * answer.
  */
 export async function daemonMetricsText(socket: string): Promise<string> {
   return await textAt(socket, '/metrics')
@@ -53,7 +53,7 @@ async function textAt(socket: string, path: string): Promise<string> {
   return Buffer.concat(pieces).toString()
 }
 
-/** What comes until the daemon ends it. Throws ControlError when the connection breaks before. */
+/** The pieces of a response up to its end. Throws ControlError if the connection breaks before. */
 async function* piecesOf(response: IncomingMessage, socket: string): AsyncGenerator<Buffer> {
   try {
     yield* response as AsyncIterable<Buffer>
@@ -68,7 +68,7 @@ function parsed(text: string, socket: string): object {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return value
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw noAnswer(socket)
 }
@@ -80,10 +80,10 @@ function noAnswer(socket: string, cause?: unknown): ControlError {
 }
 
 /**
- * Runs a method in the daemon and returns its result, of which the caller knows the type; `receive`
- * gets what it hands over before that, `feed` sends what it is to take meanwhile. `pid` is the
- * daemon's, for messages. Throws NoDaemonError when it did not begin, SilentDaemonError when the
- * daemon answers nothing any more, not even who it is, and what the method threw, as ControlError.
+ * Runs a method in the daemon and returns its result, whose type the caller knows; `receive` gets
+ * the pieces before it, `feed` sends the method's input meanwhile. `pid` is the daemon's, for
+ * messages. Throws NoDaemonError if the method was not started, SilentDaemonError if the daemon no
+ * longer answers even GET /, and errors of the method as ControlError.
  */
 export async function callDaemon<Item extends object, Result extends object>(
   socket: string,
@@ -125,7 +125,7 @@ export async function callDaemon<Item extends object, Result extends object>(
   }
 }
 
-/** A request for a method; `note` gets it once it is on its way. */
+/** A request for a method; `note` gets it once it has been sent. */
 interface MethodCall {
   readonly socket: string
   readonly method: string
@@ -146,7 +146,7 @@ async function called<Item extends object, Result extends object>(
   try {
     return await answerOf(response, method, socket, report, receive)
   } catch (error) {
-    // A source that failed cut the stream off: that is the reason.
+    // If the source failed, that ended the stream and is the actual reason.
     throw (
       (await fed?.failure()) ?? (systemCode(error) === 'ECONNRESET' ? ended(method, socket) : error)
     )
@@ -179,10 +179,7 @@ function ended(method: string, socket: string): ControlError {
   return new ControlError('failed', `the daemon ended before ${method} was done`, socket)
 }
 
-/**
- * Frames as they come; reads no further than it is asked. Throws ControlError when they are cut
- * off, or none.
- */
+/** Frames as they arrive, read on demand. Throws ControlError if they are invalid or cut off. */
 async function* framesOf(response: IncomingMessage, socket: string): AsyncGenerator<Buffer> {
   const units = new Units()
   for await (const piece of piecesOf(response, socket)) {
@@ -211,7 +208,7 @@ interface Fed {
   failure(): Promise<unknown>
 }
 
-/** A request whose body goes on while it is answered. */
+/** A request whose body is still sent while it is answered. */
 async function sendFed(
   socketPath: string,
   path: string,
@@ -246,7 +243,7 @@ async function sendFed(
   sent.write(`${parameters}\n`)
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     answered.then((its) => {
-      // The method has ended, perhaps before it took all.
+      // The method has ended, perhaps before it took all input.
       its.once('end', () => sent.destroy())
       resolve(its)
     }, reject)
@@ -282,7 +279,7 @@ async function send(
   return await new Promise((resolve, reject) => {
     const sent = request({ createConnection, method, path, headers }, resolve)
     note?.(sent)
-    // The option `timeout` is for sockets that http makes itself.
+    // The option `timeout` only applies to sockets that http itself makes.
     sent.setTimeout(timeoutMs)
     sent.on('timeout', () => sent.destroy(new SilentDaemonError(socketPath, undefined)))
     sent.on('error', (error) => reject(asControlError(socketPath, error)))
@@ -290,7 +287,7 @@ async function send(
   })
 }
 
-/** A connection for one request, to a daemon that is known to be the owner's. */
+/** A connection for one request, to a daemon verified to be the owner's. */
 async function opened(path: string): Promise<() => Socket> {
   try {
     const socket = await connected(path)

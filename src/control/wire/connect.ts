@@ -1,5 +1,5 @@
-// The way to a daemon's socket: whose it is, and who answers, is known before a word is said. A
-// socket in a folder that others can write, or one that another user listens on, may be anybody's.
+// Connects to a daemon's socket after verifying its owner and its peer. A socket in a folder that
+// others can write, or one on which another user listens, is not trusted.
 
 import { lstatSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -11,9 +11,9 @@ import { assertOwnFolder, isTrusted, ownUser, StrangerError } from '../../base/o
 const OTHERS = 0o077
 
 /**
- * The user whose socket is at `path`. Throws StrangerError unless it lies in a folder that only
- * that user can write, nobody else can connect to it, and he is this user or root; root may ask
- * all. Throws what lstat(2) says where there is none.
+ * The user who owns the socket at `path`. Throws StrangerError unless it lies in a folder that only
+ * that user can write, nobody else can connect to it, and the user is this one or root; root may
+ * connect to all. Throws the error of lstat(2) if it does not exist.
  */
 export function socketOwner(path: string): number {
   const found = lstatSync(path)
@@ -29,7 +29,7 @@ export function socketOwner(path: string): number {
 
 /**
  * Connects. Rejects with StrangerError unless the owner of the socket (or root) listens there, or
- * with what connect(2) says.
+ * with the error of connect(2).
  */
 export async function connected(path: string): Promise<Socket> {
   const owner = socketOwner(path)
@@ -44,7 +44,7 @@ export async function connected(path: string): Promise<Socket> {
   throw new StrangerError(path, `is answered by user ${peer}: no command is sent there`)
 }
 
-/** Who is at the other end of a Unix socket that is open. Throws where the kernel does not tell. */
+/** The user at the other end of an open Unix socket. Throws if the kernel does not tell. */
 export function peerUser(socket: Socket): number {
   // Node has no call for the descriptor of a socket.
   const { fd } = (socket as unknown as { readonly _handle: { readonly fd: number } })._handle

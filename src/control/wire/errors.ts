@@ -1,9 +1,9 @@
-// What can go wrong between a command and a vault, in kinds that the command line turns into exit
-// codes and the control protocol carries over the socket. Knows neither.
+// Errors between a command and a vault, of kinds that the command line maps to exit codes and the
+// control protocol transmits. Knows neither.
 
 /**
- * missing: no such vault. exists: it is there already. locked: someone holds the vault. name: not a
- * fit name. busy: in use. absent: no such path, version, snapshot or tag in the vault.
+ * missing: no such vault. exists: it exists already. locked: another process holds the vault. name:
+ * an invalid name. busy: in use. absent: no such path, version, snapshot or tag in the vault.
  */
 export type ControlErrorKind =
   | 'missing'
@@ -14,9 +14,7 @@ export type ControlErrorKind =
   | 'absent'
   | 'failed'
 
-/**
- * A refusal for people: `message` is one whole line, `path` the file or directory that it is about.
- */
+/** A refusal for people: `message` is one line, `path` the file or directory that it is about. */
 export class ControlError extends Error {
   readonly kind: ControlErrorKind
   readonly path: string | undefined

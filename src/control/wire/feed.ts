@@ -1,11 +1,11 @@
-// A method's body where caller and method are one process: pieces go from hand to hand, none is
-// copied or kept.
+// A method's input if caller and method are in one process: pieces are passed on without copying or
+// buffering.
 
 import type { Feed } from './protocol.ts'
 
 /**
- * What `feed` sends. It is called when the first piece is asked for; a piece is taken when the next
- * one is.
+ * The pieces that `feed` sends. `feed` is called when the first is requested; a piece counts as
+ * taken when the next one is requested.
  */
 export async function* bodyOf(feed: Feed): AsyncGenerator<Uint8Array> {
   const offered: { piece: Uint8Array; taken: () => void; refuse: (why: unknown) => void }[] = []
@@ -21,7 +21,7 @@ export async function* bodyOf(feed: Feed): AsyncGenerator<Uint8Array> {
     isOver = true
     wake()
   })
-  // Heard at the end.
+  // Its failure is thrown at the end.
   fed.catch(() => undefined)
   try {
     for (;;) {

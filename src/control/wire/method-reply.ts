@@ -1,6 +1,6 @@
-// How the answer of a method goes to its caller, in lines or frames, and what becomes of it when
-// the caller goes away or stops reading: the method hears of it when it hands something over, and
-// may ask; nothing else does.
+// Sends the answer of a method to its caller, as lines or frames, and handles a caller that
+// disconnects or stops reading: the method notices when it sends something, or may ask; nothing
+// else is affected.
 
 import type { ServerResponse } from 'node:http'
 import { log } from '../../base/log.ts'
@@ -17,16 +17,16 @@ import {
 import { throttled } from './throttle.ts'
 
 export interface MethodReply {
-  /** Drops what nobody hears any more. */
+  /** Dropped once the caller has gone. */
   readonly report: Report
-  /** Resolves when the next piece is welcome. Rejects with GoneError; may be left alone. */
+  /** Resolves when the next piece may be sent. Rejects with GoneError; need not be awaited. */
   readonly send: (piece: Piece) => Promise<void>
   readonly isGone: () => boolean
-  /** The last of it: the result, or an error. */
+  /** Ends the answer with the result, or an error. */
   end(answer: Answer): void
 }
 
-/** Nobody waits for the answer any more. */
+/** The caller no longer waits for the answer. */
 export class GoneError extends ControlError {
   constructor() {
     super('failed', 'the caller is gone')
@@ -34,22 +34,19 @@ export class GoneError extends ControlError {
   }
 }
 
-/**
- * Throws GoneError once nobody waits for the answer; for a method that only looks, between two
- * steps.
- */
+/** Throws GoneError if the caller has gone; for methods that only read, between two steps. */
 export function assertWanted(isGone: () => boolean): void {
   if (isGone()) throw new GoneError()
 }
 
-/** The answer of one method; with `isFramed` as protocol.ts has it for those that accept bytes. */
+/** The answer of one method; `isFramed` selects the binary form in protocol.ts. */
 export function replyTo(response: ServerResponse, isFramed: boolean): MethodReply {
-  // It comes by the callbacks and by `close` too; without a listener it would be an exception.
+  // Errors are handled by callbacks and `close`; without a listener this event would throw.
   response.on('error', (error) => log('debug', 'an answer was cut off', error))
   const writer = isFramed ? framed(response) : lined(response)
-  // Its caller knows from here on that the method has begun, and must not be tried again elsewhere.
+  // From here on its caller knows that the method has begun, and must not run it again elsewhere.
   response.flushHeaders()
-  // Work that was only waited for in part may report when its method has answered.
+  // Work that the method did not wait for may still report after the answer.
   const isOpen = (): boolean => !response.destroyed && !response.writableEnded
   const deliver = async (piece: Piece): Promise<void> => {
     if (!isOpen()) throw new GoneError()
@@ -63,7 +60,7 @@ export function replyTo(response: ServerResponse, isFramed: boolean): MethodRepl
     }),
     send(piece) {
       const delivered = deliver(piece)
-      // Who does not wait for it must not end the daemon when it fails.
+      // Nobody may be waiting for it, and its failure must not end the daemon.
       delivered.catch(() => undefined)
       return delivered
     },
@@ -74,7 +71,7 @@ export function replyTo(response: ServerResponse, isFramed: boolean): MethodRepl
   }
 }
 
-/** How an answer is written; both return false when the caller is behind. */
+/** Writes an answer; both methods return false if the caller is behind. */
 interface Writer {
   line(answer: Answer): boolean
   bytes(piece: Uint8Array): boolean
@@ -84,7 +81,7 @@ function lined(response: ServerResponse): Writer {
   response.setHeader('content-type', 'application/x-ndjson')
   return {
     line: (answer) => response.write(`${JSON.stringify(answer)}\n`),
-    // As JSON.stringify would have it; base64 needs no look for what to escape, and a byte a char.
+    // What JSON.stringify would write; base64 needs no escaping, and is one byte per char.
     bytes({ buffer, byteOffset, length }) {
       const base64 = Buffer.from(buffer, byteOffset, length).toString('base64')
       return response.write(`{"bytes":"${base64}"}\n`, 'latin1')
@@ -98,7 +95,7 @@ function framed(response: ServerResponse): Writer {
     const head = Buffer.alloc(FRAME_HEAD_BYTES)
     head.writeUInt32LE(FRAME_HEAD_BYTES + body.length, 0)
     head.writeUInt32LE(kind, 4)
-    // One chunk: the memory of `body` may be the sender's again at once.
+    // Copied to one chunk, since the sender may reuse the memory of `body` at once.
     return response.write(Buffer.concat([head, body]))
   }
   return {
@@ -107,7 +104,7 @@ function framed(response: ServerResponse): Writer {
   }
 }
 
-/** Resolves when the caller has read what waits for it. Rejects with GoneError. */
+/** Resolves when the caller has read everything pending. Rejects with GoneError. */
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
     const gone = (): void => {

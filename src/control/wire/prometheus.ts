@@ -14,7 +14,7 @@ export interface Sample {
   readonly value: number
 }
 
-/** Families as a scrape wants them; those without samples are left out. */
+/** The text of metric families; those without samples are left out. */
 export function prometheusText(families: readonly MetricFamily[]): string {
   return families
     .filter(({ samples }) => samples.length > 0)
@@ -42,7 +42,7 @@ export interface Scraped {
   readonly value: number
 }
 
-/** The samples of what `prometheusText` writes; labels hold no escapes that avfs would write. */
+/** Parses the output of `prometheusText`; labels must not contain escapes. */
 export function parsePrometheus(text: string): Scraped[] {
   return text.split('\n').flatMap((row) => {
     const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(row)

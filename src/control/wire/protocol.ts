@@ -1,25 +1,24 @@
-// What the daemon and its callers say to each other. Types only, and the forms of errors. HTTP/1.1
+// The protocol between the daemon and its callers: types only, and the form of errors. HTTP/1.1
 // over a Unix socket:
 //
 //   GET  /          a DaemonInfo
 //   GET  /metrics   Prometheus text
-//   POST /METHOD    JSON parameters in, who asks in a header (caller.ts); NDJSON out: any number of
+//   POST /METHOD    JSON parameters in, caller in a header (caller.ts); NDJSON out: any number of
 //                   {"progress":{"done":1,"total":9}}, {"item":{...}} and {"bytes":"base64"},
 //                   then one {"result":{...}} or {"error":{"kind":"busy","message":"..."}}.
-//                   Who accepts application/octet-stream gets the same in frames: u32 length
-//                   (little-endian, all of it), u32 kind,
-//                   then (kind 0) the JSON of a line or (kind 1) bytes.
+//                   A caller that accepts application/octet-stream gets frames instead: u32 length
+//                   (little-endian, including itself), u32 kind, then (kind 0) the JSON of a line
+//                   or (kind 1) bytes.
 //                   With content-type application/octet-stream the parameters are the first line,
-//                   and the rest is the
-//                   method's own: bytes, which it takes while it answers.
+//                   and the rest is the method's input: bytes, which it takes while it answers.
 //
-// Between the process that runs `avfs mount` and the daemon that it starts: DaemonMessage over
-// Node's own IPC.
+// Between the process of `avfs mount` and the daemon that it starts: DaemonMessage over Node's own
+// IPC.
 
 import { StoreError } from '../../store/store.ts'
 import { ControlError, type ControlErrorKind, systemCode } from './errors.ts'
 
-/** What GET / answers. */
+/** The answer to GET /. */
 export interface DaemonInfo {
   readonly name: string
   readonly path: string
@@ -30,22 +29,22 @@ export interface DaemonInfo {
   readonly methods: readonly string[]
 }
 
-/** Called now and then by long work; total is 0 when it is not known. */
+/** Called now and then by long work; total is 0 if unknown. */
 export type Report = (done: number, total: number) => void
 
-/** What a method hands over before its result: content, or one of many things. */
+/** What a method sends before its result: content, or one of many items. */
 export type Piece<Item extends object = object> = Uint8Array | { readonly item: Item }
 
 /** Takes pieces in order; the sender waits for it. */
 export type Receive<Item extends object = object> = (piece: Piece<Item>) => Promise<void> | void
 
 /**
- * Sends bytes to a method, in order; resolves when the memory may be used again. Rejects once
- * nobody listens.
+ * Sends bytes to a method, in order; resolves when the memory may be reused. Rejects once the
+ * method has ended.
  */
 type Send = (piece: Uint8Array) => Promise<void>
 
-/** Sends all that a method is to take. */
+/** Sends a method's whole input. */
 export type Feed = (send: Send) => Promise<void>
 
 /** One line of an answer. */
@@ -56,30 +55,30 @@ export type Answer<Item extends object = object, Result extends object = object>
   | { readonly result: Result }
   | { readonly error: WireError }
 
-/** The media type of bodies and answers that are more than text. */
+/** The media type of binary bodies and answers. */
 export const BINARY = 'application/octet-stream'
 export const FRAME_HEAD_BYTES = 8
 export const JSON_FRAME = 0
 export const BYTES_FRAME = 1
 
-/** An error on its way to another process. */
+/** An error in transit to another process. */
 interface WireError {
   readonly kind: ControlErrorKind
   readonly message: string
   readonly path?: string
 }
 
-/** What the mount(8) flags of a mount are, and what avfs itself is told; all of it checked. */
+/** Validated settings of a mount: flags of mount(8), and options of avfs itself. */
 export interface MountSettings {
   readonly readOnly: boolean
   readonly allowOther: boolean
   readonly cacheMb: number
-  /** Undefined: what the vault is set to. */
+  /** Undefined: the vault's own setting. */
   readonly commitMs: number | undefined
   readonly avfsdir: 'hidden' | 'visible' | 'off'
   /**
-   * Microseconds that the session polls for the next request before it sleeps; undefined: as the
-   * session sees fit.
+   * Microseconds that the session polls for the next request before it sleeps; undefined: the
+   * session's default.
    */
   readonly pollUs: number | undefined
   readonly trace: boolean
@@ -87,7 +86,7 @@ export interface MountSettings {
   readonly flags: readonly string[]
 }
 
-/** All that a daemon needs to know. Paths are absolute and free of links. */
+/** Everything that a daemon needs to know. Paths are absolute and free of links. */
 export interface DaemonConfig {
   readonly name: string
   readonly vaultPath: string
@@ -114,7 +113,7 @@ export function toWire(error: unknown): WireError {
   return { kind: kindOf(error), message: error instanceof Error ? error.message : String(error) }
 }
 
-/** The error that `toWire` was given, as far as it is known here. */
+/** The error given to `toWire`, as far as it can be rebuilt. */
 export function fromWire(error: WireError): ControlError {
   return new ControlError(error.kind, error.message, error.path)
 }

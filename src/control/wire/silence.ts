@@ -1,20 +1,20 @@
-// Daemons that are there and do not answer: stopped (SIGSTOP, a debugger), or held up. Whoever
-// waits for one gives up after a while, and says so, instead of waiting for ever.
+// Detects daemons that run but do not answer: stopped (SIGSTOP, a debugger), or blocked. Callers
+// give up after a while and say so, instead of waiting for ever.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { ControlError } from './errors.ts'
 
 /**
- * A daemon that works on what it was asked for says nothing for so long before it is asked whether
- * it is there.
+ * After this long without a sign of life from a working daemon, it is asked whether it still
+ * answers.
  */
 export const QUIET_MS = 5_000
-/** And has so long to say that it is. */
+/** The time that it has to answer. */
 export const ANSWER_MS = 10_000
 
 /**
- * A daemon took the connection and says nothing. `pid`, where it is known, tells people whom to let
- * go on.
+ * A daemon accepted the connection and does not answer. `pid`, if known, tells people which process
+ * to continue.
  */
 export class SilentDaemonError extends ControlError {
   constructor(socket: string, pid: number | undefined, cause?: unknown) {
@@ -40,8 +40,8 @@ function isStopped(pid: number): boolean {
 }
 
 /**
- * The process that calls itself the daemon of a mount point (daemon.ts), for a message alone:
- * anybody may call himself so.
+ * The process that appears to be the daemon of a mount point (daemon.ts); for messages only, since
+ * any process may call itself that.
  */
 export function daemonOf(mountPoint: string): number | undefined {
   const pid = readdirSync('/proc').find((name) => {
@@ -56,14 +56,15 @@ export function daemonOf(mountPoint: string): number | undefined {
   return pid === undefined ? undefined : Number(pid)
 }
 
-/** Calls `silent` when `isThere` has found nobody after a time without a `sign` of life. */
+/** Calls `silent` if `isThere` gets no answer after some time without a `sign` of life. */
 interface SilenceWatch {
   sign(): void
   end(): void
 }
 
 /**
- * Watches over an answer that may take as long as it takes; `isThere` rejects when nobody answers.
+ * Watches an answer that may take arbitrarily long; `isThere` rejects if the daemon does not
+ * answer.
  */
 export function watchSilence(
   isThere: () => Promise<unknown>,

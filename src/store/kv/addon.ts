@@ -1,5 +1,5 @@
-// The native addons of engines, and what they throw as StoreError. They stand beside src, in a
-// checkout as in the npm package, and are there only once make has built them.
+// Loads the native addons of engines, and turns what they throw into StoreErrors. Addons lie beside
+// src, in a checkout as in the npm package, and exist only after make has built them.
 
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -17,8 +17,8 @@ const advices: Readonly<Record<StoreErrorKind, string>> = {
 }
 
 /**
- * Loads native/NAME/build/NAME.node. Throws what require throws: code MODULE_NOT_FOUND where it is
- * not built.
+ * Loads native/NAME/build/NAME.node. Throws what require throws: code MODULE_NOT_FOUND if it is not
+ * built.
  */
 export function requireAddon<A>(name: string): A {
   const path = fileURLToPath(new URL(`../../../native/${name}/build/${name}.node`, import.meta.url))
@@ -26,7 +26,7 @@ export function requireAddon<A>(name: string): A {
 }
 
 /**
- * The addon of an engine; throws StoreError 'unavailable' with what to do where it cannot be
+ * The addon of an engine. Throws StoreError 'unavailable', which says what to do, if it cannot be
  * loaded.
  */
 export function addonOf<A>(name: string): A {
@@ -41,8 +41,8 @@ export function addonOf<A>(name: string): A {
 }
 
 /**
- * The StoreError of what an addon has thrown: its `kind` and the engine's own words. A TypeError is
- * a bug and stays one.
+ * The StoreError for an error of an addon, made of its `kind` and message. Other errors, such as a
+ * TypeError (a bug), are returned unchanged.
  */
 export function storeErrorOf(error: unknown): unknown {
   if (!(error instanceof Error) || !('kind' in error) || error instanceof StoreError) return error
@@ -50,7 +50,7 @@ export function storeErrorOf(error: unknown): unknown {
   return new StoreError(kind, `${advices[kind]} (${error.message})`, { cause: error })
 }
 
-/** Runs a call of an addon, so that what it throws is a StoreError. */
+/** Runs a call of an addon, turning what it throws into a StoreError. */
 export function told<T>(call: () => T): T {
   try {
     return call()
@@ -59,7 +59,7 @@ export function told<T>(call: () => T): T {
   }
 }
 
-/** Awaits a call of an addon, so that what it throws or rejects with is a StoreError. */
+/** Awaits a call of an addon, turning what it throws or rejects with into a StoreError. */
 export async function toldLater<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call()
@@ -69,8 +69,8 @@ export async function toldLater<T>(call: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Awaits a long call of an addon. Node waits for its threads when the process exits; `stop` then
- * ends the call early.
+ * `toldLater` for a long call. Node waits for an addon's threads when the process exits; `stop`
+ * then ends the call early.
  */
 export async function toldMuchLater<T>(call: () => Promise<T>, stop: () => unknown): Promise<T> {
   process.once('exit', stop)

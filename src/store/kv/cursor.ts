@@ -1,20 +1,20 @@
-// Reads what writer.ts wrote, which see for the format. Whatever the bytes are, a read ends with a
-// value of its type or with StoreError 'corrupt': lengths and numbers are checked before they are
-// used.
+// Reads what writer.ts wrote; the format is described there. Whatever the bytes are, a read ends
+// with a value of its type or with StoreError 'corrupt': lengths and numbers are checked before
+// they are used.
 
 import { corrupt } from '../store.ts'
 import type { Encoding } from './writer.ts'
 
-/** A whole number has at most so many bytes in a key. */
+/** The most bytes that an integer takes in a key. */
 const NUMBER_BYTES_MAX = 7
 
-/** A place in a buffer that moves on with each read, up to `end`. */
+/** A read position in a buffer, which each read advances, up to `end`. */
 export class Cursor {
   bytes: Buffer = Buffer.alloc(0)
   at = 0
   end = 0
 
-  /** Goes to bytes [from, to) of a buffer. */
+  /** Moves to bytes [from, to) of a buffer. */
   over(bytes: Buffer, from: number, to: number): this {
     this.bytes = bytes
     this.at = from
@@ -22,7 +22,7 @@ export class Cursor {
     return this
   }
 
-  /** Ends the reading of a key or a value. */
+  /** Checks that the whole key or value has been read. */
   finish(): void {
     if (this.at !== this.end) throw corrupt('a row is too long')
   }
@@ -48,7 +48,7 @@ export class Cursor {
     let magnitude = 0
     for (let i = 0; i < count; i++)
       magnitude = magnitude * 256 + ((bytes[this.at++] as number) ^ inversion)
-    // Each number has one form, so that each row has one key.
+    // Each number must have its shortest form, so that each row has one key only.
     const shortest = count === 0 || magnitude >= 256 ** (count - 1)
     if (!shortest || magnitude > Number.MAX_SAFE_INTEGER) throw corrupt('a wrong number in a key')
     return mark < 0 ? -magnitude : magnitude
@@ -64,7 +64,7 @@ export class Cursor {
     const start = this.at
     const stop = this.#keyStringEnd()
     const plain = this.bytes.toString(encoding, start, stop)
-    // A NUL is 0 255 there; rare enough to be taken out afterwards.
+    // NUL is escaped as 0 255. It is so rare that unescaping afterwards is cheapest.
     if (!plain.includes('\0')) return plain
     const bytes: number[] = []
     for (let i = start; i < stop; i++) {
@@ -74,7 +74,7 @@ export class Cursor {
     return Buffer.from(bytes).toString(encoding)
   }
 
-  /** Moves behind the end of a string and returns where that mark begins. */
+  /** Advances past a string and its end mark; returns where that mark begins. */
   #keyStringEnd(): number {
     const { bytes, end } = this
     for (let at = this.at; at + 1 < end; at++) {
@@ -132,7 +132,7 @@ export class Cursor {
     return flag === 1
   }
 
-  /** An u32 of a packed entry (engine.ts). */
+  /** A u32 of a packed entry (engine.ts). */
   u32(): number {
     this.#need(4)
     const value = this.bytes.readUInt32LE(this.at)
@@ -157,7 +157,7 @@ export class Cursor {
     if (mark > 0) this.#take(mark - 1)
   }
 
-  /** Passes over so many bytes and returns where they begin. */
+  /** Advances past `count` bytes and returns where they begin. */
   #take(count: number): number {
     this.#need(count)
     const start = this.at

@@ -1,8 +1,8 @@
-// A Store over a key-value engine: encodes rows, keeps commits in order, and says what the vault at
-// hand is. The engine underneath knows bytes alone.
+// A Store over a key-value engine: encodes rows, keeps commits in order, and checks that what it
+// opens is a vault. The engine underneath knows only bytes.
 //
-// The engine gets one batch at a time. What is committed meanwhile waits here, encoded; when a
-// batch fails, those that wait behind it are refused, too, since they may build on it.
+// The engine gets one batch at a time. Later commits wait here, encoded; when a batch fails, those
+// waiting behind it are refused too, since they may build on it.
 
 import { type Collection, collections, type Key } from '../collections.ts'
 import { retryUntilLoaded } from '../retry.ts'
@@ -27,8 +27,8 @@ export type OpenEngine = (path: string, options: KvOpenOptions) => Promise<KvEng
 const FORMAT_BYTES = 1
 
 /**
- * Opens the vault at a path. Rejects with StoreError: 'format' for what is no vault or that of a
- * newer avfs, 'io' where there is none, or with `create` one that has rows.
+ * Opens the vault at a path. Rejects with StoreError: 'format' for what is not a vault or one of a
+ * newer avfs, 'io' where there is none, or with `create` where there is one that has rows.
  */
 export async function openKvStore(
   open: OpenEngine,
@@ -49,7 +49,7 @@ export async function openKvStore(
   }
 }
 
-/** True when nothing says yet what this is, as after a creation that was killed. */
+/** True if nothing says yet that this is a vault, as after a creation that was killed. */
 function checkFormat(engine: KvEngine, path: string, create: boolean): boolean {
   const found = engine.get(ROWS, META_KEY)
   if (found === undefined && create && isEmpty(engine)) return true
@@ -100,7 +100,7 @@ class KvStore implements Store {
   readonly #readOnly: boolean
   readonly #writers = new WriterPool()
   #waiting: Waiting[] = []
-  /** Ends when the engine has nothing to do; undefined while it has not. */
+  /** Resolves when the engine is idle; undefined while it is. */
   #running: Promise<void> | undefined
   #compacting: Promise<void> = Promise.resolve()
   #lastCommit: Promise<void> = Promise.resolve()
@@ -141,7 +141,7 @@ class KvStore implements Store {
       this.#writers.give(changes)
       throw error
     }
-    // An empty batch writes nothing, but it promises that all before it is durable.
+    // An empty batch writes nothing, but resolves only when all before it is durable.
     if (changes.length > 0) this.#lastCommit = this.#enqueue(changes)
     else this.#writers.give(changes)
     return this.#lastCommit
@@ -154,7 +154,7 @@ class KvStore implements Store {
     })
   }
 
-  /** Hands the engine one batch after the other until none waits. */
+  /** Passes one batch after another to the engine until none waits. */
   async #drain(before?: Promise<void>): Promise<void> {
     await before
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
@@ -199,7 +199,7 @@ class KvStore implements Store {
     const run = async (): Promise<void> => {
       await before
       if (this.traits.compactsOnline) return this.#engine.compact(options)
-      // Commits wait behind it, as they would behind a batch.
+      // Commits wait until it has ended, as they would behind a batch.
       while (this.#running !== undefined) await this.#running
       const compaction = this.#engine.compact(options)
       this.#running = this.#drain(compaction.catch(() => {}))

@@ -1,6 +1,6 @@
-// Where key-value engines keep which collection: the number that begins its keys, and the group of
-// engine.ts that it lies in. Numbers are on disk and never change their meaning; a new collection
-// takes the next one.
+// Where key-value engines keep each collection: the number that its keys begin with, and its group
+// (engine.ts). Numbers are on disk and never change their meaning; a new collection takes the next
+// one.
 //
 //   key            group            value
 //   0              ROWS             'avfs', u8 FORMAT: what says that this is a vault
@@ -13,7 +13,7 @@
 import { type Collection, collections } from '../collections.ts'
 import { BLOCKS, type Group, PAST, ROWS } from './engine.ts'
 
-/** What this program writes; it reads every format up to this one. */
+/** The format that this program writes; it reads every format up to this one. */
 export const FORMAT = 1
 export const META_KEY: Uint8Array = Uint8Array.of(0)
 export const MAGIC = 'avfs'
@@ -43,7 +43,7 @@ const numbers: Readonly<Record<string, number>> = {
   clock: 22,
 }
 
-/** Where one collection lies. `bodyGroup` is given when it is split. */
+/** Where one collection is kept. `bodyGroup` is given if it is split. */
 export interface Layout {
   readonly collection: Collection<object>
   readonly number: number
@@ -63,14 +63,14 @@ function layoutFor(collection: Collection<object>): Layout {
   return { collection, number, group, bodyGroup: name === 'block' ? BLOCKS : undefined }
 }
 
-/** Throws TypeError for a collection that is none of collections.ts. */
+/** Throws TypeError for a collection that is not in collections.ts. */
 export function layoutOf(collection: { readonly name: string }): Layout {
   const layout = layouts.get(collection.name)
   if (layout === undefined) throw new TypeError(`no collection is named ${collection.name}`)
   return layout
 }
 
-/** Which collection's key begins with this byte. */
+/** The layout of the collection whose keys begin with this byte. */
 export function layoutOfNumber(number: number): Layout | undefined {
   for (const layout of layouts.values()) if (layout.number === number) return layout
   return undefined

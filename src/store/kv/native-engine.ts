@@ -1,6 +1,6 @@
-// An engine that is a native addon (native/rocksdb, native/sled): the calls that such an addon has,
-// and KvEngine over them. Reads run on the calling thread; batches, compaction and checks on
-// others. What an addon throws has a `kind` of StoreError.
+// A KvEngine over a native addon (native/rocksdb, native/sled), and the calls that such an addon
+// must export. Reads run on the calling thread; batches, compaction and checks on others. Errors
+// thrown by an addon have a `kind` of StoreError.
 
 import { type CompactOptions, StoreError, type StoreStats, type StoreTraits } from '../store.ts'
 import { addonOf, told, toldLater, toldMuchLater } from './addon.ts'
@@ -21,7 +21,7 @@ export interface NativeAddon {
   /** The engine's own version. */
   readonly version: string
   open(path: string, create: boolean, readOnly: boolean, cacheBytes: number): Promise<Database>
-  /** The value's length, which is in `into` if it fits; -1: there is none. */
+  /** Copies the value to `into` if it fits, and returns its length; -1 if there is none. */
   get(
     database: Database,
     snapshot: Snapshot | undefined,
@@ -39,25 +39,25 @@ export interface NativeAddon {
     limit: number,
     bytes: number,
   ): Uint8Array
-  /** The changes are copied before it returns, and written in the order of the calls. */
+  /** The changes are copied before it returns. Batches are written in the order of the calls. */
   write(database: Database, changes: Uint8Array, length: number): Promise<void>
   snapshot(database: Database): Snapshot
   release(snapshot: Snapshot): void
   /**
-   * Figures and words by name; `bytes` are those of all files, `reservedBytes` what it would give
-   * back when it is closed.
+   * The engine's figures by name: `bytes` of all files, and `reservedBytes` that closing would
+   * return.
    */
   stats(database: Database): Record<string, number | string>
-  /** With `anew` also where nothing is gained by it. */
+  /** With `anew`, rewrites everything even if no space is gained. */
   compact(database: Database, anew: boolean): Promise<void>
   verify(database: Database): Promise<string[]>
-  /** Waits for batches, and ends compact and verify early. */
+  /** Waits for batches, and ends a running compact or verify early. */
   close(database: Database): Promise<void>
 }
 
 /**
- * Opens a vault by the addon in native/NAME; traits.backend is the name. A reader holds the lock as
- * a writer does, so that nobody deletes files under it.
+ * Opens a vault with the addon in native/NAME; traits.backend is the name. A reader takes the lock
+ * as a writer does, so that no other process deletes files that it reads.
  */
 export async function openNative(
   path: string,
@@ -73,7 +73,7 @@ class NativeEngine implements KvEngine {
   readonly traits: StoreTraits
   readonly #addon: NativeAddon
   readonly #database: Database
-  /** Where values are read to. */
+  /** Buffer that values are read into. */
   readonly #value = new Uint8Array(VALUE_BYTES_MAX)
   #closing: Promise<void> | undefined
 

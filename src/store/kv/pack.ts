@@ -1,5 +1,5 @@
-// A batch of rows as the packed changes that an engine takes (engine.ts says how they look), in a
-// buffer that is used again.
+// Packs a batch of rows as the changes that an engine takes (format: engine.ts), in a buffer that
+// is reused.
 
 import { type Batch, StoreError } from '../store.ts'
 import { type Group, VALUE_BYTES_MAX } from './engine.ts'
@@ -12,8 +12,8 @@ const DELETE = 0
 
 /**
  * Writes the changes of a batch. Throws TypeError for a value that does not fit its column, and
- * StoreError 'io' for a key or value that is longer than the engine takes; limits.ts keeps rows
- * below that.
+ * StoreError 'io' for a key or value longer than the engine takes; base/limits.ts keeps rows below
+ * that.
  */
 export function packBatch(writer: Writer, batch: Batch, keyBytesMax: number): void {
   for (const { collection, puts, deletes } of batch) {
@@ -30,7 +30,7 @@ export function packBatch(writer: Writer, batch: Batch, keyBytesMax: number): vo
   }
 }
 
-/** Writes one entry as it stands. */
+/** Writes one entry, already encoded. */
 export function packEntry(writer: Writer, group: Group, key: Uint8Array, value: Uint8Array): void {
   const start = packKey(writer, group, PUT, key.byteLength, () => writer.append(key))
   packValue(writer, start, () => writer.append(value))
@@ -43,12 +43,12 @@ function packRow(writer: Writer, codec: RowCodec, row: object, keyBytesMax: numb
   packValue(writer, start, () => codec.writeValue(writer, row))
   if (bodyGroup === undefined || codec.bodyField === undefined) return
   const body = (row as Record<string, Uint8Array | null>)[codec.bodyField] ?? null
-  // Deleted, because there may be bytes from before.
+  // Null deletes, because an earlier row may have had bytes.
   const bodyStart = packKey(writer, bodyGroup, body === null ? DELETE : PUT, keyBytesMax, writeKey)
   if (body !== null) packValue(writer, bodyStart, () => writer.append(body))
 }
 
-/** Writes a change's head and key; returns where the change begins. */
+/** Writes a change's header and key; returns where the change begins. */
 function packKey(
   writer: Writer,
   group: Group,

@@ -1,10 +1,10 @@
-// Ranges of a key-value engine that can only be read asynchronously, kept in memory: what is there
-// is answered at once, what is not throws Fault, whose load brings it. For engines that walk in
-// another thread or across a network.
+// Caches ranges of a key-value engine that can only be read asynchronously (in another thread or
+// over a network). A read of what is in memory is answered at once; any other throws Fault, whose
+// load fetches it.
 //
-// Memory holds segments: stretches of the key space of which every entry is known, so that an empty
-// stretch is an answer too (a new directory has no names). They never overlap; batches that resolve
-// are applied to them, and nothing gets stale.
+// Memory holds segments: stretches of the key space of which every entry is known, so that
+// emptiness is known, too (a new directory has no names). Segments never overlap. Batches that
+// resolve are applied to them, so nothing gets stale.
 
 import { stepNumber } from '../../base/step.ts'
 import { Fault } from '../store.ts'
@@ -12,17 +12,16 @@ import { GROUP_COUNT, type Group, type KvRange } from './engine.ts'
 import { type Change, isBefore, Segment, search, successor, upwards } from './segment.ts'
 
 /**
- * Entries of a stretch as an engine reads them: packed as engine.ts says, in the order of the walk.
+ * Entries of a stretch as an engine returns them: packed as in engine.ts, in the order of the walk.
  */
 export interface Stretch {
   readonly packed: Uint8Array
-  /** The walk came to the end of the stretch; else it stopped behind the last entry. */
+  /** The walk reached the end of the range; otherwise it stopped after the last entry. */
   readonly complete: boolean
 }
 
 /**
- * Reads a range, without a limit of entries, of one state of the engine: that of the call, in which
- * no batch is seen in part.
+ * Reads a range, without a limit of entries, as of the time of the call: no batch is seen in part.
  */
 export type FetchStretch = (range: Omit<KvRange, 'limit'>) => Promise<Stretch>
 
@@ -32,41 +31,44 @@ export interface GroupChange extends Change {
 }
 
 interface Load {
-  /** Changes that resolved since it began: what it reads may lack them. */
+  /** Changes that resolved since the load began: the fetched data may lack them. */
   readonly missed: GroupChange[]
 }
 
-/** What an entry has, about, where only their number is known. */
+/** Assumed size of an entry where only the number of entries is known. */
 const ENTRY_BYTES = 128
-/** The least that is read: a turn of the event loop costs as much as these. */
+/** Smallest load: a turn of the event loop costs as much as reading this. */
 const LOAD_BYTES_MIN = 16 * 1024
-/** A walk that goes on where the last one ended reads twice as much, up to this. */
+/** Largest load: a walk that continues where the last one ended doubles it up to this. */
 const LOAD_BYTES_MAX = 1024 * 1024
-/** Walks that climb at the same time, each through rows of its own. */
+/** Climbs (see #climbed) that are recognized at the same time, each through rows of its own. */
 const CLIMBS_MAX = 8
 /**
- * What a step has used before it met a read that must wait stays for so long, whatever the budget:
- * it is run again, and ends.
+ * Segments that a step used before it faulted stay for this long, whatever the budget, so that the
+ * step finds them when it runs again, and ends.
  */
 const STEP_PIN_MS = 1000
-/** What a load has brought, until whoever waits for it has come to read it. */
+/** A loaded segment stays for this long, until the waiting step has run again. */
 const LOAD_PIN_MS = 100
 
 export class RangeCache {
   readonly #fetch: FetchStretch
   readonly #budget: number
-  /** By group, in order. */
+  /** Sorted segments, by group. */
   readonly #groups: Segment[][] = Array.from({ length: GROUP_COUNT }, () => [])
-  /** Where the last stretches end that were read downwards, or by who climbs. */
+  /**
+   * Ends of the segments last loaded for reverse reads. A reverse read that begins after one of
+   * them belongs to a climb: a caller that asks, for ascending keys, for the entry before each.
+   */
   readonly #climbed: Uint8Array[][] = Array.from({ length: GROUP_COUNT }, () => [])
   #bytes = 0
-  /** What the step that runs now has used. */
+  /** Segments that the current step has used. */
   #used: Segment[] = []
   #step = 0
   readonly #loads = new Set<Load>()
   readonly #running = new Map<string, Promise<void>>()
 
-  /** `budget`: bytes that are kept, but for what steps that wait have used. */
+  /** `budget`: bytes to keep, not counting what waiting steps have used. */
   constructor(fetch: FetchStretch, budget: number) {
     this.#fetch = fetch
     this.#budget = budget
@@ -87,7 +89,7 @@ export class RangeCache {
     while (isBefore(gte, lt)) {
       const segment = segments[indexOf(segments, at, reverse)]
       if (segment === undefined) {
-        // The caller may use the buffer of its key again.
+        // Copied: the caller may reuse the buffer of its key.
         const from = at && Uint8Array.from(at)
         const wanted = Math.min(bytes - taken, (limit - entries) * ENTRY_BYTES)
         const until = performance.now() + STEP_PIN_MS
@@ -108,7 +110,9 @@ export class RangeCache {
     return Buffer.concat(parts)
   }
 
-  /** Takes in a batch that has resolved. The bytes of its keys and values may change afterwards. */
+  /**
+   * Applies a batch that has resolved. Copies: the caller may reuse the bytes of keys and values.
+   */
   apply(changes: readonly GroupChange[]): void {
     for (const { missed } of this.#loads)
       for (const { group, key, value } of changes)
@@ -121,8 +125,8 @@ export class RangeCache {
   }
 
   /**
-   * Reads on from a key that is in no segment; downwards from before it, or from the group's end,
-   * if `reverse`.
+   * Fetches on from a key that is in no segment: upwards, or if `reverse` downwards from before the
+   * key (undefined: from the group's end).
    */
   #load(group: Group, at: Uint8Array | undefined, reverse: boolean, wanted: number): Promise<void> {
     const name = `${group}${reverse ? '<' : '>'}${at === undefined ? '' : `=${text(at)}`}`
@@ -141,8 +145,8 @@ export class RangeCache {
     wanted: number,
   ): Promise<void> {
     const segments = this.#groups[group] as Segment[]
-    // On beyond what was asked for, which is asked for next as a rule, to where the next segment
-    // begins.
+    // Reads on beyond the request, as far as the next segment, because that is usually requested
+    // next.
     const index = countFrom(segments, at, reverse)
     const next = segments[reverse ? index - 1 : index]
     const gte = reverse
@@ -152,8 +156,7 @@ export class RangeCache {
       : (at as Uint8Array)
     const lt = reverse ? at : next?.from
     const above = segments[index]?.from
-    // Who asks for what comes right before one key after another climbs: what is above is asked for
-    // next.
+    // In a climb, what lies above the key is requested next, so read upwards.
     const climbed = this.#climbed[group] as Uint8Array[]
     const isClimb = reverse && next?.to !== undefined && climbed.includes(next.to)
     const last = at === undefined ? undefined : segments[indexOf(segments, at, !reverse)]
@@ -179,11 +182,11 @@ export class RangeCache {
   }
 
   #insert(group: Group, brought: Segment, missed: readonly GroupChange[]): void {
-    // A key may have been changed more than once: the last of its changes counts.
+    // A key may have been changed more than once: its last change counts.
     const last = new Map(missed.map((change) => [text(change.key), change]))
     const parts = changedBy(brought.pieces(), [...last.values()])
-    // Others may have brought some of it meanwhile; both are right. There may be very many beside
-    // it, which stay.
+    // Other loads may have fetched parts of it meanwhile; both are up to date. Only the segments
+    // that overlap are replaced, because there may be very many.
     const segments = this.#groups[group] as Segment[]
     const before = countFrom(segments, brought.from, true)
     const first =
@@ -225,10 +228,7 @@ function sumOf(segments: readonly Segment[]): number {
   return segments.reduce((bytes, its) => bytes + its.bytes, 0)
 }
 
-/**
- * Segments after changes, of which those of keys in none of them are left out; each key occurs
- * once.
- */
+/** The segments after changes; changes of keys in no segment are ignored. No key occurs twice. */
 function changedBy(segments: readonly Segment[], changes: readonly Change[]): Segment[] {
   const touched = new Map<Segment, Change[]>()
   for (const change of changes) {
@@ -245,8 +245,8 @@ function changedBy(segments: readonly Segment[], changes: readonly Change[]): Se
 }
 
 /**
- * Number of segments that begin at or before a key; before it, with `before`. Undefined: the
- * group's end.
+ * Number of segments that begin at or before a key; with `before`, strictly before it. Undefined
+ * stands for the group's end.
  */
 function countFrom(
   segments: readonly Segment[],
@@ -262,7 +262,7 @@ function countFrom(
 }
 
 /**
- * Index of the segment that holds a key, or, with `before`, what comes right before it; -1 if none
+ * Index of the segment that holds a key or, with `before`, the position right before it; -1 if none
  * does.
  */
 function indexOf(
@@ -279,12 +279,12 @@ function indexOf(
   return order < 0 || (before && order === 0) ? index : -1
 }
 
-/** Whether a stretch holds what comes right before a key. */
+/** Whether a stretch includes the position right before a key. */
 function reaches({ to }: Segment, key: Uint8Array | undefined): boolean {
   return to === undefined || (key !== undefined && Buffer.compare(key, to) <= 0)
 }
 
-/** What a walk brought as a segment: up to the last entry when it stopped there. */
+/** The segment that a walk has fetched; if the walk stopped early, it ends at the last entry. */
 function segmentOf(
   gte: Uint8Array,
   lt: Uint8Array | undefined,

@@ -1,12 +1,12 @@
-// Rows as keys and values of a key-value engine: a function a collection, made once, that writes or
-// reads its columns one after the other. They are compiled from a few lines of text, because a row
-// must be made by one literal to have one shape: a loop over the columns takes several times as
-// long. A name that begins with $ is no column's.
+// Encodes rows as keys and values of a key-value engine, with one function per collection that
+// writes or reads its columns in order. The functions are compiled from generated text, because
+// rows share one shape only if one object literal makes them: a loop over the columns takes several
+// times as long. Generated names that are not columns begin with $.
 //
 //   value   u8 ROW_FORMAT, then each column that is not in the key, in the order of the
-//   collection's fields (writer.ts)
+//           collection's fields (writer.ts)
 //
-// Bytes of a split collection (layout.ts) are a flag in the value, and lie apart.
+// The bytes of a split collection (layout.ts) are a flag in the value, and are stored apart.
 
 import { compileFunction } from 'node:vm'
 import type { Collection, ColumnType, Key } from '../collections.ts'
@@ -24,16 +24,16 @@ export interface Slice {
   readonly to: number
 }
 
-/** The bytes of a row of a split collection, by its key; undefined when they are not there. */
+/** Returns the bytes of a row of a split collection by its key; undefined when they are missing. */
 export type LoadBody = (key: Slice) => Buffer | undefined
 
 type WriteColumns = (writer: Writer, row: object) => void
 type ReadRow = (key: Cursor, value: Cursor, load: () => Buffer | undefined) => object | undefined
 
-/** How the rows of one collection become bytes. */
+/** Encodes and decodes the rows of one collection. */
 export class RowCodec {
   readonly layout: Layout
-  /** The column whose bytes lie apart. */
+  /** The column whose bytes are stored apart. */
   readonly bodyField: string | undefined
   readonly #writeKey: WriteColumns
   readonly #writeValue: WriteColumns
@@ -68,9 +68,7 @@ export class RowCodec {
     this.#writeValue(writer, row)
   }
 
-  /**
-   * Writes a key, or the first parts of one, which then sorts before all keys that begin with them.
-   */
+  /** Writes a key, or its first parts; the latter sort before all keys that begin with them. */
   writeBound(writer: Writer, key: Key): void {
     const { number, collection } = this.layout
     const { types, keyLength, name } = collection
@@ -85,7 +83,7 @@ export class RowCodec {
     }
   }
 
-  /** Reads the given columns alone. */
+  /** A reader of the given columns only. */
   reader(fields: readonly string[]): RowReader {
     const id = fields.join()
     const known = this.#readers.get(id)
@@ -98,7 +96,7 @@ export class RowCodec {
 
 const codecs = new Map<string, RowCodec>()
 
-/** Throws TypeError for a collection that is none of collections.ts. */
+/** Throws TypeError for a collection that is not in collections.ts. */
 export function codecOf(collection: { readonly name: string }): RowCodec {
   const known = codecs.get(collection.name)
   if (known !== undefined) return known
@@ -122,8 +120,8 @@ export class RowReader {
   }
 
   /**
-   * The row, with bytes of its own. Throws StoreError 'corrupt'. Undefined when `load` did not find
-   * its bytes. `load` may change what `value` lies in.
+   * The row, with its own copy of bytes; undefined if `load` did not find its bytes. Throws
+   * StoreError 'corrupt'. `load` may overwrite the buffer that `value` lies in.
    */
   read(key: Slice, value: Slice, load: LoadBody): object | undefined {
     this.#key.over(key.bytes, key.from + 1, key.to)
@@ -192,10 +190,7 @@ function skipColumn({ field, type }: Column, bodyField: string | undefined): str
   return type === 'bytes' ? '$value.skipBlob()' : '$value.skipString()'
 }
 
-/**
- * The whole row, or as many columns as are wanted; what stands behind the last of these is not
- * read.
- */
+/** Compiles a reader of the columns in `fields`; what follows the last of them is not read. */
 function compileReader(
   columns: readonly Column[],
   fields: readonly string[],
@@ -213,7 +208,7 @@ function compileReader(
     lines.push(wanted(column) ? read : skipColumn(column, bodyField))
   }
   if (inValue.every(wanted)) lines.push('$value.finish()')
-  // Last, because it may change the bytes that the value lies in.
+  // Last, because it may overwrite the buffer that the value lies in.
   if (bodyField !== undefined && fields.includes(bodyField)) {
     lines.push(
       `const $body = ${bodyField} ? $load() : null`,

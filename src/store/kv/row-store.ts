@@ -1,4 +1,4 @@
-// The reading half of a Store over a key-value engine or a view of it: get, scan and project.
+// The reading half of a Store, over a key-value engine or a view of it: get, scan and project.
 
 import type { Collection, Key } from '../collections.ts'
 import { corrupt, type Range } from '../store.ts'
@@ -8,19 +8,19 @@ import { codecOf, type LoadBody, type RowCodec, type RowReader, type Slice } fro
 import { Writer } from './writer.ts'
 
 /**
- * A range is one read of the engine, so that it shows no commit in part: what it may weigh is up to
- * its caller's limit.
+ * A range is read in one call, so that no commit is seen in part. Its size is bounded by the
+ * caller's limit only.
  */
 const RANGE_BYTES_MAX = 2 ** 30
 /**
- * Bytes that lie apart may be gone when they are read, because a commit came between: then all is
- * read again.
+ * Attempts to read rows whose bytes are stored apart: a commit between the two reads may remove the
+ * bytes, and then all is read again.
  */
 const TORN_READS_MAX = 5
 
 /**
- * Reads rows; see Store for the meaning of its methods. Throws StoreError, and Fault where the
- * engine does.
+ * Reads rows; the methods are described in Store. Throws StoreError, and Fault where the engine
+ * does.
  */
 export class RowStore {
   readonly #reader: KvReader
@@ -101,7 +101,7 @@ export class RowStore {
 }
 
 /**
- * Shows each of the packed entries, until one returns false: then this does, too. Throws StoreError
+ * Visits packed entries until `show` returns false, and then returns false. Throws StoreError
  * 'corrupt'.
  */
 export function eachEntry(
@@ -127,7 +127,7 @@ function whole(bytes: Buffer): Slice {
   return { bytes, from: 0, to: bytes.byteLength }
 }
 
-/** The same memory. */
+/** A Buffer over the same memory. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes)
     ? bytes

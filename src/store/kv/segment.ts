@@ -1,26 +1,26 @@
-// A stretch of the key space of one group of which every entry is known: what RangeCache keeps. Its
-// entries lie in one buffer, packed as engine.ts says, so that an answer is a piece of it. Nothing
-// but its uses ever changes.
+// A stretch of the key space of one group of which every entry is known: the unit that RangeCache
+// keeps. Its entries are in one buffer, packed as in engine.ts, so that an answer is a slice of it.
+// Immutable but for its usage data.
 
-/** A segment that grows beyond this is cut into pieces. */
+/** A larger segment is cut into pieces. */
 const SEGMENT_BYTES_MAX = 64 * 1024
-/** Larger values are not kept when they are written: who wants content reads it by its key. */
+/** Larger values are not cached when they are written: content is read by its key. */
 const VALUE_BYTES_MAX = 16 * 1024
 /** The two lengths of a packed entry. */
 const HEAD_BYTES = 8
-/** What a segment and an entry of it take beside the buffer, about. */
+/** Approximate memory of a segment, and of an entry of it, besides the buffer. */
 const SEGMENT_COST = 400
 const ENTRY_COST = 4
 
-/** A key that was put or deleted (`value` undefined). */
+/** A key that was put, or deleted (`value` undefined). */
 export interface Change {
   readonly key: Uint8Array
   readonly value: Uint8Array | undefined
 }
 
 /**
- * How much was read when a segment was brought, when it was last used, and until when it must stay;
- * ms since 1970.
+ * `run`: bytes that the load of a segment asked for. `usedMs`: when it was last used.
+ * `pinnedUntilMs`: until when it must stay. Times are those of performance.now().
  */
 interface Uses {
   readonly run: number
@@ -39,7 +39,7 @@ export class Segment implements Uses {
   usedMs: number
   pinnedUntilMs: number
 
-  /** The segment belongs to the caller of the entries, which come in order. */
+  /** Takes over the buffer `packed`, whose entries must be in order. */
   constructor(
     from: Uint8Array,
     to: Uint8Array | undefined,
@@ -55,12 +55,11 @@ export class Segment implements Uses {
     this.pinnedUntilMs = pinnedUntilMs
   }
 
-  /** Number of entries. */
   get size(): number {
     return this.#offsets.length - 1
   }
 
-  /** Memory that it takes, about. */
+  /** Approximate memory that it takes. */
   get bytes(): number {
     return SEGMENT_COST + this.#packed.length + ENTRY_COST * this.size
   }
@@ -71,7 +70,7 @@ export class Segment implements Uses {
     return this.#packed.subarray(start, start + this.#keyLength(index))
   }
 
-  /** Number of entries before a key; without one, all. */
+  /** Number of entries before a key; all if undefined. */
   countBefore(key: Uint8Array | undefined): number {
     return key === undefined
       ? this.size
@@ -79,8 +78,8 @@ export class Segment implements Uses {
   }
 
   /**
-   * Entries first .. end - 1 in pieces, in order, or downwards if `reverse`: views, at most `limit`
-   * entries, and none after the one with which `bytes` are reached. Returns how many there are.
+   * Appends entries first .. end - 1 to `into` as views, ascending, or descending if `reverse`: at
+   * most `limit`, and none after the one with which `bytes` is reached. Returns their number.
    */
   take(
     first: number,
@@ -110,7 +109,7 @@ export class Segment implements Uses {
     return count
   }
 
-  /** What it becomes by changes of keys that lie in it, each of which occurs once. */
+  /** The segments that result from changes of keys within it. No key occurs twice. */
   changed(changes: readonly Change[]): Segment[] {
     const sorted = changes.toSorted((a, b) => Buffer.compare(a.key, b.key))
     const parts: Uint8Array[] = []
@@ -131,7 +130,7 @@ export class Segment implements Uses {
     return segments.flatMap((segment) => segment.pieces())
   }
 
-  /** What is left of it beside [from, to). */
+  /** The parts of it outside [from, to). */
   without(from: Uint8Array, to: Uint8Array | undefined): Segment[] {
     if (!isBefore(from, this.to) || !isBefore(this.from, to)) return [this]
     const rest: Segment[] = []
@@ -141,7 +140,7 @@ export class Segment implements Uses {
     return rest
   }
 
-  /** Itself, or pieces of it when it is too large. */
+  /** Itself, or pieces of it if it is too large. */
   pieces(): Segment[] {
     if (this.#packed.length <= SEGMENT_BYTES_MAX) return [this]
     const pieces: Segment[] = []
@@ -159,7 +158,7 @@ export class Segment implements Uses {
     return pieces
   }
 
-  /** A copy, so that it keeps no more memory than it needs. */
+  /** Copied, so that it does not keep the whole buffer alive. */
   #part(first: number, end: number, from: Uint8Array, to: Uint8Array | undefined): Segment {
     const entries = Uint8Array.prototype.slice.call(this.#packed, this.#at(first), this.#at(end))
     return new Segment(from, to, entries, this)
@@ -179,19 +178,19 @@ export class Segment implements Uses {
   }
 }
 
-/** Whether a key lies before the end of a stretch; undefined is behind every key. */
+/** Whether a key lies before the end of a stretch; undefined is after every key. */
 export function isBefore(key: Uint8Array, end: Uint8Array | undefined): boolean {
   return end === undefined || Buffer.compare(key, end) < 0
 }
 
-/** The first key after `key`. */
+/** The least key greater than `key`. */
 export function successor(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1)
   next.set(key)
   return next
 }
 
-/** Entries that came downwards in the order of their keys. */
+/** Reverses packed entries that came in descending order. */
 export function upwards(packed: Uint8Array): Uint8Array {
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength)
   const offsets = offsetsOf(bytes)
@@ -201,7 +200,7 @@ export function upwards(packed: Uint8Array): Uint8Array {
   return Buffer.concat(entries)
 }
 
-/** The first index in 0 .. count for which `holds`, true up to some index, is false. */
+/** Binary search: the first index in 0 .. count for which `holds` is false. */
 export function search(count: number, holds: (index: number) => boolean): number {
   let low = 0
   let high = count

@@ -1,5 +1,5 @@
-// Reads every entry of a vault and tells which are no rows: what an engine cannot check, since it
-// does not know what keys and values mean.
+// Reads every entry of a vault and reports those that are not valid rows, which an engine cannot
+// check, since it does not know the contents of keys and values.
 
 import { retryUntilLoaded } from '../retry.ts'
 import { ALL, StoreError } from '../store.ts'
@@ -12,7 +12,7 @@ import { asBuffer, eachEntry } from './row-store.ts'
 const PAGE_BYTES = 1024 * 1024
 const FINDINGS_MAX = 1000
 
-/** Findings, [] when every entry can be read. Lets other work go on after each page. */
+/** Findings, [] when every entry can be read. Yields to other work after each page. */
 export async function verifyEntries(reader: KvReader): Promise<string[]> {
   const findings: string[] = []
   for (const group of [ROWS, PAST, BLOCKS] as const) {
@@ -44,12 +44,12 @@ async function verifyPage(
       if (finding !== undefined) findings.push(`${finding} (key ${last.toString('hex')})`)
     }
   } catch (error) {
-    // The engine itself cannot go on here.
+    // The engine itself cannot read on here.
     if (!(error instanceof StoreError) || error.kind !== 'corrupt') throw error
     findings.push(error.message)
     return undefined
   }
-  // The next key after the last one.
+  // The least key after the last one.
   return last === undefined ? undefined : Buffer.concat([last, Buffer.alloc(1)])
 }
 

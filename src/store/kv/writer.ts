@@ -1,14 +1,14 @@
-// Writes keys, values and batches into one buffer that grows and is used again: the writing half of
-// the codec, cursor.ts reads. Knows types of columns, not rows.
+// Writes keys, values and batches to a growing buffer that is reused: the writing half of the codec
+// (cursor.ts reads). Knows column types, not rows.
 //
 //   in a key     order of bytes = order of values
 //     uint, int  u8 8 + n, then n bytes, big-endian, the first not 0; negative: u8 8 - n, then
-//     those of the magnitude inverted
+//                the n bytes of the magnitude, inverted
 //     strings    their bytes; unless it is the key's last part, 0 as 0 255, and 0 0 at the end
 //   in a value
 //     uint       7 bits a byte, the lowest first, bit 7: more follow
-//     int        the first byte: bit 0 sign, bits 1-6 of the magnitude, bit 7: more follow; then as
-//     a uint
+//     int        the first byte: bit 0 sign, bits 1-6 of the magnitude, bit 7: more follow; then
+//                as a uint
 //     strings    length as a uint, bytes: names and digests a byte a char, text in UTF-8
 //     bytes      length + 1 as a uint, bytes; 0 is null
 
@@ -16,29 +16,26 @@
 export type Encoding = 'latin1' | 'utf8'
 
 const BYTES_MIN = 64 * 1024
-/** A number's bytes, a string's length: room that is made before either is written. */
+/** Space that is ensured before a number or the length of a string is written. */
 const SMALL_BYTES = 16
 /**
- * A larger buffer is not kept for the next batch: those of a writer in a hurry have 24 MiB, in
- * buffers of up to twice that.
+ * A larger buffer is not kept for the next batch. Batches of a busy writer have 24 MiB, in buffers
+ * of up to twice that.
  */
 const KEPT_BYTES_MAX = 48 * 1024 * 1024
 const LOW = 2 ** 32
-/** A bound behind all numbers: the end of the last chunk of a file as long as files can be. */
+/** A bound above all numbers: the end of the last chunk of a file of maximal length. */
 const UINT_END = 2 ** 53
 
 function unfit(type: string, value: unknown): TypeError {
   return new TypeError(`a ${type} cannot hold ${String(value)}`)
 }
 
-/**
- * Writers that are used again, so that batches need not have new memory each: as many as were under
- * way at a time.
- */
+/** Writers for reuse, so that batches need not allocate; as many as were ever in use at once. */
 export class WriterPool {
   readonly #free: Writer[] = []
 
-  /** An empty one. */
+  /** An empty writer. */
   take(): Writer {
     return (this.#free.pop() ?? new Writer()).reset()
   }
@@ -53,7 +50,7 @@ export class Writer {
   bytes = Buffer.allocUnsafeSlow(BYTES_MIN)
   length = 0
 
-  /** Begins anew; what was written before is overwritten. */
+  /** Starts over; what was written before is overwritten. */
   reset(): this {
     this.length = 0
     if (this.bytes.byteLength > KEPT_BYTES_MAX) this.bytes = Buffer.allocUnsafeSlow(BYTES_MIN)
@@ -65,7 +62,7 @@ export class Writer {
     return this.bytes.subarray(0, this.length)
   }
 
-  /** Makes room for so many bytes behind `length`. */
+  /** Ensures space for `bytes` more bytes. */
   room(bytes: number): void {
     const needed = this.length + bytes
     if (needed <= this.bytes.byteLength) return
@@ -84,7 +81,7 @@ export class Writer {
     this.#keyNumber(value as number, 0)
   }
 
-  /** A uint of a key that is asked for, or a bound behind all of them. */
+  /** A uint of a key that is looked up, or the bound above all of them. */
   keyBound(value: unknown): void {
     if (value === UINT_END) this.#keyNumber(UINT_END, 0)
     else this.keyUint(value)
@@ -118,7 +115,7 @@ export class Writer {
     this.#raw(value, encoding)
   }
 
-  /** A string that others may follow. */
+  /** A string that other parts may follow. */
   keyString(value: unknown, encoding: Encoding): void {
     if (typeof value !== 'string') throw unfit('name', value)
     const start = this.length
@@ -128,7 +125,7 @@ export class Writer {
     this.room(zeros + 2)
     const { bytes } = this
     const end = this.length + zeros
-    // From the end, so that each byte is moved before it is overwritten.
+    // Backwards, so that each byte is moved before it is overwritten.
     for (let from = this.length - 1, to = end - 1; zeros > 0; from--) {
       if (bytes[from] === 0) {
         bytes[to--] = 0xff
@@ -186,7 +183,7 @@ export class Writer {
     this.append(value)
   }
 
-  /** Whether a row of a split collection has bytes: they are written elsewhere, by `append`. */
+  /** Whether a row of a split collection has bytes, which are then written apart, by `append`. */
   blobFlag(value: unknown): void {
     if (value !== null && !(value instanceof Uint8Array)) throw unfit('bytes', value)
     this.u8(value === null ? 0 : 1)

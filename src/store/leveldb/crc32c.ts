@@ -1,4 +1,4 @@
-// CRC-32C (Castagnoli, RFC 3720), which zlib does not have.
+// CRC-32C (Castagnoli, RFC 3720), which zlib does not provide.
 
 const POLYNOMIAL = 0x82f63b78
 
@@ -8,7 +8,6 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc >>> 0
 })
 
-/** The checksum of the bytes. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff
   for (let i = 0; i < bytes.length; i++)
@@ -16,7 +15,10 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0
 }
 
-/** As LevelDB stores checksums, so that one of bytes that hold checksums is no trouble. */
+/**
+ * The form in which LevelDB stores checksums, because computing the CRC of bytes that contain CRCs
+ * is problematic (util/crc32c.h).
+ */
 export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }

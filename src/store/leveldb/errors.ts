@@ -1,9 +1,8 @@
-// What LevelDB's errors mean as StoreErrors. Its codes say little, so that the text decides where
-// it must.
+// LevelDB's errors as StoreErrors. Its codes say little, so the message decides where needed.
 
 import { StoreError, type StoreErrorKind } from '../store.ts'
 
-/** The error that a caller of the store is to see. */
+/** The StoreError for an error of LevelDB. */
 export function storeErrorOf(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
@@ -27,8 +26,8 @@ function messageOf(kind: StoreErrorKind, text: string): string {
 }
 
 /**
- * Throws 'io' where a new vault would lie among files that are not LevelDB's: what a creation that
- * was cut short left is no hindrance.
+ * Throws 'io' if a new vault would lie among files that are not LevelDB's; the leftovers of an
+ * interrupted creation are accepted.
  */
 export function assertOurs(path: string, names: readonly string[]): void {
   const foreign = names.find(

@@ -1,12 +1,12 @@
-// Makes the names in LevelDB's folder durable. LevelDB syncs the log that it writes to, and the
-// folder only when it syncs a manifest: the name of a log that it has just begun, and with it all
-// that is in there, is left to the file system (fsync(2): an entry of a directory needs an fsync of
-// that directory; ext4, XFS and btrfs happen to write that of a new file).
+// Makes the names in LevelDB's folder durable. LevelDB syncs the log that it writes to, but the
+// folder only when it syncs a manifest. So the name of a new log, and with it all its contents,
+// would depend on the file system: by fsync(2) a directory entry needs an fsync of the directory
+// (ext4, XFS and btrfs happen to write that of a new file).
 
 import { statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 
-/** A file system's clock may stand still so long: names that come within it have the same time. */
+/** Granularity of a file system's timestamps: names that change within it have the same mtime. */
 const TICK_MS = 50
 
 export class FolderNames {
@@ -17,10 +17,7 @@ export class FolderNames {
     this.#path = path
   }
 
-  /**
-   * Resolves when the names that are there now are durable; costs one stat(2) when none has come or
-   * gone since.
-   */
+  /** Resolves when the present names are durable; costs one stat(2) if none has changed since. */
   async sync(): Promise<void> {
     const { mtimeNs, mtimeMs } = statSync(this.#path, { bigint: true })
     if (mtimeNs === this.#syncedNs) return

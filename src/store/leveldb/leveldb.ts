@@ -1,9 +1,9 @@
-// The LevelDB engine by classic-level: a vault is a folder. Gets are synchronous; walks are not, so
-// that ranges come from a RangeCache or throw Fault; batches are written by another thread, one at
-// a time, with a synced log.
+// The LevelDB engine, by classic-level: a vault is a folder. Gets are synchronous; walks are not,
+// so ranges come from a RangeCache or throw Fault. Another thread writes batches, one at a time,
+// and syncs the log.
 //
-// A LevelDB that could not write (a full disk) must be opened anew before it writes again: the end
-// of its log is undefined then.
+// After a failed write (a full disk), LevelDB must be reopened before it writes again: the end of
+// its log is undefined then.
 
 import { readdirSync, statfsSync, statSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
@@ -20,14 +20,14 @@ import { tableFiles, takeBackUnsynced } from './manifest.ts'
 import { fetchStretch, getFrom, type Level, LevelView } from './reading.ts'
 import { verifyTable } from './table.ts'
 
-/** Of the memory for reads: what LevelDB keeps of its tables; the rest keeps ranges. */
+/** The share of the read memory that LevelDB uses for its tables; the rest is for ranges. */
 const TABLE_SHARE = 0.5
 const WRITE_BUFFER_BYTES = 8 * 1024 * 1024
-/** Opening anew writes out what is in the log. */
+/** Disk space needed to reopen, which writes the contents of the log to a table. */
 const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES
-/** An opened LevelDB has a file of this name. */
+/** Every LevelDB database has a file of this name. */
 const CURRENT = 'CURRENT'
-/** The first bytes of keys beyond every group. */
+/** First byte of keys above every group. */
 const KEYS_END = 255
 /** A u8 group, a u8 kind and the two lengths: engine.ts. */
 const HEAD_BYTES = 10
@@ -36,7 +36,7 @@ const HEAD_BYTES = 10
 export async function openLevel(path: string, options: KvOpenOptions): Promise<KvEngine> {
   const exists = statSync(join(path, CURRENT), { throwIfNoEntry: false }) !== undefined
   if (!options.create && !exists) throw new StoreError('io', `there is no vault at ${path}`)
-  // One that is there is opened: KvStore knows whether it has rows.
+  // An existing one is opened: KvStore finds out whether it has rows.
   if (!exists) {
     await mkdir(path, { recursive: true })
     assertOurs(path, await readdir(path))
@@ -47,7 +47,7 @@ export async function openLevel(path: string, options: KvOpenOptions): Promise<K
   return new LevelEngine(path, level, cacheBytes, options.readOnly)
 }
 
-/** After a power cut LevelDB may have to be brought back to what it had synced. */
+/** After a power cut LevelDB may have to be reverted to what it had synced. */
 async function openSound(path: string, cacheBytes: number, create: boolean): Promise<Level> {
   try {
     return await openFolder(path, cacheBytes, create)
@@ -82,7 +82,7 @@ class LevelEngine implements KvEngine {
     persistent: true,
     compresses: true,
     compactsOnline: true,
-    // Keys are held by LevelDB with a 32-bit length; no limit that a key could meet.
+    // LevelDB stores key lengths in 32 bits; no key comes near this limit.
     keyBytesMax: 1_000_000,
     durability: 'log, one fdatasync a commit, and one of the folder for a new log',
     growth: 2,
@@ -97,7 +97,7 @@ class LevelEngine implements KvEngine {
   readonly #views = new Set<LevelView>()
   #last: Promise<void> = Promise.resolve()
   #mustReopen = false
-  /** While it is opened anew nothing can be read. */
+  /** Resolves when the reopening ends; nothing can be read until then. */
   #reopening: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
@@ -126,8 +126,8 @@ class LevelEngine implements KvEngine {
   async write(changes: Uint8Array, length: number): Promise<void> {
     this.#assertOpen()
     if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
-    // One at a time: so a walk sees each batch whole or not, and none that is younger than one that
-    // it lacks.
+    // One at a time, so that a walk sees each batch whole or not at all, and never a batch without
+    // those before it.
     const batch = Uint8Array.from(changes.subarray(0, length))
     const written = this.#last.then(() => this.#write(batch))
     this.#last = written.catch(() => undefined)
@@ -154,7 +154,7 @@ class LevelEngine implements KvEngine {
 
   async #reopen(): Promise<void> {
     const { bavail, bsize } = statfsSync(this.#path)
-    // Closed and not to be opened again it could not even be read.
+    // If it were closed and could not be reopened, the vault could not even be read.
     if (bavail * bsize < REOPEN_BYTES) throw new StoreError('full', 'the disk is full')
     this.#reopening ??= this.#openAnew().finally(() => {
       this.#reopening = undefined
@@ -190,8 +190,8 @@ class LevelEngine implements KvEngine {
     this.#assertOpen()
     if (this.#readOnly) throw new StoreError('locked', 'the vault is open for reading only')
     await this.#compactAll()
-    // What lies in the lowest level is written anew only where a table above overlaps it: here one
-    // that spans all keys.
+    // Tables of the lowest level are rewritten only if one above overlaps them: write one that
+    // spans all keys.
     const fence = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, KEYS_END - 1, ...new Uint8Array(9)])
     await this.write(fence, fence.length)
     await this.#compactAll()
@@ -221,8 +221,8 @@ class LevelEngine implements KvEngine {
   async #close(): Promise<void> {
     await this.#last
     for (const view of this.#views) await view.close()
-    // Into a table, whose checksums tell damage, also at its end. What cannot be written there
-    // stays in the log.
+    // Moves the log's contents to a table, where checksums reveal damage anywhere, even at the end.
+    // If that fails, they stay in the log.
     const beyond = Uint8Array.of(KEYS_END)
     if (!this.#readOnly) await this.#level.compactRange(beyond, beyond).catch(() => undefined)
     await this.#level.close()
@@ -239,12 +239,12 @@ class LevelEngine implements KvEngine {
   }
 }
 
-/** `whole`: the key with its group before it, as LevelDB has it. */
+/** `whole`: the key with its group in front, as LevelDB stores it. */
 interface LevelChange extends GroupChange {
   readonly whole: Uint8Array
 }
 
-/** The changes of a batch that is the caller's own; see engine.ts. */
+/** The changes of a batch that this function may overwrite; see engine.ts. */
 function* changesOf(batch: Uint8Array): Generator<LevelChange> {
   const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
   for (let at = 0; at < batch.length; ) {
@@ -253,7 +253,7 @@ function* changesOf(batch: Uint8Array): Generator<LevelChange> {
     const start = at + HEAD_BYTES
     const middle = start + view.getUint32(at + 2, true)
     const end = middle + view.getUint32(at + 6, true)
-    // The group goes right before the key, over a length that has been read.
+    // Puts the group right before the key, over a length that has been read.
     batch[start - 1] = group
     yield {
       group,
@@ -265,7 +265,7 @@ function* changesOf(batch: Uint8Array): Generator<LevelChange> {
   }
 }
 
-/** Files and megabytes of each level that has some, as LevelDB tells them. */
+/** Number of files and megabytes of each level that is not empty, as reported by LevelDB. */
 function levelsOf(level: Level): Record<string, number> {
   const figures: Record<string, number> = {}
   for (const line of level.getProperty('leveldb.stats').split('\n')) {

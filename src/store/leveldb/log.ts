@@ -1,14 +1,14 @@
-// LevelDB's logs before LevelDB opens them, which drops what is damaged in them without a word and
-// then removes them. Commits are synced one after the other, so that a crash tears the last one of
-// a log alone: where a whole one stands behind, the log is damaged, and is kept beside under a name
-// that LevelDB leaves alone.
+// Checks LevelDB's logs before LevelDB opens them, which silently drops what is damaged in them and
+// then removes them. Commits are synced one after another, so a crash can tear only the last commit
+// of a log. If a whole commit follows a damaged one, the log is damaged; it is then kept under a
+// name that LevelDB ignores.
 //
 // A log is blocks of 32 KiB, and a block is fragments until fewer than 7 bytes are left:
 //
 //   u32 checksum    masked CRC-32C of the kind and the bytes
 //   u16 length      little-endian, as the checksum
-//   u8 kind         1 a whole commit, 2 the first fragment of one, 3 one between, 4 the last; 0 in
-//   room that was not written
+//   u8 kind         1 a whole commit, 2 the first fragment of one, 3 a middle one, 4 the last one;
+//                   0 in space that was not written
 //   bytes
 
 import { readdirSync } from 'node:fs'
@@ -23,12 +23,13 @@ const HEAD_BYTES = 7
 const WHOLE = 1
 const FIRST = 2
 const LAST = 4
-/** What follows the name of a log that is kept. */
+/** Suffix of the copy of a damaged log. */
 const KEPT = '.damaged'
 
 /**
- * Looks at the logs of a folder that nobody has open. A writer is refused with StoreError 'corrupt'
- * when one is damaged, or was when somebody read it; for a reader it is kept.
+ * Checks the logs of a folder that no process has open. A writer is refused with StoreError
+ * 'corrupt' if a log is damaged, or a copy shows that one was; for a reader a damaged log is
+ * copied.
  */
 export async function guardLogs(path: string, readOnly: boolean): Promise<void> {
   for (const name of readdirSync(path).filter((name) => name.endsWith('.log')))
@@ -40,7 +41,7 @@ export async function guardLogs(path: string, readOnly: boolean): Promise<void> 
   if (kept !== undefined && !readOnly) throw refusal(kept)
 }
 
-/** What is wrong with logs that were kept, in words. */
+/** Findings about the damaged logs that were kept. */
 export function logFindings(path: string): string[] {
   return keptLogs(path).map(
     (name) => `the log ${name} is damaged, and some of what it held is lost`,
@@ -68,7 +69,7 @@ async function keep(path: string): Promise<void> {
   }
 }
 
-/** Whether a commit begins with a fragment, and whether one ends. */
+/** Whether a commit begins with this fragment; `ends`: whether one ends with it. */
 export function begins({ kind }: Fragment): boolean {
   return kind === WHOLE || kind === FIRST
 }
@@ -97,12 +98,12 @@ async function isDamagedWithin(path: string): Promise<boolean> {
 
 export interface Fragment {
   readonly kind: number
-  /** Where it begins in its block. */
+  /** Its offset in the block. */
   readonly at: number
   readonly bytes: Buffer
 }
 
-/** The fragments of a block; undefined for what is none. */
+/** The fragments of a block; undefined for bytes that are not a valid fragment. */
 export function* fragments(block: Buffer): Generator<Fragment | undefined> {
   for (let at = 0; at + HEAD_BYTES <= block.length; ) {
     const end = at + HEAD_BYTES + block.readUInt16LE(at + 4)

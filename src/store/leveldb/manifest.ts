@@ -1,10 +1,10 @@
-// LevelDB's MANIFEST after a power cut. LevelDB appends to it which tables there are, and syncs
-// their names and then the MANIFEST. A disk that was cut off in between may have the one without
-// the other, and LevelDB does not open it: "missing files". Nobody was told of what that speaks of,
-// and what it was made of is there still: LevelDB removes that after the sync. So the end of the
-// MANIFEST is taken back.
+// Repairs LevelDB's MANIFEST after a power cut. LevelDB appends to it which tables exist: it syncs
+// their names, then the MANIFEST. A disk whose power fails in between may have the MANIFEST without
+// the names, and LevelDB refuses to open it: "missing files". Then no commit depends on the new
+// edits, and their source files still exist, because LevelDB removes those after the sync. So the
+// end of the MANIFEST is cut off.
 //
-// It has the form of a log (log.ts). An edit is fields of a varint tag and what belongs to it:
+// It has the form of a log (log.ts). An edit is a sequence of fields, each a varint tag and:
 //
 //   1 comparator       string               5 compact pointer  level, string
 //   2 log number       number               6 deleted table    level, number
@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { BLOCK_BYTES, begins, ends, fragments } from './log.ts'
 
 interface Edit {
-  /** Where it begins in the file. */
+  /** Its offset in the file. */
   readonly at: number
   readonly log: number | undefined
   readonly added: readonly number[]
@@ -27,8 +27,8 @@ interface Edit {
 }
 
 /**
- * The files of the tables that there are. Others are being written, or are of no use any more.
- * Rejects where the MANIFEST cannot be read.
+ * The names of the tables in use; other table files are being written, or obsolete. Rejects if the
+ * MANIFEST cannot be read.
  */
 export async function tableFiles(path: string): Promise<string[]> {
   const tables = new Set<number>()
@@ -46,8 +46,8 @@ async function manifestOf(path: string): Promise<string> {
 }
 
 /**
- * True when the folder, that nobody has open, is as it was before something that was not synced.
- * False when that is not what is amiss.
+ * Cuts unsynced edits off the MANIFEST of a folder that no process has open. False, and nothing is
+ * changed, if such edits are not what is wrong.
  */
 export async function takeBackUnsynced(path: string): Promise<boolean> {
   const manifest = await manifestOf(path)
@@ -64,10 +64,7 @@ export async function takeBackUnsynced(path: string): Promise<boolean> {
   return true
 }
 
-/**
- * The first edit behind the last state of which all is there: its tables, and the log that it goes
- * on with.
- */
+/** The first edit after the last state whose files all exist: its tables, and its current log. */
 function firstUnsynced(edits: readonly Edit[], names: ReadonlySet<string>): Edit | undefined {
   const isThere = (table: number): boolean =>
     ['ldb', 'sst'].some((ending) => names.has(fileName(table, ending)))
@@ -93,7 +90,7 @@ function* editsOf(bytes: Buffer): Generator<Edit> {
   let began = 0
   for (let block = 0; block < bytes.length; block += BLOCK_BYTES)
     for (const fragment of fragments(bytes.subarray(block, block + BLOCK_BYTES))) {
-      // A torn end.
+      // The end of the file is torn.
       if (fragment === undefined) return
       if (begins(fragment)) {
         parts = []

@@ -1,5 +1,5 @@
-// How an open LevelDB is read: gets at once, walks by an iterator of another thread, both also as
-// of a snapshot.
+// Reads of an open LevelDB, now or as of a snapshot: gets are synchronous, walks use an iterator in
+// another thread.
 
 import type { ClassicLevel } from 'classic-level'
 import type { Group, KvRange, KvView } from '../kv/engine.ts'
@@ -10,14 +10,14 @@ import { storeErrorOf } from './errors.ts'
 export type Level = ClassicLevel<Uint8Array, Uint8Array>
 export type Snapshot = ReturnType<Level['snapshot']>
 
-/** So many entries are handed over at a time. */
+/** Entries that the iterator returns at a time. */
 const PAGE_ENTRIES = 1000
 /** The two lengths of a packed entry. */
 const HEAD_BYTES = 8
 
 /**
- * What is committed when it is made. `closed` hears of its end, which comes with that of the level
- * at the latest.
+ * A snapshot of what is committed now. `closed` is called when it ends, at the latest together with
+ * the database.
  */
 export class LevelView implements KvView {
   readonly #level: Level
@@ -72,7 +72,7 @@ export function getFrom(
   }
 }
 
-/** A walk as RangeCache asks for it. */
+/** Reads a range for RangeCache. */
 export async function fetchStretch(
   level: Level,
   snapshot: Snapshot | undefined,
@@ -104,14 +104,14 @@ export async function fetchStretch(
   }
 }
 
-/** Entries as engine.ts packs them; their keys begin with the group, which is left out. */
+/** Packs entries as in engine.ts; their keys begin with the group, which is left out. */
 function pack(page: readonly [Uint8Array, Uint8Array][]): Uint8Array {
   let length = 0
   for (const [key, value] of page) length += HEAD_BYTES + key.length - 1 + value.length
   const packed = Buffer.allocUnsafe(length)
   let at = 0
   for (const [key, value] of page) {
-    // The group's byte comes to lie where the lengths are written.
+    // The group's byte lands where the lengths are written afterwards.
     packed.set(key, at + HEAD_BYTES - 1)
     packed.writeUInt32LE(key.length - 1, at)
     packed.writeUInt32LE(value.length, at + 4)

@@ -1,7 +1,7 @@
-// Snappy's raw format, reading alone: LevelDB packs the indexes of its tables that way.
+// Decompresses Snappy's raw format, in which LevelDB stores the index blocks of its tables.
 // https://github.com/google/snappy/blob/main/format_description.txt
 
-/** The plain bytes. Throws RangeError for bytes that are not packed. */
+/** The decompressed bytes. Throws RangeError for invalid input. */
 export function unsnappy(packed: Buffer): Buffer {
   let at = 0
   let size = 0
@@ -10,7 +10,7 @@ export function unsnappy(packed: Buffer): Buffer {
     size += (byte & 0x7f) * weight
     if (byte < 128) break
   }
-  // Nothing packs better than this.
+  // No valid input has a higher compression ratio.
   if (size > packed.length * 64) throw new RangeError('a packed block is damaged')
   const plain = Buffer.allocUnsafe(size)
   let end = 0
@@ -44,7 +44,7 @@ export function unsnappy(packed: Buffer): Buffer {
     }
     if (back === 0 || back > end || end + length > size)
       throw new RangeError('a packed block is damaged')
-    // Byte by byte: a copy may read what it has just written.
+    // Byte by byte: a copy may overlap with what it writes.
     for (const stop = end + length; end < stop; end++) plain[end] = plain[end - back] as number
   }
   if (end !== size) throw new RangeError('a packed block is cut short')

@@ -1,9 +1,9 @@
-// Proves that a table file of LevelDB is whole, by the checksum of each of its blocks: the binding
-// reads without looking at them. Only reads the file; knows nothing of what is in the blocks.
+// Verifies a table file of LevelDB by the checksum of each of its blocks, which the binding does
+// not check when it reads. Only reads the file; knows nothing of the contents of blocks.
 //
 //   block     contents, u8 type (0 plain, 1 snappy), u32 masked CRC-32C of both
-//   index     a block of entries: shared, own and value length (varints), key, value = handle of a
-//   block; then u32 restarts, their count
+//   index     a block of entries: shared, own and value length (varints), key, value = handle of
+//             a block; then u32 restarts, their count
 //   footer    the last 48 bytes: handles of a meta index and of the index, padding, u64 magic
 //   handle    offset and size of the contents as varints
 
@@ -17,7 +17,7 @@ const FOOTER_BYTES = 48
 const MAGIC = 0xdb4775248b80fb57n
 const TRAILER_BYTES = 5
 const SNAPPY = 1
-/** So many bytes are summed up before other work gets its turn. */
+/** Bytes to check before other work gets a turn. */
 const SLICE_BYTES = 1024 * 1024
 
 interface Handle {
@@ -25,10 +25,7 @@ interface Handle {
   readonly size: number
 }
 
-/**
- * What is wrong with a table file: [] when it is sound, or when it is gone because LevelDB needs it
- * no more.
- */
+/** Findings about a table file: [] when it is sound, or gone because LevelDB has removed it. */
 export async function verifyTable(path: string): Promise<string[]> {
   const name = basename(path)
   let file: FileHandle
@@ -71,8 +68,8 @@ async function verifyBlocks(file: FileHandle, name: string): Promise<string[]> {
 }
 
 /**
- * The plain contents of a block, or undefined when they do not match their checksum. Throws
- * RangeError for bytes that are no block.
+ * The decompressed contents of a block, or undefined if they do not match their checksum. Throws
+ * RangeError for bytes that are not a block.
  */
 async function readBlock(file: FileHandle, { offset, size }: Handle): Promise<Buffer | undefined> {
   const bytes = await readAt(file, offset, size + TRAILER_BYTES)
@@ -89,7 +86,7 @@ async function readAt(file: FileHandle, offset: number, length: number): Promise
   return buffer
 }
 
-/** Where the blocks are that an index block leads to. */
+/** The handles of the blocks that an index block refers to. */
 function handlesOf(index: Buffer): Handle[] {
   const restarts = index.readUInt32LE(index.length - 4)
   const entries = new Varints(index.subarray(0, index.length - 4 * (restarts + 1)))
@@ -106,7 +103,7 @@ function handlesOf(index: Buffer): Handle[] {
   return found
 }
 
-/** Numbers of seven bits a byte, one after the other. Throws RangeError at the end of the bytes. */
+/** Reads varints one after the other. Throws RangeError at the end of the bytes. */
 class Varints {
   readonly #bytes: Buffer
   at = 0

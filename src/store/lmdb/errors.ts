@@ -1,5 +1,5 @@
-// LMDB's result codes as StoreError kinds: its own are below -30000, errno values are above 0, and
-// Node's have names.
+// LMDB's result codes as StoreError kinds. Its own codes are below -30000, errno values are above
+// 0, Node's codes are names.
 
 import { StoreError, type StoreErrorKind } from '../store.ts'
 
@@ -24,14 +24,11 @@ const kinds: Readonly<Record<string, readonly [kind: StoreErrorKind, advice: str
 
 const NO_SPACE = /No space left on device|Disk quota exceeded/
 
-/**
- * The StoreError that stands for an error of LMDB; one that is a StoreError already is returned as
- * it is.
- */
+/** The StoreError for an error of LMDB; a StoreError is returned as it is. */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const { code, message } = error as { code?: unknown; message?: unknown }
-  // A copy that fails tells its reason in words alone.
+  // A failed copy gives its reason only in its message.
   const known = kinds[String(code)] ?? (NO_SPACE.test(String(message)) ? kinds.ENOSPC : undefined)
   const [kind, advice] = known ?? ['io', 'the vault cannot be read or written']
   return new StoreError(kind, `${advice} (LMDB: ${String(message ?? error)})`, { cause: error })

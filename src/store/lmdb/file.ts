@@ -1,6 +1,5 @@
-// What must hold of the files before the binding may open them: where its open fails, the process
-// dies of a segmentation fault, and a lock file on a full disk would be one that dies when it is
-// used.
+// Checks the files before the binding opens them: if its open fails, the process dies of a
+// segmentation fault, and a lock file made on a full disk would crash the process when it is used.
 
 import {
   accessSync,
@@ -15,20 +14,20 @@ import {
 import { StoreError } from '../store.ts'
 import { FULL_ADVICE, storeError } from './errors.ts'
 
-/** The first page: a head of 24 bytes, then u32 magic, u32 version, little-endian. */
+/** The first page: a header of 24 bytes, then u32 magic, u32 version, little-endian. */
 const META_OFFSET = 24
 const MAGIC = 0xbeefc0de
 const DATA_VERSION = 0x0000_0002
 /** Two root pages. */
 const FILE_BYTES_MIN = 8192
-/** LMDB takes a lock file that is longer than it needs. */
+/** LMDB accepts a lock file that is longer than it needs. */
 const LOCK_BYTES = 16 * 1024
-/** More than a new vault and its lock. */
+/** More than a new vault and its lock file take. */
 const NEW_BYTES = 1024 * 1024
 
 /**
- * Throws StoreError 'format' for what is no LMDB file or that of another LMDB, 'locked' where it
- * may not be used.
+ * Throws StoreError 'format' for what is not an LMDB file or one of another LMDB version, 'locked'
+ * if this user may not use it.
  */
 export function checkFile(path: string, readOnly: boolean): void {
   const mode = readOnly ? constants.R_OK : constants.R_OK | constants.W_OK
@@ -54,19 +53,19 @@ export function checkFile(path: string, readOnly: boolean): void {
     throw new StoreError('format', `${path} was written by another LMDB: its format is ${version}`)
 }
 
-/** Makes the lock file with all its blocks. Throws StoreError. */
+/** Makes the lock file with all its blocks allocated. Throws StoreError. */
 export function makeLockFile(path: string, readOnly: boolean): void {
   if (existsSync(lockFile(path))) return
   try {
     writeFileSync(lockFile(path), Buffer.alloc(LOCK_BYTES), { mode: 0o600, flag: 'wx' })
   } catch (error) {
-    // Nobody can write there: LMDB reads without a lock then.
+    // A read-only file system: LMDB reads without a lock then.
     if (readOnly && (error as NodeJS.ErrnoException).code === 'EROFS') return
     throw storeError(error)
   }
 }
 
-/** Throws StoreError 'full' where a new file has no room. */
+/** Throws StoreError 'full' if there is no space for a new file. */
 export function needRoom(folder: string): void {
   const { bavail, bsize } = statfsSync(folder)
   if (bavail * bsize < NEW_BYTES) throw new StoreError('full', FULL_ADVICE)

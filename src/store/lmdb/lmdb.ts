@@ -1,7 +1,7 @@
 // The LMDB engine: a vault is one file, NAME.lmdb, mapped into memory, with LMDB's lock file beside
-// it. A database a group. Reads are synchronous; batches are written by a thread of the binding,
-// one transaction each, which LMDB syncs before it is over. LMDB never shortens its file: a
-// compaction writes a copy and puts it in the file's place.
+// it and a database for each group. Reads are synchronous; a thread of the binding writes batches,
+// one transaction each, which LMDB syncs before it ends. LMDB never shrinks its file: a compaction
+// writes a copy, which then replaces the file.
 
 import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { chmod, open as openFile } from 'node:fs/promises'
@@ -15,13 +15,12 @@ import { checkFile, makeLockFile, needRoom } from './file.ts'
 import { asTheyAre, type Bytes, getFrom, rangeFrom } from './read.ts'
 
 const GROUP_NAMES = ['rows', 'past', 'blocks']
-/** What LMDB takes with pages of 4 KiB. */
+/** LMDB's limit with pages of 4 KiB. */
 const KEY_BYTES_MAX = 1978
-/** Two root pages, one of which is the newest. */
+/** Two root pages, of which the newer is in use. */
 const META_PAGES = 2
 const CHANGE_HEAD_BYTES = 10
 
-/** An open file. */
 interface Env {
   readonly root: lmdb.RootDatabase<Buffer, Uint8Array>
   readonly groups: readonly Bytes[]
@@ -33,10 +32,7 @@ export function lmdbVersion(): string {
   return version.versionString.split(':')[0] as string
 }
 
-/**
- * Opens NAME.lmdb. What the kernel keeps of it in memory is its own affair: there is no cache to
- * size.
- */
+/** Opens NAME.lmdb. There is no cache size to set: the kernel's page cache is the cache. */
 export async function openLmdb(path: string, options: KvOpenOptions): Promise<KvEngine> {
   const folder = dirname(path)
   if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
@@ -47,7 +43,7 @@ export async function openLmdb(path: string, options: KvOpenOptions): Promise<Kv
   if (size === undefined || size === 0) needRoom(folder)
   else checkFile(path, options.readOnly)
   makeLockFile(path, options.readOnly)
-  // What a compaction leaves that was killed.
+  // Leftovers of a compaction that was killed.
   if (!options.readOnly) rmSync(copyFolder(path), { recursive: true, force: true })
   return new Lmdb(path, openEnv(path, options.create, options.readOnly))
 }
@@ -55,15 +51,15 @@ export async function openLmdb(path: string, options: KvOpenOptions): Promise<Kv
 function openEnv(path: string, create: boolean, readOnly: boolean): Env {
   let root: Env['root'] | undefined
   try {
-    // Without overlappingSync, a transaction is over when it is synced, and the newest is the one
-    // that is found again. Its own batches of all that a turn of the event loop writes have a
-    // promise that nobody can see fail.
+    // Without overlappingSync a transaction ends only when it is synced, and after a crash the
+    // newest one is found again. Without eventTurnBatching, because the promise of those implicit
+    // batches is not exposed, so that a failure would go unhandled.
     const durable = { overlappingSync: false, eventTurnBatching: false }
     const file = { path, noSubdir: true, readOnly, permissionsMode: 0o600, ...durable }
     root = lmdb.open<Buffer, Uint8Array>({ ...asTheyAre, ...file })
     const opened = root
     const groups = GROUP_NAMES.map((name) => opened.openDB({ ...asTheyAre, name, create } as never))
-    // The binding says undefined for one that is not there.
+    // The binding returns undefined for a database that does not exist.
     if (groups.some((group) => (group as unknown) === undefined))
       throw new StoreError('format', `${path} is not an avfs vault`)
     return { root, groups: groups as unknown as Bytes[] }
@@ -75,7 +71,9 @@ function openEnv(path: string, create: boolean, readOnly: boolean): Env {
   }
 }
 
-/** Only for its owner, because LMDB would make a copy that all may read. */
+/**
+ * A folder that only its owner can read, because LMDB would make a copy that everybody can read.
+ */
 function copyFolder(path: string): string {
   return `${path}.compact`
 }
@@ -114,7 +112,7 @@ class Lmdb implements KvEngine {
     try {
       await this.#put(Buffer.from(changes.buffer, changes.byteOffset, length))
     } catch (error) {
-      // The reason comes later, by a promise of its own.
+      // The actual reason is in a separate promise.
       const { commitError } = error as { commitError?: Promise<never> }
       const reason = await (commitError ?? Promise.reject(error)).catch((why) => why)
       throw this.#isDiskFull(reason, length)
@@ -123,7 +121,7 @@ class Lmdb implements KvEngine {
     }
   }
 
-  /** One transaction. */
+  /** Writes the changes in one transaction. */
   #put(changes: Buffer): Promise<unknown> {
     const { root, groups } = this.#env
     return root.batch(() => {
@@ -140,7 +138,7 @@ class Lmdb implements KvEngine {
     })
   }
 
-  /** LMDB says EIO when the disk takes a part of what it writes. */
+  /** LMDB reports EIO after a short write on a full disk. */
   #isDiskFull(reason: unknown, bytes: number): boolean {
     if ((reason as { code?: unknown }).code !== EIO) return false
     const { bavail, bsize } = statfsSync(dirname(this.#path))
@@ -148,7 +146,7 @@ class Lmdb implements KvEngine {
   }
 
   async view(): Promise<KvView> {
-    // Not awaited in vain: what a compaction asks for must be known before it begins.
+    // No await unless a compaction runs: a compact() requested now must see this view in #views.
     while (this.#compacting !== undefined) await this.#compacting
     const { root, groups } = this.#env
     root.resetReadTxn()
@@ -204,7 +202,7 @@ class Lmdb implements KvEngine {
     this.#compacting = this.#copyAndSwap().finally(() => {
       this.#compacting = undefined
     })
-    // Whoever waits for its end alone does not want to hear how it ended.
+    // Those who only wait for it to end must not get its error.
     const ended = this.#compacting
     this.#compacting = ended.catch(() => {})
     return ended
@@ -224,13 +222,13 @@ class Lmdb implements KvEngine {
     } catch (error) {
       throw storeError(error)
     } finally {
-      // Reads went on in the old file until the new one was open, and do so if it could not be.
+      // The old file is used for reads until the new one is open, and stays in use if that fails.
       if (this.#env !== old) await old.root.close()
       rmSync(folder, { recursive: true, force: true })
     }
   }
 
-  /** LMDB has no check of its own; KvStore reads every entry, which walks through every tree. */
+  /** LMDB has no check of its own; KvStore reads every entry, which visits every tree. */
   async verify(): Promise<string[]> {
     return []
   }
@@ -240,7 +238,7 @@ class Lmdb implements KvEngine {
   }
 }
 
-/** What the binding tells of one tree of pages. */
+/** The binding's statistics of one B-tree. */
 interface TreeStats {
   readonly pageSize: number
   readonly treeDepth: number
@@ -257,8 +255,8 @@ interface LmdbStats extends TreeStats {
 }
 
 /**
- * Opens the copy, and gives it and its lock the names of the vault's. Nothing has happened when it
- * throws.
+ * Opens the copy, then renames it and its lock file over those of the vault. If it throws, nothing
+ * has changed.
  */
 function takeThePlace(copy: string, path: string): Env {
   const env = openEnv(copy, false, false)

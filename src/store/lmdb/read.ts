@@ -1,21 +1,21 @@
-// Reads of an LMDB file: now, or as of a read transaction that is held.
+// Reads of an LMDB file: of its present state, or as of an open read transaction.
 
 import type { Database, Transaction } from 'lmdb'
 import type { KvRange } from '../kv/engine.ts'
 import { storeError } from './errors.ts'
 
-/** The part of the binding's Database that its types leave out. */
+/** The part of the binding's Database that is missing in its types. */
 export interface Bytes extends Database<Buffer, Uint8Array> {
   getBinaryFast(key: Uint8Array, options?: { transaction: Transaction }): Buffer | undefined
 }
 
 const HEAD_BYTES = 8
-/** The binding takes no empty key, and would begin behind this one if it were told nothing. */
+/** The binding does not accept an empty key, and without a key it would start after this one. */
 const FIRST_KEY = Uint8Array.of(0)
 /** A larger buffer is not kept for the next range. */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024
 
-/** Entries as they come, behind each other. */
+/** Collects packed entries in one buffer. */
 class Packed {
   #bytes = Buffer.allocUnsafeSlow(64 * 1024)
   length = 0
@@ -36,7 +36,7 @@ class Packed {
     this.length = valueAt + length
   }
 
-  /** Hands over a copy and begins anew. */
+  /** Returns a copy and starts over. */
   take(): Uint8Array {
     const taken = Buffer.from(this.#bytes.subarray(0, this.length))
     this.length = 0
@@ -47,7 +47,7 @@ class Packed {
   #room(bytes: number): void {
     if (this.length + bytes <= this.#bytes.byteLength) return
     const larger = Buffer.allocUnsafeSlow(Math.max(this.length + bytes, this.#bytes.byteLength * 2))
-    // What a key has written behind `length` goes along.
+    // Copies also the bytes that a key has written beyond `length`.
     larger.set(this.#bytes)
     this.#bytes = larger
   }
@@ -56,9 +56,8 @@ class Packed {
 const packed = new Packed()
 
 /**
- * How the binding is to read and write keys and values: as they are. What a range reads goes
- * straight from the binding's own buffers to `packed`, since three objects an entry took as long as
- * all the rest.
+ * Makes the binding read and write keys and values unchanged. A range goes straight from the
+ * binding's buffers to `packed`, since three objects per entry took as long as everything else.
  */
 export const asTheyAre = {
   encoder: {
@@ -75,7 +74,7 @@ export const asTheyAre = {
   },
 }
 
-/** The value in the binding's own buffer: it is overwritten by the next get. */
+/** The value in the binding's own buffer, which the next get overwrites. */
 export function getFrom(
   group: Bytes,
   key: Uint8Array,
@@ -83,7 +82,7 @@ export function getFrom(
 ): Uint8Array | undefined {
   try {
     const found = group.getBinaryFast(key, transaction && { transaction })
-    // That buffer is longer than it says: only its `length` is right.
+    // That buffer's backing store is longer: only `length` is right.
     return found && Buffer.from(found.buffer, found.byteOffset, found.length)
   } catch (error) {
     throw storeError(error)
@@ -97,7 +96,7 @@ export function rangeFrom(group: Bytes, range: KvRange, transaction?: Transactio
   const wanted = {
     limit,
     reverse,
-    // The binding begins at a bound and ends before one, in both directions.
+    // The binding begins at one bound and ends before the other, in both directions.
     ...(reverse
       ? { ...(lt && { start: lt }), end: lowest, exclusiveStart: true, inclusiveEnd: true }
       : { start: lowest, ...(lt && { end: lt }) }),

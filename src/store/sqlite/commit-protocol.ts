@@ -1,5 +1,4 @@
-// What the main thread and the commit thread say to each other: a request has an id, its answer the
-// same one.
+// The messages between the main thread and the commit thread. An answer has the id of its request.
 
 import type { MessagePort } from 'node:worker_threads'
 import type { SqlStatement } from '../store.ts'
@@ -12,9 +11,8 @@ export interface WorkerOptions {
 }
 
 /**
- * A batch to commit. `attempt` grows by one with each failure that the main thread has seen; so the
- * thread knows which commits were posted while a failure before them was not known yet, and refuses
- * them.
+ * A batch to commit. `attempt` is the number of failures that the main thread knew of when it
+ * posted the batch: the commit thread refuses batches posted before an earlier failure was known.
  */
 export interface CommitRequest {
   readonly id: number
@@ -24,8 +22,8 @@ export interface CommitRequest {
 }
 
 /**
- * Statements on tables that are no collections: see Auxiliary. They neither refuse commits nor are
- * refused with them.
+ * Statements on tables that are not collections: see Auxiliary. Neither these nor commits are
+ * refused when the other fails.
  */
 export interface RunRequest {
   readonly id: number
@@ -34,7 +32,7 @@ export interface RunRequest {
   readonly durable: boolean
 }
 
-/** Takes requests to run from a port of another thread's, too, and answers them there. */
+/** Makes the thread also take run requests from another thread's port, and answer them there. */
 interface ConnectRequest {
   readonly id: number
   readonly kind: 'connect'
@@ -50,13 +48,13 @@ export type Request =
 export interface Answer {
   readonly id: number
   readonly failure?: SqliteFailure
-  /** The batch's slot, handed back. */
+  /** The batch's slot, to be reused. */
   readonly slot?: number
-  /** How many rows a run changed. */
+  /** Number of rows that a run changed. */
   readonly changes?: number
 }
 
-/** The id of the answer that no request asked for: the thread has opened the file. */
+/** The id of the unsolicited answer that says that the thread has opened the file. */
 export const READY_ID = 0
-/** The id under which a checkpoint that failed is reported. */
+/** The id under which a failed checkpoint is reported. */
 export const CHECKPOINT_ID = -1

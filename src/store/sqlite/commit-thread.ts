@@ -1,8 +1,7 @@
-// The main thread's side of the commit thread: posts requests, settles promises as answers come,
-// and rejects all when the thread dies. Knows messages, not SQL.
+// The main thread's side of the commit thread: posts requests, settles promises as answers arrive,
+// and rejects all if the thread dies. Knows messages, not SQL.
 //
-// Commits that were posted behind one that fails fail too: whatever happens, the file holds a
-// prefix of the commits.
+// Commits posted behind one that fails fail too, so the file always holds a prefix of the commits.
 
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
@@ -25,9 +24,9 @@ interface Waiting {
 }
 
 /**
- * Starts a worker file that lies beside this one and has its extension: .ts from the sources, .js
- * when compiled. What the command line of the process preloads (a test runner's hooks, say) is not
- * for it.
+ * Starts a worker from a file beside this one with the same extension: .ts in the sources, .js when
+ * compiled. It does not inherit what the process's command line preloads (a test runner's hooks,
+ * say).
  */
 export function startWorker(name: string, options: WorkerOptions): Worker {
   const url = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url)
@@ -52,8 +51,8 @@ export class CommitThread {
   }
 
   /**
-   * Starts a thread on an existing vault; `onCommit` runs before each commit is reported. Rejects
-   * with StoreError.
+   * Starts a thread on an existing vault; `onCommit` is called before each commit is reported.
+   * Rejects with StoreError.
    */
   static async start(path: string, onCommit: () => void): Promise<CommitThread> {
     const thread = new CommitThread(path, onCommit)
@@ -68,7 +67,7 @@ export class CommitThread {
     await this.#post({ id, kind: 'commit', attempt: this.#attempt, batch })
   }
 
-  /** See Auxiliary. Resolves with the number of rows that changed. */
+  /** See Auxiliary. Resolves with the number of changed rows. */
   async run(statements: readonly SqlStatement[], durable: boolean): Promise<number> {
     return this.#post({ id: ++this.#lastId, kind: 'run', statements, durable })
   }
@@ -83,25 +82,25 @@ export class CommitThread {
     return port1
   }
 
-  /** Gives unused pages back to the host; commits go on in between. */
+  /** Returns unused pages to the host; commits proceed in between. */
   async compact(): Promise<void> {
     await this.#post({ id: ++this.#lastId, kind: 'compact' })
   }
 
-  /** Writes the whole file anew; commits wait. */
+  /** Rewrites the whole file; commits wait. */
   async vacuum(): Promise<void> {
     await this.#post({ id: ++this.#lastId, kind: 'vacuum' })
   }
 
   /**
-   * Ends the thread when all that was posted is done. No other connection of this process may be
-   * open then.
+   * Ends the thread after all that was posted is done. By then, this process must have no other
+   * connection open.
    */
   async close(): Promise<void> {
     await this.#post({ id: ++this.#lastId, kind: 'close' })
   }
 
-  /** Ends the thread at once, as a crash of it would. */
+  /** Ends the thread at once, like a crash. */
   async kill(): Promise<void> {
     await this.#worker.terminate()
   }
@@ -113,7 +112,7 @@ export class CommitThread {
   }
 
   #wait(id: number, kind: Waiting['kind']): Promise<number> {
-    // An idle thread does not keep the process alive, one that owes an answer does.
+    // The thread keeps the process alive only while it owes an answer.
     if (this.#waiting.size === 0) this.#worker.ref()
     return new Promise((resolve, reject) => this.#waiting.set(id, { kind, resolve, reject }))
   }

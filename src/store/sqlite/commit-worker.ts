@@ -1,9 +1,9 @@
-// The thread that writes: takes packed batches in the order they were posted, answers each when it
-// is durable, runs statements on tables that are no collections between them, keeps the write-ahead
-// log short, and gives unused pages back. Started by commit-thread.ts; commit-protocol.ts says what
-// is spoken.
+// The thread that writes. It takes packed batches in the order they were posted and answers each
+// when it is durable; between them it runs statements on tables that are not collections, keeps the
+// write-ahead log short, and returns unused pages to the host. Started by commit-thread.ts; the
+// messages are in commit-protocol.ts.
 //
-// The log is checkpointed by hand, after the answer, so that no commit waits for its own
+// The log is checkpointed explicitly, after the answer, so that no commit waits for its own
 // checkpoint.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
@@ -21,28 +21,29 @@ import { failureOf, type SqliteFailure } from './errors.ts'
 import { type PackedBatch, Unpacker, type Value } from './pack.ts'
 import { PAGE_BYTES, tables } from './schema.ts'
 
-/** Dirty pages of one batch beyond this spill into the log before its commit. */
+/** Above this, dirty pages of a batch spill into the log before its commit. */
 const CACHE_BYTES = 32 * 1024 * 1024
 /**
- * The log is copied into the file beyond this: short enough that a commit behind it hardly waits.
+ * Above this, the log is checkpointed into the file: small enough that a commit behind it hardly
+ * waits.
  */
 const LOG_BYTES = 8 * 1024 * 1024
 /**
- * Beyond this the log could not be restarted for readers, or held one large batch: wait for them
- * and cut it.
+ * Above this, the log could not be restarted because of readers, or held one large batch: wait for
+ * readers and truncate it.
  */
 const LOG_BYTES_MAX = 64 * 1024 * 1024
 /**
- * How long a cut waits for readers: ours are done within a turn of the event loop, a shell's may
- * never be.
+ * How long a truncation waits for readers: ours are done within a turn of the event loop, a shell's
+ * may never be.
  */
 const CUT_TIMEOUT_MS = 100
 const BUSY_TIMEOUT_MS = 5000
-/** How long a log that must go waits for readers. */
+/** How long a truncation after a vacuum waits for readers. */
 const VACUUM_CUT_MS = 5000
-/** So many statements of runs are kept prepared. */
+/** Number of statements of runs that are kept prepared. */
 const STATEMENTS_MAX = 100
-/** 4 MiB a transaction while compacting, so that commits come in between. */
+/** Pages per transaction of compact (4 MiB), so that commits run in between. */
 const COMPACT_PAGES = 256
 
 const port = parentPort
@@ -55,8 +56,8 @@ db.pragma('synchronous = full')
 db.pragma('wal_autocheckpoint = 0')
 db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`)
 db.pragma(`cache_size = ${-CACHE_BYTES / 1024}`)
-// What is deleted from a page is overwritten there, which costs no page more. Pages that become
-// free as a whole keep their bytes until compact has none of them left.
+// Overwrites deleted bytes within pages that are written anyway. Pages that become free as a whole
+// keep their bytes until compact has removed them.
 db.pragma('secure_delete = fast')
 
 const writes = new Map(
@@ -72,23 +73,23 @@ const writes = new Map(
   ]),
 )
 
-/** The statements of runs, by their SQL. */
+/** Prepared statements of runs, by their SQL. */
 const statements = new Map<string, Database.Statement>()
 const totalChanges = db.prepare('select total_changes()').pluck()
 
 /**
- * Commits with a lower number were posted before the failure was known, and are refused: see
+ * Commits with a lower number were posted before the last failure was known, and are refused: see
  * CommitThread.
  */
 let attempt = 0
 let lastFailure: SqliteFailure = { code: '', message: '' }
-/** Whether the last checkpoint failed, so that a full disk is reported once. */
+/** Whether the last checkpoint failed, so that a full disk is reported only once. */
 let checkpointFailed = false
 let closing = false
-/** The log's length at which a cut is tried; moves up while a shell's reader makes cuts fail. */
+/** The log's length at which truncation is tried; raised while a shell's reader blocks it. */
 let cutAt = LOG_BYTES_MAX
 
-/** The buffers of the main thread's pool, by slot. */
+/** The shared buffers of the main thread's pool, by slot. */
 const buffers: SharedArrayBuffer[] = []
 
 const apply = db.transaction((packed: PackedBatch) => {
@@ -109,7 +110,7 @@ const apply = db.transaction((packed: PackedBatch) => {
 
 const runAll = db.transaction((statements: RunRequest['statements']) => {
   for (const { sql, rows } of statements) {
-    // Not before its turn: a statement may be about a table that the one before it makes.
+    // Prepared only now: it may refer to a table that the statement before it has created.
     const statement = prepared(sql)
     for (const row of rows) statement.run(...row)
   }
@@ -124,12 +125,11 @@ function prepared(sql: string): Database.Statement {
   return statement
 }
 
-// A transaction that is not synced lies in the log like any other, and the sync of the next commit
-// syncs the log up to its own end. A log that was torn by a crash is read up to its first frame
-// whose checksum is wrong, and each checksum takes in those before it: so no commit is there
-// without all before it, and none that was synced is lost. It must be 'normal', not 'off': 'normal'
-// still syncs the head of a log that begins anew, and whatever a checkpoint copies
-// (sqlite.org/pragma.html#pragma_synchronous).
+// A transaction that is not synced lies in the log like any other, and the next commit's sync
+// covers the log up to its own end. After a crash the log is read up to the first frame whose
+// checksum, which includes those before it, is wrong: so no commit survives without all before it,
+// and none that was synced is lost. It must be 'normal', not 'off': 'normal' still syncs the header
+// of a restarted log, and whatever a checkpoint copies (sqlite.org/pragma.html#pragma_synchronous).
 function runStatements({ id, statements, durable }: RunRequest): Answer {
   try {
     if (!durable) db.pragma('synchronous = normal')
@@ -161,7 +161,7 @@ function commit(request: CommitRequest): Answer {
   }
 }
 
-/** Brings the log into the file when it got long. */
+/** Checkpoints the log into the file if it is long. */
 function checkpoint(): void {
   const [state] = db.pragma('wal_checkpoint(noop)') as { log: number }[]
   const bytes = (state?.log ?? 0) * PAGE_BYTES
@@ -181,7 +181,9 @@ function cut(): boolean {
   return done?.busy === 0
 }
 
-/** Moves pages from the end of the file into its holes and shortens it, a piece a turn. */
+/**
+ * Moves pages from the end of the file into free ones and shortens the file, some pages per turn.
+ */
 async function compact(): Promise<void> {
   while (!closing && Number(db.pragma('freelist_count', { simple: true })) > 0) {
     db.exec(`pragma incremental_vacuum(${COMPACT_PAGES})`)
@@ -192,8 +194,8 @@ async function compact(): Promise<void> {
 }
 
 /**
- * Writes every page anew, of what stays alone, then empties the log, so that nothing of what was
- * deleted is left in either. All commits wait behind it.
+ * Rewrites all live pages, then truncates the log, so that nothing deleted is left in either. All
+ * commits wait.
  */
 function vacuum(): void {
   db.exec('vacuum')
@@ -208,14 +210,14 @@ function vacuum(): void {
       )
 }
 
-/** Leaves one file: without a log, so that it can be read where nothing may be written. */
+/** Leaves a single file without a log, so that it can be read where nothing can be written. */
 function close(): void {
   closing = true
   db.pragma('wal_checkpoint(truncate)')
   try {
     db.pragma('journal_mode = delete')
   } catch (error) {
-    // Another process reads the vault: it takes the log away when it is done.
+    // Another process reads the vault: it removes the log when it is done.
     if (!failureOf(error).code.startsWith('SQLITE_BUSY')) throw error
   } finally {
     db.close()
@@ -223,7 +225,7 @@ function close(): void {
 }
 
 /**
- * A checkpoint that fails has lost nothing: the log still holds all, and the next commit tries
+ * A failed checkpoint has lost nothing: the log still holds everything, and the next commit tries
  * again.
  */
 function checkpointAfterCommit(): void {

@@ -1,6 +1,6 @@
-// Opens a vault file with SQLite: makes a new one, refuses what is not a vault or is newer than
-// this program, and turns the write-ahead log on. The only place that decides what a file must be
-// to be opened.
+// Opens a vault file with SQLite: creates a new one, refuses a file that is not a vault or is newer
+// than this program, and turns the write-ahead log on. The only place that decides whether a file
+// may be opened.
 
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -11,13 +11,13 @@ import { failureOf, storeError } from './errors.ts'
 import { APPLICATION_ID, createSchema, FORMAT, foreignPart, PAGE_BYTES, tables } from './schema.ts'
 
 /**
- * How long a statement waits for another process that holds the file, for example a shell that
+ * How long a statement waits for another process that locks the file, for example a shell that
  * recovers its log.
  */
 const BUSY_TIMEOUT_MS = 2000
 
 /**
- * Of SQLite's head: up to the version that readers must know, which is 2 for a file with a
+ * Bytes of SQLite's header to read: up to the read version, which is 2 for a file with a
  * write-ahead log.
  */
 const HEAD_BYTES = 20
@@ -31,10 +31,10 @@ interface ConnectionOptions {
 }
 
 /**
- * Opens the vault for reading. Unless `readOnly`, it is made (with `create`), a log that a crash
- * left is brought in durably, and the log is on when this returns. Throws StoreError: 'format' for
- * what is no vault or a newer one, 'io' when there is none, or with `create` when there is one that
- * has rows.
+ * Opens the vault for reading. Unless `readOnly`, it is created (with `create`), the log that a
+ * crash left is checkpointed and synced, and the log is on when this returns. Throws StoreError:
+ * 'format' for what is not a vault or a newer one, 'io' when there is none, or with `create` when
+ * there is one that has rows.
  */
 export function openConnection(path: string, options: ConnectionOptions): Database.Database {
   try {
@@ -48,8 +48,8 @@ export function openConnection(path: string, options: ConnectionOptions): Databa
 }
 
 /**
- * Takes back what a process that was killed was writing into the file itself: without its log, that
- * is when it was closing.
+ * Rolls back a transaction that a killed process was writing directly to the file: without a
+ * write-ahead log, that is while it was closing.
  */
 function rollBack(path: string): void {
   try {
@@ -69,8 +69,8 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
   if (!existsSync(folder)) throw new StoreError('io', `there is no folder ${folder}`)
   if (!options.create && !existsSync(path))
     throw new StoreError('io', `there is no vault at ${path}`)
-  // A vacuum needs room for a copy: where the vault is, and not wherever else SQLite finds a
-  // folder. Read once, at its first use.
+  // A vacuum needs space for a copy: use the vault's folder, not one that SQLite chooses. SQLite
+  // reads this once, at the first use.
   process.env.SQLITE_TMPDIR ??= folder
   if (existsSync(path) && isLogMissing(path))
     log(
@@ -79,10 +79,10 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
     )
   let db: Database.Database | undefined
   try {
-    // Whoever may read this file reads every file in it, whatever its mode there.
+    // The vault holds files of all modes, so only its owner may read it.
     if (options.create && !existsSync(path)) closeSync(openSync(path, 'wx', 0o600))
     db = new Database(path, { readonly: options.readOnly, timeout: BUSY_TIMEOUT_MS })
-    // What a schema calls are SQLite's own harmless functions, whoever made it.
+    // A schema may come from anybody: let it call only SQLite's own harmless functions.
     db.pragma('trusted_schema = off')
     checkFormat(db, path, options.create)
     checkSchema(db, path)
@@ -101,11 +101,11 @@ function openOnce(path: string, options: ConnectionOptions): Database.Database {
 }
 
 /**
- * Whether a file says that it has a write-ahead log beside it, and has none. One that was closed in
- * order does not say so.
+ * Whether the file's header says that it has a write-ahead log, and there is none. The header of a
+ * file that was closed properly does not say so.
  */
 function isLogMissing(path: string): boolean {
-  // With a journal it was being closed: that is rolled back.
+  // With a journal, the file was being closed: that is rolled back.
   if (['-wal', '-journal'].some((end) => existsSync(path + end))) return false
   const head = Buffer.alloc(HEAD_BYTES)
   const fd = openSync(path, 'r')
@@ -129,7 +129,7 @@ function checkFormat(db: Database.Database, path: string, create: boolean): void
     if (create && hasRows(db)) throw new StoreError('io', `there is a vault at ${path} already`)
     return
   }
-  // An empty file is what a creation leaves that was killed before its one transaction.
+  // A process that was killed before its one creating transaction leaves an empty file.
   const empty = db.prepare('select count(*) from sqlite_master').pluck().get() === 0
   if (application === 0 && empty && create) return
   throw new StoreError('format', `${path} is not an avfs vault`)
@@ -149,27 +149,27 @@ function hasRows(db: Database.Database): boolean {
     try {
       return db.prepare(`select 1 from "${table}" limit 1`).get() !== undefined
     } catch {
-      // A table that this format has got since the file was made.
+      // A table that this format has gained since the file was made.
       return false
     }
   })
 }
 
 function prepare(db: Database.Database): void {
-  // Both only work before the first table is made; later they do nothing.
+  // Both only take effect before the first table is created.
   db.pragma(`page_size = ${PAGE_BYTES}`)
   db.pragma('auto_vacuum = incremental')
   db.pragma('synchronous = full')
   createSchema(db)
   db.pragma('journal_mode = wal')
-  // A crash of the process alone leaves frames in the log that no fsync has covered. What is read
-  // from now on is taken for durable, so they are synced here.
+  // A crash of the process alone leaves frames in the log that no fsync has covered. Whatever is
+  // read from now on must be durable, so they are synced here.
   db.pragma('wal_checkpoint(truncate)')
 }
 
 /**
- * Tables that this program has got since the file was made are empty ones, where the file may not
- * change.
+ * For a file that must not change: empty temporary tables in place of those that this format has
+ * gained since the file was made.
  */
 function standIn(db: Database.Database): void {
   const existing = new Set(db.prepare('select name from sqlite_master').pluck().all())

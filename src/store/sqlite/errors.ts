@@ -1,11 +1,11 @@
-// SQLite's result codes as StoreError kinds, on either side of the thread boundary: an error
-// crosses it as code and message.
+// SQLite's result codes as StoreError kinds, in both threads: an error crosses the thread boundary
+// as code and message.
 
 import { StoreError, type StoreErrorKind } from '../store.ts'
 
 /**
- * An error of SQLite as it crosses a thread; `code` as in SQLITE_IOERR_FSYNC, '' for what is not
- * SQLite's.
+ * An error of SQLite as it crosses threads; `code` as in SQLITE_IOERR_FSYNC, '' for an error that
+ * is not SQLite's.
  */
 export interface SqliteFailure {
   readonly code: string
@@ -22,26 +22,20 @@ const kinds: readonly (readonly [prefix: string, kind: StoreErrorKind, advice: s
   ['SQLITE_READONLY', 'locked', 'the vault may not be written'],
 ]
 
-/** What of an error can cross a thread. */
+/** The part of an error that can cross threads. */
 export function failureOf(error: unknown): SqliteFailure {
   if (!(error instanceof Error)) return { code: '', message: String(error) }
   const code = 'code' in error ? String(error.code) : ''
   return { code, message: code === '' ? (error.stack ?? error.message) : error.message }
 }
 
-/**
- * The StoreError that stands for an error of SQLite; one that is a StoreError already is returned
- * as it is.
- */
+/** The StoreError for an error of SQLite; a StoreError is returned as it is. */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   return storeErrorOf(failureOf(error), error)
 }
 
-/**
- * The StoreError that stands for a failure, `cause` being the error it came from where that is at
- * hand.
- */
+/** The StoreError for a failure; `cause` is the original error, if it is available. */
 export function storeErrorOf(failure: SqliteFailure, cause?: unknown): StoreError {
   const found = kinds.find(([prefix]) => failure.code.startsWith(prefix))
   const kind = found?.[1] ?? 'io'

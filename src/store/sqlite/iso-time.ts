@@ -1,4 +1,4 @@
-// Times in SQL, as people read them.
+// SQL expressions for human-readable times.
 
 /** ISO 8601 of seconds and nanoseconds since 1970. */
 export function isoOfSeconds(seconds: string, ns: string): string {
@@ -6,8 +6,8 @@ export function isoOfSeconds(seconds: string, ns: string): string {
 }
 
 /**
- * ISO 8601 of the time that the host's clock showed at a moment (`clock` says how far the two were
- * apart), null while it is provisional.
+ * ISO 8601 of the time that the host's clock showed at a moment (`clock` holds the difference);
+ * null while it is provisional.
  */
 export function isoOfMoment(moment: string): string {
   const offset = `(select "offset" from clock where clock.moment <= ${moment} order by clock.moment desc limit 1)`

@@ -1,18 +1,17 @@
-// A batch in memory that both threads share: written by the main thread, which must spend little,
-// read row by row by the commit thread. Nothing is cloned or moved: ArrayBuffers that change owners
-// count as new memory each time, and a writer of large files would keep the collector of garbage
-// busy with them.
+// A batch in memory shared by both threads: the main thread writes it, cheaply, and the commit
+// thread reads it row by row. Nothing is cloned or transferred: each transferred ArrayBuffer counts
+// as new memory, which would keep the garbage collector busy while large files are written.
 //
-//   cells   a double a value, in the order of rows and fields: the number itself, or how many bytes
-//   a string or blob has (-1: null)
-//   bytes   the strings and blobs behind each other, in the same order: names and digests a byte a
-//   char, text in UTF-8
+//   cells   a double a value, in the order of rows and fields: the number itself, or the length
+//           in bytes of a string or blob (-1: null)
+//   bytes   the strings and blobs one after another, in the same order: names and digests a byte
+//           a char, text in UTF-8
 
 import type { Collection, ColumnType, Key } from '../collections.ts'
 import type { Batch } from '../store.ts'
 import { tableOf } from './schema.ts'
 
-/** The rows of one collection within a batch: `deletes` keys come first, then `puts` rows. */
+/** The rows of one collection within a batch: `deletes` keys, then `puts` rows. */
 export interface Part {
   readonly collection: string
   readonly deletes: number
@@ -21,11 +20,11 @@ export interface Part {
 
 export interface PackedBatch {
   readonly parts: readonly Part[]
-  /** Which buffer of the pool; the thread keeps each under its number. */
+  /** The buffer's number in the pool; the thread keeps each buffer under it. */
   readonly slot: number
-  /** Given when the slot has a new buffer since the last batch in it. */
+  /** Given if the slot has a buffer that the thread has not seen. */
   readonly buffer: SharedArrayBuffer | undefined
-  /** Where the bytes begin, after the cells. */
+  /** Offset of the bytes, which follow the cells. */
   readonly bytesOffset: number
 }
 
@@ -35,7 +34,7 @@ export type Value = number | string | Buffer | null
 type Cell = number | string | Uint8Array | null
 
 const CELL_BYTES = 8
-/** Buffers come in sizes of this, so that batches of about one size find theirs. */
+/** Buffer sizes are multiples of this, so that batches of similar size can share them. */
 const BUFFER_BYTES_STEP = 1024 * 1024
 /** A larger buffer is not kept for the next batch. */
 const KEPT_BYTES_MAX = 48 * 1024 * 1024
@@ -45,13 +44,13 @@ interface Slot {
   busy: boolean
 }
 
-/** Shared buffers that are filled again and again: as many as batches were under way at a time. */
+/** Shared buffers for reuse: as many as batches were ever under way at once. */
 export class BufferPool {
   readonly #slots: Slot[] = []
 
   /**
-   * A slot with at least that much room, its content undefined; `isNew` when the thread has not
-   * seen its buffer.
+   * A slot with room for `bytes`, its content undefined; `isNew` if the thread has not seen its
+   * buffer.
    */
   take(bytes: number): { slot: number; buffer: SharedArrayBuffer; isNew: boolean } {
     const fits = this.#slots.findIndex(({ busy, buffer }) => !busy && buffer.byteLength >= bytes)
@@ -67,7 +66,7 @@ export class BufferPool {
     return { slot, buffer: taken.buffer, isNew: fits < 0 }
   }
 
-  /** Gives a slot back whose buffer the thread never heard of. */
+  /** Returns a slot whose buffer was never sent to the thread. */
   drop(slot: number): void {
     this.#slots[slot] = { buffer: new SharedArrayBuffer(0), busy: false }
   }
@@ -82,7 +81,7 @@ export class BufferPool {
 
 /**
  * Copies a batch into a buffer of the pool. Throws TypeError for a value that does not fit its
- * column: a bug of the caller, nothing is posted then.
+ * column: a bug of the caller; nothing is posted then.
  */
 export function pack(batch: Batch, pool: BufferPool): PackedBatch {
   const packer = new Packer(batch, pool)
@@ -101,7 +100,7 @@ export function pack(batch: Batch, pool: BufferPool): PackedBatch {
   return { parts, slot, buffer: isNew ? buffer : undefined, bytesOffset: packer.bytesOffset }
 }
 
-/** Reads the values of a packed batch in order. They are views of its buffer. */
+/** Reads the values of a packed batch in order, as views of its buffer. */
 export class Unpacker {
   readonly #cells: Float64Array
   readonly #bytes: Buffer
@@ -177,7 +176,8 @@ class Packer {
   key({ name, types, keyLength }: Collection<object>, key: Key): void {
     if (key.length !== keyLength)
       throw new TypeError(`a key of ${name} has ${keyLength} components`)
-    // A row that is somebody's gift may have anything in its key, and must be dropped by it.
+    // Not checked: a row made by another program may have anything in its key, and must still be
+    // deleted by it.
     for (let i = 0; i < keyLength; i++) {
       const type = types[i] as ColumnType
       const cell = key[i]

@@ -1,14 +1,15 @@
-// Whether SQLite can read a file where it can write nothing beside it.
+// Whether SQLite can read a file in a place where it cannot write.
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
-/** Of the file's head: 2 stands for a write-ahead log, 1 for none. */
+/** Offset of the read version in the file's header: 2 stands for a write-ahead log, 1 for none. */
 const READ_VERSION_AT = 19
 const WITH_LOG = 2
 
 /**
- * A file with a write-ahead log needs that and its index of it, which exist where it was not
- * closed; without them it can be read where they can be made.
+ * To read a file with a write-ahead log, SQLite needs the log and its shared-memory index. Both
+ * exist if the file was not closed; otherwise it has to create them. A journal has to be rolled
+ * back.
  */
 export function isReadable(path: string): boolean {
   if (isThere(`${path}-journal`)) return false

@@ -1,9 +1,10 @@
-// get and scan on the main thread: SQL by the shape of the call, rows with names and digests as
-// byte strings. Knows nothing of commits but that refresh() must be called before one is reported.
+// get and scan on the main thread: makes SQL for each shape of call, and returns rows with names
+// and digests as byte strings. Knows nothing of commits, but refresh() must be called before a
+// commit is reported.
 //
-// Reads of one turn of the event loop share a read transaction: begun by each statement by itself,
-// they cost three times as much. It ends with the turn, so that it never holds up a checkpoint for
-// longer. A reader of a still picture keeps its first one to the end.
+// Reads in one turn of the event loop share a read transaction: with one transaction per statement
+// they cost three times as much. It ends with the turn, so that it does not delay checkpoints for
+// longer. A reader of a view or a read-only vault keeps its first transaction to the end.
 
 import type { Database, Statement } from 'better-sqlite3'
 import type { Collection, ColumnType, Key, KeyPart } from '../collections.ts'
@@ -14,7 +15,7 @@ import { type Table, tableOf } from './schema.ts'
 type Row = Record<string, unknown>
 type Query = Statement<unknown[], Row>
 
-/** A query, and the same that yields names as blobs. */
+/** A query, and a variant that returns names as blobs. */
 interface Shape {
   readonly plain: Query
   exact: Query | undefined
@@ -30,15 +31,17 @@ interface Decoding {
 }
 
 /**
- * What SQLite's strings have where the bytes were not UTF-8 (or where they were this very
- * character).
+ * The character that SQLite's strings have in place of bytes that are not UTF-8 (or that the bytes
+ * may really contain).
  */
 const REPLACEMENT = '\ufffd'
 const notAscii = /[^\0-\x7f]/
-/** Stands in the number of a shape for a bound of up to 7 components, 0 for none. */
+/**
+ * Bits of a shape's number that hold the number of components of a bound: up to 7, 0 for no bound.
+ */
 const BOUND_BITS = 3
 
-/** Reads rows over a connection of its own; see Store for the meaning of get and scan. */
+/** Reads rows over its own connection; get and scan are described in Store. */
 export class Reader {
   readonly #db: Database
   readonly #decodings = new Map<string, Decoding>()
@@ -49,21 +52,21 @@ export class Reader {
   #reading = false
 
   /**
-   * Takes the connection over. With `still`, all reads see what was committed now, as long as it is
-   * open.
+   * Takes over the connection. With `still`, all reads show what is committed now, until it is
+   * closed.
    */
   constructor(db: Database, still: boolean) {
     this.#db = db
     this.#still = still
     this.#begin = db.prepare('begin')
     this.#end = db.prepare('rollback')
-    // A transaction sees what is there at its first read, not at its begin.
+    // A transaction's snapshot is taken at its first read, not at its begin.
     if (still) this.#read(() => db.prepare('select count(*) from sqlite_master').get())
   }
 
   get<R extends object>(collection: Collection<R>, key: Key): R | undefined {
     const decoding = this.#decodingOf(collection)
-    // A scan's shape is positive: its limit is a bound of its own.
+    // -1 stands for get: the shapes of scans are positive.
     const shape = decoding.shapes.get(-1) ?? this.#makeShape(decoding, -1, getQuery(decoding.table))
     return this.#run(decoding, shape, bind(collection.types, key))[0] as R | undefined
   }
@@ -96,15 +99,15 @@ export class Reader {
     return this.#run(decoding, shape, values)
   }
 
-  /** Ends the running read transaction: the next read sees all that is committed. */
+  /** Ends the open read transaction: the next read sees all that is committed. */
   refresh(): void {
     if (!this.#reading || this.#still) return
     this.#reading = false
-    // An error can have ended it already.
+    // An error may have ended it already.
     if (this.#db.inTransaction) this.#end.run()
   }
 
-  /** A fact of SQLite about the file, such as page_count. */
+  /** The value of a pragma, such as page_count. */
   fact(pragma: string): number {
     return this.#db.pragma(pragma, { simple: true }) as number
   }
@@ -192,7 +195,8 @@ function getQuery(table: Table): string {
 }
 
 /**
- * The query of a range whose bounds have so many components. Exported for the test of its plans.
+ * The query of a range whose bounds have these numbers of components. Exported for the test of its
+ * query plans.
  */
 export function scanQuery(
   table: Table,
@@ -207,8 +211,8 @@ export function scanQuery(
   const order = table.columns
     .slice(0, table.collection.keyLength)
     .map((column) => (reverse ? `${column} desc` : column))
-  // The plus hides the limit from the planner, which would else plan anew for each limit that is
-  // bound: 3 us became 17.
+  // The plus hides the limit from the planner, which would otherwise plan anew for each bound
+  // limit: 17 us instead of 3.
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
   return `${select(table, fields)}${where} order by ${order.join(', ')} limit +?`
 }
@@ -225,8 +229,8 @@ function bound(type: ColumnType, part: KeyPart): KeyPart | Buffer {
 }
 
 /**
- * Turns names and digests into byte strings in place; false if a name's bytes cannot be told from
- * its string.
+ * Turns names and digests into byte strings in place; false if a name's string does not determine
+ * its bytes.
  */
 function decodeAll({ names, digests }: Decoding, rows: Row[]): boolean {
   if (names.length > 0) {

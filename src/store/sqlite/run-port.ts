@@ -1,5 +1,6 @@
-// The way from another thread to the commit thread: statements on tables that are no collections go
-// there and are answered without a stop in the main thread, which would copy them twice more.
+// Lets another thread reach the commit thread directly: statements on tables that are not
+// collections are sent and answered without passing through the main thread, which would copy them
+// twice more.
 
 import type { MessagePort } from 'node:worker_threads'
 import { type Auxiliary, StoreError } from '../store.ts'
@@ -12,8 +13,8 @@ interface Waiting {
 }
 
 /**
- * `Auxiliary.run` over a port that `Auxiliary.connect` gave, in the thread that has it. Rejects
- * when the commit thread is gone.
+ * `Auxiliary.run` over a port from `Auxiliary.connect`, for the thread that owns the port. Rejects
+ * when the commit thread has ended.
  */
 export function runOver(port: MessagePort): Auxiliary['run'] {
   const waiting = new Map<number, Waiting>()
@@ -32,7 +33,7 @@ export function runOver(port: MessagePort): Auxiliary['run'] {
     for (const its of waiting.values()) its.reject(gone())
     waiting.clear()
   })
-  // It keeps its thread alive only while an answer is owed.
+  // It keeps its thread alive only while an answer is due.
   port.unref()
   return (statements, { durable = false } = {}) => {
     if (isOver) return Promise.reject(gone())

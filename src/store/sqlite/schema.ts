@@ -1,22 +1,22 @@
-// How collections lie in SQLite: one table each, made from collections.ts, with columns in
-// snake_case. Also the numbers by which a file is known as a vault, and the making of what is
-// missing. Knows no connection but the one it is given.
+// How collections are stored in SQLite: one table each, derived from collections.ts, with columns
+// in snake_case. Also the numbers that identify a vault file, and the creation of missing tables.
+// Knows no connection but the one it is given.
 //
 //   key is one uint            integer primary key (the rowid): inode, actor, orphan, unsealed
 //   rows with large blobs      rowid table and a unique index <table>_key: extent, extent_past,
-//   block
+//                              block
 //   all others                 primary key, without rowid
 //
-// Rows of a table without rowid spill beyond 4 KiB to pages of their own: blobs there cost half the
-// speed.
+// In a table without rowid, rows beyond 4 KiB spill to overflow pages: blobs there are written at
+// half the speed.
 
 import type { Database } from 'better-sqlite3'
 import { type Collection, type ColumnType, collections } from '../collections.ts'
 import { views } from './views.ts'
 
-/** The format that this program writes, kept as user_version. A higher one is refused. */
+/** The format that this program writes, stored as user_version. A higher one is refused. */
 export const FORMAT = 1
-/** 'AVFS' as application_id: file(1) and we know a vault by it. */
+/** 'AVFS' as application_id, by which file(1) and avfs recognize a vault. */
 export const APPLICATION_ID = 0x41564653
 /**
  * Measured: 4096 writes blobs at half the speed; 32768 doubles what an fsync of one changed row
@@ -36,13 +36,14 @@ const sqlTypes: Record<ColumnType, string> = {
   bytes: 'blob',
 }
 
-// A blob cast to text keeps its bytes, valid UTF-8 or not. The plus takes the affinity of the cast
-// away: with it, SQLite would use only the components before a name of a row value such as (parent,
-// name) for its search.
+// A blob cast to text keeps its bytes, valid UTF-8 or not. The unary plus removes the affinity of
+// the cast: with it, a search by a row value such as (parent, name) would use the index only for
+// the components before the name.
 const BYTES_AS_TEXT = '+cast(? as text)'
 
 /**
- * A collection and its SQL: `columns` quoted, `parameters` what stands for a bound value of each.
+ * A collection and its SQL: `columns` are quoted, `parameters` are the expressions for their bound
+ * values.
  */
 export interface Table {
   readonly collection: Collection<object>
@@ -53,7 +54,7 @@ export interface Table {
   readonly remove: string
 }
 
-/** Every table, by the name of its collection, in the order of `collections`. */
+/** Every table by the name of its collection, in the order of `collections`. */
 export const tables: ReadonlyMap<string, Table> = new Map(
   collections.map((collection) => [collection.name, makeTable(collection)]),
 )
@@ -66,7 +67,7 @@ export function tableOf(collection: Collection<never> | Collection<object>): Tab
 }
 
 /**
- * Makes the tables and views that are missing, and views that an older program left different, in
+ * Creates missing tables and views, and replaces views that an older program made differently, in
  * one transaction.
  */
 export function createSchema(db: Database): void {
@@ -100,9 +101,9 @@ interface SchemaRow {
 }
 
 /**
- * What in the schema of a file is none of ours and would run when rows are read or written: a view
- * or another table in the place of a collection's, a trigger, an index over expressions. Undefined
- * when there is no such thing; other tables are their owner's.
+ * What in a file's schema was not made by avfs and would take effect when rows are read or written:
+ * a view or a different table in place of a collection's, a trigger, an index over expressions.
+ * Undefined if there is none. Other tables are ignored.
  */
 export function foreignPart(db: Database): string | undefined {
   const rows = db.prepare<[], SchemaRow>('select type, name, tbl_name, sql from sqlite_master')
@@ -111,19 +112,19 @@ export function foreignPart(db: Database): string | undefined {
     const table = tables.get(owner)
     if (type === 'trigger') return `the trigger ${name}`
     if (isOurs || (table === undefined && !(type === 'view' && isReserved(name)))) continue
-    // Those that SQLite makes for a key have no text.
+    // Indexes that SQLite makes for keys have no SQL text.
     if (sql === null || table?.create.map(asStored).includes(sql)) continue
     return `the ${type} ${name}, which is not as avfs makes it`
   }
   return undefined
 }
 
-/** Names of tables that lie beside the collections (Store.auxiliary). */
+/** Names of tables that may lie beside the collections (Store.auxiliary). */
 function isReserved(name: string): boolean {
   return name.startsWith('search_')
 }
 
-/** As SQLite keeps the text of a statement. */
+/** The text of a statement as sqlite_master stores it. */
 function asStored(create: string): string {
   return create.replace(/^create (unique )?(table|index)/, (words) => words.toUpperCase())
 }
@@ -146,8 +147,8 @@ function makeTable(collection: Collection<object>): Table {
       `create table "${name}" (\n  "id" integer primary key,\n  ${definitions.join(',\n  ')}\n)`,
       `create unique index "${name}_key" on "${name}" (${key.join(', ')})`,
     ]
-    // Not `or replace`: that would delete the row and append a new one, and scatter a file over the
-    // table.
+    // Not `or replace`: that would delete the row and append a new one, scattering a file's extents
+    // over the table.
     const rest = columns.slice(keyLength).map((column) => `${column} = excluded.${column}`)
     put = `insert into ${values} on conflict (${key.join(', ')}) do update set ${rest.join(', ')}`
   } else if (keyLength === 1 && types[0] === 'uint') {

@@ -1,6 +1,5 @@
-// The SQLite engine: a vault is one SQLite file. Reads are statements on the calling thread,
-// commits run in a thread of their own, checks in another. Puts the pieces of this folder together
-// as a Store.
+// The SQLite engine: a vault is one SQLite file. Reads run on the calling thread, commits in a
+// thread of their own, checks in another. Combines the parts in this folder to a Store.
 
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
@@ -23,14 +22,14 @@ import { FORMAT, PAGE_BYTES } from './schema.ts'
 import type { Verdict } from './verify-worker.ts'
 
 interface SqliteOptions {
-  /** Makes a new vault, and refuses one that is there already and has rows. */
+  /** Creates a vault; refuses an existing one that has rows. */
   readonly create?: boolean
   /**
-   * Refuses commits and compact, changes no byte of the file, and shows what was committed when it
-   * was opened.
+   * Refuses commits and compact, changes no byte of the file, and shows what was committed at the
+   * time of opening.
    */
   readonly readOnly?: boolean
-  /** Page cache of the reading side; the commit thread has 32 MiB of its own at most. */
+  /** Page cache for reads; the commit thread has another of at most 32 MiB. */
   readonly cacheBytes?: number
 }
 
@@ -38,7 +37,7 @@ const CACHE_BYTES = 32 * 1024 * 1024
 
 /**
  * Opens a vault file. Rejects with StoreError: 'io' where there is none, 'format' where the file is
- * no vault or that of a newer avfs.
+ * not a vault or one of a newer avfs.
  */
 export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<Store> {
   const { create = false, readOnly = false, cacheBytes = CACHE_BYTES } = options
@@ -70,7 +69,7 @@ class SqliteStore implements Store {
     persistent: true,
     compresses: false,
     compactsOnline: true,
-    // SQLITE_MAX_LENGTH: no limit that a key could meet.
+    // SQLITE_MAX_LENGTH; no key comes near this limit.
     keyBytesMax: 1_000_000_000,
     durability: 'write-ahead log, one fsync a commit',
     growth: 2,
@@ -119,7 +118,7 @@ class SqliteStore implements Store {
   async commit(batch: Batch): Promise<void> {
     this.#assertOpen()
     const thread = this.#writable()
-    // An empty batch syncs nothing, but it promises that all before it is durable.
+    // An empty batch writes nothing, but resolves only when all before it is durable.
     if (batch.every(({ puts, deletes }) => puts.length + deletes.length === 0))
       return this.#lastCommit
     const commit = thread.commit(batch)
@@ -190,7 +189,7 @@ class SqliteStore implements Store {
   }
 }
 
-/** integrity_check in a thread of its own: findings, [] when sound. */
+/** Runs integrity_check in a thread of its own: findings, [] when sound. */
 function verify(path: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const worker = startWorker('verify-worker', { path })

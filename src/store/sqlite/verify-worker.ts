@@ -1,12 +1,12 @@
-// A thread that lives for one check: SQLite's integrity_check over a connection of its own, so that
-// reads and commits go on. The log cannot be restarted while it runs.
+// A thread for a single check: runs SQLite's integrity_check over its own connection, so that reads
+// and commits proceed. The log cannot be restarted while it runs.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import type { WorkerOptions } from './commit-protocol.ts'
 import { failureOf, type SqliteFailure } from './errors.ts'
 
-/** What verify-worker.ts posts, once. */
+/** The message that verify-worker.ts posts, once. */
 export interface Verdict {
   readonly findings: readonly string[]
   readonly failure?: SqliteFailure
@@ -19,7 +19,7 @@ function verify(path: string): Verdict {
     const db = new Database(path, { readonly: true, fileMustExist: true })
     try {
       const rows = db.pragma(`integrity_check(${FINDINGS_MAX})`) as { integrity_check: string }[]
-      // Several findings may share a row, below a heading.
+      // A row may hold several findings below a heading.
       const lines = rows.flatMap((row) => row.integrity_check.split('\n'))
       const findings = lines.filter((line) => line !== '*** in database main ***')
       return { findings: findings[0] === 'ok' ? [] : findings }
@@ -28,8 +28,8 @@ function verify(path: string): Verdict {
     }
   } catch (error) {
     const failure = failureOf(error)
-    // Too damaged to be checked is a finding, too; SQLITE_ERROR is of a virtual table that has lost
-    // one of its own.
+    // A file too damaged to be checked is a finding, too; SQLITE_ERROR comes from a virtual table
+    // that lost one of its shadow tables.
     const damaged = /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(failure.code)
     return damaged ? { findings: [failure.message] } : { findings: [], failure }
   }

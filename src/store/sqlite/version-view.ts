@@ -1,19 +1,19 @@
-// The view `versions`: under each path what `avfs log` says of it. The rules are those of
-// vault/history/versions.ts, in SQL, and have its names: a change there is one here, too. What log
-// tells under no path comes last, without a number.
+// The view `versions`: for each path, the versions that `avfs log` shows. The rules are those of
+// vault/history/versions.ts, translated to SQL with the same names: a change there needs one here.
+// Versions that log shows under no path come last, without a number.
 
 import { isoOfMoment, isoOfSeconds } from './iso-time.ts'
 
 const PROVISIONAL = '9007199254740991'
 /**
- * Spans that a name that is gone may bring along. Programs that put a file aside under a new name
- * at each save leave as many names as versions, each with the whole history so far.
+ * How many spans of other names a deleted name may inherit. Programs that move a file aside under a
+ * new name at each save leave as many names as versions, each with the whole history so far.
  */
 const BROUGHT_MAX = 50
 
 /**
- * How many versions an inode had at a moment, or what else its state says; null where it had none
- * then. Both are named with their table.
+ * The number of versions (or the column `what`) that an inode had at a moment; null where it had no
+ * state then. Arguments are qualified column names.
  */
 function stateAt(ino: string, moment: string, what = 'versions'): string {
   return `ifnull(
@@ -26,9 +26,9 @@ function newestBefore(ino: string, moment: string): string {
   return `(select ifnull(max(number), 0) from version where version.ino = ${ino} and version.moment < ${moment})`
 }
 
-// Spans have ids in the order of their names and beginnings: the one before of a name is id - 1.
-// `prior` is the precedent of a span, `heir` the one that it was moved to, if that takes its
-// history along.
+// Span ids are ordered by name and begin, so the span before, of the same name, is id - 1. `prior`
+// is the span that precedes a span in its history; `heir` is the span that a span was renamed to,
+// if that inherits its history.
 const SPANS = `name_row(parent, name, ino, type, origin, from_parent, from_name, actor, since, until, fate) as (
   select parent, name, ino, type, origin, from_parent, from_name, actor, since, ${PROVISIONAL}, null from entry
   union all
@@ -74,8 +74,8 @@ heir(id, spot, prior) as materialized (
   select id, spot, prior from span where prior = source and not begins and not replaced
 )`
 
-// A chain goes back from a span of a name until it meets what has been seen. What a longer way
-// round has seen comes twice; the first counts.
+// A chain goes back from a span of a name until it meets a span already seen. A span reached by
+// more than one chain occurs twice; the first counts.
 const CHAINS = `chain(own, spot, parent, name, at, remaining) as materialized (
   select id, spot, parent, name, id, case when is_there then ${PROVISIONAL} else ${BROUGHT_MAX} end from span
   union all
@@ -117,7 +117,7 @@ counted as materialized (
   where span.type <> 4
 )`
 
-// Numbers go on from the greatest so far, but where prune wrote one down: a running maximum of
+// Numbers continue from the greatest so far, except where prune recorded one: a running maximum of
 // sums.
 const NUMBERS = `started as (
   select *, max(first, already + 1) as start, case when pinned > already then pinned_number - pinned end as shift
@@ -157,9 +157,9 @@ numbered as materialized (
   ) as its
 )`
 
-// A name is where its directory is or was last. Of several directories of one path the present one
-// counts, else the latest, that knows the name: as spotsOf in vault/history/paths.ts tries them,
-// which are all that ever were there.
+// The path of a name is the present or last path of its directory. If several directories had the
+// same path, the present one counts, otherwise the latest that knows the name, in the order of
+// spotsOf in vault/history/paths.ts, among all directories that ever existed.
 const PATHS = `former as materialized (
   select parent, name, ino,
     case row_number() over (partition by parent, name order by max(since) desc)

@@ -1,18 +1,18 @@
 // Views for people who open a vault with the sqlite3 shell: files, versions and history, by full
-// path. Nothing in the program reads them. They use what the shell of Debian 12 (3.40) knows, and
-// no functions of ours.
+// path. The program itself does not read them. They are limited to the features of Debian 12's
+// shell (3.40), and use no custom functions.
 //
-// A path starts at the root ('/'), whose inode is 1. What was deleted is shown under its last name.
-// A past row's `until` and a present row's `since` of 9007199254740991 mean a change that is not
+// A path starts at the root ('/'), whose inode is 1. Deleted files are shown under their last name.
+// A past row's `until` or a present row's `since` of 9007199254740991 means a change that is not
 // sealed yet.
 
 import { isoOfMoment, isoOfSeconds } from './iso-time.ts'
 import { versionsView } from './version-view.ts'
 
-// Every link there was, and for each inode its last: the one still there, else the one that ended
-// last. Following the last links of deleted directories upwards ends at the root, since a directory
-// outlives what was last seen in it. The casts give constants the type of the columns that they
-// meet: without it SQLite makes no index for a join.
+// `link` has every link that ever existed; `last` the last of each inode: the present one, else
+// the one that ended last. The last links of deleted directories always lead up to the root, since
+// a directory outlives its entries. The casts give constants the type of the columns they are
+// joined with: without it SQLite builds no index for the join.
 const LINKS = `link(parent, name, ino, type, origin, since, until, actor, fate, ended_by) as materialized (
   select parent, name, ino, type, origin, since, cast(9007199254740992 as integer), actor, null, 0 from entry
   union all
@@ -35,7 +35,7 @@ place(ino, path) as materialized (
 
 /** The select of each view, by name. */
 export const views: Readonly<Record<string, string>> = {
-  // Versions are counted where somebody asks for them: it takes as long as the view of them.
+  // Versions are counted only on demand: it takes as long as the view of them.
   files: `with recursive tree(path, ino) as (
   select '', 1
   union all
