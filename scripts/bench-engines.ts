@@ -1,5 +1,5 @@
 // fsbench on a vault of each engine that is available and on libfuse's passthrough_ll (PTLL=its
-// path), interleaved in one run; then what the vaults take on disk and their daemons in memory.
+// path), interleaved in one run; then the disk space of the vaults and the memory of their daemons.
 //
 //   node scripts/bench-engines.ts [--rounds 3] [--files 2000] [--mib 128] [--write]
 

@@ -1,5 +1,5 @@
 // Whether cost grows with a vault: create4k in a vault of 1,000,000 files against one of 1,000, the
-// time to mount the large one, and the daemon's memory under --cache-mb 64 while it is worked on.
+// time to mount the large one, and the daemon's memory under --cache-mb 64 while it is in use.
 // Takes some minutes, most of them to fill the large vault.
 //
 //   node scripts/bench-growth.ts [--files 1000000] [--rounds 5] [--write]

@@ -1,6 +1,6 @@
 // What an import and an export cost: many small files into a vault and out of it, beside cp -a of
-// the same files onto the disk that the vault lies on, interleaved in one run. cp -a leaves its
-// files in the host's memory; an import ends when all is durable.
+// the same files onto the disk of the vault, interleaved in one run. cp -a leaves its files in the
+// host's memory; an import ends when everything is durable.
 //
 //   node scripts/bench-import.ts [--rounds 3] [--files 100000] [--write]
 

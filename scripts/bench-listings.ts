@@ -1,5 +1,5 @@
 // What long listings cost: the versions of a file that was saved 10,000 times by rename, and
-// 100,000 deleted names beside the same names while they are there.
+// 100,000 deleted names compared with the same names before they are deleted.
 //
 //   node scripts/bench-listings.ts [--rounds 3] [--versions 10000] [--names 100000] [--write]
 

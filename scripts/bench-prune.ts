@@ -1,5 +1,5 @@
 // How long requests wait while a vault is pruned: a prober (stall.c) works in a mounted vault
-// alone, then while prune lets go of its past and frees its blocks. The vault is filled through the
+// alone, then while prune deletes its past and frees its blocks. The vault is filled through the
 // library, in this process.
 //
 //   node scripts/bench-prune.ts [--files 10000] [--saves 10] [--write]

@@ -1,4 +1,4 @@
-// What people do all day, timed on a vault, on passthrough_ll (PTLL=its path, needed) and on a
+// Everyday work, timed on a vault, on passthrough_ll (PTLL=its path, needed) and on a
 // plain folder in one run: git clone, git status, cp -r and rm -rf of a 300-file tree, 200 separate
 // SQLite transactions. The vault may take at most 1.3 times as long as passthrough_ll.
 //

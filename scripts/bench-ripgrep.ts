@@ -1,5 +1,5 @@
-// ripgrep over a mounted tree, beside the queries of bench-search.ts: what one has without an
-// index. Knows how rg is asked, no vault.
+// ripgrep over a mounted tree, beside the queries of bench-search.ts: search without an index.
+// Knows how rg is called, and no vault.
 
 import { spawnSync } from 'node:child_process'
 

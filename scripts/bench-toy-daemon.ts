@@ -1,5 +1,5 @@
 // A file system in memory on fuse-native, for comparison in `make bench`: only what fsbench calls,
-// nothing checked. A process of its own, since fuse-native may end it when it does not load.
+// without checks. A process of its own, since fuse-native may end it when it does not load.
 //
 //   node scripts/bench-toy-daemon.ts MODULES DIR    MODULES: the folder whose node_modules has it
 

@@ -1,4 +1,4 @@
-// Starts fuse-native's toy file system for `make bench`, or says why it cannot be had.
+// Starts fuse-native's toy file system for `make bench`, or says why it is not available.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
 // What the views cost beside a live directory of the same form: names and attributes listed,
-// everything walked, copied out, and each name asked for by its path. Processor time of the program
+// everything walked, copied out, and each name looked up by its path. Processor time of the program
 // and the daemon together, so that other work on the machine counts little.
 //
 //   node scripts/bench-views.ts [--sizes 1000,10000] [--rounds 3] [--backend sqlite] [--only

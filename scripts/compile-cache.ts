@@ -1,5 +1,5 @@
-// Loaded before a test file: keeps what Node makes of the sources between two files, for this
-// process alone. What a test starts has the cache that avfs chooses itself, or none.
+// Loaded before a test file: keeps Node's compile cache of the sources between two files, for this
+// process alone. Programs that a test starts have the cache that avfs chooses itself, or none.
 
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// fsbench in several places in one run, a row a figure. What benchmarks of mounts share; knows no
-// report.
+// Runs fsbench in several places in one run, a row for each figure. Shared by the benchmarks of
+// mounts; knows no report.
 
 import { execFileSync } from 'node:child_process'
 import type { Place } from './bench-support.ts'

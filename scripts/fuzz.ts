@@ -1,6 +1,5 @@
 // `make fuzz SECONDS= SEED= INPUT=`: random input by seed (test/fuzz), each kind for so many
-// seconds, two kinds at a time at most. Ends with 1 when one failed, and says how to bring that
-// back.
+// seconds, two kinds at a time at most. Ends with 1 when one failed, and says how to repeat that.
 
 import { parseArgs } from 'node:util'
 import { fuzzInputs } from '../test/fuzz/inputs.ts'

@@ -1,6 +1,6 @@
-// One user of a soak (soak.ts): saves as editors do, appends to logs, makes and removes trees as
-// git does, looks through files and through their past, for ever, in a directory of its own. Says
-// on standard output how often, and on standard error what went wrong.
+// One user of a soak test (soak.ts): saves as editors do, appends to logs, makes and removes trees
+// as git does, reads files and their past, for ever, in a directory of its own. Reports on standard
+// output how often, and on standard error what went wrong.
 
 import { randomBytes } from 'node:crypto'
 import {

@@ -1,8 +1,8 @@
 // `make soak MINUTES=120`, as root: four users (real ids) save, append, build and remove trees,
-// grep and look at the past on one mounted vault with --cache-mb 64, while prune, search, snapshots
-// and restores go on. A probe measures what everybody waits, in windows of five minutes; the
-// daemon's memory and its log are watched. In the end the vault is unmounted and checked. Exits 1
-// when memory grows, the log has an error, somebody met an error, or check finds something.
+// grep and read the past on one mounted vault with --cache-mb 64, while prune, search, snapshots
+// and restores go on. A probe measures how long operations take, in windows of five minutes; the
+// daemon's memory and its log are watched. At the end the vault is unmounted and checked. Exits 1
+// when memory grows, the log has an error, a user met an error, or check finds something.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import {

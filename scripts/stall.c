@@ -1,5 +1,5 @@
-// stall DIR: asks a file system all the time and prints how long it took, in microseconds, until SIGTERM: the longest call and
-// the 99.9th percentile of each kind. Each goes to the daemon: names that do not exist and files that are new.
+// stall DIR: sends requests to a file system without pause until SIGTERM, and prints how long they took, in microseconds:
+// the longest call and the 99.9th percentile of each kind. Each goes to the daemon: names that do not exist and files that are new.
 // Build: cc -O2 -o stall stall.c
 #define _GNU_SOURCE
 #include <errno.h>

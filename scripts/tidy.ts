@@ -1,6 +1,5 @@
-// Checks what the compiler and Biome do not: that imports point down the layout, that a newcomer
-// finds a head comment and a short file, and that nothing unfinished or switched off is left. Part
-// of `make lint`.
+// Checks what the compiler and Biome do not: that imports point down the layout, that files have a
+// head comment and are short, and that no unfinished or disabled code is left. Part of `make lint`.
 
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'

@@ -1,5 +1,5 @@
-// avfs export and import of tar archives, held against GNU tar both ways, and of SQLite archives,
-// held against sqlite3 -A.
+// avfs export and import of tar archives, compared with GNU tar in both directions, and of SQLite
+// archives, compared with sqlite3 -A.
 
 import {
   chmodSync,

@@ -1,5 +1,5 @@
-// avfs backends, and vaults of every engine through the command line: made, found by name, listed,
-// checked, compacted, deleted.
+// avfs backends, and vaults of every engine through the command line: created, found by name,
+// listed, checked, compacted, deleted.
 
 import { existsSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
-// A backup to a disk that fills: an error that says so, nothing that is called a backup, the former
-// one whole; and with room again the same command goes on. On each engine.
+// A backup to a disk that fills up, on each engine: the error says so, no incomplete file has the
+// name of a backup, and the former backup is whole; once there is room again the same command
+// completes it.
 
 import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// What a backup holds alone is not overwritten: only a vault that comes from the state that a
-// backup is of takes its place.
+// Content that only a backup has is not overwritten: a backup is replaced only by a vault that
+// comes from the state in the backup.
 
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// avfs vault backup and restore: what they make, and all that they refuse.
+// avfs vault backup and restore: what they make, and everything that they refuse.
 
 import {
   closeSync,

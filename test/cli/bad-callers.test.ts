@@ -1,6 +1,6 @@
-// Whoever asks over the control socket may go away at any point, stop reading, or send what makes
-// no sense: the daemon goes on, the vault stays sound, and the same call works afterwards. Each
-// method, in each way, with both ends in this process.
+// Callers of the control socket may go away at any point, stop reading, or send nonsense: the
+// daemon goes on, the vault stays sound, and the same call works afterwards. Tries each method in
+// each of these ways, with both ends in this process.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'

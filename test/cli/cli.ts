@@ -1,5 +1,5 @@
-// The command line as a child process, with a home of its own: no vault of the person who runs the
-// tests is touched.
+// The command line as a child process, with a home of its own, so that no vault of the user who
+// runs the tests is touched.
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
-// Ctrl-C while a command changes a vault that nobody has open: it ends with the code of the signal
-// or is done, and nothing is half done. AVFS_SEED chooses when it comes, AVFS_ROUNDS how often.
+// Ctrl-C while a command changes a vault that nobody has open: it ends with the exit code of the
+// signal or completes, and nothing is half done. AVFS_SEED chooses the moment, AVFS_ROUNDS how
+// often.
 
 import t from 'tap'
 import { fillForCommands } from '../support/command-calls.ts'

@@ -1,5 +1,5 @@
-// Labels as desktops write them in user.xdg.tags: paths of labels, odd characters, long ones. What
-// can be kept is, whatever stands beside it.
+// Labels as desktops write them in user.xdg.tags: labels with slashes, odd characters, long ones.
+// Valid labels are kept even when invalid ones are set with them.
 
 import { linkSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

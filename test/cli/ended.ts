@@ -1,5 +1,5 @@
-// Running commands with readers that go away, outputs that cannot be written, and signals; and what
-// must be so afterwards.
+// Runs commands with readers that go away, outputs that cannot be written, and signals; and checks
+// what must hold afterwards.
 
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readdirSync } from 'node:fs'

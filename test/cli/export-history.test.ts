@@ -1,5 +1,5 @@
-// avfs export --with-history and import --with-history: the second vault is the first one, at every
-// moment.
+// avfs export --with-history and import --with-history: the second vault equals the first one, at
+// every moment.
 
 import {
   existsSync,

@@ -1,5 +1,5 @@
-// avfs import and export between folders and a vault, mounted or not: what rsync and stat see of
-// the original they see of the copy.
+// avfs import and export between folders and a vault, mounted or not: rsync and stat see no
+// difference between the original and the copy.
 
 import {
   chmodSync,

@@ -1,4 +1,4 @@
-// avfs find, on a mounted vault and on one that is not, of now and of the past.
+// avfs find, on a mounted vault and on one that is not, in the present and in the past.
 
 import { mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

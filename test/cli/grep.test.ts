@@ -1,5 +1,5 @@
-// avfs grep, on a mounted vault and on one that is not, of now and of the past; what it finds is
-// held against grep(1).
+// avfs grep, on a mounted vault and on one that is not, in the present and in the past; its results
+// are compared with grep(1).
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

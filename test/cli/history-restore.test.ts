@@ -1,5 +1,5 @@
-// avfs restore and undelete: what they bring back shows in the mount at once, and nothing is lost
-// by them.
+// avfs restore and undelete: what they bring back shows in the mount at once, and they lose
+// nothing.
 
 import {
   chmodSync,

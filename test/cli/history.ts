@@ -1,5 +1,5 @@
-// A vault for the tests of the commands on history, which hold mounted and not: the same commands
-// with the path in both forms.
+// A vault for the tests of the history commands, which must work mounted and not: the same commands
+// with both forms of the path.
 
 import { join } from 'node:path'
 import type { Test } from 'tap'

@@ -1,5 +1,6 @@
-// What other programs write into archives and have no place in ours, or another: a stream that ends
-// early, attributes of libarchive, access lists that contradict their mode, modes of links.
+// Archives of other programs that contain what avfs stores differently or cannot store: a stream
+// that ends early, attributes of libarchive, access lists that contradict their mode, modes of
+// links.
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-// avfs import --git: what git checks out of a commit, a vault shows as of its time.
+// avfs import --git: as of the time of a commit, the vault shows what git checks out of that
+// commit.
 
 import { spawn } from 'node:child_process'
 import {

@@ -1,5 +1,5 @@
-// The index beside `avfs import` of a vault that is not mounted, on an engine whose index is in the
-// vault and on one where it is beside it.
+// The index beside `avfs import` of a vault that is not mounted, on an engine whose index is inside
+// the vault and on one where it is beside it.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

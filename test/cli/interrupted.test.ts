@@ -1,5 +1,6 @@
-// Ctrl-C while a vault is migrated or exported: nothing is left that looks whole and is not.
-// Whether the signal comes before the end is the machine's affair, so that both ends are right.
+// Ctrl-C while a vault is migrated or exported: nothing is left that looks complete and is not.
+// Whether the signal comes before the end depends on the machine, so that both outcomes are
+// accepted.
 
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

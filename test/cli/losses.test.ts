@@ -1,6 +1,6 @@
-// What a command removes or replaces can be brought back, in every way in which no history is kept:
-// history off, excluded paths, files that are a moment old, and files that a program has open and
-// has not finished. Or it stays, and is named.
+// What a command removes or replaces can be brought back wherever no history is kept: history off,
+// excluded paths, files that are a moment old, and files that a program has open and has not
+// finished. Otherwise the command leaves it alone and names it.
 
 import {
   appendFileSync,

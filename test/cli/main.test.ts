@@ -1,4 +1,4 @@
-// What holds for every command: help, version, output into pipes.
+// What applies to every command: help, version, output into pipes.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

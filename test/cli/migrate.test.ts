@@ -1,5 +1,5 @@
-// avfs vault migrate: round the circle of all engines, and everything that it refuses or can be
-// asked for.
+// avfs vault migrate: through all engines and back to the first, all its options, and everything
+// that it refuses.
 
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

@@ -1,5 +1,5 @@
-// The commands on a mounted vault: the same ones, answered by its daemon; and what mount and
-// unmount refuse.
+// The commands on a mounted vault, where its daemon answers them; and what mount and unmount
+// refuse.
 
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'

@@ -1,5 +1,6 @@
 // avfs vault check --repair on every engine: a copy is repaired and takes the vault's name, or the
-// vault itself is; the exit codes are those of fsck(8). What remedies do is tested with the vault.
+// vault itself is repaired; the exit codes are those of fsck(8). Remedies themselves are tested in
+// test/vault.
 
 import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

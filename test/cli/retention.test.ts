@@ -1,5 +1,5 @@
-// avfs vault config, avfs prune and avfs hold, on a vault that is mounted and on the same one when
-// it is not.
+// avfs vault config, avfs prune and avfs hold, on a mounted vault and on the same vault when it is
+// not mounted.
 
 import {
   chmodSync,

@@ -1,5 +1,5 @@
-// avfs search, on a mounted vault and on one that is not, on an engine whose index is in the vault
-// and on one where it is beside it.
+// avfs search, on a mounted vault and on one that is not, on an engine whose index is inside the
+// vault and on one where it is beside it.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'

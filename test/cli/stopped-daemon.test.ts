@@ -1,5 +1,5 @@
-// A daemon that is stopped: commands say so and end, whatever way they come by, and a mount can be
-// taken away all the same.
+// A daemon that is stopped (SIGSTOP): every command that needs it says so and ends, and the mount
+// can still be removed.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 // Another user of the host has left something under a name that avfs uses, or a vault has come from
-// elsewhere with such a file: links, folders, locks, notes, logs, sockets and caches. Nothing of it
-// is followed, believed, removed, moved or cut off.
+// elsewhere with such a file: links, folders, locks, notes, logs, sockets and caches. None of it is
+// followed, believed, removed, moved or truncated.
 
 import {
   chmodSync,

@@ -1,5 +1,5 @@
-// Names that would steer a terminal, or pass for lines of avfs: quoted where a command writes to a
-// terminal, as they are in pipes.
+// Names that contain control characters or imitate output of avfs: quoted where a command writes to
+// a terminal, unchanged in pipes.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// docs/tour.sh does what it says, to its last line.
+// docs/tour.sh runs to its last line and does what it says.
 
 import { join } from 'node:path'
 import t from 'tap'

@@ -1,4 +1,4 @@
-// avfs import and export on every engine: a tree in and out, over what is there, through an
+// avfs import and export on every engine: a tree in and out, over existing files, through an
 // archive, from git, and a whole history from one engine to the next.
 
 import { appendFileSync, chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// Vaults where they are: named by a bare path, on media that take no writes, damaged. What is said
-// names them, and says what to do.
+// Where vaults are: named by a bare path, on media that cannot be written, damaged. Messages name
+// the vault and say what to do.
 
 import {
   closeSync,

@@ -1,4 +1,4 @@
-// Backs a vault up and kills itself at a named point, if that is one: VAULT DEST whole|incremental
+// Backs up a vault and, if a failpoint is named, kills itself there: VAULT DEST whole|incremental
 // POINT.
 
 import { backUp } from '../../src/control/offline/backup.ts'

@@ -1,6 +1,6 @@
-// kill -9 of a backup at each point that leaves something else behind, on every engine: the former
-// backup is as good as it was, or the new one is there; the same command comes to its end and
-// leaves nothing over. AVFS_SEED makes the vault.
+// kill -9 of a backup at each point that leaves a different state behind, on every engine: the
+// former backup is as good as it was, or the new one exists; the same command completes and leaves
+// nothing over. AVFS_SEED makes the vault.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'

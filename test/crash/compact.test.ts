@@ -1,6 +1,6 @@
 // kill -9 of avfs vault compact at random moments, on every engine: the vault is whole, and the
-// command can be run again. AVFS_CRASH_ROUNDS kills an engine; AVFS_SEED brings them back, but for
-// their timing.
+// command can be run again. AVFS_CRASH_ROUNDS sets the kills for each engine; AVFS_SEED repeats a
+// run, except for its timing.
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'

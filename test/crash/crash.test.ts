@@ -1,5 +1,5 @@
-// kill -9 of the daemon at random moments under load: AVFS_CRASH_ROUNDS times, AVFS_SEED brings a
-// run back (but for its timing). After each crash the vault mounts at once, holds a prefix of what
+// kill -9 of the daemon at random moments under load, AVFS_CRASH_ROUNDS times; AVFS_SEED repeats a
+// run, except for its timing. After each crash the vault mounts at once, holds a prefix of what
 // each writer did and everything that an fsync of any of them acknowledged, loses no more than the
 // commit interval, and passes a deep check.
 

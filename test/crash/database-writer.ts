@@ -1,4 +1,4 @@
-// A process that commits rows to a SQLite database in a mounted vault until that dies:
+// A process that commits rows to a SQLite database in a mounted vault until the mount dies:
 // database-writer.ts DATABASE JOURNAL. The journal gets the number of each row after its commit
 // returned.
 

@@ -1,5 +1,5 @@
-// kill -9 of the daemon under a SQLite database in the vault: what SQLite was told is on disk has
-// to be there.
+// kill -9 of the daemon under a SQLite database in the vault: every transaction that SQLite
+// reported as committed must exist.
 
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'

@@ -1,6 +1,7 @@
 // kill -9 during imports, AVFS_CRASH_ROUNDS times each: into a vault that is not mounted, through a
 // daemon that is killed, and of a whole history; AVFS_TEST_BACKEND chooses the engine. Afterwards
-// the vault is sound, holds no file in part, and running the same command again completes it.
+// the vault is sound, holds no partial file, and running the same command again completes the
+// import.
 
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'

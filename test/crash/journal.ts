@@ -1,5 +1,5 @@
-// What a writer has done, line by line in a file outside the vault: it outlives the crash, since
-// only the daemon dies.
+// What a writer has done, line by line in a file outside the vault. The file survives the crash,
+// since only the daemon dies.
 //
 //   ready            the writer begins
 //   done K US        operation K returned at that time
@@ -9,8 +9,8 @@
 //   saved NAME DIGEST SIZE     the file is closed and durable with this content
 //   deleted NAME               its name is gone, durably
 //
-// Times are microseconds of the machine's monotonic clock, so that those of several processes
-// compare.
+// Times are microseconds of the machine's monotonic clock, so that those of several processes can
+// be compared.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

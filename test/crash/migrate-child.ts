@@ -1,5 +1,5 @@
-// Migrates a vault and kills itself at a named point, if that is one: VAULT ENGINE POINT. Prints
-// what it is told to.
+// Migrates a vault and, if a failpoint is named, kills itself there: VAULT ENGINE POINT. Prints the
+// messages of the migration.
 
 import { writeSync } from 'node:fs'
 import { migrateVault } from '../../src/control/offline/migration.ts'

@@ -1,7 +1,7 @@
-// kill -9 of a migration, at each point that leaves something else behind and at random moments:
-// the vault is whole under its name, the same command comes to its end and says what it found, and
-// nothing is lost or left over. AVFS_CRASH_ROUNDS random kills; AVFS_SEED brings them back, but for
-// their timing.
+// kill -9 of a migration, at each point that leaves a different state behind and at random moments:
+// the vault is whole under its name, the same command completes and reports what it found, and
+// nothing is lost or left over. AVFS_CRASH_ROUNDS sets the random kills; AVFS_SEED repeats them,
+// except for their timing.
 
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'

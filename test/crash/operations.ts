@@ -2,8 +2,8 @@
 // how a real directory is made to do it. The same seed gives the same operations in the writer and
 // in the oracle.
 //
-// Each opens, changes and closes: what a program did is in the file system's hands before the next
-// one begins.
+// Each opens, changes and closes a file, so that the file system has every change before the next
+// operation begins.
 
 import {
   chmodSync,

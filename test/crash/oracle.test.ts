@@ -1,5 +1,5 @@
-// The oracle of the crash tests, tested on a plain folder: it finds the prefix that is there, and
-// no other.
+// The oracle of the crash tests, tested on a plain folder: it finds the prefix that exists, and no
+// other.
 
 import { appendFileSync, chmodSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

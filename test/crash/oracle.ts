@@ -1,6 +1,6 @@
-// Says whether what a crash left is a prefix of what was done: some number of the operations, all
-// of them up to there and nothing after, where only the one after may be half done in its content.
-// Compares a tree with a model.
+// Checks whether what a crash left is a prefix of what was done: the first operations up to some
+// number and nothing after them, except that the content of the next one may be half done. Compares
+// a tree with a model.
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'

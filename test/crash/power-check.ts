@@ -1,5 +1,5 @@
 // Opens vaults that a power cut left, one after the other, in a process of its own, because an
-// engine that meets damage may end its process. Each message is an Examination; each answer says
+// engine may end its process when it finds damage. Each message is an Examination; each answer says
 // what was found, or what was wrong.
 
 import { createHash } from 'node:crypto'

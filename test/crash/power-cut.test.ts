@@ -1,10 +1,9 @@
-// Power cuts: the vault's files lie on a disk that records each write and each fsync
-// (support/disk), writers work in the mounted vault, and afterwards cuts are made at random moments
-// of what was recorded, AVFS_POWER_CUTS of them; AVFS_SEED brings the choices back, though not the
-// writers' timing. What a cut leaves opens at once, holds a prefix of what each writer did with
-// everything that an fsync acknowledged before it, loses no more than the commit interval, and
-// passes a deep check. Every load after the first begins on a disk that a cut left, so that
-// recovery is cut, too.
+// Power cuts: the vault's files are on a disk that records each write and each fsync
+// (support/disk), writers work in the mounted vault, and afterwards AVFS_POWER_CUTS cuts are made
+// at random moments of the record; AVFS_SEED repeats the choices, though not the writers' timing.
+// What a cut leaves opens at once, holds a prefix of what each writer did with everything that an
+// fsync acknowledged before it, loses no more than the commit interval, and passes a deep check.
+// Every load after the first begins on a disk that a cut left, so that recovery is cut, too.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,7 +1,7 @@
 // kill -9 while a vault is pruned, mounted or not: what is kept is exactly what it was, what still
-// shows of the rest was there, the vault is sound, and the next prune finishes the work, so that
-// compact gives the space back. AVFS_CRASH_ROUNDS says how long; AVFS_SEED brings a run back but
-// for its timing.
+// shows of the rest existed, the vault is sound, and the next prune finishes the work, so that
+// compact gives the space back. AVFS_CRASH_ROUNDS sets the number of kills; AVFS_SEED repeats a
+// run, except for its timing.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'

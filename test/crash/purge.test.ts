@@ -1,6 +1,6 @@
-// kill -9 at any time of a purge, on every engine: the vault is sound, what was not meant is as it
-// was, and the same command run again finishes, so that no byte of it is left. AVFS_CRASH_ROUNDS
-// kills an engine; AVFS_SEED brings them back, but for their timing.
+// kill -9 at any time of a purge, on every engine: the vault is sound, everything else is as it
+// was, and the same command run again finishes, so that no byte of the purged content is left.
+// AVFS_CRASH_ROUNDS sets the kills for each engine; AVFS_SEED repeats a run, except for its timing.
 
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

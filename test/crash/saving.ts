@@ -1,5 +1,5 @@
-// A process that saves files durably (versions-writer.ts) in a mounted vault, and what of that is
-// lost when the daemon was killed under it: nothing may be.
+// A process that saves files durably (versions-writer.ts) in a mounted vault, and a check that none
+// of that was lost when the daemon was killed.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
-// kill -9 of the daemon while it brings what was written into its index, and of an import with the
-// index beside it, AVFS_CRASH_ROUNDS times; AVFS_TEST_BACKEND chooses the engine. Afterwards the
-// index catches up by itself: what is found is what the files hold, and what an index finds that is
-// made anew. AVFS_SEED brings a run back but for its timing.
+// kill -9 of the daemon while it indexes what was written, and of an import with the index beside
+// it, AVFS_CRASH_ROUNDS times; AVFS_TEST_BACKEND chooses the engine. Afterwards the index catches
+// up by itself: its results equal the content of the files, and those of an index that is built
+// anew. AVFS_SEED repeats a run, except for its timing.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
 // Puts a copy of a folder in its place and kills itself at a named point: switch FRESH PATH
-// FORMER|- exchange|rename POINT, or repairs a vault and does so: repair VAULT POINT.
+// FORMER|- exchange|rename POINT; or repairs a vault and does so: repair VAULT POINT.
 
 import { repairVault } from '../../src/control/offline/repair-vault.ts'
 import { switchFiles } from '../../src/control/vaults/switch-files.ts'

@@ -1,6 +1,6 @@
 // kill -9 at each point of the switch from a vault that is a folder to its copy: under the vault's
-// name is the one or the other, whole, and the next command ends what was begun. With the exchange
-// of names, and as where the file system has none.
+// name is one or the other, whole, and the next command completes the switch. Tested with an
+// exchange of the names, and for file systems that do not support that.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
-// A process that saves files in a directory of a mounted vault until that dies, as programs do: in
-// place, by appending, by renaming a new file over the old one: versions-writer.ts DIR JOURNAL
-// SEED. Each save is made durable, and only then does the journal (outside the vault) name its
-// content; so it does with a deletion.
+// A process that saves files in a directory of a mounted vault until the mount dies, in the ways
+// that programs use: in place, by appending, by renaming a new file over the old one:
+// versions-writer.ts DIR JOURNAL SEED. Each save or deletion is made durable before the journal
+// (outside the vault) records it.
 
 import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
-// kill -9 of the daemon while files are saved: every version that was made durable is there after
-// it, with its content and in its place among the others, and every deleted file is found in
-// deleted/. AVFS_CRASH_ROUNDS rounds; AVFS_SEED brings a run back but for its timing.
+// kill -9 of the daemon while files are saved: afterwards every version that was made durable
+// exists, with its content and in its place among the others, and every deleted file is in
+// deleted/. AVFS_CRASH_ROUNDS rounds; AVFS_SEED repeats a run, except for its timing.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'

@@ -1,5 +1,6 @@
-// A process that works in a mounted vault until that dies under it: writer.ts DIR JOURNAL SEED
-// SYNC_EVERY. Exit code 0 says that the daemon went away, any other that something else went wrong.
+// A process that works in a mounted vault until the mount dies: writer.ts DIR JOURNAL SEED
+// SYNC_EVERY. Exit code 0 means that the daemon went away, any other that something else went
+// wrong.
 
 import { openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Processes that work in a mounted vault until it dies under them (writer.ts), and how much of what
-// they did must be there after a crash, by their journals.
+// Processes that work in a mounted vault until the mount dies (writer.ts), and how much of their
+// work must exist after a crash, according to their journals.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'

@@ -1,6 +1,6 @@
-// Tar archives as GNU tar and this program write them, damaged and with right checksums all the
-// same; and such archives compressed, with the compressed bytes damaged. What is read of them goes
-// into a vault.
+// Fuzzer of tar archives as GNU tar and this program write them, damaged but with correct
+// checksums; and of such archives compressed, with the compressed bytes damaged. What can be read
+// of them is imported into a vault.
 
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// What may become of a process under an input, each done on purpose: the runner has to tell of all
-// of them.
+// Every way in which a process can fail under an input, each done on purpose: the runner has to
+// report all of them.
 
 import type { FuzzInput } from './input.ts'
 

@@ -1,6 +1,6 @@
-// A process that runs one fuzzer, seed after seed. It says on descriptor 3 which seed it is at
-// before it begins, so that whoever started it knows what it was doing when it ends, hangs or
-// grows: `seed N`, `memory BYTES` now and then, `failed JSON` and `done`.
+// A process that runs one fuzzer, seed after seed. It writes to descriptor 3 each seed before it
+// begins, so that its parent knows which one was running when it ends, hangs or grows: `seed N`,
+// `memory BYTES` now and then, `failed JSON` and `done`.
 
 import { mkdirSync, writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'

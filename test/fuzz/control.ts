@@ -1,7 +1,7 @@
-// Requests of the control socket, right and damaged: their bytes, their parameters, their streams.
-// Both ends are in this process, the vault is in memory and made anew for each input. Each is
-// answered or cut off, the server answers the next, no mistake is logged, the vault stays sound,
-// and methods that only look change nothing.
+// Fuzzer of requests of the control socket, valid and damaged: their bytes, their parameters, their
+// streams. Both ends are in this process; the vault is in memory and made anew for each input. Each
+// request is answered or cut off, the server answers the next one, no bug is logged, the vault
+// stays sound, and read-only methods change nothing.
 
 import { createHash } from 'node:crypto'
 import { connect } from 'node:net'

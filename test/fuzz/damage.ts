@@ -1,6 +1,6 @@
-// Damage to the rows of a closed vault, done through the engine: bytes of keys and values that
-// change or go, and values of other types and sizes than a program would write. Whatever it is, it
-// is what somebody could have put into a file that is given away.
+// Damage to the rows of a closed vault, done through the engine: bytes of keys and values are
+// changed or removed, and values get types and sizes that a program would not write. Anything that
+// an attacker could put into a file may occur.
 
 import Database from 'better-sqlite3'
 import { collections } from '../../src/store/collections.ts'

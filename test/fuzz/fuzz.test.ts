@@ -1,5 +1,5 @@
-// A short run of every fuzzer by fixed seeds, and of its canary, code with a bug that it has to
-// find; and the runner itself, which has to tell of whatever becomes of a process. `make fuzz` is
+// A short run of every fuzzer with fixed seeds, and of its canary, code with a bug that it has to
+// find; and a test that the runner reports every way in which a process can fail. `make fuzz` is
 // the long run.
 
 import t from 'tap'

@@ -1,5 +1,5 @@
-// What git says: a program of that name on the PATH repeats what git said of a repository, damaged.
-// What is read of it goes into a vault.
+// Fuzzer of the output of git: a program of that name on the PATH replays, damaged, what git
+// printed for a repository. What can be read of it is imported into a vault.
 
 import {
   chmodSync,

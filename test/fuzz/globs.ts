@@ -1,5 +1,5 @@
-// Globs: each is refused in words or compiled, whatever it is made of, and answers the same as a
-// slow reading of its meaning; and what is escaped means itself.
+// Fuzzer of globs: each is refused with a message or compiled, and matches the same as a slow
+// reference implementation; escaped characters stand for themselves.
 
 import { GlobError, globRule, nameMatcher, pathMatcher } from '../../src/base/glob.ts'
 import { type Random, randomFrom } from '../support/random.ts'

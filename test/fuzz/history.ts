@@ -1,5 +1,6 @@
-// Exported histories (.avfs-history), their files damaged, with a manifest that is right all the
-// same in most: each is refused or becomes a vault, which is used as any other.
+// Fuzzer of exported histories (.avfs-history): their files are damaged, in most cases with a
+// manifest that is correct nevertheless. Each is refused or becomes a vault, which is then used
+// like any other.
 
 import { createHash } from 'node:crypto'
 import { historyFiles } from '../../src/archive/history-source.ts'

@@ -1,6 +1,6 @@
-// What the fuzzers of archives have in common: records go into a new vault beside a file that is
-// there already, as `avfs import` has it. Afterwards the vault is sound and nothing outside of the
-// destination has changed.
+// What the fuzzers of archives share: records are imported into a new vault beside an existing
+// file, as `avfs import` does. Afterwards the vault is sound and nothing outside of the destination
+// has changed.
 
 import type { SourceOptions } from '../../src/archive/host-source.ts'
 import type { Call } from '../../src/control/methods/method.ts'

@@ -1,5 +1,6 @@
-// What every fuzzer is: a kind of input that is made by seed and given to the code as strangers
-// would give it. Ways in which code may refuse are known; whatever else it throws is a bug.
+// The interface of a fuzzer: a kind of input that is made from a seed and given to the code as
+// untrusted input would be. The errors by which code may refuse an input are known; anything else
+// that it throws is a bug.
 
 import { ArchiveError } from '../../src/archive/errors.ts'
 import { CompressionError } from '../../src/archive/unpacked.ts'

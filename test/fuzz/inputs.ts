@@ -1,5 +1,5 @@
-// Every input that is fuzzed, by its name. A new one is a file that fulfils FuzzInput, and a row
-// here.
+// Every input that is fuzzed, by its name. To add one, write a file that implements FuzzInput, and
+// add a row here.
 
 import { persistentBackends } from '../../src/store/open.ts'
 import { compressedInput, tarInput } from './archives.ts'

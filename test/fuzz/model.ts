@@ -1,4 +1,4 @@
-// Random operations on a plain model and on a vault beside it, which have to stay alike.
+// Random operations on a plain model and on a vault, which have to stay equal.
 
 import { setLog } from '../../src/base/log.ts'
 import { openMemory } from '../../src/store/memory.ts'

@@ -1,5 +1,4 @@
-// Bytes and texts that are nearly right: what is known to be understood, changed in a few places.
-// Pure; random by seed.
+// Bytes and texts that are nearly valid: valid ones, changed in a few places. Pure; random by seed.
 
 import type { Random } from '../support/random.ts'
 

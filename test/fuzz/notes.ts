@@ -1,6 +1,6 @@
-// Notes and lock files beside a vault (.switch, .migration, .lock) with anything in them, in a
-// folder with some of the files that they may speak of: whoever comes by does what they say or
-// refuses. Nothing outside of the folder changes, whatever a note names.
+// Fuzzer of notes and lock files beside a vault (.switch, .migration, .lock) with arbitrary
+// content, in a folder with some of the files to which they may refer: commands do what they say or
+// refuse. Nothing outside of the folder changes, whatever a note names.
 
 import {
   cpSync,

@@ -1,7 +1,7 @@
-// Requests of the kernel, right and damaged, several at a time, against a file system with views on
-// a vault with history; every other vault is on a store whose reads must wait. Whatever comes in,
-// the session answers once, with a reply that the kernel would take, logs no bug, and the vault
-// stays sound.
+// Fuzzer of requests of the kernel, valid and damaged, several at a time, against a file system
+// with views on a vault with history; every other vault is on a store whose reads must wait.
+// Whatever comes in, the session answers once, with a reply that the kernel would accept, logs no
+// bug, and the vault stays sound.
 
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'

@@ -1,6 +1,6 @@
-// Queries of search, with globs, labels and times beside them, against the same files in a vault on
-// SQLite and one on LevelDB: each is refused in words or answered, and both engines of search find
-// the same.
+// Fuzzer of search queries, with globs, labels and times, against the same files in a vault on
+// SQLite and one on LevelDB: each is refused with a message or answered, and both search engines
+// find the same.
 
 import { join } from 'node:path'
 import { setLog } from '../../src/base/log.ts'

@@ -1,5 +1,5 @@
-// Requests as a kernel sends them, at random: names of a small world and of the views, nodes that
-// replies have told of, and now and then bytes that are damaged.
+// Random requests as a kernel sends them: few different names, names of views, nodes that replies
+// have returned, and now and then damaged bytes.
 
 import { golden } from '../support/fuse-golden.ts'
 import { name, request, u32, u64 } from '../support/fuse-wire.ts'

@@ -1,6 +1,6 @@
-// Vaults of which some rows are damaged, one input an engine: a vault with history is damaged
-// through the engine, then opened, checked, walked through every view, asked by every method that
-// only looks, written to, pruned and repaired. Each of these is done or refused.
+// Fuzzer of vaults with damaged rows, one input for each engine: a vault with history is damaged
+// through the engine, then opened, checked, walked through every view, read by every read-only
+// method, written to, pruned and repaired. Each of these is done or refused.
 
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Runs a fuzzer in a process of its own and watches it: whatever its code does with an input, this
-// process is there to tell of which seed it was.
+// Runs a fuzzer in a process of its own and watches it, so that the failing seed can be reported
+// whatever the code does to its process.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// All that may be done with a vault of which nobody knows what is in it, each of which has to end,
-// in an answer or in a refusal.
+// Everything that can be done with a vault of unknown content; each operation has to end, with an
+// answer or a refusal.
 
 import { isDirectory, isRegular, isSymlink } from '../../src/base/mode.ts'
 import type { Call } from '../../src/control/methods/method.ts'

@@ -1,5 +1,5 @@
-// Times as people write them (WHEN): each text means nothing, or a time that can be said, read back
-// and looked up.
+// Fuzzer of times as people write them (WHEN): each text is invalid, or a time that can be printed,
+// parsed again and looked up.
 
 import { setLog } from '../../src/base/log.ts'
 import { openMemory } from '../../src/store/memory.ts'

@@ -1,5 +1,5 @@
-// Attributes in every order with what else is done to a file: random steps in a plain folder and in
-// a mounted vault, and what stat(2) says of both.
+// Changes of attributes in every order with other operations on a file: random steps in a plain
+// folder and in a mounted vault, and stat(2) returns the same for both.
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
-// Backups of a mounted vault on every engine, while files are written: what is restored is all up
-// to some moment and nothing after it. A daemon that dies meanwhile leaves the former backup as it
-// was.
+// Backups of a mounted vault on every engine, while files are written: what is restored is
+// everything up to some moment and nothing after it. A daemon that dies meanwhile leaves the former
+// backup as it was.
 
 import { spawn } from 'node:child_process'
 import {

@@ -1,4 +1,4 @@
-// A mounted vault whose host's clock was ahead and is then set right.
+// A mounted vault on a host whose clock was ahead and is then set right.
 
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Damage below a mounted vault of SQLite: blocks that rotted in the file, a disk that is full. The
-// daemon answers with an errno, for what is hit alone, and lives on. full-disk.test.ts fills the
+// Damage below a mounted vault of SQLite: damaged blocks in the file, a disk that is full. The
+// daemon answers with an errno, only for what is affected, and goes on. full-disk.test.ts fills the
 // disks of the other engines.
 
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// One user who asks for too much, as an own process of another user than root: the daemon lives,
-// with a small heap, and the others are answered.
+// One user asks for too much, in a process of a user other than root: the daemon survives, with a
+// small heap, and the others are answered.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
-// A small disk that fills, with each engine: first by the vault, then by somebody else to the last
-// byte. Writers hear ENOSPC, all that was acknowledged stays readable, deleting and pruning make
-// room, and the vault is sound at the end.
+// A small disk that fills up, with each engine: first by the vault, then by another program to the
+// last byte. Writers get ENOSPC, everything that was acknowledged stays readable, deleting and
+// pruning make room, and the vault is sound at the end.
 
 import {
   chmodSync,

@@ -1,5 +1,5 @@
-// What a mount and its daemon keep of the terminal, pipes and directory that they were started in:
-// nothing; and a shell in a mount that died goes on once it is mounted again.
+// A mount and its daemon keep nothing of the terminal, pipes and directory from which they were
+// started; and a shell in a mount that died works again once it is mounted again.
 
 import { spawn } from 'node:child_process'
 import {

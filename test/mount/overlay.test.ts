@@ -1,5 +1,5 @@
 // A mounted vault as the upper layer of overlayfs, as docker, podman and sandboxes of build tools
-// have one, beside one on tmpfs: what is done in the merged directory leaves the same in both.
+// use one, beside a tmpfs: the same operations in the merged directory leave the same in both.
 
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// What is in a vault after it was unmounted and mounted again, and what the file says to the
-// sqlite3 shell.
+// The content of a vault after it was unmounted and mounted again, and what the sqlite3 shell shows
+// of the file.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

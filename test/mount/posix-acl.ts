@@ -1,5 +1,5 @@
-// POSIX access control lists (acl(5)), set as the kernel's own binary attributes. As tests of a
-// directory.
+// POSIX access control lists (acl(5)), set as the kernel's own binary attributes. A table of tests
+// of a directory.
 
 import type { Table } from '../support/table.ts'
 

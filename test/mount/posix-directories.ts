@@ -1,4 +1,5 @@
-// Directories: listings while they change, link counts, many entries. As tests of a directory.
+// Directories: listings while they change, link counts, many entries. A table of tests of a
+// directory.
 
 import { mkdirSync, opendirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// Reading, writing and sizes of regular files, as tests of a directory.
+// Reading, writing and sizes of regular files. A table of tests of a directory.
 
 import type { Table } from '../support/table.ts'
 

@@ -1,4 +1,4 @@
-// Hard links and symbolic links, as tests of a directory.
+// Hard links and symbolic links. A table of tests of a directory.
 
 import type { Table } from '../support/table.ts'
 

@@ -1,4 +1,4 @@
-// Permissions, owners, umask and the three special bits, as tests of a directory.
+// Permissions, owners, umask and the three special bits. A table of tests of a directory.
 
 import type { Table } from '../support/table.ts'
 

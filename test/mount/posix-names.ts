@@ -1,4 +1,5 @@
-// Names as bytes: length, every value, what looks alike and is not. As tests of a directory.
+// Names as bytes: length, every value, names that look alike and differ. A table of tests of a
+// directory.
 
 import {
   mkdirSync,

@@ -1,4 +1,4 @@
-// rename(2) and renameat2(2), as tests of a directory.
+// rename(2) and renameat2(2). A table of tests of a directory.
 
 import type { Table } from '../support/table.ts'
 

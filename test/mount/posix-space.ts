@@ -1,4 +1,4 @@
-// fallocate, holes, copy_file_range and statfs, as tests of a directory.
+// fallocate, holes, copy_file_range and statfs. A table of tests of a directory.
 
 import { statfsSync } from 'node:fs'
 import type { Table } from '../support/table.ts'

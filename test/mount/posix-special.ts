@@ -1,4 +1,4 @@
-// FIFOs, sockets, device nodes, handles, locks and notification, as tests of a directory.
+// FIFOs, sockets, device nodes, handles, locks and notification. A table of tests of a directory.
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

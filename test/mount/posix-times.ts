@@ -1,4 +1,4 @@
-// Times: exactness, range, and which call changes which. As tests of a directory.
+// Times: exactness, range, and which call changes which. A table of tests of a directory.
 
 import type { Context, Table } from '../support/table.ts'
 

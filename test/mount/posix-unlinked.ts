@@ -1,5 +1,5 @@
-// Files that are open without a name: unlinked, renamed over, or made by O_TMPFILE. As tests of a
-// directory.
+// Files that are open without a name: unlinked, renamed over, or made by O_TMPFILE. A table of
+// tests of a directory.
 
 import type { Table } from '../support/table.ts'
 

@@ -1,4 +1,4 @@
-// Extended attributes: namespaces, errnos and limits of xattr(7), as tests of a directory.
+// Extended attributes: namespaces, errnos and limits of xattr(7). A table of tests of a directory.
 
 import type { Table } from '../support/table.ts'
 

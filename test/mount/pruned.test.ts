@@ -1,5 +1,5 @@
-// What prune and purge let go of is gone from a mount as well: from listings, names and contents
-// that the kernel has kept of views.
+// What prune and purge delete disappears from a mount as well: from listings, names and contents of
+// views that the kernel has cached.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// avfs purge on every engine, mounted and not: the bytes of the vault's files, and those of its
-// index, have nothing of it, and all else is there.
+// avfs purge on every engine, mounted and not: the bytes of the vault's files and of its index
+// contain nothing of the purged content, and everything else is unchanged.
 
 import {
   chmodSync,

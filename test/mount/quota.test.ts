@@ -1,6 +1,6 @@
-// Quotas on a mount, by real users: what grows beyond one fails where it fails on a file system
-// that is as small, at write(2) or at the latest at fsync(2) and close(2); df tells the limit;
-// others go on; and the count is right after kill -9.
+// Quotas on a mount, by real users: growth beyond a quota fails where it fails on a file system of
+// that size, at write(2) or at the latest at fsync(2) and close(2); df shows the limit; other users
+// can go on; and the count is right after kill -9.
 
 import {
   closeSync,

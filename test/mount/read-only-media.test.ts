@@ -1,6 +1,6 @@
-// Vaults on a file system that takes no writes, closed in order, or as a crash left them. They are
-// mounted and read, nothing of them changes, and what would change them is refused in words. Also
-// for a user who may read a vault and not write its folder.
+// Vaults on a file system that cannot be written, closed in order, or as a crash left them. They
+// are mounted and read, nothing of them changes, and anything that would change them is refused
+// with a message. Also for a user who may read a vault and not write its folder.
 
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

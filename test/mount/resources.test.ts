@@ -1,5 +1,5 @@
-// What the daemon takes while it works: memory that does not follow the size of files, a journal
-// that stays bounded.
+// Resources of the daemon while it works: memory does not grow with the size of files, and the
+// journal stays bounded.
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'

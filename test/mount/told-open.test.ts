@@ -1,7 +1,7 @@
 // A file that a command replaces, or works on, while programs have it open: for appending, with
-// bytes that the kernel has not handed over yet, mapped, under another name. The kernel believes
-// its own size and its own pages, so each of them must be right at once, go on being right as those
-// programs go on writing, and be the same in a new mount.
+// bytes that the kernel has not handed over yet, mapped, under another name. The kernel trusts its
+// own size and its own pages, so each of them must be right at once, stay right as those programs
+// go on writing, and be the same in a new mount.
 
 import { spawn } from 'node:child_process'
 import {

@@ -1,5 +1,5 @@
-// What each method of the control table changes of what is seen in a mount, for told.test.ts:
-// scenarios in a directory of a vault.
+// What each method of the control table changes visibly in a mount, for told.test.ts: scenarios in
+// a directory of a vault.
 
 import { linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

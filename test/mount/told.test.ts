@@ -1,7 +1,7 @@
 // What a command changes below the kernel shows in the mount at once, as if it had been mounted
 // anew: for every method of the control table, in the root and below, with files that are open,
-// written and not closed, or mapped, with names that were missing when they were last asked for;
-// and nothing that a program wrote is lost. A method that is not named here is a failure.
+// written and not closed, or mapped, with names that did not exist when they were last looked up;
+// and nothing that a program wrote is lost. A method without a scenario fails the test.
 
 import { spawn } from 'node:child_process'
 import {

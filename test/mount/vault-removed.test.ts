@@ -1,6 +1,6 @@
 // The vault, or its lock file, is removed or replaced while it is mounted, on each engine: that is
-// noticed, nothing says that all is well, what was written is kept, and nobody else becomes a
-// second writer.
+// noticed, no operation claims success, what was written is kept, and no second writer can open the
+// vault.
 
 import { randomBytes } from 'node:crypto'
 import {

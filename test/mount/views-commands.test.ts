@@ -1,5 +1,4 @@
-// Changes by the command line and by other views are seen at once in a view that somebody looked at
-// before.
+// Changes by the command line and by other views show at once in a view that was read before.
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

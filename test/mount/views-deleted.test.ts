@@ -1,4 +1,4 @@
-// deleted/: what is gone is still there, and comes back with ordinary programs.
+// deleted/: deleted files can be read there, and be brought back with ordinary programs.
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// snapshots/ and at/: a directory and all below it as it was, with ordinary programs.
+// snapshots/ and at/: a directory and everything below it as it was, read with ordinary programs.
 
 import { lstatSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

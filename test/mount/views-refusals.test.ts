@@ -1,5 +1,5 @@
-// The past cannot be changed: every operation that could is refused with EROFS at the first call
-// that can say so.
+// The past cannot be changed: every operation that could is refused with EROFS, at the first call
+// that can return it.
 
 import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

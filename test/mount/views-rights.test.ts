@@ -1,6 +1,6 @@
 // What views show to other users of a mount, and what gestures in them may do, as real users: 1001
-// and 1002 are nobody to each other. The rule itself is tried at random in
-// test/vault/rights.test.ts; here is what the kernel makes of it.
+// and 1002 have no rights to each other's files. test/vault/rights.test.ts tests the rule itself at
+// random; this tests it together with the kernel.
 
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Programs that watch a mounted vault hear of what commands change, as they do when cp, mv and rm
-// do the same; and what is done so that they hear is no change.
+// Programs that watch a mounted vault are notified of what commands change, as they are when cp, mv
+// and rm do the same; and the events make no changes of their own.
 
 import { spawn } from 'node:child_process'
 import {

@@ -1,5 +1,4 @@
-// Words cut from bytes: for ASCII there is a way of its own, which finds what the general one
-// finds.
+// Words cut from bytes: the fast path for ASCII finds the same words as the general one.
 
 import t, { type Test } from 'tap'
 import { wordsOf } from '../../src/search/analyze.ts'

@@ -1,4 +1,5 @@
-// Which files a query finds, by examples, and against a plain look at every version of every file.
+// Which files a query finds, by examples, and compared with a plain search through every version of
+// every file.
 
 import t from 'tap'
 import { wordsOf } from '../../src/search/analyze.ts'

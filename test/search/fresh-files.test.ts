@@ -1,5 +1,5 @@
-// An index beside an import: files that are made whole are taken in from memory, while the import
-// goes on; what happens to them before that is in the index too. AVFS_SEED brings a run back.
+// An index beside an import: files that are made whole are indexed from memory, while the import
+// goes on; changes to them before that are in the index too. AVFS_SEED repeats a run.
 
 import t, { type Test } from 'tap'
 import { type EntryHead, entryRecord, leaveRecord, WHOLE } from '../../src/archive/records.ts'

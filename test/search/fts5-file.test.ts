@@ -1,6 +1,6 @@
-// What is the FTS5 index's own: how it lives in a vault's file with the vault, what a crash and
-// damage do to it, how much it takes, and how it ranks when much is found. AVFS_SEED brings the
-// moments of a crash back.
+// What only the FTS5 index does: how it is stored in the vault's file, what a crash and damage do
+// to it, how much space it takes, and how it ranks many results. AVFS_SEED repeats the moments of a
+// crash.
 
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// The index inside a vault on SQLite under the suite of all engines, and what is its own.
+// The index inside a vault on SQLite under the suite of all search engines, and tests of its own.
 
 import { existsSync } from 'node:fs'
 import t from 'tap'

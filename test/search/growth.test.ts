@@ -1,6 +1,6 @@
-// Files that change a little from version to version, and are kept in pieces: whatever is asked,
-// they are found as if each version had been kept whole. AVFS_SEED brings a run back, AVFS_STEPS is
-// its length.
+// Files that change a little from version to version, and are indexed in pieces: every query finds
+// them as if each version had been indexed whole. AVFS_SEED repeats a run, AVFS_STEPS is its
+// length.
 
 import { isUtf8 } from 'node:buffer'
 import t from 'tap'

@@ -1,5 +1,5 @@
-// A vault with an index that remembers all it was given, for tests of what keeps the two together:
-// the same things can be said of the index as it grew, of one that is built anew, and of the vault
+// A vault with an index that remembers everything it was given, for tests of what keeps the two
+// together: describes in the same form the index as it grew, one that is built anew, and the vault
 // itself.
 
 import { isUtf8 } from 'node:buffer'

@@ -1,6 +1,5 @@
-// The indexer and a vault that changes at random: the index that grew beside it holds what one
-// holds that is built anew, and what the vault itself says. AVFS_SEED brings a run back, AVFS_STEPS
-// is its length.
+// The indexer and a vault that changes at random: the index that grew with it equals one that is
+// built anew, and the vault itself. AVFS_SEED repeats a run, AVFS_STEPS is its length.
 
 import t, { type Test } from 'tap'
 import { retryUntilLoaded } from '../../src/store/retry.ts'

@@ -1,5 +1,5 @@
-// The indexer and the vault: single changes, what becomes of them in the index, and how often
-// something is read for that.
+// The indexer and the vault: single changes, their effect on the index, and how often something is
+// read for that.
 
 import t, { type Test } from 'tap'
 import { inodePast } from '../../src/store/collections.ts'

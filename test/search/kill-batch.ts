@@ -1,4 +1,4 @@
-// The batches of a process that is to be killed, and what an index holds after the last of them.
+// The batches of a process that is to be killed, and what an index contains after the last of them.
 
 import type { Test } from 'tap'
 import type { IndexBatch, SearchEngine } from '../../src/search/engine.ts'

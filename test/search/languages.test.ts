@@ -1,4 +1,5 @@
-// Words as those who read the script look for them: a text and what must find it, in both engines.
+// Words as readers of each script search for them: a text and the queries that must find it, in
+// both engines.
 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'

@@ -1,5 +1,5 @@
-// The reference model under the suite of all engines: what the suite expects, and what the model
-// finds, are one.
+// The reference model under the suite of all search engines: the suite expects what the model
+// finds.
 
 import t from 'tap'
 import type { Plan, SearchEngine } from '../../src/search/engine.ts'

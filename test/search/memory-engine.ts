@@ -1,6 +1,6 @@
-// The index that keeps documents in arrays and looks through all of them for each query: what the
-// engines must find, in the plainest words. Slow on purpose. Its order is BM25's, but the scores of
-// another engine need not be the same.
+// A reference index that keeps documents in arrays and searches all of them for each query: what
+// the engines must find, in the simplest code. Slow on purpose. Its order is BM25's, but the scores
+// of another engine need not be the same.
 
 import {
   type Field,

@@ -1,4 +1,4 @@
-// How the indexer shares the time with requests.
+// How the indexer shares processor time with requests.
 
 import t from 'tap'
 import { Throttle } from '../../src/search/throttle.ts'

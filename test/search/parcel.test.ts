@@ -1,4 +1,4 @@
-// Memory that small texts share on their way to the search thread.
+// Shared memory for small texts on their way to the search thread.
 
 import t from 'tap'
 import { TransferBuffer } from '../../src/search/transfer-buffer.ts'

@@ -1,4 +1,4 @@
-// What an engine is asked for a word, a phrase and a whole query.
+// The plans that an engine gets for a word, a phrase and a whole query.
 
 import t from 'tap'
 import type { Plan } from '../../src/search/engine.ts'

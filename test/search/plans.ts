@@ -1,6 +1,5 @@
 // Short ways to write plans and batches in tests of search, and a fixed set of documents with a
-// table of plans and what each finds in them. The words are cut already, as analyze.ts would give
-// them.
+// table of plans and what each finds in them. The words are cut already, as analyze.ts would do it.
 
 import { createHash } from 'node:crypto'
 import type {

@@ -1,4 +1,4 @@
-// The query language: what means what, and what is told to somebody who writes something else.
+// The query language: what each form means, and the messages for invalid queries.
 
 import t from 'tap'
 import type { Query, Term } from '../../src/search/query.ts'

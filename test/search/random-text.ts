@@ -1,4 +1,4 @@
-// Texts by seed: code and prose of many scripts, with what breaks careless cutters.
+// Texts by seed: code and prose of many scripts, with sequences that break careless tokenizers.
 
 import type { Random } from '../support/random.ts'
 

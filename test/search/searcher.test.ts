@@ -1,6 +1,6 @@
-// Search as a service of a vault, on every engine, its index in a thread: what it finds is what a
-// look through all files finds, whatever happened; what is damaged, old or not wanted is dealt
-// with. AVFS_SEED brings a run back, AVFS_STEPS is its length.
+// Search as a service of a vault, on every engine, with its index in a thread: it finds what a
+// search through all files finds, whatever happened; an index that is damaged, old or not wanted is
+// handled. AVFS_SEED repeats a run, AVFS_STEPS is its length.
 
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

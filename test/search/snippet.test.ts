@@ -1,4 +1,4 @@
-// What is shown of a text: lines with marks, written here as [word], and < > where a line is cut.
+// Snippets of a text: lines with marks, written here as [word], and < > where a line is cut.
 
 import t from 'tap'
 import { parseQuery } from '../../src/search/query.ts'

@@ -1,5 +1,5 @@
-// What every engine of search must do. An engine's own test file calls searchEngineSuite with a way
-// to open it; all of this runs then. AVFS_SEED brings a run with random documents back.
+// What every search engine must do. An engine's own test file calls searchEngineSuite with a way to
+// open it, which runs all of this. AVFS_SEED repeats a run with random documents.
 
 import { join } from 'node:path'
 import type { Test } from 'tap'

@@ -1,6 +1,6 @@
 // Applies one batch after the other until it is killed, and flushes every few: batch i has text i,
 // file i and version 1 of inode i, and replaces the one version of inode 0. Prints i when a flush
-// has resolved that came behind batch i.
+// after batch i has resolved.
 
 import { writeSync } from 'node:fs'
 import { openTantivy } from '../../src/search/tantivy.ts'

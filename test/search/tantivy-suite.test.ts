@@ -1,4 +1,4 @@
-// The tantivy engine under the suite of all engines of search.
+// The tantivy engine under the suite of all search engines.
 
 import t from 'tap'
 import { openTantivy } from '../../src/search/tantivy.ts'

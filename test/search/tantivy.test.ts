@@ -1,6 +1,5 @@
-// What is particular to tantivy: that an index is its last flush after a crash, who may open it,
-// and what becomes of damage, of a full disk and of plans that are too large. AVFS_SEED brings a
-// run back.
+// What only tantivy does: after a crash an index is as of its last flush; who may open it; and
+// damage, a full disk and plans that are too large. AVFS_SEED repeats a run.
 
 import {
   cpSync,

@@ -1,7 +1,7 @@
-// Search, log, cat and the views give a version the same path and the same number, and call the
-// same things deleted, after any history: saves in place, by rename and with backup files, moves of
-// files and directories, hard links, deletions, restores, prune. AVFS_SEED brings a run back,
-// AVFS_ROUNDS is how many there are.
+// Search, log, cat and the views give a version the same path and the same number, and agree on
+// what is deleted, after any history: saves in place, by rename and with backup files, moves of
+// files and directories, hard links, deletions, restores, prune. AVFS_SEED repeats a run,
+// AVFS_ROUNDS sets the number of histories.
 
 import { join } from 'node:path'
 import t from 'tap'

@@ -1,4 +1,4 @@
-// Notices to the kernel: their bytes, their order, and what may go wrong with them.
+// Notices to the kernel: their bytes, their order, and failures.
 
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'

@@ -1,4 +1,4 @@
-// Requests that no kernel has sent so far and that a file system has to stand all the same, byte by
+// Requests that no kernel has sent so far and that a file system must handle all the same, byte by
 // byte against a vault in memory.
 
 import t from 'tap'

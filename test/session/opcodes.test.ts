@@ -1,5 +1,5 @@
-// Every opcode and every INIT flag that a current kernel knows: what it is answered is what
-// docs/architecture.md says.
+// Every opcode and every INIT flag that a current kernel knows is answered as docs/architecture.md
+// says.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// The session between a fake kernel and a few operations: what is malformed, late, interrupted or
-// unknown.
+// The session between a fake kernel and a few operations: malformed, late, interrupted and unknown
+// requests.
 
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'

@@ -1,6 +1,6 @@
-// What takes long is done a slice at a time: others' requests are answered in between, through the
-// session, without a kernel. The clock runs ahead at each look, so that slices end after few steps
-// on any machine.
+// Long work is done in slices: other users' requests are answered in between, through the session,
+// without a kernel. The clock advances at each look, so that slices end after few steps on any
+// machine.
 
 import t, { type Test } from 'tap'
 import { EAGAIN, ENOENT } from '../../src/base/errno.ts'

@@ -1,5 +1,5 @@
-// Files of a vault in which bytes were changed: the engines of our own addons say so, never give
-// other values for it, and never take the process with them. AVFS_SEED brings the places back.
+// Files of a vault in which bytes were changed: the engines of our own addons report that, never
+// return other values for it, and never crash the process. AVFS_SEED repeats the changes.
 
 import { spawnSync } from 'node:child_process'
 import {

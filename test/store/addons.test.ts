@@ -1,5 +1,5 @@
 // The addons of engines by themselves: arguments of any kind are an error and never a crash, and a
-// process or thread may end in the middle of all that they do.
+// process or thread may end in the middle of any of their work.
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 // Opens a damaged vault with the engine named by the second argument and reads everything: prints
-// as JSON how that ended, and which of the values 0 .. n - 1 (the third argument) are there but not
-// as they were written.
+// as JSON how that ended, and which of the values 0 .. n - 1 (the third argument) exist but differ
+// from what was written.
 
 import type { KvEngine } from '../../src/store/kv/engine.ts'
 import { BLOCKS, ROWS } from '../../src/store/kv/engine.ts'

@@ -1,5 +1,5 @@
-// The log of RocksDB and of LevelDB, damaged: what a crash leaves at its end is no damage, what
-// lies in its midst is told, and nothing is dropped without a word.
+// The log of RocksDB and of LevelDB, damaged: what a crash leaves at its end is not damage, damage
+// in the middle is reported, and nothing is dropped silently.
 
 import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 // What every key-value engine must do, below rows and codecs: random batches, ranges and views
-// against a sorted list of keys, what reopening finds, who is refused, and bytes that no caller
-// should send. AVFS_SEED brings a run back.
+// compared with a sorted list of keys, the content after reopening, which openings are refused, and
+// invalid bytes. AVFS_SEED repeats a run.
 
 import { join } from 'node:path'
 import type { Test } from 'tap'

@@ -1,5 +1,5 @@
 // Commits under a limit on the length of files: one that fits, one that does not, one behind it,
-// and one tried later. Prints what became of each and what a reader sees.
+// and one tried later. Prints the outcome of each and what a reader sees.
 
 import { extent, setting } from '../../src/store/collections.ts'
 import { openStore } from '../../src/store/open.ts'

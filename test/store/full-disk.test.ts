@@ -1,5 +1,5 @@
-// A disk that fills: the commit that does not fit changes nothing, what was committed is read as
-// before, and once there is room again the vault goes on.
+// A disk that fills up: the commit that does not fit changes nothing, what was committed can be
+// read as before, and once there is room again the vault goes on.
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
-// A process that commits without end is killed at random moments: after each, the vault opens at
-// once, every commit that was acknowledged is there whole, and no other is there in part. AVFS_SEED
-// brings the moments back; AVFS_KILL_ROUNDS says how many there are.
+// A process that commits without end is killed at random moments: after each kill, the vault opens
+// at once, every commit that was acknowledged is whole, and no other exists in part. AVFS_SEED
+// repeats the moments; AVFS_KILL_ROUNDS sets their number.
 
 import { join } from 'node:path'
 import t from 'tap'

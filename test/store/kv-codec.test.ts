@@ -1,5 +1,5 @@
-// Keys and values of key-value engines: their order, their exact bytes, and what becomes of bytes
-// that are none. AVFS_SEED brings a run back.
+// Keys and values of key-value engines: their order, their exact bytes, and invalid bytes.
+// AVFS_SEED repeats a run.
 
 import t from 'tap'
 import { collections, inode, type Key } from '../../src/store/collections.ts'

@@ -1,4 +1,4 @@
-// What KvStore does beside the codec: what it takes for a vault, the order of commits when one
+// What KvStore does beside the codec: what it accepts as a vault, the order of commits when one
 // fails, and what a check finds.
 
 import t from 'tap'

@@ -1,5 +1,5 @@
-// What is special about LevelDB: tables whose checksums avfs looks at itself, one process a folder,
-// other people's folders.
+// What only LevelDB does: tables whose checksums avfs verifies itself, one process for each folder,
+// folders of other programs.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// What a power cut may leave of LevelDB's folder: the end of its MANIFEST without the tables that
-// this speaks of.
+// What a power cut may leave of LevelDB's folder: the end of its MANIFEST without the tables to
+// which it refers.
 
 import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// What is LMDB's own: its files, what it takes for a vault, batches of any size, and compaction by
-// a copy.
+// What only LMDB does: its files, what it accepts as a vault, batches of any size, and compaction
+// by a copy.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

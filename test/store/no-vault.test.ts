@@ -1,5 +1,5 @@
-// What lies where a vault should be and is none: a file, a folder, a pipe, for each engine. Opening
-// it is refused in words, waits for nobody, and leaves it as it was.
+// Something other than a vault where a vault should be: a file, a folder, a pipe, for each engine.
+// Opening it is refused with a message, does not block, and leaves it unchanged.
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

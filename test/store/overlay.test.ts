@@ -1,5 +1,5 @@
 // The overlay against all of its rows in one map: scans of any shape over layers that hide each
-// other and the engine. AVFS_SEED brings a run back.
+// other and the engine. AVFS_SEED repeats a run.
 
 import t from 'tap'
 import { type EntryPastRow, entryPast, type Key } from '../../src/store/collections.ts'

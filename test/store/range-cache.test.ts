@@ -1,4 +1,4 @@
-// Ranges in memory against a plain sorted list: whatever is loaded, let go and written meanwhile,
+// Ranges in memory against a plain sorted list: whatever is loaded, evicted and written meanwhile,
 // no answer is stale.
 
 import t from 'tap'

@@ -1,5 +1,5 @@
 // Rows and keys for the store tests: made from the column types alone, so that every collection is
-// covered, new ones too. Orders keys by its own means, independent of src/store/keys.ts.
+// covered, new ones too. Orders keys by its own code, independent of src/store/keys.ts.
 
 import type { Collection, ColumnType, Key, KeyPart } from '../../src/store/collections.ts'
 import type { Batch, Changes } from '../../src/store/store.ts'

@@ -1,5 +1,5 @@
-// Long values of sled, which lie beside its tree: what nobody can read any more gives its room back
-// at once, what somebody can read stays.
+// Long values of sled, which are stored beside its tree: one that no reader can reach gives its
+// room back at once, one that a reader can reach stays.
 
 import { readdirSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'

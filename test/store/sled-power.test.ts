@@ -1,4 +1,4 @@
-// What sled leaves to chance on a disk that loses its power, and what native/sled does about it.
+// What sled may lose on a disk whose power is cut, and what native/sled does about it.
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

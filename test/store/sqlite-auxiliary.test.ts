@@ -1,5 +1,5 @@
-// Tables of someone else's in the file of a vault: their statements run between the commits, in
-// order, and neither harm the other.
+// Other tables in the file of a vault: their statements run between the commits, in order, and
+// neither harms the other.
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// What is SQLite's own: which files it opens, what it leaves behind, how it searches, and what
+// What only SQLite does: which files it opens, what it leaves behind, how it searches, and what
 // happens when its thread, its disk or its file fails.
 
 import { spawnSync } from 'node:child_process'

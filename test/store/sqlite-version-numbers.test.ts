@@ -1,6 +1,6 @@
-// The view `versions` gives the versions of a path the numbers that `avfs log` gives them, after
-// any history, and `files` counts them. AVFS_SEED brings a run back, AVFS_ROUNDS is how many there
-// are.
+// The view `versions` gives the versions of a path the same numbers as `avfs log`, after any
+// history, and `files` counts them. AVFS_SEED repeats a run, AVFS_ROUNDS sets the number of
+// histories.
 
 import { join } from 'node:path'
 import Database from 'better-sqlite3'

@@ -1,5 +1,5 @@
-// The views for people, read with the stock sqlite3 shell where it is installed, while the vault is
-// open and after.
+// The SQL views for people, read with the stock sqlite3 shell where it is installed, while the
+// vault is open and after.
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// The part of the suite about rows themselves: ranges over keys, and values that must come back
+// The part of the suite about rows themselves: ranges over keys, and values that must be read back
 // exactly.
 
 import { entry, extent, version, xattrPast } from '../../src/store/collections.ts'

@@ -1,5 +1,5 @@
-// What every engine must do. An engine's own test file calls storeSuite with a way to open it; all
-// of this runs then. AVFS_SEED brings a run with random rows back.
+// What every engine must do. An engine's own test file calls storeSuite with a way to open it,
+// which runs all of this. AVFS_SEED repeats a run with random rows.
 
 import { dirname, join } from 'node:path'
 import type { Test } from 'tap'

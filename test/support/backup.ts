@@ -1,5 +1,5 @@
-// Vaults that are backed up, for tests: what a backup asks one that nobody has open, and something
-// new in it.
+// Vaults that are backed up, for tests: how a backup reads a vault that nobody has open, and new
+// content for it.
 
 import { callVault } from '../../src/control/call.ts'
 import type { Ask, BackupOptions } from '../../src/control/offline/backup.ts'

@@ -1,5 +1,5 @@
-// Callers of the control socket that go away, stop reading, or send what makes no sense; each as a
-// way to make one call.
+// Callers of the control socket that go away, stop reading, or send nonsense; each as a way to make
+// one call.
 
 import { connect, type Socket } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-// The kernel's caches, as tests have to empty them to see what a file system really holds.
+// Empties the kernel's caches, so that tests see what a file system really holds.
 
 import { writeFileSync } from 'node:fs'
 import { run } from './program.ts'

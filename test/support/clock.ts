@@ -1,5 +1,5 @@
-// A host's clock for tests of what time does: it goes on as the real one, and is moved by hand. For
-// the whole process.
+// A host's clock for tests of time: it runs like the real one, and can be set. It applies to the
+// whole process.
 
 import { type HostClock, setHostClock } from '../../src/base/clock.ts'
 

@@ -1,4 +1,4 @@
-// The bytes of files as they lie on the disk, for tests of what must not be in them.
+// The bytes of files as they are on the disk, for tests of what must not be in them.
 
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

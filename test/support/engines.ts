@@ -1,6 +1,6 @@
 // Which engines the tests run on: every one of the registry whose vaults outlive a process, so that
-// a new engine is tested everywhere once it has its row there. AVFS_TEST_BACKENDS=lmdb,sqlite names
-// some alone. One that is not available fails.
+// a new engine is tested everywhere once it has its row there. AVFS_TEST_BACKENDS=lmdb,sqlite
+// limits the tests to some. One that is not available fails.
 
 import { type Backend, needBackend, persistentBackends } from '../../src/store/open.ts'
 

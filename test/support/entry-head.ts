@@ -1,5 +1,5 @@
 // The head of a record as an export sends it, for tests that make records themselves: a directory,
-// which others are made of.
+// from which other heads are made.
 
 import { type EntryHead, plainHead } from '../../src/archive/records.ts'
 

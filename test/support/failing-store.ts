@@ -1,6 +1,6 @@
 // A store that fails at its n-th call, for tests: run the same work with n = 1, 2, 3 ... until a
-// run has no fault, and what is left must be right each time. Nothing reaches the inner store by a
-// call that fails.
+// run has no fault, and the remaining state must be right each time. A call that fails does not
+// reach the inner store.
 
 import type { Collection, Key } from '../../src/store/collections.ts'
 import {

@@ -1,5 +1,5 @@
-// A store whose reads must wait: the first read of anything since the last commit throws Fault.
-// Around a store that answers at once, so that what a vault does with it can be compared.
+// A store whose reads must wait: the first read of anything since the last commit throws Fault. It
+// wraps a store that answers at once, so that a vault can be compared on both.
 
 import type { Collection, Key } from '../../src/store/collections.ts'
 import { compareKeys, keyOf } from '../../src/store/keys.ts'

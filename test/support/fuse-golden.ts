@@ -1,5 +1,5 @@
 // One exchange for each operation of the FUSE protocol, byte by byte: what the kernel sends, which
-// call that must become, and what must go back. Written from linux/fuse.h, not from src/fuse.
+// call that must become, and what must be returned. Written from linux/fuse.h, not from src/fuse.
 
 import type { Node } from '../../src/fs/operations.ts'
 import { name, reply, request, text, u16, u32, u64 } from './fuse-wire.ts'

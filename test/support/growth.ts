@@ -1,4 +1,4 @@
-// Whether something that is measured again and again grows without end, or only goes up and down.
+// Whether something that is measured repeatedly grows without end, or only goes up and down.
 
 /** Fewer say nothing. */
 const SAMPLES_MIN = 12

@@ -1,5 +1,5 @@
-// Preloaded into a process (node --import), it hides all that engines beyond the default need: as
-// where the npm package was installed without what is optional.
+// Preloaded into a process (node --import), it hides everything that engines beyond the default
+// need, as if the npm package was installed without its optional dependencies.
 
 import { registerHooks } from 'node:module'
 

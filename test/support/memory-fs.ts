@@ -1,5 +1,5 @@
-// A toy file system in memory behind the Operations interface: enough meaning for tests of src/fuse
-// and to measure the transport alone. No permissions, no durability, no history.
+// A toy file system in memory behind the Operations interface: enough behaviour for tests of
+// src/fuse and to measure the transport alone. No permissions, no durability, no history.
 
 import {
   EEXIST,

@@ -1,5 +1,5 @@
-// A call of every method of the control socket on a small vault, and the requests of them as bytes.
-// A new method does not compile without its row here.
+// A call of every method of the control socket on a small vault, and their requests as bytes. A new
+// method does not compile without its row here.
 
 import { serialize } from 'node:v8'
 import { entryRecord, WHOLE } from '../../src/archive/records.ts'

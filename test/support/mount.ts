@@ -1,7 +1,7 @@
-// A vault of its own for a test: a temporary AVFS_HOME, the CLI as child processes, a mount point,
-// and a way out of every failure. A watcher process outlives the test, however that ends: it kills
+// A vault for one test: a temporary AVFS_HOME, the CLI as child processes, a mount point, and
+// cleanup after every failure. A watcher process outlives the test, however that ends: it kills
 // what still runs for this vault, unmounts lazily and removes the folder. The test process itself
-// never touches a vault's insides.
+// never accesses a vault's internals.
 
 import { spawn } from 'node:child_process'
 import {

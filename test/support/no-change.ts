@@ -1,4 +1,4 @@
-// A setattr that changes nothing, for tests to say what theirs does.
+// A setattr that changes nothing, to which tests add what theirs changes.
 
 import type { AttributeChange } from '../../src/fs/operations.ts'
 

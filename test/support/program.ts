@@ -1,5 +1,5 @@
-// Runs programs for tests and says plainly when one is missing: a test is never skipped for that.
-// Knows nothing of avfs or mounts.
+// Runs programs for tests and reports clearly when one is missing: a test is never skipped for
+// that. Knows nothing of avfs or mounts.
 
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync } from 'node:fs'

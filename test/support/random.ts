@@ -1,4 +1,4 @@
-// Random numbers that a printed seed brings back: a test that fails can be run again as it was.
+// Random numbers from a printed seed: a test that fails can be run again as it was.
 
 export interface Random {
   /** A whole number from 0 to limit - 1. */

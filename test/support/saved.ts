@@ -1,4 +1,4 @@
-// What was ever saved under a path of a vault, asked of its daemon, or of the vault itself when
+// What was ever saved under a path of a vault, read from its daemon, or from the vault itself when
 // nobody has it open.
 
 import { callVault } from '../../src/control/call.ts'

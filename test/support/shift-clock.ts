@@ -1,6 +1,6 @@
-// Loaded before a daemon (node --import): its host's clock is ahead by as many milliseconds as the
-// file says that AVFS_TEST_SHIFT names, from the moment that it says so. Nothing else of the daemon
-// knows of it.
+// Loaded before a daemon (node --import): shifts its host's clock ahead by the number of
+// milliseconds in the file that AVFS_TEST_SHIFT names, as soon as the file has one. Nothing else in
+// the daemon knows of it.
 
 import { readFileSync } from 'node:fs'
 

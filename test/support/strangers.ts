@@ -1,6 +1,6 @@
-// Vaults from strangers: one kind of row after the other that no vault of ours has, put into a
-// sound one (stranger-base.ts). On engines of keys and values a row is put through the engine;
-// SQLite's file takes what no engine would write, too.
+// Vaults from strangers: each has one kind of row that no vault of ours has, put into a sound vault
+// (stranger-base.ts). On key-value engines a row is put through the engine; SQLite's file also gets
+// rows that no engine would write.
 
 import { zstdCompressSync } from 'node:zlib'
 import Database from 'better-sqlite3'

@@ -1,6 +1,7 @@
 // System calls for tests: builds the program of test/support/syscalls once and runs scripts of its
-// steps. A script is a line a step, what it must print after '->' ('A|B': either); no arrow:
-// anything but an errno. Knows nothing of mounts; where the calls go is the working directory.
+// steps. A script has one step in each line, with the expected output after '->' ('A|B': either);
+// no arrow: anything but an errno. Knows nothing of mounts; the calls apply to the working
+// directory.
 
 import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

@@ -1,5 +1,5 @@
-// What a directory tree holds, as text: a line a name with all that stat and read tell of it. Two
-// trees are equal when their descriptions are. Knows nothing of avfs.
+// The content of a directory tree as text: one line for each name with everything that stat and
+// read return for it. Two trees are equal when their descriptions are. Knows nothing of avfs.
 
 import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'

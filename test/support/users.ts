@@ -1,5 +1,5 @@
-// Two users of the host, by numbers that nobody has, and what they do: run programs, leave files,
-// listen on sockets. Only root can.
+// Two users of the host, by ids that are not in use, and what they do: run programs, leave files,
+// listen on sockets. Needs root.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

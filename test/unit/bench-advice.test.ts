@@ -1,4 +1,4 @@
-// Which engine avfs bench speaks for.
+// Which engine avfs bench recommends.
 
 import t from 'tap'
 import { advised, scores } from '../../src/cli/bench-advice.ts'

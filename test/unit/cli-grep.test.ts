@@ -1,5 +1,5 @@
-// Lines as avfs grep cuts and chooses them: the same however the bytes come, and the same as
-// grep(1) chooses. AVFS_SEED chooses the seed.
+// Lines as avfs grep splits and selects them: the same however the bytes arrive, and the same as
+// grep(1) selects. AVFS_SEED chooses the seed.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

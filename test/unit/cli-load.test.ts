@@ -1,4 +1,4 @@
-// What avfs vault top makes of two looks at a daemon's metrics.
+// What avfs vault top computes from two readings of a daemon's metrics.
 
 import t from 'tap'
 import { loadBetween, sampleOf } from '../../src/cli/request-rates.ts'

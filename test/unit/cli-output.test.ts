@@ -1,4 +1,4 @@
-// How results and errors look.
+// How results and errors are printed.
 
 import t from 'tap'
 import { failureOf, UsageError } from '../../src/cli/errors.ts'

@@ -1,4 +1,4 @@
-// Names as terminals are shown them, beside what GNU ls makes of the same.
+// Names as they are shown on terminals, compared with GNU ls.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'

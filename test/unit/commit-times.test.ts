@@ -1,4 +1,4 @@
-// Times of commits from the dates that they carry.
+// Times of commits computed from the dates that they carry.
 
 import t from 'tap'
 import { timesOfCommits } from '../../src/archive/commit-times.ts'

@@ -1,4 +1,4 @@
-// Before a command says a word to a socket it knows whose that is, and who answers.
+// Before a command sends anything to a socket it knows who owns it, and who listens.
 
 import {
   chmodSync,

@@ -1,4 +1,4 @@
-// What is read from /proc about mounts.
+// Parsing of what /proc says about mounts.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
-// What is no parameter is refused in words, by every method, before anything is done: a method
-// called with each of its parameters wrong in turn answers as it should, or with a ControlError,
-// and nothing has changed then.
+// Invalid parameters are refused with a message, by every method, before anything is done: a method
+// called with each of its parameters wrong in turn gives its normal answer or a ControlError, and
+// nothing has changed then.
 
 import { serialize } from 'node:v8'
 import t from 'tap'

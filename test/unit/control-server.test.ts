@@ -1,4 +1,4 @@
-// The control socket: both ends over a real Unix socket, with a vault that is not one.
+// The control socket: both ends over a real Unix socket, with a stand-in for the vault.
 
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { createServer as createHttpServer, request } from 'node:http'

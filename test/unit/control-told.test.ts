@@ -1,5 +1,5 @@
-// What a dry run tells goes to a slow reader as it is found: what waits is never more than a step
-// has found.
+// A dry run sends its results to a slow reader as they are found: never more than the results of
+// one step wait in memory.
 
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'

@@ -1,4 +1,4 @@
-// Counts by number against a Map, with keys that come, go and come again.
+// Counts by number against a Map, with keys that are added, removed and added again.
 
 import t from 'tap'
 import { Counters } from '../../src/base/counters.ts'

@@ -1,4 +1,4 @@
-// What options of mount(8) become.
+// How options of mount(8) are translated.
 
 import t from 'tap'
 import { readMountOptions } from '../../src/fuse/mount-options.ts'

@@ -1,5 +1,5 @@
 // The bytes of every operation, both ways (support/fuse-golden.ts), and the answers that depend on
-// what a request asks.
+// the content of a request.
 
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'

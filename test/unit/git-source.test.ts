@@ -1,5 +1,5 @@
-// Repositories from strangers: what their settings name is not run, and what their settings say
-// does not end the reading. Each program that a setting names is a script that leaves a mark.
+// Repositories from strangers: programs that their settings name are not run, and no setting makes
+// the import fail. Each program that a setting names is a script that leaves a mark.
 
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-// Files of the host that change while they are read: what came of them is sent, and told.
+// Files of the host that change while they are read: what could be read is sent, and the change is
+// reported.
 
 import { appendFileSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

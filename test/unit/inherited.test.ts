@@ -1,4 +1,4 @@
-// What a command was handed stays open in it, and is not handed on to a daemon.
+// Descriptors that a command inherits stay open in it, and are not passed on to a daemon.
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,5 @@
-// The lock of a vault: one holder, found by the others, let go by death.
+// The lock of a vault: it has one holder, others can find out who that is, and it is released when
+// the holder dies.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

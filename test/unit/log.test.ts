@@ -1,4 +1,4 @@
-// The log: nobody writes lines of his own to it, and nobody fills the disk with it.
+// The log: nobody can inject lines into it, and nobody can fill the disk with it.
 
 import t from 'tap'
 import { log, logTrace, setLog } from '../../src/base/log.ts'

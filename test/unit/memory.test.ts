@@ -1,5 +1,5 @@
-// Memory that runs short: caches are let go of first, then what takes more is refused, and both are
-// told once.
+// Memory that runs short: caches are dropped first, then what takes more is refused, and both are
+// logged once.
 
 import { getHeapSpaceStatistics } from 'node:v8'
 import t from 'tap'

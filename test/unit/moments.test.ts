@@ -1,4 +1,4 @@
-// The vault's clock beside a host's that is set: what is counted, and which times mean which
+// The vault's clock beside a host's clock that is set: what is counted, and which times mean which
 // moments.
 
 import t, { type Test } from 'tap'

@@ -1,5 +1,5 @@
-// What must not end a process that serves a mount: errors that nobody caught, work of timers that
-// fails, a log that cannot be written or is not read.
+// What must not end a process that serves a mount: uncaught errors, work of timers that fails, a
+// log that cannot be written or is not read.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

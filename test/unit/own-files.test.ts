@@ -1,5 +1,5 @@
-// What is this user's own on a host with others: folders, the ways that lead to them, and files by
-// a fixed name.
+// What belongs to this user alone on a host with others: folders, the paths that lead to them, and
+// files by a fixed name.
 
 import {
   chmodSync,

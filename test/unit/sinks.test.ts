@@ -1,5 +1,5 @@
-// Streams from strangers into sinks: no name leads out of the place that was said, and nothing goes
-// through a link that the same stream made.
+// Streams from strangers into sinks: no name leads out of the destination, and nothing goes through
+// a link that the same stream made.
 
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

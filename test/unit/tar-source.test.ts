@@ -1,5 +1,5 @@
-// Archives that end too early, go on, or are damaged: what is read of them is the whole, or an
-// error and what came whole before it.
+// Archives that end too early, are followed by other data, or are damaged: they are read whole, or
+// up to an error with everything whole before it.
 
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

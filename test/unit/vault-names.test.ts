@@ -1,4 +1,4 @@
-// Which file or folder a vault's name means, whatever its engine.
+// Which file or folder a vault's name means, on every engine.
 
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'

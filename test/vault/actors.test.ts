@@ -1,5 +1,5 @@
-// Who is taken for the author of a change: processes that come, become others, and go; and rows of
-// theirs that go.
+// Who is recorded as the author of a change: processes that begin, run another program, and end;
+// and the removal of their rows.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

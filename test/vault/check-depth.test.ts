@@ -1,5 +1,5 @@
-// How deep `vault check` looks: without --deep the bytes of blocks are not read, and what it
-// promises is found all the same.
+// How deep `vault check` looks: without --deep the bytes of blocks are not read, and everything
+// that it promises is found all the same.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

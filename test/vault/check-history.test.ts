@@ -1,5 +1,5 @@
-// What `vault check` finds when a row of the past is wrong: each case damages one and must be named
-// for it.
+// What `vault check` finds when a row of the past is wrong: each case damages one row, which must
+// be named for it.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

@@ -1,6 +1,5 @@
-// A vault's life under a host's clock that jumps, stands, drifts and is set back between two
-// openings, by seed: what was saved and deleted, and when by true time, and what the vault says of
-// it.
+// A vault's life by seed, under a host's clock that jumps, stops, drifts and is set back between
+// two openings: what was saved and deleted, and when by true time, and what the vault says of it.
 
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'

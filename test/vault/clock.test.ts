@@ -1,5 +1,5 @@
 // A host's clock that is set: ages stay true ages, times are those that were shown, on all engines
-// and across openings. AVFS_SEED chooses the seed, AVFS_ROUNDS how many lives there are.
+// and across openings. AVFS_SEED chooses the seed, AVFS_ROUNDS the number of lives.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

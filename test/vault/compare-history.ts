@@ -1,4 +1,4 @@
-// What the as-of reads of a vault tell against what a HistoryRun remembers.
+// Compares what a vault's reads as of a moment return with what a HistoryRun remembers.
 
 import { retryUntilLoaded } from '../../src/store/retry.ts'
 import type { Core } from '../../src/vault/core/core.ts'

@@ -1,4 +1,4 @@
-// A store around another that cannot read some of its rows, as an engine with damaged values or
+// A wrapper around a store that cannot read some of its rows, like an engine with damaged values or
 // pages.
 
 import { type Store, StoreError } from '../../src/store/store.ts'

@@ -1,6 +1,6 @@
 // What deleted/ lists after prune by random rules can be undeleted and read, and so can what the
-// log of a directory says was deleted while its name has a version. AVFS_SEED chooses the seed,
-// AVFS_ROUNDS how many lives there are.
+// log of a directory says was deleted, while its name has a version. AVFS_SEED chooses the seed,
+// AVFS_ROUNDS the number of lives.
 
 import t, { type Test } from 'tap'
 import { methods } from '../../src/control/methods/methods.ts'

@@ -1,6 +1,6 @@
-// Rules about paths and walks through the past of a tree of one line, as deep as in depth.test.ts:
-// how many rows are looked at grows with the depth, not with its square, also where nothing is in
-// memory yet.
+// Rules about paths and walks through the past of a tree without branches, as deep as in
+// depth.test.ts: the number of rows that are read grows with the depth, not with its square, even
+// where nothing is in memory yet.
 
 import { join } from 'node:path'
 import t from 'tap'

@@ -1,6 +1,6 @@
-// A tree of one line, deeper than PATH_MAX in names and than a stack: nothing that walks down or up
-// a tree cuts it off or fails, and none looks at all levels for each of them. AVFS_LEVELS is how
-// deep it is.
+// A tree without branches, deeper than PATH_MAX in names and deeper than a call stack: nothing that
+// walks down or up a tree cuts it off or fails, and nothing visits all levels for each of them.
+// AVFS_LEVELS is its depth.
 
 import { join } from 'node:path'
 import t from 'tap'

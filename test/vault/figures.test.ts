@@ -1,6 +1,5 @@
-// The figures of a vault agree with those that are counted from all its rows at once, however many
-// walks they are gathered in, and gathering ends when nobody wants them any more. AVFS_SEED brings
-// a run back.
+// The figures of a vault equal those counted from all its rows at once, however many walks gather
+// them, and gathering ends when nobody wants them any more. AVFS_SEED repeats a run.
 
 import { join } from 'node:path'
 import t from 'tap'

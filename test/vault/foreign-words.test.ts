@@ -1,5 +1,5 @@
-// What is kept as JSON in the rows of a vault and in the manifest of a history, with something else
-// in its place: whoever wrote it, it is taken for nothing or refused in words.
+// Invalid values in place of the JSON in the rows of a vault and in the manifest of a history: they
+// are ignored or refused with a message.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// Commits in groups: who shares one, what happens when the engine refuses, and what stop()
+// Commits in groups: which callers share one, what happens when the engine refuses, and what stop()
 // promises.
 
 import { setImmediate } from 'node:timers/promises'

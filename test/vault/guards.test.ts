@@ -1,5 +1,5 @@
-// What guarded a directory when: from its states, also where some of them are gone or were seen by
-// nobody.
+// What guarded a directory when: computed from its states, even where some of them are gone or
+// nobody can have seen them.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

@@ -1,5 +1,5 @@
-// Computed files that the kernel keeps: the oldest go before there are too many, one user cannot
-// take what others need, and what is let go of counts no more.
+// Computed files that the kernel keeps: the oldest are dropped before there are too many, one user
+// cannot use up the share of others, and what is dropped no longer counts.
 
 import t from 'tap'
 import { ENOMEM, FsError } from '../../src/base/errno.ts'

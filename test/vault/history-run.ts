@@ -1,6 +1,6 @@
 // A random run that remembers: a full copy of the tree at every moment that is observed, every
-// version of every file, and which file each name led to from when to when. What the as-of reads of
-// a vault are compared with.
+// version of every file, and which file each name led to from when to when. Reads of a vault as of
+// a moment are compared with it.
 
 import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { defragmentNext } from '../../src/vault/content/defragment.ts'

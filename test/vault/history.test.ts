@@ -1,6 +1,6 @@
 // Random operations by seed, against a plain model that keeps a full copy of the tree at every
-// observed moment: as-of listings, attributes and content, versions and deleted names, on both
-// stores, and again after reopening. AVFS_SEED chooses the seed, AVFS_STEPS the length.
+// observed moment: listings, attributes and content as of a moment, versions and deleted names, on
+// both stores, and again after reopening. AVFS_SEED chooses the seed, AVFS_STEPS the length.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// An import and an export on a store whose reads must wait do what they do on one that answers at
+// An import and an export on a store whose reads must wait do the same as on one that answers at
 // once: a tree, another one over it, and steps of a history. A record that had changed something
 // before its read would end the import (src/base/step.ts).
 

@@ -1,5 +1,5 @@
-// What an import does with streams that nobody sane sent: it refuses them or takes a part, and the
-// vault stays sound.
+// What an import does with malformed streams: it refuses them or imports a part, and the vault
+// stays sound.
 
 import t from 'tap'
 import {

@@ -1,6 +1,6 @@
-// One life of a vault by script: files that are saved, labelled, linked, moved, deleted and brought
-// back, by way of the views as well, with paths that leave no trace. What it ends in does not
-// depend on the store.
+// One scripted life of a vault: files that are saved, labelled, linked, moved, deleted and brought
+// back, also through the views, with paths that leave no trace. Its final state does not depend on
+// the store.
 
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'

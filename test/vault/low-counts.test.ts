@@ -1,6 +1,6 @@
-// Vaults from strangers in which something is counted as less than it is: whoever removes what is
-// there gets below nothing, and that must come into no row. An engine would refuse it with all that
-// is written after it, or keep a row that nobody can read.
+// Vaults from strangers in which a count is too low: removing what exists would take it below zero,
+// and that must not get into a row. An engine would refuse the row together with everything that is
+// written after it, or keep a row that cannot be read.
 
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
 // Copying stores and proving the copy: digests tell any two contents apart and nothing else,
-// everything goes over, and a damaged store is read around its damage. AVFS_SEED brings a run back.
+// everything is copied, and a damaged store is read around its damage. AVFS_SEED repeats a run.
 
 import { join } from 'node:path'
 import t from 'tap'

@@ -1,6 +1,6 @@
-// Random operations by seed, on a plain model and on a vault through src/fs: after each stretch
-// both trees are the same, at the end the vault checks clean, and after reopening it is the same
-// again. AVFS_SEED chooses the seed, AVFS_STEPS the length.
+// Random operations by seed, on a plain model and on a vault through src/fs: after each stretch of
+// operations both trees are the same, at the end the vault checks clean, and after reopening it is
+// the same again. AVFS_SEED chooses the seed, AVFS_STEPS the length.
 
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// Open directories: what they hold of names is shared and bounded, and nobody who reads one misses
-// a name for that.
+// Open directories: the names that they hold are shared and bounded, and no reader misses a name
+// because of that.
 
 import t from 'tap'
 import { EMFILE, FsError } from '../../src/base/errno.ts'

@@ -1,4 +1,4 @@
-// Prune on a vault whose rows say that removed directories are in each other: it ends.
+// Prune ends on a vault whose rows say that removed directories contain each other.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

@@ -1,8 +1,8 @@
 // The versions of names before and after prune, by random changes: in place, by rename over a name,
 // moved, deleted and made again. What is left has the number and the content that it had, and a
-// name keeps as many of its newest as a rule says (one to which files were moved with their history
-// keeps those that are newest by when they came). AVFS_SEED chooses the seed, AVFS_STEPS the
-// length.
+// name keeps as many of its newest versions as a rule says (for a name to which files were moved
+// with their history, the newest are those that came last). AVFS_SEED chooses the seed, AVFS_STEPS
+// the length.
 
 import { createHash } from 'node:crypto'
 import t from 'tap'

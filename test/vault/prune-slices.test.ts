@@ -1,5 +1,5 @@
-// That pruning and collecting go on in small parts, with requests and commits in between, and that
-// the space comes back. How long a part takes is measured by scripts/bench-prune.ts.
+// Pruning and garbage collection run in small parts, with requests and commits in between, and the
+// space is freed. How long a part takes is measured by scripts/bench-prune.ts.
 
 import { statSync } from 'node:fs'
 import { join } from 'node:path'

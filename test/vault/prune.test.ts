@@ -1,7 +1,7 @@
-// Prune against a plain expectation: random changes by seed, each of whose states is kept in full
-// beside the vault; then some rules, and whatever they promise to keep must read exactly as it was,
-// everything else exactly or not at all. On both stores. AVFS_SEED chooses the seed, AVFS_STEPS the
-// length.
+// Prune against a plain expectation: random changes by seed, each of whose states is also kept in
+// full outside the vault; then some rules, and everything that they promise to keep must read
+// exactly as it was, everything else exactly or not at all. On both stores. AVFS_SEED chooses the
+// seed, AVFS_STEPS the length.
 
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'

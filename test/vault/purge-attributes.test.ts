@@ -1,5 +1,5 @@
-// Purge of what files and directories were beside their content: modes, owners, attributes and
-// labels of the past.
+// Purge of everything in files and directories except content: modes, owners, attributes and labels
+// of the past.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

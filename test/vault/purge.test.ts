@@ -1,5 +1,5 @@
-// What purge does away with, and what it leaves alone. AVFS_SEED chooses the random histories,
-// AVFS_PURGES how many.
+// What purge removes, and what it leaves alone. AVFS_SEED chooses the random histories, AVFS_PURGES
+// their number.
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'

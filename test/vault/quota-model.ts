@@ -1,6 +1,5 @@
-// What users own, kept in the plainest way beside a vault: of each file which of its bytes are
-// covered, by whom it is owned, how many names it has. Says what an operation has to be refused
-// for.
+// What users own, computed in the simplest way beside a vault: for each file which of its bytes are
+// covered, who owns it, how many names it has. Predicts which operations must be refused.
 
 import { EDQUOT, FsError } from '../../src/base/errno.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'

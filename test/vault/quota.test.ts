@@ -1,6 +1,6 @@
 // Quotas against a plain count (quota-model.ts): random operations of several users by seed, each
 // of which is refused exactly when it would take its owner or the vault beyond a limit; and the
-// counters that a vault is opened with are those of its rows. AVFS_SEED chooses the seed,
+// counters with which a vault is opened are those of its rows. AVFS_SEED chooses the seed,
 // AVFS_STEPS the length.
 
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// A history at random: saves in place, by rename and with backup files, moves of files and
+// A random history: saves in place, by rename and with backup files, moves of files and
 // directories, hard links, deletions, restores, labels.
 
 import type { FileSystem } from '../../src/fs/file-system.ts'

@@ -1,5 +1,5 @@
 // Random operations on a vault and on the plain model beside it, each checked for the errno that
-// the model expects. What random tests of the present and of history have in common.
+// the model expects. Shared by random tests of the present and of history.
 
 import { FsError } from '../../src/base/errno.ts'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'

@@ -1,4 +1,4 @@
-// What the next opening makes of content that was not sealed, however many extents it has.
+// How the next opening recovers content that was not sealed, however many extents it has.
 
 import t from 'tap'
 import { createFileSystem } from '../../src/fs/file-system.ts'

@@ -1,6 +1,6 @@
 // Repair of every kind of damage that a check can find: each is done to a vault with history by
 // changing its rows, found under its code, and repaired so that a deep check finds nothing, the
-// vault opens, and what was not damaged is as it was. AVFS_SEED brings a run back.
+// vault opens, and what was not damaged is unchanged. AVFS_SEED repeats a run.
 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'

@@ -1,5 +1,5 @@
-// Files with several names are restored under the names that they had: what was one is one again,
-// and what was two is two. A dry run tells the same.
+// Files with several names are restored under the names that they had: names of one file lead to
+// one file again, names of two files to two. A dry run predicts the same.
 
 import t, { type Test } from 'tap'
 import { createFileSystem, type FileSystem } from '../../src/fs/file-system.ts'

@@ -1,6 +1,6 @@
-// Whole trees are restored to moments of a random run, and compared with what an as-of read showed
-// of that moment before; the vault stays sound, and the moments in between stay readable. AVFS_SEED
-// chooses the seed, AVFS_STEPS the length.
+// Whole trees are restored to moments of a random run, and compared with what a read as of that
+// moment returned before; the vault stays sound, and the moments in between stay readable.
+// AVFS_SEED chooses the seed, AVFS_STEPS the length.
 
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'

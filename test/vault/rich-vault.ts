@@ -1,5 +1,5 @@
-// Vaults that hold some of everything, made by random operations: history, snapshots, labels,
-// holds, attributes, names that are not UTF-8. For tests of what must keep all of it.
+// Vaults that contain some of everything, made by random operations: history, snapshots, labels,
+// holds, attributes, names that are not UTF-8. For tests of operations that must keep all of it.
 
 import { openStore } from '../../src/store/open.ts'
 import { addHold } from '../../src/vault/prune/holds.ts'

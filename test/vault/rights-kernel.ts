@@ -1,7 +1,7 @@
-// What the kernel does between programs and a file system that is mounted with default_permissions,
-// as far as rights go: it walks paths name by name, asks owner, mode and access list of each
-// directory, and goes by what it keeps of names and attributes as long as it was told that they are
-// good.
+// A stand-in for the kernel between programs and a file system that is mounted with
+// default_permissions, as far as rights go: it walks paths name by name, checks owner, mode and
+// access list of each directory, and uses cached names and attributes as long as it was told that
+// they are valid.
 
 import { EACCES, ENOENT, FsError } from '../../src/base/errno.ts'
 import { MAY_READ, MAY_SEARCH, may } from '../../src/fs/access.ts'

@@ -1,6 +1,6 @@
 // A vault that several users fill and open and close to each other at random, and a record of all
-// that it ever was: who might do what where, at each moment and now, by plain reading of inode(7)
-// and acl(5). Knows nothing of how views find out.
+// its states: who might do what where, at each moment and now, by a direct implementation of
+// inode(7) and acl(5). Knows nothing of how views decide.
 
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { Caller } from '../../src/fs/operations.ts'

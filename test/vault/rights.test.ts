@@ -1,6 +1,6 @@
-// Views show of the past what somebody might see then and may come to now, and nothing else: a
-// random life of a vault among three users, and each of them looks at everything through a stand-in
-// of the kernel, while doors open and close. AVFS_RIGHTS_SEED brings a run back.
+// Views show of the past what a user could see then and may reach now, and nothing else: a random
+// life of a vault among three users, each of whom reads everything through a stand-in for the
+// kernel, while directories are opened and closed to them. AVFS_RIGHTS_SEED repeats a run.
 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'

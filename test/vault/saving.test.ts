@@ -1,4 +1,4 @@
-// How programs save, and what history makes of it: versions, deleted names, tags and snapshots of
+// How programs save, and the history that results: versions, deleted names, tags and snapshots of
 // single cases.
 
 import t, { type Test } from 'tap'

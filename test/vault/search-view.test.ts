@@ -1,6 +1,6 @@
-// search/QUERY/ without a mount and with a search that finds what the test says: when it is asked,
-// what is kept of its answers, and what is shown of one that does not hold any more; on a store
-// whose reads must wait.
+// search/QUERY/ without a mount and with a search that finds what the test says: when the search is
+// run, how long its answers are kept, and what is shown of an answer that is out of date; on a
+// store whose reads must wait.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'

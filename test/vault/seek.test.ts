@@ -1,4 +1,4 @@
-// Data and holes of files with many extents: what lseek(2) answers, how much is read for it, and
+// Data and holes of files with many extents: what lseek(2) returns, how much is read for it, and
 // copies that are made in parts.
 
 import t from 'tap'

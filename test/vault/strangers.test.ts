@@ -1,7 +1,7 @@
-// Vaults from strangers: one kind after the other of rows that no vault of ours has, and all who
-// read rows walked over each. Whoever reads ends, with a result or an error that is known, and
-// within bounds; nothing is written outside the place that was said; and a check finds what is
-// wrong, or the vault is not opened, and a repaired one is sound.
+// Vaults from strangers: each kind of row that no vault of ours has, and all code that reads rows
+// run on it. Every reader ends, with a result or a known error, and within bounds; nothing is
+// written outside of the destination; and a check finds what is wrong, or the vault is not opened,
+// and a repaired one is sound.
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// What the files in a tag's directory are called: looked up one by one, in any order of changes,
-// they are what a listing shows.
+// The names of files in a tag's directory: looked up one by one, in any order of changes, they are
+// what a listing shows.
 
 import t from 'tap'
 import { FsError } from '../../src/base/errno.ts'

@@ -1,5 +1,5 @@
 // What views read of the store: as much for each entry of a large directory as for each of a small
-// one. Rows are counted, and no time.
+// one. Rows are counted, not time.
 
 import t, { type Test } from 'tap'
 import { FsError } from '../../src/base/errno.ts'

@@ -1,5 +1,6 @@
-// What the kernel may keep of views, and what it is told: listings as long as they show what is
-// there, and names until they lead elsewhere. No kernel: what it would be told is recorded.
+// What the kernel may cache of views, and which notices it gets: listings are cached as long as
+// they are right, and names until they lead elsewhere. There is no kernel: its notices are
+// recorded.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'

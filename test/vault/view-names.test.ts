@@ -1,5 +1,5 @@
-// What names mean in views: bytes that can be no tag, no snapshot, no moment and no query are names
-// of nothing, and of files.
+// What names mean in views: bytes that cannot be a tag, a snapshot, a moment or a query are names
+// of nothing, or of files.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-// The virtual tree without a mount: what src/fs answers for numbers and names below .avfs.
+// The virtual tree without a mount: how src/fs answers for numbers and names below .avfs.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'

@@ -1,5 +1,5 @@
-// Looking through a tree on a store whose reads must wait: what is there now, and what was there,
-// each thing once and whole. AVFS_SEED chooses the seed.
+// Walks through a tree on a store whose reads must wait, in the present and in the past: each entry
+// is found once and whole. AVFS_SEED chooses the seed.
 
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'

@@ -1,4 +1,4 @@
-// What a vault on disk holds, whichever engine it is on, and whether that makes sense.
+// Reads everything in a vault on disk, on any engine, and checks whether it is consistent.
 
 import { openStore } from '../../src/store/open.ts'
 import { checkStore } from '../../src/vault/check/check.ts'

@@ -1,4 +1,4 @@
-// What happened to a disk, in order: the language between the file system that records it
+// What happened to a disk, in order: the interface between the file system that records it
 // (recording-fs.ts) and the power cut that forgets a part of it (power-cut.ts). Inode 1 is the top
 // directory. Names are byte strings.
 

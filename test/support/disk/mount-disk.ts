@@ -1,6 +1,6 @@
-// Mounts a disk that records what is done to it, as a child process with a channel to its parent:
-// mount-disk.ts DIR. It says 'mounted'. What is sent to it is the path of a file: it writes the log
-// there (v8.serialize), says 'written' and ends.
+// Mounts a disk that records every operation, as a child process with a channel to its parent:
+// mount-disk.ts DIR. It sends 'mounted'. Its parent sends it the path of a file: it writes the log
+// there (v8.serialize), sends 'written' and ends.
 //
 // The kernel does not gather writes here (no FUSE_WRITEBACK_CACHE): each write(2) is an event of
 // its own, so that a power cut may lose any of them.

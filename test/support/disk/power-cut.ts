@@ -1,14 +1,13 @@
-// What a disk holds after a power cut: all that fsync(2) acknowledged, and of the rest what chance
-// left. The promises are those of a journaling file system:
+// What a disk holds after a power cut: everything that fsync(2) acknowledged, and a random part of
+// the rest. The promises are those of a journaling file system:
 //
-//   names, sizes   are journaled in order: some first part of what was not synced yet is there. An
-//   fsync writes the whole
-//                  journal, or only the names of its directory or the size of its file
-//   bytes          of each 4 KiB page that was written and not synced, each write is there or not;
-//   now and then some of its
-//                  512-byte sectors alone. What was written behind a truncation that is lost is
-//                  lost, too
-//   ends           a file may have got its new size and not the bytes: then they are zeros
+//   names, sizes   are journaled in order: some prefix of what was not synced yet exists. An fsync
+//                  writes the whole journal, or only the names of its directory or the size of
+//                  its file
+//   bytes          of each 4 KiB page that was written and not synced, each write exists or not;
+//                  now and then only some of its 512-byte sectors. What was written after a
+//                  truncation that is lost is lost, too
+//   ends           a file may have its new size without the bytes: then they are zeros
 //
 // Knows nothing of avfs or its engines.
 

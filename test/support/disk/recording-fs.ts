@@ -1,5 +1,5 @@
-// A disk in memory that remembers all that is done to it: the toy file system, and an event for
-// each change and each fsync. Knows nothing of crashes.
+// A disk in memory that records every operation on it: the toy file system, and an event for each
+// change and each fsync. Knows nothing of crashes.
 
 import { isDirectory, isSymlink } from '../../../src/base/mode.ts'
 import type { Node, Operations } from '../../../src/fs/operations.ts'
