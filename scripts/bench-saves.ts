@@ -1,6 +1,7 @@
-// What each save of a growing file costs: a line is appended to a log, which is closed each time, so
-// that each save is a version. Measures history, the search index, rows by kind, and the daemon's
-// processor time and memory, for few and for many saves: the cost of each save should not grow.
+// What each save of a growing file costs: a line is appended to a log, which is closed each time,
+// so that each save is a version. Measures history, the search index, rows by kind, and the
+// daemon's processor time and memory, for few and for many saves: the cost of each save should not
+// grow.
 //
 //   node scripts/bench-saves.ts [--saves 20000] [--bytes 80] [--write]
 
