@@ -95,7 +95,7 @@ function nobodyAnswers({ source, mountPoint, userId }: MountEntry): ControlError
   const isOthers = userId !== undefined && userId !== ownUser() && ownUser() !== 0
   const why = isOthers
     ? `${mountPoint} was mounted by user ${userId}, and its daemon answers that user and root alone; the past is in the directories ${VIEWS} there, without a command`
-    : `nobody answers for ${source} at ${mountPoint}: its daemon has died, and the next avfs mount clears that`
+    : `nobody answers for ${source} at ${mountPoint}: its daemon has died, and the next avfs mount clears that, or it was started with another runtime directory (XDG_RUNTIME_DIR)`
   return new ControlError('failed', why, mountPoint)
 }
 
