@@ -4,9 +4,12 @@
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
 import { createFileSystem } from '../../src/fs/file-system.ts'
+import { type InodeRow, inode } from '../../src/store/collections.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
+import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { birthBatch, Vault } from '../../src/vault/vault.ts'
+import { changes } from '../store/rows.ts'
 import { faulting } from '../support/faulting.ts'
 import { fakeMount, name, reply, request, u32, u64 } from '../support/fuse-wire.ts'
 import { waiting } from '../support/waiting.ts'
@@ -35,6 +38,9 @@ t.test('a umask of all bits takes permissions away and no type', async (t) => {
 t.test('fsync of a file whose row must be read first is answered', async (t) => {
   const store = openMemory()
   await store.commit(birthBatch())
+  // The last row is read when a vault is opened, and with it that there is none behind it.
+  const top = store.get(inode, [ROOT_INO]) as InodeRow
+  await store.commit([changes(inode, [{ ...top, ino: 9000 }])])
   const faults = faulting(store, { gets: true })
   const vault = await retryUntilLoaded(() => new Vault(faults, '/', {}))
   const fs = await retryUntilLoaded(() => createFileSystem(vault, { readOnly: false }))
