@@ -90,17 +90,14 @@ function checkHead(file: string, lines: readonly string[]): void {
 const graph = new Map<string, string[]>()
 
 function checkImports(file: string, text: string): void {
-  graph.set(file, [])
+  const imports = importsOf(file, text)
+  graph.set(
+    file,
+    imports.map(({ target }) => target),
+  )
   const part = partOf(file)
-  if (part === undefined) {
-    graph.set(
-      file,
-      importsOf(file, text).map(({ target }) => target),
-    )
-    return
-  }
-  for (const { line, isType, names, target } of importsOf(file, text)) {
-    graph.get(file)?.push(target)
+  if (part === undefined) return
+  for (const { line, isType, names, target } of imports) {
     if (partOf(target) === part) {
       checkRoom(file, line, target)
       continue

@@ -94,12 +94,22 @@ export function pathBelow(
   return names.reverse()
 }
 
-/** Everybody may list a directory and go through it, whoever it is. */
-export const OPEN_TO_ALL = 0o555
+const OPEN_TO_ALL = 0o555
 
+/** Whether everybody may list such a directory and go through it, whoever it is. */
+export function isOpenToEverybody({
+  mode,
+  acl,
+}: {
+  readonly mode: number
+  readonly acl: Uint8Array | undefined
+}): boolean {
+  return (mode & OPEN_TO_ALL) === OPEN_TO_ALL && acl === undefined
+}
+
+/** The same for a directory as it is now. */
 export function isOpenToAll(core: Core, directory: Inode): boolean {
-  const isOpen = (directory.mode & OPEN_TO_ALL) === OPEN_TO_ALL
-  return isOpen && getXattr(core, directory, ACL_ACCESS) === undefined
+  return isOpenToEverybody({ mode: directory.mode, acl: getXattr(core, directory, ACL_ACCESS) })
 }
 
 /**

@@ -1,7 +1,7 @@
 // Which steps a process takes so that those who watch directories hear of changes that were made
 // below the kernel; see echo.ts.
 
-import { isDirectory } from '../base/mode.ts'
+import { DT_DIR, isDirectory } from '../base/mode.ts'
 import type { EntryRow } from '../store/collections.ts'
 import type { Changes, NameChange } from '../vault/core/gathered.ts'
 import { type Inode, ROOT_INO } from '../vault/core/inode.ts'
@@ -10,8 +10,6 @@ import { findInode, getInode } from '../vault/tree/inodes.ts'
 import { namesOfInode, pathOf } from '../vault/tree/names.ts'
 import { type FsContext, isHeld } from './context.ts'
 import type { EchoStep } from './echo-step.ts'
-
-const DIRECTORY = 4
 
 /**
  * What is to be seen of a name: that something goes, then that something comes, perhaps in its
@@ -46,7 +44,7 @@ export function planEcho(
 function expect(fs: FsContext, { parent, name, before }: NameChange): EchoedName | undefined {
   const after = findEntry(fs.core, parent, name)
   if (before?.ino === after?.ino) return undefined
-  const isOver = after !== undefined && after.type !== DIRECTORY && before?.type !== DIRECTORY
+  const isOver = after !== undefined && after.type !== DT_DIR && before?.type !== DT_DIR
   // An inode that the kernel does not know is watched by nobody, and needs no node of its own.
   const going = isOver && before !== undefined && !isHeld(fs, before.ino) ? undefined : before
   return { parent, name, going, coming: after?.ino }
@@ -60,7 +58,7 @@ function pathsOf(
 ): (ino: number) => string | undefined {
   const gone = new Map<number, NameChange>()
   for (const change of names)
-    if (change.before?.type === DIRECTORY) gone.set(change.before.ino, change)
+    if (change.before?.type === DT_DIR) gone.set(change.before.ino, change)
   const pathTo = (ino: number): string | undefined => {
     const path = pathOf(fs.core, ino)
     if (path !== undefined) return path === '/' ? top : top + path
@@ -81,11 +79,9 @@ function stepsFor(
   if (directory === undefined) return []
   const steps: EchoStep[] = []
   const isOver =
-    coming !== undefined &&
-    going?.type !== DIRECTORY &&
-    !isDirectory(getInode(fs.core, coming).mode)
+    coming !== undefined && going?.type !== DT_DIR && !isDirectory(getInode(fs.core, coming).mode)
   if (going !== undefined && !isOver)
-    steps.push({ directory, name, do: going.type === DIRECTORY ? 'rmdir' : 'unlink' })
+    steps.push({ directory, name, do: going.type === DT_DIR ? 'rmdir' : 'unlink' })
   if (coming !== undefined) steps.push({ directory, name, do: 'move', from: `${index}` })
   return steps
 }

@@ -17,7 +17,6 @@ import { xattrsAt } from '../vault/history/timeline.ts'
 import { ACL_ACCESS } from '../vault/tree/acl.ts'
 import { getXattr } from '../vault/tree/attached.ts'
 import { findInode, keepState } from '../vault/tree/inodes.ts'
-import { OPEN_TO_ALL } from './access.ts'
 
 /** What guards a directory, and the one that it lies in. */
 export interface Guard {
@@ -26,11 +25,6 @@ export interface Guard {
   readonly gid: number
   readonly acl: Uint8Array | undefined
   readonly parent: number
-}
-
-/** Everybody may list such a directory and go through it, whoever it is. */
-export function isOpenToEverybody({ mode, acl }: Pick<Guard, 'mode' | 'acl'>): boolean {
-  return (mode & OPEN_TO_ALL) === OPEN_TO_ALL && acl === undefined
 }
 
 /** From `since` on, until the next one or at least until `until`. */

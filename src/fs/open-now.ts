@@ -7,7 +7,8 @@ import { inode as inodes, type Key, xattr } from '../store/collections.ts'
 import { inBackground } from '../store/retry.ts'
 import type { Core } from '../vault/core/core.ts'
 import { ROOT_INO } from '../vault/core/inode.ts'
-import { guardNow, isOpenToEverybody } from './guards.ts'
+import { isOpenToEverybody } from './access.ts'
+import { guardNow } from './guards.ts'
 
 interface Known {
   /** With all above. */

@@ -15,9 +15,9 @@ import type { Moment } from '../vault/core/moment.ts'
 import { entryAt, inodeAt } from '../vault/history/timeline.ts'
 import { findEntry } from '../vault/tree/directory.ts'
 import { findInode } from '../vault/tree/inodes.ts'
-import { MAY_SEARCH, may, type Reader } from './access.ts'
+import { isOpenToEverybody, MAY_SEARCH, may, type Reader } from './access.ts'
 import type { FsContext } from './context.ts'
-import { type Guard, guardNow, guardsAt, guardsEver, isOpenToEverybody } from './guards.ts'
+import { type Guard, guardNow, guardsAt, guardsEver } from './guards.ts'
 
 type Test = (guard: Guard, wanted: number) => boolean
 

@@ -4,6 +4,7 @@
 // .avfs in real directories, and moves and links from one to the other.
 
 import { EBUSY, EDQUOT, EEXIST, EINVAL, EISDIR, EROFS, EXDEV, fail } from '../base/errno.ts'
+import { DT_DIR } from '../base/mode.ts'
 import { isProvisional, ROOT_INO } from '../vault/core/inode.ts'
 import { ACL_ACCESS } from '../vault/tree/acl.ts'
 import { findEntry } from '../vault/tree/directory.ts'
@@ -38,7 +39,6 @@ import { AVFS_NAME, numberOf, VIEW_BASE } from './virtual/view.ts'
 import type { ViewOperations } from './virtual/view-operations.ts'
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts'
 
-const DIRECTORY = 4
 /** The position after .avfs in a listing that shows it: after all that a directory can hold. */
 const LAST_COOKIE = 2 ** 52
 
@@ -95,7 +95,7 @@ export function routed(fs: FsContext, { virtual, listed, memory }: Routes): Oper
     // The file stays where it is: it is labelled.
     const row = findEntry(core, parent, name)
     const into = viewsOf(newParent)
-    if (row === undefined || row.type === DIRECTORY || into === undefined) fail(EROFS)
+    if (row === undefined || row.type === DT_DIR || into === undefined) fail(EROFS)
     const node = into.moveIn(caller, newParent, row.ino, newName)
     forget(node.ino, 1)
   }
@@ -111,7 +111,7 @@ export function routed(fs: FsContext, { virtual, listed, memory }: Routes): Oper
     // One that was made while there were no views is listed already.
     const isListed = findEntry(core, ROOT_INO, AVFS_NAME) !== undefined
     if (isFull || isListed || cookie >= LAST_COOKIE) return
-    take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DIRECTORY, LAST_COOKIE, undefined)
+    take(AVFS_NAME, numberOf(`${AVFS_NAME}\0${ROOT_INO}`), DT_DIR, LAST_COOKIE, undefined)
   }
 
   return {

@@ -2,7 +2,7 @@
 // labelled files of its family comes, goes or is renamed (cached-tags.ts). Only names that
 // everybody is shown alike are kept, so that a directory on the way which closes drops all.
 
-import { isDirectory } from '../../base/mode.ts'
+import { DT_DIR, isDirectory } from '../../base/mode.ts'
 import { afterStep } from '../../base/step.ts'
 import {
   CREATED,
@@ -20,8 +20,6 @@ import { isOpenToAll } from '../access.ts'
 import type { FsContext } from '../context.ts'
 import { CachedTags } from './cached-tags.ts'
 import type { TaggedNameCache } from './view.ts'
-
-const DIRECTORY = 4
 
 /** What changed since the kernel was told last. */
 interface Changes {
@@ -69,7 +67,7 @@ function followChanges(
   })
   overlay.watch(entry, (_key, row) => {
     // A directory was moved, and all that is below it.
-    if (row?.type === DIRECTORY && row.origin !== CREATED) note(() => (changes.all = true))
+    if (row?.type === DT_DIR && row.origin !== CREATED) note(() => (changes.all = true))
   })
 }
 

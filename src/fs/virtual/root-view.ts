@@ -1,5 +1,6 @@
 // Kind: .avfs itself, the table of what every directory has.
 
+import { DT_DIR, DT_REG } from '../../base/mode.ts'
 import type { Caller } from '../operations.ts'
 import { atKind } from './at-view.ts'
 import { directoryAttributes } from './attributes.ts'
@@ -19,18 +20,15 @@ function fixed(kind: ViewKind, name: string): Open {
   return (_views, _caller, { directory, number }) => fixedView(kind, name, directory, number)
 }
 
-const DIRECTORY = 4
-const REGULAR = 8
-
 const names: ReadonlyMap<string, { type: number; open: Open }> = new Map([
-  ['at', { type: DIRECTORY, open: fixed(atKind, 'at') }],
-  ['deleted', { type: DIRECTORY, open: fixed(deletedKind, 'deleted') }],
-  ['history.json', { type: REGULAR, open: historyFile }],
-  ['search', { type: DIRECTORY, open: fixed(searchKind, 'search') }],
-  [SNAPSHOTS, { type: DIRECTORY, open: fixed(snapshotsKind, SNAPSHOTS) }],
-  ['stats.json', { type: REGULAR, open: statsFile }],
-  ['tags', { type: DIRECTORY, open: (_views, _caller, up) => tagsView(up) }],
-  [VERSIONS, { type: DIRECTORY, open: fixed(versionsKind, VERSIONS) }],
+  ['at', { type: DT_DIR, open: fixed(atKind, 'at') }],
+  ['deleted', { type: DT_DIR, open: fixed(deletedKind, 'deleted') }],
+  ['history.json', { type: DT_REG, open: historyFile }],
+  ['search', { type: DT_DIR, open: fixed(searchKind, 'search') }],
+  [SNAPSHOTS, { type: DT_DIR, open: fixed(snapshotsKind, SNAPSHOTS) }],
+  ['stats.json', { type: DT_REG, open: statsFile }],
+  ['tags', { type: DT_DIR, open: (_views, _caller, up) => tagsView(up) }],
+  [VERSIONS, { type: DT_DIR, open: fixed(versionsKind, VERSIONS) }],
 ])
 
 const rootKind: ViewKind = {
@@ -39,7 +37,7 @@ const rootKind: ViewKind = {
   lookup: (context, caller, view, name) => names.get(name)?.open(context, caller, view),
   *list(context, caller, view): Generator<ViewEntry> {
     for (const [name, { type, open }] of names)
-      yield { name, type, view: type === DIRECTORY ? open(context, caller, view) : undefined }
+      yield { name, type, view: type === DT_DIR ? open(context, caller, view) : undefined }
   },
 }
 

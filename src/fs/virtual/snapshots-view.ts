@@ -2,6 +2,7 @@
 // deletes it, mv renames it.
 
 import { EACCES, EEXIST, ENOENT, EPERM, fail } from '../../base/errno.ts'
+import { DT_DIR } from '../../base/mode.ts'
 import type { Fault } from '../../store/store.ts'
 import { ROOT_INO } from '../../vault/core/inode.ts'
 import {
@@ -23,8 +24,6 @@ import { pastView } from './past-directory.ts'
 import { createPastTree } from './past-tree.ts'
 import { shownName, textOf, toName } from './text.ts'
 import { type View, type ViewContext, type ViewEntry, type ViewKind, waiting } from './view.ts'
-
-const DIRECTORY = 4
 
 /** A directory that is younger than the snapshot is empty in it. */
 const emptyKind: ViewKind = {
@@ -60,7 +59,7 @@ function viewOf(view: View, name: string, moment: number, then: Then | undefined
     root: directory,
     nameMs,
   })
-  return pastView(tree, directory, DIRECTORY, number, toName(name))
+  return pastView(tree, directory, DT_DIR, number, toName(name))
 }
 
 function rowOf({ fs }: ViewContext, name: string): SnapshotRow | undefined {
@@ -85,7 +84,7 @@ export const snapshotsKind: ViewKind = {
   *list(context, _caller, view): Generator<ViewEntry | Fault> {
     for (const { name, moment } of yield* waiting(() => listSnapshots(context.fs.core))) {
       const node = yield* waiting(() => snapshotView(context, view, name, moment))
-      yield { name: toName(name), type: DIRECTORY, view: node }
+      yield { name: toName(name), type: DT_DIR, view: node }
     }
   },
   mkdir(context, caller, view, name) {

@@ -39,7 +39,6 @@ import { ALMIGHTY, type Tagged, taggedAlike, taggedAs, taggedBelow } from './tag
 import { shownName, textOf, toName } from './text.ts'
 import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
-const DIRECTORY = 4
 /**
  * How long the kernel may cache a label under another name than its own, with its attributes:
  * programs ask more than once.
@@ -84,7 +83,7 @@ const tagsKind: ViewKind = {
     for (const { name } of yield* waiting(() => listTags(fs.core))) {
       if (!(yield* waiting(() => isLabelShown(fs.core, view.directory, name, reader)))) continue
       const own = toName(nameInViews(fs.core, name))
-      yield { name: own, type: DIRECTORY, view: tagView(view, [name], fs.shared ? 0 : CACHED_MS) }
+      yield { name: own, type: DT_DIR, view: tagView(view, [name], fs.shared ? 0 : CACHED_MS) }
     }
   },
   mkdir({ fs }, caller, view, name) {

@@ -21,7 +21,6 @@ import { createPastTree } from './past-tree.ts'
 import { ticksOf } from './row-ticks.ts'
 import { CACHED_MS, type View, type ViewEntry, type ViewKind, waiting } from './view.ts'
 
-const REGULAR = 8
 /** How long numbers are used without reading the history again, here and in the kernel's cache. */
 export const KNOWN_MS = 1000
 /**
@@ -198,7 +197,7 @@ export const versionListKind: ViewKind<VersionListView> = {
     for (const version of versions) {
       if (!(yield* waiting(() => maySee(fs, reader, view, version)))) continue
       const entry = yield* waiting(() => fileOf(fs, view, version, nameMs))
-      yield { name: listedAs(view, version), type: REGULAR, view: entry }
+      yield { name: listedAs(view, version), type: DT_REG, view: entry }
     }
     const latest = yield* waiting(() => latestOf(fs, reader, view))
     if (latest !== undefined) yield { name: LATEST, type: DT_LNK, view: latest }

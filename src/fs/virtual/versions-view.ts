@@ -22,8 +22,6 @@ import {
   waiting,
 } from './view.ts'
 
-const DIRECTORY = 4
-const REGULAR = 8
 /** At most so many former entries of a name are examined. */
 const SPANS_MAX = 10_000
 /** Names read at a time. */
@@ -40,7 +38,7 @@ export const versionsKind: ViewKind = {
   lookup({ fs }, caller, view, name) {
     const { directory } = view
     const present = findEntry(fs.core, directory, name)
-    if (present?.type === REGULAR) return listView(view, name, CACHED_MS)
+    if (present?.type === DT_REG) return listView(view, name, CACHED_MS)
     if (!hasVersions(fs.core, directory, name)) return undefined
     if (!seesAll(fs, caller)) {
       const spans = fs.core.overlay.scan(entryPast, spansOf(directory, name))
@@ -54,7 +52,7 @@ export const versionsKind: ViewKind = {
       const start: string = from
       const rows = yield* waiting(() => presentNames(context, view, start))
       for (const { name, type } of rows)
-        if (type === REGULAR) yield { name, type: DIRECTORY, view: listView(view, name, CACHED_MS) }
+        if (type === DT_REG) yield { name, type: DT_DIR, view: listView(view, name, CACHED_MS) }
       const last = rows.length < PAGE_ROWS ? undefined : rows.at(-1)
       from = last && `${last.name}\0`
     }

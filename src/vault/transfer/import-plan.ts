@@ -23,7 +23,7 @@ import {
   WHOLE,
 } from '../../archive/records.ts'
 import { EISDIR, ENOTDIR, fail } from '../../base/errno.ts'
-import { isDirectory } from '../../base/mode.ts'
+import { isDirectory, isRegular } from '../../base/mode.ts'
 import { Units } from '../../base/units.ts'
 import { retryUntilLoaded } from '../../store/retry.ts'
 import type { Heard } from '../core/effect.ts'
@@ -187,7 +187,7 @@ function planFile(
     conclude(plan, path, now, isSame, isSame)
     return
   }
-  if (!isSpecial(head) && (head.flags & WHOLE) === 0) {
+  if (isRegular(head.mode) && (head.flags & WHOLE) === 0) {
     const isSame = now !== undefined && now.size === head.size
     arriving.set(head.id, { record: Buffer.from(record), path, now, isSame, reached: 0 })
     return
@@ -199,14 +199,6 @@ function planFile(
   run.report.bytes += content.length
   conclude(plan, path, now, isSame, isSameAll)
   if (head.nlink > 1) links.set(head.key, isSame ? now.ino : 'made')
-}
-
-const REGULAR = 0o100000
-const TYPE = 0o170000
-
-/** A file that is not regular is complete in its record. */
-function isSpecial({ mode }: EntryHead): boolean {
-  return (mode & TYPE) !== REGULAR
 }
 
 /** Reports what becomes of a file: unchanged, or changed only in attributes, or replaced. */
@@ -281,7 +273,7 @@ function planByPath(plan: Plan, record: Buffer, head: EntryHead, name: string): 
   if (now !== undefined && !isDirectory(now.mode)) {
     settled(run, now)
     // Not reported so far, and stays the same.
-    const isWhole = isSpecial(head) || (head.flags & WHOLE) !== 0
+    const isWhole = !isRegular(head.mode) || (head.flags & WHOLE) !== 0
     if (isWhole && holds(run, now, head, contentOf(record))) return
   }
   shadowOf(plan, name).is = true
