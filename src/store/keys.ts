@@ -21,7 +21,7 @@ export function keyAfter(key: Key): Key | undefined {
   if (last === undefined) return undefined
   const above = key.slice(0, -1)
   if (typeof last === 'string') return [...above, `${last}\0`]
-  return last < Number.MAX_SAFE_INTEGER ? [...above, last + 1] : keyAfter(above)
+  return last < Number.MAX_SAFE_INTEGER ? [...above, Math.floor(last) + 1] : keyAfter(above)
 }
 
 /**

@@ -30,6 +30,8 @@ t.test('nothing lies between a key and the bound behind it', async (t) => {
   t.same(keyAfter([1, 'a']), [1, 'a\0'])
   t.same(keyAfter(['a', PROVISIONAL]), ['a\0'])
   t.equal(keyAfter([PROVISIONAL, PROVISIONAL]), undefined)
+  t.same(keyAfter([1, 1.5]), [1, 2], 'nor behind a number that only a damaged table has')
+  t.same(keyAfter([-0.5]), [0])
   t.ok(compareKeys(['a', PROVISIONAL], ['a\0']) < 0)
   t.ok(compareKeys(['a\0'], ['a\x01']) < 0)
 })
