@@ -4,7 +4,8 @@
 //   block     contents, u8 type (0 plain, 1 snappy), u32 masked CRC-32C of both
 //   index     a block of entries: shared, own and value length (varints), key, value = handle of
 //             a block; then u32 restarts, their count
-//   footer    the last 48 bytes: handles of a meta index and of the index, padding, u64 magic
+//   meta      an index of the blocks beside the data: the filter, which says that a key is absent
+//   footer    the last 48 bytes: handles of the meta index and of the index, padding, u64 magic
 //   handle    offset and size of the contents as varints
 
 import { type FileHandle, open } from 'node:fs/promises'
@@ -51,12 +52,13 @@ async function verifyBlocks(file: FileHandle, name: string): Promise<string[]> {
   const footer = await readAt(file, size - FOOTER_BYTES, FOOTER_BYTES)
   if (footer.readBigUInt64LE(FOOTER_BYTES - 8) !== MAGIC) return [`${name} has no footer`]
   const handles = new Varints(footer)
-  const meta = handles.handle()
+  const meta = await readBlock(file, handles.handle())
   const index = await readBlock(file, handles.handle())
-  if (index === undefined) return [`${name}: the index does not match its checksum`]
+  if (meta === undefined || index === undefined)
+    return [`${name}: the index does not match its checksum`]
   const findings: string[] = []
   let unheard = 0
-  for (const handle of [meta, ...handlesOf(index)]) {
+  for (const handle of [...handlesOf(meta), ...handlesOf(index)]) {
     if ((await readBlock(file, handle)) === undefined)
       findings.push(`${name}: the block at ${handle.offset} does not match its checksum`)
     unheard += handle.size
