@@ -21,7 +21,13 @@ export function keyAfter(key: Key): Key | undefined {
   if (last === undefined) return undefined
   const above = key.slice(0, -1)
   if (typeof last === 'string') return [...above, `${last}\0`]
-  return last < Number.MAX_SAFE_INTEGER ? [...above, Math.floor(last) + 1] : keyAfter(above)
+  return last < Number.MAX_SAFE_INTEGER ? [...above, numberAfter(last)] : keyAfter(above)
+}
+
+/** A number of a damaged row may be so low that there is no next whole one. */
+function numberAfter(number: number): number {
+  if (number >= Number.MIN_SAFE_INTEGER) return Math.floor(number) + 1
+  return Math.max(number * (1 - Number.EPSILON), -Number.MAX_VALUE)
 }
 
 /**

@@ -32,6 +32,16 @@ t.test('nothing lies between a key and the bound behind it', async (t) => {
   t.equal(keyAfter([PROVISIONAL, PROVISIONAL]), undefined)
   t.same(keyAfter([1, 1.5]), [1, 2], 'nor behind a number that only a damaged table has')
   t.same(keyAfter([-0.5]), [0])
+  for (const low of [
+    Number.MIN_SAFE_INTEGER,
+    -(2 ** 53),
+    -(2 ** 63),
+    -1e300,
+    Number.NEGATIVE_INFINITY,
+  ]) {
+    const [after = low] = keyAfter([low]) as number[]
+    t.ok(after > low, `${after} is behind ${low}`)
+  }
   t.ok(compareKeys(['a', PROVISIONAL], ['a\0']) < 0)
   t.ok(compareKeys(['a\0'], ['a\x01']) < 0)
 })
