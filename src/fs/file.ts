@@ -97,7 +97,7 @@ export function flush(fs: FsContext, caller: Caller, ino: number): void {
  */
 export async function sync(fs: FsContext): Promise<void> {
   try {
-    await fs.vault.sync()
+    await fs.vault.durable()
   } catch (error) {
     if (error instanceof StoreError) fail(error.kind === 'full' ? ENOSPC : EIO)
     throw error

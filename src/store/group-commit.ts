@@ -2,16 +2,25 @@
 // dirty, or at once when a caller waits. One batch is prepared while another is being written; all
 // callers that ask meanwhile share the next one. A commit that the engine refuses stays in memory
 // and is retried, and every waiting caller gets the error.
+//
+// With an intent log, small batches for which a caller waits are recorded there, one after the
+// other, and the engine gets them later as one. Every batch has a sequence number, which the engine
+// stores with it. A batch is recorded only when all before it are durable.
 
 import { log } from '../base/log.ts'
 import { startStep } from '../base/step.ts'
-import type { Layer, Overlay } from './overlay.ts'
+import { setting } from './collections.ts'
+import type { IntentLog } from './intent-log/intent-log.ts'
+import { keyOf } from './keys.ts'
+import { Layer, type Overlay } from './overlay.ts'
 import { type Batch, Fault, type StoreError } from './store.ts'
 
 /** Delay before a refused commit is retried. */
 const RETRY_MS = 1000
 /** Batches between overlay and engine: one being prepared, one being written. */
 const WAITING_MAX = 2
+/** More changed rows than this are given to the engine at once rather than recorded. */
+const RECORDED_ROWS_MAX = 1000
 
 interface GroupCommitOptions {
   readonly intervalMs: number
@@ -22,22 +31,45 @@ interface GroupCommitOptions {
   readonly collect: () => void
   /** Completes a layer (hashes, compresses) and returns the batch to write. */
   readonly prepare: (layer: Layer) => Promise<Batch>
-  /** Called when a layer has become durable. */
-  readonly settled: (layer: Layer) => void
+  /**
+   * Called when the engine has made layers durable. The first of them contains the changes of the
+   * others, too.
+   */
+  readonly settled: (layers: readonly Layer[]) => void
+  readonly log?: IntentLog | undefined
+}
+
+/** A layer that was handed over. */
+interface Entry {
+  readonly sequence: number
+  readonly layer: Layer
+  readonly batch: Promise<Batch>
+  /** In the log or the engine. */
+  isDurable: boolean
 }
 
 export class GroupCommit {
   readonly #overlay: Overlay
   readonly #options: GroupCommitOptions
+  #sequence = 0
+  /** Layers that the engine is not given yet, oldest first. */
+  #entries: Entry[] = []
+  /** Layers that were handed over and are not durable yet. */
+  #pending = 0
+  /** Batches that the engine is given. */
   #waiting = 0
   #next: Promise<void> | undefined
-  /** Resolves when the engine has committed the newest layer. */
+  /** Resolves when the engine has committed the newest batch. */
   #tail: Promise<void> = Promise.resolve()
-  /** The promise that callers get who wait for the newest layer. */
+  /** The promise that callers get who wait for the newest batch. */
   #told: Promise<void> = Promise.resolve()
+  /** Settles when the newest layer is durable, or the engine has refused it. */
+  #safe: Promise<void> = Promise.resolve()
+  #recording: Promise<void> | undefined
+  #nextRecording: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #failure: StoreError | undefined
-  /** Reject functions of the promises of all layers under way. */
+  /** Reject functions of the promises of all batches under way. */
   readonly #refusals = new Set<(error: unknown) => void>()
   #wake: (() => void)[] = []
   #stopped = false
@@ -58,23 +90,92 @@ export class GroupCommit {
    * commit.
    */
   start(): void {
-    this.#timer = setInterval(() => this.nudge(), this.#options.intervalMs)
+    this.#timer = setInterval(() => {
+      if (this.#overlay.size > 0) this.#options.log?.make()
+      this.nudge()
+    }, this.#options.intervalMs)
     this.#timer.unref()
   }
 
   /** Starts a commit that nobody waits for. */
   nudge(): void {
-    if (this.#next === undefined) this.commit().catch(() => {})
+    if (this.#next !== undefined) return
+    // What is recorded before the engine gets it holds up no recording behind it.
+    const isRecorded = this.#options.log?.isReady === true && this.#isSmall
+    const done = isRecorded ? this.durable().then(() => this.#giveRecorded()) : this.commit()
+    done.catch(() => {})
+  }
+
+  get #isSmall(): boolean {
+    return this.#overlay.size <= RECORDED_ROWS_MAX
   }
 
   /**
-   * Resolves when everything that was done before this call is durable. Rejects with the engine's
-   * StoreError when it refuses; the changes are kept and retried.
+   * Resolves when everything that was done before this call is durable, in the log or the engine.
+   * Rejects with the engine's StoreError when it refuses; the changes are kept and retried.
+   */
+  durable(): Promise<void> {
+    if (this.#options.log === undefined) return this.commit()
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    if (this.#nextRecording !== undefined) return this.#nextRecording
+    const before = this.#recording
+    if (before === undefined) return this.#startRecording()
+    // Later callers may have changes that are not in the record that is being written.
+    this.#nextRecording = before.then(() => {
+      this.#nextRecording = undefined
+      return this.#startRecording()
+    })
+    return this.#nextRecording
+  }
+
+  #startRecording(): Promise<void> {
+    const done = this.#record()
+    const end = (): void => {
+      this.#recording = undefined
+    }
+    this.#recording = done.then(end, end)
+    return done
+  }
+
+  async #record(): Promise<void> {
+    const { log } = this.#options
+    log?.make()
+    if (this.#pending > 0) await this.#safe.catch(() => {})
+    if (log?.isReady !== true || this.#pending > 0 || !this.#isSmall) return this.commit()
+    for (let wait = this.#collect(); wait !== undefined; wait = this.#collect()) await wait
+    if (this.#overlay.size === 0) return this.#safe
+    const done = this.#append(this.#handOver(), log)
+    done.catch(() => {})
+    this.#safe = done
+    return done
+  }
+
+  async #append(entry: Entry, log: IntentLog): Promise<void> {
+    // Without a wait in between, so that the answer to fsync(2) does not wait for a turn.
+    const recorded = log.append(entry.sequence, await entry.batch)
+    if (recorded !== true && !(await recorded)) return this.commit()
+    this.#noteDurable(entry)
+    if (log.isFilling) this.#giveRecorded()
+  }
+
+  #noteDurable(entry: Entry): void {
+    if (!entry.isDurable) this.#pending--
+    entry.isDurable = true
+  }
+
+  /** Gives the engine what is recorded, unless it is busy. */
+  #giveRecorded(): void {
+    if (!this.behind && this.#failure === undefined && this.#entries.length > 0) this.#give()
+  }
+
+  /**
+   * Resolves when everything that was done before this call is durable in the engine. Rejects as
+   * `durable` does.
    */
   commit(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#next !== undefined) return this.#next
-    if (!this.behind) return this.#handOver()
+    if (!this.behind) return this.#commitNow()
     this.#next = this.#later()
     return this.#next
   }
@@ -97,6 +198,7 @@ export class GroupCommit {
     clearInterval(this.#timer)
     this.#stopped = true
     await this.#tail
+    await this.#recording
     await this.commit()
     await this.#tail
   }
@@ -106,21 +208,44 @@ export class GroupCommit {
       await new Promise<void>((go) => this.#wake.push(go))
     // Later callers may have changes that are not in this layer: they need a new commit.
     this.#next = undefined
-    return this.#handOver()
+    return this.#commitNow()
   }
 
-  async #handOver(): Promise<void> {
+  async #commitNow(): Promise<void> {
     // No await unless a read must wait: a caller must learn in the same turn that nothing is dirty.
     for (let wait = this.#collect(); wait !== undefined; wait = this.#collect()) await wait
-    if (this.#overlay.size === 0) return this.#told
+    if (this.#overlay.size > 0) this.#handOver()
+    if (this.#entries.length === 0) return this.#told
+    return this.#give()
+  }
+
+  /** Takes all changes out as a layer, and starts to complete it. */
+  #handOver(): Entry {
+    const sequence = ++this.#sequence
+    const { log } = this.#options
+    if (log !== undefined) this.#overlay.put(setting, log.row(sequence))
     const layer = this.#overlay.handOver()
+    const entry = { sequence, layer, batch: this.#options.prepare(layer), isDurable: false }
+    entry.batch.catch(() => {})
+    if (this.#entries.length > 0) this.#overlay.join()
+    this.#entries.push(entry)
+    this.#pending++
+    return entry
+  }
+
+  /** Gives the engine all layers that it was not given, as one batch. */
+  #give(): Promise<void> {
+    const entries = this.#entries
+    this.#entries = []
     this.#waiting++
+    this.#options.log?.handedOver()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     // Perhaps nobody waits for it; a refusal is logged where it happens.
     promise.catch(() => {})
     this.#told = promise
+    if (this.#pending > 0) this.#safe = promise
     this.#refusals.add(reject)
-    this.#tail = this.#write(layer, this.#tail, this.#options.prepare(layer), reject).then(resolve)
+    this.#tail = this.#write(entries, this.#tail, reject).then(resolve)
     this.#tail.catch(() => {})
     return promise
   }
@@ -142,12 +267,12 @@ export class GroupCommit {
   }
 
   async #write(
-    layer: Layer,
+    entries: readonly Entry[],
     before: Promise<void>,
-    prepared: Promise<Batch>,
     refused: (error: unknown) => void,
   ): Promise<void> {
-    const [batch] = await Promise.all([prepared, before])
+    const [batches] = await Promise.all([Promise.all(entries.map(({ batch }) => batch)), before])
+    const batch = merged(batches)
     for (;;) {
       try {
         await this.#overlay.store.commit(batch)
@@ -165,13 +290,15 @@ export class GroupCommit {
     }
     if (this.#failure !== undefined) log('info', 'the refused commit is written now')
     this.#failure = undefined
-    // While a newer layer is under way, #told is the promise of that one: leave it.
+    // While a newer batch is under way, #told is the promise of that one: leave it.
     if (this.#waiting === 1) this.#told = Promise.resolve()
     this.#refusals.delete(refused)
     this.commits++
     this.#overlay.settle()
     this.#waiting--
-    this.#options.settled(layer)
+    for (const entry of entries) this.#noteDurable(entry)
+    this.#options.log?.settled((entries.at(-1) as Entry).sequence)
+    this.#options.settled(entries.map(({ layer }) => layer))
     this.#release()
   }
 
@@ -180,4 +307,15 @@ export class GroupCommit {
     this.#wake = []
     for (const go of waiting) go()
   }
+}
+
+/** Batches as one: of each row the newest state. */
+function merged(batches: readonly Batch[]): Batch {
+  if (batches.length === 1) return batches[0] as Batch
+  const layer = new Layer()
+  for (const { collection, puts, deletes } of batches.flat()) {
+    for (const key of deletes) layer.set(collection, key, undefined)
+    for (const row of puts) layer.set(collection, keyOf(collection, row), row)
+  }
+  return layer.batch()
 }

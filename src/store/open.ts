@@ -6,6 +6,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Availability, availabilityOf, type Requirement } from './availability.ts'
 import { guarded } from './guarded.ts'
+import { LOG_ENDING } from './intent-log/intent-log.ts'
+import { ASIDE_ENDING, openRecovered } from './intent-log/replay.ts'
 import type { OpenEngine } from './kv/kv-store.ts'
 import { assertOwnParts } from './own-parts.ts'
 import { type IsLinked, isWritablePlace, makeReadingPlace } from './read-only-place.ts'
@@ -24,6 +26,8 @@ interface OpenOptions {
   readonly readOnly?: boolean
   /** Memory for the engine's read caches. */
   readonly cacheBytes?: number
+  /** Sets a damaged intent log aside, when all that can be read of it is in the vault. */
+  readonly salvage?: boolean
 }
 
 export interface Backend {
@@ -56,6 +60,7 @@ async function openKv(engine: OpenEngine, path: string, options: OpenOptions): P
 }
 
 const none: IsLinked = () => false
+const logs = [LOG_ENDING, ASIDE_ENDING]
 
 const require = createRequire(import.meta.url)
 
@@ -68,7 +73,7 @@ export const backends: readonly Backend[] = [
     name: 'sqlite',
     suffix: '.avfs',
     isFolder: false,
-    companions: ['-wal', '-shm', '-journal'],
+    companions: ['-wal', '-shm', '-journal', ...logs],
     // SQLite finds its log by the real path of the file, so a symbolic link would not do.
     linked: (path) => (isReadable(path) ? undefined : none),
     requirement: undefined,
@@ -79,7 +84,7 @@ export const backends: readonly Backend[] = [
     name: 'lmdb',
     suffix: '.lmdb',
     isFolder: false,
-    companions: ['-lock', '.compact', INDEX_ENDING],
+    companions: ['-lock', '.compact', INDEX_ENDING, ...logs],
     linked: () => (name) => name.endsWith('.lmdb'),
     requirement: { npm: 'lmdb', version: '3.5.6' },
     version: async () => (await import('./lmdb/lmdb.ts')).lmdbVersion(),
@@ -93,7 +98,7 @@ export const backends: readonly Backend[] = [
     suffix: '.leveldb',
     isFolder: true,
     linked: () => (name) => /\.(ldb|sst|damaged)$/.test(name),
-    companions: [INDEX_ENDING],
+    companions: [INDEX_ENDING, ...logs],
     requirement: { npm: 'classic-level', version: '3.0.0' },
     version: async () => {
       await import('./leveldb/leveldb.ts')
@@ -109,7 +114,7 @@ export const backends: readonly Backend[] = [
     suffix: '.rocksdb',
     isFolder: true,
     linked: () => (name) => /\.(sst|blob)$/.test(name),
-    companions: ['.new', INDEX_ENDING],
+    companions: ['.new', INDEX_ENDING, ...logs],
     requirement: { make: 'rocksdb' },
     version: async () => `RocksDB ${await (await import('./rocksdb.ts')).rocksdbVersion()}`,
     open: async (path, options) => {
@@ -123,7 +128,7 @@ export const backends: readonly Backend[] = [
     isFolder: true,
     // Opening it writes.
     linked: () => none,
-    companions: [INDEX_ENDING],
+    companions: [INDEX_ENDING, ...logs],
     requirement: { make: 'sled' },
     version: async () => `sled ${await (await import('./sled.ts')).sledVersion()}`,
     open: async (path, options) => {
@@ -166,8 +171,14 @@ export async function openEngine(path: string, options: OpenOptions = {}): Promi
   assertKind(backend, path)
   const isLinked = options.readOnly === true ? linkedOf(backend, path) : undefined
   return isLinked === undefined
-    ? backend.open(path, options)
+    ? openWithLog(backend, path, options)
     : openElsewhere(path, options, isLinked)
+}
+
+function openWithLog(backend: Backend, path: string, options: OpenOptions): Promise<Store> {
+  const { readOnly = false, salvage = false } = options
+  const open = (asReader: boolean) => backend.open(path, { ...options, readOnly: asReader })
+  return backend.suffix === '' ? open(readOnly) : openRecovered(path, { readOnly, salvage }, open)
 }
 
 /**
@@ -182,7 +193,9 @@ function assertKind({ suffix, isFolder }: Backend, path: string): void {
 
 /** Undefined where the vault can be opened where it is. */
 function linkedOf(backend: Backend, path: string): IsLinked | undefined {
-  return isWritablePlace(path) || !existsSync(path) ? undefined : backend.linked(path)
+  if (isWritablePlace(path) || !existsSync(path)) return undefined
+  // What the log holds is given to a copy.
+  return existsSync(path + LOG_ENDING) ? none : backend.linked(path)
 }
 
 /**
@@ -198,7 +211,7 @@ async function openElsewhere(
   const files = filesOf(path).filter((file) => !file.endsWith(INDEX_ENDING))
   const place = makeReadingPlace(files, isLinked)
   try {
-    const store = await backend.open(place.path, options)
+    const store = await openWithLog(backend, place.path, options)
     const close = store.close.bind(store)
     store.close = () => close().finally(place.remove)
     return store
@@ -263,6 +276,7 @@ export function sizeOnDisk(path: string): { bytes: number; changedMs: number } {
       changedMs = Math.max(changedMs, found.mtimeMs)
     }
   }
-  for (const file of filesOf(path)) add(file)
+  // The log is there only as long as the vault is open.
+  for (const file of filesOf(path)) if (file !== path + LOG_ENDING) add(file)
   return { bytes, changedMs }
 }

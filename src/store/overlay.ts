@@ -58,6 +58,13 @@ export class Layer {
     } else change.row = row
   }
 
+  /** Applies the changes of a later layer. */
+  add(later: Layer): void {
+    for (const [collection, groups] of later.groups)
+      for (const group of groups.values())
+        for (const { key, row } of group.changes.values()) this.set(collection, key, row)
+  }
+
   /** Forgets the changes below one first key part, as if they had never been made. */
   discard(collection: Collection<object>, first: KeyPart): void {
     const groups = this.groups.get(collection)
@@ -231,6 +238,12 @@ export class Overlay {
     this.#fresh = new Layer()
     this.#waiting.push(layer)
     return layer
+  }
+
+  /** The layer that was handed over last becomes part of the one before it. */
+  join(): void {
+    const newest = this.#waiting.pop()
+    if (newest !== undefined) this.#waiting.at(-1)?.add(newest)
   }
 
   /** The oldest layer is now durable in the engine, and dropped here. */

@@ -7,19 +7,16 @@ import { log } from '../base/log.ts'
 import { steady } from '../base/steady.ts'
 import { syncFiles } from '../base/sync-files.ts'
 import {
-  type BlockRow,
-  block,
   type Collection,
   clock,
-  extent,
-  extentPast,
   inode as inodes,
   type SettingRow,
   setting,
 } from '../store/collections.ts'
 import { GroupCommit } from '../store/group-commit.ts'
+import { IntentLog } from '../store/intent-log/intent-log.ts'
 import { openStore } from '../store/open.ts'
-import { type Layer, Overlay } from '../store/overlay.ts'
+import { Overlay } from '../store/overlay.ts'
 import { retryUntilLoaded, tryNow } from '../store/retry.ts'
 import {
   ALL,
@@ -43,8 +40,9 @@ import { configuredMs } from './core/configuration.ts'
 import { type Core, makeCaches } from './core/core.ts'
 import { DiskSpace, type Space } from './core/disk-space.ts'
 import type { VaultInfo, VaultStats } from './core/facts.ts'
-import { type Inode, ROOT_INO, toRow } from './core/inode.ts'
+import { ROOT_INO } from './core/inode.ts'
 import type { Keeper } from './core/keeper.ts'
+import { LayerBatches } from './core/layer-batches.ts'
 import { Lineage } from './core/lineage.ts'
 import { Moments } from './core/moments.ts'
 import { refreshQuota } from './core/quota.ts'
@@ -135,12 +133,11 @@ export class Vault {
   readonly path: string
   readonly readOnly: boolean
   readonly #store: Store
+  readonly #log: IntentLog | undefined
   readonly #sweeper: Maintenance
   readonly #pulse: NodeJS.Timeout | undefined
   readonly #lineage: Lineage
   readonly #keeper: Keeper | undefined
-  /** Hashes of the blocks that a layer on its way to the engine contains. */
-  readonly #brought = new WeakMap<Layer, string[]>()
 
   /** `usage`: from `readUsage`; omitted for a vault whose counters are known to be right. */
   constructor(store: Store, path: string, options: VaultOptions, usage?: Usage) {
@@ -152,11 +149,14 @@ export class Vault {
     this.#lineage = new Lineage(store)
     const overlay = new Overlay(store)
     const cacheBytes = options.cacheBytes ?? CACHE_BYTES
+    this.#log = this.readOnly || !store.traits.persistent ? undefined : new IntentLog(path)
+    const batches = new LayerBatches(() => this.core)
     const commits = new GroupCommit(overlay, {
       intervalMs: options.commitMs ?? configuredMs({ overlay }, 'commit'),
       collect: () => this.#collect(),
-      prepare: (layer) => this.#prepare(layer),
-      settled: (layer) => this.#settled(layer),
+      prepare: (layer) => batches.prepare(layer),
+      settled: (layers) => batches.settled(layers),
+      log: this.#log,
     })
     this.core = {
       overlay,
@@ -231,38 +231,6 @@ export class Vault {
   }
 
   /**
-   * The batch for a layer: copies rows that may change, drops unused blocks, compresses the others.
-   */
-  async #prepare(layer: Layer): Promise<Batch> {
-    this.core.diskSpace.handOver(layer)
-    const used = new Set<string>()
-    for (const collection of [extent, extentPast as unknown as typeof extent])
-      for (const row of layer.rows(collection)) if (row.hash !== '') used.add(row.hash)
-    const packing: Promise<BlockRow>[] = []
-    const brought: string[] = []
-    const { blocks } = this.core
-    for (const row of layer.rows(block)) {
-      if (used.has(row.hash)) {
-        packing.push(blocks.pack(row))
-        brought.push(row.hash)
-      } else blocks.settle(row.hash)
-    }
-    this.#brought.set(layer, brought)
-    const batch = layer.batch().map((change): Changes => {
-      if ((change.collection as unknown) === block) return { ...change, puts: [] }
-      if ((change.collection as unknown) !== inodes) return change
-      return { ...change, puts: (change.puts as Inode[]).map(toRow) }
-    })
-    return packing.length === 0 ? batch : [...batch, changes(block, await Promise.all(packing))]
-  }
-
-  #settled(layer: Layer): void {
-    this.core.diskSpace.settle(layer)
-    this.core.changed.note(layer)
-    for (const hash of this.#brought.get(layer) ?? []) this.core.blocks.settle(hash)
-  }
-
-  /**
    * Starts a commit when much was written. Returns a promise for the writer to await while the
    * engine cannot keep up.
    */
@@ -274,8 +242,18 @@ export class Vault {
   }
 
   /**
-   * Resolves when everything done so far is durable. Rejects with StoreError when the engine
-   * refuses, or the vault was moved or removed.
+   * fsync(2): resolves when everything done so far survives a crash, in the engine or its log.
+   * Rejects as `sync` does.
+   */
+  async durable(): Promise<void> {
+    if (this.readOnly) return
+    await this.core.commits.durable()
+    this.#keeper?.assertThere()
+  }
+
+  /**
+   * Resolves when everything done so far is durable in the engine, where others can read it.
+   * Rejects with StoreError when the engine refuses, or the vault was moved or removed.
    */
   async sync(): Promise<void> {
     if (this.readOnly) return
@@ -300,9 +278,11 @@ export class Vault {
       if (!this.readOnly) {
         if (this.core.commits.failure === undefined)
           await retryUntilLoaded(() => sealAll(this.core))
-        await this.core.commits.stop()
+        await this.#log?.retire(() => this.core.commits.stop())
+        if (this.#log === undefined) await this.core.commits.stop()
       }
     } finally {
+      await this.#log?.close()
       await this.#store.close()
     }
   }
@@ -370,7 +350,9 @@ export class Vault {
   }
 
   async compact(options: CompactOptions = {}): Promise<void> {
-    await this.sync()
+    // The log, too, has bytes of what was deleted.
+    if (options.anew === true) await this.#log?.retire(() => this.sync())
+    else await this.sync()
     await this.#store.compact(options)
   }
 

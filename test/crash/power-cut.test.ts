@@ -11,7 +11,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { deserialize } from 'node:v8'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { Recorded } from '../support/disk/events.ts'
 import { Disk } from '../support/disk/power-cut.ts'
 import { nowUs } from '../support/monotonic.ts'
@@ -28,6 +28,8 @@ const seed = seedOf('AVFS_SEED')
 const CUTS_A_LOAD = 50
 const LOAD_MS = 2500
 const EXAMINATION_MS_MAX = 60_000
+const CANARY_CUTS = 20
+const unsynced = join(import.meta.dirname, 'unsynced-log.ts')
 
 /**
  * What was recorded while writers worked, since when the vault was there, and when they began and
@@ -66,15 +68,28 @@ for (let done = 0, round = 1; done < cuts; done += CUTS_A_LOAD, round++) {
   const count = Math.min(CUTS_A_LOAD, cuts - done)
   await t.test(`load ${round}: what ${count} power cuts leave is whole`, async (t) => {
     const load = await work(`load${round}`)
-    earlier = await cutAndExamine(t, load, count)
+    t.ok(syncsOfLog(load) > 0, `${syncsOfLog(load)} syncs of the log`)
+    earlier = await cutAndExamine(load, count, ({ problems, found }, moment) =>
+      t.same(problems, [], `cut at event ${moment}: ${found.join('; ')}`),
+    )
   })
 }
+
+t.test('a log that is not synced is found out', async (t) => {
+  const load = await work('canary', { NODE_OPTIONS: `--import=${unsynced}` })
+  t.equal(syncsOfLog(load), 0)
+  let lost = 0
+  await cutAndExamine(load, CANARY_CUTS, ({ problems }) => {
+    if (problems.length > 0) lost++
+  })
+  t.ok(lost > 0, `${lost} of ${CANARY_CUTS} cuts lost what was acknowledged`)
+})
 
 /**
  * Lets writers work in the vault on a recording disk that holds `start`, or a new vault, and kills
  * its daemon.
  */
-async function work(name: string): Promise<Load> {
+async function work(name: string, env: Readonly<Record<string, string>> = {}): Promise<Load> {
   const disk = fork(join(import.meta.dirname, '../support/disk/mount-disk.ts'), [vault.home])
   await once(disk, 'message')
   if (existsSync(start)) {
@@ -85,7 +100,8 @@ async function work(name: string): Promise<Load> {
     if (created.status !== 0) throw new Error(created.stderr)
   }
   const startUs = nowUs()
-  vault.mount('--allow-other')
+  const mounted = vault.avfs(['mount', vault.name, vault.dir, '--allow-other'], { env })
+  if (mounted.status !== 0) throw new Error(mounted.stderr)
   const top = join(vault.dir, name)
   const beganUs = nowUs()
   mkdirSync(top)
@@ -105,7 +121,11 @@ async function work(name: string): Promise<Load> {
 }
 
 /** Cuts the power at random moments of a load. The last image is what the next load begins on. */
-async function cutAndExamine(t: Test, load: Load, count: number): Promise<Earlier> {
+async function cutAndExamine(
+  load: Load,
+  count: number,
+  judge: (answer: Answer, moment: number) => void,
+): Promise<Earlier> {
   const { log, writers } = load
   const journals = writers.map(({ journalPath }) => readJournal(journalPath))
   const moments = momentsOf(load, count)
@@ -127,12 +147,24 @@ async function cutAndExamine(t: Test, load: Load, count: number): Promise<Earlie
       return { dir: dir.slice(vault.dir.length + 1), seed, least, most }
     })
     answer = await examine({ vault: join(image, file), demands: [...demands, ...earlier.demands] })
-    t.same(answer.problems, [], `cut at event ${moment}: ${answer.found.join('; ')}`)
+    judge(answer, moment)
   }
   const last = answer
   return {
     demands: demands.map((demand, index) => ({ ...demand, digest: last?.digests[index] ?? '' })),
   }
+}
+
+/** How often the intent log was synced while the writers worked. */
+function syncsOfLog({ log, readyUs }: Load): number {
+  const inos = new Set<number>()
+  for (const { event } of log) {
+    if (event.kind !== 'names') continue
+    for (const { name, ino } of event.changes) if (name === `${file}-log`) inos.add(ino)
+  }
+  return log.filter(
+    ({ timeUs, event }) => timeUs > readyUs && event.kind === 'sync' && inos.has(event.ino),
+  ).length
 }
 
 /** Events after which the power is cut, in order: half of them just before or after an fsync. */

@@ -8,6 +8,7 @@ import { gitInput } from './git.ts'
 import { globsInput } from './globs.ts'
 import { historyInput } from './history.ts'
 import type { FuzzInput } from './input.ts'
+import { intentLogInput } from './intent-log.ts'
 import { modelInput } from './model.ts'
 import { notesInput } from './notes.ts'
 import { protocolInput } from './protocol.ts'
@@ -22,6 +23,7 @@ export const fuzzInputs: Readonly<Record<string, FuzzInput>> = {
   compressed: compressedInput,
   git: gitInput,
   history: historyInput,
+  'intent-log': intentLogInput,
   values: valuesInput,
   ...Object.fromEntries(persistentBackends.map(({ name }) => [`rows-${name}`, rowsInput(name)])),
   notes: notesInput,

@@ -72,7 +72,7 @@ async function repairLocked(given: string, options: RepairVaultOptions): Promise
 }
 
 async function repairHere(path: string, options: RepairVaultOptions): Promise<VaultRepair> {
-  const store = await openStore(path)
+  const store = await openStore(path, { salvage: true })
   const repaired = await repair(store, options).finally(() => store.close())
   return { ...repaired.left, found: repaired.found, steps: repaired.steps, original: null }
 }
@@ -136,10 +136,10 @@ async function repairCopy(
   }
 }
 
-/** Merges the log that a crash left into the vault, so that its files are complete. */
+/** Merges the logs that a crash left into the vault, so that its files are complete. */
 async function foldLog(path: string): Promise<void> {
   try {
-    const store = await openStore(path)
+    const store = await openStore(path, { salvage: true })
     await store.close()
   } catch (error) {
     // It is so damaged that it can only be read.

@@ -3,6 +3,7 @@
 // not the meaning of rows.
 
 import { type Collection, collections, type SettingRow, setting } from '../../store/collections.ts'
+import { LOG_SETTING } from '../../store/intent-log/intent-log.ts'
 import { isOfLineage } from '../core/lineage.ts'
 import { BACKUP_SETTING } from './sync-have.ts'
 
@@ -27,7 +28,7 @@ export interface Manifest {
 
 /** Settings that identify a vault, and are not part of its history. */
 export function isOwnSetting({ name }: SettingRow): boolean {
-  return name === 'id' || name === BACKUP_SETTING || isOfLineage(name)
+  return name === 'id' || name === BACKUP_SETTING || name === LOG_SETTING || isOfLineage(name)
 }
 
 /** True for a row that is not exported. */
