@@ -268,23 +268,37 @@ export class Vault {
 
   /**
    * Seals what is open, drops inodes without a name, makes everything durable and closes the
-   * engine. Rejects with StoreError when something was refused.
+   * engine. Rejects with StoreError when something was refused or is damaged; all else is done.
    */
   async close(): Promise<void> {
     clearInterval(this.#pulse)
-    await this.#reapOrphans()
     await this.#sweeper.close()
-    try {
-      if (!this.readOnly) {
-        if (this.core.commits.failure === undefined)
-          await retryUntilLoaded(() => sealAll(this.core))
-        await this.#log?.retire(() => this.core.commits.stop())
-        if (this.#log === undefined) await this.core.commits.stop()
+    const steps = [
+      () => this.#reapOrphans(),
+      () => this.#sealAll(),
+      () => this.#stop(),
+      () => this.#log?.close(),
+      () => this.#store.close(),
+    ]
+    const failures: unknown[] = []
+    for (const step of steps)
+      try {
+        await step()
+      } catch (error) {
+        failures.push(error)
       }
-    } finally {
-      await this.#log?.close()
-      await this.#store.close()
-    }
+    if (failures.length > 0) throw failures.at(-1)
+  }
+
+  async #sealAll(): Promise<void> {
+    if (this.readOnly || this.core.commits.failure !== undefined) return
+    await retryUntilLoaded(() => sealAll(this.core))
+  }
+
+  async #stop(): Promise<void> {
+    if (this.readOnly) return
+    const stop = () => this.core.commits.stop()
+    await (this.#log === undefined ? stop() : this.#log.retire(stop))
   }
 
   /** After an unmount the kernel no longer releases what it held, and nobody can use it. */
