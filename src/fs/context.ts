@@ -13,6 +13,7 @@ import { prefetchEnd } from '../vault/tree/prefetch.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { DirectoryListings, Listing } from './directory-listings.ts'
 import type { Handles } from './handles.ts'
+import type { Listers } from './listers.ts'
 import { toNode } from './node.ts'
 import type { KernelNotices, Node } from './operations.ts'
 import type { SearchService } from './search-service.ts'
@@ -47,6 +48,7 @@ export interface FsContext {
   /** Directories of the vault that are open; those of views are in virtual/listings.ts. */
   readonly open: Map<number, OpenDirectory>
   readonly listings: DirectoryListings
+  readonly listers: Listers
   /** Inodes of which the kernel has just written back all it had. */
   readonly writtenBack: Set<number>
   /**

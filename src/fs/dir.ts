@@ -37,12 +37,13 @@ export function lookup(
 
 export function opendir(
   fs: FsContext,
-  { uid }: Caller,
+  { uid, pid }: Caller,
   ino: number,
 ): { handle: number; cacheable: boolean } {
   const inode = getInode(fs.core, ino)
   if (!isDirectory(inode.mode)) fail(ENOENT)
   const handle = fs.handles.open(uid)
+  fs.listers.begin(pid, ino)
   fs.open.set(handle, { listing: undefined, shift: 0, last: undefined })
   return { handle, cacheable: true }
 }
@@ -65,6 +66,7 @@ function listingOf(fs: FsContext, ino: number, open: OpenDirectory, cookie: numb
 
 export function readdir(
   fs: FsContext,
+  { pid }: Caller,
   ino: number,
   handle: number,
   cookie: number,
@@ -82,7 +84,8 @@ export function readdir(
     const next = index + DOTS + 1 + shift
     // A name that went meanwhile is still listed, as readdir(3) allows; there is no node to give
     // with it.
-    const inode = plus ? findInode(fs.core, child) : undefined
+    const isFull = plus && (type === DT_DIR || fs.listers.wants(pid, ino, name))
+    const inode = isFull ? findInode(fs.core, child) : undefined
     const node = inode && giveNode(fs, inode)
     if (!take(name, child, type, next, node)) {
       if (node !== undefined) forgetNode(fs, child, 1)

@@ -8,6 +8,7 @@ import { type AtimeRule, type FsContext, isHeld } from './context.ts'
 import { DirectoryListings } from './directory-listings.ts'
 import { createEcho, type Echo } from './echo.ts'
 import { Handles } from './handles.ts'
+import { Listers } from './listers.ts'
 import { guardMemory } from './memory-guard.ts'
 import type { KernelNotices, Operations } from './operations.ts'
 import { routed } from './router.ts'
@@ -64,6 +65,7 @@ export function createFileSystem(vault: Vault, options: FileSystemOptions): File
     handles: new Handles(),
     open: new Map(),
     listings: new DirectoryListings(vault.core),
+    listers: new Listers(),
     writtenBack: new Set(),
     refused: new Map(),
     resized: new Set(),

@@ -51,6 +51,9 @@ interface Routes {
   readonly memory: MemoryGuard | undefined
 }
 
+/** Names of a view that come with attributes, whoever lists it. */
+const OFFERED_MAX = 256
+
 /** The operations of a vault and of its views. */
 export function routed(fs: FsContext, { virtual, listed, memory }: Routes): Operations {
   const { core } = fs
@@ -122,6 +125,7 @@ export function routed(fs: FsContext, { virtual, listed, memory }: Routes): Oper
         return entered.enter(parent)
       }
       const views = viewsOf(parent)
+      fs.listers.asked(caller.pid, parent, name)
       // What is in the vault must be found, or nothing can be read, saved or deleted.
       if (views === undefined) return lookup(fs, caller, parent, name)
       memory?.assertViews()
@@ -298,15 +302,18 @@ export function routed(fs: FsContext, { virtual, listed, memory }: Routes): Oper
       const views = viewsOf(ino)
       if (views === undefined) return opendir(fs, caller, ino)
       memory?.assertViews()
+      fs.listers.begin(caller.pid, ino)
       return views.opendir(caller, ino)
     },
     readdir(caller, ino, handle, cookie, plus, take) {
       const views = viewsOf(ino)
       if (views !== undefined) {
-        if (plus) memory?.assertViews()
-        return views.readdir(caller, ino, handle, cookie, plus, take)
+        // The nodes of views take long to make: only the first are offered to everybody.
+        const isFull = plus && (cookie < OFFERED_MAX || fs.listers.isProved(caller.pid))
+        if (isFull) memory?.assertViews()
+        return views.readdir(caller, ino, handle, cookie, isFull, take)
       }
-      const list = (into: TakeEntry): void => readdir(fs, ino, handle, cookie, plus, into)
+      const list = (into: TakeEntry): void => readdir(fs, caller, ino, handle, cookie, plus, into)
       if (listed && ino === ROOT_INO) listRoot(cookie, list, take)
       else list(take)
     },

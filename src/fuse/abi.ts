@@ -76,7 +76,6 @@ export const FUSE_EXPORT_SUPPORT = 1 << 4
 export const FUSE_BIG_WRITES = 1 << 5
 export const FUSE_DONT_MASK = 1 << 6
 export const FUSE_DO_READDIRPLUS = 1 << 13
-export const FUSE_READDIRPLUS_AUTO = 1 << 14
 export const FUSE_WRITEBACK_CACHE = 1 << 16
 export const FUSE_NO_OPEN_SUPPORT = 1 << 17
 export const FUSE_PARALLEL_DIROPS = 1 << 18

@@ -25,8 +25,8 @@ export interface Negotiated {
  * - WRITEBACK_CACHE, BIG_WRITES, MAX_PAGES, ASYNC_READ: the kernel gathers small writes, requests
  *   are up to 1 MiB.
  * - NO_OPEN_SUPPORT: OPEN is answered ENOSYS, once, and never sent again.
- * - DO_READDIRPLUS, READDIRPLUS_AUTO, PARALLEL_DIROPS, CACHE_SYMLINKS, EXPLICIT_INVAL_DATA: the
- *   kernel keeps what it has seen.
+ * - DO_READDIRPLUS, PARALLEL_DIROPS, CACHE_SYMLINKS, EXPLICIT_INVAL_DATA: the kernel keeps what it
+ *   has seen.
  * - POSIX_ACL: it checks and caches ACLs itself; DONT_MASK goes with it, as a default ACL takes the
  *   place of the umask.
  * - HANDLE_KILLPRIV_V2, SETXATTR_EXT: it says when setuid and setgid must go, instead of asking for
@@ -34,7 +34,8 @@ export interface Negotiated {
  * - EXPORT_SUPPORT: handles of files (name_to_handle_at, NFS) survive the kernel's forgetting. Not
  *   asked for: ATOMIC_O_TRUNC (without OPEN the kernel would drop O_TRUNC silently), POSIX_LOCKS
  *   and FLOCK_LOCKS (the kernel keeps locks itself), NO_OPENDIR_SUPPORT (it would keep every
- *   listing for good), AUTO_INVAL_DATA (changes are announced), ALLOW_IDMAP, DAX, PASSTHROUGH,
+ *   listing for good), READDIRPLUS_AUTO (it asks for attributes with the first names only, and then
+ *   for each of the others by itself), AUTO_INVAL_DATA (changes are announced), ALLOW_IDMAP, DAX, PASSTHROUGH,
  *   CREATE_SUPP_GROUP, SECURITY_CTX: nothing here would use them.
  */
 const WANTED =
@@ -43,7 +44,6 @@ const WANTED =
   abi.FUSE_BIG_WRITES |
   abi.FUSE_DONT_MASK |
   abi.FUSE_DO_READDIRPLUS |
-  abi.FUSE_READDIRPLUS_AUTO |
   abi.FUSE_WRITEBACK_CACHE |
   abi.FUSE_NO_OPEN_SUPPORT |
   abi.FUSE_PARALLEL_DIROPS |

@@ -82,10 +82,10 @@ t.test('INIT takes from a current kernel what is wanted, and no flag that is not
   const expected = reply(
     0,
     ...[u32(7), u32(41), u32(131072)], // major, minor, max_readahead
-    // ASYNC_READ EXPORT_SUPPORT BIG_WRITES DONT_MASK | DO_READDIRPLUS READDIRPLUS_AUTO |
+    // ASYNC_READ EXPORT_SUPPORT BIG_WRITES DONT_MASK | DO_READDIRPLUS |
     // WRITEBACK_CACHE NO_OPEN_SUPPORT PARALLEL_DIROPS POSIX_ACL MAX_PAGES CACHE_SYMLINKS |
     // EXPLICIT_INVAL_DATA KILLPRIV_V2 SETXATTR_EXT INIT_EXT
-    '7160d772',
+    '7120d772',
     '10000c00', // max_background 16, congestion_threshold 12
     ...[u32(1 << 20), u32(1), '00010000', u32(0), '00'.repeat(28)], // max_write, time_gran, max_pages, flags2
   )

@@ -4,6 +4,7 @@
 
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import t from 'tap'
 import { FsError } from '../../src/base/errno.ts'
 import { setLog } from '../../src/base/log.ts'
@@ -109,6 +110,29 @@ for (const { name: backend, suffix } of testedBackends)
     t.same((await checkStore(store, { deep: false })).problems, [])
     await store.close()
   })
+
+t.test('sqlite: a text in the place of a number does not stand for the last one', async (t) => {
+  const path = join(temporaryFolder(t), 'base.avfs')
+  await createVault(path, 'sqlite')
+  const made = await opened(path)
+  await filled(made.fs)
+  await made.fs.unlink(root, ROOT_INO, 'h')
+  await made.close()
+  const db = new Database(path)
+  const last = '(select ino, since from inode_past order by ino desc limit 1)'
+  t.equal(
+    db.prepare(`update inode_past set ino = '..' where (ino, since) = ${last}`).run().changes,
+    1,
+  )
+  db.close()
+  const { fs, close } = await opened(path)
+  const first = await fs.mkdir(root, ROOT_INO, 'new', 0o755, 0)
+  t.ok(first.ino > ROOT_INO, `${first.ino}`)
+  await close()
+  const again = await opened(path)
+  t.match(await again.fs.lookup(root, ROOT_INO, 'new'), { ino: first.ino })
+  await again.close()
+})
 
 /**
  * A directory with a directory and a file in it; the file has another name, content, attributes and

@@ -118,7 +118,10 @@ function createListing(
       if (cookie < DOTS && !take('..', view.up, DT_DIR, DOTS, undefined)) return
       seek(Math.max(0, cookie - DOTS))
       for (let entry = peek(); entry !== undefined; entry = peek()) {
-        const node = plus && entry.view !== undefined ? offer(entry.view) : undefined
+        const isFull =
+          plus &&
+          (entry.type === DT_DIR || context.fs.listers.wants(caller.pid, view.number, entry.name))
+        const node = isFull && entry.view !== undefined ? offer(entry.view) : undefined
         const number =
           node?.ino ?? entry.view?.number ?? numberOf(`${entry.name}\0${view.directory}`)
         if (!take(entry.name, number, entry.type, position + DOTS + 1, node)) {

@@ -79,12 +79,13 @@ export function readCounters(store: Store): Counters {
  * counter that says less (of a damaged vault, or a stranger's) would give numbers of others away.
  */
 export function nextInoOf(store: Store, counters: Counters): number {
-  const end = { reverse: true, limit: 1 }
+  // A stranger's row may have text for a number, which sorts behind all numbers.
+  const end = { lt: [NEXT_INO_MAX], reverse: true, limit: 1 }
   try {
     const [present] = store.project(inodes, ['ino'], end)
     const [past] = store.project(inodePast, ['ino', 'since'], end)
     const last = Math.max(present?.ino ?? 0, past?.ino ?? 0)
-    return Math.min(Math.max(counters.nextIno, last + 1), NEXT_INO_MAX)
+    return Math.max(counters.nextIno, Math.floor(last) + 1)
   } catch (error) {
     if (error instanceof StoreError && error.kind === 'corrupt') return counters.nextIno
     throw error
