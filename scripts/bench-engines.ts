@@ -28,7 +28,7 @@ const report = await withPlaces(async (work, keep) => {
     else console.error(`${backend.name}: not measured, it is not available`)
   }
   const vaults = engines.map((engine) => keep(mountVault(work, engine, [], engine)))
-  const peer = process.env.PTLL ? keep(mountPassthrough(work, process.env.PTLL)) : undefined
+  const peer = process.env.PTLL ? keep(mountPassthrough(work, process.env.PTLL, true)) : undefined
   if (peer === undefined) console.error('passthrough_ll: not measured, give its path as PTLL=')
   const places = [...vaults, ...(peer === undefined ? [] : [peer])]
   const counts = { rounds: Number(rounds), files, mib }
@@ -48,7 +48,7 @@ const report = await withPlaces(async (work, keep) => {
   })
   return [
     machine(),
-    `fsbench DIR ${files} ${mib}, medians of ${rounds}, all in one run; operations or MiB a second, in brackets the share of passthrough_ll's.`,
+    `fsbench DIR ${files} ${mib}, medians of ${rounds}, all in one run; operations or MiB a second, in brackets the share of passthrough_ll's in the same mode.`,
     table(['', ...places.map(({ name }) => name), 'line'], rows),
     'Afterwards, with the history of all rounds, in MiB:',
     table(['', 'on disk', 'resident', 'highest'], costs),

@@ -117,15 +117,25 @@ export function mountVault(
   }
 }
 
-/** Mounts passthrough_ll, built by the user at `program`, over a folder in `work`. */
-export function mountPassthrough(work: string, program: string): Place {
-  const dir = join(work, 'passthrough')
-  const source = join(work, 'passthrough-source')
+/** The place that vaults are compared with: passthrough_ll in the same mode. */
+export const PEER = 'passthrough_ll, same mode'
+/** The mode in which passthrough_ll makes the promises to programs that avfs makes. */
+const SAME_MODE = 'allow_other,default_permissions,writeback,cache=always,xattr'
+
+/**
+ * Mounts passthrough_ll, built by the user at `program`, over a folder in `work`: as it comes, or
+ * in the same mode as avfs.
+ */
+export function mountPassthrough(work: string, program: string, isSame: boolean): Place {
+  const name = isSame ? PEER : 'passthrough_ll'
+  const dir = join(work, isSame ? 'passthrough-same' : 'passthrough')
+  const source = `${dir}-source`
   mkdirSync(dir)
   mkdirSync(source)
-  execFileSync(program, ['-o', `source=${source}`, dir], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const options = isSame ? `source=${source},${SAME_MODE}` : `source=${source}`
+  execFileSync(program, ['-o', options, dir], { stdio: ['ignore', 'ignore', 'inherit'] })
   return {
-    name: 'passthrough_ll',
+    name,
     dir,
     close: () => unmount(dir, () => execFileSync('fusermount3', ['-u', dir])),
   }

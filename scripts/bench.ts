@@ -1,6 +1,7 @@
 // `make bench`: fsbench on a vault, on a plain folder of the same disk, on libfuse's passthrough_ll
-// (PTLL=its path) and on fuse-native's toy (FUSE_NATIVE=a folder it is installed in), interleaved
-// in one run: once on an idle machine, once beside two niced busy loops. Prints medians as a table.
+// in both modes (PTLL=its path) and on fuse-native's toy (FUSE_NATIVE=a folder it is installed in),
+// interleaved in one run: once on an idle machine, once beside two niced busy loops. Prints medians
+// as a table.
 //
 //   node scripts/bench.ts [--rounds 5] [--files 2000] [--mib 128] [--only idle|loaded] [--write]
 
@@ -12,6 +13,7 @@ import {
   keepBusy,
   mountPassthrough,
   mountVault,
+  PEER,
   type Place,
   plainFolder,
   withPlaces,
@@ -34,7 +36,9 @@ const counts = { rounds: Number(rounds), files, mib }
 const report = await withPlaces(async (work, keep) => {
   const fsbench = buildC('fsbench.c')
   const places: Place[] = [keep(plainFolder(work))]
-  if (process.env.PTLL) places.push(keep(mountPassthrough(work, process.env.PTLL)))
+  const program = process.env.PTLL
+  if (program)
+    for (const isSame of [false, true]) places.push(keep(mountPassthrough(work, program, isSame)))
   else console.error('passthrough_ll: not measured, give its path as PTLL=')
   const toy = await mountToy(work)
   if (typeof toy === 'string') console.error(`fuse-native: not measured, ${toy}`)
@@ -67,8 +71,8 @@ function compare(figures: Figures, places: readonly Place[]): string {
       const all = ofRow.get(name)
       return all === undefined ? undefined : median(all)
     }
+    const peer = middle(PEER)
     const vault = middle('vault')
-    const peer = middle('passthrough_ll')
     const line = lines[row]
     const ratio = vault === undefined || peer === undefined ? undefined : vault / peer
     return [
@@ -80,5 +84,5 @@ function compare(figures: Figures, places: readonly Place[]): string {
     ]
   })
   const names = places.map((place) => place.name)
-  return table(['', ...names, 'vault / passthrough_ll', 'line', ''], rows)
+  return table(['', ...names, 'vault / same mode', 'line', ''], rows)
 }
