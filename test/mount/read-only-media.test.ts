@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { commandCalls, fillForCommands } from '../support/command-calls.ts'
 import { testedBackends } from '../support/engines.ts'
-import { createVault, type TestVault } from '../support/mount.ts'
+import { createVault, sizeOf, type TestVault, until } from '../support/mount.ts'
 import { attempt, needProgram, type Outcome, run } from '../support/program.ts'
 
 t.setTimeout(280_000)
@@ -48,6 +48,12 @@ for (const backend of testedBackends)
     vault.mount()
     writeFileSync(join(vault.dir, 'd/new'), 'text of late')
     run('sync', ['d/new', 'd'], { cwd: vault.dir })
+    await until(() => sizeOf(`${vault.file}-log`) > 0, 'there is a log')
+    // When it is used depends on the time that the next commit takes.
+    for (let saved = 0; saved < 20; saved++) {
+      writeFileSync(join(vault.dir, 'd/last'), `${saved}`)
+      run('sync', ['d/last'], { cwd: vault.dir })
+    }
     await vault.kill()
     attempt('umount', ['-l', vault.dir])
     const crashed = mediaOf(vault, 'crashed')
@@ -60,6 +66,7 @@ for (const backend of testedBackends)
       t.match(readFileSync(join(vault.dir, 'd/old'), 'utf8'), /^(text of before\n){1000}$/)
       const late = readdirSync(join(vault.dir, 'd')).includes('new')
       t.equal(late, how === 'crashed', 'what fsync acknowledged is there')
+      if (late) t.equal(readFileSync(join(vault.dir, 'd/last'), 'utf8'), '19')
       t.throws(() => writeFileSync(join(vault.dir, 'f'), ''), { code: 'EROFS' })
       const found = avfs('search', 'before', vault.name)
       if (how === 'closed') t.match(found.stdout, 'd/old')
