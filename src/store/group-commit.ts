@@ -115,47 +115,50 @@ export class GroupCommit {
    * Rejects with the engine's StoreError when it refuses; the changes are kept and retried.
    */
   durable(): Promise<void> {
-    if (this.#options.log === undefined) return this.commit()
+    const { log } = this.#options
+    log?.make()
+    if (log?.isReady !== true) return this.commit()
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#nextRecording !== undefined) return this.#nextRecording
     const before = this.#recording
-    if (before === undefined) return this.#startRecording()
+    if (before === undefined) return this.#startRecording(log)
     // Later callers may have changes that are not in the record that is being written.
     this.#nextRecording = before.then(() => {
       this.#nextRecording = undefined
-      return this.#startRecording()
+      return this.#startRecording(log)
     })
     return this.#nextRecording
   }
 
-  #startRecording(): Promise<void> {
-    const done = this.#record()
+  #startRecording(log: IntentLog): Promise<void> {
+    const recording = this.#record(log)
     const end = (): void => {
       this.#recording = undefined
     }
-    this.#recording = done.then(end, end)
-    return done
+    this.#recording = recording.then(end, end)
+    return recording.then(({ safe }) => safe)
   }
 
-  async #record(): Promise<void> {
-    const { log } = this.#options
-    log?.make()
+  /** Resolves when the next record may be written; `safe`, when this one is durable. */
+  async #record(log: IntentLog): Promise<{ readonly safe: Promise<void> }> {
     if (this.#pending > 0) await this.#safe.catch(() => {})
-    if (log?.isReady !== true || this.#pending > 0 || !this.#isSmall) return this.commit()
+    if (!log.isReady || this.#pending > 0 || !this.#isSmall) return { safe: this.commit() }
     for (let wait = this.#collect(); wait !== undefined; wait = this.#collect()) await wait
-    if (this.#overlay.size === 0) return this.#safe
-    const done = this.#append(this.#handOver(), log)
-    done.catch(() => {})
-    this.#safe = done
-    return done
+    if (this.#overlay.size === 0) return { safe: this.#safe }
+    const entry = this.#handOver()
+    const recorded = this.#append(entry, log)
+    this.#safe = recorded.then((isRecorded) => (isRecorded ? undefined : this.commit()))
+    this.#safe.catch(() => {})
+    await recorded
+    return { safe: this.#safe }
   }
 
-  async #append(entry: Entry, log: IntentLog): Promise<void> {
-    // Without a wait in between, so that the answer to fsync(2) does not wait for a turn.
+  async #append(entry: Entry, log: IntentLog): Promise<boolean> {
     const recorded = log.append(entry.sequence, await entry.batch)
-    if (recorded !== true && !(await recorded)) return this.commit()
-    this.#noteDurable(entry)
-    if (log.isFilling) this.#giveRecorded()
+    const isRecorded = recorded === true || (await recorded)
+    if (isRecorded) this.#noteDurable(entry)
+    if (isRecorded && log.isFilling) this.#giveRecorded()
+    return isRecorded
   }
 
   #noteDurable(entry: Entry): void {
