@@ -20,7 +20,8 @@ import { openStore } from '../../src/store/open.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
 import { filesWith } from '../support/disk.ts'
 import { testedBackends } from '../support/engines.ts'
-import { createVault, type TestVault } from '../support/mount.ts'
+import { createVault, sizeOf, type TestVault, until } from '../support/mount.ts'
+import { run } from '../support/program.ts'
 import { randomFrom } from '../support/random.ts'
 
 t.setTimeout(60_000 + testedBackends.length * 60_000)
@@ -48,6 +49,15 @@ async function packedBlocks(vault: TestVault): Promise<Map<string, Buffer>> {
   }
 }
 
+/** Makes the vault's log, and waits until it is used. */
+async function useLog(vault: TestVault): Promise<void> {
+  const first = join(vault.dir, 'first')
+  writeFileSync(first, '')
+  run('sync', [first])
+  await until(() => sizeOf(`${vault.file}-log`) > 0, 'there is a log')
+  await sleep(BRIEF_MS)
+}
+
 function assertGone(t: Test, vault: TestVault, what: string): void {
   for (const text of [SECRET, SECRET.toLowerCase()])
     t.same(filesWith(vault.home, text), [], `${text} is in no file ${what}`)
@@ -59,7 +69,10 @@ for (const backend of testedBackends)
     const file = (name: string): string => join(vault.dir, name)
     const random = randomFrom(3)
     vault.mount()
+    await useLog(vault)
     writeFileSync(file('conf.env'), `pass=${SECRET}\n`)
+    run('sync', [file('conf.env')])
+    t.match(filesWith(vault.home, SECRET), [/-log$/], 'the log has what is synced')
     writeFileSync(file('packed.txt'), `${words} ${SECRET} ${words}`)
     const plain = Buffer.concat([random.bytes(200_000), Buffer.from(SECRET), random.bytes(50_000)])
     writeFileSync(file('plain.bin'), plain)
@@ -103,24 +116,26 @@ for (const backend of testedBackends)
   t.test(`${backend.name}: attributes and labels go as content does`, async (t) => {
     const vault = createVault(t, backend)
     const file = (name: string): string => join(vault.dir, name)
-    const run = (...args: readonly string[]): void => {
+    const done = (...args: readonly string[]): void => {
       const { status, stderr } = vault.avfs(args)
       t.equal(status, 0, `${args.join(' ')} ${stderr}`)
     }
     const values = (name: string): object =>
       JSON.parse(vault.avfs(['meta', 'list', file(name), '--json']).stdout)
     vault.mount()
+    await useLog(vault)
     for (const name of ['f', 'labelled', 'moded', 'other'])
       writeFileSync(file(name), `it is ${name}`)
     mkdirSync(file('dir'))
-    for (const name of ['f', 'dir']) run('meta', 'set', file(name), `secret=${SECRET}`, 'b=stays')
+    for (const name of ['f', 'dir']) done('meta', 'set', file(name), `secret=${SECRET}`, 'b=stays')
     chmodSync(file('moded'), 0o600)
-    run('tag', 'add', file('labelled'), 'HALIBUT4711', 'shared4711')
-    run('tag', 'add', file('other'), 'shared4711')
-    run('tag', 'add', file('f'), 'TURBOT4711')
+    done('tag', 'add', file('labelled'), 'HALIBUT4711', 'shared4711')
+    done('tag', 'add', file('other'), 'shared4711')
+    done('tag', 'add', file('f'), 'TURBOT4711')
+    run('sync', [file('f')])
     await sleep(BRIEF_MS)
-    for (const name of ['f', 'dir']) run('meta', 'set', file(name), 'secret=')
-    run('tag', 'rm', file('f'), 'TURBOT4711')
+    for (const name of ['f', 'dir']) done('meta', 'set', file(name), 'secret=')
+    done('tag', 'rm', file('f'), 'TURBOT4711')
     chmodSync(file('moded'), 0o644)
     await sleep(BRIEF_MS)
     t.ok(existsSync(join(vault.dir, '.avfs/versions/f/1')), 'the kernel knows it')
