@@ -90,20 +90,24 @@ export class GroupCommit {
    * commit.
    */
   start(): void {
-    this.#timer = setInterval(() => {
-      if (this.#overlay.size > 0) this.#options.log?.make()
-      this.nudge()
-    }, this.#options.intervalMs)
+    this.#timer = setInterval(() => this.#pulse(), this.#options.intervalMs)
     this.#timer.unref()
+  }
+
+  #pulse(): void {
+    const { log } = this.#options
+    if (this.#overlay.size > 0) log?.make()
+    if (log?.isReady !== true || !this.#isSmall) this.nudge()
+    // What is recorded before the engine gets it holds up no recording behind it.
+    else
+      this.durable()
+        .then(() => this.#giveRecorded())
+        .catch(() => {})
   }
 
   /** Starts a commit that nobody waits for. */
   nudge(): void {
-    if (this.#next !== undefined) return
-    // What is recorded before the engine gets it holds up no recording behind it.
-    const isRecorded = this.#options.log?.isReady === true && this.#isSmall
-    const done = isRecorded ? this.durable().then(() => this.#giveRecorded()) : this.commit()
-    done.catch(() => {})
+    if (this.#next === undefined) this.commit().catch(() => {})
   }
 
   get #isSmall(): boolean {
