@@ -24,7 +24,7 @@ import { wholeVault } from '../vault/whole-vault.ts'
 import { type Cli, emptyCli } from './cli.ts'
 
 setLog('error')
-t.setTimeout(280_000)
+t.setTimeout(800_000)
 const seed = seedOf('AVFS_SEED')
 t.comment(`AVFS_SEED=${seed}`)
 

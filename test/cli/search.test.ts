@@ -9,7 +9,7 @@ import { backendNamed } from '../support/engines.ts'
 import { bothWays, historyCli } from './history.ts'
 
 // Each run of a command takes a while on a busy machine.
-t.setTimeout(300_000)
+t.setTimeout(800_000)
 
 type Found = {
   path: string

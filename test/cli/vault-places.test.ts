@@ -20,7 +20,7 @@ import { attempt, run } from '../support/program.ts'
 import { emptyCli } from './cli.ts'
 
 setLog('error')
-t.setTimeout(280_000)
+t.setTimeout(800_000)
 
 /** A file, and a folder: nothing else of an engine counts here. */
 const engines = testedBackends.filter(({ name }) => name === 'sqlite' || name === 'leveldb')

@@ -17,7 +17,7 @@ import { wholeVault } from '../vault/whole-vault.ts'
 
 setLog('error')
 const seed = seedOf('AVFS_SEED')
-t.setTimeout(60_000 + testedBackends.length * 60_000)
+t.setTimeout(60_000 + testedBackends.length * 150_000)
 t.comment(`AVFS_SEED=${seed}`)
 
 /**

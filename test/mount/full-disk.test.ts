@@ -26,7 +26,7 @@ const DISK_MIB = 128
 const SIZES = [8 * MIB, MIB, 128 * 1024, 4096]
 const FULL = { code: 'ENOSPC' }
 
-t.setTimeout(300_000)
+t.setTimeout(800_000)
 
 /** What was acknowledged: the length of each file, whose bytes come from its name. */
 type Files = Map<string, number>

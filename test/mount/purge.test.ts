@@ -24,7 +24,7 @@ import { createVault, sizeOf, type TestVault, until } from '../support/mount.ts'
 import { run } from '../support/program.ts'
 import { randomFrom } from '../support/random.ts'
 
-t.setTimeout(60_000 + testedBackends.length * 60_000)
+t.setTimeout(60_000 + testedBackends.length * 150_000)
 /** Names that live under a second leave no trace. */
 const BRIEF_MS = 1300
 const ALL = 1_000_000
