@@ -35,7 +35,7 @@ for (const [name, what] of fates)
   t.test(`an input under which the process ${name} is told with its seed`, async (t) => {
     const job = { input: `canary-${name}`, seed: 1, seconds: 60 }
     const { count, failure } = await runFuzz(job, {
-      hangMs: 3000,
+      hangMs: 10_000,
       residentBytes: 512 * 1024 * 1024,
     })
     t.match(failure?.what ?? 'nothing', what)
