@@ -5,14 +5,16 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
 import { setLog } from '../../src/base/log.ts'
-import { entryPast, version } from '../../src/store/collections.ts'
+import { block, entryPast, version } from '../../src/store/collections.ts'
 import { retryUntilLoaded } from '../../src/store/retry.ts'
+import { hashOf } from '../../src/vault/core/blocks.ts'
 import { ROOT_INO } from '../../src/vault/core/inode.ts'
 import { slicesOf } from '../../src/vault/core/time-slices.ts'
 import { createSnapshot } from '../../src/vault/history/snapshots.ts'
 import { inodeAt, readAt } from '../../src/vault/history/timeline.ts'
 import { versionsOfPath } from '../../src/vault/history/version-names.ts'
 import { addHold } from '../../src/vault/prune/holds.ts'
+import { notePurging } from '../../src/vault/prune/purge-labels.ts'
 import { everAt } from '../../src/vault/prune/purge-path.ts'
 import { findInode } from '../../src/vault/tree/inodes.ts'
 import { lastPath } from '../../src/vault/tree/places.ts'
@@ -99,6 +101,22 @@ t.test('of a block that is used in part only what is shown stays', async (t) => 
   its.save('f', 'ABC', 10)
   bytes.write('ABC', 10)
   t.ok(Buffer.concat(its.fs.read(caller, ino, 0, CHUNK)).equals(bytes), 'it goes on from there')
+  await its.assertSound(t)
+})
+
+t.test('what a purge that was cut off left of its blocks goes with the next', async (t) => {
+  const its = await bench()
+  const { core } = its.vault
+  its.save('other', 'one')
+  await its.vault.sync()
+  const data = Buffer.from(`${noise(20_000)} SWORDFISH`)
+  const row = { hash: hashOf(data), size: data.length, codec: 0, data }
+  notePurging(core, [])
+  await its.vault.sync()
+  await core.overlay.store.commit([{ collection: block as never, puts: [row], deletes: [] }])
+  t.ok(await its.holds('SWORDFISH'))
+  t.match(await its.purge({ path: '/conf' }), { versions: 0, blocks: 1 })
+  t.notOk(await its.holds('SWORDFISH'))
   await its.assertSound(t)
 })
 

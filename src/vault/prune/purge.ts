@@ -35,7 +35,7 @@ import {
   withMoved,
 } from './purge-attributes.ts'
 import { holdersOf, type Span, wantedOf } from './purge-content.ts'
-import { endPurging, notePurging } from './purge-labels.ts'
+import { endPurging, isPurging, notePurging } from './purge-labels.ts'
 import { everAt, NOW } from './purge-path.ts'
 import { Pieces, type Sharer, samplesOf } from './purge-pieces.ts'
 import { repackBlocks } from './repack.ts'
@@ -161,9 +161,11 @@ class Purge {
     const isKept = keepers.snapshots.length + keepers.holds.length > 0 && !force
     const refused = isKept || this.#open.length > 0 || (target.living.length > 0 && !current)
     const names = await this.#pastNames(target)
+    // Of a purge that was cut off the rows may be gone, and the blocks still there.
+    const wasCut = await retryUntilLoaded(() => isPurging(this.#core))
+    const isEmpty = this.#lives.size + names.length === 0
     let blocks = 0
-    if (!dryRun && !refused && this.#lives.size + names.length > 0)
-      blocks = await this.#letGo(names, keepers.tags)
+    if (!dryRun && !refused && (wasCut || !isEmpty)) blocks = await this.#letGo(names, keepers.tags)
     const { versions, states, rows } = this.#job.dropped
     return {
       ...{ versions, states, rows, blocks, names: names.length },
