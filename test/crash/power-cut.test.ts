@@ -7,7 +7,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { deserialize } from 'node:v8'
@@ -15,7 +15,7 @@ import t from 'tap'
 import type { Recorded } from '../support/disk/events.ts'
 import { Disk } from '../support/disk/power-cut.ts'
 import { nowUs } from '../support/monotonic.ts'
-import { createVault } from '../support/mount.ts'
+import { createVault, sizeOf, until } from '../support/mount.ts'
 import { attempt, run } from '../support/program.ts'
 import { randomFrom, seedOf } from '../support/random.ts'
 import { readJournal } from './journal.ts'
@@ -29,6 +29,8 @@ const CUTS_A_LOAD = 50
 const LOAD_MS = 2500
 const EXAMINATION_MS_MAX = 60_000
 const CANARY_CUTS = 20
+/** More than the commit interval, and than it takes to write the log in full. */
+const LOG_MS = 2000
 const unsynced = join(import.meta.dirname, 'unsynced-log.ts')
 
 /**
@@ -102,10 +104,19 @@ async function work(name: string, env: Readonly<Record<string, string>> = {}): P
   const startUs = nowUs()
   const mounted = vault.avfs(['mount', vault.name, vault.dir, '--allow-other'], { env })
   if (mounted.status !== 0) throw new Error(mounted.stderr)
+  const first = join(vault.dir, 'first')
+  writeFileSync(first, name)
+  run('sync', [first])
+  // The writers' syncs are to meet a log that is used.
+  await until(() => sizeOf(`${vault.file}-log`) > 0, 'there is a log')
+  await sleep(LOG_MS)
   const top = join(vault.dir, name)
   const beganUs = nowUs()
   mkdirSync(top)
-  const writers = ['a', 'b'].map((its) => startWriter(vault, top, `${name}${its}`, random))
+  const writers = [
+    startWriter(vault, top, `${name}a`, random, 2),
+    startWriter(vault, top, `${name}b`, random),
+  ]
   while (!writers.every(isReady)) await sleep(10)
   const readyUs = nowUs()
   await sleep(LOAD_MS)

@@ -19,14 +19,22 @@ export interface Writer {
   readonly exit: Promise<unknown>
 }
 
-/** Starts a writer in a new directory below `top`; `name` tells it from all others of the test. */
-export function startWriter(vault: TestVault, top: string, name: string, random: Random): Writer {
+/**
+ * Starts a writer in a new directory below `top`; `name` tells it from all others of the test. It
+ * syncs after so many operations, by default as chance has it.
+ */
+export function startWriter(
+  vault: TestVault,
+  top: string,
+  name: string,
+  random: Random,
+  // Those who seldom sync show that the commit interval holds.
+  syncEvery = random.pick([2, 10, 50, 100_000]),
+): Writer {
   const dir = join(top, name)
   mkdirSync(dir)
   const journalPath = join(vault.root, `journal-${name}`)
   const seed = random.below(2 ** 31)
-  // Those who seldom sync show that the commit interval holds.
-  const syncEvery = random.pick([2, 10, 50, 100_000])
   const script = join(import.meta.dirname, 'writer.ts')
   const child = spawn(
     process.execPath,
