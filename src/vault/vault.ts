@@ -272,9 +272,9 @@ export class Vault {
    */
   async close(): Promise<void> {
     clearInterval(this.#pulse)
-    await this.#sweeper.close()
     const steps = [
       () => this.#reapOrphans(),
+      () => this.#sweeper.close(),
       () => this.#sealAll(),
       () => this.#stop(),
       () => this.#log?.close(),
@@ -296,9 +296,12 @@ export class Vault {
   }
 
   async #stop(): Promise<void> {
-    if (this.readOnly) return
-    const stop = () => this.core.commits.stop()
-    await (this.#log === undefined ? stop() : this.#log.retire(stop))
+    if (!this.readOnly) await this.#withoutLog(() => this.core.commits.stop())
+  }
+
+  /** Commits everything to the engine and removes the log, if there is one. */
+  #withoutLog(commit: () => Promise<void>): Promise<void> {
+    return this.#log === undefined ? commit() : this.#log.retire(commit)
   }
 
   /** After an unmount the kernel no longer releases what it held, and nobody can use it. */
@@ -365,7 +368,7 @@ export class Vault {
 
   async compact(options: CompactOptions = {}): Promise<void> {
     // The log, too, has bytes of what was deleted.
-    if (options.anew === true) await this.#log?.retire(() => this.sync())
+    if (options.anew === true) await this.#withoutLog(() => this.sync())
     else await this.sync()
     await this.#store.compact(options)
   }

@@ -54,7 +54,7 @@ export class IntentLog {
   #file: FileHandle | undefined
   #making: Promise<void> | undefined
   #writing: Promise<boolean> | undefined
-  /** Why nothing is recorded any more. */
+  /** Nothing is recorded any more, for want of room or after an error. */
   #isOff = false
   #areas: Area[] = emptyAreas()
   #current = 0

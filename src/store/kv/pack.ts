@@ -7,7 +7,7 @@ import { codecOf, type RowCodec } from './row-codec.ts'
 import type { Writer } from './writer.ts'
 
 const HEAD_BYTES = 10
-const PUT = 1
+export const PUT = 1
 const DELETE = 0
 
 /**

@@ -4,11 +4,10 @@ import type { Collection, Key } from '../collections.ts'
 import { keyOf } from '../keys.ts'
 import { corrupt } from '../store.ts'
 import { Cursor } from './cursor.ts'
-import type { Layout } from './layout.ts'
-import { layoutOfNumber } from './layout.ts'
+import { type Layout, layoutOfNumber } from './layout.ts'
+import { PUT } from './pack.ts'
 import { codecOf, type Slice } from './row-codec.ts'
 
-const PUT = 1
 /** Stands for the value of a row of which only the key is known. */
 const NO_VALUE: Slice = { bytes: Buffer.of(1), from: 0, to: 1 }
 
