@@ -29,7 +29,16 @@ function ofSession(metrics: SessionMetrics): MetricFamily[] {
     ]),
     counter('avfs_sent_bytes_total', 'Bytes sent to the kernel.', [{ value: metrics.bytesSent }]),
     gauge('avfs_waiting_replies', 'Replies that wait for the store.', metrics.waiting),
-    gauge('avfs_resident_bytes', 'Memory of the daemon.', process.memoryUsage.rss()),
+    ...ofMemory(process.memoryUsage()),
+  ]
+}
+
+function ofMemory({ rss, heapTotal, heapUsed, arrayBuffers }: NodeJS.MemoryUsage): MetricFamily[] {
+  return [
+    gauge('avfs_resident_bytes', 'Memory of the daemon.', rss),
+    gauge('avfs_heap_bytes', 'Memory of the main thread for objects.', heapTotal),
+    gauge('avfs_heap_used_bytes', 'What objects take of it, garbage included.', heapUsed),
+    gauge('avfs_buffer_bytes', 'Memory of the main thread for buffers.', arrayBuffers),
   ]
 }
 

@@ -38,10 +38,10 @@ export interface Fts5Options {
    * takes most of the time of a search for common words.
    */
   readonly rankedMax?: number
+  /** Of the page cache. */
+  readonly cacheBytes?: number
 }
 
-const RANKED_MAX = 20_000
-const CACHE_BYTES = 32 * 1024 * 1024
 const BUSY_TIMEOUT_MS = 2000
 /** Batches that are not merged: beyond, the next one waits for that, since a search looks into each. */
 const UNMERGED_MAX = 64
@@ -62,13 +62,13 @@ const FIRST_PAGES_BYTES = 15 * 16384
 export function openFts5(
   path: string,
   run: Auxiliary['run'],
-  options: Fts5Options = {},
+  { rankedMax = 20_000, cacheBytes = 32 * 1024 * 1024 }: Fts5Options = {},
 ): SearchEngine {
   try {
     const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
     db.pragma('trusted_schema = off')
-    db.pragma(`cache_size = ${-CACHE_BYTES / 1024}`)
-    return new Fts5Engine(db, run, options.rankedMax ?? RANKED_MAX)
+    db.pragma(`cache_size = ${-Math.ceil(cacheBytes / 1024)}`)
+    return new Fts5Engine(db, run, rankedMax)
   } catch (error) {
     throw storeError(error)
   }

@@ -25,7 +25,8 @@ const tantivy = searchBackends.find(({ name }) => name === 'tantivy') as SearchB
  */
 export async function engineOf(vault: Vault): Promise<EngineSpec> {
   const { auxiliary } = vault.core.overlay.store
-  if (auxiliary !== undefined) return { kind: 'fts5', path: auxiliary.path }
+  if (auxiliary !== undefined)
+    return { kind: 'fts5', path: auxiliary.path, cacheBytes: vault.searchCacheBytes }
   if (!vault.traits.persistent)
     throw new StoreError('unavailable', 'a vault in memory has no search')
   const availability = await availabilityOfSearch(tantivy)

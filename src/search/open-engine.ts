@@ -8,7 +8,7 @@ import type { EngineSpec } from './thread-protocol.ts'
 export async function openEngine(spec: EngineSpec, run: Auxiliary['run']): Promise<SearchEngine> {
   if (spec.kind === 'fts5') {
     const { openFts5 } = await import('./fts5.ts')
-    return openFts5(spec.path, run)
+    return openFts5(spec.path, run, spec)
   }
   const { openTantivy } = await import('./tantivy.ts')
   return await openTantivy(spec.folder, spec.readOnly ? { readOnly: true } : { create: true })

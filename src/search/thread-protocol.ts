@@ -11,7 +11,7 @@ import type { Match } from './term-hits.ts'
 
 /** Which engine, and where: within the vault's file, or in a folder of its own. */
 export type EngineSpec =
-  | { readonly kind: 'fts5'; readonly path: string }
+  | { readonly kind: 'fts5'; readonly path: string; readonly cacheBytes: number }
   | { readonly kind: 'tantivy'; readonly folder: string; readonly readOnly: boolean }
 
 /** workerData of worker.ts. */

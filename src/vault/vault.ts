@@ -33,7 +33,7 @@ import { defragmentNext } from './content/defragment.ts'
 import { sealAll, sealQuiet } from './content/seal.ts'
 import { Actors } from './core/actors.ts'
 import { Blocks } from './core/blocks.ts'
-import { shrinkPool } from './core/buffer-pool.ts'
+import { limitPool, shrinkPool } from './core/buffer-pool.ts'
 import { ChangedInodes } from './core/changed-inodes.ts'
 import { lastSteps, noteClock } from './core/clock-rows.ts'
 import { configuredMs } from './core/configuration.ts'
@@ -44,6 +44,7 @@ import { ROOT_INO } from './core/inode.ts'
 import type { Keeper } from './core/keeper.ts'
 import { LayerBatches } from './core/layer-batches.ts'
 import { Lineage } from './core/lineage.ts'
+import { SHARES } from './core/memory-shares.ts'
 import { Moments } from './core/moments.ts'
 import { refreshQuota } from './core/quota.ts'
 import { birthRows, counterRows, nextInoOf, readCounters, readSetting } from './core/settings.ts'
@@ -116,7 +117,7 @@ function changes<R extends object>(collection: Collection<R>, puts: readonly R[]
 export async function openVault(path: string, options: VaultOptions = {}): Promise<Vault> {
   const store = await openStore(path, {
     readOnly: options.readOnly === true,
-    cacheBytes: Math.floor((options.cacheBytes ?? CACHE_BYTES) / 8),
+    cacheBytes: Math.floor((options.cacheBytes ?? CACHE_BYTES) * SHARES.engine),
   })
   if (options.readOnly !== true) options.keeper?.attach(store)
   try {
@@ -132,6 +133,8 @@ export class Vault {
   readonly core: Core
   readonly path: string
   readonly readOnly: boolean
+  /** For the cache of its search index. */
+  readonly searchCacheBytes: number
   readonly #store: Store
   readonly #log: IntentLog | undefined
   readonly #sweeper: Maintenance
@@ -148,7 +151,9 @@ export class Vault {
     const counters = readCounters(store)
     this.#lineage = new Lineage(store)
     const overlay = new Overlay(store)
-    const cacheBytes = options.cacheBytes ?? CACHE_BYTES
+    const { cacheBytes = CACHE_BYTES } = options
+    this.searchCacheBytes = Math.floor(cacheBytes * SHARES.search)
+    limitPool(cacheBytes * SHARES.freeBuffers)
     this.#log = this.readOnly || !store.traits.persistent ? undefined : new IntentLog(path)
     const batches = new LayerBatches(() => this.core)
     const commits = new GroupCommit(overlay, {
@@ -166,7 +171,7 @@ export class Vault {
       moments: new Moments(counters.moment, overlay.scan(clock, { limit: ALL })),
       actors: new Actors(overlay),
       changed: new ChangedInodes(counters.moment),
-      blocks: new Blocks(store, cacheBytes / 2),
+      blocks: new Blocks(store, cacheBytes * SHARES.blocks),
       ...makeCaches(cacheBytes),
       longestSliceMs: 0,
       longestSliceCpuMs: 0,

@@ -234,7 +234,7 @@ t.test('the log stays short while a writer never stops and reads go on', async (
 
 t.test('commits that wait are rejected when the thread dies, and so are later ones', async (t) => {
   const path = await made(t)
-  const thread = await CommitThread.start(path, () => {})
+  const thread = await CommitThread.start(path, 2 ** 20, () => {})
   const commits = [1, 2, 3].map((ino) => thread.commit(putBatch(orphan, { ino })))
   const all = Promise.allSettled(commits)
   await thread.kill()

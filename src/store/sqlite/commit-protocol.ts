@@ -8,6 +8,8 @@ import type { PackedBatch } from './pack.ts'
 /** workerData of both worker files. */
 export interface WorkerOptions {
   readonly path: string
+  /** Of the thread's own page cache. */
+  readonly cacheBytes: number
 }
 
 /**

@@ -30,7 +30,12 @@ interface Waiting {
  */
 export function startWorker(name: string, options: WorkerOptions): Worker {
   const url = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url)
-  return new Worker(url, { workerData: options, execArgv: [] })
+  return new Worker(url, {
+    workerData: options,
+    execArgv: [],
+    // Views of a batch, which are gone after it.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  })
 }
 
 export class CommitThread {
@@ -42,9 +47,9 @@ export class CommitThread {
   #attempt = 0
   #death: StoreError | undefined
 
-  private constructor(path: string, onCommit: () => void) {
+  private constructor(path: string, cacheBytes: number, onCommit: () => void) {
     this.#onCommit = onCommit
-    this.#worker = startWorker('commit-worker', { path })
+    this.#worker = startWorker('commit-worker', { path, cacheBytes })
     this.#worker.on('message', (answer: Answer) => this.#settle(answer))
     this.#worker.on('error', (error) => this.#die(error))
     this.#worker.on('exit', () => this.#die())
@@ -54,8 +59,12 @@ export class CommitThread {
    * Starts a thread on an existing vault; `onCommit` is called before each commit is reported.
    * Rejects with StoreError.
    */
-  static async start(path: string, onCommit: () => void): Promise<CommitThread> {
-    const thread = new CommitThread(path, onCommit)
+  static async start(
+    path: string,
+    cacheBytes: number,
+    onCommit: () => void,
+  ): Promise<CommitThread> {
+    const thread = new CommitThread(path, cacheBytes, onCommit)
     await thread.#wait(READY_ID, 'start')
     return thread
   }

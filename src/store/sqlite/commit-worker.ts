@@ -21,8 +21,6 @@ import { failureOf, type SqliteFailure } from './errors.ts'
 import { type PackedBatch, Unpacker, type Value } from './pack.ts'
 import { PAGE_BYTES, tables } from './schema.ts'
 
-/** Above this, dirty pages of a batch spill into the log before its commit. */
-const CACHE_BYTES = 32 * 1024 * 1024
 /**
  * Above this, the log is checkpointed into the file: small enough that a commit behind it hardly
  * waits.
@@ -48,14 +46,15 @@ const COMPACT_PAGES = 256
 
 const port = parentPort
 if (port === null) throw new Error('commit-worker.ts runs as a worker')
-const { path } = workerData as WorkerOptions
+const { path, cacheBytes } = workerData as WorkerOptions
 
 const db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
 db.pragma('trusted_schema = off')
 db.pragma('synchronous = full')
 db.pragma('wal_autocheckpoint = 0')
 db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`)
-db.pragma(`cache_size = ${-CACHE_BYTES / 1024}`)
+// Above this, dirty pages of a batch spill into the log before its commit.
+db.pragma(`cache_size = ${-Math.ceil(cacheBytes / 1024)}`)
 // Overwrites deleted bytes within pages that are written anyway. Pages that become free as a whole
 // keep their bytes until compact has removed them.
 db.pragma('secure_delete = fast')

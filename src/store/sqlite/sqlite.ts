@@ -29,11 +29,12 @@ interface SqliteOptions {
    * time of opening.
    */
   readonly readOnly?: boolean
-  /** Page cache for reads; the commit thread has another of at most 32 MiB. */
+  /** Page caches for reads, and for a quarter of it at most 32 MiB, of the commit thread. */
   readonly cacheBytes?: number
 }
 
 const CACHE_BYTES = 32 * 1024 * 1024
+const WRITER_BYTES_MAX = 32 * 1024 * 1024
 
 /**
  * Opens a vault file. Rejects with StoreError: 'io' where there is none, 'format' where the file is
@@ -41,10 +42,14 @@ const CACHE_BYTES = 32 * 1024 * 1024
  */
 export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<Store> {
   const { create = false, readOnly = false, cacheBytes = CACHE_BYTES } = options
-  const reader = new Reader(openConnection(path, { create, readOnly, cacheBytes }), readOnly)
+  const writerBytes = readOnly ? 0 : Math.min(WRITER_BYTES_MAX, cacheBytes / 4)
+  const reader = new Reader(
+    openConnection(path, { create, readOnly, cacheBytes: cacheBytes - writerBytes }),
+    readOnly,
+  )
   if (readOnly) return new SqliteStore(path, reader, undefined)
   try {
-    const thread = await CommitThread.start(path, () => reader.refresh())
+    const thread = await CommitThread.start(path, writerBytes, () => reader.refresh())
     return new SqliteStore(path, reader, thread)
   } catch (error) {
     reader.close()
@@ -192,7 +197,7 @@ class SqliteStore implements Store {
 /** Runs integrity_check in a thread of its own: findings, [] when sound. */
 function verify(path: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const worker = startWorker('verify-worker', { path })
+    const worker = startWorker('verify-worker', { path, cacheBytes: CACHE_BYTES })
     worker.once('message', ({ findings, failure }: Verdict) => {
       if (failure === undefined) resolve([...findings])
       else reject(storeErrorOf(failure))

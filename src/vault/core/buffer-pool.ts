@@ -3,11 +3,8 @@
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 
-/**
- * Free buffers kept at most: 80 MiB, what a fast writer has in flight in all stages. The rest is
- * left to the garbage collector.
- */
-const FREE_MAX = 640
+/** Free buffers kept at most: what a fast writer has in flight in all stages takes 80 MiB. */
+let freeMax = 640
 /** Free buffers kept when nothing is written. */
 const QUIET_MAX = 64
 
@@ -17,6 +14,11 @@ const free: Uint8Array[] = []
 export function takeBytes(length: number): Uint8Array {
   if (length !== CHUNK_BYTES) return new Uint8Array(length)
   return free.pop() ?? new Uint8Array(CHUNK_BYTES)
+}
+
+/** How much free buffers may take; what is given back beyond that, the garbage collector gets. */
+export function limitPool(bytes: number): void {
+  freeMax = Math.max(QUIET_MAX, Math.floor(bytes / CHUNK_BYTES))
 }
 
 /** Drops half of the free buffers. Called repeatedly while nothing is written. */
@@ -29,5 +31,5 @@ export function shrinkPool(): void {
  */
 export function giveBytes(bytes: Uint8Array): void {
   const whole = bytes.length === CHUNK_BYTES && bytes.buffer.byteLength === CHUNK_BYTES
-  if (whole && free.length < FREE_MAX) free.push(bytes)
+  if (whole && free.length < freeMax) free.push(bytes)
 }

@@ -10,6 +10,7 @@ import type { Blocks } from './blocks.ts'
 import type { ChangedInodes } from './changed-inodes.ts'
 import type { DiskSpace } from './disk-space.ts'
 import { costOf, type Inode } from './inode.ts'
+import { SHARES } from './memory-shares.ts'
 import type { Moments } from './moments.ts'
 import { costOfState, type PastState } from './past-state.ts'
 import { newQuota, type Quota } from './quota-limits.ts'
@@ -60,10 +61,7 @@ export interface Core {
   inodeCount: number
 }
 
-/**
- * The caches of a core for a memory budget: an eighth each; blocks get half of the budget, the
- * engine the rest.
- */
+/** The caches of a core for a memory budget. */
 export function makeCaches(
   cacheBytes: number,
 ): Pick<
@@ -80,9 +78,9 @@ export function makeCaches(
   | 'quota'
 > {
   return {
-    inodes: new GenerationCache(cacheBytes / 8, costOf),
-    directories: new GenerationCache(cacheBytes / 8, () => 200),
-    pasts: new GenerationCache(cacheBytes / 8, costOfState),
+    inodes: new GenerationCache(cacheBytes * SHARES.inodes, costOf),
+    directories: new GenerationCache(cacheBytes * SHARES.directories, () => 200),
+    pasts: new GenerationCache(cacheBytes * SHARES.pasts, costOfState),
     open: new Map(),
     orphans: new Map(),
     dirty: new Set(),
