@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -119,6 +120,37 @@ t.test('a busy mount is not unmounted, unless lazily', async (t) => {
   await until(() => !isAlive(pid), 'the daemon has ended')
   vault.mount()
   t.equal(readFileSync(join(vault.dir, 'f'), 'utf8'), 'before and after')
+})
+
+t.test('a vault that is mounted elsewhere too is unmounted here, and one is told', async (t) => {
+  const vault = mountedVault(t)
+  const pid = vault.daemonPid()
+  const beside = t.testdir()
+  run('mount', ['--bind', vault.dir, beside])
+  const { status, stderr } = vault.avfs(['unmount', vault.dir])
+  t.equal(status, 0)
+  t.match(stderr, beside)
+  writeFileSync(join(beside, 'f'), 'kept')
+  t.equal(vault.avfs(['unmount', beside]).status, 0)
+  await until(() => !isAlive(pid), 'the daemon has ended')
+
+  vault.mount()
+  // A copy of all mounts, as a container has one until it lets go of it.
+  const other = spawn('unshare', ['--mount', '--propagation', 'private', 'cat'])
+  await until(
+    () => readlinkSync(`/proc/${other.pid}/ns/mnt`) !== readlinkSync('/proc/self/ns/mnt'),
+    'it has a namespace of its own',
+  )
+  const serving = vault.daemonPid()
+  const elsewhere = vault.avfs(['unmount', vault.dir])
+  t.equal(elsewhere.status, 0)
+  t.match(elsewhere.stderr, /namespace/)
+  t.match(elsewhere.stderr, String(serving))
+  t.equal(vault.isMounted(), false)
+  other.stdin.end()
+  await until(() => !isAlive(serving), 'the daemon has ended')
+  vault.mount()
+  t.equal(readFileSync(join(vault.dir, 'f'), 'utf8'), 'kept')
 })
 
 t.test(

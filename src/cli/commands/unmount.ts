@@ -4,7 +4,13 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandModule } from 'yargs'
-import { MOUNT_TYPE, type MountEntry, mountAt, mountUsers } from '../../control/host/mount-table.ts'
+import {
+  MOUNT_TYPE,
+  type MountEntry,
+  mountAt,
+  mounts,
+  mountUsers,
+} from '../../control/host/mount-table.ts'
 import { unmount } from '../../control/host/unmount.ts'
 import type { ItemOf, ResultOf } from '../../control/methods/method-types.ts'
 import { type FoundDaemon, findDaemon } from '../../control/vaults/find-daemon.ts'
@@ -13,9 +19,8 @@ import { mountPointPath } from '../../control/vaults/paths.ts'
 import { mountOnTheWay } from '../../control/vaults/way-in.ts'
 import { writtenBackAt } from '../../control/vaults/write-back.ts'
 import { absoluteBytes, toBytes } from '../../control/wire/byte-strings.ts'
-import { callDaemon, NoDaemonError } from '../../control/wire/client.ts'
+import { callDaemon, daemonInfo, NoDaemonError } from '../../control/wire/client.ts'
 import { ControlError } from '../../control/wire/errors.ts'
-import type { DaemonInfo } from '../../control/wire/protocol.ts'
 import { SilentDaemonError } from '../../control/wire/silence.ts'
 import { notice, printResult } from '../output.ts'
 import type { CommonArguments } from './common.ts'
@@ -57,7 +62,7 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
     const daemon = silent === undefined ? await findDaemon(mounted) : undefined
     const lost = daemon && !lazy ? await assertDurable(mountPoint, daemon) : undefined
     await takeAway(mountPoint, lazy)
-    if (daemon !== undefined && !lazy) await closed(daemon, lost !== undefined)
+    if (daemon !== undefined && !lazy) await closed(daemon, mounted.device, lost !== undefined)
     if (lost !== undefined) throw new ControlError('failed', `unmounted, but ${lost}`, daemon?.path)
     printResult(
       json === true,
@@ -127,8 +132,13 @@ async function takeAway(mountPoint: string, lazy: boolean): Promise<void> {
   }
 }
 
-/** Without its lock file (`isLost`), it is known by its process. */
-async function closed(daemon: DaemonInfo, isLost: boolean): Promise<void> {
+/**
+ * Waits until the daemon has closed the vault, unless other mounts of it are left. Without its lock
+ * file (`isLost`), it is known by its process.
+ */
+async function closed(daemon: FoundDaemon, device: string, isLost: boolean): Promise<void> {
+  const left = mounts().find((entry) => entry.type === MOUNT_TYPE && entry.device === device)
+  if (left !== undefined) return notice(`it is still mounted at ${left.mountPoint}`)
   const start = performance.now()
   let told = false
   while (lockHolder(daemon.path)?.pid === daemon.pid || (isLost && isRunning(daemon.pid))) {
@@ -137,10 +147,23 @@ async function closed(daemon: DaemonInfo, isLost: boolean): Promise<void> {
       throw new ControlError('failed', `process ${daemon.pid} does not close ${daemon.path}`)
     }
     if (!told && waited > CLOSE_NOTICE_MS) {
+      if (await isServing(daemon))
+        return notice(
+          `it is unmounted here, but a container or another mount namespace still has it: process ${daemon.pid} serves it until that ends`,
+        )
       notice(`unmounted; waiting for process ${daemon.pid} to close ${daemon.path}`)
       told = true
     }
     await sleep(CLOSE_POLL_MS)
+  }
+}
+
+/** A daemon that was told of its unmount answers nobody any more. */
+async function isServing({ socket, pid }: FoundDaemon): Promise<boolean> {
+  try {
+    return (await daemonInfo(socket)).pid === pid
+  } catch {
+    return false
   }
 }
 
