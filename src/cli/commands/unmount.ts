@@ -8,7 +8,7 @@ import {
   MOUNT_TYPE,
   type MountEntry,
   mountAt,
-  mounts,
+  mountsOfVault,
   mountUsers,
 } from '../../control/host/mount-table.ts'
 import { unmount } from '../../control/host/unmount.ts'
@@ -62,7 +62,7 @@ export const unmountCommand: CommandModule<object, UnmountArguments> = {
     const daemon = silent === undefined ? await findDaemon(mounted) : undefined
     const lost = daemon && !lazy ? await assertDurable(mountPoint, daemon) : undefined
     await takeAway(mountPoint, lazy)
-    if (daemon !== undefined && !lazy) await closed(daemon, mounted.device, lost !== undefined)
+    if (daemon !== undefined && !lazy) await closed(daemon, mounted, lost !== undefined)
     if (lost !== undefined) throw new ControlError('failed', `unmounted, but ${lost}`, daemon?.path)
     printResult(
       json === true,
@@ -136,8 +136,8 @@ async function takeAway(mountPoint: string, lazy: boolean): Promise<void> {
  * Waits until the daemon has closed the vault, unless other mounts of it are left. Without its lock
  * file (`isLost`), it is known by its process.
  */
-async function closed(daemon: FoundDaemon, device: string, isLost: boolean): Promise<void> {
-  const left = mounts().find((entry) => entry.type === MOUNT_TYPE && entry.device === device)
+async function closed(daemon: FoundDaemon, mounted: MountEntry, isLost: boolean): Promise<void> {
+  const [left] = mountsOfVault(mounted)
   if (left !== undefined) return notice(`it is still mounted at ${left.mountPoint}`)
   const start = performance.now()
   let told = false
@@ -147,7 +147,8 @@ async function closed(daemon: FoundDaemon, device: string, isLost: boolean): Pro
       throw new ControlError('failed', `process ${daemon.pid} does not close ${daemon.path}`)
     }
     if (!told && waited > CLOSE_NOTICE_MS) {
-      if (await isServing(daemon))
+      // The first answer may be to a call that came before the daemon saw that it is unmounted.
+      if ((await isServing(daemon)) && (await isServing(daemon)))
         return notice(
           `it is unmounted here, but a container or another mount namespace still has it: process ${daemon.pid} serves it until that ends`,
         )

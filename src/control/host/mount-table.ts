@@ -46,6 +46,11 @@ export function mounts(): MountEntry[] {
   return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
 }
 
+/** The mounts of the same vault as this one, bind mounts too; without it when it is unmounted. */
+export function mountsOfVault({ device }: MountEntry): MountEntry[] {
+  return mounts().filter((entry) => entry.type === MOUNT_TYPE && entry.device === device)
+}
+
 /** Parses mountinfo text; invalid lines are left out. */
 export function parseMountInfo(text: string): MountEntry[] {
   return text.split('\n').flatMap((line) => {

@@ -3,7 +3,7 @@
 
 import { statSync } from 'node:fs'
 import { ownUser, StrangerError } from '../../base/own-files.ts'
-import { MOUNT_TYPE, type MountEntry, mounts } from '../host/mount-table.ts'
+import { type MountEntry, mountsOfVault } from '../host/mount-table.ts'
 import { daemonInfo } from '../wire/client.ts'
 import { socketOwner } from '../wire/connect.ts'
 import type { DaemonInfo } from '../wire/protocol.ts'
@@ -20,7 +20,7 @@ export type FoundDaemon = DaemonInfo & { readonly socket: string }
 export async function findDaemon(mounted: MountEntry): Promise<FoundDaemon | undefined> {
   // A bind mount has no socket of its own: it is served by the daemon of the mount it was made
   // from.
-  const places = [mounted, ...mounts().filter((entry) => isSame(entry, mounted))]
+  const places = [mounted, ...mountsOfVault(mounted)]
   const seen = new Set<string>()
   let stranger: StrangerError | undefined
   let silent: string | undefined
@@ -54,8 +54,4 @@ function assertVaultOf(owner: number, { path }: DaemonInfo, socket: string): voi
   const found = statSync(path, { throwIfNoEntry: false })
   if (owner === ownUser() || found === undefined || found.uid === owner) return
   throw new StrangerError(socket, `speaks of ${path}, which is not of user ${owner}`)
-}
-
-function isSame(entry: MountEntry, other: MountEntry): boolean {
-  return entry.type === MOUNT_TYPE && entry.device === other.device
 }

@@ -8,7 +8,11 @@ import type { PackedBatch } from './pack.ts'
 /** workerData of both worker files. */
 export interface WorkerOptions {
   readonly path: string
-  /** Of the thread's own page cache. */
+}
+
+/** workerData of commit-worker.ts. */
+export interface CommitOptions extends WorkerOptions {
+  /** Of its page cache. */
   readonly cacheBytes: number
 }
 

@@ -10,6 +10,7 @@ import { type Batch, type SqlStatement, StoreError } from '../store.ts'
 import {
   type Answer,
   CHECKPOINT_ID,
+  type CommitOptions,
   READY_ID,
   type Request,
   type WorkerOptions,
@@ -49,7 +50,8 @@ export class CommitThread {
 
   private constructor(path: string, cacheBytes: number, onCommit: () => void) {
     this.#onCommit = onCommit
-    this.#worker = startWorker('commit-worker', { path, cacheBytes })
+    const options: CommitOptions = { path, cacheBytes }
+    this.#worker = startWorker('commit-worker', options)
     this.#worker.on('message', (answer: Answer) => this.#settle(answer))
     this.#worker.on('error', (error) => this.#die(error))
     this.#worker.on('exit', () => this.#die())

@@ -11,11 +11,11 @@ import Database from 'better-sqlite3'
 import {
   type Answer,
   CHECKPOINT_ID,
+  type CommitOptions,
   type CommitRequest,
   READY_ID,
   type Request,
   type RunRequest,
-  type WorkerOptions,
 } from './commit-protocol.ts'
 import { failureOf, type SqliteFailure } from './errors.ts'
 import { type PackedBatch, Unpacker, type Value } from './pack.ts'
@@ -46,7 +46,7 @@ const COMPACT_PAGES = 256
 
 const port = parentPort
 if (port === null) throw new Error('commit-worker.ts runs as a worker')
-const { path, cacheBytes } = workerData as WorkerOptions
+const { path, cacheBytes } = workerData as CommitOptions
 
 const db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
 db.pragma('trusted_schema = off')

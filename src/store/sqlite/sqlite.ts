@@ -197,7 +197,7 @@ class SqliteStore implements Store {
 /** Runs integrity_check in a thread of its own: findings, [] when sound. */
 function verify(path: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const worker = startWorker('verify-worker', { path, cacheBytes: CACHE_BYTES })
+    const worker = startWorker('verify-worker', { path })
     worker.once('message', ({ findings, failure }: Verdict) => {
       if (failure === undefined) resolve([...findings])
       else reject(storeErrorOf(failure))

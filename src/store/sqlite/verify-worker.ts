@@ -14,11 +14,10 @@ export interface Verdict {
 
 const FINDINGS_MAX = 1000
 
-function verify({ path, cacheBytes }: WorkerOptions): Verdict {
+function verify(path: string): Verdict {
   try {
     const db = new Database(path, { readonly: true, fileMustExist: true })
     try {
-      db.pragma(`cache_size = ${-Math.ceil(cacheBytes / 1024)}`)
       const rows = db.pragma(`integrity_check(${FINDINGS_MAX})`) as { integrity_check: string }[]
       // A row may hold several findings below a heading.
       const lines = rows.flatMap((row) => row.integrity_check.split('\n'))
@@ -36,4 +35,4 @@ function verify({ path, cacheBytes }: WorkerOptions): Verdict {
   }
 }
 
-parentPort?.postMessage(verify(workerData as WorkerOptions))
+parentPort?.postMessage(verify((workerData as WorkerOptions).path))

@@ -3,10 +3,10 @@
 
 import { CHUNK_BYTES } from '../../base/limits.ts'
 
-/** Free buffers kept at most: what a fast writer has in flight in all stages takes 80 MiB. */
-let freeMax = 640
 /** Free buffers kept when nothing is written. */
 const QUIET_MAX = 64
+/** Free buffers kept at most: what a fast writer has in flight in all stages takes 80 MiB. */
+let freeMax = QUIET_MAX
 
 const free: Uint8Array[] = []
 
